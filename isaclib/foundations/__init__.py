@@ -1,0 +1,1 @@
+"""What the chapters share: units, channels, Fisher information, certificates, searches, cones, draws, plots."""

@@ -1,0 +1,82 @@
+r"""Fisher information of range-based localization.
+
+Ranges :math:`r_m(q)` to a target at :math:`q`, each measured with independent Gaussian error of variance
+:math:`1/w_m`, carry the information
+
+.. math:: J = \sum_m w_m\, g_m g_m^{\mathsf T}, \qquad g_m = \nabla_q r_m,
+
+and every unbiased estimator of :math:`q` has mean squared error at least :math:`\operatorname{tr} J^{-1}`. In the plane
+the Lagrange (Cauchy-Schwarz) identity
+
+.. math:: \det J = AB - C^2 = \sum_{i<j} w_i w_j\, (g_i \times g_j)^2
+
+gives the determinant as a sum of non-negative terms, which is used here because ``A * B - C**2`` cancels when all
+directions nearly agree.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .errors import InvalidScenario
+
+
+def range_fim(gradients, weights) -> np.ndarray:
+    r"""Information :math:`\sum_m w_m g_m g_m^{\mathsf T}`.
+
+    Parameters
+    ----------
+    gradients : (..., M, d)
+        Range gradients.
+    weights : (..., M)
+        Inverse variances of the ranges (1/m^2), >= 0.
+
+    Returns
+    -------
+    ndarray (..., d, d), 1/m^2
+    """
+    gradients, weights = np.asarray(gradients, dtype=float), np.asarray(weights, dtype=float)
+    return np.einsum("...m,...mi,...mj->...ij", weights, gradients, gradients)
+
+
+def pair_determinant(gradients, weights) -> np.ndarray:
+    r"""Determinant of the planar :func:`range_fim` as the pair sum :math:`\sum_{i<j} w_i w_j (g_i \times g_j)^2`."""
+    gradients, weights = np.asarray(gradients, dtype=float), np.asarray(weights, dtype=float)
+    x, y = gradients[..., 0], gradients[..., 1]
+    cross = x[..., :, None] * y[..., None, :] - x[..., None, :] * y[..., :, None]
+    return 0.5 * np.einsum("...i,...j,...ij->...", weights, weights, cross**2)
+
+
+def crb_trace(gradients, weights) -> np.ndarray:
+    r"""Cramér-Rao bound :math:`\operatorname{tr} J^{-1} = (A + B)/\det J` on the planar position error, in m^2.
+
+    Arguments as in :func:`range_fim` with d = 2. Infinite where the geometry is degenerate (never nan).
+    """
+    gradients, weights = np.asarray(gradients, dtype=float), np.asarray(weights, dtype=float)
+    trace = np.einsum("...m,...mi->...", weights, gradients**2)
+    determinant = pair_determinant(gradients, weights)
+    regular = determinant > 0
+    return np.where(regular, trace / np.where(regular, determinant, 1.0), np.inf)[()]
+
+
+def equivalent_fim(information, of_interest: int) -> np.ndarray:
+    r"""Equivalent Fisher information of the first parameters: the Schur complement of the nuisance block.
+
+    .. math:: J_e = J_{pp} - J_{pa} J_{aa}^{-1} J_{pa}^{\mathsf T}
+
+    Parameters
+    ----------
+    information : (..., n, n)
+        Full information matrix, parameters of interest first.
+    of_interest : int
+        How many parameters are of interest.
+    """
+    information = np.asarray(information)
+    size = information.shape[-1]
+    if not 0 < of_interest <= size:
+        raise InvalidScenario("of_interest", f"must lie in 1..{size}, but is {of_interest}")
+    pp = information[..., :of_interest, :of_interest]
+    if of_interest == size:
+        return pp.copy()
+    pa, aa = information[..., :of_interest, of_interest:], information[..., of_interest:, of_interest:]
+    return pp - pa @ np.linalg.solve(aa, np.swapaxes(pa, -1, -2).conj())

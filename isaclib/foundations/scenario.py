@@ -1,0 +1,278 @@
+"""Validated, immutable scenarios, shared by all chapters.
+
+A chapter's ``Scenario`` is a frozen keyword-only dataclass whose fields are declared with :func:`array` and
+:func:`number`. The base class copies arrays, makes them read-only, and checks shape, sign, range and finiteness, so
+that a formula never has to. Symbols in a shape (``("M", "N + 1")``) are bound by the first field that uses them alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from .errors import InvalidScenario
+
+_SPEC = "isaclib"
+
+
+@dataclasses.dataclass(frozen=True)
+class _Spec:
+    shape: tuple[str | int, ...] | None  # None: a number
+    minimum: float | None
+    maximum: float | None
+    positive: bool
+    dtype: type
+    optional: bool
+    broadcast: bool
+    zero_diagonal: bool
+    infinite: bool
+
+
+def array(
+    *shape: str | int,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    positive: bool = False,
+    dtype: type = float,
+    optional: bool = False,
+    broadcast: bool = False,
+    zero_diagonal: bool = False,
+    default: Any = dataclasses.MISSING,
+) -> Any:
+    """A field that holds an array of the given shape.
+
+    Parameters
+    ----------
+    *shape : str or int
+        Sizes: an integer, a symbol ("M") or symbol plus integer ("M+1"), shared by all fields of the scenario.
+    minimum, maximum : float, optional
+        Inclusive range of every entry (real dtype).
+    positive : bool
+        Entries must be > 0.
+    optional : bool
+        None is allowed (and is the default).
+    broadcast : bool
+        A single number is accepted and repeated.
+    zero_diagonal : bool
+        A square matrix whose diagonal must be 0.
+    """
+    spec = _Spec(shape, minimum, maximum, positive, dtype, optional, broadcast, zero_diagonal, False)
+    return _field(spec, default)
+
+
+def number(
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    positive: bool = False,
+    integer: bool = False,
+    optional: bool = False,
+    infinite: bool = False,
+    default: Any = dataclasses.MISSING,
+) -> Any:
+    """A field that holds one number (``infinite``: inf is allowed, e.g. for a limit that is switched off)."""
+    spec = _Spec(None, minimum, maximum, positive, int if integer else float, optional, False, False, infinite)
+    return _field(spec, default)
+
+
+def choice(*options: str, default: Any = dataclasses.MISSING) -> Any:
+    """A field that holds one of the given words."""
+    return dataclasses.field(default=default, metadata={_SPEC: tuple(options)})
+
+
+def _field(spec: _Spec, default: Any) -> Any:
+    if default is dataclasses.MISSING and spec.optional:
+        default = None
+    return dataclasses.field(default=default, metadata={_SPEC: spec})
+
+
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class ScenarioBase:
+    """Base of every chapter's ``Scenario``: copies, validates, freezes; compares by identity."""
+
+    def __post_init__(self) -> None:
+        sizes: dict[str, int] = {}
+        for field in dataclasses.fields(self):
+            spec = field.metadata.get(_SPEC)
+            if spec is None:
+                continue
+            value = getattr(self, field.name)
+            if isinstance(spec, tuple):
+                if value not in spec:
+                    options = ", ".join(repr(option) for option in spec)
+                    raise InvalidScenario(field.name, f"{value!r} is not a known choice", f"use one of {options}")
+            elif value is None:
+                if not spec.optional:
+                    raise InvalidScenario(field.name, "is missing", "give a value")
+            elif spec.shape is None:
+                object.__setattr__(self, field.name, _checked_number(field.name, value, spec))
+            else:
+                object.__setattr__(self, field.name, _checked_array(field.name, value, spec, sizes))
+        self.validate()
+
+    def validate(self) -> None:
+        """Checks across fields; chapters override it and raise :class:`InvalidScenario`."""
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed, validated like a new scenario."""
+        known = {field.name for field in dataclasses.fields(self)}
+        for name in changes:
+            if name not in known:
+                raise InvalidScenario(name, "is not a field of this scenario", f"fields are {', '.join(sorted(known))}")
+        return dataclasses.replace(self, **changes)
+
+    @classmethod
+    def random(cls, rng: np.random.Generator, **parameters: Any) -> Self:
+        raise NotImplementedError(f"{cls.__module__} defines no random scenario")
+
+    @classmethod
+    def random_batch(cls, rng: np.random.Generator, draws: int, **parameters: Any) -> Batch:
+        """``draws`` random scenarios, row by row equal to :meth:`random` of ``rng.spawn(draws)``."""
+        if draws < 1:
+            raise InvalidScenario("draws", f"must be at least 1, not {draws}")
+        return Batch([cls.random(child, **parameters) for child in rng.spawn(draws)])
+
+
+class Batch(Sequence):
+    """D scenarios of equal shapes: ``batch.field`` has a leading axis D, ``batch[d]`` is scenario d.
+
+    Fields that are None or words must agree over the batch and are returned as they are.
+    """
+
+    def __init__(self, scenarios: Sequence[ScenarioBase]) -> None:
+        rows = tuple(scenarios)
+        if not rows:
+            raise InvalidScenario("scenarios", "is empty", "give at least one scenario")
+        if len({type(row) for row in rows}) != 1 or not isinstance(rows[0], ScenarioBase):
+            raise InvalidScenario("scenarios", "mixes types", "a batch holds scenarios of one chapter")
+        self._rows = rows
+        self._columns: dict[str, Any] = {}
+        for field in dataclasses.fields(rows[0]):
+            values = [getattr(row, field.name) for row in rows]
+            first = values[0]
+            if first is None or isinstance(first, str):
+                if any(value is not first and value != first for value in values):
+                    raise InvalidScenario(field.name, "differs in kind over the batch", "solve the kinds separately")
+                self._columns[field.name] = first
+                continue
+            if len({np.shape(value) for value in values}) != 1 or any(value is None for value in values):
+                raise InvalidScenario(field.name, "differs in shape over the batch", "solve equal shapes together")
+            column = np.stack(values)
+            column.setflags(write=False)
+            self._columns[field.name] = column
+
+    @classmethod
+    def of(cls, scenarios: Batch | Sequence[ScenarioBase]) -> Batch:
+        """The batch itself, or a sequence of scenarios made into one."""
+        return scenarios if isinstance(scenarios, cls) else cls(scenarios)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["_columns"][name]
+        except KeyError:
+            raise AttributeError(f"a scenario of this batch has no field {name!r}") from None
+
+    def __getitem__(self, index):
+        return Batch(self._rows[index]) if isinstance(index, slice) else self._rows[index]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[ScenarioBase]:
+        return iter(self._rows)
+
+    def replace(self, **changes: Any) -> Batch:
+        """The batch with the same change in every row."""
+        return Batch([row.replace(**changes) for row in self._rows])
+
+
+def _checked_number(name: str, value: Any, spec: _Spec) -> float | int:
+    if isinstance(value, (bool, str, bytes)) or np.ndim(value) != 0:
+        raise InvalidScenario(name, f"must be one number, not {value!r}")
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise InvalidScenario(name, f"must be one number, not {value!r}") from None
+    if math.isnan(number) or (math.isinf(number) and not spec.infinite):
+        raise InvalidScenario(name, f"must be finite, not {number}")
+    _check_range(name, np.asarray(number), spec)
+    if spec.dtype is int:
+        if number != int(number):
+            raise InvalidScenario(name, f"must be a whole number, not {number:g}")
+        return int(number)
+    return number
+
+
+def _checked_array(name: str, value: Any, spec: _Spec, sizes: dict[str, int]) -> np.ndarray:
+    try:
+        given = np.asarray(value)
+        if given.dtype.kind not in "iufcb" or (given.dtype.kind == "c" and spec.dtype is float):
+            raise TypeError
+        result = np.array(given, dtype=complex if spec.dtype is complex else float)
+    except (TypeError, ValueError):
+        kind = "complex" if spec.dtype is complex else "real"
+        raise InvalidScenario(name, f"must be an array of {kind} numbers, not {_short(value)}") from None
+    shape = _expected_shape(result.shape, spec, sizes)
+    if spec.broadcast and result.ndim == 0 and all(isinstance(size, int) for size in shape):
+        result = np.full(shape, result)
+    _check_shape(name, result.shape, spec, sizes)
+    if not np.all(np.isfinite(result)):
+        where = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
+        raise InvalidScenario(name, f"must be finite, but entry {where} is {result[where]}")
+    if spec.dtype is not complex:
+        _check_range(name, result, spec)
+    if spec.zero_diagonal and np.any(np.diagonal(result) != 0):
+        raise InvalidScenario(name, "must have a zero diagonal")
+    result.setflags(write=False)
+    return result
+
+
+def _size_of(symbol: str | int, sizes: dict[str, int]) -> int | None:
+    if isinstance(symbol, int):
+        return symbol
+    name, _, offset = symbol.replace(" ", "").partition("+")
+    return None if name not in sizes else sizes[name] + int(offset or 0)
+
+
+def _expected_shape(found: tuple[int, ...], spec: _Spec, sizes: dict[str, int]) -> tuple[int | str, ...]:
+    return tuple(symbol if (size := _size_of(symbol, sizes)) is None else size for symbol in spec.shape)
+
+
+def _check_shape(name: str, found: tuple[int, ...], spec: _Spec, sizes: dict[str, int]) -> None:
+    wanted = "(" + ", ".join(str(size) for size in spec.shape) + ("," if len(spec.shape) == 1 else "") + ")"
+    if len(found) != len(spec.shape):
+        raise InvalidScenario(name, f"has shape {found}", f"expected {wanted}")
+    for size, symbol in zip(found, spec.shape, strict=True):
+        expected = _size_of(symbol, sizes)
+        if expected is None:
+            base, _, offset = str(symbol).replace(" ", "").partition("+")
+            sizes[base] = expected = size - int(offset or 0)
+            if expected < 1:
+                raise InvalidScenario(name, f"has shape {found}", f"expected {wanted} with {base} >= 1")
+        elif size != expected:
+            known = ", ".join(f"{key} = {count}" for key, count in sizes.items())
+            raise InvalidScenario(name, f"has shape {found}", f"expected {wanted}" + (f" with {known}" if known else ""))
+
+
+def _check_range(name: str, values: np.ndarray, spec: _Spec) -> None:
+    def first(bad: np.ndarray) -> str:
+        if values.ndim == 0:
+            return f"{float(values):g}"
+        where = tuple(int(i) for i in np.argwhere(bad)[0])
+        return f"{values[where]:g} at entry {where}"
+
+    if spec.positive and np.any(bad := ~(values > 0)):
+        raise InvalidScenario(name, f"must be positive, but is {first(bad)}")
+    if spec.minimum is not None and np.any(bad := values < spec.minimum):
+        raise InvalidScenario(name, f"must be at least {spec.minimum:g}, but is {first(bad)}")
+    if spec.maximum is not None and np.any(bad := values > spec.maximum):
+        raise InvalidScenario(name, f"must be at most {spec.maximum:g}, but is {first(bad)}")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
