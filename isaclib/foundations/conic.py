@@ -87,6 +87,7 @@ def solve(
         stats = problem.solver_stats
         iterations = int(getattr(stats, "num_iters", None) or 0)
         if status == cp.OPTIMAL or (status == cp.OPTIMAL_INACCURATE and accept_inaccurate):
+            _LOG.debug("solved by %s", solver, extra={"solver": solver})
             kind = "optimal" if status == cp.OPTIMAL else "inaccurate"
             return Solution(kind, float(problem.value), _dual_bound(problem, raw), solver, iterations, seconds)
         if status in (cp.INFEASIBLE, cp.UNBOUNDED):

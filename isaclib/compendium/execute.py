@@ -1,0 +1,105 @@
+"""One run in a process of its own: ``python -m isaclib.compendium.execute JOB.json``.
+
+Everything goes into a folder with a temporary name, which is renamed when the notebook has finished. A failure leaves
+nothing but a log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_PACKAGES = ("numpy", "scipy", "cvxpy", "clarabel", "scs", "highspy", "sdpa-python", "matplotlib", "papermill", "jupytext")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that results depend on."""
+    from .. import __version__
+
+    found = {"python": platform.python_version(), "isaclib": __version__}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def execute(job: dict) -> dict | None:
+    """Run one job; None on success, otherwise a description of the failure (cell, error, traceback)."""
+    import jupytext
+    import nbformat
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    partial, final = Path(job["partial"]), Path(job["directory"])
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        source = partial / "source.ipynb"
+        notebook = jupytext.read(job["source"])
+        nbformat.write(notebook, source)
+        start = time.perf_counter()
+        try:
+            papermill.execute_notebook(
+                source,
+                partial / "notebook.ipynb",
+                parameters=job["parameters"],
+                kernel_name="python3",
+                progress_bar=False,
+                cwd=job["root"],
+            )
+        except PapermillExecutionError as error:
+            count = error.exec_count
+            return {
+                "cell": f"cell {error.cell_index + 1}" + (f" (In [{count}])" if count else ""),
+                "source": error.source,
+                "error": f"{error.ename}: {error.evalue}",
+                "traceback": "\n".join(error.traceback),
+            }
+        record = {
+            **job["record"],
+            "seconds": round(time.perf_counter() - start, 2),
+            "versions": versions(),
+            "solvers": sorted({name for path in (partial / "figures").glob("*.json") for name in _solvers(path)}),
+        }
+        (partial / "run.json").write_text(json.dumps(record, indent=1))
+        source.unlink()
+        publish(partial, final)
+        return None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _solvers(path: Path) -> list[str]:
+    return [name for name in json.loads(path.read_text())["solver"].split(", ") if name != "no cone solver"]
+
+
+def publish(partial: Path, final: Path) -> None:
+    """Put a finished folder in place of an older one: there is never a mixture of the two."""
+    final.parent.mkdir(parents=True, exist_ok=True)
+    old = final.with_name(f".{final.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if final.exists():
+        os.replace(final, old)
+    os.replace(partial, final)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def main() -> int:
+    job = json.loads(Path(sys.argv[1]).read_text())
+    failure = execute(job)
+    if failure is None:
+        return 0
+    Path(job["failure"]).write_text(json.dumps(failure))
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,340 @@
+"""The static book: executed notebooks and generated ledgers are laid beside the prose, then Jupyter Book builds it.
+
+The book is built from a stage (``build/site/<set>/source``), never from the working tree: a hidden folder or a stray
+notebook cannot break it, and nothing is published unless everything succeeded. Sphinx's cache is not trusted: on any
+change, and after a failed build, the book is built afresh.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import nbformat
+import yaml
+
+from . import claims as ledgers
+from .context import page_name
+from .execute import publish
+from .figures import METADATA_KEY
+from .parameters import Schema, load_schema
+from .runs import Run
+
+_LOG = logging.getLogger(__name__)
+
+
+class BuildError(RuntimeError):
+    """The book could not be built; the message holds the first warnings or errors."""
+
+
+Judge = Callable[[Path, list[str]], list[str]]
+
+
+def build(root: Path, runs: Sequence[Run], base: str, target: Path, *, accept: Judge | None = None) -> bool:
+    """Build the book from finished runs and put it at ``target``.
+
+    Parameters
+    ----------
+    root, runs, base, target
+        The checkout, the finished runs, the set they were made with, and where the book goes.
+    accept : callable, optional
+        Given the built tree and its pages, returns what is wrong with it; only a tree without problems is published.
+
+    Returns
+    -------
+    bool
+        False when nothing had changed since the last successful build.
+
+    Raises
+    ------
+    BuildError
+        On any warning of Sphinx (``-n -W``), a missing page or a malformed ledger. ``target`` is then left as it was.
+    """
+    work = root / "build" / "site" / base
+    source, stamp = work / "source", work / "built.json"
+    stage(root, runs, source)
+    digest = _digest(source, root / "requirements.lock")
+    if stamp.exists() and json.loads(stamp.read_text())["digest"] == digest and (target / "index.html").exists():
+        return False
+    stamp.unlink(missing_ok=True)
+    output = work / "output"
+    shutil.rmtree(output, ignore_errors=True)
+    html = _jupyter_book(source, output, work / "build.log")
+    _check_toc_pages(source, html)
+    trim_mathjax(html)
+    problems = accept(html, toc_pages(source / "_toc.yml")) if accept else []
+    if problems:
+        raise BuildError("the built book has problems:\n  " + "\n  ".join(problems[:40]))
+    publish(html, target)
+    stamp.write_text(json.dumps({"digest": digest}))
+    return True
+
+
+def stage(root: Path, runs: Sequence[Run], source: Path) -> None:
+    """Lay out the sources of the book: prose, configuration, executed notebooks, figures, generated pages."""
+    shutil.rmtree(source, ignore_errors=True)
+    source.mkdir(parents=True)
+    shutil.copytree(root / "book", source / "book")
+    config = yaml.safe_load((root / "_config.yml").read_text())
+    (source / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    shutil.copy(root / "_toc.yml", source / "_toc.yml")
+    for run in runs:
+        page = source / "notebooks" / run.section / f"{run.page}.ipynb"
+        page.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(book_notebook(run), page)
+        for figure in sorted((run.directory / "figures").glob("*")):
+            if figure.suffix in (".svg", ".csv"):
+                folder = source / "figures" / run.section / run.page
+                folder.mkdir(parents=True, exist_ok=True)
+                shutil.copy(figure, folder / figure.name)
+    generate(root, runs, source / "generated")
+
+
+def claim_rows(root: Path, runs: Sequence[Run]) -> list[ledgers.Row]:
+    """The claims on file of all sections among ``runs``, each beside what its run recorded."""
+    recorded = []
+    for run in runs:
+        found = run.directory / "claims.json"
+        if found.exists() and run.notebook != "what_if":
+            recorded += json.loads(found.read_text())
+    on_file = [claim for section in _sections(runs) for claim in ledgers.load_claims(root / "notebooks" / section)]
+    return ledgers.ledger(on_file, recorded)
+
+
+def _sections(runs: Sequence[Run]) -> list[str]:
+    return list(dict.fromkeys(run.section for run in runs))
+
+
+def book_notebook(run: Run) -> nbformat.NotebookNode:
+    """The executed notebook as the book shows it: figures and claims as MyST, defaults hidden, titles filled in."""
+    notebook = nbformat.read(run.directory / "notebook.ipynb", as_version=4)
+    injected = any("injected-parameters" in cell.metadata.get("tags", []) for cell in notebook.cells)
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        if cell.cell_type == "markdown" and run.notebook == "what_if":
+            for name in ("title", "question"):
+                cell.source = cell.source.replace(f"{{{name}}}", str(run.values.get(name, "")))
+        if cell.cell_type != "code":
+            continue
+        cell.metadata = nbformat.from_dict({"tags": tags})  # no times, no papermill marks: equal runs give equal pages
+        if "parameters" in tags and injected:
+            cell.metadata["tags"] = [*tags, "remove-cell"]
+        elif "injected-parameters" in tags or "parameters" in tags:
+            cell.metadata["tags"] = [*tags, "hide-input"]
+        outputs = []
+        for output in cell.outputs:
+            myst = output.get("metadata", {}).get(METADATA_KEY, {}).get("myst")
+            if myst is None:
+                outputs.append(output)
+            elif myst:
+                outputs.append(nbformat.v4.new_output("display_data", data={"text/markdown": myst}))
+        cell.outputs = outputs
+    notebook.metadata = nbformat.from_dict({"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
+    return notebook
+
+
+# ---------------------------------------------------------------- generated pages
+
+
+def generate(root: Path, runs: Sequence[Run], folder: Path) -> None:
+    """Parameter tables, ledgers and the table of runs, as MyST fragments that the prose includes."""
+    folder.mkdir(parents=True)
+    sections = _sections(runs)
+    all_errata = []
+    for section in sections:
+        path = root / "notebooks" / section
+        schema = load_schema(path)
+        (folder / f"parameters_{section}.md").write_text(parameter_table(schema))
+        all_errata += ledgers.load_errata(path, root)
+    (folder / "claims.md").write_text(claims_page(claim_rows(root, runs), sections))
+    (folder / "errata.md").write_text(errata_page(all_errata, sections))
+    (folder / "runs.md").write_text(runs_table(runs))
+
+
+def section_title(section: str) -> str:
+    """A section's name as the book prints it: ``wireless_powered`` becomes "Wireless powered"."""
+    return section.replace("_", " ").capitalize()
+
+
+def parameter_table(schema: Schema) -> str:
+    """Every parameter with its value per set and its provenance."""
+    if not schema.parameters:
+        return "This section has no parameters.\n"
+    sets = {name: schema.load_named(name) for name in schema.sets()}
+    rows = []
+    for name, parameter in schema.parameters.items():
+        if parameter.type == "string" and not parameter.options:
+            continue
+        source = f": {parameter.source}" if parameter.source else ""
+        values = [_value(values.get(name)) for values in sets.values()]
+        unit = "" if parameter.unit == "1" else parameter.unit
+        rows.append([f"`{name}`", parameter.meaning, unit, *values, f"{parameter.provenance}{source}"])
+    header = ["name", "meaning", "unit", *(f"`{name}`" for name in sets), "provenance of the `paper` value"]
+    return ledgers.markdown_table(rows, header) + "\n"
+
+
+def _value(value) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        entries = [_value(entry) for entry in value]
+        return ", ".join(entries) if len(entries) <= 8 else f"{entries[0]}, {entries[1]} … {entries[-1]} ({len(entries)} values)"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def claims_page(rows: Sequence[ledgers.Row], sections: Sequence[str]) -> str:
+    """The claims ledger: counts, then a table per section."""
+    if not rows:
+        return "No claims have been recorded.\n"
+    counts = [
+        [verdict, sum(row.found is not None and row.found["verdict"] == verdict for row in rows)] for verdict in ledgers.VERDICTS
+    ]
+    parts = [ledgers.markdown_table([[name, str(count)] for name, count in counts if count], ["verdict", "claims"])]
+    for section in sections:
+        own = [row for row in rows if row.claim.section == section]
+        if own:
+            parts += [f"## {section_title(section)}", ledgers.markdown_table([_claim_cells(row) for row in own], _CLAIM_HEADER)]
+    return "\n\n".join(parts) + "\n"
+
+
+_CLAIM_HEADER = ["claim", "the paper says", "paper's value", "ours", "criterion", "verdict", "set"]
+
+
+def _claim_cells(row: ledgers.Row) -> list[str]:
+    claim = row.claim
+    says = f"“{claim.quote}” ({claim.figure})"
+    if row.found is None:
+        return [claim.id, says, claim.paper, "not measured by any run of this book", "", "", ""]
+    found = row.found
+    link = f"{{ref}}`{claim.id} <claim-{claim.id.lower()}>`"
+    verdict = found["verdict"] if row.agrees else f"{found['verdict']} (on file: {claim.expected})"
+    return [link, says, claim.paper, found["ours"], found["tolerance"], f"**{verdict}**", f"`{found['set']}`"]
+
+
+def errata_page(errata: Sequence[ledgers.Erratum], sections: Sequence[str]) -> str:
+    """The errata ledger: one block per erratum, grouped by section."""
+    if not errata:
+        return "No errata have been recorded.\n"
+    parts = []
+    for section in sections:
+        own = [erratum for erratum in errata if erratum.section == section]
+        if not own:
+            continue
+        parts.append(f"## {section_title(section)}")
+        for erratum in own:
+            lines = [
+                f"(erratum-{erratum.id.lower()})=",
+                f"### {erratum.id}: {erratum.where}",
+                "",
+                f"**Printed.** {erratum.printed}",
+                "",
+                f"**Mended.** {erratum.mended}",
+                "",
+                f"**Consequence.** {erratum.consequence}",
+                "",
+            ]
+            if erratum.note:
+                lines += [f"**Note.** {erratum.note}", ""]
+            parts.append("\n".join([*lines, f"**Shown by** `{erratum.test}`"]))
+    return "\n\n".join(parts) + "\n"
+
+
+def runs_table(runs: Sequence[Run]) -> str:
+    """Which runs made this book: set, seed, solvers, seconds; and the versions they share."""
+    rows, versions = [], {}
+    for run in runs:
+        record = run.record() or {}
+        versions |= record.get("versions", {})
+        solvers = ", ".join(record.get("solvers", [])) or "none"
+        seed = "" if record.get("seed") is None else str(record["seed"])
+        page = f"{{doc}}`{run.notebook} </notebooks/{run.section}/{run.page}>`"
+        rows.append([section_title(run.section), page, f"`{run.label}`", seed, solvers, f"{record.get('seconds', 0):.1f}"])
+    table = ledgers.markdown_table(rows, ["chapter", "notebook", "set", "seed", "cone solvers", "seconds"])
+    return f"{table}\n\nVersions: " + ", ".join(f"{name} {number}" for name, number in versions.items()) + ".\n"
+
+
+# ---------------------------------------------------------------- Jupyter Book
+
+
+def _jupyter_book(source: Path, output: Path, log: Path) -> Path:
+    tool = Path(sys.executable).with_name("jupyter-book")
+    command = [str(tool), "build", str(source), "--path-output", str(output), "-n", "-W", "--keep-going"]
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=source, check=False)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", result.stdout + result.stderr)
+    log.write_text(text)
+    html = output / "_build" / "html"
+    if result.returncode != 0 or not (html / "index.html").exists():
+        problems = [line for line in text.splitlines() if "WARNING" in line or "ERROR" in line or "rror:" in line]
+        first = "\n  ".join(line.replace(str(source) + "/", "") for line in problems[:12]) or text[-1500:]
+        raise BuildError(f"the book was not built (full log: {log}):\n  {first}")
+    return html
+
+
+def toc_pages(toc: Path) -> list[str]:
+    """All documents that a table of contents names."""
+    names: list[str] = []
+
+    def walk(entry) -> None:
+        if isinstance(entry, dict):
+            names.extend(value for key, value in entry.items() if key in ("root", "file"))
+            for value in entry.values():
+                walk(value)
+        elif isinstance(entry, list):
+            for item in entry:
+                walk(item)
+
+    walk(yaml.safe_load(toc.read_text()))
+    return names
+
+
+def _check_toc_pages(source: Path, html: Path) -> None:
+    missing = [name for name in toc_pages(source / "_toc.yml") if not (html / f"{name}.html").exists()]
+    if missing:
+        raise BuildError(f"pages of the table of contents are missing in the built book: {', '.join(missing)}")
+
+
+# One page loads tex-chtml.js and web fonts; the rest of what is kept answers MathJax's own menu (extensions, speech).
+_MATHJAX_KEEP = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts", "a11y", "sre")
+
+
+def trim_mathjax(html: Path) -> None:
+    """Remove those bundles of the offline MathJax that no page can ask for (15 of 24 MB)."""
+    folder = html / "_static" / "mathjax"
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_file() and not path.relative_to(folder).as_posix().startswith(_MATHJAX_KEEP):
+            path.unlink()
+        elif path.is_dir() and not any(path.iterdir()):
+            path.rmdir()
+
+
+def _digest(source: Path, lock: Path) -> str:
+    digest = hashlib.sha256(lock.read_bytes() if lock.exists() else b"")
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            digest.update(str(path.relative_to(source)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def publish_notebooks(root: Path, runs: Sequence[Run]) -> None:
+    """Put the executed notebooks of the book beside their sources and remove strays of earlier builds."""
+    wanted = {}
+    for run in runs:
+        wanted[root / "notebooks" / run.section / f"{page_name(run.notebook, run.label)}.ipynb"] = (
+            run.directory / "notebook.ipynb"
+        )
+    for stray in (root / "notebooks").glob("*/*.ipynb"):
+        if stray not in wanted:
+            stray.unlink()
+    for path, executed in wanted.items():
+        temporary = path.with_suffix(".partial")
+        shutil.copy(executed, temporary)
+        os.replace(temporary, path)
