@@ -1,7 +1,7 @@
 """Where a notebook runs: by whom it was started, with which set, and where its results go.
 
 The runner hands a :class:`Context` to the kernel through one environment variable. A notebook that is opened by hand
-has none and gets :data:`INTERACTIVE`: figures and claims are shown but nothing is kept.
+has none: figures and claims are then shown but nothing is kept.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ class Context:
         Which notebook runs with which parameter set.
     directory : str
         Folder of the unfinished run, for figures and claims; empty when interactive.
+    root : str
+        Folder of the project whose ``build/runs`` holds all runs; empty when interactive.
     baseline : str
-        Folder that holds this section's runs of the base set (``quick`` or ``paper``), by notebook.
+        Name of the base set (``quick`` or ``paper``) with whose runs a what-if compares itself.
     seed : int or None
     jobs : int
     scheduler : str or None
@@ -35,6 +37,7 @@ class Context:
     notebook: str
     set_name: str
     directory: str = ""
+    root: str = ""
     baseline: str = "paper"
     seed: int | None = None
     jobs: int = 1
@@ -49,17 +52,16 @@ class Context:
         return {VARIABLE: json.dumps(asdict(self))}
 
 
-INTERACTIVE = Context(section="interactive", notebook="notebook", set_name="defaults")
-
-
 def page_name(notebook: str, set_name: str) -> str:
     return f"what_if_{set_name.partition('+')[0]}" if notebook == "what_if" else notebook
 
 
 def current() -> Context:
-    """The context that the runner set, or :data:`INTERACTIVE`."""
+    """The context that the runner set; for a notebook opened by hand one without a directory."""
     text = os.environ.get(VARIABLE)
-    return Context(**json.loads(text)) if text else INTERACTIVE
+    if text:
+        return Context(**json.loads(text))
+    return Context(section=Path.cwd().name, notebook="notebook", set_name="defaults")  # Jupyter starts in the notebook's folder
 
 
 def project_root() -> Path:

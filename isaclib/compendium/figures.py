@@ -164,7 +164,8 @@ def baseline(notebook: str, name: str) -> pd.DataFrame:
     """
     run = _context.current()
     base = run.baseline
-    path = _context.project_root() / "build" / "runs" / run.section / notebook / base / "figures" / f"{name}.csv"
+    root = Path(run.root) if run.root else _context.project_root()
+    path = root / "build" / "runs" / run.section / notebook / base / "figures" / f"{name}.csv"
     if not path.exists():
         raise FileNotFoundError(
             f"no figure {name!r} of {run.section}/{notebook} with the set {base!r}: "

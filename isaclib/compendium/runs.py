@@ -288,6 +288,7 @@ def _run_child(run: Run, jobs: int, scheduler: str | None, children: dict[Run, s
         notebook=run.notebook,
         set_name=run.label,
         directory=str(partial),
+        root=str(run.root),
         baseline=run.baseline,
         seed=run.values.get("seed"),
         jobs=jobs,

@@ -113,6 +113,9 @@ def _sections(runs: Sequence[Run]) -> list[str]:
     return list(dict.fromkeys(run.section for run in runs))
 
 
+_PRESENTS = re.compile(r"^\s*(figures\.show|claims\.record)\(", re.M)  # such code folds away, its result is the news
+
+
 def book_notebook(run: Run) -> nbformat.NotebookNode:
     """The executed notebook as the book shows it: figures and claims as MyST, defaults hidden, titles filled in."""
     notebook = nbformat.read(run.directory / "notebook.ipynb", as_version=4)
@@ -127,7 +130,7 @@ def book_notebook(run: Run) -> nbformat.NotebookNode:
         cell.metadata = nbformat.from_dict({"tags": tags})  # no times, no papermill marks: equal runs give equal pages
         if "parameters" in tags and injected:
             cell.metadata["tags"] = [*tags, "remove-cell"]
-        elif "injected-parameters" in tags or "parameters" in tags:
+        elif "hide-input" not in tags and ({"injected-parameters", "parameters"} & set(tags) or _PRESENTS.search(cell.source)):
             cell.metadata["tags"] = [*tags, "hide-input"]
         outputs = []
         for output in cell.outputs:

@@ -1,0 +1,53 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Results
+
+# %% tags=["parameters"]
+slope = 1.0
+points = 5
+levels = [0.0]
+kind = "plain"
+seed = 1
+
+# %%
+import numpy as np
+import pandas as pd
+
+from isaclib.compendium import claims, figures
+from isaclib.foundations import plotting
+
+# %%
+x = np.linspace(0, 1, points)
+figure, axes = plotting.subplots()
+plotting.line(axes, x, slope * x**2, "exact", label="exact")
+plotting.line(axes, x, slope * x, "paper", label="paper")
+axes.set(xlabel="Distance $x$ (m)", ylabel="Height (m$^2$)")
+axes.legend()
+figures.show(
+    figure,
+    "parabola",
+    data={"x_m": x, "height_m2": slope * x**2},
+    caption="A parabola with slope $s$, as in {eq}`demo-parabola`.",
+    alt="A parabola rises from the origin.",
+    paper="Fig. 1",
+)
+
+# %% [markdown]
+# {numref}`fig-demo-parabola` rises.
+
+# %%
+claims.record(
+    "009-C1", ours=f"height {slope * x[-1] ** 2:.3g} m$^2$ | at the end", tolerance="within 1 %", reproduced=abs(slope - 1) < 0.01
+)
+claims.table(pd.DataFrame({"level (dB)": levels, "kind": [kind] * len(levels)}), caption="Levels")
