@@ -133,7 +133,7 @@ def myst(entry: Mapping[str, Any]) -> str:
     notebook, _, what_if = entry["page"].partition("what_if_")
     labelled = [] if what_if else [f":name: {label(entry['section'], entry['name'])}"]
     command = f"isac run {entry['section']} {'what_if' if what_if else notebook} --set {entry['set'].partition('+')[0]}"
-    source = f"{entry['paper']} of the paper. " if entry["paper"] else ""
+    source = f"({entry['paper']} of the paper.) " if entry["paper"] else ""
     facts = [f"set `{entry['set']}`"]
     if entry["seed"] is not None:
         facts.append(f"seed {entry['seed']}")

@@ -1,0 +1,44 @@
+# make book   environment, all runs at paper scale, the book in _build/html, checked
+# make test   environment, the whole test suite (it builds a small-scale site and opens it in a browser)
+SHELL := /bin/bash
+PYTHON ?= python3
+JOBS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help environment book test bench lint lock clean
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+	@echo "  options: JOBS=2 (notebooks side by side), PYTHON=python3 (the interpreter of the environment)"
+
+environment: $(VENV)/ready ## the pinned packages and isaclib in .venv
+
+$(VENV)/packages: requirements.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, this is {v.major}.{v.minor}: name another one with make PYTHON=...")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/ready: $(VENV)/packages pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+book: $(VENV)/ready ## all runs at paper scale, then the book (_build/html), then its check
+	$(BIN)/isac book --jobs $(JOBS)
+
+test: $(VENV)/ready ## the whole test suite
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+bench: $(VENV)/ready ## timings, as ratios in one run on this machine
+	$(BIN)/isac bench
+
+lint: $(VENV)/ready ## style of the sources
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+lock: ## resolve requirements.lock again (needs uv)
+	uv pip compile pyproject.toml --extra test --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 --output-file requirements.lock
+
+clean: ## remove everything that was made, except the environment
+	rm -rf build _build notebooks/*/*.ipynb .pytest_cache .ruff_cache *.egg-info

@@ -1,0 +1,30 @@
+"""A small project (one section, three notebooks) that the workshop's tests run, break and build."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from small_project import copy_project
+
+from isaclib.compendium import runs
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    """A fresh copy that a test may change."""
+    return copy_project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """A copy whose quick runs have been made; read only."""
+    root = copy_project(tmp_path_factory.mktemp("finished") / "project")
+    outcomes = runs.carry_out(runs.plan(root, "quick"), jobs=2)
+    assert all(outcome.state == "done" for outcome in outcomes), outcomes
+    return root
+
+
+@pytest.fixture
+def finished_copy(finished, tmp_path) -> Path:
+    """A copy of the finished project that a test may change."""
+    return Path(shutil.copytree(finished, tmp_path / "project"))

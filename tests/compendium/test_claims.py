@@ -1,0 +1,75 @@
+"""Verdicts are computed by one rule; ledgers on file are checked against what was recorded."""
+
+import json
+
+import pytest
+from small_project import edit
+
+from isaclib.compendium import claims
+from isaclib.compendium.claims import LedgerError
+from isaclib.compendium.context import Context
+
+
+def test_the_rule_of_verdicts():
+    assert claims.verdict(reproduced=True) == "reproduced"
+    assert claims.verdict(reproduced=True, trend=True) == "reproduced"
+    assert claims.verdict(reproduced=False, trend=True) == "trend reproduced"
+    assert claims.verdict(reproduced=False) == "contradicted"
+    assert claims.verdict(reproduced=True, reproducible=False) == "not reproducible as printed"
+
+
+@pytest.fixture
+def running(tmp_path, monkeypatch):
+    context = Context(section="demo", notebook="results", set_name="paper", directory=str(tmp_path))
+    for name, value in context.to_environment().items():
+        monkeypatch.setenv(name, value)
+    return tmp_path
+
+
+def test_recorded_claims_are_kept_once(running):
+    claims.record("009-C1", ours="1 m", tolerance="1 %", reproduced=True)
+    claims.record("009-C2", ours="2 m", tolerance="1 %", reproduced=False)
+    entries = json.loads((running / "claims.json").read_text())
+    assert [(entry["id"], entry["verdict"], entry["set"], entry["page"]) for entry in entries] == [
+        ("009-C1", "reproduced", "paper", "results"),
+        ("009-C2", "contradicted", "paper", "results"),
+    ]
+    with pytest.raises(LedgerError, match="twice"):
+        claims.record("009-C1", ours="1 m", tolerance="1 %", reproduced=True)
+    with pytest.raises(LedgerError, match="looks like"):
+        claims.record("C1", ours="1 m", tolerance="1 %", reproduced=True)
+
+
+def test_the_ledger_joins_file_and_record(project):
+    on_file = claims.load_claims(project / "notebooks" / "demo")
+    found = {"id": "009-C1", "verdict": "contradicted", "page": "results"}
+    (row,) = claims.ledger(on_file, [found])
+    assert not row.agrees and row.found is found
+    assert claims.ledger(on_file, [{**found, "verdict": "reproduced"}])[0].agrees
+    assert not claims.ledger(on_file, [])[0].agrees
+    with pytest.raises(LedgerError, match=r"no claims\.yml"):
+        claims.ledger(on_file, [{"id": "009-C7", "verdict": "reproduced", "page": "results"}])
+    with pytest.raises(LedgerError, match="recorded by results and by model"):
+        claims.ledger(on_file, [found, {**found, "page": "model"}])
+
+
+def test_malformed_ledgers_are_refused(project):
+    folder = project / "notebooks" / "demo"
+    edit(folder / "claims.yml", "expected: reproduced", "expected: proven")
+    with pytest.raises(LedgerError, match="proven"):
+        claims.load_claims(folder)
+    edit(folder / "claims.yml", "expected: proven", "expects: reproduced")
+    with pytest.raises(LedgerError, match="009-C1"):
+        claims.load_claims(folder)
+    edit(folder / "errata.yml", "test_e1_is_a_parabola", "test_e1_is_a_circle")
+    with pytest.raises(LedgerError, match="does not exist"):
+        claims.load_errata(folder, project)
+
+
+def test_errata_name_existing_tests(project):
+    (erratum,) = claims.load_errata(project / "notebooks" / "demo", project)
+    assert erratum.test.endswith("test_e1_is_a_parabola")
+
+
+def test_tables_escape_what_would_break_them():
+    assert claims.markdown_table([["a|b", "c\nd"]], ["x", "y"]) == "| x | y |\n| --- | --- |\n| a\\|b | c d |"

@@ -1,0 +1,79 @@
+"""The command line: what it prints and how it exits."""
+
+import pytest
+from click.testing import CliRunner
+from small_project import edit
+
+from isaclib.compendium import cli
+
+
+@pytest.fixture
+def isac(monkeypatch):
+    """Calls the command line on a project."""
+
+    def call(root, *arguments):
+        monkeypatch.setattr(cli, "project_root", lambda: root)
+        return CliRunner().invoke(cli.main, list(arguments))
+
+    return call
+
+
+def test_list(isac, finished):
+    result = isac(finished, "list")
+    assert result.exit_code == 0
+    assert "demo" in result.output and "quick, paper, louder" in result.output
+
+
+def test_run_says_where_the_results_are(isac, finished):
+    result = isac(finished, "run", "demo", "results")
+    assert result.exit_code == 0, result.output
+    assert "build/runs/demo/results/quick/notebook.ipynb" in result.output.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (["run", "dmo"], "sections: demo"),
+        (["run", "demo", "resluts"], "notebooks: model, results, what_if"),
+        (["run", "demo", "--set", "quik"], "did you mean quick"),
+        (["run", "demo", "--set", "nowhere/own.yml"], "does not exist"),
+        (["run", "demo", "-p", "slope"], "not name=value"),
+        (["run", "demo", "-p", "slope=1000"], "out of range"),
+        (["run", "demo", "model", "--set", "louder"], "goes with the notebook what_if"),
+        (["check", "."], "holds no built book"),
+    ],
+)
+def test_bad_input_exits_2_and_names_the_remedy(isac, project, arguments, says):
+    result = isac(project, *arguments)
+    assert result.exit_code == cli.BAD_INPUT, result.output
+    assert says in result.output
+
+
+def test_a_failing_run_exits_1_and_names_the_cell(isac, project):
+    edit(project / "notebooks" / "demo" / "model.py", "assert slope > 0", "assert slope < 0, 'wrong sign'")
+    result = isac(project, "run", "demo", "model")
+    assert result.exit_code == 1
+    assert "cell 4" in result.output and "wrong sign" in result.output
+
+
+def test_own_values_come_from_a_file_or_the_command_line(isac, project):
+    own = project / "own.yml"
+    own.write_text("slope: 2.5\n")
+    result = isac(project, "run", "demo", "model", "--set", str(own))
+    assert result.exit_code == 0, result.output
+    assert "taken from the set 'quick': points" in result.output
+    assert len(list((project / "build" / "runs" / "demo" / "model").glob("own+*"))) == 1
+
+
+def test_claims_exits_1_when_a_verdict_differs(isac, finished_copy):
+    result = isac(finished_copy, "claims", "--set", "quick")
+    assert result.exit_code == 0 and "009-C1" in result.output
+    edit(finished_copy / "notebooks" / "demo" / "claims.yml", "expected: reproduced", "expected: contradicted")
+    result = isac(finished_copy, "claims", "--set", "quick")
+    assert result.exit_code == 1 and "1 differ" in result.output
+
+
+def test_help_teaches(isac, finished):
+    for arguments in (["--help"], ["run", "--help"], ["book", "--help"], ["check", "--help"]):
+        result = isac(finished, *arguments)
+        assert result.exit_code == 0 and len(result.output.splitlines()) > 5

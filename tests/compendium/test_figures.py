@@ -1,0 +1,130 @@
+"""A figure without unit, caption or description is refused; what is kept can be drawn again from its numbers."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from isaclib.compendium import figures
+from isaclib.compendium.context import Context
+from isaclib.foundations import plotting
+
+TEXT = {"caption": "A curve that rises with distance.", "alt": "A rising curve over the distance."}
+
+
+@pytest.fixture
+def running(tmp_path, monkeypatch):
+    context = Context(section="demo", notebook="results", set_name="paper", directory=str(tmp_path), seed=4)
+    for name, value in context.to_environment().items():
+        monkeypatch.setenv(name, value)
+    return tmp_path / "figures"
+
+
+def curve(xlabel="Distance (m)", ylabel="Rate (Mbit/s)"):
+    figure, axes = plotting.subplots()
+    plotting.line(axes, [0.0, 1.0], [0.0, 2.0], "exact", label="exact")
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    return figure
+
+
+def test_figure_numbers_and_provenance_are_kept(running):
+    figures.show(curve(), "rising", data={"x_m": [0.0, 1.0], "rate": [0.1, 2.0]}, paper="Fig. 3", **TEXT)
+    assert pd.read_csv(running / "rising.csv").rate.tolist() == [0.1, 2.0]
+    svg = (running / "rising.svg").read_text()
+    assert svg.startswith("<?xml") and "<text" not in svg  # outlines: the page needs no font
+    entry = json.loads((running / "rising.json").read_text())
+    assert entry["seed"] == 4 and entry["set"] == "paper"
+    text = figures.myst(entry)
+    assert ":name: fig-demo-rising" in text and "(Fig. 3 of the paper.)" in text
+    assert "{download}`Numbers (CSV) </figures/demo/results/rising.csv>`" in text
+    assert "isac run demo results --set paper" in text
+
+
+def test_the_same_figure_gives_the_same_bytes(tmp_path):
+    for name in "ab":
+        plotting.save_svg(curve(), tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize("label", ["Distance", "", "Distance in m", "Distance ()"])
+def test_an_axis_without_unit_is_refused(running, label):
+    with pytest.raises(ValueError, match="x label"):
+        figures.show(curve(xlabel=label), "rising", data={"x": [1]}, **TEXT)
+    assert not running.exists()
+
+
+@pytest.mark.parametrize("label", ["Gain (dB)", "Ratio (1)", "Energy (J (per slot))", "Area (m$^2$)"])
+def test_units_are_recognised(label):
+    assert plotting.unlabelled_axes(curve(xlabel=label)) == []
+
+
+def test_shared_and_categorical_axes_need_no_second_label():
+    figure, axes = plotting.subplots(2, 1, sharex=True)
+    for one in axes:
+        one.plot([0, 1], [0, 1])
+        one.set_ylabel("Power (W)")
+    axes[1].set_xlabel("Time (s)")
+    assert plotting.unlabelled_axes(figure) == []
+    figure, axes = plotting.subplots()
+    axes.bar(["exact", "paper"], [1, 2])
+    axes.set_ylabel("Power (W)")
+    assert plotting.unlabelled_axes(figure) == []
+
+
+@pytest.mark.parametrize("argument", ["caption", "alt"])
+def test_missing_words_are_refused(running, argument):
+    with pytest.raises(ValueError, match=argument):
+        figures.show(curve(), "rising", data={"x": [1]}, **{**TEXT, argument: " "})
+
+
+def test_names_are_checked_and_unique(running):
+    with pytest.raises(ValueError, match="lower case"):
+        figures.show(curve(), "Rising Curve", data={"x": [1]}, **TEXT)
+    figures.show(curve(), "rising", data={"x": [1]}, **TEXT)
+    with pytest.raises(ValueError, match="used before"):
+        figures.show(curve(), "rising", data={"x": [1]}, **TEXT)
+
+
+def test_columns_of_unequal_length_are_padded(running):
+    figures.show(curve(), "rising", data={"x": [1.0, 2.0], "optimum": 5.0}, **TEXT)
+    table = pd.read_csv(running / "rising.csv")
+    assert table.optimum[0] == 5.0 and np.isnan(table.optimum[1])
+
+
+def test_cone_solvers_are_noted(running):
+    import cvxpy as cp
+
+    from isaclib.foundations import conic
+
+    x = cp.Variable()
+    conic.solve(cp.Problem(cp.Minimize(x), [x >= 1]))
+    figures.show(curve(), "first", data={"x": [1]}, **TEXT)
+    figures.show(curve(), "second", data={"x": [1]}, **TEXT)
+    assert json.loads((running / "first.json").read_text())["solver"] == "CLARABEL"
+    assert json.loads((running / "second.json").read_text())["solver"] == "no cone solver"
+
+
+def test_roles_and_series_differ_in_more_than_colour():
+    looks = [plotting.role(name) for name in ("exact", "paper", "benchmark_1", "benchmark_2", "benchmark_3", "reference")]
+    assert len({(str(look["linestyle"]), look["marker"]) for look in looks}) == len(looks)
+    series = [plotting.style(index) for index in range(12)]
+    assert len({(str(look["linestyle"]), look["marker"]) for look in series}) == 12
+    with pytest.raises(ValueError, match="unknown role"):
+        plotting.role("best")
+
+
+def contrast(colour: str) -> float:
+    """Contrast with white after the accessibility guidelines' relative luminance."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)
+
+
+def test_colours_are_dark_enough_for_text():
+    assert min(contrast(colour) for colour in (*plotting.COLOURS, plotting.INK)) >= 4.5
+
+
+def test_a_missing_base_run_says_how_to_make_it(running):
+    with pytest.raises(FileNotFoundError, match="isac run demo results --set paper"):
+        figures.baseline("results", "nothing")

@@ -1,0 +1,157 @@
+"""What runs again and what does not; failures and interrupts lose nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from small_project import ROOT, edit
+
+from isaclib.compendium import runs
+from isaclib.compendium.context import Context, current
+
+
+def due(root: Path) -> list[str]:
+    return [run.name for run in runs.plan(root, "quick") if not run.is_current()]
+
+
+ALL = ["demo/model [quick]", "demo/results [quick]", "demo/what_if [louder+quick]"]
+
+
+def test_a_fresh_project_needs_every_run(project):
+    assert due(project) == ALL
+
+
+def test_unchanged_inputs_are_not_run_again(finished):
+    assert due(finished) == []
+    assert [outcome.state for outcome in runs.carry_out(runs.plan(finished, "quick"))] == ["current"] * 3
+
+
+def test_a_changed_set_repeats_exactly_its_runs(finished_copy):
+    sets = finished_copy / "notebooks" / "demo" / "parameters"
+    edit(sets / "louder.yml", "slope: 4.0", "slope: 5.0")
+    assert due(finished_copy) == ["demo/what_if [louder+quick]"]
+    edit(sets / "quick.yml", "kind: plain", "kind: fancy")  # only results takes it; the what-if compares itself with results
+    assert due(finished_copy) == ["demo/results [quick]", "demo/what_if [louder+quick]"]
+    edit(sets / "paper.yml", "slope: 1.0", "slope: 1.5")
+    assert due(finished_copy) == ["demo/results [quick]", "demo/what_if [louder+quick]"]
+
+
+def test_a_changed_notebook_repeats_itself(finished_copy):
+    edit(finished_copy / "notebooks" / "demo" / "model.py", "slope * 2", "slope * 3")
+    assert due(finished_copy) == ["demo/model [quick]"]
+
+
+def test_a_changed_lock_repeats_everything(finished_copy):
+    (finished_copy / "requirements.lock").write_text("numpy==0\n")
+    assert due(finished_copy) == ALL
+
+
+def test_a_changed_library_repeats_everything(finished, monkeypatch):
+    monkeypatch.setattr(runs, "library_digest", lambda package, lock: "another library")
+    assert due(finished) == ALL
+
+
+def test_the_library_digest_sees_every_source(tmp_path):
+    package, lock = tmp_path / "isaclib", tmp_path / "lock"
+    (package / "deep").mkdir(parents=True)
+    seen = set()
+    for change in (
+        lambda: None,
+        lambda: (package / "deep" / "a.py").write_text("x = 1"),
+        lambda: (package / "deep" / "a.py").write_text("x = 2"),
+    ):
+        change()
+        runs.library_digest.cache_clear()
+        seen.add(runs.library_digest(package, lock))
+    (package / "deep" / "a.py").rename(package / "a.py")
+    runs.library_digest.cache_clear()
+    seen.add(runs.library_digest(package, lock))
+    assert len(seen) == 4
+
+
+def test_what_a_run_leaves(finished):
+    folder = finished / "build" / "runs" / "demo" / "results" / "quick"
+    assert sorted(path.name for path in folder.iterdir()) == ["claims.json", "figures", "notebook.ipynb", "run.json"]
+    record = json.loads((folder / "run.json").read_text())
+    assert record["seed"] == 1 and record["set"] == "quick" and record["seconds"] > 0
+    assert record["parameters"] == {"slope": 1.0, "points": 5, "levels": [0.0, 10.0], "kind": "plain", "seed": 1}
+    assert record["versions"]["python"].startswith("3.")
+    assert (folder / "figures" / "parabola.csv").read_text().splitlines()[0] == "x_m,height_m2"
+
+
+def test_each_run_gets_only_its_own_names(finished):
+    by_name = {run.name: run for run in runs.plan(finished, "quick")}
+    assert by_name["demo/model [quick]"].values == {"slope": 1.0}
+    # In a quick book a what-if takes the amount of work from quick, and the rest from its own set.
+    assert by_name["demo/what_if [louder+quick]"].values["points"] == 5
+    assert by_name["demo/what_if [louder+quick]"].values["slope"] == 4.0
+
+
+def test_a_failing_notebook_leaves_nothing_and_stops_nothing_else(project):
+    edit(project / "notebooks" / "demo" / "results.py", "x = np.linspace(0, 1, points)", "x = 1 / 0")
+    outcomes = {outcome.run.name: outcome for outcome in runs.carry_out(runs.plan(project, "quick"), jobs=2)}
+    assert [outcome.state for outcome in outcomes.values()] == ["done", "failed", "skipped"]
+    failure = outcomes["demo/results [quick]"].failure
+    assert "ZeroDivisionError" in failure["error"]
+    assert "cell 5" in failure["cell"] and "x = 1 / 0" in failure["source"]
+    left = {path.name for path in (project / "build" / "runs" / "demo").rglob("*") if path.is_file() and "results" in str(path)}
+    assert left == set()
+    assert "ZeroDivisionError" in outcomes["demo/results [quick]"].run.log.read_text()
+
+
+def test_a_failing_run_keeps_the_last_good_one(finished_copy):
+    edit(finished_copy / "notebooks" / "demo" / "model.py", "assert slope > 0", "assert slope < 0")
+    folder = finished_copy / "build" / "runs" / "demo" / "model" / "quick"
+    before = (folder / "run.json").read_text()
+    outcome = runs.carry_out([run for run in runs.plan(finished_copy, "quick") if run.notebook == "model"])[0]
+    assert outcome.state == "failed"
+    assert (folder / "run.json").read_text() == before
+    assert not runs.plan(finished_copy, "quick")[0].is_current()
+
+
+def test_an_interrupt_leaves_what_had_finished_and_goes_on_from_there(project):
+    edit(project / "notebooks" / "demo" / "results.py", "x = np.linspace(0, 1, points)", "import time; time.sleep(600); x = 0")
+    script = (
+        "import sys; from pathlib import Path; from isaclib.compendium import runs\n"
+        "runs.carry_out(runs.plan(Path(sys.argv[1]), 'quick'), jobs=1 + 1,\n"
+        "    listener=lambda event, run, outcome: print(event, run.name, flush=True))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    child = subprocess.Popen([sys.executable, "-c", script, str(project)], stdout=subprocess.PIPE, text=True, env=environment)
+    for line in child.stdout:
+        if line.startswith("end demo/model"):
+            break
+    time.sleep(1)
+    child.send_signal(signal.SIGINT)
+    assert child.wait() != 0
+    model, results, _ = runs.plan(project, "quick")
+    assert model.is_current()
+    assert results.record() is None
+    assert list(project.glob("build/runs/demo/results/.*")) == []
+
+
+def test_a_custom_run_lands_beside_the_named_ones(project):
+    section = runs.load_section(project, "demo")
+    values = section.schema.load_named("quick")
+    run = runs.custom_run(project, section, "model", values | {"slope": 2.0}, "quick", "paper")
+    other = runs.custom_run(project, section, "model", values | {"slope": 3.0}, "quick", "paper")
+    assert run.label.startswith("quick+") and run.label != other.label
+    assert run.directory != runs.base_runs(project, section, "quick")[0].directory
+
+
+def test_the_context_travels_through_the_environment(monkeypatch):
+    sent = Context(section="demo", notebook="what_if", set_name="louder+quick", seed=3, jobs=2)
+    for name, value in sent.to_environment().items():
+        monkeypatch.setenv(name, value)
+    assert current() == sent
+    assert current().page == "what_if_louder"
+
+
+def test_an_unknown_section_is_refused(project):
+    with pytest.raises(ValueError, match="sections: demo"):
+        runs.load_section(project, "dmo")

@@ -1,0 +1,132 @@
+"""The book of the small project: built, refused when broken, never half published."""
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from small_project import edit
+
+from isaclib.compendium import check, runs, site
+
+pytestmark = pytest.mark.xdist_group("small-site")
+
+
+@pytest.fixture(scope="module")
+def book(finished) -> Path:
+    """The built site of the small project; read only."""
+    target = finished / "_build" / "html"
+    assert site.build(finished, runs.plan(finished, "quick"), "quick", target)
+    return target
+
+
+def page(html: Path, name: str) -> BeautifulSoup:
+    return BeautifulSoup((html / f"{name}.html").read_text(), "html.parser")
+
+
+def test_every_page_of_the_contents_is_there(finished, book):
+    pages = site.toc_pages(finished / "_toc.yml")
+    assert "notebooks/demo/what_if_louder" in pages
+    assert all((book / f"{name}.html").exists() for name in pages)
+
+
+def test_a_figure_has_number_description_provenance_and_csv(book):
+    text = page(book, "notebooks/demo/results")
+    image = text.find("img", class_="isac-figure")
+    assert image["alt"] == "A parabola rises from the origin."
+    assert text.find("figcaption").get_text().strip().startswith("Fig.")
+    link = text.find("a", class_="download")
+    assert link["href"].endswith("parabola.csv") and (book / "notebooks/demo" / link["href"]).resolve().exists()
+    assert "seed 1" in text.find(class_="isac-provenance").get_text()
+
+
+def test_the_ledgers_are_generated_from_the_runs(book):
+    text = page(book, "book/claims")
+    assert "009-C1" in text.get_text() and "height 1" in text.get_text()
+    link = text.find("a", href=lambda address: address and "claim-009-c1" in address)
+    assert link is not None
+    assert "tests/test_demo.py::test_e1_is_a_parabola" in text.get_text()
+
+
+def test_a_what_if_page_has_its_own_title(book):
+    assert page(book, "notebooks/demo/what_if_louder").find("h1").get_text().startswith("A steeper parabola")
+
+
+def test_the_parameter_table_says_where_values_come_from(book):
+    text = page(book, "book/demo").get_text()
+    assert "stated: Section I" in text and "Factor of the parabola" in text
+
+
+def test_no_page_asks_another_host_or_has_a_dead_link(finished, book):
+    assert check.static_problems(book, site.toc_pages(finished / "_toc.yml")) == []
+
+
+def test_nothing_changed_nothing_built(finished, book):
+    assert not site.build(finished, runs.plan(finished, "quick"), "quick", book)
+
+
+def test_a_changed_number_reaches_the_ledger(finished_copy):
+    edit(finished_copy / "notebooks" / "demo" / "results.py", "slope * x[-1] ** 2:.3g", "2 * slope * x[-1] ** 2:.3g")
+    plan = runs.plan(finished_copy, "quick")
+    assert [outcome.state for outcome in runs.carry_out(plan)] == ["current", "done", "done"]
+    site.stage(finished_copy, plan, finished_copy / "stage")
+    assert "height 2 m" in (finished_copy / "stage" / "generated" / "claims.md").read_text()
+
+
+def test_a_broken_reference_fails_every_time_and_publishes_nothing(finished_copy):
+    plan, target = runs.plan(finished_copy, "quick"), finished_copy / "html"
+    target.mkdir()
+    (target / "index.html").write_text("the last good book")
+    edit(finished_copy / "book" / "demo.md", "# Demo", "# Demo\n\nSee {ref}`nowhere`.")
+    for _ in range(2):
+        with pytest.raises(site.BuildError, match="nowhere"):
+            site.build(finished_copy, plan, "quick", target)
+    assert (target / "index.html").read_text() == "the last good book"
+
+
+def test_a_tree_that_is_not_accepted_is_not_published(finished_copy):
+    target = finished_copy / "html"
+    with pytest.raises(site.BuildError, match="too dark"):
+        site.build(finished_copy, runs.plan(finished_copy, "quick"), "quick", target, accept=lambda html, pages: ["too dark"])
+    assert not target.exists()
+
+
+def test_executed_notebooks_replace_strays(finished_copy):
+    folder = finished_copy / "notebooks" / "demo"
+    (folder / "what_if_gone.ipynb").write_text("{}")
+    site.publish_notebooks(finished_copy, runs.plan(finished_copy, "quick"))
+    assert sorted(path.name for path in folder.glob("*.ipynb")) == ["model.ipynb", "results.ipynb", "what_if_louder.ipynb"]
+
+
+def test_the_book_notebook_hides_defaults_and_pictures(finished):
+    run = next(run for run in runs.plan(finished, "quick") if run.notebook == "results")
+    notebook = site.book_notebook(run)
+    tags = [cell.metadata.get("tags", []) for cell in notebook.cells if cell.cell_type == "code"]
+    assert any("remove-cell" in one for one in tags) and any("hide-input" in one for one in tags)
+    assert "image/svg+xml" not in json.dumps(notebook)
+    assert nbformat.validate(notebook) is None
+
+
+def test_the_static_check_finds_what_is_wrong(tmp_path):
+    (tmp_path / "index.html").write_text(
+        '<a href="gone.html">x</a><a href="#nothing">x</a><img src="a.svg"><script src="https://cdn.example/x.js"></script>'
+    )
+    found = " ".join(str(problem) for problem in check.static_problems(tmp_path, ["index", "missing"]))
+    for part in ("gone.html", "#nothing", "no alternative text", "another host", "missing"):
+        assert part in found
+
+
+def test_the_browser_check_finds_what_is_wrong(tmp_path):
+    (tmp_path / "index.html").write_text(
+        '<html data-theme="light"><body><main><p style="width: 3000px">wide</p><span class="math">x^2</span>'
+        "<script>console.error('broken')</script><script>window.MathJax = {startup: {promise: Promise.resolve()}}</script>"
+        '<img src="none.svg" alt="none"></main></body></html>'
+    )
+    try:
+        found = " ".join(str(problem) for problem in check.browser_problems(tmp_path, ["index"], [check.View(400, "light")]))
+    except check.NoBrowser:
+        assert not check.os.environ.get("CI"), "CI must have a browser"
+        return
+    for part in ("scrolls sideways", "not typeset", "broken", "none.svg did not load"):
+        assert part in found

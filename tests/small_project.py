@@ -1,0 +1,20 @@
+"""The small project of the workshop's tests: where it is, how to copy it, how to change it."""
+
+import shutil
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def copy_project(target: Path) -> Path:
+    shutil.copytree(ROOT / "tests" / "data" / "project", target)
+    shutil.copy(ROOT / "_config.yml", target)
+    shutil.copytree(ROOT / "book" / "_static", target / "book" / "_static")
+    return target
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace a text that must be there."""
+    text = path.read_text()
+    assert old in text, f"{old!r} is not in {path.name}"
+    path.write_text(text.replace(old, new))
