@@ -21,9 +21,11 @@ STATUSES: tuple[str, ...] = ("optimal", "converged", "iteration_limit")
 _TINY = float(np.finfo(float).tiny)
 
 
-def relative_gap(value: float, bound: float) -> float:
-    """Distance of value and bound relative to the value; nan where there is no bound."""
-    return abs(bound - value) / max(abs(value), _TINY)
+def relative_gap(value, bound):
+    """Distance of value and bound relative to the value, elementwise; nan where there is no bound."""
+    value, bound = np.asarray(value, dtype=float), np.asarray(bound, dtype=float)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (np.abs(bound - value) / np.maximum(np.abs(value), _TINY))[()]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,7 @@ class Certificate:
 
     @property
     def gap(self) -> float:
-        return relative_gap(self.value, self.bound)
+        return float(relative_gap(self.value, self.bound))
 
     def __str__(self) -> str:
         certified = "no bound" if math.isnan(self.bound) else f"bound {self.bound:.6g} (gap {self.gap:.1e})"

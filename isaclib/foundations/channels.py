@@ -44,8 +44,8 @@ def radar_gain(
 
 
 def complex_normal(rng: np.random.Generator, shape=()) -> np.ndarray:
-    """Circularly symmetric :math:`\\mathcal{CN}(0, 1)` samples."""
-    parts = rng.standard_normal((*np.atleast_1d(np.asarray(shape, dtype=int)), 2) if shape != () else (2,))
+    r"""Circularly symmetric :math:`\mathcal{CN}(0, 1)` samples; ``shape`` is an integer or a tuple."""
+    parts = rng.standard_normal((*((shape,) if np.ndim(shape) == 0 else shape), 2))
     return ((parts[..., 0] + 1j * parts[..., 1]) / math.sqrt(2))[()]
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import cvxpy as cp
+import numpy as np
 
 from .errors import SolverFailure
 
@@ -33,8 +34,8 @@ class Solution:
     value : float
         Primal objective in the problem's own sense and units.
     bound : float
-        Dual objective: an upper bound for a maximisation, a lower bound for a minimisation (nan where the solver does
-        not report one).
+        Dual objective: an upper bound for a maximisation, a lower bound for a minimisation, up to the solver's dual
+        residual (nan where the solver reports no dual; CLARABEL, SCS, SDPA and, for linear programs, HIGHS do).
     solver : str
     iterations : int
     seconds : float
@@ -77,7 +78,7 @@ def solve(
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                raw = _solve(problem, solver, options if position == 0 else {})
+                primal_dual = _solve(problem, solver, options if position == 0 else {})
         except cp.error.SolverError as error:
             _LOG.info("%s failed: %s", solver, error)
             last = (solver, "solver_error")
@@ -89,7 +90,7 @@ def solve(
         if status == cp.OPTIMAL or (status == cp.OPTIMAL_INACCURATE and accept_inaccurate):
             _LOG.debug("solved by %s", solver, extra={"solver": solver})
             kind = "optimal" if status == cp.OPTIMAL else "inaccurate"
-            return Solution(kind, float(problem.value), _dual_bound(problem, raw), solver, iterations, seconds)
+            return Solution(kind, float(problem.value), _dual_bound(problem, *primal_dual), solver, iterations, seconds)
         if status in (cp.INFEASIBLE, cp.UNBOUNDED):
             value = float(problem.value) if problem.value is not None else math.nan
             return Solution(status, value, math.nan, solver, iterations, seconds)
@@ -98,24 +99,30 @@ def solve(
     raise SolverFailure(*last, message="try another solver, or scale the data to unit noise and unit channel norm")
 
 
-def _solve(problem: cp.Problem, solver: str, options: dict):
-    """``problem.solve`` that also returns the solver's own answer, which holds the dual objective."""
+def _solve(problem: cp.Problem, solver: str, options: dict) -> tuple[float, float]:
+    """``problem.solve`` that also returns the solver's own primal and dual objective (nan where it has none)."""
     data, chain, inverse = problem.get_problem_data(solver, solver_opts=options)
     raw = chain.solve_via_data(problem, data, solver_opts=options)
     problem.unpack_results(raw, chain, inverse)
-    return raw
+    if solver == cp.CLARABEL:
+        return raw.obj_val, raw.obj_val_dual
+    if solver == cp.SCS:
+        return raw["info"]["pobj"], raw["info"]["dobj"]
+    if solver == cp.SDPA and "value" in raw:
+        multipliers = np.concatenate([np.ravel(raw["eq_dual"]), np.ravel(raw["ineq_dual"])])
+        return raw["value"], -float(multipliers @ data["b"])
+    if solver == cp.HIGHS and "solution" in raw and not _has_bounds(data):
+        return float(data["c"] @ raw["solution"].col_value), float(data["b"] @ raw["solution"].row_dual)
+    return math.nan, math.nan
 
 
-def _dual_bound(problem: cp.Problem, raw) -> float:
-    """Dual objective in the problem's own sense, where the solver reports primal and dual values."""
-    info = raw.get("info") if isinstance(raw, dict) else raw
-    if isinstance(info, dict):  # SCS
-        primal, dual = info.get("pobj"), info.get("dobj")
-    else:  # Clarabel
-        primal, dual = getattr(info, "obj_val", None), getattr(info, "obj_val_dual", None)
-    if primal is None or dual is None:
-        return math.nan
-    # Internally cvxpy minimises; a constant offset drops out of the difference.
-    difference = -abs(float(primal) - float(dual))
-    maximise = isinstance(problem.objective, cp.Maximize)
-    return float(problem.value) - difference if maximise else float(problem.value) + difference
+def _has_bounds(data: dict) -> bool:
+    """Whether variables carry bounds of their own, whose multipliers are not among those of the rows."""
+    return any(data.get(key) is not None and np.any(np.isfinite(data[key])) for key in ("lower_bounds", "upper_bounds"))
+
+
+def _dual_bound(problem: cp.Problem, primal: float, dual: float) -> float:
+    """Dual objective in the problem's own sense; a gap of the wrong sign (rounding) is taken with the right one."""
+    # Internally cvxpy minimises and drops constants; both vanish in the difference.
+    gap = abs(float(primal) - float(dual))
+    return float(problem.value) + (gap if isinstance(problem.objective, cp.Maximize) else -gap)

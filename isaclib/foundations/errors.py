@@ -58,7 +58,8 @@ class InfeasibleScenario(Exception):
         self.limit = float(limit)
         self.best_attainable = float(best_attainable)
         self.message = message
-        where = "" if index is None else f"[{index}]"
+        entries = () if index is None else index if isinstance(index, tuple) else (index,)
+        where = f"[{', '.join(str(entry) for entry in entries)}]" if entries else ""
         text = f"{constraint}{where}: the limit is {self.limit:.6g}, the best attainable value is {self.best_attainable:.6g}"
         super().__init__(f"{text}; {message}" if message else text)
 

@@ -20,6 +20,10 @@ import numpy as np
 
 from .errors import InvalidScenario
 
+# Directions whose sine is below this count as parallel: positions in double precision, with coordinates up to a
+# thousand times the distances, give directions to about 1e-13.
+_ROUNDING = 1e-12
+
 
 def range_fim(gradients, weights) -> np.ndarray:
     r"""Information :math:`\sum_m w_m g_m g_m^{\mathsf T}`.
@@ -40,10 +44,15 @@ def range_fim(gradients, weights) -> np.ndarray:
 
 
 def pair_determinant(gradients, weights) -> np.ndarray:
-    r"""Determinant of the planar :func:`range_fim` as the pair sum :math:`\sum_{i<j} w_i w_j (g_i \times g_j)^2`."""
+    r"""Determinant of the planar :func:`range_fim` as the pair sum :math:`\sum_{i<j} w_i w_j (g_i \times g_j)^2`.
+
+    Exactly 0 where all directions are parallel: cross products below the rounding error count as 0.
+    """
     gradients, weights = np.asarray(gradients, dtype=float), np.asarray(weights, dtype=float)
     x, y = gradients[..., 0], gradients[..., 1]
+    length = np.hypot(x, y)
     cross = x[..., :, None] * y[..., None, :] - x[..., None, :] * y[..., :, None]
+    cross = np.where(np.abs(cross) <= _ROUNDING * length[..., :, None] * length[..., None, :], 0.0, cross)
     return 0.5 * np.einsum("...i,...j,...ij->...", weights, weights, cross**2)
 
 
@@ -53,8 +62,11 @@ def crb_trace(gradients, weights) -> np.ndarray:
     Arguments as in :func:`range_fim` with d = 2. Infinite where the geometry is degenerate (never nan).
     """
     gradients, weights = np.asarray(gradients, dtype=float), np.asarray(weights, dtype=float)
-    trace = np.einsum("...m,...mi->...", weights, gradients**2)
-    determinant = pair_determinant(gradients, weights)
+    # Relative weights keep the product of two weights from under- or overflowing.
+    scale = np.max(weights, axis=-1)
+    relative = weights / np.where(scale > 0, scale, 1.0)[..., None]
+    trace = np.einsum("...m,...mi->...", relative, gradients**2)
+    determinant = scale * pair_determinant(gradients, relative)
     regular = determinant > 0
     return np.where(regular, trace / np.where(regular, determinant, 1.0), np.inf)[()]
 
@@ -70,6 +82,11 @@ def equivalent_fim(information, of_interest: int) -> np.ndarray:
         Full information matrix, parameters of interest first.
     of_interest : int
         How many parameters are of interest.
+
+    Notes
+    -----
+    A singular nuisance block (a nuisance parameter on which no measurement depends) is inverted in the sense of Moore and
+    Penrose, which is exact for the positive semidefinite matrices that information matrices are.
     """
     information = np.asarray(information)
     size = information.shape[-1]
@@ -79,4 +96,9 @@ def equivalent_fim(information, of_interest: int) -> np.ndarray:
     if of_interest == size:
         return pp.copy()
     pa, aa = information[..., :of_interest, of_interest:], information[..., of_interest:, of_interest:]
-    return pp - pa @ np.linalg.solve(aa, np.swapaxes(pa, -1, -2).conj())
+    cross = np.swapaxes(pa, -1, -2).conj()
+    try:
+        explained = np.linalg.solve(aa, cross)
+    except np.linalg.LinAlgError:
+        explained = np.linalg.pinv(aa, hermitian=True) @ cross
+    return pp - pa @ explained

@@ -6,6 +6,10 @@ import numpy as np
 
 from .errors import InvalidScenario
 
+# A sum of two unit vectors shorter than this is rounding: positions in double precision, with coordinates up to a
+# thousand times the distances, give directions to about 1e-13.
+_ROUNDING = 1e-12
+
 
 def uniform_disk(
     rng: np.random.Generator, count: int, radius_m: float, *, minimum_radius_m: float = 0.0, center_m=(0.0, 0.0)
@@ -55,10 +59,12 @@ def bistatic_range_gradients(transmitters_m, receiver_m, targets_m) -> np.ndarra
     Returns
     -------
     ndarray (A, N, 2)
-        Length 2 for a monostatic pair, 0 for a target on the segment between transmitter and receiver.
+        Length 2 for a monostatic pair, exactly 0 for a target on the segment between transmitter and receiver
+        (where a rounding error would otherwise pose as a direction).
     """
     receiver = np.asarray(receiver_m, dtype=float)[None, :]
-    return unit_vectors(transmitters_m, targets_m) + unit_vectors(receiver, targets_m)
+    gradients = unit_vectors(transmitters_m, targets_m) + unit_vectors(receiver, targets_m)
+    return np.where(np.linalg.norm(gradients, axis=-1, keepdims=True) <= _ROUNDING, 0.0, gradients)
 
 
 def hexagon(side_m: float, *, center_m=(0.0, 0.0)) -> np.ndarray:

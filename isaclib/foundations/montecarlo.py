@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import stdtrit
 
 from .errors import InvalidScenario
 
-_BLOCK = 16  # draws per task: independent of the number of workers, so that results are too
-_Z95 = 1.959963984540054
+_BLOCK = 4  # draws per task: independent of the number of workers, and small enough to share out 20 slow draws
 
 
 def map_draws(
@@ -34,7 +34,8 @@ def map_draws(
     function : callable
         Takes one generator; must not use any other source of randomness.
     rng : numpy.random.Generator
-        Parent; advanced by ``rng.spawn(draws)`` whatever ``jobs`` is.
+        Parent; ``rng.spawn(draws)`` is called once whatever ``jobs`` is, so that a second call gets new draws. Schemes
+        that are to share their draws are computed in one ``function``, or from equal parents.
     draws : int
     jobs : int
         Processes on this machine (-1: one per core).
@@ -48,6 +49,8 @@ def map_draws(
     """
     if draws < 1:
         raise InvalidScenario("draws", f"must be at least 1, not {draws}")
+    if jobs == 0:
+        raise InvalidScenario("jobs", "must not be 0", "1 runs here, n on n processes, -1 on one process per core")
     children = rng.spawn(draws)
     blocks = [children[start : start + _BLOCK] for start in range(0, draws, _BLOCK)]
     if scheduler is not None:
@@ -77,7 +80,7 @@ def _on_cluster(function: Callable, blocks: Sequence, scheduler: str) -> list[An
 
 @dataclass(frozen=True)
 class Average:
-    """Mean over draws with a 95 % confidence interval of the mean (normal approximation).
+    """Mean over draws with a 95 % confidence interval of the mean (Student's t; nan for a single draw).
 
     ``count`` is the number of draws that entered, ``total`` the number that were drawn.
     """
@@ -95,13 +98,19 @@ def average(samples: np.ndarray, keep: np.ndarray | None = None) -> Average:
     Every column (point of an axis, scheme) is averaged over the *same* draws. With no draw left the means are nan.
     """
     samples = np.asarray(samples, dtype=float)
+    if samples.ndim == 0:
+        raise InvalidScenario("samples", "is a single number", "give one row per draw")
     if keep is None:
-        keep = np.isfinite(samples).reshape(len(samples), -1).all(axis=1)
-    kept = samples[np.asarray(keep, dtype=bool)]
+        keep = np.isfinite(samples).reshape(len(samples), math.prod(samples.shape[1:])).all(axis=1)
+    keep = np.asarray(keep, dtype=bool)
+    if keep.shape != samples.shape[:1]:
+        raise InvalidScenario("keep", f"has shape {keep.shape}", f"expected ({len(samples)},), one entry per draw")
+    kept = samples[keep]
     count = len(kept)
     if count == 0:
         empty = np.full(samples.shape[1:], np.nan)
-        return Average(empty, empty, empty, 0, len(samples))
+        return Average(empty, empty.copy(), empty.copy(), 0, len(samples))
     mean = kept.mean(axis=0)
-    half = _Z95 * kept.std(axis=0, ddof=1) / math.sqrt(count) if count > 1 else np.full_like(mean, np.nan)
+    quantile = stdtrit(count - 1, 0.975) if count > 1 else math.nan
+    half = quantile * kept.std(axis=0, ddof=min(1, count - 1)) / math.sqrt(count)
     return Average(mean, mean - half, mean + half, count, len(samples))

@@ -66,7 +66,8 @@ def bisect(
     predicate : callable
         Maps an array of arguments (one per lane) to an array of bool, monotone in each lane.
     low, high : float or ndarray (D,)
-        Ends of the bracket; ``low > high`` is allowed (a decreasing search).
+        Ends of the bracket; ``low > high`` is allowed (a decreasing search). Common ends may be given as two numbers
+        where the predicate holds the lanes. A lane with a nan end stays nan.
     tolerance : float
         Stop when every lane's bracket is shorter than ``tolerance * max(|low|, |high|)``.
     geometric : bool
@@ -79,19 +80,25 @@ def bisect(
     """
     scalar = np.ndim(low) == 0 and np.ndim(high) == 0
     low, high = (np.array(end, dtype=float) for end in np.broadcast_arrays(np.atleast_1d(low), np.atleast_1d(high)))
-    if geometric and np.any((low <= 0) | (high <= 0)):
-        raise InvalidScenario("low", "a geometric bisection needs positive ends")
+    for name, end in (("low", low), ("high", high)):
+        if np.any(np.isinf(end)):
+            raise InvalidScenario(name, "is infinite", "bracket the point between finite ends")
+        if geometric and np.any(end <= 0):
+            raise InvalidScenario(name, "is not positive", "a geometric bisection needs positive ends")
     iterations = 0
     while iterations < max_iterations:
         width = np.abs(high - low)
-        if np.all(width <= tolerance * np.maximum(np.abs(low), np.abs(high))):
+        if not np.any(width > tolerance * np.maximum(np.abs(low), np.abs(high))):
             break
-        middle = np.sqrt(low) * np.sqrt(high) if geometric else 0.5 * (low + high)
-        true = np.asarray(predicate(middle[0] if scalar else middle), dtype=bool)
+        middle = np.sqrt(low) * np.sqrt(high) if geometric else 0.5 * low + 0.5 * high
+        middle = np.clip(middle, np.minimum(low, high), np.maximum(low, high))  # the product of roots may round outwards
+        if np.all((middle == low) | (middle == high) | np.isnan(middle)):
+            break
+        true = np.asarray(predicate(middle[0] if scalar and len(middle) == 1 else middle), dtype=bool)
         high = np.where(true, middle, high)
         low = np.where(true, low, middle)
         iterations += 1
-    return Bracket(low[0], high[0], iterations) if scalar else Bracket(low, high, iterations)
+    return Bracket(low[0], high[0], iterations) if scalar and len(low) == 1 else Bracket(low, high, iterations)
 
 
 def minimise_convex(
@@ -108,15 +115,16 @@ def minimise_convex(
     .. math:: \min_{l \le x \le h} f(x), \qquad
         f(x) \ge \max\{f(a) + f'(a)(x - a),\; f(b) + f'(b)(x - b)\} \quad\text{for any } a, b.
 
-    The largest lower bound that the two tangents at the final bracket give over the interval is returned as ``bound``.
+    The minimum lies in the final bracket :math:`[a, b]`, where the derivative changes its sign or which ends where the
+    interval ends; the largest lower bound that the tangents at a and b give there is returned as ``bound``.
 
     Parameters
     ----------
     function : callable
         Maps arguments (one per lane) to the pair ``(f(x), f'(x))``; any subgradient will do at a kink.
     low, high : float or ndarray (D,)
-        The interval. An end at which f is infinite or undefined is never evaluated as long as the derivative
-        turns positive (negative) before it.
+        The interval, in either order. An end at which f is infinite or undefined is never evaluated as long as the
+        derivative turns positive (negative) before it.
     tolerance, geometric, max_iterations
         As in :func:`bisect`; the tolerance is on the argument.
 
@@ -127,31 +135,35 @@ def minimise_convex(
     scalar = np.ndim(low) == 0 and np.ndim(high) == 0
 
     def evaluate(x):
-        value, slope = function(x[0] if scalar else x)
+        value, slope = function(x[0] if scalar and len(x) == 1 else x)
         return np.atleast_1d(value).astype(float), np.atleast_1d(slope).astype(float)
 
-    ends = np.broadcast_arrays(np.atleast_1d(np.asarray(low, dtype=float)), np.atleast_1d(np.asarray(high, dtype=float)))
+    ends = [np.atleast_1d(np.asarray(end, dtype=float)) for end in (low, high)]
     bracket = bisect(
-        lambda x: evaluate(np.atleast_1d(x))[1] >= 0,
-        *ends,
+        lambda x: evaluate(x)[1] >= 0,
+        np.minimum(*ends),
+        np.maximum(*ends),
         tolerance=tolerance,
         geometric=geometric,
         max_iterations=max_iterations,
     )
-    a, b = np.atleast_1d(bracket.low), np.atleast_1d(bracket.high)
+    a, b = bracket.low, bracket.high
     with np.errstate(all="ignore"):
         (fa, ga), (fb, gb) = evaluate(a), evaluate(b)
         usable_a, usable_b = np.isfinite(fa) & np.isfinite(ga), np.isfinite(fb) & np.isfinite(gb)
         best_b = usable_b & (~usable_a | (fb <= fa))
         argument, value = np.where(best_b, b, a), np.where(best_b, fb, fa)
-        # Where the tangents cross inside [a, b], their crossing is the least value that convexity allows.
-        crossing = np.where(gb > ga, (fa - fb + gb * b - ga * a) / np.where(gb > ga, gb - ga, 1.0), a)
-        inside = usable_a & usable_b & (ga <= 0) & (gb >= 0)
-        bound = np.where(inside & (gb > ga), fa + ga * (crossing - a), -np.inf)
-        bound = np.where(inside & (gb == ga), np.minimum(fa, fb), bound)
-        # The derivative keeps its sign: the minimum is at an end of the interval, bounded by one tangent there.
-        bound = np.where(usable_a & (ga >= 0), fa + ga * (ends[0] - a), bound)
-        bound = np.where(usable_b & (gb <= 0), fb + gb * (ends[1] - b), bound)
-    if scalar:
+        width = b - a
+        bound = np.maximum(
+            np.where(usable_a, np.minimum(fa, fa + ga * width), -np.inf),
+            np.where(usable_b, np.minimum(fb, fb - gb * width), -np.inf),
+        )
+        # Tangents that cross inside: left of the crossing the right one is lower, and the reverse, so that the lower of
+        # the two is a valid bound even where the crossing itself is known to rounding only.
+        crossing = np.clip((fa - fb + gb * width) / (gb - ga), 0.0, width)
+        lower = np.minimum(fa + ga * crossing, fb + gb * (crossing - width))
+        bound = np.where(usable_a & usable_b & (ga < 0) & (gb > 0), np.maximum(bound, lower), bound)
+        bound = np.minimum(bound, np.where(np.isnan(value), bound, value))  # a rounding error may put it above the value
+    if scalar and len(value) == 1:
         return Minimum(argument[0], value[0], bound[0], bracket.iterations)
     return Minimum(argument, value, bound, bracket.iterations)

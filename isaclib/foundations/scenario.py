@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ import numpy as np
 from .errors import InvalidScenario
 
 _SPEC = "isaclib"
+_SYMBOL = re.compile(r"[A-Za-z]\w*( ?\+ ?\d+)?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +53,7 @@ def array(
         Sizes: an integer, a symbol ("M") or symbol plus integer ("M+1"), shared by all fields of the scenario.
     minimum, maximum : float, optional
         Inclusive range of every entry (real dtype).
+    dtype : {float, int, complex}
     positive : bool
         Entries must be > 0.
     optional : bool
@@ -60,6 +63,9 @@ def array(
     zero_diagonal : bool
         A square matrix whose diagonal must be 0.
     """
+    for size in shape:
+        if isinstance(size, str) and not _SYMBOL.fullmatch(size):
+            raise ValueError(f"a size is an integer, a symbol such as 'M' or a symbol plus an integer, not {size!r}")
     spec = _Spec(shape, minimum, maximum, positive, dtype, optional, broadcast, zero_diagonal, False)
     return _field(spec, default)
 
@@ -102,7 +108,7 @@ class ScenarioBase:
                 continue
             value = getattr(self, field.name)
             if isinstance(spec, tuple):
-                if value not in spec:
+                if not isinstance(value, str) or value not in spec:
                     options = ", ".join(repr(option) for option in spec)
                     raise InvalidScenario(field.name, f"{value!r} is not a known choice", f"use one of {options}")
             elif value is None:
@@ -113,6 +119,13 @@ class ScenarioBase:
             else:
                 object.__setattr__(self, field.name, _checked_array(field.name, value, spec, sizes))
         self.validate()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Restore a pickled or copied scenario; NumPy forgets that its arrays were read-only."""
+        for name, value in state.items():
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+            object.__setattr__(self, name, value)
 
     def validate(self) -> None:
         """Checks across fields; chapters override it and raise :class:`InvalidScenario`."""
@@ -155,7 +168,7 @@ class Batch(Sequence):
             values = [getattr(row, field.name) for row in rows]
             first = values[0]
             if first is None or isinstance(first, str):
-                if any(value is not first and value != first for value in values):
+                if any(type(value) is not type(first) or value != first for value in values):
                     raise InvalidScenario(field.name, "differs in kind over the batch", "solve the kinds separately")
                 self._columns[field.name] = first
                 continue
@@ -179,6 +192,9 @@ class Batch(Sequence):
     def __getitem__(self, index):
         return Batch(self._rows[index]) if isinstance(index, slice) else self._rows[index]
 
+    def __reduce__(self):
+        return type(self), (self._rows,)
+
     def __len__(self) -> int:
         return len(self._rows)
 
@@ -191,16 +207,17 @@ class Batch(Sequence):
 
 
 def _checked_number(name: str, value: Any, spec: _Spec) -> float | int:
-    if isinstance(value, (bool, str, bytes)) or np.ndim(value) != 0:
-        raise InvalidScenario(name, f"must be one number, not {value!r}")
     try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise InvalidScenario(name, f"must be one number, not {value!r}") from None
+        given = np.asarray(value)
+    except ValueError:  # lists of unequal lengths
+        given = np.empty(2)
+    if given.ndim != 0 or given.dtype.kind not in "iuf":
+        raise InvalidScenario(name, f"must be one real number, not {_short(value)}")
+    number = float(given)
     if math.isnan(number) or (math.isinf(number) and not spec.infinite):
         raise InvalidScenario(name, f"must be finite, not {number}")
     _check_range(name, np.asarray(number), spec)
-    if spec.dtype is int:
+    if spec.dtype is int and math.isfinite(number):
         if number != int(number):
             raise InvalidScenario(name, f"must be a whole number, not {number:g}")
         return int(number)
@@ -210,7 +227,7 @@ def _checked_number(name: str, value: Any, spec: _Spec) -> float | int:
 def _checked_array(name: str, value: Any, spec: _Spec, sizes: dict[str, int]) -> np.ndarray:
     try:
         given = np.asarray(value)
-        if given.dtype.kind not in "iufcb" or (given.dtype.kind == "c" and spec.dtype is float):
+        if given.dtype.kind not in ("iufc" if spec.dtype is complex else "iuf"):
             raise TypeError
         result = np.array(given, dtype=complex if spec.dtype is complex else float)
     except (TypeError, ValueError):
@@ -223,6 +240,11 @@ def _checked_array(name: str, value: Any, spec: _Spec, sizes: dict[str, int]) ->
     if not np.all(np.isfinite(result)):
         where = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
         raise InvalidScenario(name, f"must be finite, but entry {where} is {result[where]}")
+    if spec.dtype is int:
+        if np.any(fraction := result != np.round(result)):
+            where = tuple(int(i) for i in np.argwhere(fraction)[0])
+            raise InvalidScenario(name, f"must hold whole numbers, but entry {where} is {result[where]:g}")
+        result = result.astype(int)
     if spec.dtype is not complex:
         _check_range(name, result, spec)
     if spec.zero_diagonal and np.any(np.diagonal(result) != 0):

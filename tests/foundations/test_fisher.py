@@ -1,0 +1,166 @@
+"""Fisher information: by hand, by the likelihood itself, in exact arithmetic, and where the geometry is degenerate."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from isaclib import InvalidScenario
+from isaclib.foundations import fisher, geometry
+
+ROUNDING = 1e-12
+HESSIAN = 1e-5  # second central differences of a log-likelihood of size one with steps of 1e-4 m
+
+
+def rotation(angle):
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
+def random_case(rng, *shape, count=6):
+    return rng.normal(size=(*shape, count, 2)), rng.exponential(size=(*shape, count))
+
+
+def exact_crb(gradients, weights):
+    """The bound in rational arithmetic: no rounding at all."""
+    rows = [[Fraction(float(entry)) for entry in row] for row in gradients]
+    powers = [Fraction(float(weight)) for weight in weights]
+    a, b, c = (sum(w * g[i] * g[j] for w, g in zip(powers, rows)) for i, j in ((0, 0), (1, 1), (0, 1)))
+    return (a + b) / (a * b - c * c)
+
+
+def test_two_orthogonal_ranges_by_hand():
+    gradients, weights = np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([4.0, 0.5])
+    np.testing.assert_array_equal(fisher.range_fim(gradients, weights), [[4.0, 0.0], [0.0, 0.5]])
+    assert fisher.pair_determinant(gradients, weights) == 2.0
+    assert fisher.crb_trace(gradients, weights) == 2.25
+
+
+def test_information_is_the_hessian_of_the_log_likelihood():
+    rng = np.random.default_rng(0)
+    anchors, target, weights = rng.normal(size=(5, 2)), np.array([2.0, -1.0]), rng.exponential(size=5)
+    ranges = geometry.distances_m(anchors, target[None])[:, 0]  # noise-free data: the Hessian is its own expectation
+
+    def misfit(position):
+        return 0.5 * np.sum(weights * (ranges - geometry.distances_m(anchors, position[None])[:, 0]) ** 2)
+
+    step = 1e-4 * np.eye(2)
+    numeric = [
+        [sum(s * t * misfit(target + s * step[i] + t * step[j]) for s in (1, -1) for t in (1, -1)) / (4 * 1e-8) for j in range(2)]
+        for i in range(2)
+    ]
+    gradients = geometry.unit_vectors(anchors, target[None])[:, 0]
+    np.testing.assert_allclose(fisher.range_fim(gradients, weights), numeric, atol=HESSIAN)
+
+
+def test_trace_and_determinant_agree_with_linear_algebra():
+    gradients, weights = random_case(np.random.default_rng(1), 50)
+    information = fisher.range_fim(gradients, weights)
+    np.testing.assert_allclose(fisher.pair_determinant(gradients, weights), np.linalg.det(information), rtol=1e-10)
+    expected = np.trace(np.linalg.inv(information), axis1=-2, axis2=-1)
+    np.testing.assert_allclose(fisher.crb_trace(gradients, weights), expected, rtol=1e-10)
+
+
+def test_vectorised_equals_one_at_a_time():
+    gradients, weights = random_case(np.random.default_rng(2), 3, 4)
+    for function in (fisher.range_fim, fisher.pair_determinant, fisher.crb_trace):
+        together = function(gradients, weights)
+        alone = [[function(gradients[i, j], weights[i, j]) for j in range(4)] for i in range(3)]
+        np.testing.assert_allclose(together, alone, rtol=ROUNDING)
+    assert np.ndim(fisher.crb_trace(gradients[0, 0], weights[0, 0])) == 0
+
+
+def test_bound_is_invariant_under_rotation_permutation_and_sign_and_falls_with_every_weight():
+    rng = np.random.default_rng(3)
+    gradients, weights = random_case(rng)
+    bound = fisher.crb_trace(gradients, weights)
+    order = rng.permutation(6)
+    assert fisher.crb_trace(gradients @ rotation(1.1).T, weights) == pytest.approx(bound, rel=ROUNDING)
+    assert fisher.crb_trace(gradients[order], weights[order]) == pytest.approx(bound, rel=ROUNDING)
+    assert fisher.crb_trace(gradients * np.array([1, -1, 1, -1, 1, 1])[:, None], weights) == pytest.approx(bound, rel=ROUNDING)
+    assert fisher.crb_trace(gradients, 4 * weights) == pytest.approx(bound / 4, rel=ROUNDING)
+    for m in range(6):
+        assert fisher.crb_trace(gradients, weights + 0.1 * np.eye(6)[m]) < bound
+
+
+@pytest.mark.parametrize("spread", [1e-2, 1e-4, 1e-6, 1e-8, 1e-10])
+def test_nearly_parallel_directions_keep_their_digits(spread):
+    angles = 0.7 + spread * np.linspace(-1, 1, 5)
+    gradients, weights = np.stack([np.cos(angles), np.sin(angles)], axis=-1), np.arange(1.0, 6.0)
+    exact = exact_crb(gradients, weights)
+    # Each cross product of two given unit vectors is rounded by about eps, relative to the spread between them.
+    assert abs(fisher.crb_trace(gradients, weights) / float(exact) - 1) < 10 * np.finfo(float).eps / spread
+
+
+@pytest.mark.parametrize("case", ["parallel", "opposite", "one range", "no power", "one range has power", "zero gradient"])
+def test_degenerate_geometry_is_infinite_at_every_angle(case, recwarn):
+    for angle in np.linspace(0, 2 * np.pi, 101):
+        direction = np.array([np.cos(angle), np.sin(angle)])
+        gradients = np.outer([2.0, 1.3, 0.7], direction)
+        weights = np.array([1.0, 2.0, 3.0])
+        if case == "opposite":
+            gradients[1] *= -1
+        elif case == "one range":
+            gradients, weights = gradients[:1], weights[:1]
+        elif case == "no power":
+            gradients, weights = np.random.default_rng(0).normal(size=(3, 2)), np.zeros(3)
+        elif case == "one range has power":
+            gradients, weights = np.random.default_rng(0).normal(size=(3, 2)), np.array([0.0, 5.0, 0.0])
+        elif case == "zero gradient":
+            gradients = np.zeros((3, 2))
+        assert fisher.crb_trace(gradients, weights) == np.inf
+    assert not recwarn.list
+
+
+def test_user_on_the_line_through_station_and_target_gives_no_position():
+    rng = np.random.default_rng(4)
+    for _ in range(200):
+        station, target = 10 * rng.normal(size=(2, 2))
+        user = station + rng.uniform(-3, 3) * (target - station)
+        gradients = geometry.bistatic_range_gradients([station, user], station, [target])[:, 0]
+        assert fisher.crb_trace(gradients, np.array([1.0, 2.0])) == np.inf
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_extreme_weights_do_not_overflow(scale):
+    gradients, weights = random_case(np.random.default_rng(5))
+    expected = fisher.crb_trace(gradients, weights)
+    assert fisher.crb_trace(gradients, scale * weights) * scale == pytest.approx(expected, rel=ROUNDING)
+
+
+def information_matrix(rng, size, *, kind=float):
+    root = rng.normal(size=(size, 2 * size)) + (1j * rng.normal(size=(size, 2 * size)) if kind is complex else 0)
+    return root @ root.conj().T
+
+
+@pytest.mark.parametrize("kind", [float, complex])
+def test_equivalent_information_is_the_inverse_of_the_block_of_the_inverse(kind):
+    full = information_matrix(np.random.default_rng(6), 5, kind=kind)
+    expected = np.linalg.inv(np.linalg.inv(full)[:2, :2])
+    np.testing.assert_allclose(fisher.equivalent_fim(full, 2), expected, rtol=1e-10)
+
+
+def test_equivalent_information_never_gains_from_nuisance_parameters():
+    full = np.stack([information_matrix(np.random.default_rng(seed), 5) for seed in range(20)])
+    equivalent = fisher.equivalent_fim(full, 2)
+    assert np.all(np.linalg.eigvalsh(full[:, :2, :2] - equivalent) >= -1e-10)
+    np.testing.assert_allclose(equivalent[7], fisher.equivalent_fim(full[7], 2), rtol=ROUNDING)
+    np.testing.assert_array_equal(fisher.equivalent_fim(full, 5), full)
+
+
+def test_nuisance_parameters_can_be_removed_in_two_steps():
+    full = information_matrix(np.random.default_rng(7), 6)
+    np.testing.assert_allclose(
+        fisher.equivalent_fim(fisher.equivalent_fim(full, 4), 2), fisher.equivalent_fim(full, 2), rtol=1e-10
+    )
+
+
+def test_a_nuisance_parameter_that_nothing_depends_on_does_no_harm():
+    full = np.zeros((4, 4))
+    full[:3, :3] = information_matrix(np.random.default_rng(8), 3)
+    np.testing.assert_allclose(fisher.equivalent_fim(full, 2), fisher.equivalent_fim(full[:3, :3], 2), rtol=1e-10)
+
+
+@pytest.mark.parametrize("count", [0, 4, -1])
+def test_the_number_of_parameters_of_interest_is_checked(count):
+    with pytest.raises(InvalidScenario, match=r"of_interest: must lie in 1\.\.3"):
+        fisher.equivalent_fim(np.eye(3), count)
