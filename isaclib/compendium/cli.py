@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import os
 import sys
@@ -337,6 +338,34 @@ def claims(base: str) -> None:
     differing = sum(not row.agrees for row in rows)
     _console.print(f"{len(rows)} claims, {differing} differ from the verdict on file")
     sys.exit(1 if differing else 0)
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+def bench(names: tuple[str, ...]) -> None:
+    """Timings of this machine: every script of benchmarks/ (or those named), as ratios in one run where it matters."""
+    root = project_root()
+    scripts = sorted((root / "benchmarks").glob("*.py"))
+    known = [script.stem for script in scripts]
+    for name in names:
+        if name not in known:
+            raise ParameterError("isac bench", name, "is not a benchmark", f"benchmarks: {', '.join(known)}")
+    table = Table("benchmark", "what", "measured", "target", box=None, pad_edge=False)
+    for script in scripts:
+        if names and script.stem not in names:
+            continue
+        start = time.perf_counter()
+        for row in _load(script).measure():
+            table.add_row(script.stem, row["name"], f"{row['value']:.4g} {row['unit']}", str(row.get("target", "")))
+        _console.print(f"         measured {script.stem}  {time.perf_counter() - start:.1f} s")
+    _console.print(table)
+
+
+def _load(script: Path):
+    spec = importlib.util.spec_from_file_location(f"benchmark_{script.stem}", script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 if __name__ == "__main__":

@@ -1,0 +1,87 @@
+"""The environment: one list of packages in three files that must agree, and nothing that ties it to one machine."""
+
+import re
+import tomllib
+from importlib.metadata import version
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
+from small_project import ROOT
+
+# Packages that no conda channel is known to carry: they stand in the pip part of environment.yml.
+PYPI_ONLY = {"sdpa-python", "sphinx-mathjax-offline"}
+
+
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def conda_entries() -> tuple[list[str], list[str]]:
+    entries = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    pip = next(entry["pip"] for entry in entries if isinstance(entry, dict))
+    return [entry for entry in entries if isinstance(entry, str)], pip
+
+
+def canonical(requirement: str) -> tuple[str, frozenset[str]]:
+    parsed = Requirement(requirement)
+    return parsed.name.lower().replace("_", "-"), frozenset(str(bound) for bound in parsed.specifier)
+
+
+def test_conda_and_pyproject_name_the_same_packages_and_bounds():
+    conda, pip = conda_entries()
+    ours = {canonical(entry) for entry in [*conda, *pip] if not entry.startswith("python>") and entry != "pip"}
+    assert ours == {canonical(entry) for entry in project()["dependencies"]}
+    assert {canonical(entry)[0] for entry in pip} == PYPI_ONLY
+    python = next(entry for entry in conda if entry.startswith("python>"))
+    assert python.removeprefix("python") == project()["requires-python"]
+
+
+def test_every_conda_line_is_a_valid_match_spec():
+    from rattler import MatchSpec
+
+    conda, _ = conda_entries()
+    for entry in conda:
+        spec = MatchSpec(entry, strict=True)
+        assert spec.name is not None, entry
+
+
+def test_versions_installed_satisfy_the_bounds():
+    for entry in project()["dependencies"]:
+        requirement = Requirement(entry)
+        assert requirement.specifier.contains(Version(version(requirement.name)), prereleases=True), entry
+
+
+def test_jupyter_book_is_the_line_that_reads_our_configuration():
+    assert version("jupyter-book").startswith("1.")  # 2.x ignores _config.yml and _toc.yml and builds nothing
+
+
+def test_the_lock_is_hashed_complete_and_free_of_addresses():
+    text = (ROOT / "requirements.lock").read_text()
+    assert not re.search(r"https?://|file:|--(extra-)?index-url|--find-links", text)
+    blocks = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)((?:.*\\\n)+.*)", text, re.M)
+    names = {name.lower().replace("_", "-").replace(".", "-") for name, _, _ in blocks}
+    assert all("--hash=sha256:" in rest for _, _, rest in blocks)
+    wanted = [*project()["dependencies"], *project()["optional-dependencies"]["test"]]
+    assert {canonical(entry)[0] for entry in wanted} <= names
+
+
+def test_the_build_backend_is_in_the_lock():
+    # The package is installed without build isolation, so what builds it must be pinned as well.
+    lock = (ROOT / "requirements.lock").read_text()
+    for entry in tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]:
+        assert re.search(rf"^{Requirement(entry).name}==", lock, re.M)
+
+
+@pytest.mark.parametrize("name", ["README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "_config.yml", "_toc.yml", "Makefile"])
+def test_project_files_are_there(name):
+    assert (ROOT / name).stat().st_size > 0
+
+
+def test_versions_agree():
+    import isaclib
+
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert project()["version"] == isaclib.__version__ == citation["version"]
+    assert f"## {isaclib.__version__}" in (ROOT / "CHANGELOG.md").read_text()
