@@ -310,9 +310,9 @@ def check(tree: Path | None) -> None:
 
 
 def _rows(root: Path, runs: Sequence[Run]) -> list[ledgers.Row]:
-    from . import site
+    from . import pages
 
-    return site.claim_rows(root, runs)
+    return pages.claim_rows(root, runs)
 
 
 def _verdicts_as_on_file(root: Path, runs: Sequence[Run]) -> bool:

@@ -115,6 +115,7 @@ def show(
         folder.mkdir(exist_ok=True)
         if (folder / f"{name}.svg").exists():
             raise ValueError(f"figure {name}: the name was used before in this notebook")
+        entry["order"] = len(list(folder.glob("*.svg")))
         (folder / f"{name}.svg").write_text(svg)
         table.to_csv(folder / f"{name}.csv", index=False, float_format="%.10g")
         (folder / f"{name}.json").write_text(json.dumps(entry, indent=1))

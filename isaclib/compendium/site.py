@@ -21,11 +21,10 @@ from pathlib import Path
 import nbformat
 import yaml
 
-from . import claims as ledgers
+from . import pages
 from .context import page_name
 from .execute import publish
 from .figures import METADATA_KEY
-from .parameters import Schema, load_schema
 from .runs import Run
 
 _LOG = logging.getLogger(__name__)
@@ -95,22 +94,7 @@ def stage(root: Path, runs: Sequence[Run], source: Path) -> None:
                 folder = source / "figures" / run.section / run.page
                 folder.mkdir(parents=True, exist_ok=True)
                 shutil.copy(figure, folder / figure.name)
-    generate(root, runs, source / "generated")
-
-
-def claim_rows(root: Path, runs: Sequence[Run]) -> list[ledgers.Row]:
-    """The claims on file of all sections among ``runs``, each beside what its run recorded."""
-    recorded = []
-    for run in runs:
-        found = run.directory / "claims.json"
-        if found.exists() and run.notebook != "what_if":
-            recorded += json.loads(found.read_text())
-    on_file = [claim for section in _sections(runs) for claim in ledgers.load_claims(root / "notebooks" / section)]
-    return ledgers.ledger(on_file, recorded)
-
-
-def _sections(runs: Sequence[Run]) -> list[str]:
-    return list(dict.fromkeys(run.section for run in runs))
+    pages.generate(root, runs, source)
 
 
 _PRESENTS = re.compile(r"^\s*(figures\.show|claims\.record)\(", re.M)  # such code folds away, its result is the news
@@ -142,126 +126,6 @@ def book_notebook(run: Run) -> nbformat.NotebookNode:
         cell.outputs = outputs
     notebook.metadata = nbformat.from_dict({"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
     return notebook
-
-
-# ---------------------------------------------------------------- generated pages
-
-
-def generate(root: Path, runs: Sequence[Run], folder: Path) -> None:
-    """Parameter tables, ledgers and the table of runs, as MyST fragments that the prose includes."""
-    folder.mkdir(parents=True)
-    sections = _sections(runs)
-    all_errata = []
-    for section in sections:
-        path = root / "notebooks" / section
-        schema = load_schema(path)
-        (folder / f"parameters_{section}.md").write_text(parameter_table(schema))
-        all_errata += ledgers.load_errata(path, root)
-    (folder / "claims.md").write_text(claims_page(claim_rows(root, runs), sections))
-    (folder / "errata.md").write_text(errata_page(all_errata, sections))
-    (folder / "runs.md").write_text(runs_table(runs))
-
-
-def section_title(section: str) -> str:
-    """A section's name as the book prints it: ``wireless_powered`` becomes "Wireless powered"."""
-    return section.replace("_", " ").capitalize()
-
-
-def parameter_table(schema: Schema) -> str:
-    """Every parameter with its value per set and its provenance."""
-    if not schema.parameters:
-        return "This section has no parameters.\n"
-    sets = {name: schema.load_named(name) for name in schema.sets()}
-    rows = []
-    for name, parameter in schema.parameters.items():
-        if parameter.type == "string" and not parameter.options:
-            continue
-        source = f": {parameter.source}" if parameter.source else ""
-        values = [_value(values.get(name)) for values in sets.values()]
-        unit = "" if parameter.unit == "1" else parameter.unit
-        rows.append([f"`{name}`", parameter.meaning, unit, *values, f"{parameter.provenance}{source}"])
-    header = ["name", "meaning", "unit", *(f"`{name}`" for name in sets), "provenance of the `paper` value"]
-    return ledgers.markdown_table(rows, header) + "\n"
-
-
-def _value(value) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        entries = [_value(entry) for entry in value]
-        return ", ".join(entries) if len(entries) <= 8 else f"{entries[0]}, {entries[1]} … {entries[-1]} ({len(entries)} values)"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def claims_page(rows: Sequence[ledgers.Row], sections: Sequence[str]) -> str:
-    """The claims ledger: counts, then a table per section."""
-    if not rows:
-        return "No claims have been recorded.\n"
-    counts = [
-        [verdict, sum(row.found is not None and row.found["verdict"] == verdict for row in rows)] for verdict in ledgers.VERDICTS
-    ]
-    parts = [ledgers.markdown_table([[name, str(count)] for name, count in counts if count], ["verdict", "claims"])]
-    for section in sections:
-        own = [row for row in rows if row.claim.section == section]
-        if own:
-            parts += [f"## {section_title(section)}", ledgers.markdown_table([_claim_cells(row) for row in own], _CLAIM_HEADER)]
-    return "\n\n".join(parts) + "\n"
-
-
-_CLAIM_HEADER = ["claim", "the paper says", "paper's value", "ours", "criterion", "verdict", "set"]
-
-
-def _claim_cells(row: ledgers.Row) -> list[str]:
-    claim = row.claim
-    says = f"“{claim.quote}” ({claim.figure})"
-    if row.found is None:
-        return [claim.id, says, claim.paper, "not measured by any run of this book", "", "", ""]
-    found = row.found
-    link = f"{{ref}}`{claim.id} <claim-{claim.id.lower()}>`"
-    verdict = found["verdict"] if row.agrees else f"{found['verdict']} (on file: {claim.expected})"
-    return [link, says, claim.paper, found["ours"], found["tolerance"], f"**{verdict}**", f"`{found['set']}`"]
-
-
-def errata_page(errata: Sequence[ledgers.Erratum], sections: Sequence[str]) -> str:
-    """The errata ledger: one block per erratum, grouped by section."""
-    if not errata:
-        return "No errata have been recorded.\n"
-    parts = []
-    for section in sections:
-        own = [erratum for erratum in errata if erratum.section == section]
-        if not own:
-            continue
-        parts.append(f"## {section_title(section)}")
-        for erratum in own:
-            lines = [
-                f"(erratum-{erratum.id.lower()})=",
-                f"### {erratum.id}: {erratum.where}",
-                "",
-                f"**Printed.** {erratum.printed}",
-                "",
-                f"**Mended.** {erratum.mended}",
-                "",
-                f"**Consequence.** {erratum.consequence}",
-                "",
-            ]
-            if erratum.note:
-                lines += [f"**Note.** {erratum.note}", ""]
-            parts.append("\n".join([*lines, f"**Shown by** `{erratum.test}`"]))
-    return "\n\n".join(parts) + "\n"
-
-
-def runs_table(runs: Sequence[Run]) -> str:
-    """Which runs made this book: set, seed, solvers, seconds; and the versions they share."""
-    rows, versions = [], {}
-    for run in runs:
-        record = run.record() or {}
-        versions |= record.get("versions", {})
-        solvers = ", ".join(record.get("solvers", [])) or "none"
-        seed = "" if record.get("seed") is None else str(record["seed"])
-        page = f"{{doc}}`{run.notebook} </notebooks/{run.section}/{run.page}>`"
-        rows.append([section_title(run.section), page, f"`{run.label}`", seed, solvers, f"{record.get('seconds', 0):.1f}"])
-    table = ledgers.markdown_table(rows, ["chapter", "notebook", "set", "seed", "cone solvers", "seconds"])
-    return f"{table}\n\nVersions: " + ", ".join(f"{name} {number}" for name, number in versions.items()) + ".\n"
 
 
 # ---------------------------------------------------------------- Jupyter Book

@@ -3,7 +3,8 @@
 import pytest
 from small_project import ROOT
 
-from isaclib.compendium import check, runs, site
+from isaclib.compendium import check, runs
+from isaclib.compendium.pages import claim_rows
 
 
 def test_every_page_of_the_contents_is_built(html, pages):
@@ -39,5 +40,5 @@ def test_every_figure_offers_its_numbers(html):
 
 
 def test_every_claim_on_file_was_measured_and_agrees_on_its_identity():
-    rows = site.claim_rows(ROOT, runs.plan(ROOT, "quick"))
+    rows = claim_rows(ROOT, runs.plan(ROOT, "quick"))
     assert [row.claim.id for row in rows if row.found is None] == []
