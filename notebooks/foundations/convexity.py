@@ -1,0 +1,570 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (foundations-convexity)=
+# # A convexity toolbox
+#
+# Most problems in this book do not look convex: rates are logarithms of ratios, powers multiply times, beams enter as quadratic
+# forms of uncertain channels. Yet each of them is solved to a *certified* optimum. This page collects the few transformations
+# that make it possible, each with a proof that is executed on the spot. {cite}`boyd2004` is the general reference.
+#
+# Why convexity matters here: for a convex problem every local optimum is global, and the dual problem gives a bound on what
+# *any* allocation can reach. The bound turns "our solver stopped" into "nobody can do better than this".
+
+# %% tags=["parameters"]
+seed = 1
+chords = 2000
+power_budget_w = 2.0
+circuit_power_w = 1.0
+channel_gains = [4.0, 1.5, 0.4]
+error_radii = [0.05, 0.2, 0.5]
+
+# %%
+import cvxpy as cp
+import numpy as np
+import pandas as pd
+import sympy as sp
+
+from isaclib.compendium import claims, figures
+from isaclib.foundations import certificate, channels, conic, plotting, scalar_search
+
+rng = np.random.default_rng(seed)
+gains = np.array(channel_gains)
+
+
+def is_convex(function, draw, slack=1e-12):
+    """Random chords: a convex function lies below each of them. Finds counterexamples; proves nothing by itself."""
+    a, b, share = draw(chords), draw(chords), rng.uniform(size=chords)
+    blend = share[:, None] * a + (1 - share[:, None]) * b
+    chord = share * function(a) + (1 - share) * function(b)
+    return bool(np.all(function(blend) <= chord + slack * (1 + np.abs(chord))))
+
+
+# %% [markdown]
+# ## Logarithmic variables
+#
+# Products of variables become sums when each variable is written as an exponential, $p = \mathrm{e}^v$. A constraint "rate
+# times time is at least $R$" becomes $\log t + \log\log_2(1 + a\mathrm{e}^v) \ge \log R$, which is convex in $(\log t, v)$ if
+# the second term is **concave**. It is. With $x = a\mathrm{e}^v$ and $L = \ln(1+x)$,
+#
+# $$\frac{\mathrm d}{\mathrm dv}\ln L = \frac{x}{(1+x)L}, \qquad
+# \frac{\mathrm d^2}{\mathrm dv^2}\ln L = \frac{x\,(L - x)}{(1+x)^2L^2} \le 0 \quad\Longleftrightarrow\quad \ln(1+x) \le x,$$
+#
+# and the last inequality holds for every $x > -1$ (the logarithm lies below its tangent at 0).
+
+# %%
+v, a = sp.symbols("v a", real=True, positive=True)
+x = a * sp.exp(v)
+L = sp.log(1 + x)
+second = sp.diff(sp.log(sp.log(1 + x) / sp.log(2)), v, 2)
+assert sp.simplify(second - x * (L - x) / ((1 + x) ** 2 * L**2)) == 0
+
+assert is_convex(lambda z: -np.log(np.log2(1 + np.exp(z[:, 0]))), lambda count: rng.uniform(-12, 12, (count, 1)))
+assert not is_convex(lambda z: np.log(np.log2(1 + np.exp(z[:, 0]))), lambda count: rng.uniform(-12, 12, (count, 1)))
+
+# %% [markdown]
+# Not everything becomes convex: a constraint that bounds the *Cramér–Rao bound* is a second-order cone in $p$ but not convex in
+# $v$. A change of variables helps one constraint and may harm another, so look at all of them first.
+#
+# *Used in:* wireless-powered sensing (the paper's change of variables; our exact solution works in $p$ and needs none).
+#
+# ## Perspective
+#
+# In $t$ seconds with energy $E$, a channel of gain $a$ carries $t\log_2(1 + aE/t)$ bits per hertz. For a concave $f$ the
+# **perspective** $g(t, E) = t f(E/t)$ is jointly concave in $(t, E)$, $t > 0$. For a twice differentiable $f$ the Hessian says
+# why:
+#
+# ```{math}
+# :label: cv-perspective
+# \nabla^2 g(t,E) = \frac{f''(E/t)}{t}
+# \begin{pmatrix} E^2/t^2 & -E/t\\ -E/t & 1\end{pmatrix}
+# = \frac{f''(E/t)}{t}\begin{pmatrix}-E/t\\ 1\end{pmatrix}\begin{pmatrix}-E/t & 1\end{pmatrix} \preceq 0 .
+# ```
+#
+# It has rank one. Along $(t, E)$ itself the curvature is zero, because $g(\lambda t, \lambda E) = \lambda g(t, E)$: twice the
+# time with twice the energy carries twice the bits. So the perspective is never *strictly* concave, and Newton's method needs
+# care with it.
+
+# %%
+t, E = sp.symbols("t E", positive=True)
+f = sp.Function("f")
+hessian = sp.hessian(t * f(E / t), (t, E)).doit()
+vector = sp.Matrix([-E / t, 1])
+rate = t * sp.log(1 + a * E / t)
+hessian = sp.simplify(sp.hessian(rate, (t, E)))
+curvature = -(a**2) / (1 + a * E / t) ** 2  # f'' of log(1 + a u) at u = E/t
+assert sp.simplify(hessian - curvature / t * vector * vector.T) == sp.zeros(2, 2)
+assert sp.simplify(hessian * sp.Matrix([t, E])) == sp.zeros(2, 1)
+assert is_convex(lambda z: -z[:, 0] * np.log2(1 + 3 * z[:, 1] / z[:, 0]), lambda count: rng.exponential(size=(count, 2)) + 1e-6)
+
+# %% [markdown]
+# Cone solvers know this function as a relative entropy: $t\ln(1+aE/t) = -t\ln\frac{t}{t+aE}$. As a test, share one second among
+# users with given energies. Stationarity asks for equal $E_k/t_k$, so by hand $t_k = E_k/\sum_j E_j$ (with equal gains) and the
+# best sum is $\log_2(1 + a\sum_k E_k)$.
+
+# %%
+energies = np.array([0.3, 1.0, 2.5])
+times = cp.Variable(3, nonneg=True)
+bits = -cp.sum(cp.rel_entr(times, times + 2.0 * energies)) / np.log(2)
+shared = conic.solve(cp.Problem(cp.Maximize(bits), [cp.sum(times) <= 1]))
+assert np.allclose(times.value, energies / energies.sum(), atol=1e-5)
+assert np.isclose(shared.value, np.log2(1 + 2 * energies.sum()), rtol=1e-7)
+print(f"sum {shared.value:.8f}, dual bound {shared.bound:.8f}, by hand {np.log2(1 + 2 * energies.sum()):.8f}")
+
+# %% [markdown]
+# *Used in:* wireless-powered sensing (energies instead of powers) and semi-integrated sensing and communication (spectrum
+# shares).
+#
+# ## Difference of convex functions and the tangent bound
+#
+# With interference a rate is a *difference* of concave functions,
+#
+# $$R(p) = \log_2\bigl(\sigma^2 + \textstyle\sum_j g_jp_j\bigr) - \log_2\bigl(\sigma^2 + \textstyle\sum_{j\ne i} g_jp_j\bigr) =
+# u(p) - w(p).$$
+#
+# The concave part $u$ is welcome; the term $-w$ is convex. A convex function lies above its tangents, so that
+#
+# ```{math}
+# :label: cv-tangent
+# R(p) \;\ge\; u(p) - w(p_0) - \nabla w(p_0)^{\mathsf T}(p - p_0) \;=:\; \tilde R(p; p_0),
+# \qquad \tilde R(p_0;p_0) = R(p_0),\quad \nabla\tilde R(p_0;p_0) = \nabla R(p_0).
+# ```
+#
+# **Successive convex approximation** maximises $\tilde R(\cdot\,;p_0)$, moves $p_0$ there and repeats. Since $R(p_1) \ge \tilde
+# R(p_1;p_0) \ge \tilde R(p_0;p_0) = R(p_0)$, it never gets worse; since value and slope agree at $p_0$, it can only rest at a
+# stationary point. Whether that point is the best one is another question. Take two links: the power $p$ of the first is ours
+# to choose, the second has fixed power and suffers from it:
+#
+# $$R(p) = \log_2(1 + ap) + \log_2\Bigl(1 + \frac{b}{1 + cp}\Bigr)
+# = \underbrace{\log_2(1+ap) + \log_2(1 + b + cp)}_{u} - \underbrace{\log_2(1+cp)}_{w}.$$
+
+# %%
+own, other, leak = 6.0, 30.0, 20.0
+
+
+def rate(p):
+    return np.log2(1 + own * p) + np.log2(1 + other / (1 + leak * p))
+
+
+def minorant(p, p0):
+    """The tangent bound at p0 and its derivative."""
+    slope = leak / np.log(2) / (1 + leak * p0)
+    value = np.log2(1 + own * p) + np.log2(1 + other + leak * p) - np.log2(1 + leak * p0) - slope * (p - p0)
+    return value, (own / (1 + own * p) + leak / (1 + other + leak * p)) / np.log(2) - slope
+
+
+def ascend(start, steps=40):
+    """Successive convex approximation: each step maximises the bound to a certified tolerance."""
+    path = [start]
+    for _ in range(steps):
+        best = scalar_search.minimise_convex(lambda p: tuple(-part for part in minorant(p, path[-1])), 0.0, power_budget_w)
+        path.append(float(best.argument))
+    return np.array(path)
+
+
+axis = np.linspace(0, power_budget_w, 401)
+for p0 in axis[::40]:
+    assert np.all(minorant(axis, p0)[0] <= rate(axis) + 1e-12), "the bound holds everywhere"
+    assert np.isclose(minorant(p0, p0)[0], rate(p0)), "and is tight where it was made"
+
+starts = (0.05 * power_budget_w, 0.3 * power_budget_w)
+paths = [ascend(start) for start in starts]
+for path in paths:
+    assert np.all(np.diff(rate(path)) >= -1e-10), "it never gets worse"
+    print(f"from {path[0]:.2f} W to {path[-1]:.4f} W: {rate(path[0]):.3f} -> {rate(path[-1]):.4f} bit/s/Hz")
+print(f"best on a fine grid: {rate(axis).max():.4f} bit/s/Hz at {axis[rate(axis).argmax()]:.3f} W")
+
+# %%
+fig, ax = plotting.subplots()
+plotting.line(ax, axis, rate(axis), "exact", label="rate $R(p)$")
+bounds = {}
+for number, path in enumerate(paths):
+    for step in range(2):
+        bounds[f"bound_{number + 1}_{step + 1}"] = minorant(axis, path[step])[0]
+        looks = {"alpha": 1 - 0.5 * step, "label": f"bounds from {path[0]:.1f} W" if step == 0 else None}
+        plotting.line(
+            ax, axis, bounds[f"bound_{number + 1}_{step + 1}"], ("paper", "benchmark_1")[number], markers=False, **looks
+        )
+    looks = plotting.role(("paper", "benchmark_1")[number]) | {"linestyle": ""}
+    ax.plot(path[:4], rate(path[:4]), **looks)
+ax.set(
+    xlabel="Power of the first link (W)",
+    ylabel="Sum of the rates (bit/s/Hz)",
+    ylim=(rate(axis).min() - 1.2, rate(axis).max() + 0.4),
+)
+ax.legend(loc="lower right")
+figures.show(
+    fig,
+    "tangent_bound",
+    data={
+        "power_w": axis,
+        "rate_bit_per_s_per_hz": rate(axis),
+        **{f"{name}_bit_per_s_per_hz": curve for name, curve in bounds.items()},
+    },
+    caption="Sum rate of two links (solid), tangent bounds {eq}`cv-tangent` from two starting points (first two steps, "
+    "the second paler) and the points visited. "
+    "Each bound touches the rate where it was made. The two starts end at opposite ends of the interval, each at a local "
+    "maximum.",
+    alt="A curve that falls from its left end, has a minimum and rises again. Concave curves touch it from below at the "
+    "visited points; "
+    "from the left start the points move to zero power, from the right start to full power.",
+)
+
+# %% [markdown]
+# Both runs met their stopping rule, and one of them is wrong. This is why every chapter places a certified optimum beside a
+# method of this kind.
+#
+# *Used in:* network localization (difference of convex functions) and wireless-powered sensing (successive convex
+# approximation); both papers use it, and we measure what it loses.
+#
+# ## Ratios: bisect on a margin, not on a status
+#
+# A minimum of signal-to-interference ratios is **quasi-concave**: each set $\{p : \min_i \mathrm{SINR}_i(p) \ge t\}$ is convex,
+# here even a polyhedron. So the optimum $t^\star$ can be found by bisection on $t$. The usual recipe asks a solver "is this
+# feasible?" and believes its status. Near $t^\star$ the answer is decided by tolerances, and a solver that merely fails is
+# taken for a proof of infeasibility. A **margin** avoids both. Let
+#
+# ```{math}
+# :label: cv-margin
+# m(t) = \max_{0\le p\le P}\;\min_i\;\Bigl[G_{ii}\,p_i - t\bigl(\textstyle\sum_{j\ne i}G_{ij}\,p_j + 1\bigr)\Bigr].
+# ```
+#
+# This program is feasible for every $t$, $m$ is continuous and strictly decreasing, and $\min_i\mathrm{SINR}_i \ge t$ is
+# possible exactly when $m(t)\ge0$. For powers with individual caps there is a closed form to compare with. With $F_{ij} =
+# G_{ij}/G_{ii}$ ($j\ne i$) and $v_i = 1/G_{ii}$,
+#
+# $$t^\star = \frac{1}{\max_i\,\rho\bigl(F + v\,e_i^{\mathsf T}/P\bigr)},$$
+#
+# where $\rho$ is the spectral radius: at the optimum all ratios are equal and some link $i$ is at its cap, so that $p = t(Fp +
+# v)$ and $1 = p_i/P$ give $p = t\,(F + v e_i^{\mathsf T}/P)\,p$, an eigenvector equation for a non-negative matrix.
+
+# %%
+G = np.array([[5.0, 0.4, 0.3], [0.6, 3.0, 0.5], [0.2, 0.7, 4.0]])
+off = G - np.diag(np.diag(G))
+powers, slack, target = cp.Variable(3), cp.Variable(), cp.Parameter(nonneg=True)
+program = cp.Problem(
+    cp.Maximize(slack),
+    [cp.multiply(np.diag(G), powers) - target * (off @ powers + 1) >= slack, powers >= 0, powers <= power_budget_w],
+)
+
+
+def margin(t):
+    target.value = float(t)
+    return conic.solve(program, solvers=("HIGHS",)).value
+
+
+bracket = scalar_search.bisect(lambda t: margin(t) < 0, 0.0, float(np.max(np.diag(G)) * power_budget_w), tolerance=1e-9)
+F, v = off / np.diag(G)[:, None], 1 / np.diag(G)
+closed = 1 / max(np.abs(np.linalg.eigvals(F + np.outer(v, np.eye(3)[i]) / power_budget_w)).max() for i in range(3))
+assert abs(bracket.low / closed - 1) < 1e-6  # the feasibility tolerance of the linear program
+assert is_convex(
+    lambda z: -np.array([min(row) for row in np.diag(G) * z - 1.5 * (z @ off.T + 1)]), lambda count: rng.uniform(0, 2, (count, 3))
+)
+print(f"bracket [{bracket.low:.9f}, {bracket.high:.9f}] after {bracket.iterations} programs; closed form {closed:.9f}")
+
+# %%
+levels = np.linspace(0, 2 * closed, 41)
+margins = np.array([margin(t) for t in levels])
+assert np.all(np.diff(margins) < 0)
+
+fig, ax = plotting.subplots(height=3.0)
+plotting.line(ax, levels, margins, "exact", label="margin $m(t)$")
+ax.axhline(0, **plotting.role("reference"))
+ax.plot([closed], [0], **(plotting.role("paper") | {"linestyle": "", "markersize": 8}), label="closed form $t^\\star$")
+ax.set(xlabel="Demanded signal-to-interference-and-noise ratio $t$ (1)", ylabel="Margin (noise power) (1)")
+ax.legend()
+figures.show(
+    fig,
+    "margin",
+    data={"sinr": levels, "margin": margins},
+    caption="The margin {eq}`cv-margin` of three interfering links against the demanded ratio. It is defined on both "
+    "sides of the optimum and crosses zero with a slope, so "
+    "that an error of the solver moves the answer only a little. A feasibility status would be a step.",
+    alt="A decreasing, slightly bent curve that crosses zero at the value given by the closed form, marked by a dot.",
+)
+
+# %% [markdown]
+# *Used in:* network localization (this program), near-field sensing (the least power that meets a robust ratio, as a multiple
+# of the budget).
+#
+# ## Linear-fractional objectives: Charnes–Cooper and Dinkelbach
+#
+# Energy efficiency is a ratio of a concave rate and an affine power,
+#
+# $$\max_{p\ge0,\ \sum p\le P}\ \frac{R(p)}{\sum_k p_k + P_c}, \qquad R(p) = \sum_k\log_2(1 + g_kp_k).$$
+#
+# **Charnes–Cooper.** Put $s = 1/(\sum p + P_c)$ and $y = sp$. The objective becomes the perspective $sR(y/s)$, and everything
+# else is linear:
+#
+# ```{math}
+# :label: cv-charnes-cooper
+# \max_{y,\,s\ge0}\ \sum_k s\log_2\Bigl(1 + \frac{g_ky_k}{s}\Bigr)\quad\text{subject to}\quad \sum_ky_k + P_cs = 1,\quad
+# \sum_ky_k\le Ps .
+# ```
+#
+# One convex program, with a dual bound. Then $p = y/s$.
+#
+# **Dinkelbach.** Let $F(q) = \max_p\,[R(p) - q(\sum p+P_c)]$, a maximum of decreasing affine functions of $q$: convex and
+# decreasing. The best ratio is its root $q^\star$. Newton's method on $F$ is the iteration $q_{k+1} = R(p_k)/(\sum p_k + P_c)$,
+# where $p_k$ attains $F(q_k)$. Newton's method on a convex function converges monotonically, and **superlinearly**; here the
+# inner problem is water-filling with the price $q$ (or the price that exhausts the budget, if it is higher).
+
+
+# %%
+def waterfill(price):
+    """Powers that maximise R(p) - price * sum(p)."""
+    return np.maximum(1 / (np.log(2) * price) - 1 / gains, 0.0)
+
+
+def sum_rate(p):
+    return np.log2(1 + gains * p).sum()
+
+
+highest = gains.max() / np.log(2)  # at this price nobody transmits
+budget = scalar_search.bisect(lambda price: waterfill(price).sum() <= power_budget_w, highest * 1e-9, highest, geometric=True)
+
+
+def inner(q):
+    return waterfill(max(q, budget.high))
+
+
+def ratio(p):
+    return sum_rate(p) / (p.sum() + circuit_power_w)
+
+
+trace = [0.0]
+while len(trace) < 2 or trace[-1] > trace[-2] * (1 + 1e-15):
+    trace.append(ratio(inner(trace[-1])))
+
+y, s = cp.Variable(3, nonneg=True), cp.Variable(nonneg=True)
+perspective = -cp.sum(cp.rel_entr(s * np.ones(3), s + cp.multiply(gains, y))) / np.log(2)
+cone = conic.solve(cp.Problem(cp.Maximize(perspective), [cp.sum(y) + circuit_power_w * s == 1, cp.sum(y) <= power_budget_w * s]))
+
+root = scalar_search.bisect(
+    lambda q: sum_rate(inner(q)) - q * (inner(q).sum() + circuit_power_w) <= 0, highest * 1e-6, highest, geometric=True
+)
+assert np.isclose(trace[-1], root.high, rtol=1e-10)
+assert np.isclose(cone.value, root.high, rtol=1e-6) and np.isclose(ratio(y.value / s.value), root.high, rtol=1e-6)
+
+# %%
+table = pd.DataFrame(
+    {
+        "method": ["Charnes–Cooper (cone program)", "Dinkelbach", "bisection on F(q)"],
+        "bit/Hz/J": [f"{cone.value:.9f}", f"{trace[-1]:.9f}", f"{root.low:.9f}"],
+        "upper bound": [f"{cone.bound:.9f}", "", f"{root.high:.9f}"],
+        "steps": [cone.iterations, len(trace) - 2, root.iterations],
+    }
+)
+claims.table(table, caption="Three ways to the same energy efficiency.")
+
+# %% [markdown]
+# How fast is Dinkelbach? At a smooth point the error is squared at each step: $e_{k+1}\approx K e_k^2$.
+
+# %%
+errors = root.high - np.array(trace)
+steps = np.arange(len(errors))
+shown = errors > 1e-14
+smooth = errors[(errors > 1e-7) & (errors < 0.3 * root.high)]
+assert np.all(np.diff(trace)[:-2] > 0), "monotone"
+assert np.all(np.diff(np.log(errors[errors > 1e-12])) < 0)
+
+halving = root.high * 0.5**steps
+fig, ax = plotting.subplots(height=3.2)
+plotting.line(ax, steps[shown], errors[shown], "paper", label="Dinkelbach")
+plotting.line(ax, steps, halving, "reference", label="bisection (halves each step)")
+ax.set(yscale="log", xlabel="Step (1)", ylabel="Distance to the optimum (bit/Hz/J)", xticks=steps)
+ax.legend()
+figures.show(
+    fig,
+    "dinkelbach",
+    data={"step": steps[shown], "error_bit_per_hz_per_j": errors[shown], "bisection_bit_per_hz_per_j": halving[shown]},
+    caption="Distance of Dinkelbach's iterates to the best energy efficiency, beside a bisection. The number of correct "
+    "digits about doubles at each step; "
+    "the last steps are at rounding level.",
+    alt="Error over the step on a logarithmic axis. Dinkelbach's curve bends down ever more steeply and reaches ten to "
+    "the minus ten after a "
+    "few steps; the line of a bisection has lost only a factor of two per step.",
+)
+
+# %% [markdown]
+# *Used in:* semi-integrated sensing and communication, for the energy efficiency.
+#
+# ## An uncertain channel: the S-procedure
+#
+# A beam must work for *every* channel in a ball: $\tilde h = h + \Delta$ with $\|\Delta\|\le\varepsilon$. With Hermitian $M$
+# (useful beam over the demanded ratio, minus the interfering beams) the worst case is
+#
+# $$\min_{\|\Delta\|\le\varepsilon}\ (h+\Delta)^{\mathsf H}M(h+\Delta),$$
+#
+# a quadratic that need not be convex, over infinitely many channels. If some $\lambda\ge0$ makes
+#
+# ```{math}
+# :label: cv-s-procedure
+# \begin{pmatrix} M + \lambda I & Mh\\ h^{\mathsf H}M & h^{\mathsf H}Mh - c - \lambda\varepsilon^2\end{pmatrix}\succeq0,
+# ```
+#
+# then multiplying from both sides with $(\Delta, 1)$ gives $(h+\Delta)^{\mathsf H}M(h+\Delta) - c \ge \lambda(\varepsilon^2 -
+# \|\Delta\|^2) \ge 0$ in the ball, so **$c$ is a lower bound on the worst case**. The S-procedure says that for one ball
+# nothing is lost: the largest such $c$ *is* the worst case {cite}`boyd2004`. We compute it three ways: the semidefinite
+# program, its dual function in $\lambda$ alone (concave, with derivative $\|\Delta(\lambda)\|^2-\varepsilon^2$,
+# $\Delta(\lambda) = -(M+\lambda I)^{-1}Mh$), and an explicit channel that attains it.
+
+# %%
+size = 4
+h, useful, interfering = (channels.complex_normal(rng, size) for _ in range(3))
+useful = useful + 2 * h / np.linalg.norm(h)
+M = np.outer(useful, useful.conj()) / 2 - np.outer(interfering, interfering.conj())
+nominal = np.real(h.conj() @ M @ h)
+Mh = M @ h
+
+
+def by_semidefinite_program(radius):
+    c, lam = cp.Variable(), cp.Variable(nonneg=True)
+    corner = cp.reshape(nominal - c - lam * radius**2, (1, 1), order="C")
+    block = cp.bmat([[M + lam * np.eye(size), Mh[:, None]], [Mh.conj()[None, :], corner]])
+    return conic.solve(cp.Problem(cp.Maximize(c), [block >> 0]))
+
+
+def by_search(radius):
+    """Worst value by the concave dual function, and the channel error that attains it."""
+    smallest = np.linalg.eigvalsh(M)[0]
+
+    def dual(lam):
+        error = np.linalg.solve(M + lam * np.eye(size), -Mh)
+        return -(nominal + np.real(Mh.conj() @ error) - lam * radius**2), radius**2 - np.linalg.norm(error) ** 2
+
+    found = scalar_search.minimise_convex(dual, max(0.0, -smallest), np.linalg.norm(Mh) / radius - min(smallest, 0.0))
+    return -found.value, np.linalg.solve(M + found.argument * np.eye(size), -Mh)
+
+
+def quadratic(errors):
+    moved = h + errors
+    return np.real(np.einsum("...i,ij,...j->...", moved.conj(), M, moved))
+
+
+rows = []
+for radius in error_radii:
+    program = by_semidefinite_program(radius)
+    value, error = by_search(radius)
+    sphere = channels.complex_normal(rng, (20_000, size))
+    sphere *= radius / np.linalg.norm(sphere, axis=1, keepdims=True)
+    rows.append([program.value, value, quadratic(error), np.linalg.norm(error) / radius, quadratic(sphere).min()])
+certified, searched, attained, length, sampled = np.array(rows).T
+assert np.allclose(certified, searched, atol=1e-6) and np.allclose(attained, searched, atol=1e-8)
+assert np.allclose(length, 1, atol=1e-6), "the worst channel lies on the sphere"
+assert np.all(sampled >= searched)
+
+# %%
+fig, ax = plotting.subplots(height=3.2)
+plotting.line(ax, error_radii, certified, "exact", label="S-procedure (guaranteed)")
+ax.plot(error_radii, attained, **(plotting.role("paper") | {"linestyle": "", "label": "attained by a channel"}))
+plotting.line(ax, error_radii, sampled, "benchmark_1", label="worst of 20,000 random channels")
+ax.axhline(0, **plotting.role("reference"))
+ax.set(xlabel="Radius of the channel error (1)", ylabel="Worst value of the quadratic form (1)")
+ax.legend()
+figures.show(
+    fig,
+    "s_procedure",
+    data={"radius": error_radii, "guaranteed": certified, "attained": attained, "sampled": sampled},
+    caption="Worst case of an indefinite quadratic form over a ball of channels, for a channel with four complex entries. "
+    "The semidefinite program and an explicit channel meet: nothing is "
+    "lost. Random channels miss the worst case, and a constraint checked on them only would be violated.",
+    alt="Three falling curves over the radius of the error. The guaranteed value and the attained values coincide; the "
+    "minimum over random "
+    "channels lies above them, the more so the larger the radius.",
+)
+
+# %% [markdown]
+# With several balls, one for each access point, the same argument with one multiplier per ball still gives a valid bound, but
+# it may no longer be tight.
+#
+# *Used in:* near-field sensing, for the robust beams and for the channel that tests them.
+#
+# ## The duality gap as a certificate
+#
+# Let $p$ be any feasible point of a maximisation and $D$ the dual function. For every price $\nu\ge0$
+#
+# $$\underbrace{R(p)}_{\text{what we have}}\ \le\ R^\star\ \le\ \underbrace{D(\nu) = \nu P +
+# \sum_k\max_{x\ge0}\,\bigl[\log_2(1+g_kx) - \nu x\bigr]}_{\text{what nobody can exceed}} .$$
+#
+# Nothing here asks for convexity or for a solver that can be trusted: the two numbers are recomputed from $p$ and $\nu$. If
+# they agree, both are optimal. Convexity is what makes the gap *close*. For the sum rate under a power budget, $D$ is convex in
+# $\nu$ and its minimiser is the water level.
+
+
+# %%
+def dual_function(price):
+    p = np.maximum(1 / (np.log(2) * price) - 1 / gains[:, None], 0.0)
+    value = price * power_budget_w + np.sum(np.log2(1 + gains[:, None] * p) - price * p, axis=0)
+    return value, power_budget_w - p.sum(axis=0)
+
+
+best = scalar_search.minimise_convex(
+    lambda price: tuple(part[0] for part in dual_function(np.atleast_1d(price))), highest * 1e-6, highest
+)
+water = waterfill(best.argument)
+water *= power_budget_w / water.sum()  # exactly feasible
+equal = np.full(len(gains), power_budget_w / len(gains))
+certificates = {
+    name: certificate.Certificate(
+        method=name,
+        value=sum_rate(p),
+        bound=float(best.value),
+        residual=max(p.sum() / power_budget_w - 1, 0.0),
+        status=status,
+    )
+    for name, p, status in (("water-filling", water, "optimal"), ("equal powers", equal, "converged"))
+}
+for entry in certificates.values():
+    print(entry)
+assert certificates["water-filling"].gap < 1e-9 < 1e-3 < certificates["equal powers"].gap
+
+# %%
+prices = np.linspace(0.3 * best.argument, 2.5 * best.argument, 201)
+fig, ax = plotting.subplots(height=3.2)
+plotting.line(ax, prices, dual_function(prices)[0], "exact", label="dual function: bound on every allocation")
+ax.axhline(sum_rate(water), **(plotting.role("paper") | {"marker": "", "label": "water-filling"}))
+ax.axhline(sum_rate(equal), **(plotting.role("benchmark_1") | {"marker": "", "label": "equal powers"}))
+ax.set(xlabel="Price of power $\\nu$ (bit/s/Hz/W)", ylabel="Sum rate (bit/s/Hz)")
+ax.legend()
+figures.show(
+    fig,
+    "duality_gap",
+    data={
+        "price_bit_per_s_per_hz_per_w": prices,
+        "bound_bit_per_s_per_hz": dual_function(prices)[0],
+        "water_filling_bit_per_s_per_hz": np.full(len(prices), sum_rate(water)),
+        "equal_powers_bit_per_s_per_hz": np.full(len(prices), sum_rate(equal)),
+    },
+    caption="Every price gives an upper bound on the sum rate. The lowest bound touches the value of water-filling, which "
+    "proves both optimal; the distance to "
+    "equal powers is what that scheme loses, whatever the reason.",
+    alt="A convex curve over the price of power with its minimum on a horizontal line, the value of water-filling. A "
+    "second horizontal "
+    "line, equal powers, lies visibly below it.",
+)
+
+# %% [markdown]
+# *Used in:* every chapter; OFDM ranging meets this very dual. In the book each exact solution carries such a certificate, and
+# the function `verify` of each chapter recomputes it from the allocation alone.
+#
+# ## Which tool where
+#
+# | what makes the problem hard | tool | chapter |
+# |---|---|---|
+# | products of powers and times | logarithmic variables, perspective | wireless-powered sensing |
+# | a bound on the position error | one second-order cone per target | wireless-powered sensing |
+# | interference in a worst ratio | margin and bisection, closed form | network localization |
+# | shares of spectrum, energy efficiency | perspective, Charnes–Cooper, Dinkelbach | semi-integrated sensing and communication |
+# | sidelobes and capacity | convex constraints, dual of water-filling | OFDM ranging |
+# | uncertain channels | S-procedure, margin | near-field sensing |

@@ -1,0 +1,569 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (foundations-fisher-information)=
+# # Fisher information for localization
+#
+# How well can a position be known from noisy ranges? The answer does not depend on any particular algorithm: the **Cramér–Rao
+# bound** limits the variance of *every* unbiased estimator {cite}`kay1993`. This page goes the whole way, from the samples of a
+# received signal to an ellipse on the map, and executes each step. The chapters then treat the bound as a constraint or as an
+# objective, so we also need to know that it is convex.
+#
+# The general fact that we start from: when the data $y$ have a likelihood $p(y;\theta)$, the matrix
+#
+# $$J(\theta) = -\mathrm{E}\left[\nabla^2_\theta \log p(y;\theta)\right]$$
+#
+# is the **Fisher information**, and under mild conditions every unbiased estimator satisfies $\operatorname{cov}(\hat\theta)
+# \succeq J^{-1}$. For complex samples $y = \mu(\theta) + z$ in white circular Gaussian noise of variance $\sigma^2$ it is
+#
+# ```{math}
+# :label: fi-gaussian
+# J_{ij} = \frac{2}{\sigma^2}\,\mathrm{Re}\sum_n \frac{\partial\mu_n^*}{\partial\theta_i}\frac{\partial\mu_n}{\partial\theta_j}.
+# ```
+
+# %% tags=["parameters"]
+seed = 1
+draws = 400
+grid_points = 40
+bandwidth_hz = 100.0e6
+tones = 64
+snr_db = 20.0
+anchor_x_m = [0.0, 40.0, 80.0]
+anchor_y_m = [0.0, 3.0, -2.0]
+target_x_m = 30.0
+target_y_m = 25.0
+noise_std_m = [0.03, 0.1, 0.3, 1.0, 3.0, 10.0]
+
+# %%
+from fractions import Fraction
+
+import cvxpy as cp
+import numpy as np
+import sympy as sp
+
+from isaclib.compendium import figures, runs
+from isaclib.foundations import conic, fisher, geometry, montecarlo, plotting, units
+
+rng = np.random.default_rng(seed)
+
+# %% [markdown]
+# ## From a delay to a range
+#
+# A signal with tones at $f_n$ of power $p_n$ arrives with a delay $\tau$ and an unknown complex amplitude $\alpha$:
+#
+# $$y_n = \alpha \sqrt{p_n}\, e^{-\mathrm{j}2\pi f_n\tau} + z_n, \qquad \theta = (\tau, \mathrm{Re}\,\alpha,
+# \mathrm{Im}\,\alpha).$$
+#
+# We want $\tau$; the amplitude is a **nuisance parameter**. If it were known, {eq}`fi-gaussian` would give $J_{\tau\tau} =
+# (8\pi^2|\alpha|^2/\sigma^2)\sum_n f_n^2 p_n$. Not knowing it costs information. Cut $J$ into the blocks of the parameters of
+# interest ($p$) and the nuisance parameters ($a$). The block of $J^{-1}$ that belongs to $p$ is the inverse of the **Schur
+# complement**
+#
+# ```{math}
+# :label: fi-schur
+# J_e = J_{pp} - J_{pa}\,J_{aa}^{-1}\,J_{pa}^{\mathsf T},
+# ```
+#
+# the *equivalent* Fisher information: what is left after the nuisance parameters have taken their share. Here it is
+#
+# ```{math}
+# :label: fi-delay
+# J_e = \frac{8\pi^2|\alpha|^2}{\sigma^2}\left(\sum_n f_n^2p_n - \frac{\left(\sum_n f_n p_n\right)^2}{\sum_n p_n}\right),
+# ```
+#
+# so only the spread of the spectrum *around its centroid* counts: a carrier offset that is common to all tones cannot be told
+# from the phase of $\alpha$. We let SymPy do the algebra for three tones.
+
+# %%
+f1, f2, f3, p1, p2, p3, tau, a_re, a_im = sp.symbols("f1:4 p1:4 tau a_re a_im", positive=True)
+tones_f, tones_p = sp.Matrix([f1, f2, f3]), sp.Matrix([p1, p2, p3])
+mean = sp.Matrix([(a_re + sp.I * a_im) * sp.sqrt(p) * sp.exp(-2 * sp.pi * sp.I * f * tau) for f, p in zip(tones_f, tones_p)])
+slopes = mean.jacobian([tau, a_re, a_im])
+J = (2 * slopes.H * slopes).applyfunc(lambda entry: sp.simplify(sp.re(sp.expand(entry))))  # times 1/sigma^2
+J_e = sp.simplify(J[0, 0] - (J[0, 1:] * J[1:, 1:].inv() * J[1:, 0])[0])
+
+spread = sum(f**2 * p for f, p in zip(tones_f, tones_p)) - tones_f.dot(tones_p) ** 2 / sum(tones_p)
+expected = 8 * sp.pi**2 * (a_re**2 + a_im**2) * spread
+assert sp.simplify(J_e - expected) == 0
+sp.factor(J_e)
+
+# %% [markdown]
+# A path length is $r = c\tau$, so the information on the range is $w = J_e/c^2$ in $1/\mathrm{m}^2$, and $1/w$ is the smallest
+# variance that an unbiased range estimate can have. For a flat spectrum of bandwidth $B$ the spread is close to $B^2/12$ times
+# the power:
+#
+# $$w \approx \frac{8\pi^2}{c^2}\,\frac{B^2}{12}\,\mathrm{SNR}, \qquad \mathrm{SNR} = |\alpha|^2\sum_n p_n/\sigma^2 .$$
+
+# %%
+frequency = bandwidth_hz * (np.arange(tones) + 0.5) / tones
+power = np.full(tones, units.db_to_linear(snr_db) / tones)  # alpha = 1, unit noise
+phase = np.exp(-2j * np.pi * frequency * 1e-7)
+slopes = np.sqrt(power) * phase * np.stack([-2j * np.pi * frequency, np.ones(tones), 1j * np.ones(tones)])
+scale = np.array([bandwidth_hz, 1.0, 1.0])  # delay in units of 1/B: a matrix of well-sized numbers
+information = 2 * np.real((slopes / scale[:, None]).conj() @ (slopes / scale[:, None]).T)
+weight = fisher.equivalent_fim(information, 1)[0, 0] * (bandwidth_hz / units.SPEED_OF_LIGHT_M_PER_S) ** 2
+
+by_formula = 8 * np.pi**2 * (frequency**2 @ power - (frequency @ power) ** 2 / power.sum()) / units.SPEED_OF_LIGHT_M_PER_S**2
+flat = 8 * np.pi**2 * bandwidth_hz**2 / 12 * units.db_to_linear(snr_db) / units.SPEED_OF_LIGHT_M_PER_S**2
+assert np.isclose(weight, by_formula, rtol=1e-9)
+assert abs(flat / weight - 1) < 2 / tones**2  # the sum over tones against the integral over the band
+print(f"smallest standard deviation of the path length: {100 / np.sqrt(weight):.1f} cm")
+known_amplitude = units.SPEED_OF_LIGHT_M_PER_S / bandwidth_hz / np.sqrt(information[0, 0])
+print(f"with a known amplitude, tones counted from 0 Hz:       {100 * known_amplitude:.1f} cm")
+
+# %% [markdown]
+# *Used in:* OFDM ranging, where the powers $p_n$ are the variables and {eq}`fi-delay` is a concave function of them.
+#
+# ## From ranges to a position
+#
+# Let $r_m(q)$ be the range that measurement $m$ sees for a target at $q$, with independent errors of variance $1/w_m$. By the
+# chain rule the information on the position is a **weighted sum of outer products**,
+#
+# ```{math}
+# :label: fi-sum
+# J = \sum_m w_m\, g_m g_m^{\mathsf T}, \qquad g_m = \nabla_q r_m(q).
+# ```
+#
+# For the distance to an anchor, $g_m$ is the unit vector from the anchor to the target. For a bistatic path it is the sum of
+# two unit vectors, seen from the transmitter and from the receiver: length 2 when both stand at the same place, 0 when the
+# target lies between them. A measurement tells something about the position *along its gradient only*.
+
+# %%
+x, y, x1, y1, x2, y2 = sp.symbols("x y x1 y1 x2 y2", real=True)
+to_first, to_second = sp.Matrix([x - x1, y - y1]), sp.Matrix([x - x2, y - y2])
+first, second = sp.sqrt(to_first.dot(to_first)), sp.sqrt(to_second.dot(to_second))
+gradient = sp.Matrix([first + second]).jacobian([x, y]).T
+assert sp.simplify(gradient - to_first / first - to_second / second) == sp.zeros(2, 1)
+
+place = {x: 3.0, y: -1.0, x1: 0.5, y1: 2.0, x2: -4.0, y2: 1.0}
+by_library = geometry.bistatic_range_gradients([[0.5, 2.0]], [-4.0, 1.0], [[3.0, -1.0]])[0, 0]
+assert np.allclose(by_library, np.array(gradient.subs(place), dtype=float).ravel())
+by_library
+
+# %% [markdown]
+# The definition says that $J$ is the expected curvature of the log-likelihood. With noise-free data the curvature is its own
+# expectation, so that second differences of the squared misfit must give {eq}`fi-sum`.
+
+# %%
+anchors = np.stack([anchor_x_m, anchor_y_m], axis=-1)
+target = np.array([target_x_m, target_y_m])
+weights = np.linspace(1.0, 2.0, len(anchors))
+true_ranges = geometry.distances_m(anchors, target[None])[:, 0]
+
+
+def log_likelihood(position):
+    return -0.5 * weights @ (true_ranges - geometry.distances_m(anchors, position[None])[:, 0]) ** 2
+
+
+h = 1e-3
+steps = h * np.eye(2)
+curvature = np.array(
+    [
+        [sum(s * t * log_likelihood(target + s * a + t * b) for s in (1, -1) for t in (1, -1)) / (4 * h**2) for b in steps]
+        for a in steps
+    ]
+)
+directions = geometry.unit_vectors(anchors, target[None])[:, 0]
+J = fisher.range_fim(directions, weights)
+assert np.allclose(-curvature, J, atol=1e-6)
+J
+
+# %% [markdown]
+# ## The determinant of a planar information matrix
+#
+# In the plane write $g_m = (x_m, y_m)$ and
+#
+# $$A = \sum_m w_m x_m^2, \qquad B = \sum_m w_m y_m^2, \qquad C = \sum_m w_m x_m y_m, \qquad
+# J = \begin{pmatrix}A & C\\ C & B\end{pmatrix}.$$
+#
+# Then $\operatorname{tr}J^{-1} = (A+B)/(AB-C^2)$, and **Lagrange's identity** turns the determinant into a sum over pairs:
+#
+# ```{math}
+# :label: fi-lagrange
+# AB - C^2 = \sum_{i<j} w_iw_j\,(x_iy_j - x_jy_i)^2 .
+# ```
+#
+# *Proof.* Multiply out and symmetrise the double sum:
+#
+# $$AB - C^2 = \sum_{i,j} w_iw_j\,(x_i^2y_j^2 - x_iy_ix_jy_j)
+# = \tfrac12\sum_{i,j} w_iw_j\,(x_i^2y_j^2 + x_j^2y_i^2 - 2x_iy_ix_jy_j) = \tfrac12\sum_{i,j} w_iw_j\,(x_iy_j - x_jy_i)^2,$$
+#
+# and the terms with $i = j$ vanish. $\blacksquare$ All terms are non-negative, so this proves the Cauchy–Schwarz inequality
+# $C^2 \le AB$ as well and says when it is an equality. The identity is equation (18) of the paper of the chapter on
+# wireless-powered sensing. First in symbols, then with many measurements.
+
+# %%
+for count in (2, 3, 4):
+    xs, ys, ws = (sp.symbols(f"{name}1:{count + 1}", real=True) for name in "xyw")
+    A, B, C = (sum(w * s * t for w, s, t in zip(ws, left, right)) for left, right in ((xs, xs), (ys, ys), (xs, ys)))
+    pairs = sum(ws[i] * ws[j] * (xs[i] * ys[j] - xs[j] * ys[i]) ** 2 for i in range(count) for j in range(i + 1, count))
+    assert sp.expand(A * B - C**2 - pairs) == 0
+
+many, many_weights = rng.normal(size=(1000, 2)), rng.exponential(size=1000)
+assert np.isclose(fisher.pair_determinant(many, many_weights), np.linalg.det(fisher.range_fim(many, many_weights)), rtol=1e-11)
+
+# %% [markdown]
+# The two sides are equal on paper but not in a computer. When all directions nearly agree, $AB$ and $C^2$ agree in almost all
+# their digits, and their difference keeps only the wrong ones. The pair sum subtracts *before* squaring and adds positive
+# numbers only. We compare both with rational arithmetic, which makes no error at all.
+
+# %%
+spreads = np.geomspace(1e-9, 1e-1, 49)
+pair_weights = np.array([1.0, 2.0, 3.0, 4.0])
+
+
+def exact_determinant(vectors, weights):
+    g = [[Fraction(float(entry)) for entry in vector] for vector in vectors]
+    w = [Fraction(float(entry)) for entry in weights]
+    a, b, c = (sum(w[m] * g[m][i] * g[m][j] for m in range(len(w))) for i, j in ((0, 0), (1, 1), (0, 1)))
+    return float(a * b - c * c)
+
+
+errors = {"difference": [], "pairs": []}
+for spread in spreads:
+    angles = 0.7 + spread * np.array([-1.0, -0.3, 0.4, 1.0])
+    fan = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    exact = exact_determinant(fan, pair_weights)
+    (A, C), (_, B) = fisher.range_fim(fan, pair_weights)
+    errors["difference"].append(abs(A * B - C**2 - exact) / exact)
+    errors["pairs"].append(abs(fisher.pair_determinant(fan, pair_weights) - exact) / exact)
+errors = {name: np.maximum(values, 1e-17) for name, values in errors.items()}
+
+assert errors["difference"][spreads < 1e-8].min() > 0.5, "AB - C^2 has no correct digit left"
+assert errors["pairs"].max() < 1e-6
+
+fig, ax = plotting.subplots()
+plotting.line(ax, spreads, errors["difference"], "benchmark_1", label="$AB - C^2$")
+plotting.line(ax, spreads, errors["pairs"], "exact", label="sum over pairs")
+ax.axhline(1.0, **(plotting.role("reference") | {"label": "no correct digit"}))
+ax.set(xscale="log", yscale="log", xlabel="Spread of the directions (rad)", ylabel="Relative error of the determinant (1)")
+ax.legend()
+figures.show(
+    fig,
+    "cancellation",
+    data={"spread_rad": spreads, "error_difference": errors["difference"], "error_pair_sum": errors["pairs"]},
+    caption="Relative rounding error of the determinant of four nearly parallel ranges, against rational arithmetic. The "
+    "difference "
+    "$AB - C^2$ loses all its digits below a spread of about $10^{-8}$ rad; the pair sum {eq}`fi-lagrange` keeps at least six.",
+    alt="Two curves over the spread of the directions on logarithmic axes. The error of the difference grows as the "
+    "inverse square of "
+    "the spread and passes one at ten to the minus eight; the error of the pair sum grows only as the inverse of the spread.",
+)
+
+# %% [markdown]
+# ## When a position cannot be found
+#
+# By {eq}`fi-lagrange` the determinant vanishes exactly when every pair of measurements with positive weight has parallel
+# gradients (or one that is zero). Then one direction is not measured by anybody and no estimator works, however large the
+# power. For bistatic ranges with one receiver:
+#
+# * one transmitter at the receiver and one user: singular for every target on the line through the two;
+# * a target between a user and the receiver has a zero gradient for this user;
+# * a target on the line through station and user, but not between them, has parallel gradients.
+#
+# The library reports an infinite bound in these cases, never a division by zero.
+
+# %%
+station, users = np.array([0.0, 0.0]), np.array([[30.0, 10.0], [20.0, -25.0]])
+behind, between, aside = 1.5 * users[0], 0.4 * users[0], np.array([12.0, 20.0])
+
+
+def bound(transmitters, targets):
+    gradients = geometry.bistatic_range_gradients(transmitters, station, targets)  # (transmitters, targets, 2)
+    return fisher.crb_trace(np.swapaxes(gradients, 0, 1), np.ones(len(transmitters)))
+
+
+one_user = np.stack([station, users[0]])
+assert np.all(np.isinf(bound(one_user, [behind, between])))
+assert np.all(np.isfinite(bound(one_user, [aside])))
+assert np.all(np.isfinite(bound(np.stack([station, *users]), [behind, between, aside])))
+
+cells = 100 * (np.arange(grid_points) + 0.37) / grid_points  # no cell is centred on a node, where the direction is undefined
+axis_x, axis_y = cells - 45, cells - 50
+grid = np.stack(np.meshgrid(axis_x, axis_y), axis=-1).reshape(-1, 2)
+maps = [
+    np.sqrt(bound(transmitters, grid)).reshape(grid_points, grid_points)
+    for transmitters in (one_user, np.stack([station, *users]))
+]
+
+fig, axes = plotting.subplots(1, 2, sharey=True, height=3.4)
+for ax, values, count in zip(axes, maps, (1, 2)):
+    mesh = ax.pcolormesh(
+        axis_x, axis_y, units.amplitude_to_db(values), vmin=-6, vmax=20, cmap="cividis", rasterized=True, shading="nearest"
+    )
+    ax.plot(*station, "w^", markeredgecolor=plotting.INK, markersize=9)
+    ax.plot(*users[:count].T, "wo", markeredgecolor=plotting.INK, markersize=8)
+    ax.set(xlabel="x (m)", title=f"station and {count} user" + "s" * (count > 1), aspect="equal")
+axes[0].set_ylabel("y (m)")
+fig.colorbar(mesh, ax=axes, label="Position error bound (dB re 1 m)", shrink=0.85)
+figures.show(
+    fig,
+    "bound_map",
+    data={
+        "x_m": grid[:, 0],
+        "y_m": grid[:, 1],
+        "one_user_bound_m": maps[0].ravel(),
+        "two_users_bound_m": maps[1].ravel(),
+    },
+    caption="Lower bound on the root-mean-square position error, with a standard deviation of 1 m for each bistatic "
+    "range. Triangle: station "
+    "(transmits and receives); circles: users that transmit. With one user the line through station and user is blind; a "
+    "second user off that line removes it.",
+    alt="Two maps of the position error bound. On the left, with one user, a bright line through station and user marks "
+    "targets that "
+    "cannot be located. On the right, with a second user, the line has gone and the error stays below ten metres on the "
+    "whole map.",
+)
+
+# %% [markdown]
+# *Used in:* wireless-powered sensing, where a scenario with such a target is infeasible for every power, and network
+# localization.
+#
+# ## The bound is convex in the weights
+#
+# In the chapters the weights are proportional to powers, so we want to optimise over them. Along a line $J(t) = J + tV$ with
+# symmetric $V$,
+#
+# $$\frac{\mathrm{d}^2}{\mathrm{d}t^2}\operatorname{tr}J(t)^{-1} = 2\operatorname{tr}\left(J^{-1}VJ^{-1}VJ^{-1}\right) =
+# 2\,\bigl\|J^{-1/2}VJ^{-1}\bigr\|_F^2 \ge 0,$$
+#
+# and $J$ is linear in the weights: **$\operatorname{tr}J^{-1}$ is a convex and decreasing function of the weights**
+# {cite}`boyd2004`. A finite difference confirms the formula, random chords confirm the conclusion.
+
+# %%
+fan = rng.normal(size=(6, 2))
+w, v = rng.uniform(1, 2, 6), rng.normal(size=6)
+J, V = fisher.range_fim(fan, w), fisher.range_fim(fan, v)
+inverse = np.linalg.inv(J)
+second = 2 * np.trace(inverse @ V @ inverse @ V @ inverse)
+t = 1e-3
+numeric = (fisher.crb_trace(fan, w + t * v) - 2 * fisher.crb_trace(fan, w) + fisher.crb_trace(fan, w - t * v)) / t**2
+assert np.isclose(numeric, second, rtol=1e-4) and second > 0
+
+ends = rng.exponential(size=(2, 2000, 6))
+share = rng.uniform(size=2000)
+inside = share[:, None] * ends[0] + (1 - share[:, None]) * ends[1]
+values = [fisher.crb_trace(fan, points) for points in (inside, ends[0], ends[1])]
+assert np.all(values[0] <= (share * values[1] + (1 - share) * values[2]) * (1 + 1e-12))
+
+# %% [markdown]
+# Convex is good; **conic** is better, because then a solver returns a dual bound. In the plane one second-order cone is enough.
+# For $\eta > 0$,
+#
+# ```{math}
+# :label: fi-cone
+# \operatorname{tr}J^{-1}\le\eta,\; J\succ0 \quad\Longleftrightarrow\quad
+# \left\|\begin{pmatrix}A-B\\ 2C\\ 2/\eta\end{pmatrix}\right\|_2 \le A + B - \frac{2}{\eta}.
+# ```
+#
+# *Proof.* If the right-hand side $A+B-2/\eta$ is non-negative, both sides may be squared, and
+#
+# $$\Bigl(A+B-\frac2\eta\Bigr)^2 - (A-B)^2 - 4C^2 - \frac4{\eta^2} = 4\Bigl(AB - C^2 - \frac{A+B}{\eta}\Bigr),$$
+#
+# so that the cone says $AB - C^2 \ge (A+B)/\eta$. Since $A + B \ge 2/\eta > 0$, the determinant is positive and division gives
+# $\operatorname{tr}J^{-1}\le\eta$. Conversely, $\operatorname{tr}J^{-1}\le\eta$ bounds both eigenvalues of $J$ from below by
+# $1/\eta$, so $A+B\ge2/\eta$. $\blacksquare$
+
+# %%
+A, B, C, eta = sp.symbols("A B C eta", positive=True)
+left = (A + B - 2 / eta) ** 2 - (A - B) ** 2 - 4 * C**2 - 4 / eta**2
+assert sp.simplify(left - 4 * (A * B - C**2 - (A + B) / eta)) == 0
+
+samples = rng.exponential(size=(5000, 6))
+J = fisher.range_fim(fan, samples)
+A, B, C = J[:, 0, 0], J[:, 1, 1], J[:, 0, 1]
+limits = fisher.crb_trace(fan, samples) * np.exp(rng.normal(size=5000))
+in_cone = np.sqrt((A - B) ** 2 + 4 * C**2 + 4 / limits**2) <= A + B - 2 / limits
+assert np.array_equal(in_cone, fisher.crb_trace(fan, samples) <= limits)
+print(f"{in_cone.sum()} of {in_cone.size} random cases meet their limit, by both criteria")
+
+# %% [markdown]
+# A small problem that uses it: the least total weight (think of power) that locates a target to
+# $\operatorname{tr}J^{-1}\le\eta$, with a cap on each weight. A semidefinite program for the same problem, with the epigraph of
+# $\operatorname{tr}J^{-1}$ as a matrix inequality, must agree.
+
+# %%
+limit, cap = 0.5, 2.0
+amounts = cp.Variable(6, nonneg=True)
+A, B, C = (amounts @ (fan[:, i] * fan[:, j]) for i, j in ((0, 0), (1, 1), (0, 1)))
+cone = cp.SOC(A + B - 2 / limit, cp.hstack([A - B, 2 * C, 2 / limit]))
+by_cone = conic.solve(cp.Problem(cp.Minimize(cp.sum(amounts)), [cone, amounts <= cap]))
+reached = fisher.crb_trace(fan, np.maximum(amounts.value, 0))
+
+J = sum(amounts[m] * np.outer(fan[m], fan[m]) for m in range(6))
+by_matrix = conic.solve(cp.Problem(cp.Minimize(cp.sum(amounts)), [cp.tr_inv(J) <= limit, amounts <= cap]))
+assert np.isclose(reached, limit, rtol=1e-6)
+assert np.isclose(by_cone.value, by_matrix.value, rtol=1e-6)
+assert by_cone.bound <= by_cone.value + 1e-7
+print(f"least total weight {by_cone.value:.7f}, dual bound {by_cone.bound:.7f}, by the matrix inequality {by_matrix.value:.7f}")
+
+# %% [markdown]
+# *Used in:* wireless-powered sensing, as the constraint on the bound of every target.
+#
+# ## Nuisance parameters and error ellipses
+#
+# Suppose that the receiver's clock is off by an unknown $b$, so that it measures $r_m(q) + b$. The parameters are $(q, b)$ with
+# gradients $(g_m, 1)$, and the Schur complement {eq}`fi-schur` leaves
+#
+# $$J_e = \sum_m w_m g_mg_m^{\mathsf T} - \frac{1}{\sum_m w_m}\Bigl(\sum_m w_mg_m\Bigr)\Bigl(\sum_m w_mg_m\Bigr)^{\mathsf T},$$
+#
+# the weighted *covariance* of the directions: a common direction cancels, because moving the target along it looks like a clock
+# error.
+#
+# A bound is a matrix, and a matrix is an ellipse. For a Gaussian error with covariance $J^{-1}$ the region $(q-\hat q)^{\mathsf
+# T}J(q-\hat q) \le -2\ln(1-P)$ holds the target with probability $P$; its half-axes point along the eigenvectors of $J$.
+
+# %%
+corners = np.array([[0.0, 0.0], [60.0, 0.0], [60.0, 40.0], [0.0, 40.0]])
+places = np.array([[10.0, 12.0], [30.0, 20.0], [48.0, 30.0], [75.0, 8.0]])
+range_weights = np.full(4, 1 / 1.0**2)
+
+gradients = np.swapaxes(geometry.unit_vectors(corners, places), 0, 1)
+known = fisher.range_fim(gradients, range_weights)
+extended = np.concatenate([gradients, np.ones((*gradients.shape[:2], 1))], axis=-1)
+unknown = fisher.equivalent_fim(fisher.range_fim(extended, range_weights), 2)
+
+total = np.einsum("m,tmi->ti", range_weights, gradients)
+assert np.allclose(unknown, known - total[:, :, None] * total[:, None, :] / range_weights.sum())
+assert np.all(np.linalg.eigvalsh(known - unknown) > -1e-12), "a nuisance parameter never adds information"
+
+
+def ellipse(information, probability=0.95, points=73):
+    angle = np.linspace(0, 2 * np.pi, points)
+    variances, axes = np.linalg.eigh(np.linalg.inv(information))
+    return np.sqrt(-2 * np.log(1 - probability)) * np.stack([np.cos(angle), np.sin(angle)], axis=-1) * np.sqrt(variances) @ axes.T
+
+
+curves = {
+    name: np.stack([place + ellipse(J) for place, J in zip(places, Js)]) for name, Js in (("known", known), ("unknown", unknown))
+}
+fig, ax = plotting.subplots(height=4.2)
+ax.plot(*corners.T, "^", color=plotting.INK, markersize=8, label="anchors")
+for number, place in enumerate(places):
+    first = number == 0
+    plotting.line(ax, *curves["unknown"][number].T, "benchmark_1", markers=False, label="clock unknown" if first else None)
+    plotting.line(ax, *curves["known"][number].T, "paper", markers=False, label="clock known" if first else None)
+    ax.plot(*place, "+", color=plotting.INK)
+ax.set(xlabel="x (m)", ylabel="y (m)", aspect="equal", ylim=(-6, 52))
+ax.legend(ncols=3, loc="upper right")
+figures.show(
+    fig,
+    "error_ellipses",
+    data={
+        "target": np.repeat(np.arange(1, 5), 73),
+        "known_x_m": curves["known"][..., 0].ravel(),
+        "known_y_m": curves["known"][..., 1].ravel(),
+        "unknown_x_m": curves["unknown"][..., 0].ravel(),
+        "unknown_y_m": curves["unknown"][..., 1].ravel(),
+    },
+    caption="Error ellipses that hold the target with 95 % probability when the bound is met: four ranges of standard "
+    "deviation 1 m, with a known and an unknown "
+    "clock offset. Inside the square of anchors the offset costs little; outside, where all directions are alike, the "
+    "ellipse stretches along them.",
+    alt="Four anchors at the corners of a rectangle and four targets with two ellipses each. For the three targets "
+    "inside, the ellipses "
+    "with and without a known clock nearly agree; for the target outside, the one without is several times longer, "
+    "pointing at the anchors.",
+)
+
+# %% [markdown]
+# *Used in:* near-field sensing, where the unknown reflectivities are the nuisance parameters, and OFDM ranging (above).
+#
+# ## Is the bound reached?
+#
+# The bound is a statement about unbiased estimators. The maximum-likelihood estimate minimises the weighted misfit $\sum_m
+# w_m(\hat r_m - r_m(q))^2$; for small noise it is nearly unbiased and nearly meets the bound. For large noise nothing is
+# promised. We choose anchors that stand almost on a line: a target and its mirror image then explain the ranges almost equally
+# well.
+#
+# The estimator below takes Gauss–Newton steps with a damping that grows whenever a step fails (Levenberg–Marquardt), for all
+# draws and noise levels at once.
+
+
+# %%
+def misfit(positions, measured):
+    return np.sum((measured - np.linalg.norm(positions[..., None, :] - anchors, axis=-1)) ** 2, axis=-1)
+
+
+def refine(positions, measured, iterations=25):
+    cost, damping = misfit(positions, measured), np.full(positions.shape[:-1], 1e-3)
+    for _ in range(iterations):
+        offset = positions[..., None, :] - anchors
+        distance = np.linalg.norm(offset, axis=-1)
+        slope = offset / distance[..., None]
+        hessian = np.swapaxes(slope, -1, -2) @ slope + damping[..., None, None] * np.eye(2)
+        step = np.linalg.solve(hessian, np.swapaxes(slope, -1, -2) @ (measured - distance)[..., None])[..., 0]
+        trial = misfit(positions + step, measured)
+        better = trial < cost
+        positions, cost = np.where(better[..., None], positions + step, positions), np.where(better, trial, cost)
+        damping = np.clip(np.where(better, 0.2, 5.0) * damping, 1e-9, 1e3)
+    return positions
+
+
+noise = np.stack(montecarlo.map_draws(lambda child: child.normal(size=len(anchors)), rng, draws, **runs.workers()))
+levels = np.asarray(noise_std_m)
+measured = true_ranges + levels[:, None] * noise[:, None, :]  # (draws, levels, anchors): all levels share the same noise
+mirror = np.array([target_x_m, -target_y_m])
+candidates = np.stack([refine(np.broadcast_to(start, (draws, len(levels), 2)), measured) for start in (target, mirror)])
+assert np.quantile(np.abs(refine(candidates[0], measured, 5) - candidates[0]), 0.99) < 1e-6, "the search has converged"
+best = np.argmin(misfit(candidates, measured), axis=0)
+likely = np.take_along_axis(candidates, best[None, ..., None], axis=0)[0]
+
+# %% [markdown]
+# We average the squared errors over the draws. `montecarlo.average` gives a 95 % confidence interval of the mean; its root is
+# the band in the figure.
+
+# %%
+squared = {
+    name: montecarlo.average(np.sum((found - target) ** 2, axis=-1))
+    for name, found in (("likely", likely), ("local", candidates[0]))
+}
+crb = np.array([fisher.crb_trace(directions, np.full(len(anchors), level**-2)) for level in levels])
+rms = {name: np.sqrt([result.mean, np.maximum(result.low, 0), result.high]) for name, result in squared.items()}
+
+assert abs(rms["likely"][0][0] / np.sqrt(crb[0]) - 1) < 4 / np.sqrt(draws), "small noise: the bound is met"
+assert rms["likely"][0][-1] > 1.5 * np.sqrt(crb[-1]), "large noise: it is not"
+
+fig, ax = plotting.subplots()
+for name, scheme, text in (
+    ("likely", "paper", "maximum likelihood"),
+    ("local", "benchmark_1", "search started at the true position"),
+):
+    mean, low, high = rms[name]
+    plotting.line(ax, levels, mean, scheme, low=low, high=high, label=text)
+plotting.line(ax, levels, np.sqrt(crb), "exact", label="Cramér–Rao bound")
+ax.set(xscale="log", yscale="log", xlabel="Standard deviation of each range (m)", ylabel="Root-mean-square position error (m)")
+ax.legend()
+figures.show(
+    fig,
+    "threshold",
+    data={
+        "noise_std_m": levels,
+        "bound_m": np.sqrt(crb),
+        **{f"{name}_{part}_m": values for name in rms for part, values in zip(("rms", "low", "high"), rms[name])},
+    },
+    caption=f"Position error of the maximum-likelihood estimate and its bound, {draws} draws, the same for every noise "
+    "level; bands: 95 % confidence. "
+    "At high signal-to-noise ratio (left) the bound is met. Beyond a threshold the estimate jumps to the mirror image and "
+    "leaves the bound.",
+    alt="Root-mean-square error over the standard deviation of the ranges on logarithmic axes. The estimate lies on the "
+    "straight line of "
+    "the bound up to about half a metre, then rises steeply above it; a search that starts at the truth follows the bound "
+    "longer.",
+)
+
+# %% [markdown]
+# The lesson for the chapters: a constraint on the Cramér–Rao bound controls the accuracy *above the threshold*. Below it one
+# needs bounds that know about ambiguities, such as the sidelobe level.
+#
+# *Used in:* every chapter that limits the bound; OFDM ranging limits the sidelobes beside it.
