@@ -28,7 +28,7 @@ from .context import Context
 from .parameters import BASE_SETS, ParameterError, Schema, check_section
 
 _LOG = logging.getLogger(__name__)
-_PACKAGE = Path(__file__).resolve().parents[1]
+PACKAGE = Path(__file__).resolve().parents[1]
 _ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")}
 
 
@@ -115,7 +115,7 @@ class Run:
             "values": self.values,
             "baseline": self.baseline if self.notebook == "what_if" else "",
             "needs": self.needs.digest() if self.needs else "",
-            "library": library_digest(_PACKAGE, self.root / "requirements.lock"),
+            "library": library_digest(PACKAGE, self.root / "requirements.lock"),
         }
         return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
@@ -314,7 +314,7 @@ def _run_child(run: Run, jobs: int, scheduler: str | None, children: dict[Run, s
     job_file = run.log.with_suffix(".job.json")
     job_file.write_text(json.dumps(job))
     # The kernel must import this very library, installed or not.
-    path = os.pathsep.join([str(_PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    path = os.pathsep.join([str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {
         **os.environ,
         **_ONE_THREAD,

@@ -25,7 +25,7 @@ from . import pages
 from .context import page_name
 from .execute import publish
 from .figures import METADATA_KEY
-from .runs import Run
+from .runs import PACKAGE, Run, library_digest
 
 _LOG = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def build(root: Path, runs: Sequence[Run], base: str, target: Path, *, accept: J
     work = root / "build" / "site" / base
     source, stamp = work / "source", work / "built.json"
     stage(root, runs, source)
-    digest = _digest(source, root / "requirements.lock")
+    digest = _digest(source, library_digest(PACKAGE, root / "requirements.lock"))  # the reference holds the docstrings
     if stamp.exists() and json.loads(stamp.read_text())["digest"] == digest and (target / "index.html").exists():
         return False
     stamp.unlink(missing_ok=True)
@@ -134,7 +134,8 @@ def book_notebook(run: Run) -> nbformat.NotebookNode:
 def _jupyter_book(source: Path, output: Path, log: Path) -> Path:
     tool = Path(sys.executable).with_name("jupyter-book")
     command = [str(tool), "build", str(source), "--path-output", str(output), "-n", "-W", "--keep-going"]
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
+    path = os.pathsep.join([str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
     result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=source, check=False)
     text = re.sub(r"\x1b\[[0-9;]*m", "", result.stdout + result.stderr)
     log.write_text(text)
@@ -183,8 +184,8 @@ def trim_mathjax(html: Path) -> None:
             path.rmdir()
 
 
-def _digest(source: Path, lock: Path) -> str:
-    digest = hashlib.sha256(lock.read_bytes() if lock.exists() else b"")
+def _digest(source: Path, library: str) -> str:
+    digest = hashlib.sha256(library.encode())
     for path in sorted(source.rglob("*")):
         if path.is_file():
             digest.update(str(path.relative_to(source)).encode() + b"\0" + path.read_bytes())
