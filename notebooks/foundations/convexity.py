@@ -39,6 +39,7 @@ from isaclib.compendium import claims, figures
 from isaclib.foundations import certificate, channels, conic, plotting, scalar_search
 
 rng = np.random.default_rng(seed)
+scene = rng.spawn(1)[0]  # of its own, so that the number of chords does not change the example
 gains = np.array(channel_gains)
 
 
@@ -301,8 +302,8 @@ figures.show(
 #
 # $$\max_{p\ge0,\ \sum p\le P}\ \frac{R(p)}{\sum_k p_k + P_c}, \qquad R(p) = \sum_k\log_2(1 + g_kp_k).$$
 #
-# **Charnes–Cooper.** Put $s = 1/(\sum p + P_c)$ and $y = sp$. The objective becomes the perspective $sR(y/s)$, and everything
-# else is linear:
+# **Charnes–Cooper** {cite}`charnes1962`. Put $s = 1/(\sum p + P_c)$ and $y = sp$. The objective becomes the perspective
+# $sR(y/s)$, and everything else is linear:
 #
 # ```{math}
 # :label: cv-charnes-cooper
@@ -312,10 +313,11 @@ figures.show(
 #
 # One convex program, with a dual bound. Then $p = y/s$.
 #
-# **Dinkelbach.** Let $F(q) = \max_p\,[R(p) - q(\sum p+P_c)]$, a maximum of decreasing affine functions of $q$: convex and
-# decreasing. The best ratio is its root $q^\star$. Newton's method on $F$ is the iteration $q_{k+1} = R(p_k)/(\sum p_k + P_c)$,
-# where $p_k$ attains $F(q_k)$. Newton's method on a convex function converges monotonically, and **superlinearly**; here the
-# inner problem is water-filling with the price $q$ (or the price that exhausts the budget, if it is higher).
+# **Dinkelbach** {cite}`dinkelbach1967`. Let $F(q) = \max_p\,[R(p) - q(\sum p+P_c)]$, a maximum of decreasing affine functions
+# of $q$: convex and decreasing. The best ratio is its root $q^\star$. Newton's method on $F$ is the iteration $q_{k+1} =
+# R(p_k)/(\sum p_k + P_c)$, where $p_k$ attains $F(q_k)$. Newton's method on a convex function converges monotonically, and
+# **superlinearly**; here the inner problem is water-filling with the price $q$ (or the price that exhausts the budget, if it is
+# higher).
 
 
 # %%
@@ -419,7 +421,7 @@ figures.show(
 
 # %%
 size = 4
-h, useful, interfering = (channels.complex_normal(rng, size) for _ in range(3))
+h, useful, interfering = (channels.complex_normal(scene, size) for _ in range(3))
 useful = useful + 2 * h / np.linalg.norm(h)
 M = np.outer(useful, useful.conj()) / 2 - np.outer(interfering, interfering.conj())
 nominal = np.real(h.conj() @ M @ h)
@@ -454,7 +456,7 @@ rows = []
 for radius in error_radii:
     program = by_semidefinite_program(radius)
     value, error = by_search(radius)
-    sphere = channels.complex_normal(rng, (20_000, size))
+    sphere = channels.complex_normal(scene, (20_000, size))
     sphere *= radius / np.linalg.norm(sphere, axis=1, keepdims=True)
     rows.append([program.value, value, quadratic(error), np.linalg.norm(error) / radius, quadratic(sphere).min()])
 certified, searched, attained, length, sampled = np.array(rows).T
