@@ -67,6 +67,8 @@ _UNIT = re.compile(r"\(([^()]+|[^()]*\([^()]*\)[^()]*)\)\s*$")
 def subplots(rows: int = 1, columns: int = 1, *, width: float = 6.4, height: float | None = None, **options: Any):
     """A figure in the house style and its axes (as ``pyplot.subplots``, but not registered with pyplot).
 
+    The style stays in force afterwards: legends, colour bars and lines are made later, by the caller.
+
     Parameters
     ----------
     rows, columns : int
@@ -76,10 +78,9 @@ def subplots(rows: int = 1, columns: int = 1, *, width: float = 6.4, height: flo
         Passed to ``Figure.subplots`` (``sharex``, ``subplot_kw``, ``width_ratios`` ...).
     """
     height = height or max(2.6, 3.6 * rows if columns == 1 else 2.9 * rows)
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        axes = figure.subplots(rows, columns, **options)
-    return figure, axes
+    mpl.rcParams.update(_STYLE)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots(rows, columns, **options)
 
 
 def style(index: int) -> dict[str, Any]:
