@@ -53,7 +53,7 @@ class _Bar:
             if self.live:
                 self.tasks[run] = self.live.add_task(f"{run.name}", total=None)
             else:
-                _console.print(f"         start    {run.name}")
+                _console.print(f"         start    {run.name}", markup=False)
             return
         self.done += 1
         if self.live and run in self.tasks:

@@ -39,7 +39,9 @@ from isaclib.compendium import claims, figures
 from isaclib.foundations import certificate, channels, conic, plotting, scalar_search
 
 rng = np.random.default_rng(seed)
-scene = rng.spawn(1)[0]  # of its own, so that the number of chords does not change the example
+scene = rng.spawn(1)[
+    0
+]  # of its own, so that the number of chords does not change the example
 gains = np.array(channel_gains)
 
 
@@ -70,8 +72,14 @@ L = sp.log(1 + x)
 second = sp.diff(sp.log(sp.log(1 + x) / sp.log(2)), v, 2)
 assert sp.simplify(second - x * (L - x) / ((1 + x) ** 2 * L**2)) == 0
 
-assert is_convex(lambda z: -np.log(np.log2(1 + np.exp(z[:, 0]))), lambda count: rng.uniform(-12, 12, (count, 1)))
-assert not is_convex(lambda z: np.log(np.log2(1 + np.exp(z[:, 0]))), lambda count: rng.uniform(-12, 12, (count, 1)))
+assert is_convex(
+    lambda z: -np.log(np.log2(1 + np.exp(z[:, 0]))),
+    lambda count: rng.uniform(-12, 12, (count, 1)),
+)
+assert not is_convex(
+    lambda z: np.log(np.log2(1 + np.exp(z[:, 0]))),
+    lambda count: rng.uniform(-12, 12, (count, 1)),
+)
 
 # %% [markdown]
 # Not everything becomes convex: a constraint that bounds the *Cramér–Rao bound* is a second-order cone in $p$ but not convex in
@@ -102,9 +110,14 @@ f = sp.Function("f")
 hessian = sp.hessian(t * f(E / t), (t, E)).doit()
 curvature = sp.Subs(sp.diff(f(u), u, 2), u, E / t).doit()
 vector = sp.Matrix([-E / t, 1])
-assert sp.simplify(hessian - curvature / t * vector * vector.T) == sp.zeros(2, 2)  # for every twice differentiable f
+assert sp.simplify(hessian - curvature / t * vector * vector.T) == sp.zeros(
+    2, 2
+)  # for every twice differentiable f
 assert sp.simplify(hessian * sp.Matrix([t, E])) == sp.zeros(2, 1)
-assert is_convex(lambda z: -z[:, 0] * np.log2(1 + 3 * z[:, 1] / z[:, 0]), lambda count: rng.exponential(size=(count, 2)) + 1e-6)
+assert is_convex(
+    lambda z: -z[:, 0] * np.log2(1 + 3 * z[:, 1] / z[:, 0]),
+    lambda count: rng.exponential(size=(count, 2)) + 1e-6,
+)
 
 # %% [markdown]
 # Cone solvers know this function as a relative entropy: $t\ln(1+aE/t) = -t\ln\frac{t}{t+aE}$. As a test, share one second among
@@ -118,7 +131,9 @@ bits = -cp.sum(cp.rel_entr(times, times + 2.0 * energies)) / np.log(2)
 shared = conic.solve(cp.Problem(cp.Maximize(bits), [cp.sum(times) <= 1]))
 assert np.allclose(times.value, energies / energies.sum(), atol=1e-5)
 assert np.isclose(shared.value, np.log2(1 + 2 * energies.sum()), rtol=1e-7)
-print(f"sum {shared.value:.8f}, dual bound {shared.bound:.8f}, by hand {np.log2(1 + 2 * energies.sum()):.8f}")
+print(
+    f"sum {shared.value:.8f}, dual bound {shared.bound:.8f}, by hand {np.log2(1 + 2 * energies.sum()):.8f}"
+)
 
 # %% [markdown]
 # *Used in:* wireless-powered sensing (energies instead of powers) and semi-integrated sensing and communication (spectrum
@@ -158,30 +173,47 @@ def rate(p):
 def minorant(p, p0):
     """The tangent bound at p0 and its derivative."""
     slope = leak / np.log(2) / (1 + leak * p0)
-    value = np.log2(1 + own * p) + np.log2(1 + other + leak * p) - np.log2(1 + leak * p0) - slope * (p - p0)
-    return value, (own / (1 + own * p) + leak / (1 + other + leak * p)) / np.log(2) - slope
+    value = (
+        np.log2(1 + own * p)
+        + np.log2(1 + other + leak * p)
+        - np.log2(1 + leak * p0)
+        - slope * (p - p0)
+    )
+    return value, (own / (1 + own * p) + leak / (1 + other + leak * p)) / np.log(
+        2
+    ) - slope
 
 
 def ascend(start, steps=40):
     """Successive convex approximation: each step maximises the bound to a certified tolerance."""
     path = [start]
     for _ in range(steps):
-        best = scalar_search.minimise_convex(lambda p: tuple(-part for part in minorant(p, path[-1])), 0.0, power_budget_w)
+        best = scalar_search.minimise_convex(
+            lambda p: tuple(-part for part in minorant(p, path[-1])),
+            0.0,
+            power_budget_w,
+        )
         path.append(float(best.argument))
     return np.array(path)
 
 
 axis = np.linspace(0, power_budget_w, 401)
 for p0 in axis[::40]:
-    assert np.all(minorant(axis, p0)[0] <= rate(axis) + 1e-12), "the bound holds everywhere"
+    assert np.all(minorant(axis, p0)[0] <= rate(axis) + 1e-12), (
+        "the bound holds everywhere"
+    )
     assert np.isclose(minorant(p0, p0)[0], rate(p0)), "and is tight where it was made"
 
 starts = (0.05 * power_budget_w, 0.3 * power_budget_w)
 paths = [ascend(start) for start in starts]
 for path in paths:
     assert np.all(np.diff(rate(path)) >= -1e-10), "it never gets worse"
-    print(f"from {path[0]:.2f} W to {path[-1]:.4f} W: {rate(path[0]):.3f} -> {rate(path[-1]):.4f} bit/s/Hz")
-print(f"best on a fine grid: {rate(axis).max():.4f} bit/s/Hz at {axis[rate(axis).argmax()]:.3f} W")
+    print(
+        f"from {path[0]:.2f} W to {path[-1]:.4f} W: {rate(path[0]):.3f} -> {rate(path[-1]):.4f} bit/s/Hz"
+    )
+print(
+    f"best on a fine grid: {rate(axis).max():.4f} bit/s/Hz at {axis[rate(axis).argmax()]:.3f} W"
+)
 
 # %%
 fig, ax = plotting.subplots()
@@ -190,9 +222,17 @@ bounds = {}
 for number, path in enumerate(paths):
     for step in range(2):
         bounds[f"bound_{number + 1}_{step + 1}"] = minorant(axis, path[step])[0]
-        looks = {"alpha": 1 - 0.5 * step, "label": f"bounds from {path[0]:.1f} W" if step == 0 else None}
+        looks = {
+            "alpha": 1 - 0.5 * step,
+            "label": f"bounds from {path[0]:.1f} W" if step == 0 else None,
+        }
         plotting.line(
-            ax, axis, bounds[f"bound_{number + 1}_{step + 1}"], ("paper", "benchmark_1")[number], markers=False, **looks
+            ax,
+            axis,
+            bounds[f"bound_{number + 1}_{step + 1}"],
+            ("paper", "benchmark_1")[number],
+            markers=False,
+            **looks,
         )
     looks = plotting.role(("paper", "benchmark_1")[number]) | {"linestyle": ""}
     ax.plot(path[:4], rate(path[:4]), **looks)
@@ -253,7 +293,11 @@ off = G - np.diag(np.diag(G))
 powers, slack, target = cp.Variable(3), cp.Variable(), cp.Parameter(nonneg=True)
 program = cp.Problem(
     cp.Maximize(slack),
-    [cp.multiply(np.diag(G), powers) - target * (off @ powers + 1) >= slack, powers >= 0, powers <= power_budget_w],
+    [
+        cp.multiply(np.diag(G), powers) - target * (off @ powers + 1) >= slack,
+        powers >= 0,
+        powers <= power_budget_w,
+    ],
 )
 
 
@@ -262,14 +306,27 @@ def margin(t):
     return conic.solve(program, solvers=("HIGHS",)).value
 
 
-bracket = scalar_search.bisect(lambda t: margin(t) < 0, 0.0, float(np.max(np.diag(G)) * power_budget_w), tolerance=1e-9)
-F, v = off / np.diag(G)[:, None], 1 / np.diag(G)
-closed = 1 / max(np.abs(np.linalg.eigvals(F + np.outer(v, np.eye(3)[i]) / power_budget_w)).max() for i in range(3))
-assert abs(bracket.low / closed - 1) < 1e-6  # the feasibility tolerance of the linear program
-assert is_convex(
-    lambda z: -np.array([min(row) for row in np.diag(G) * z - 1.5 * (z @ off.T + 1)]), lambda count: rng.uniform(0, 2, (count, 3))
+bracket = scalar_search.bisect(
+    lambda t: margin(t) < 0,
+    0.0,
+    float(np.max(np.diag(G)) * power_budget_w),
+    tolerance=1e-9,
 )
-print(f"bracket [{bracket.low:.9f}, {bracket.high:.9f}] after {bracket.iterations} programs; closed form {closed:.9f}")
+F, v = off / np.diag(G)[:, None], 1 / np.diag(G)
+closed = 1 / max(
+    np.abs(np.linalg.eigvals(F + np.outer(v, np.eye(3)[i]) / power_budget_w)).max()
+    for i in range(3)
+)
+assert (
+    abs(bracket.low / closed - 1) < 1e-6
+)  # the feasibility tolerance of the linear program
+assert is_convex(
+    lambda z: -np.array([min(row) for row in np.diag(G) * z - 1.5 * (z @ off.T + 1)]),
+    lambda count: rng.uniform(0, 2, (count, 3)),
+)
+print(
+    f"bracket [{bracket.low:.9f}, {bracket.high:.9f}] after {bracket.iterations} programs; closed form {closed:.9f}"
+)
 
 # %%
 levels = np.linspace(0, 2 * closed, 41)
@@ -279,8 +336,16 @@ assert np.all(np.diff(margins) < 0)
 fig, ax = plotting.subplots(height=3.0)
 plotting.line(ax, levels, margins, "exact", label="margin $m(t)$")
 ax.axhline(0, **plotting.role("reference"))
-ax.plot([closed], [0], **(plotting.role("paper") | {"linestyle": "", "markersize": 8}), label="closed form $t^\\star$")
-ax.set(xlabel="Demanded signal-to-interference-and-noise ratio $t$ (1)", ylabel="Margin (noise power) (1)")
+ax.plot(
+    [closed],
+    [0],
+    **(plotting.role("paper") | {"linestyle": "", "markersize": 8}),
+    label="closed form $t^\\star$",
+)
+ax.set(
+    xlabel="Demanded signal-to-interference-and-noise ratio $t$ (1)",
+    ylabel="Margin (noise power) (1)",
+)
 ax.legend()
 figures.show(
     fig,
@@ -331,7 +396,12 @@ def sum_rate(p):
 
 
 highest = gains.max() / np.log(2)  # at this price nobody transmits
-budget = scalar_search.bisect(lambda price: waterfill(price).sum() <= power_budget_w, highest * 1e-9, highest, geometric=True)
+budget = scalar_search.bisect(
+    lambda price: waterfill(price).sum() <= power_budget_w,
+    highest * 1e-9,
+    highest,
+    geometric=True,
+)
 
 
 def inner(q):
@@ -347,14 +417,26 @@ while len(trace) < 2 or trace[-1] > trace[-2] * (1 + 1e-15):
     trace.append(ratio(inner(trace[-1])))
 
 y, s = cp.Variable(3, nonneg=True), cp.Variable(nonneg=True)
-perspective = -cp.sum(cp.rel_entr(s * np.ones(3), s + cp.multiply(gains, y))) / np.log(2)
-cone = conic.solve(cp.Problem(cp.Maximize(perspective), [cp.sum(y) + circuit_power_w * s == 1, cp.sum(y) <= power_budget_w * s]))
+perspective = -cp.sum(cp.rel_entr(s * np.ones(3), s + cp.multiply(gains, y))) / np.log(
+    2
+)
+cone = conic.solve(
+    cp.Problem(
+        cp.Maximize(perspective),
+        [cp.sum(y) + circuit_power_w * s == 1, cp.sum(y) <= power_budget_w * s],
+    )
+)
 
 root = scalar_search.bisect(
-    lambda q: sum_rate(inner(q)) - q * (inner(q).sum() + circuit_power_w) <= 0, highest * 1e-6, highest, geometric=True
+    lambda q: sum_rate(inner(q)) - q * (inner(q).sum() + circuit_power_w) <= 0,
+    highest * 1e-6,
+    highest,
+    geometric=True,
 )
 assert np.isclose(trace[-1], root.high, rtol=1e-10)
-assert np.isclose(cone.value, root.high, rtol=1e-6) and np.isclose(ratio(y.value / s.value), root.high, rtol=1e-6)
+assert np.isclose(cone.value, root.high, rtol=1e-6) and np.isclose(
+    ratio(y.value / s.value), root.high, rtol=1e-6
+)
 
 # %%
 table = pd.DataFrame(
@@ -376,18 +458,29 @@ steps = np.arange(len(errors))
 shown = errors > 1e-14
 tail = errors[errors > 1e-12]
 assert np.all(np.diff(tail) < 0), "monotone"
-print("e[k+1] / e[k]^2 from the second step on:", np.round(tail[2:] / tail[1:-1] ** 2, 2))
+print(
+    "e[k+1] / e[k]^2 from the second step on:", np.round(tail[2:] / tail[1:-1] ** 2, 2)
+)
 
 halving = root.high * 0.5**steps
 fig, ax = plotting.subplots(height=3.2)
 plotting.line(ax, steps[shown], errors[shown], "paper", label="Dinkelbach")
 plotting.line(ax, steps, halving, "reference", label="bisection (halves each step)")
-ax.set(yscale="log", xlabel="Step (1)", ylabel="Distance to the optimum (bit/Hz/J)", xticks=steps)
+ax.set(
+    yscale="log",
+    xlabel="Step (1)",
+    ylabel="Distance to the optimum (bit/Hz/J)",
+    xticks=steps,
+)
 ax.legend()
 figures.show(
     fig,
     "dinkelbach",
-    data={"step": steps[shown], "error_bit_per_hz_per_j": errors[shown], "bisection_bit_per_hz_per_j": halving[shown]},
+    data={
+        "step": steps[shown],
+        "error_bit_per_hz_per_j": errors[shown],
+        "bisection_bit_per_hz_per_j": halving[shown],
+    },
     caption="Distance of Dinkelbach's iterates to the best energy efficiency, beside a bisection. The number of correct "
     "digits about doubles at each step; "
     "the last steps are at rounding level.",
@@ -431,7 +524,9 @@ Mh = M @ h
 def by_semidefinite_program(radius):
     c, lam = cp.Variable(), cp.Variable(nonneg=True)
     corner = cp.reshape(nominal - c - lam * radius**2, (1, 1), order="C")
-    block = cp.bmat([[M + lam * np.eye(size), Mh[:, None]], [Mh.conj()[None, :], corner]])
+    block = cp.bmat(
+        [[M + lam * np.eye(size), Mh[:, None]], [Mh.conj()[None, :], corner]]
+    )
     return conic.solve(cp.Problem(cp.Maximize(c), [block >> 0]))
 
 
@@ -441,9 +536,13 @@ def by_search(radius):
 
     def dual(lam):
         error = np.linalg.solve(M + lam * np.eye(size), -Mh)
-        return -(nominal + np.real(Mh.conj() @ error) - lam * radius**2), radius**2 - np.linalg.norm(error) ** 2
+        return -(
+            nominal + np.real(Mh.conj() @ error) - lam * radius**2
+        ), radius**2 - np.linalg.norm(error) ** 2
 
-    found = scalar_search.minimise_convex(dual, max(0.0, -smallest), np.linalg.norm(Mh) / radius - min(smallest, 0.0))
+    found = scalar_search.minimise_convex(
+        dual, max(0.0, -smallest), np.linalg.norm(Mh) / radius - min(smallest, 0.0)
+    )
     return -found.value, np.linalg.solve(M + found.argument * np.eye(size), -Mh)
 
 
@@ -458,24 +557,48 @@ for radius in error_radii:
     value, error = by_search(radius)
     sphere = channels.complex_normal(scene, (20_000, size))
     sphere *= radius / np.linalg.norm(sphere, axis=1, keepdims=True)
-    rows.append([program.value, value, quadratic(error), np.linalg.norm(error) / radius, quadratic(sphere).min()])
+    rows.append(
+        [
+            program.value,
+            value,
+            quadratic(error),
+            np.linalg.norm(error) / radius,
+            quadratic(sphere).min(),
+        ]
+    )
 certified, searched, attained, length, sampled = np.array(rows).T
-assert np.allclose(certified, searched, atol=1e-6) and np.allclose(attained, searched, atol=1e-8)
+assert np.allclose(certified, searched, atol=1e-6) and np.allclose(
+    attained, searched, atol=1e-8
+)
 assert np.allclose(length, 1, atol=1e-6), "the worst channel lies on the sphere"
 assert np.all(sampled >= searched)
 
 # %%
 fig, ax = plotting.subplots(height=3.2)
 plotting.line(ax, error_radii, certified, "exact", label="S-procedure (guaranteed)")
-ax.plot(error_radii, attained, **(plotting.role("paper") | {"linestyle": "", "label": "attained by a channel"}))
-plotting.line(ax, error_radii, sampled, "benchmark_1", label="worst of 20,000 random channels")
+ax.plot(
+    error_radii,
+    attained,
+    **(plotting.role("paper") | {"linestyle": "", "label": "attained by a channel"}),
+)
+plotting.line(
+    ax, error_radii, sampled, "benchmark_1", label="worst of 20,000 random channels"
+)
 ax.axhline(0, **plotting.role("reference"))
-ax.set(xlabel="Radius of the channel error (1)", ylabel="Worst value of the quadratic form (1)")
+ax.set(
+    xlabel="Radius of the channel error (1)",
+    ylabel="Worst value of the quadratic form (1)",
+)
 ax.legend()
 figures.show(
     fig,
     "s_procedure",
-    data={"radius": error_radii, "guaranteed": certified, "attained": attained, "sampled": sampled},
+    data={
+        "radius": error_radii,
+        "guaranteed": certified,
+        "attained": attained,
+        "sampled": sampled,
+    },
     caption="Worst case of an indefinite quadratic form over a ball of channels, for a channel with four complex entries. "
     "The semidefinite program and an explicit channel meet: nothing is "
     "lost. Random channels miss the worst case, and a constraint checked on them only would be violated.",
@@ -505,12 +628,16 @@ figures.show(
 # %%
 def dual_function(price):
     p = np.maximum(1 / (np.log(2) * price) - 1 / gains[:, None], 0.0)
-    value = price * power_budget_w + np.sum(np.log2(1 + gains[:, None] * p) - price * p, axis=0)
+    value = price * power_budget_w + np.sum(
+        np.log2(1 + gains[:, None] * p) - price * p, axis=0
+    )
     return value, power_budget_w - p.sum(axis=0)
 
 
 best = scalar_search.minimise_convex(
-    lambda price: tuple(part[0] for part in dual_function(np.atleast_1d(price))), highest * 1e-6, highest
+    lambda price: tuple(part[0] for part in dual_function(np.atleast_1d(price))),
+    highest * 1e-6,
+    highest,
 )
 water = waterfill(best.argument)
 water *= power_budget_w / water.sum()  # exactly feasible
@@ -523,18 +650,35 @@ certificates = {
         residual=max(p.sum() / power_budget_w - 1, 0.0),
         status=status,
     )
-    for name, p, status in (("water-filling", water, "optimal"), ("equal powers", equal, "converged"))
+    for name, p, status in (
+        ("water-filling", water, "optimal"),
+        ("equal powers", equal, "converged"),
+    )
 }
 for entry in certificates.values():
     print(entry)
-assert certificates["water-filling"].gap < 1e-9 < 1e-3 < certificates["equal powers"].gap
+assert (
+    certificates["water-filling"].gap < 1e-9 < 1e-3 < certificates["equal powers"].gap
+)
 
 # %%
 prices = np.linspace(0.3 * best.argument, 2.5 * best.argument, 201)
 fig, ax = plotting.subplots(height=3.2)
-plotting.line(ax, prices, dual_function(prices)[0], "exact", label="dual function: bound on every allocation")
-ax.axhline(sum_rate(water), **(plotting.role("paper") | {"marker": "", "label": "water-filling"}))
-ax.axhline(sum_rate(equal), **(plotting.role("benchmark_1") | {"marker": "", "label": "equal powers"}))
+plotting.line(
+    ax,
+    prices,
+    dual_function(prices)[0],
+    "exact",
+    label="dual function: bound on every allocation",
+)
+ax.axhline(
+    sum_rate(water),
+    **(plotting.role("paper") | {"marker": "", "label": "water-filling"}),
+)
+ax.axhline(
+    sum_rate(equal),
+    **(plotting.role("benchmark_1") | {"marker": "", "label": "equal powers"}),
+)
 ax.set(xlabel="Price of power $\\nu$ (bit/s/Hz/W)", ylabel="Sum rate (bit/s/Hz)")
 ax.legend()
 figures.show(

@@ -85,14 +85,25 @@ rng = np.random.default_rng(seed)
 # from the phase of $\alpha$. We let SymPy do the algebra for three tones.
 
 # %%
-f1, f2, f3, p1, p2, p3, tau, a_re, a_im = sp.symbols("f1:4 p1:4 tau a_re a_im", positive=True)
+f1, f2, f3, p1, p2, p3, tau, a_re, a_im = sp.symbols(
+    "f1:4 p1:4 tau a_re a_im", positive=True
+)
 tones_f, tones_p = sp.Matrix([f1, f2, f3]), sp.Matrix([p1, p2, p3])
-mean = sp.Matrix([(a_re + sp.I * a_im) * sp.sqrt(p) * sp.exp(-2 * sp.pi * sp.I * f * tau) for f, p in zip(tones_f, tones_p)])
+mean = sp.Matrix(
+    [
+        (a_re + sp.I * a_im) * sp.sqrt(p) * sp.exp(-2 * sp.pi * sp.I * f * tau)
+        for f, p in zip(tones_f, tones_p)
+    ]
+)
 slopes = mean.jacobian([tau, a_re, a_im])
-J = (2 * slopes.H * slopes).applyfunc(lambda entry: sp.simplify(sp.re(sp.expand(entry))))  # times 1/sigma^2
+J = (2 * slopes.H * slopes).applyfunc(
+    lambda entry: sp.simplify(sp.re(sp.expand(entry)))
+)  # times 1/sigma^2
 J_e = sp.simplify(J[0, 0] - (J[0, 1:] * J[1:, 1:].inv() * J[1:, 0])[0])
 
-spread = sum(f**2 * p for f, p in zip(tones_f, tones_p)) - tones_f.dot(tones_p) ** 2 / sum(tones_p)
+spread = sum(f**2 * p for f, p in zip(tones_f, tones_p)) - tones_f.dot(
+    tones_p
+) ** 2 / sum(tones_p)
 expected = 8 * sp.pi**2 * (a_re**2 + a_im**2) * spread
 assert sp.simplify(J_e - expected) == 0
 sp.factor(J_e)
@@ -108,18 +119,47 @@ sp.factor(J_e)
 frequency = bandwidth_hz * (np.arange(tones) + 0.5) / tones
 power = np.full(tones, units.db_to_linear(snr_db) / tones)  # alpha = 1, unit noise
 phase = np.exp(-2j * np.pi * frequency * 1e-7)
-slopes = np.sqrt(power) * phase * np.stack([-2j * np.pi * frequency, np.ones(tones), 1j * np.ones(tones)])
-scale = np.array([bandwidth_hz, 1.0, 1.0])  # delay in units of 1/B: a matrix of well-sized numbers
-information = 2 * np.real((slopes / scale[:, None]).conj() @ (slopes / scale[:, None]).T)
-weight = fisher.equivalent_fim(information, 1)[0, 0] * (bandwidth_hz / units.SPEED_OF_LIGHT_M_PER_S) ** 2
+slopes = (
+    np.sqrt(power)
+    * phase
+    * np.stack([-2j * np.pi * frequency, np.ones(tones), 1j * np.ones(tones)])
+)
+scale = np.array(
+    [bandwidth_hz, 1.0, 1.0]
+)  # delay in units of 1/B: a matrix of well-sized numbers
+information = 2 * np.real(
+    (slopes / scale[:, None]).conj() @ (slopes / scale[:, None]).T
+)
+weight = (
+    fisher.equivalent_fim(information, 1)[0, 0]
+    * (bandwidth_hz / units.SPEED_OF_LIGHT_M_PER_S) ** 2
+)
 
-by_formula = 8 * np.pi**2 * (frequency**2 @ power - (frequency @ power) ** 2 / power.sum()) / units.SPEED_OF_LIGHT_M_PER_S**2
-flat = 8 * np.pi**2 * bandwidth_hz**2 / 12 * units.db_to_linear(snr_db) / units.SPEED_OF_LIGHT_M_PER_S**2
+by_formula = (
+    8
+    * np.pi**2
+    * (frequency**2 @ power - (frequency @ power) ** 2 / power.sum())
+    / units.SPEED_OF_LIGHT_M_PER_S**2
+)
+flat = (
+    8
+    * np.pi**2
+    * bandwidth_hz**2
+    / 12
+    * units.db_to_linear(snr_db)
+    / units.SPEED_OF_LIGHT_M_PER_S**2
+)
 assert np.isclose(weight, by_formula, rtol=1e-9)
-assert abs(flat / weight - 1) < 2 / tones**2  # the sum over tones against the integral over the band
+assert (
+    abs(flat / weight - 1) < 2 / tones**2
+)  # the sum over tones against the integral over the band
 print(f"smallest standard deviation of the path length: {100 / np.sqrt(weight):.1f} cm")
-known_amplitude = units.SPEED_OF_LIGHT_M_PER_S / bandwidth_hz / np.sqrt(information[0, 0])
-print(f"with a known amplitude, tones counted from 0 Hz:       {100 * known_amplitude:.1f} cm")
+known_amplitude = (
+    units.SPEED_OF_LIGHT_M_PER_S / bandwidth_hz / np.sqrt(information[0, 0])
+)
+print(
+    f"with a known amplitude, tones counted from 0 Hz:       {100 * known_amplitude:.1f} cm"
+)
 
 # %% [markdown]
 # *Used in:* OFDM ranging, where the powers $p_n$ are the variables and {eq}`fi-delay` is a concave function of them.
@@ -146,7 +186,9 @@ gradient = sp.Matrix([first + second]).jacobian([x, y]).T
 assert sp.simplify(gradient - to_first / first - to_second / second) == sp.zeros(2, 1)
 
 place = {x: 3.0, y: -1.0, x1: 0.5, y1: 2.0, x2: -4.0, y2: 1.0}
-by_library = geometry.bistatic_range_gradients([[0.5, 2.0]], [-4.0, 1.0], [[3.0, -1.0]])[0, 0]
+by_library = geometry.bistatic_range_gradients(
+    [[0.5, 2.0]], [-4.0, 1.0], [[3.0, -1.0]]
+)[0, 0]
 assert np.allclose(by_library, np.array(gradient.subs(place), dtype=float).ravel())
 by_library
 
@@ -162,14 +204,26 @@ true_ranges = geometry.distances_m(anchors, target[None])[:, 0]
 
 
 def log_likelihood(position):
-    return -0.5 * weights @ (true_ranges - geometry.distances_m(anchors, position[None])[:, 0]) ** 2
+    return (
+        -0.5
+        * weights
+        @ (true_ranges - geometry.distances_m(anchors, position[None])[:, 0]) ** 2
+    )
 
 
 h = 1e-3
 steps = h * np.eye(2)
 curvature = np.array(
     [
-        [sum(s * t * log_likelihood(target + s * a + t * b) for s in (1, -1) for t in (1, -1)) / (4 * h**2) for b in steps]
+        [
+            sum(
+                s * t * log_likelihood(target + s * a + t * b)
+                for s in (1, -1)
+                for t in (1, -1)
+            )
+            / (4 * h**2)
+            for b in steps
+        ]
         for a in steps
     ]
 )
@@ -205,12 +259,23 @@ J
 # %%
 for count in (2, 3, 4):
     xs, ys, ws = (sp.symbols(f"{name}1:{count + 1}", real=True) for name in "xyw")
-    A, B, C = (sum(w * s * t for w, s, t in zip(ws, left, right)) for left, right in ((xs, xs), (ys, ys), (xs, ys)))
-    pairs = sum(ws[i] * ws[j] * (xs[i] * ys[j] - xs[j] * ys[i]) ** 2 for i in range(count) for j in range(i + 1, count))
+    A, B, C = (
+        sum(w * s * t for w, s, t in zip(ws, left, right))
+        for left, right in ((xs, xs), (ys, ys), (xs, ys))
+    )
+    pairs = sum(
+        ws[i] * ws[j] * (xs[i] * ys[j] - xs[j] * ys[i]) ** 2
+        for i in range(count)
+        for j in range(i + 1, count)
+    )
     assert sp.expand(A * B - C**2 - pairs) == 0
 
 many, many_weights = rng.normal(size=(1000, 2)), rng.exponential(size=1000)
-assert np.isclose(fisher.pair_determinant(many, many_weights), np.linalg.det(fisher.range_fim(many, many_weights)), rtol=1e-11)
+assert np.isclose(
+    fisher.pair_determinant(many, many_weights),
+    np.linalg.det(fisher.range_fim(many, many_weights)),
+    rtol=1e-11,
+)
 
 # %% [markdown]
 # The two sides are equal on paper but not in a computer. When all directions nearly agree, $AB$ and $C^2$ agree in almost all
@@ -225,7 +290,10 @@ pair_weights = np.array([1.0, 2.0, 3.0, 4.0])
 def exact_determinant(vectors, weights):
     g = [[Fraction(float(entry)) for entry in vector] for vector in vectors]
     w = [Fraction(float(entry)) for entry in weights]
-    a, b, c = (sum(w[m] * g[m][i] * g[m][j] for m in range(len(w))) for i, j in ((0, 0), (1, 1), (0, 1)))
+    a, b, c = (
+        sum(w[m] * g[m][i] * g[m][j] for m in range(len(w)))
+        for i, j in ((0, 0), (1, 1), (0, 1))
+    )
     return float(a * b - c * c)
 
 
@@ -236,22 +304,35 @@ for spread in spreads:
     exact = exact_determinant(fan, pair_weights)
     (A, C), (_, B) = fisher.range_fim(fan, pair_weights)
     errors["difference"].append(abs(A * B - C**2 - exact) / exact)
-    errors["pairs"].append(abs(fisher.pair_determinant(fan, pair_weights) - exact) / exact)
+    errors["pairs"].append(
+        abs(fisher.pair_determinant(fan, pair_weights) - exact) / exact
+    )
 errors = {name: np.maximum(values, 1e-17) for name, values in errors.items()}
 
-assert errors["difference"][spreads < 1e-8].min() > 0.5, "AB - C^2 has no correct digit left"
+assert errors["difference"][spreads < 1e-8].min() > 0.5, (
+    "AB - C^2 has no correct digit left"
+)
 assert errors["pairs"].max() < 1e-6
 
 fig, ax = plotting.subplots()
 plotting.line(ax, spreads, errors["difference"], "benchmark_1", label="$AB - C^2$")
 plotting.line(ax, spreads, errors["pairs"], "exact", label="sum over pairs")
 ax.axhline(1.0, **(plotting.role("reference") | {"label": "no correct digit"}))
-ax.set(xscale="log", yscale="log", xlabel="Spread of the directions (rad)", ylabel="Relative error of the determinant (1)")
+ax.set(
+    xscale="log",
+    yscale="log",
+    xlabel="Spread of the directions (rad)",
+    ylabel="Relative error of the determinant (1)",
+)
 ax.legend()
 figures.show(
     fig,
     "cancellation",
-    data={"spread_rad": spreads, "error_difference": errors["difference"], "error_pair_sum": errors["pairs"]},
+    data={
+        "spread_rad": spreads,
+        "error_difference": errors["difference"],
+        "error_pair_sum": errors["pairs"],
+    },
     caption="Relative rounding error of the determinant of four nearly parallel ranges, against rational arithmetic. The "
     "difference "
     "$AB - C^2$ loses all its digits below a spread of about $10^{-8}$ rad; the pair sum {eq}`fi-lagrange` keeps at least six.",
@@ -279,7 +360,9 @@ behind, between, aside = 1.5 * users[0], 0.4 * users[0], np.array([12.0, 20.0])
 
 
 def bound(transmitters, targets):
-    gradients = geometry.bistatic_range_gradients(transmitters, station, targets)  # (transmitters, targets, 2)
+    gradients = geometry.bistatic_range_gradients(
+        transmitters, station, targets
+    )  # (transmitters, targets, 2)
     return fisher.crb_trace(np.swapaxes(gradients, 0, 1), np.ones(len(transmitters)))
 
 
@@ -288,7 +371,9 @@ assert np.all(np.isinf(bound(one_user, [behind, between])))
 assert np.all(np.isfinite(bound(one_user, [aside])))
 assert np.all(np.isfinite(bound(np.stack([station, *users]), [behind, between, aside])))
 
-cells = 100 * (np.arange(grid_points) + 0.37) / grid_points  # no cell is centred on a node, where the direction is undefined
+cells = (
+    100 * (np.arange(grid_points) + 0.37) / grid_points
+)  # no cell is centred on a node, where the direction is undefined
 axis_x, axis_y = cells - 45, cells - 50
 grid = np.stack(np.meshgrid(axis_x, axis_y), axis=-1).reshape(-1, 2)
 maps = [
@@ -299,11 +384,22 @@ maps = [
 fig, axes = plotting.subplots(1, 2, sharey=True, height=3.4)
 for ax, values, count in zip(axes, maps, (1, 2)):
     mesh = ax.pcolormesh(
-        axis_x, axis_y, units.amplitude_to_db(values), vmin=-6, vmax=20, cmap="cividis", rasterized=True, shading="nearest"
+        axis_x,
+        axis_y,
+        units.amplitude_to_db(values),
+        vmin=-6,
+        vmax=20,
+        cmap="cividis",
+        rasterized=True,
+        shading="nearest",
     )
     ax.plot(*station, "w^", markeredgecolor=plotting.INK, markersize=9)
     ax.plot(*users[:count].T, "wo", markeredgecolor=plotting.INK, markersize=8)
-    ax.set(xlabel="x (m)", title=f"station and {count} user" + "s" * (count > 1), aspect="equal")
+    ax.set(
+        xlabel="x (m)",
+        title=f"station and {count} user" + "s" * (count > 1),
+        aspect="equal",
+    )
 axes[0].set_ylabel("y (m)")
 fig.colorbar(mesh, ax=axes, label="Position error bound (dB re 1 m)", shrink=0.85)
 figures.show(
@@ -347,7 +443,11 @@ J, V = fisher.range_fim(fan, w), fisher.range_fim(fan, v)
 inverse = np.linalg.inv(J)
 second = 2 * np.trace(inverse @ V @ inverse @ V @ inverse)
 t = 1e-3
-numeric = (fisher.crb_trace(fan, w + t * v) - 2 * fisher.crb_trace(fan, w) + fisher.crb_trace(fan, w - t * v)) / t**2
+numeric = (
+    fisher.crb_trace(fan, w + t * v)
+    - 2 * fisher.crb_trace(fan, w)
+    + fisher.crb_trace(fan, w - t * v)
+) / t**2
 assert np.isclose(numeric, second, rtol=1e-4) and second > 0
 
 ends = rng.exponential(size=(2, 2000, 6))
@@ -385,7 +485,9 @@ A, B, C = J[:, 0, 0], J[:, 1, 1], J[:, 0, 1]
 limits = fisher.crb_trace(fan, samples) * np.exp(rng.normal(size=5000))
 in_cone = np.sqrt((A - B) ** 2 + 4 * C**2 + 4 / limits**2) <= A + B - 2 / limits
 assert np.array_equal(in_cone, fisher.crb_trace(fan, samples) <= limits)
-print(f"{in_cone.sum()} of {in_cone.size} random cases meet their limit, by both criteria")
+print(
+    f"{in_cone.sum()} of {in_cone.size} random cases meet their limit, by both criteria"
+)
 
 # %% [markdown]
 # A small problem that uses it: the least total weight (think of power) that locates a target to
@@ -401,11 +503,15 @@ by_cone = conic.solve(cp.Problem(cp.Minimize(cp.sum(amounts)), [cone, amounts <=
 reached = fisher.crb_trace(fan, np.maximum(amounts.value, 0))
 
 J = sum(amounts[m] * np.outer(fan[m], fan[m]) for m in range(6))
-by_matrix = conic.solve(cp.Problem(cp.Minimize(cp.sum(amounts)), [cp.tr_inv(J) <= limit, amounts <= cap]))
+by_matrix = conic.solve(
+    cp.Problem(cp.Minimize(cp.sum(amounts)), [cp.tr_inv(J) <= limit, amounts <= cap])
+)
 assert np.isclose(reached, limit, rtol=1e-6)
 assert np.isclose(by_cone.value, by_matrix.value, rtol=1e-6)
 assert by_cone.bound <= by_cone.value + 1e-7
-print(f"least total weight {by_cone.value:.7f}, dual bound {by_cone.bound:.7f}, by the matrix inequality {by_matrix.value:.7f}")
+print(
+    f"least total weight {by_cone.value:.7f}, dual bound {by_cone.bound:.7f}, by the matrix inequality {by_matrix.value:.7f}"
+)
 
 # %% [markdown]
 # *Used in:* wireless-powered sensing, as the constraint on the bound of every target.
@@ -434,25 +540,47 @@ extended = np.concatenate([gradients, np.ones((*gradients.shape[:2], 1))], axis=
 unknown = fisher.equivalent_fim(fisher.range_fim(extended, range_weights), 2)
 
 total = np.einsum("m,tmi->ti", range_weights, gradients)
-assert np.allclose(unknown, known - total[:, :, None] * total[:, None, :] / range_weights.sum())
-assert np.all(np.linalg.eigvalsh(known - unknown) > -1e-12), "a nuisance parameter never adds information"
+assert np.allclose(
+    unknown, known - total[:, :, None] * total[:, None, :] / range_weights.sum()
+)
+assert np.all(np.linalg.eigvalsh(known - unknown) > -1e-12), (
+    "a nuisance parameter never adds information"
+)
 
 
 def ellipse(information, probability=0.95, points=73):
     angle = np.linspace(0, 2 * np.pi, points)
     variances, axes = np.linalg.eigh(np.linalg.inv(information))
-    return np.sqrt(-2 * np.log(1 - probability)) * np.stack([np.cos(angle), np.sin(angle)], axis=-1) * np.sqrt(variances) @ axes.T
+    return (
+        np.sqrt(-2 * np.log(1 - probability))
+        * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+        * np.sqrt(variances)
+        @ axes.T
+    )
 
 
 curves = {
-    name: np.stack([place + ellipse(J) for place, J in zip(places, Js)]) for name, Js in (("known", known), ("unknown", unknown))
+    name: np.stack([place + ellipse(J) for place, J in zip(places, Js)])
+    for name, Js in (("known", known), ("unknown", unknown))
 }
 fig, ax = plotting.subplots(height=4.2)
 ax.plot(*corners.T, "^", color=plotting.INK, markersize=8, label="anchors")
 for number, place in enumerate(places):
     first = number == 0
-    plotting.line(ax, *curves["unknown"][number].T, "benchmark_1", markers=False, label="clock unknown" if first else None)
-    plotting.line(ax, *curves["known"][number].T, "paper", markers=False, label="clock known" if first else None)
+    plotting.line(
+        ax,
+        *curves["unknown"][number].T,
+        "benchmark_1",
+        markers=False,
+        label="clock unknown" if first else None,
+    )
+    plotting.line(
+        ax,
+        *curves["known"][number].T,
+        "paper",
+        markers=False,
+        label="clock known" if first else None,
+    )
     ax.plot(*place, "+", color=plotting.INK)
 ax.set(xlabel="x (m)", ylabel="y (m)", aspect="equal", ylim=(-6, 52))
 ax.legend(ncols=3, loc="upper right")
@@ -492,7 +620,10 @@ figures.show(
 
 # %%
 def misfit(positions, measured):
-    return np.sum((measured - np.linalg.norm(positions[..., None, :] - anchors, axis=-1)) ** 2, axis=-1)
+    return np.sum(
+        (measured - np.linalg.norm(positions[..., None, :] - anchors, axis=-1)) ** 2,
+        axis=-1,
+    )
 
 
 def refine(positions, measured, iterations=25):
@@ -501,21 +632,41 @@ def refine(positions, measured, iterations=25):
         offset = positions[..., None, :] - anchors
         distance = np.linalg.norm(offset, axis=-1)
         slope = offset / distance[..., None]
-        hessian = np.swapaxes(slope, -1, -2) @ slope + damping[..., None, None] * np.eye(2)
-        step = np.linalg.solve(hessian, np.swapaxes(slope, -1, -2) @ (measured - distance)[..., None])[..., 0]
+        hessian = np.swapaxes(slope, -1, -2) @ slope + damping[
+            ..., None, None
+        ] * np.eye(2)
+        step = np.linalg.solve(
+            hessian, np.swapaxes(slope, -1, -2) @ (measured - distance)[..., None]
+        )[..., 0]
         trial = misfit(positions + step, measured)
         better = trial < cost
-        positions, cost = np.where(better[..., None], positions + step, positions), np.where(better, trial, cost)
+        positions, cost = (
+            np.where(better[..., None], positions + step, positions),
+            np.where(better, trial, cost),
+        )
         damping = np.clip(np.where(better, 0.2, 5.0) * damping, 1e-9, 1e3)
     return positions
 
 
-noise = np.stack(montecarlo.map_draws(lambda child: child.normal(size=len(anchors)), rng, draws, **runs.workers()))
+noise = np.stack(
+    montecarlo.map_draws(
+        lambda child: child.normal(size=len(anchors)), rng, draws, **runs.workers()
+    )
+)
 levels = np.asarray(noise_std_m)
-measured = true_ranges + levels[:, None] * noise[:, None, :]  # (draws, levels, anchors): all levels share the same noise
+measured = (
+    true_ranges + levels[:, None] * noise[:, None, :]
+)  # (draws, levels, anchors): all levels share the same noise
 mirror = np.array([target_x_m, -target_y_m])
-candidates = np.stack([refine(np.broadcast_to(start, (draws, len(levels), 2)), measured) for start in (target, mirror)])
-assert np.quantile(np.abs(refine(candidates[0], measured, 5) - candidates[0]), 0.99) < 1e-6, "the search has converged"
+candidates = np.stack(
+    [
+        refine(np.broadcast_to(start, (draws, len(levels), 2)), measured)
+        for start in (target, mirror)
+    ]
+)
+assert (
+    np.quantile(np.abs(refine(candidates[0], measured, 5) - candidates[0]), 0.99) < 1e-6
+), "the search has converged"
 best = np.argmin(misfit(candidates, measured), axis=0)
 likely = np.take_along_axis(candidates, best[None, ..., None], axis=0)[0]
 
@@ -528,10 +679,17 @@ squared = {
     name: montecarlo.average(np.sum((found - target) ** 2, axis=-1))
     for name, found in (("likely", likely), ("local", candidates[0]))
 }
-crb = np.array([fisher.crb_trace(directions, np.full(len(anchors), level**-2)) for level in levels])
-rms = {name: np.sqrt([result.mean, np.maximum(result.low, 0), result.high]) for name, result in squared.items()}
+crb = np.array(
+    [fisher.crb_trace(directions, np.full(len(anchors), level**-2)) for level in levels]
+)
+rms = {
+    name: np.sqrt([result.mean, np.maximum(result.low, 0), result.high])
+    for name, result in squared.items()
+}
 
-assert abs(rms["likely"][0][0] / np.sqrt(crb[0]) - 1) < 4 / np.sqrt(draws), "small noise: the bound is met"
+assert abs(rms["likely"][0][0] / np.sqrt(crb[0]) - 1) < 4 / np.sqrt(draws), (
+    "small noise: the bound is met"
+)
 assert rms["likely"][0][-1] > 1.5 * np.sqrt(crb[-1]), "large noise: it is not"
 
 fig, ax = plotting.subplots()
@@ -542,7 +700,12 @@ for name, scheme, text in (
     mean, low, high = rms[name]
     plotting.line(ax, levels, mean, scheme, low=low, high=high, label=text)
 plotting.line(ax, levels, np.sqrt(crb), "exact", label="Cramér–Rao bound")
-ax.set(xscale="log", yscale="log", xlabel="Standard deviation of each range (m)", ylabel="Root-mean-square position error (m)")
+ax.set(
+    xscale="log",
+    yscale="log",
+    xlabel="Standard deviation of each range (m)",
+    ylabel="Root-mean-square position error (m)",
+)
 ax.legend()
 figures.show(
     fig,
@@ -550,7 +713,11 @@ figures.show(
     data={
         "noise_std_m": levels,
         "bound_m": np.sqrt(crb),
-        **{f"{name}_{part}_m": values for name in rms for part, values in zip(("rms", "low", "high"), rms[name])},
+        **{
+            f"{name}_{part}_m": values
+            for name in rms
+            for part, values in zip(("rms", "low", "high"), rms[name])
+        },
     },
     caption=f"Position error of the maximum-likelihood estimate and its bound, {draws} draws, the same for every noise "
     "level; bands: 95 % confidence. "
