@@ -24,7 +24,7 @@ seed = 1
 import numpy as np
 import pandas as pd
 
-from isaclib.compendium import claims, figures
+from isaclib.compendium import claims, explorers, figures
 from isaclib.foundations import plotting
 
 # %%
@@ -51,3 +51,17 @@ claims.record(
     "009-C1", ours=f"height {slope * x[-1] ** 2:.3g} m$^2$ | at the end", tolerance="within 1 %", reproduced=abs(slope - 1) < 0.01
 )
 claims.table(pd.DataFrame({"level (dB)": levels, "kind": [kind] * len(levels)}), caption="Levels")
+
+# %%
+slopes = np.array([0.5, 1.0, 2.0, 4.0])
+ends = np.array([1.0, 2.0, 3.0])
+heights = slopes[:, None] * ends**2
+heights[3, 2] = np.nan
+explorers.show(
+    "heights",
+    controls=[explorers.Control("Slope", slopes, "1/m"), explorers.Control("End", ends, "m")],
+    readouts=[explorers.Readout("Height", heights, "m²")],
+    bars=[explorers.Bars("Shares", ["a", "b"], np.stack([heights, 2 * heights], axis=-1), "m²")],
+    caption="Move the slope and the end.",
+    fallback="parabola",
+)

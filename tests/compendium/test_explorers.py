@@ -1,0 +1,59 @@
+"""Explorers show exactly the numbers they were given, wherever the sliders stand."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+
+from isaclib.compendium import check, explorers, runs, site
+from isaclib.compendium.explorers import Bars, Control, Readout
+
+
+def test_the_grid_is_flat_rounded_and_null_where_infeasible():
+    spec = explorers.specification(
+        [Control("x", [1.0, 2.0], "m"), Control("kind", ["a", "b"])],
+        [Readout("value", [[1 / 3, 2.0], [np.nan, np.inf]])],
+        [Bars("share", ["p", "q", "r"], np.arange(12.0).reshape(2, 2, 3))],
+        log=False,
+    )
+    assert spec["readouts"][0]["values"] == [0.333333, 2.0, None, None]
+    assert spec["controls"][1]["values"] == ["a", "b"]
+    assert spec["bars"][0]["values"] == list(range(12))
+
+
+def test_shapes_must_fit_the_controls():
+    with pytest.raises(ValueError, match=r"value has shape \(3,\)"):
+        explorers.specification([Control("x", [1.0, 2.0])], [Readout("value", [1, 2, 3])], [], log=False)
+    with pytest.raises(ValueError, match="at least one"):
+        explorers.specification([], [Readout("value", 1.0)], [], log=False)
+
+
+def test_a_page_does_not_grow_without_bound():
+    big = np.random.default_rng(0).random((400, 400))
+    controls = [Control("x", np.arange(400.0)), Control("y", np.arange(400.0))]
+    with pytest.raises(ValueError, match="coarser grid"):
+        explorers.show("big", controls=controls, readouts=[Readout("v", big)], caption="c", fallback="f")
+
+
+def test_moved_by_script_it_shows_the_numbers_of_the_grid(finished, tmp_path):
+    plan = runs.plan(finished, "quick")
+    target = tmp_path / "html"
+    site.build(finished, plan, "quick", target)
+    spec = json.loads((finished / "build/runs/demo/results/quick/explorers/heights.json").read_text())
+    try:
+        with check.serve(target) as address, check.browser() as chromium:
+            tab = chromium.new_page()
+            tab.goto(f"{address}/notebooks/demo/results.html")
+            slope, end = tab.locator(".isac-explorer input").all()
+            for i, s in enumerate(spec["controls"][0]["values"]):
+                for j, e in enumerate(spec["controls"][1]["values"]):
+                    slope.fill(str(i))
+                    end.fill(str(j))
+                    shown = tab.locator(".isac-readouts dd").inner_text()
+                    expected = "infeasible" if (i, j) == (3, 2) else f"{s * e**2:g} m²"
+                    assert shown == expected
+            assert end.get_attribute("aria-valuetext") == "3 m"
+            assert tab.locator(".isac-pictures svg").count() == 2
+    except check.NoBrowser:
+        assert os.environ.get("CI") != "true", "CI must have a browser"
