@@ -14,13 +14,17 @@
 # (wp-model)=
 # # The model, and why its optimum can be had
 #
-# A base station feeds its users by radio. They have nothing else to live on: what they harvest in the first part of a frame they
-# spend in the second, one after the other, to send data. Their signals also hit passive targets, and the base station locates the
+# A base station feeds its users by radio. They have nothing else to live on: what they harvest in the first part of a frame
+# they
+# spend in the second, one after the other, to send data. Their signals also hit passive targets, and the base station
+# locates the
 # targets from the echoes. How long should it charge, how long should each user transmit, and with which power, so that
 # the *poorest* user sends as much as possible while *every* target is located well enough {cite}`wireless_powered_paper`?
 #
-# This page builds the model step by step, checks each step numerically, and ends with a result that the paper does not have: the
-# problem looks hopelessly non-convex, yet its global optimum is the zero crossing of **one** monotone function of **one** variable.
+# This page builds the model step by step, checks each step numerically, and ends with a result that the paper does not
+# have: the
+# problem looks hopelessly non-convex, yet its global optimum is the zero crossing of **one** monotone function of **one**
+# variable.
 
 # %% tags=["parameters"]
 seed = 7
@@ -77,7 +81,8 @@ full = np.full(users, max_power_w)
 # %% [markdown]
 # ## The system
 #
-# In the first $t_0$ seconds the base station sends with power $p_0$, and user $m$ harvests $E_m = \zeta_m h_{0,m} p_0 t_0$ joule.
+# In the first $t_0$ seconds the base station sends with power $p_0$, and user $m$ harvests $E_m = \zeta_m h_{0,m} p_0 t_0$
+# joule.
 # Then the users take turns: user $m$ sends for $t_m$ seconds with power $p_m$. Every transmission, the charging signal
 # included, is also an illumination of the targets.
 
@@ -105,9 +110,11 @@ figures.show(
     fig,
     "system",
     data=slots,
-    caption="A realization of the system. One user's signal reaches the base station directly (dotted, data) and over a target (solid, "
+    caption="A realization of the system. One user's signal reaches the base station directly (dotted, data) and "
+    "over a target (solid, "
     "sensing). Below, the frame of the optimum without a sensing limit: charging first, then one slot per user.",
-    alt="Map of a disk with the base station in the centre, ten users and ten targets, and the two paths of one user's signal; below, a "
+    alt="Map of a disk with the base station in the centre, ten users and ten targets, and the two paths of "
+    "one user's signal; below, a "
     "time bar with a charging part and ten user slots.",
     paper="Fig. 1",
 )
@@ -115,7 +122,8 @@ figures.show(
 # %% [markdown]
 # ## From ranges to an error on the map
 #
-# The echo of user $m$ over target $n$ travels $r_{m,n} = \|x_m - q_n\| + \|x_0 - q_n\|$. Its gradient with respect to the target is minus
+# The echo of user $m$ over target $n$ travels $r_{m,n} = \|x_m - q_n\| + \|x_0 - q_n\|$. Its gradient with respect to the
+# target is minus
 # the sum of two unit vectors, towards the user and towards the base station. The derivative is checked by finite differences.
 
 # %%
@@ -127,7 +135,8 @@ for axis in (0, 1):
     assert np.allclose((ahead - behind) / (2 * step), wp.range_gradients(scenario)[..., axis], atol=1e-6)
 
 # %% [markdown]
-# A range of variance $1/w$ carries the information $w\,g g^{\mathsf T}$ about the position ({doc}`/notebooks/foundations/fisher_information`).
+# A range of variance $1/w$ carries the information $w\,g g^{\mathsf T}$ about the position
+# ({doc}`/notebooks/foundations/fisher_information`).
 # In the paper $w_{m,n} = p_m K_{m,n}$ with $K_{m,n} = 8\pi^2W^2h_{m,n}/(\sigma^2c^2)$, so that
 #
 # ```{math}
@@ -136,7 +145,8 @@ for axis in (0, 1):
 # \qquad \operatorname{tr} J_n^{-1} = \frac{A_n + B_n}{A_nB_n - C_n^2} \le \eta .
 # ```
 #
-# The determinant is a sum over pairs of directions, $\sum_{i<j} w_iw_j (g_i\times g_j)^2$: two transmitters help each other as much as
+# The determinant is a sum over pairs of directions, $\sum_{i<j} w_iw_j (g_i\times g_j)^2$: two transmitters help each other
+# as much as
 # their gradients differ in direction. Here is the identity for three directions, symbolically.
 
 # %%
@@ -150,7 +160,8 @@ J = wp.fisher_information(scenario, full)
 assert np.allclose(np.trace(np.linalg.inv(J), axis1=1, axis2=2), wp.crb_trace(scenario, full), rtol=1e-8)
 
 # %% [markdown]
-# Two consequences. **More power never hurts**: $J_n$ grows with every $p_m$, so $\operatorname{tr}J_n^{-1}$ falls. And **some scenes are hopeless**: if
+# Two consequences. **More power never hurts**: $J_n$ grows with every $p_m$, so $\operatorname{tr}J_n^{-1}$ falls. And
+# **some scenes are hopeless**: if
 # every user that could help stands on the line through base station and target, all gradients are parallel, the
 # determinant is 0 and no power helps. The library then says so by name.
 
@@ -172,12 +183,14 @@ assert np.allclose(gradient, proof, rtol=1e-3)  # d tr J^-1 / d p_m = -K |J^-1 g
 #
 # ```{math}
 # :label: wp-p1
-# \max_{t,\,p}\ \min_m\ t_m W\log_2\!\Bigl(1 + \frac{p_mh_{0,m}}{\sigma^2}\Bigr) \quad\text{s.t.}\quad \sum_{m=0}^M t_m \le T,\quad
-# t_mp_m \le \zeta_mh_{0,m}p_0t_0,\quad p_m \le P_{\max},\quad \operatorname{tr}J_n(p)^{-1} \le \eta .
+# \max_{t,\,p}\ \min_m\ t_m W\log_2\!\Bigl(1 + \frac{p_mh_{0,m}}{\sigma^2}\Bigr) \quad\text{s.t.}\quad 
+# \sum_{m=0}^M t_m \le T,\quad t_mp_m \le \zeta_mh_{0,m}p_0t_0,\quad p_m \le P_{\max},\quad \operatorname{tr}J_n(p)^{-1} \le \eta .
 # ```
 #
-# Times multiply powers, and a ratio of quadratics is bounded. The paper calls the CRB constraint non-convex. **It is convex in the
-# powers** (erratum 000-E10), because $\operatorname{tr}J^{-1}$ is a convex function of a positive definite $J$ and $J_n$ is linear in $p$; it is even a
+# Times multiply powers, and a ratio of quadratics is bounded. The paper calls the CRB constraint non-convex. **It is convex
+# in the
+# powers** (erratum 000-E10), because $\operatorname{tr}J^{-1}$ is a convex function of a positive definite $J$ and $J_n$ is
+# linear in $p$; it is even a
 # single second-order cone,
 #
 # ```{math}
@@ -202,7 +215,8 @@ assert np.all(middle <= limits.mean(axis=0) * (1 + 1e-12))  # convex along every
 # %% [markdown]
 # ## The paper's way: logarithms and tangents
 #
-# With $u = \ln t$ and $v = \ln p$ products become sums, and the log of the throughput, $u_m + \ln W + \ln\log_2(1 + a_me^{v_m})$, is concave
+# With $u = \ln t$ and $v = \ln p$ products become sums, and the log of the throughput, $u_m + \ln W + \ln\log_2(1 +
+# a_me^{v_m})$, is concave
 # (the printed eq. (29) misplaces $W$, erratum 000-E1). The price: in $v$ the CRB constraint *loses* its convexity. The paper
 # replaces its concave part by a tangent, solves, and repeats. Every iterate is feasible, and the objective never falls.
 
@@ -219,13 +233,16 @@ print(sca.certificate)
 # (wp-exact)=
 # ## The exact way: one curve, one search
 #
-# **Step 1: times from powers.** Fix the powers and ask for throughput $R$ for everybody. With $r_m = \log_2(1 + a_mp_m)$ bit/s/Hz, $a_m = h_{0,m}/\sigma^2$,
+# **Step 1: times from powers.** Fix the powers and ask for throughput $R$ for everybody. With $r_m = \log_2(1 + a_mp_m)$
+# bit/s/Hz, $a_m = h_{0,m}/\sigma^2$,
 # user $m$ needs at least $t_m = R/(Wr_m)$. Measure the charging time in units of $R/W$, $s = Wt_0/R$. The frame is full when
 #
 # $$R = \frac{WT}{G}, \qquad G = s + \sum_m \frac{1}{r_m(p_m)} .$$
 #
-# **Step 2: powers from $s$.** Energy causality $t_mp_m \le c_mt_0$, $c_m = \zeta_mh_{0,m}p_0$, becomes $p_m/r_m(p_m) \le s\,c_m$: time and throughput
-# have cancelled. The left side increases with $p_m$, so it is an upper limit, $p_m \le \bar p_m(s)$. And *everything* improves with power: $1/r_m$
+# **Step 2: powers from $s$.** Energy causality $t_mp_m \le c_mt_0$, $c_m = \zeta_mh_{0,m}p_0$, becomes $p_m/r_m(p_m) \le
+# s\,c_m$: time and throughput
+# have cancelled. The left side increases with $p_m$, so it is an upper limit, $p_m \le \bar p_m(s)$. And *everything*
+# improves with power: $1/r_m$
 # falls, each CRB falls. So the best powers for a given $s$ are
 #
 # ```{math}
@@ -237,9 +254,11 @@ print(sca.certificate)
 #
 # **Step 3: $G$ is convex.** With $x = a_mp_m$ and $L = \ln(1+x)$ the curve is $x/L = k_ms/\ln2$, and
 #
-# $$\frac{\mathrm d(1/L)}{\mathrm d(x/L)} = -\frac{1}{(1+x)L - x}, \qquad\text{so}\qquad G'(s) = 1 - \sum_{m\text{ not capped}}\frac{k_m}{(1+x_m)L_m - x_m} .$$
+# $$\frac{\mathrm d(1/L)}{\mathrm d(x/L)} = -\frac{1}{(1+x)L - x}, \qquad\text{so}\qquad G'(s) = 1 - \sum_{m\text{ not
+# capped}}\frac{k_m}{(1+x_m)L_m - x_m} .$$
 #
-# The denominator grows with $x$, hence with $s$: $G'$ increases. A user that meets the cap leaves the sum, which only lifts $G'$.
+# The denominator grows with $x$, hence with $s$: $G'$ increases. A user that meets the cap leaves the sum, which only lifts
+# $G'$.
 
 # %%
 x = sp.symbols("x", positive=True)
@@ -257,7 +276,8 @@ chords = np.diff(total) / np.diff(s)
 assert np.all((slope[:-1] <= chords + 1e-7) & (chords <= slope[1:] + 1e-7))
 
 # %% [markdown]
-# **Step 4: the limit is a threshold.** Along the curve all powers grow, so all CRBs fall: the limit says $s \ge s_{\min}$. A convex function on a half-line has
+# **Step 4: the limit is a threshold.** Along the curve all powers grow, so all CRBs fall: the limit says $s \ge s_{\min}$.
+# A convex function on a half-line has
 # its minimum where the derivative turns, or at the end, whichever comes later:
 #
 # ```{math}
@@ -267,8 +287,10 @@ assert np.all((slope[:-1] <= chords + 1e-7) & (chords <= slope[1:] + 1e-7))
 #
 # Both conditions are false on the left and true on the right. One bracketing search finds the crossing.
 #
-# **Step 5: the proof that comes with it.** The search ends with a bracket $[\alpha,\beta]$. If the limit is violated at $\alpha$, every feasible $s$ is larger; if
-# moreover $G'(\alpha)\ge0$, then $G(\alpha)\le G(s)$ for all of them, and $WT/G(\alpha)$ is an upper bound on the throughput of *any* allocation. Where $G'(\alpha)<0$, the
+# **Step 5: the proof that comes with it.** The search ends with a bracket $[\alpha,\beta]$. If the limit is violated at
+# $\alpha$, every feasible $s$ is larger; if
+# moreover $G'(\alpha)\ge0$, then $G(\alpha)\le G(s)$ for all of them, and $WT/G(\alpha)$ is an upper bound on the
+# throughput of *any* allocation. Where $G'(\alpha)<0$, the
 # two tangents at $\alpha$ and $\beta$ do the same. The bound is never the value itself.
 
 # %%
@@ -301,18 +323,24 @@ figures.show(
     fig,
     "one_search",
     data={"s": s, "throughput_bit": throughput, "worst_crb_m2": crb},
-    caption="The whole problem in one variable, for the example scene. Above, the throughput along the curve; below, the worst target's bound. Left of the vertical line the "
+    caption="The whole problem in one variable, for the example scene. Above, the throughput along the curve; "
+    "below, the worst target's bound. Left of the vertical line the "
     "limit (dashed) is missed, right of it throughput only falls: the dot is the optimum.",
-    alt="Two curves over the normalized charging time on logarithmic axes. Throughput rises, peaks and falls; the worst CRB falls steadily and crosses its limit at the marked optimum, right of the peak.",
+    alt="Two curves over the normalized charging time on logarithmic axes. Throughput rises, peaks and "
+    "falls; the worst CRB falls steadily and crosses its limit at the marked optimum, right of the peak.",
 )
 
 # %% [markdown]
 # ## Why the paper's algorithm finds the optimum
 #
-# The SCA stops at points that satisfy the KKT conditions. In this problem **every such point is global**. Write $w_m$, $\lambda_m$, $\kappa_m$, $\nu_n$, $\mu$ for the multipliers of
-# rates, energy, caps, CRBs and time in {eq}`wp-p1` after the log change. Stationarity in $u_m$ gives $w_m = \mu t_m + \lambda_m > 0$: all rates are equal. Stationarity in
-# $v_m$ gives $\lambda_m + \kappa_m = w_m\varphi_m + D_m$ with $\varphi_m = x_m/((1+x_m)L_m) > 0$ and $D_m = -\sum_n\nu_n\,\partial F_n/\partial v_m \ge 0$: for every user the energy or the cap is active, so the
-# point lies **on the curve**. There, stationarity in $t_0$, $\sum_m\lambda_m = \mu t_0$, says $G'(s) \ge 0$, and $\nu \ne 0$ only at $s = s_{\min}$: that is {eq}`wp-optimum`.
+# The SCA stops at points that satisfy the KKT conditions. In this problem **every such point is global**. Write $w_m$,
+# $\lambda_m$, $\kappa_m$, $\nu_n$, $\mu$ for the multipliers of
+# rates, energy, caps, CRBs and time in {eq}`wp-p1` after the log change. Stationarity in $u_m$ gives $w_m = \mu t_m +
+# \lambda_m > 0$: all rates are equal. Stationarity in
+# $v_m$ gives $\lambda_m + \kappa_m = w_m\varphi_m + D_m$ with $\varphi_m = x_m/((1+x_m)L_m) > 0$ and $D_m =
+# -\sum_n\nu_n\,\partial F_n/\partial v_m \ge 0$: for every user the energy or the cap is active, so the
+# point lies **on the curve**. There, stationarity in $t_0$, $\sum_m\lambda_m = \mu t_0$, says $G'(s) \ge 0$, and $\nu \ne
+# 0$ only at $s = s_{\min}$: that is {eq}`wp-optimum`.
 # We let the SCA run to the end and check both statements.
 
 # %%
@@ -324,14 +352,17 @@ s_of_sca = deep.charging_time_s * bandwidth_hz / deep.min_throughput_bit
 assert np.all(active > 1 - 1e-6) and np.ptp(rates) <= 1e-6 * rates.mean()
 assert abs(s_of_sca / star - 1) <= 1e-5
 print(
-    f"every user at its energy or its cap to {1 - active.min():.0e}; s of the SCA and of the search differ by {abs(s_of_sca / star - 1):.0e}"
+    f"every user at its energy or its cap to {1 - active.min():.0e}; s of the SCA and of the search "
+    f"differ by {abs(s_of_sca / star - 1):.0e}"
 )
 
 # %% [markdown]
 # ## Two comparison schemes
 #
-# **Equal times.** With $t_m = t$ and $\rho = t_0/t$ the powers are $\min(P_{\max}, c_m\rho)$, and the throughput $WT\min_mr_m/(M+\rho)$ is concave over affine: one search again. Without
-# cap and limit the weakest user decides, and Lambert's function gives $\rho = (u-1)/k$ with $u = e^{1+W_0((kM-1)/e)}$. **Full power** fixes $p_m = P_{\max}$; the rest is a linear program with a
+# **Equal times.** With $t_m = t$ and $\rho = t_0/t$ the powers are $\min(P_{\max}, c_m\rho)$, and the throughput
+# $WT\min_mr_m/(M+\rho)$ is concave over affine: one search again. Without
+# cap and limit the weakest user decides, and Lambert's function gives $\rho = (u-1)/k$ with $u = e^{1+W_0((kM-1)/e)}$.
+# **Full power** fixes $p_m = P_{\max}$; the rest is a linear program with a
 # closed form. Its CRBs are constants, so $\eta$ cannot enter (erratum 000-E4).
 
 # %%
@@ -356,10 +387,14 @@ claims.table(
 # %% [markdown]
 # ## What the model leaves out
 #
-# The Fisher information {eq}`wp-fim` counts *power*, not energy: a burst of a nanosecond locates as well as one of ten seconds (erratum 000-E3), so the optimum sends
-# short strong bursts and charges for nearly the whole frame. Physically the information of a transmission is proportional to its energy over the noise density, $p_mt_mW/\sigma^2$.
-# With $E_m = p_mt_m$ the corrected problem is jointly convex in times and energies: the rate $t_mW\log_2(1+a_mE_m/t_m)$ is a perspective, the CRB is a cone, the rest is linear.
-# If no cap binds, the search of this page solves it too, with the limit $t_0(s) = sT/G(s) \ge t_{0,\min}$ in place of the CRB; a conic program checks it.
+# The Fisher information {eq}`wp-fim` counts *power*, not energy: a burst of a nanosecond locates as well as one of ten
+# seconds (erratum 000-E3), so the optimum sends
+# short strong bursts and charges for nearly the whole frame. Physically the information of a transmission is proportional
+# to its energy over the noise density, $p_mt_mW/\sigma^2$.
+# With $E_m = p_mt_m$ the corrected problem is jointly convex in times and energies: the rate $t_mW\log_2(1+a_mE_m/t_m)$ is
+# a perspective, the CRB is a cone, the rest is linear.
+# If no cap binds, the search of this page solves it too, with the limit $t_0(s) = sT/G(s) \ge t_{0,\min}$ in place of the
+# CRB; a conic program checks it.
 
 # %%
 small = wp.Scenario.random(np.random.default_rng(seed), **(law | {"crb_limit_m2": float("inf"), "sensing": "energy"}))

@@ -87,7 +87,8 @@ def sweep(field, values):
 # Averages below are taken over the draws that are feasible at *all* points of an axis, so that every point and every scheme
 # sees the same draws; their number is given with each figure.
 #
-# **The realization** shown "as in the paper" is the first draw of our seed that is feasible everywhere on both axes: the paper's
+# **The realization** shown "as in the paper" is the first draw of our seed that is feasible everywhere on both axes: the
+# paper's
 # own realization is not known.
 
 # %%
@@ -104,7 +105,8 @@ print(f"worst certificate: gap {max(gap_a, gap_b):.1e}, residual {max(residual_a
 # %% [markdown]
 # ## The scene
 #
-# Uncertainty ellipses before and after: with every user at a hundredth of its largest power, and at the optimum. The limit asks
+# Uncertainty ellipses before and after: with every user at a hundredth of its largest power, and at the optimum. The limit
+# asks
 # that the *worst* target be located well enough, and the optimum spends no more on sensing than that takes.
 
 # %%
@@ -140,16 +142,20 @@ figures.show(
     fig,
     "scenario_map",
     data=table,
-    caption="Targets with 95 % ellipses of the Cramér–Rao bound, before and after the allocation. The optimum raises the powers of "
-    "those users that look at the badly located targets from the side, and stops exactly where the worst target meets the limit.",
-    alt="Two maps of the disk with base station, users and targets. At small equal power some error ellipses are large; at the "
+    caption="Targets with 95 % ellipses of the Cramér–Rao bound, before and after the allocation. The optimum "
+    "raises the powers of "
+    "those users that look at the badly located targets from the side, and stops exactly where the worst "
+    "target meets the limit.",
+    alt="Two maps of the disk with base station, users and targets. At small equal power some error ellipses "
+    "are large; at the "
     "optimum all are small, and the users' powers differ widely.",
 )
 
 # %% [markdown]
 # ## Convergence of the paper's algorithm (Fig. 2)
 #
-# All three schemes start from the same feasible point (full power less one thousandth, nine tenths of the frame for charging),
+# All three schemes start from the same feasible point (full power less one thousandth, nine tenths of the frame for
+# charging),
 # except that the full-power scheme cannot give up its thousandth. The optimum is a horizontal line: it is not iterated.
 
 # %%
@@ -170,9 +176,11 @@ figures.show(
     fig,
     "convergence",
     data={"iteration": np.arange(longest + 1), **columns, "optimum_bit": optimum.min_throughput_bit},
-    caption="One realization. The SCA climbs in a few steps to the certified optimum. The comparison schemes are iterated here as the "
+    caption="One realization. The SCA climbs in a few steps to the certified optimum. The comparison schemes are "
+    "iterated here as the "
     "paper does, although one of them is a linear program that is solved by its first step (erratum 000-E4).",
-    alt="Minimum throughput over iterations on a logarithmic axis: the paper's algorithm rises to the horizontal line of the optimum, "
+    alt="Minimum throughput over iterations on a logarithmic axis: the paper's algorithm rises to the "
+    "horizontal line of the optimum, "
     "equal time ends below, maximum power stays far below.",
     paper="Fig. 2",
     solver="SLSQP",
@@ -217,9 +225,11 @@ figures.show(
     fig,
     "convergence_average",
     data={"iteration": axis, **columns},
-    caption=f"Mean over {len(best)} feasible draws of {draws} ({1 - len(best) / draws:.1%} infeasible), each draw relative to its own "
+    caption=f"Mean over {len(best)} feasible draws of {draws} ({1 - len(best) / draws:.1%} infeasible), each draw "
+    "relative to its own "
     "optimum, with 95 % bands. The SCA reaches the optimum on every one of them.",
-    alt="Mean ratio of throughput to optimum over iterations. The paper's algorithm rises to one, equal time to about two thirds, maximum power stays near zero.",
+    alt="Mean ratio of throughput to optimum over iterations. The paper's algorithm rises to one, equal time "
+    "to about two thirds, maximum power stays near zero.",
     paper="Fig. 2",
     solver="SLSQP",
 )
@@ -278,8 +288,14 @@ def draw_average(name, axis, label, bits, keep, paper, caption):
     ax.set(ylabel="Minimum throughput (kbit)", yscale="log")
     ax.legend()
     below.set(xlabel=label, ylabel="Infeasible (%)", ylim=(-2, max(10, 110 * missing.max())))
-    caption = f"Mean over the {keep.sum()} of {draws} draws that are feasible at every point, with 95 % bands; below, the share of infeasible draws. {caption}"
-    alt = f"Mean minimum throughput over {label} for three schemes with narrow bands, optimum highest, and the share of infeasible draws."
+    caption = (
+        f"Mean over the {keep.sum()} of {draws} draws that are feasible at every point, with 95 % bands; "
+        f"below, the share of infeasible draws. {caption}"
+    )
+    alt = (
+        f"Mean minimum throughput over {label} for three schemes with narrow bands, optimum highest, "
+        "and the share of infeasible draws."
+    )
     figures.show(fig, name, data=data, caption=caption, alt=alt, paper=paper, solver="scalar search")
 
 
@@ -290,8 +306,10 @@ draw_one(
     by_limit,
     sca_by_limit,
     "Fig. 3",
-    "One realization. Optimum and SCA coincide. Throughput grows almost in proportion to the limit: the frame is spent on charging for "
-    "transmissions that are strong enough to sense. The full-power scheme cannot answer to the limit at all (erratum 000-E4).",
+    "One realization. Optimum and SCA coincide. Throughput grows almost in proportion to the limit: the "
+    "frame is spent on charging for "
+    "transmissions that are strong enough to sense. The full-power scheme cannot answer to the limit at "
+    "all (erratum 000-E4).",
 )
 
 # %%
@@ -327,7 +345,8 @@ draw_average(
     by_power,
     keep_power,
     "Fig. 4",
-    "All schemes grow, as the paper says. The full-power scheme grows in proportion, but from so little that its gain in kilobit is marginal.",
+    "All schemes grow, as the paper says. The full-power scheme grows in proportion, but from so little "
+    "that its gain in kilobit is marginal.",
 )
 
 
@@ -349,8 +368,11 @@ better = all(
 full_best = wp.solve_max_power_batch(batch).min_throughput_bit[feasible]
 claims.record(
     "000-C2",
-    ours=f"the optimum lies above both schemes on every draw and point ({better}); in the convergence process the SCA leads at "
-    f"{ahead.mean():.1%} of all iterations and draws. At the default limit the median factor is {np.median(best / equal_best):.2f} over equal time and {np.median(best / full_best):.0f} over full power",
+    ours=f"the optimum lies above both schemes on every draw and point ({better}); in the convergence process "
+    "the SCA leads at "
+    f"{ahead.mean():.1%} of all iterations and draws. At the default limit the median factor is "
+    f"{np.median(best / equal_best):.2f} over equal time and {np.median(best / full_best):.0f} over full "
+    "power",
     tolerance="above both at every point of both axes, and at 99 % of the iterations after the start",
     reproduced=better and ahead.mean() >= 0.99,
     trend=better,
@@ -360,7 +382,9 @@ claims.record(
     "000-C3",
     ours="growth with the limit on every draw: "
     + ", ".join(f"{words[scheme]} {'yes' if up else 'no'}" for scheme, up in limit_growth.items())
-    + f". The full-power throughput varies by {np.ptp(by_limit['full power'][keep_limit], axis=1).max():.1g} bit along the axis: it cannot depend on the limit",
+    + ". The full-power throughput varies by "
+    f"{np.ptp(by_limit['full power'][keep_limit], axis=1).max():.1g} bit along the axis: it cannot depend "
+    "on the limit",
     tolerance="every scheme grows from each point to the next",
     reproduced=all(limit_growth.values()),
 )
@@ -370,15 +394,18 @@ share = np.median(gain["full power"] / gain["exact"])
 inferior = above(by_power, "equal time", keep_power)
 claims.record(
     "000-C4",
-    ours=f"all schemes grow on every draw ({all(power_growth.values())}); equal time is inferior on every draw ({inferior}); full power gains {share:.1%} of what the optimum gains (median), "
-    f"although it grows by a factor of {np.median(by_power['full power'][keep_power][:, -1] / by_power['full power'][keep_power][:, 0]):.1f}",
+    ours=f"all schemes grow on every draw ({all(power_growth.values())}); equal time is inferior on every draw "
+    f"({inferior}); full power gains {share:.1%} of what the optimum gains (median), "
+    "although it grows by a factor of "
+    f"{np.median(by_power['full power'][keep_power][:, -1] / by_power['full power'][keep_power][:, 0]):.1f}",
     tolerance="growth and order on every draw; gain of full power at most a tenth of the optimum's",
     reproduced=all(power_growth.values()) and inferior and share <= 0.1,
     trend=all(power_growth.values()),
 )
 claims.record(
     "000-C5",
-    ours=f"full power reaches {np.median(full_best / best):.1%} of the optimum (median), and at most {np.max(full_best / best):.1%}, although its CRBs are the best of all",
+    ours=f"full power reaches {np.median(full_best / best):.1%} of the optimum (median), and at most "
+    f"{np.max(full_best / best):.1%}, although its CRBs are the best of all",
     tolerance="below half of the optimum on every draw",
     reproduced=np.max(full_best / best) < 0.5,
     trend=np.median(full_best / best) < 0.5,
@@ -413,8 +440,10 @@ claims.record(
 # %% [markdown]
 # ## What every user does as the limit tightens
 #
-# From right to left the limit becomes strict. First nobody cares. Then the users whose signals are cheapest for the network, those
-# close to the base station, raise their power, up to the cap; the price is time: strong bursts need charging, and the slots in
+# From right to left the limit becomes strict. First nobody cares. Then the users whose signals are cheapest for the
+# network, those
+# close to the base station, raise their power, up to the cap; the price is time: strong bursts need charging, and the slots
+# in
 # which bits flow shrink to milliseconds.
 
 # %%
@@ -439,16 +468,20 @@ figures.show(
     data={"crb_limit_m2": path, "charging_s": along.charging_time_s}
     | {f"power_{m}_w": along.powers_w[:, m] for m in range(users)}
     | {f"time_{m}_s": along.times_s[:, m] for m in range(users)},
-    caption="Powers and slot times of the optimum as the limit tightens (from right to left), one line per user, dark: strong channel to the "
-    "base station. All powers move together along one curve; users reach the cap one after another, and charging takes the whole frame.",
-    alt="Left: users' powers over the CRB limit rise as the limit tightens until each meets the cap. Right: slot times fall by orders of magnitude while the charging time approaches ten seconds.",
+    caption="Powers and slot times of the optimum as the limit tightens (from right to left), one line per user, "
+    "dark: strong channel to the "
+    "base station. All powers move together along one curve; users reach the cap one after another, and "
+    "charging takes the whole frame.",
+    alt="Left: users' powers over the CRB limit rise as the limit tightens until each meets the cap. Right: "
+    "slot times fall by orders of magnitude while the charging time approaches ten seconds.",
     solver="scalar search",
 )
 
 # %% [markdown]
 # ## Bring your own scenario
 #
-# Replace the arrays. A malformed field is named in the error message, an impossible limit names its target and what can be had at best.
+# Replace the arrays. A malformed field is named in the error message, an impossible limit names its target and what can be
+# had at best.
 
 # %%
 own = wp.Scenario(

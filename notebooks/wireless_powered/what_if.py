@@ -99,7 +99,8 @@ figures.show(
     fig,
     "throughput_vs_crb_limit",
     data=data,
-    caption=f"{title}: mean over the {keep.sum()} of {draws} draws that are feasible at every limit, with 95 % bands, and the share of infeasible draws. Gray: the main run, over its own draws.",
+    caption=f"{title}: mean over the {keep.sum()} of {draws} draws that are feasible at every limit, with 95 % "
+    "bands, and the share of infeasible draws. Gray: the main run, over its own draws.",
     alt="Mean minimum throughput over the CRB limit beside the main run's optimum, and the share of infeasible draws below.",
     solver="scalar search" + (", CLARABEL where a cap binds" if sensing == "energy" else ""),
 )
@@ -126,6 +127,9 @@ figures.show(
     fig,
     "frame_use",
     data={"charging_share": shares["with the limit"], "charging_share_free": shares["without it"], "throughput_kept": kept},
-    caption=f"Distribution over the {ok.sum()} feasible draws at a limit of {crb_limit_m2:g} m²: charging share with and without the limit (left), and what the limit leaves of the throughput (right; median {np.median(kept):.1%}).",
-    alt="Two distribution functions: share of the frame spent charging with and without the sensing limit, and the share of throughput kept under the limit.",
+    caption=f"Distribution over the {ok.sum()} feasible draws at a limit of {crb_limit_m2:g} m²: charging share "
+    "with and without the limit (left), and what the limit leaves of the throughput (right; median "
+    f"{np.median(kept):.1%}).",
+    alt="Two distribution functions: share of the frame spent charging with and without the sensing limit, "
+    "and the share of throughput kept under the limit.",
 )
