@@ -89,7 +89,8 @@ full = np.full(users, max_power_w)
 # %%
 fig, (ax, frame) = plotting.subplots(2, 1, width=6.4, height=6.4, height_ratios=[4, 1])
 bs, who, what = scenario.bs_position_m, scenario.user_positions_m, scenario.target_positions_m
-m, n = 0, int(np.argmax(np.linalg.norm(what - who[0], axis=1)))
+aside = np.cross(np.append(who[0] - bs, 0), np.column_stack([what - bs, np.zeros(targets)]))[:, 2]
+m, n = 0, int(np.argmax(np.abs(aside)))  # a target well off the line through base station and user
 for start, end, dash in ((who[m], what[n], "-"), (what[n], bs, "-"), (who[m], bs, ":")):
     ax.annotate("", end, start, arrowprops={"arrowstyle": "->", "ls": dash, "color": "0.45", "lw": 1.4})
 ax.scatter(*who.T, s=36, color=plotting.role("exact")["color"], label="users")
@@ -183,8 +184,9 @@ assert np.allclose(gradient, proof, rtol=1e-3)  # d tr J^-1 / d p_m = -K |J^-1 g
 #
 # ```{math}
 # :label: wp-p1
-# \max_{t,\,p}\ \min_m\ t_m W\log_2\!\Bigl(1 + \frac{p_mh_{0,m}}{\sigma^2}\Bigr) \quad\text{s.t.}\quad 
-# \sum_{m=0}^M t_m \le T,\quad t_mp_m \le \zeta_mh_{0,m}p_0t_0,\quad p_m \le P_{\max},\quad \operatorname{tr}J_n(p)^{-1} \le \eta .
+# \max_{t,\,p}\ \min_m\ t_m W\log_2\!\Bigl(1 + \frac{p_mh_{0,m}}{\sigma^2}\Bigr) \quad\text{s.t.}\quad
+# \sum_{m=0}^M t_m \le T,\quad t_mp_m \le \zeta_mh_{0,m}p_0t_0,\quad
+# p_m \le P_{\max},\quad \operatorname{tr}J_n(p)^{-1} \le \eta .
 # ```
 #
 # Times multiply powers, and a ratio of quadratics is bounded. The paper calls the CRB constraint non-convex. **It is convex

@@ -44,6 +44,7 @@ iterations_shown = 12
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import LogFormatter
 
 from isaclib import wireless_powered as wp
 from isaclib.compendium import claims, figures, runs
@@ -136,7 +137,7 @@ for ax, (state, powers) in zip(np.ravel(panels), states.items()):
     )
     ax.scatter(*one.bs_position_m, marker="^", s=70, label="base station", color=plotting.role("benchmark_1")["color"])
     ax.set(title=f"{state}\nworst CRB {crb.max():.3f} m$^2$", xlabel="x (m)", ylabel="y (m)", aspect="equal")
-np.ravel(panels)[1].legend(loc="upper right", fontsize=8)
+fig.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 table = pd.DataFrame(rows, columns=["state", "target", "x_m", "y_m", "crb_m2"])
 figures.show(
     fig,
@@ -229,7 +230,7 @@ figures.show(
     "relative to its own "
     "optimum, with 95 % bands. The SCA reaches the optimum on every one of them.",
     alt="Mean ratio of throughput to optimum over iterations. The paper's algorithm rises to one, equal time "
-    "to about two thirds, maximum power stays near zero.",
+    "ends clearly below one, maximum power stays near zero.",
     paper="Fig. 2",
     solver="SLSQP",
 )
@@ -262,12 +263,20 @@ sca_by_limit = [wp.solve_sca(one.replace(crb_limit_m2=float(v)), tolerance=toler
 sca_by_power = [wp.solve_sca(one.replace(bs_power_w=float(v)), tolerance=tolerance).min_throughput_bit for v in bs_powers]
 
 
+def plain_log(ax):
+    """A logarithmic throughput axis with plain numbers."""
+    ax.set(yscale="log")
+    ax.yaxis.set_major_formatter(LogFormatter())
+    ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.6)))
+
+
 def draw_one(name, axis, label, bits, sca, paper, caption):
     fig, ax = plotting.subplots(1, 1, width=6.4, height=3.9)
     for scheme, role in roles.items():
         plotting.line(ax, axis, bits[scheme][shown] / 1e3, role, label=words[scheme])
     plotting.line(ax, axis, np.array(sca) / 1e3, "paper", label="SCA of the paper")
-    ax.set(xlabel=label, ylabel="Minimum throughput (kbit)", yscale="log")
+    ax.set(xlabel=label, ylabel="Minimum throughput (kbit)")
+    plain_log(ax)
     ax.legend()
     data = {"axis": axis, "sca_bit": sca} | {f"{scheme.replace(' ', '_')}_bit": bits[scheme][shown] for scheme in roles}
     alt = f"Minimum throughput over {label}: optimum and SCA coincide on top, equal time below, maximum power far below."
@@ -285,7 +294,8 @@ def draw_average(name, axis, label, bits, keep, paper, caption):
     missing = np.mean(~np.isfinite(bits["exact"]), axis=0)
     plotting.line(below, axis, 100 * missing, "reference")
     data["infeasible_share"] = missing
-    ax.set(ylabel="Minimum throughput (kbit)", yscale="log")
+    ax.set(ylabel="Minimum throughput (kbit)")
+    plain_log(ax)
     ax.legend()
     below.set(xlabel=label, ylabel="Infeasible (%)", ylim=(-2, max(10, 110 * missing.max())))
     caption = (
@@ -459,7 +469,7 @@ for colour, m in zip(colours, order):
     panels[0].plot(path, along.powers_w[:, m], color=colour, lw=1.4)
     panels[1].plot(path, along.times_s[:, m], color=colour, lw=1.4)
 panels[1].plot(path, along.charging_time_s, color="0.5", ls="--", lw=1.6)
-panels[1].annotate("charging", (path[-1], along.charging_time_s[-1]), ha="right", va="bottom", fontsize=9)
+panels[1].annotate("charging", (path[8], 0.75 * along.charging_time_s[8]), va="top", fontsize=9)
 panels[0].set(xscale="log", yscale="log", xlabel="CRB limit (m$^2$)", ylabel="Power of each user (W)")
 panels[1].set(xscale="log", yscale="log", xlabel="CRB limit (m$^2$)", ylabel="Time of each user (s)")
 figures.show(
