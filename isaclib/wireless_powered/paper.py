@@ -31,6 +31,7 @@ SCHEMES = ("proposed", "equal_time", "max_power")
 _FEASIBLE = 1e-7  # largest relative violation of a point that counts as feasible
 _INNER_TOLERANCE = 1e-12  # of the log objective in each convex subproblem, well below any useful outer tolerance
 _INNER_ITERATIONS = 500
+_NUDGE = 1e-3  # in log time: how far inside the second start of a subproblem lies
 _BACKOFFS = (1e-3, 1e-6, 0.0)
 
 Start = tuple[np.ndarray, float, np.ndarray]
@@ -212,17 +213,20 @@ class _Subproblem:
 
         cost = np.zeros(len(z0))
         cost[0] = -1
-        result = minimize(
-            lambda z: -z[0],
-            z0,
-            jac=lambda z: cost,
-            bounds=self.bounds,
-            constraints=[{"type": "ineq", "fun": constraints, "jac": jacobian}],
-            method="SLSQP",
-            options={"ftol": _INNER_TOLERANCE, "maxiter": _INNER_ITERATIONS},
-        )
-        violation = float(max(0.0, -np.min(constraints(result.x))))
-        # SLSQP may say that it cannot improve further; what counts is that the point is feasible and no worse.
-        if violation > _FEASIBLE or result.x[0] < z0[0] - _FEASIBLE:
-            raise SolverFailure("SLSQP", str(result.message), {"violation": violation})
-        return result.x
+        # SLSQP's linearised constraints can be incompatible to rounding at a start where many are active; a start that
+        # is strictly inside, and then a coarser tolerance, help. What counts is that the answer is feasible and no worse.
+        inside = z0 - np.concatenate([[2 * _NUDGE, 0.0], np.full(slots, _NUDGE), np.zeros(users)])
+        for start, tolerance in ((z0, _INNER_TOLERANCE), (inside, _INNER_TOLERANCE), (inside, 1e3 * _INNER_TOLERANCE)):
+            result = minimize(
+                lambda z: -z[0],
+                start,
+                jac=lambda z: cost,
+                bounds=self.bounds,
+                constraints=[{"type": "ineq", "fun": constraints, "jac": jacobian}],
+                method="SLSQP",
+                options={"ftol": tolerance, "maxiter": _INNER_ITERATIONS},
+            )
+            violation = float(max(0.0, -np.min(constraints(result.x))))
+            if violation <= _FEASIBLE and result.x[0] >= z0[0] - _FEASIBLE:
+                return result.x
+        raise SolverFailure("SLSQP", str(result.message), {"violation": violation})

@@ -4,7 +4,8 @@ Power sensing: the curve is rebuilt from Lambert's function,
 :math:`1 + x = -y\,W_{-1}(-e^{-1/y}/y)` for :math:`x/\ln(1 + x) = y`, the CRBs from the pair sum of eq. (18), and the sign
 change by plain bisection.
 
-Energy sensing: the same curve without caps bounds the optimum, tightly where no cap binds. Elsewhere *any* non-negative multipliers
+Energy sensing: the same curve without caps bounds the optimum, tightly where no cap binds. Elsewhere *any*
+non-negative multipliers
 :math:`w` (rates, :math:`\sum w = 1`), :math:`\lambda` (energy), :math:`\kappa` (caps), :math:`\nu` (CRBs
 :math:`\varphi_n`, linearised at the allocation) bound the optimum by weak duality,
 

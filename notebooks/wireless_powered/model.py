@@ -138,7 +138,8 @@ for axis in (0, 1):
 # %% [markdown]
 # A range of variance $1/w$ carries the information $w\,g g^{\mathsf T}$ about the position
 # ({doc}`/notebooks/foundations/fisher_information`).
-# In the paper $w_{m,n} = p_m K_{m,n}$ with $K_{m,n} = 8\pi^2W^2h_{m,n}/(\sigma^2c^2)$, so that
+# In the paper, as in {cite}`wireless_powered_godrich2011`, $w_{m,n} = p_m K_{m,n}$ with
+# $K_{m,n} = 8\pi^2W^2h_{m,n}/(\sigma^2c^2)$, so that
 #
 # ```{math}
 # :label: wp-fim
@@ -191,8 +192,8 @@ assert np.allclose(gradient, proof, rtol=1e-3)  # d tr J^-1 / d p_m = -K |J^-1 g
 #
 # Times multiply powers, and a ratio of quadratics is bounded. The paper calls the CRB constraint non-convex. **It is convex
 # in the
-# powers** (erratum 000-E10), because $\operatorname{tr}J^{-1}$ is a convex function of a positive definite $J$ and $J_n$ is
-# linear in $p$; it is even a
+# powers** (erratum 000-E10), because $\operatorname{tr}J^{-1}$ is a convex function of a positive definite $J$ {cite}`boyd2004`
+# and $J_n$ is linear in $p$; it is even a
 # single second-order cone,
 #
 # ```{math}
