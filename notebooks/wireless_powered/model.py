@@ -75,7 +75,9 @@ law = dict(
 )
 batch = wp.Scenario.random_batch(np.random.default_rng(seed), draws, **law)
 feasible = wp.solve_exact_batch(batch).feasible
-scenario = batch[int(np.flatnonzero(feasible)[0])]  # the first feasible draw serves as example
+scenario = batch[
+    int(np.flatnonzero(feasible)[0])
+]  # the first feasible draw serves as example
 full = np.full(users, max_power_w)
 
 # %% [markdown]
@@ -88,25 +90,77 @@ full = np.full(users, max_power_w)
 
 # %%
 fig, (ax, frame) = plotting.subplots(2, 1, width=6.4, height=6.4, height_ratios=[4, 1])
-bs, who, what = scenario.bs_position_m, scenario.user_positions_m, scenario.target_positions_m
-aside = np.cross(np.append(who[0] - bs, 0), np.column_stack([what - bs, np.zeros(targets)]))[:, 2]
-m, n = 0, int(np.argmax(np.abs(aside)))  # a target well off the line through base station and user
+bs, who, what = (
+    scenario.bs_position_m,
+    scenario.user_positions_m,
+    scenario.target_positions_m,
+)
+aside = np.cross(
+    np.append(who[0] - bs, 0), np.column_stack([what - bs, np.zeros(targets)])
+)[:, 2]
+m, n = (
+    0,
+    int(np.argmax(np.abs(aside))),
+)  # a target well off the line through base station and user
 for start, end, dash in ((who[m], what[n], "-"), (what[n], bs, "-"), (who[m], bs, ":")):
-    ax.annotate("", end, start, arrowprops={"arrowstyle": "->", "ls": dash, "color": "0.45", "lw": 1.4})
+    ax.annotate(
+        "",
+        end,
+        start,
+        arrowprops={"arrowstyle": "->", "ls": dash, "color": "0.45", "lw": 1.4},
+    )
 ax.scatter(*who.T, s=36, color=plotting.role("exact")["color"], label="users")
-ax.scatter(*what.T, s=36, marker="x", color=plotting.role("paper")["color"], label="targets")
-ax.scatter(*bs, s=90, marker="^", color=plotting.role("benchmark_1")["color"], label="base station")
+ax.scatter(
+    *what.T, s=36, marker="x", color=plotting.role("paper")["color"], label="targets"
+)
+ax.scatter(
+    *bs,
+    s=90,
+    marker="^",
+    color=plotting.role("benchmark_1")["color"],
+    label="base station",
+)
 ax.set(xlabel="x (m)", ylabel="y (m)", aspect="equal")
 ax.legend(loc="upper right")
 example = wp.solve_exact(scenario.replace(crb_limit_m2=float("inf")))
-edges = np.concatenate([[0, example.charging_time_s], example.charging_time_s + np.cumsum(example.times_s)])
+edges = np.concatenate(
+    [[0, example.charging_time_s], example.charging_time_s + np.cumsum(example.times_s)]
+)
 for i in range(users + 1):
-    colour = plotting.role("benchmark_1")["color"] if i == 0 else plotting.role("exact")["color"]
-    frame.add_patch(patches.Rectangle((edges[i], 0), edges[i + 1] - edges[i], 1, facecolor=colour, edgecolor="0.9", alpha=0.75))
+    colour = (
+        plotting.role("benchmark_1")["color"]
+        if i == 0
+        else plotting.role("exact")["color"]
+    )
+    frame.add_patch(
+        patches.Rectangle(
+            (edges[i], 0),
+            edges[i + 1] - edges[i],
+            1,
+            facecolor=colour,
+            edgecolor="0.9",
+            alpha=0.75,
+        )
+    )
 frame.text(edges[1] / 2, 0.5, "charging", ha="center", va="center", color="white")
-frame.text((edges[1] + edges[-1]) / 2, 1.15, "users in turn", ha="center", va="bottom", fontsize=9)
-frame.set(xlim=(0, time_budget_s), ylim=(0, 1.6), xlabel="Time in the frame (s)", ylabel="Slot (1)", yticks=[])
-slots = pd.DataFrame({"slot": np.arange(users + 1), "start_s": edges[:-1], "end_s": edges[1:]})
+frame.text(
+    (edges[1] + edges[-1]) / 2,
+    1.15,
+    "users in turn",
+    ha="center",
+    va="bottom",
+    fontsize=9,
+)
+frame.set(
+    xlim=(0, time_budget_s),
+    ylim=(0, 1.6),
+    xlabel="Time in the frame (s)",
+    ylabel="Slot (1)",
+    yticks=[],
+)
+slots = pd.DataFrame(
+    {"slot": np.arange(users + 1), "start_s": edges[:-1], "end_s": edges[1:]}
+)
 figures.show(
     fig,
     "system",
@@ -132,8 +186,15 @@ step = 1e-5
 for axis in (0, 1):
     shift = np.zeros_like(what)
     shift[:, axis] = step
-    ahead, behind = (wp.round_trip_m(scenario.replace(target_positions_m=what + sign * shift)) for sign in (1, -1))
-    assert np.allclose((ahead - behind) / (2 * step), wp.range_gradients(scenario)[..., axis], atol=1e-6)
+    ahead, behind = (
+        wp.round_trip_m(scenario.replace(target_positions_m=what + sign * shift))
+        for sign in (1, -1)
+    )
+    assert np.allclose(
+        (ahead - behind) / (2 * step),
+        wp.range_gradients(scenario)[..., axis],
+        atol=1e-6,
+    )
 
 # %% [markdown]
 # A range of variance $1/w$ carries the information $w\,g g^{\mathsf T}$ about the position
@@ -156,10 +217,16 @@ w, x, y = (sp.symbols(f"{s}0:3", real=True) for s in "wxy")
 A = sum(w[i] * x[i] ** 2 for i in range(3))
 B = sum(w[i] * y[i] ** 2 for i in range(3))
 C = sum(w[i] * x[i] * y[i] for i in range(3))
-pairs = sum(w[i] * w[j] * (x[i] * y[j] - x[j] * y[i]) ** 2 for i in range(3) for j in range(i))
+pairs = sum(
+    w[i] * w[j] * (x[i] * y[j] - x[j] * y[i]) ** 2 for i in range(3) for j in range(i)
+)
 assert sp.expand(A * B - C**2 - pairs) == 0
 J = wp.fisher_information(scenario, full)
-assert np.allclose(np.trace(np.linalg.inv(J), axis1=1, axis2=2), wp.crb_trace(scenario, full), rtol=1e-8)
+assert np.allclose(
+    np.trace(np.linalg.inv(J), axis1=1, axis2=2),
+    wp.crb_trace(scenario, full),
+    rtol=1e-8,
+)
 
 # %% [markdown]
 # Two consequences. **More power never hurts**: $J_n$ grows with every $p_m$, so $\operatorname{tr}J_n^{-1}$ falls. And
@@ -171,13 +238,23 @@ assert np.allclose(np.trace(np.linalg.inv(J), axis1=1, axis2=2), wp.crb_trace(sc
 for _ in range(200):
     p = max_power_w * rng.random(users)
     more = p + max_power_w * rng.random(users)
-    assert np.all(wp.crb_trace(scenario, more) <= wp.crb_trace(scenario, p) * (1 + 1e-12))
+    assert np.all(
+        wp.crb_trace(scenario, more) <= wp.crb_trace(scenario, p) * (1 + 1e-12)
+    )
 gradient = (
-    np.array([wp.crb_trace(scenario, full + 1e-4 * np.eye(users)[i])[0] - wp.crb_trace(scenario, full)[0] for i in range(users)])
+    np.array(
+        [
+            wp.crb_trace(scenario, full + 1e-4 * np.eye(users)[i])[0]
+            - wp.crb_trace(scenario, full)[0]
+            for i in range(users)
+        ]
+    )
     / 1e-4
 )
 inverse = np.linalg.inv(wp.fisher_information(scenario, full)[0])
-proof = -wp.sensing_coefficients(scenario)[1:, 0] * np.sum((wp.range_gradients(scenario)[1:, 0] @ inverse) ** 2, axis=1)
+proof = -wp.sensing_coefficients(scenario)[1:, 0] * np.sum(
+    (wp.range_gradients(scenario)[1:, 0] @ inverse) ** 2, axis=1
+)
 assert np.allclose(gradient, proof, rtol=1e-3)  # d tr J^-1 / d p_m = -K |J^-1 g|^2 <= 0
 
 # %% [markdown]
@@ -227,9 +304,13 @@ assert np.all(middle <= limits.mean(axis=0) * (1 + 1e-12))  # convex along every
 bent = np.sqrt(ends[0] * ends[1])  # the middle in v = ln p
 beyond = np.array([wp.crb_trace(scenario, q).max() for q in bent])
 share = np.mean(beyond > np.maximum(*limits) * (1 + 1e-12))
-print(f"{share:.0%} of random chords leave a sublevel set of the CRB in v = ln p; none does in p")
+print(
+    f"{share:.0%} of random chords leave a sublevel set of the CRB in v = ln p; none does in p"
+)
 sca = wp.solve_sca(scenario, tolerance=tolerance)
-assert np.all(np.diff([step.objective for step in sca.history]) >= -1e-6 * sca.min_throughput_bit)
+assert np.all(
+    np.diff([step.objective for step in sca.history]) >= -1e-6 * sca.min_throughput_bit
+)
 print(sca.certificate)
 
 # %% [markdown]
@@ -268,12 +349,17 @@ x = sp.symbols("x", positive=True)
 L = sp.log(1 + x)
 slope = sp.diff(1 / L, x) / sp.diff(x / L, x)
 assert sp.simplify(slope + 1 / ((1 + x) * L - x)) == 0
-assert sp.simplify(sp.diff((1 + x) * L - x, x) - L) == 0  # positive: the denominator increases
+assert (
+    sp.simplify(sp.diff((1 + x) * L - x, x) - L) == 0
+)  # positive: the denominator increases
 
 curve = Curve(batch[:1].replace(crb_limit_m2=float("inf")))
 z = np.linspace(curve.z_low[0] + 0.1, curve.z_all_capped()[0], 400)
 points = [curve.at(np.array([value])) for value in z]
-s, total, slope = (np.array([getattr(point, name)[0] for point in points]) for name in ("s", "total", "slope"))
+s, total, slope = (
+    np.array([getattr(point, name)[0] for point in points])
+    for name in ("s", "total", "slope")
+)
 assert np.all(np.diff(slope) >= -1e-9 * np.abs(slope[1:]))
 chords = np.diff(total) / np.diff(s)
 assert np.all((slope[:-1] <= chords + 1e-7) & (chords <= slope[1:] + 1e-7))
@@ -309,7 +395,9 @@ chosen = batch[int(np.flatnonzero(feasible)[0]) : int(np.flatnonzero(feasible)[0
 curve = Curve(chosen)
 z = np.linspace(curve.z_low[0] + 0.3, curve.z_all_capped()[0], 300)
 points = [curve.at(np.array([value])) for value in z]
-s, total = (np.array([getattr(point, name)[0] for point in points]) for name in ("s", "total"))
+s, total = (
+    np.array([getattr(point, name)[0] for point in points]) for name in ("s", "total")
+)
 crb = np.array([wp.crb_trace(scenario, point.powers_w[0]).max() for point in points])
 throughput = bandwidth_hz * time_budget_s / total
 star = exact.charging_time_s * bandwidth_hz / exact.min_throughput_bit
@@ -321,7 +409,12 @@ for ax, level in zip(panels, (exact.min_throughput_bit / 1e3, crb_limit_m2)):
     ax.axvline(star, color="0.5", lw=1.0)
     ax.plot(star, level, "o", color="0.2", ms=7)
 panels[0].set(xscale="log", yscale="log", ylabel="Throughput on the curve (kbit)")
-panels[1].set(xscale="log", yscale="log", xlabel="Normalized charging time s (1)", ylabel="Worst CRB (m$^2$)")
+panels[1].set(
+    xscale="log",
+    yscale="log",
+    xlabel="Normalized charging time s (1)",
+    ylabel="Worst CRB (m$^2$)",
+)
 figures.show(
     fig,
     "one_search",
@@ -348,7 +441,9 @@ figures.show(
 
 # %%
 deep = wp.solve_sca(scenario, tolerance=1e-10)
-energy = deep.powers_w * deep.times_s / wp.harvested_energy_j(scenario, deep.charging_time_s)
+energy = (
+    deep.powers_w * deep.times_s / wp.harvested_energy_j(scenario, deep.charging_time_s)
+)
 active = np.maximum(energy, deep.powers_w / max_power_w)
 rates = wp.throughputs(scenario, deep.times_s, deep.powers_w)
 s_of_sca = deep.charging_time_s * bandwidth_hz / deep.min_throughput_bit
@@ -371,15 +466,31 @@ print(
 # %%
 free = scenario.replace(crb_limit_m2=float("inf"))
 equal = wp.solve_equal_time(free)
-assert abs(equal.charging_time_s / equal.times_s[0] / wp.equal_time_ratio(free) - 1) < 1e-5
+assert (
+    abs(equal.charging_time_s / equal.times_s[0] / wp.equal_time_ratio(free) - 1) < 1e-5
+)
 r = np.log2(1 + wp.snr(scenario, full))
-closed = bandwidth_hz * time_budget_s / (np.sum(1 / r) + np.max(max_power_w / (r * wp.harvest_rate_w(scenario))))
+closed = (
+    bandwidth_hz
+    * time_budget_s
+    / (np.sum(1 / r) + np.max(max_power_w / (r * wp.harvest_rate_w(scenario))))
+)
 assert abs(wp.solve_max_power(scenario).min_throughput_bit / closed - 1) < 1e-12
-chains = {"optimum": exact, "SCA": sca, "equal time": wp.solve_equal_time(scenario), "full power": wp.solve_max_power(scenario)}
+chains = {
+    "optimum": exact,
+    "SCA": sca,
+    "equal time": wp.solve_equal_time(scenario),
+    "full power": wp.solve_max_power(scenario),
+}
 claims.table(
     pd.DataFrame(
         [
-            (name, one.min_throughput_bit / 1e3, one.charging_time_s, one.certificate.seconds * 1e3)
+            (
+                name,
+                one.min_throughput_bit / 1e3,
+                one.charging_time_s,
+                one.certificate.seconds * 1e3,
+            )
             for name, one in chains.items()
         ],
         columns=["scheme", "throughput (kbit)", "charging (s)", "solved in (ms)"],
@@ -400,7 +511,10 @@ claims.table(
 # CRB; a conic program checks it.
 
 # %%
-small = wp.Scenario.random(np.random.default_rng(seed), **(law | {"crb_limit_m2": float("inf"), "sensing": "energy"}))
+small = wp.Scenario.random(
+    np.random.default_rng(seed),
+    **(law | {"crb_limit_m2": float("inf"), "sensing": "energy"}),
+)
 best, worst = wp.best_attainable_crb(small)
 small = small.replace(crb_limit_m2=1.3 * best)
 searched, by_cones = wp.solve_exact(small), wp.solve_energy(small, method="cones")

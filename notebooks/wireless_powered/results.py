@@ -68,15 +68,29 @@ law = dict(
 )
 batch = wp.Scenario.random_batch(np.random.default_rng(seed), draws, **law)
 limits, bs_powers = np.array(crb_limits_m2), np.array(bs_powers_w)
-solvers = {"exact": wp.solve_exact_batch, "equal time": wp.solve_equal_time_batch, "full power": wp.solve_max_power_batch}
+solvers = {
+    "exact": wp.solve_exact_batch,
+    "equal time": wp.solve_equal_time_batch,
+    "full power": wp.solve_max_power_batch,
+}
 roles = {"exact": "exact", "equal time": "benchmark_1", "full power": "benchmark_2"}
-words = {"exact": "certified optimum", "equal time": "equal ISAC time", "full power": "maximum transmit power"}
+words = {
+    "exact": "certified optimum",
+    "equal time": "equal ISAC time",
+    "full power": "maximum transmit power",
+}
 
 
 def sweep(field, values):
     """Every scheme on every draw at every point of an axis: (D, points) each, nan where infeasible."""
-    found = {name: [solve(batch.replace(**{field: float(v)})) for v in values] for name, solve in solvers.items()}
-    bits = {name: np.stack([r.min_throughput_bit for r in results], axis=1) for name, results in found.items()}
+    found = {
+        name: [solve(batch.replace(**{field: float(v)})) for v in values]
+        for name, solve in solvers.items()
+    }
+    bits = {
+        name: np.stack([r.min_throughput_bit for r in results], axis=1)
+        for name, results in found.items()
+    }
     worst_gap = max(np.nanmax(r.gap) for r in found["exact"])
     worst_residual = max(np.nanmax(r.residual) for r in found["exact"])
     return bits, worst_gap, worst_residual
@@ -100,8 +114,12 @@ keep_power = np.isfinite(by_power["exact"]).all(axis=1)
 shown = int(np.flatnonzero(keep_limit & keep_power)[0])
 one = batch[shown]
 feasible = wp.solve_exact_batch(batch).feasible
-print(f"draw {shown} is shown; {feasible.sum()} of {draws} draws are feasible at {crb_limit_m2} m^2")
-print(f"worst certificate: gap {max(gap_a, gap_b):.1e}, residual {max(residual_a, residual_b):.1e}")
+print(
+    f"draw {shown} is shown; {feasible.sum()} of {draws} draws are feasible at {crb_limit_m2} m^2"
+)
+print(
+    f"worst certificate: gap {max(gap_a, gap_b):.1e}, residual {max(residual_a, residual_b):.1e}"
+)
 
 # %% [markdown]
 # ## The scene
@@ -117,26 +135,50 @@ optimum = wp.solve_exact(one)
 def ellipse(information, centre, stretch):
     spread, axes = np.linalg.eigh(np.linalg.inv(information))
     angle = np.linspace(0, 2 * np.pi, 80)
-    return centre[:, None] + stretch * axes @ (np.sqrt(spread)[:, None] * np.stack([np.cos(angle), np.sin(angle)]))
+    return centre[:, None] + stretch * axes @ (
+        np.sqrt(spread)[:, None] * np.stack([np.cos(angle), np.sin(angle)])
+    )
 
 
 small = np.full(users, max_power_w / 100)
-states = {"before: 1 % of the largest power": small, "after: the optimum": optimum.powers_w}
+states = {
+    "before: 1 % of the largest power": small,
+    "after: the optimum": optimum.powers_w,
+}
 stretch = 2.4477  # a Gaussian error lies inside with probability 0.95
 fig, panels = plotting.subplots(1, 2, width=8.6, height=4.6, sharex=True, sharey=True)
 rows = []
 for ax, (state, powers) in zip(np.ravel(panels), states.items()):
     info, crb = wp.fisher_information(one, powers), wp.crb_trace(one, powers)
     for n, centre in enumerate(one.target_positions_m):
-        ax.plot(*ellipse(info[n], centre, stretch), color=plotting.role("reference")["color"], lw=1.2)
+        ax.plot(
+            *ellipse(info[n], centre, stretch),
+            color=plotting.role("reference")["color"],
+            lw=1.2,
+        )
         rows.append((state, n, *centre, crb[n]))
     ax.scatter(*one.target_positions_m.T, marker="x", s=24, color="0.5", label="target")
     size = 15 + 160 * powers / max_power_w
     ax.scatter(
-        *one.user_positions_m.T, s=size, marker="o", label="user (area: power)", **{"color": plotting.role("exact")["color"]}
+        *one.user_positions_m.T,
+        s=size,
+        marker="o",
+        label="user (area: power)",
+        **{"color": plotting.role("exact")["color"]},
     )
-    ax.scatter(*one.bs_position_m, marker="^", s=70, label="base station", color=plotting.role("benchmark_1")["color"])
-    ax.set(title=f"{state}\nworst CRB {crb.max():.3f} m$^2$", xlabel="x (m)", ylabel="y (m)", aspect="equal")
+    ax.scatter(
+        *one.bs_position_m,
+        marker="^",
+        s=70,
+        label="base station",
+        color=plotting.role("benchmark_1")["color"],
+    )
+    ax.set(
+        title=f"{state}\nworst CRB {crb.max():.3f} m$^2$",
+        xlabel="x (m)",
+        ylabel="y (m)",
+        aspect="equal",
+    )
 fig.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 table = pd.DataFrame(rows, columns=["state", "target", "x_m", "y_m", "crb_m2"])
 figures.show(
@@ -161,8 +203,15 @@ figures.show(
 
 # %%
 schemes = {"proposed": "paper", "equal_time": "benchmark_1", "max_power": "benchmark_2"}
-names = {"proposed": "SCA of the paper", "equal_time": words["equal time"], "max_power": words["full power"]}
-histories = {scheme: wp.solve_sca(one, scheme=scheme, tolerance=tolerance).history for scheme in schemes}
+names = {
+    "proposed": "SCA of the paper",
+    "equal_time": words["equal time"],
+    "max_power": words["full power"],
+}
+histories = {
+    scheme: wp.solve_sca(one, scheme=scheme, tolerance=tolerance).history
+    for scheme in schemes
+}
 fig, ax = plotting.subplots(1, 1, width=6.4, height=3.9)
 columns = {}
 for scheme, role in schemes.items():
@@ -170,13 +219,23 @@ for scheme, role in schemes.items():
     plotting.line(ax, np.arange(len(climb)), climb / 1e3, role, label=names[scheme])
     columns[f"{scheme}_bit"] = climb
 longest = max(len(history) for history in histories.values()) - 1
-plotting.line(ax, [0, longest], [optimum.min_throughput_bit / 1e3] * 2, "exact", label=words["exact"])
+plotting.line(
+    ax,
+    [0, longest],
+    [optimum.min_throughput_bit / 1e3] * 2,
+    "exact",
+    label=words["exact"],
+)
 ax.set(xlabel="Iteration (1)", ylabel="Minimum throughput (kbit)", yscale="log")
 ax.legend()
 figures.show(
     fig,
     "convergence",
-    data={"iteration": np.arange(longest + 1), **columns, "optimum_bit": optimum.min_throughput_bit},
+    data={
+        "iteration": np.arange(longest + 1),
+        **columns,
+        "optimum_bit": optimum.min_throughput_bit,
+    },
     caption="One realization. The SCA climbs in a few steps to the certified optimum. The comparison schemes are "
     "iterated here as the "
     "paper does, although one of them is a linear program that is solved by its first step (erratum 000-E4).",
@@ -193,7 +252,9 @@ def climb_of(scenario, scheme):
     """Throughputs of the iterations, the last one repeated, with the count of iterations."""
     history = wp.solve_sca(scenario, scheme=scheme, tolerance=tolerance).history
     values = [step.objective for step in history]
-    padded = values[: iterations_shown + 1] + [values[-1]] * (iterations_shown + 1 - len(values))
+    padded = values[: iterations_shown + 1] + [values[-1]] * (
+        iterations_shown + 1 - len(values)
+    )
     return np.array(padded), values[-1], len(history) - 1
 
 
@@ -204,12 +265,17 @@ def all_climbs(child):
     return {scheme: climb_of(scenario, scheme) for scheme in schemes}
 
 
-climbs = montecarlo.map_draws(all_climbs, np.random.default_rng(seed), draws, **runs.workers())
+climbs = montecarlo.map_draws(
+    all_climbs, np.random.default_rng(seed), draws, **runs.workers()
+)
 assert [climb is not None for climb in climbs] == list(feasible)
 climbs = [climb for climb in climbs if climb is not None]
 best = wp.solve_exact_batch(batch).min_throughput_bit[feasible]
 equal_best = wp.solve_equal_time_batch(batch).min_throughput_bit[feasible]
-relative = {scheme: np.stack([climb[scheme][0] for climb in climbs]) / best[:, None] for scheme in schemes}
+relative = {
+    scheme: np.stack([climb[scheme][0] for climb in climbs]) / best[:, None]
+    for scheme in schemes
+}
 final = {scheme: np.array([climb[scheme][1] for climb in climbs]) for scheme in schemes}
 count = {scheme: np.array([climb[scheme][2] for climb in climbs]) for scheme in schemes}
 
@@ -217,8 +283,14 @@ fig, ax = plotting.subplots(1, 1, width=6.4, height=3.9)
 axis, columns = np.arange(iterations_shown + 1), {}
 for scheme, role in schemes.items():
     mean = montecarlo.average(relative[scheme])
-    plotting.line(ax, axis, mean.mean, role, label=names[scheme], low=mean.low, high=mean.high)
-    columns |= {f"{scheme}_share": mean.mean, f"{scheme}_low": mean.low, f"{scheme}_high": mean.high}
+    plotting.line(
+        ax, axis, mean.mean, role, label=names[scheme], low=mean.low, high=mean.high
+    )
+    columns |= {
+        f"{scheme}_share": mean.mean,
+        f"{scheme}_low": mean.low,
+        f"{scheme}_high": mean.high,
+    }
 plotting.line(ax, axis[[0, -1]], [1, 1], "exact", label=words["exact"])
 ax.set(xlabel="Iteration (1)", ylabel="Throughput over optimum (1)", ylim=(0, 1.05))
 ax.legend(loc="center right")
@@ -259,8 +331,18 @@ claims.record(
 # ## Throughput against the CRB limit (Fig. 3)
 
 # %%
-sca_by_limit = [wp.solve_sca(one.replace(crb_limit_m2=float(v)), tolerance=tolerance).min_throughput_bit for v in limits]
-sca_by_power = [wp.solve_sca(one.replace(bs_power_w=float(v)), tolerance=tolerance).min_throughput_bit for v in bs_powers]
+sca_by_limit = [
+    wp.solve_sca(
+        one.replace(crb_limit_m2=float(v)), tolerance=tolerance
+    ).min_throughput_bit
+    for v in limits
+]
+sca_by_power = [
+    wp.solve_sca(
+        one.replace(bs_power_w=float(v)), tolerance=tolerance
+    ).min_throughput_bit
+    for v in bs_powers
+]
 
 
 def plain_log(ax):
@@ -278,26 +360,52 @@ def draw_one(name, axis, label, bits, sca, paper, caption):
     ax.set(xlabel=label, ylabel="Minimum throughput (kbit)")
     plain_log(ax)
     ax.legend()
-    data = {"axis": axis, "sca_bit": sca} | {f"{scheme.replace(' ', '_')}_bit": bits[scheme][shown] for scheme in roles}
+    data = {"axis": axis, "sca_bit": sca} | {
+        f"{scheme.replace(' ', '_')}_bit": bits[scheme][shown] for scheme in roles
+    }
     alt = f"Minimum throughput over {label}: optimum and SCA coincide on top, equal time below, maximum power far below."
-    figures.show(fig, name, data=data, caption=caption, alt=alt, paper=paper, solver="scalar search, SLSQP")
+    figures.show(
+        fig,
+        name,
+        data=data,
+        caption=caption,
+        alt=alt,
+        paper=paper,
+        solver="scalar search, SLSQP",
+    )
 
 
 def draw_average(name, axis, label, bits, keep, paper, caption):
-    fig, (ax, below) = plotting.subplots(2, 1, width=6.4, height=5.2, sharex=True, gridspec_kw={"height_ratios": [3, 1]})
+    fig, (ax, below) = plotting.subplots(
+        2, 1, width=6.4, height=5.2, sharex=True, gridspec_kw={"height_ratios": [3, 1]}
+    )
     data = {"axis": axis}
     for scheme, role in roles.items():
         mean = montecarlo.average(bits[scheme], keep)
-        plotting.line(ax, axis, mean.mean / 1e3, role, label=words[scheme], low=mean.low / 1e3, high=mean.high / 1e3)
+        plotting.line(
+            ax,
+            axis,
+            mean.mean / 1e3,
+            role,
+            label=words[scheme],
+            low=mean.low / 1e3,
+            high=mean.high / 1e3,
+        )
         key = scheme.replace(" ", "_")
-        data |= {f"{key}_bit": mean.mean, f"{key}_low": mean.low, f"{key}_high": mean.high}
+        data |= {
+            f"{key}_bit": mean.mean,
+            f"{key}_low": mean.low,
+            f"{key}_high": mean.high,
+        }
     missing = np.mean(~np.isfinite(bits["exact"]), axis=0)
     plotting.line(below, axis, 100 * missing, "reference")
     data["infeasible_share"] = missing
     ax.set(ylabel="Minimum throughput (kbit)")
     plain_log(ax)
     ax.legend()
-    below.set(xlabel=label, ylabel="Infeasible (%)", ylim=(-2, max(10, 110 * missing.max())))
+    below.set(
+        xlabel=label, ylabel="Infeasible (%)", ylim=(-2, max(10, 110 * missing.max()))
+    )
     caption = (
         f"Mean over the {keep.sum()} of {draws} draws that are feasible at every point, with 95 % bands; "
         f"below, the share of infeasible draws. {caption}"
@@ -306,7 +414,15 @@ def draw_average(name, axis, label, bits, keep, paper, caption):
         f"Mean minimum throughput over {label} for three schemes with narrow bands, optimum highest, "
         "and the share of infeasible draws."
     )
-    figures.show(fig, name, data=data, caption=caption, alt=alt, paper=paper, solver="scalar search")
+    figures.show(
+        fig,
+        name,
+        data=data,
+        caption=caption,
+        alt=alt,
+        paper=paper,
+        solver="scalar search",
+    )
 
 
 draw_one(
@@ -369,7 +485,9 @@ def grows(values, keep, slack=1e-9):
     return bool(np.all(np.diff(values[keep], axis=1) > slack * values[keep][:, 1:]))
 
 
-ahead = relative["proposed"][:, 1:] > np.maximum(relative["equal_time"], relative["max_power"])[:, 1:] * (1 - 1e-9)
+ahead = relative["proposed"][:, 1:] > np.maximum(
+    relative["equal_time"], relative["max_power"]
+)[:, 1:] * (1 - 1e-9)
 better = all(
     above(bits, other, keep)
     for bits, keep in ((by_limit, keep_limit), (by_power, keep_power))
@@ -391,14 +509,20 @@ limit_growth = {scheme: grows(by_limit[scheme], keep_limit) for scheme in roles}
 claims.record(
     "000-C3",
     ours="growth with the limit on every draw: "
-    + ", ".join(f"{words[scheme]} {'yes' if up else 'no'}" for scheme, up in limit_growth.items())
+    + ", ".join(
+        f"{words[scheme]} {'yes' if up else 'no'}"
+        for scheme, up in limit_growth.items()
+    )
     + ". The full-power throughput varies by "
     f"{np.ptp(by_limit['full power'][keep_limit], axis=1).max():.1g} bit along the axis: it cannot depend "
     "on the limit",
     tolerance="every scheme grows from each point to the next",
     reproduced=all(limit_growth.values()),
 )
-gain = {scheme: np.diff(by_power[scheme][keep_power][:, [0, -1]], axis=1)[:, 0] for scheme in roles}
+gain = {
+    scheme: np.diff(by_power[scheme][keep_power][:, [0, -1]], axis=1)[:, 0]
+    for scheme in roles
+}
 power_growth = {scheme: grows(by_power[scheme], keep_power) for scheme in roles}
 share = np.median(gain["full power"] / gain["exact"])
 inferior = above(by_power, "equal time", keep_power)
@@ -433,7 +557,9 @@ full_power = np.full(users, max_power_w)
 def worst_crb(scenario, with_bs):
     gains = scenario.gain_transmitter_target.copy()
     gains[0] *= with_bs
-    return wp.crb_trace(scenario.replace(gain_transmitter_target=gains), full_power).max()
+    return wp.crb_trace(
+        scenario.replace(gain_transmitter_target=gains), full_power
+    ).max()
 
 
 with_signal = np.array([worst_crb(scenario, 1.0) for scenario in batch])
@@ -469,9 +595,21 @@ for colour, m in zip(colours, order):
     panels[0].plot(path, along.powers_w[:, m], color=colour, lw=1.4)
     panels[1].plot(path, along.times_s[:, m], color=colour, lw=1.4)
 panels[1].plot(path, along.charging_time_s, color="0.5", ls="--", lw=1.6)
-panels[1].annotate("charging", (path[8], 0.75 * along.charging_time_s[8]), va="top", fontsize=9)
-panels[0].set(xscale="log", yscale="log", xlabel="CRB limit (m$^2$)", ylabel="Power of each user (W)")
-panels[1].set(xscale="log", yscale="log", xlabel="CRB limit (m$^2$)", ylabel="Time of each user (s)")
+panels[1].annotate(
+    "charging", (path[8], 0.75 * along.charging_time_s[8]), va="top", fontsize=9
+)
+panels[0].set(
+    xscale="log",
+    yscale="log",
+    xlabel="CRB limit (m$^2$)",
+    ylabel="Power of each user (W)",
+)
+panels[1].set(
+    xscale="log",
+    yscale="log",
+    xlabel="CRB limit (m$^2$)",
+    ylabel="Time of each user (s)",
+)
 figures.show(
     fig,
     "users_vs_crb_limit",
@@ -499,7 +637,12 @@ own = wp.Scenario(
     user_positions_m=[[4.0, 1.0], [-2.0, 6.0], [-5.0, -3.0]],
     target_positions_m=[[1.0, 5.0], [3.0, -4.0]],
     gain_bs_user=[3.0e-5, 1.0e-5, 1.4e-5],
-    gain_transmitter_target=[[2.0e-5, 2.0e-5], [2.5e-5, 4.0e-5], [8.0e-5, 4.0e-6], [1.0e-5, 1.5e-5]],
+    gain_transmitter_target=[
+        [2.0e-5, 2.0e-5],
+        [2.5e-5, 4.0e-5],
+        [8.0e-5, 4.0e-6],
+        [1.0e-5, 1.5e-5],
+    ],
     bs_power_w=10.0,
     max_power_w=2.0,
     time_budget_s=10.0,

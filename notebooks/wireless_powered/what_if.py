@@ -66,30 +66,72 @@ batch = wp.Scenario.random_batch(
 )
 if not wpt_sensing:
     gains = batch.gain_transmitter_target * (np.arange(users + 1) > 0)[:, None]
-    batch = type(batch)([scenario.replace(gain_transmitter_target=gains[d]) for d, scenario in enumerate(batch)])
+    batch = type(batch)(
+        [
+            scenario.replace(gain_transmitter_target=gains[d])
+            for d, scenario in enumerate(batch)
+        ]
+    )
 limits = np.array(crb_limits_m2)
 schemes = {"exact": wp.solve_exact_batch}
-if sensing == "power":  # the comparison schemes and the SCA are made for the printed information
-    schemes |= {"equal_time": wp.solve_equal_time_batch, "full_power": wp.solve_max_power_batch}
+if (
+    sensing == "power"
+):  # the comparison schemes and the SCA are made for the printed information
+    schemes |= {
+        "equal_time": wp.solve_equal_time_batch,
+        "full_power": wp.solve_max_power_batch,
+    }
 roles = {"exact": "exact", "equal_time": "benchmark_1", "full_power": "benchmark_2"}
 words = {"exact": "optimum", "equal_time": "equal times", "full_power": "full power"}
-found = {name: [solve(batch.replace(crb_limit_m2=float(v))) for v in limits] for name, solve in schemes.items()}
-bits = {name: np.stack([r.min_throughput_bit for r in results], axis=1) for name, results in found.items()}
+found = {
+    name: [solve(batch.replace(crb_limit_m2=float(v))) for v in limits]
+    for name, solve in schemes.items()
+}
+bits = {
+    name: np.stack([r.min_throughput_bit for r in results], axis=1)
+    for name, results in found.items()
+}
 keep = np.isfinite(bits["exact"]).all(axis=1)
 missing = np.mean(~np.isfinite(bits["exact"]), axis=0)
 gap = max(np.nanmax(r.gap) for r in found["exact"])
 here = wp.solve_exact_batch(batch)
-print(f"largest certified gap {gap:.1e}; at {crb_limit_m2:g} m^2 {here.feasible.mean():.1%} of the draws are feasible")
+print(
+    f"largest certified gap {gap:.1e}; at {crb_limit_m2:g} m^2 {here.feasible.mean():.1%} of the draws are feasible"
+)
 
 # %%
 base = figures.baseline("results", "throughput_vs_crb_limit_average")
-fig, (ax, below) = plotting.subplots(2, 1, width=6.4, height=5.4, sharex=True, height_ratios=[3, 1])
-data = {"crb_limit_m2": limits, "infeasible_share": missing, "draws_kept": np.full(len(limits), keep.sum())}
+fig, (ax, below) = plotting.subplots(
+    2, 1, width=6.4, height=5.4, sharex=True, height_ratios=[3, 1]
+)
+data = {
+    "crb_limit_m2": limits,
+    "infeasible_share": missing,
+    "draws_kept": np.full(len(limits), keep.sum()),
+}
 for name in schemes:
     mean = montecarlo.average(bits[name], keep)
-    plotting.line(ax, limits, mean.mean / 1e3, roles[name], label=words[name], low=mean.low / 1e3, high=mean.high / 1e3)
-    data |= {f"{name}_bit": mean.mean, f"{name}_low": mean.low, f"{name}_high": mean.high}
-plotting.line(ax, base["axis"], base["exact_bit"] / 1e3, "reference", label="optimum of the main run")
+    plotting.line(
+        ax,
+        limits,
+        mean.mean / 1e3,
+        roles[name],
+        label=words[name],
+        low=mean.low / 1e3,
+        high=mean.high / 1e3,
+    )
+    data |= {
+        f"{name}_bit": mean.mean,
+        f"{name}_low": mean.low,
+        f"{name}_high": mean.high,
+    }
+plotting.line(
+    ax,
+    base["axis"],
+    base["exact_bit"] / 1e3,
+    "reference",
+    label="optimum of the main run",
+)
 plotting.line(below, limits, 100 * missing, "exact")
 plotting.line(below, base["axis"], 100 * base["infeasible_share"], "reference")
 ax.set(xscale="log", yscale="log", ylabel="Minimum throughput (kbit)")
@@ -102,7 +144,8 @@ figures.show(
     caption=f"{title}: mean over the {keep.sum()} of {draws} draws that are feasible at every limit, with 95 % "
     "bands, and the share of infeasible draws. Gray: the main run, over its own draws.",
     alt="Mean minimum throughput over the CRB limit beside the main run's optimum, and the share of infeasible draws below.",
-    solver="scalar search" + (", CLARABEL where a cap binds" if sensing == "energy" else ""),
+    solver="scalar search"
+    + (", CLARABEL where a cap binds" if sensing == "energy" else ""),
 )
 
 # %% [markdown]
@@ -112,21 +155,39 @@ figures.show(
 free = wp.solve_exact_batch(batch.replace(crb_limit_m2=float("inf")))
 ok = here.feasible
 kept = here.min_throughput_bit[ok] / free.min_throughput_bit[ok]
-shares = {"with the limit": here.charging_time_s[ok] / time_budget_s, "without it": free.charging_time_s[ok] / time_budget_s}
+shares = {
+    "with the limit": here.charging_time_s[ok] / time_budget_s,
+    "without it": free.charging_time_s[ok] / time_budget_s,
+}
 fig, panels = plotting.subplots(1, 2, width=8.6, height=3.6, sharey=True)
 level = (1 + np.arange(ok.sum())) / ok.sum()
 for i, (name, values) in enumerate(shares.items()):
     panels[0].step(
-        np.sort(values), level, where="post", label=name, color=plotting.style(i)["color"], ls=plotting.style(i)["linestyle"]
+        np.sort(values),
+        level,
+        where="post",
+        label=name,
+        color=plotting.style(i)["color"],
+        ls=plotting.style(i)["linestyle"],
     )
-panels[1].step(np.sort(kept), level, where="post", color=plotting.role("exact")["color"])
-panels[0].set(xlabel="Share of the frame spent charging (1)", ylabel="Share of the draws (1)")
-panels[1].set(xlabel="Throughput kept under the limit (1)", ylabel="Share of the draws (1)")
+panels[1].step(
+    np.sort(kept), level, where="post", color=plotting.role("exact")["color"]
+)
+panels[0].set(
+    xlabel="Share of the frame spent charging (1)", ylabel="Share of the draws (1)"
+)
+panels[1].set(
+    xlabel="Throughput kept under the limit (1)", ylabel="Share of the draws (1)"
+)
 panels[0].legend(loc="upper left")
 figures.show(
     fig,
     "frame_use",
-    data={"charging_share": shares["with the limit"], "charging_share_free": shares["without it"], "throughput_kept": kept},
+    data={
+        "charging_share": shares["with the limit"],
+        "charging_share_free": shares["without it"],
+        "throughput_kept": kept,
+    },
     caption=f"Distribution over the {ok.sum()} feasible draws at a limit of {crb_limit_m2:g} m²: charging share "
     "with and without the limit (left), and what the limit leaves of the throughput (right; median "
     f"{np.median(kept):.1%}).",

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from scipy.stats import kstest
+
 from isaclib import wireless_powered as wp
 from isaclib.foundations import channels, units
-from scipy.stats import kstest
 
 ROUNDING = 1e-10  # relative
 

@@ -4,6 +4,7 @@ import inspect
 from pathlib import Path
 
 import yaml
+
 from isaclib import wireless_powered as wp
 
 FOLDER = Path(__file__).parents[2] / "notebooks" / "wireless_powered" / "parameters"
