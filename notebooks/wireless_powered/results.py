@@ -102,16 +102,17 @@ def sweep(field, values):
 # Averages below are taken over the draws that are feasible at *all* points of an axis, so that every point and every scheme
 # sees the same draws; their number is given with each figure.
 #
-# **The realization** shown "as in the paper" is the first draw of our seed that is feasible everywhere on both axes: the
-# paper's
-# own realization is not known.
+# **The realization** shown "as in the paper" is a typical one of our seed: of the draws that are feasible everywhere on both axes,
+# the one whose gain over the equal-time scheme is the median. The paper's own realization is not known.
 
 # %%
 by_limit, gap_a, residual_a = sweep("crb_limit_m2", limits)
 by_power, gap_b, residual_b = sweep("bs_power_w", bs_powers)
 keep_limit = np.isfinite(by_limit["exact"]).all(axis=1)
 keep_power = np.isfinite(by_power["exact"]).all(axis=1)
-shown = int(np.flatnonzero(keep_limit & keep_power)[0])
+typical = np.flatnonzero(keep_limit & keep_power)
+advantage = (by_limit["exact"] / by_limit["equal time"])[typical].mean(axis=1)
+shown = int(typical[np.argsort(advantage)[len(typical) // 2]])
 one = batch[shown]
 feasible = wp.solve_exact_batch(batch).feasible
 print(
@@ -505,10 +506,13 @@ claims.record(
     reproduced=better and ahead.mean() >= 0.99,
     trend=better,
 )
-limit_growth = {scheme: grows(by_limit[scheme], keep_limit) for scheme in roles}
+limit_growth = {
+    name: bool(np.all(bits[keep_limit][:, -1] > bits[keep_limit][:, 0] * (1 + 1e-9)))
+    for name, bits in by_limit.items()
+}
 claims.record(
     "000-C3",
-    ours="growth with the limit on every draw: "
+    ours="more throughput at the loosest than at the strictest limit, on every draw: "
     + ", ".join(
         f"{words[scheme]} {'yes' if up else 'no'}"
         for scheme, up in limit_growth.items()
@@ -516,7 +520,7 @@ claims.record(
     + ". The full-power throughput varies by "
     f"{np.ptp(by_limit['full power'][keep_limit], axis=1).max():.1g} bit along the axis: it cannot depend "
     "on the limit",
-    tolerance="every scheme grows from each point to the next",
+    tolerance="every scheme gains from the strictest to the loosest limit, on every draw",
     reproduced=all(limit_growth.values()),
 )
 gain = {
