@@ -75,9 +75,8 @@ law = dict(
 )
 batch = wp.Scenario.random_batch(np.random.default_rng(seed), draws, **law)
 feasible = wp.solve_exact_batch(batch).feasible
-scenario = batch[
-    int(np.flatnonzero(feasible)[0])
-]  # the first feasible draw serves as example
+first = int(np.flatnonzero(feasible)[0])
+scenario = batch[first]  # the first feasible draw serves as example
 full = np.full(users, max_power_w)
 
 # %% [markdown]
@@ -262,9 +261,11 @@ assert np.allclose(gradient, proof, rtol=1e-3)  # d tr J^-1 / d p_m = -K |J^-1 g
 #
 # ```{math}
 # :label: wp-p1
-# \max_{t,\,p}\ \min_m\ t_m W\log_2\!\Bigl(1 + \frac{p_mh_{0,m}}{\sigma^2}\Bigr) \quad\text{s.t.}\quad
-# \sum_{m=0}^M t_m \le T,\quad t_mp_m \le \zeta_mh_{0,m}p_0t_0,\quad
+# \begin{aligned}
+# \max_{t,\,p}\ &\min_m\ t_m W\log_2\!\Bigl(1 + \frac{p_mh_{0,m}}{\sigma^2}\Bigr) \\
+# \text{s.t.}\ &\sum_{m=0}^M t_m \le T,\quad t_mp_m \le \zeta_mh_{0,m}p_0t_0,\quad
 # p_m \le P_{\max},\quad \operatorname{tr}J_n(p)^{-1} \le \eta .
+# \end{aligned}
 # ```
 #
 # Times multiply powers, and a ratio of quadratics is bounded. The paper calls the CRB constraint non-convex. **It is convex
@@ -391,7 +392,7 @@ assert wp.verify(scenario, exact).status == "optimal"
 assert abs(sca.min_throughput_bit / exact.min_throughput_bit - 1) <= 1e-3
 
 # %%
-chosen = batch[int(np.flatnonzero(feasible)[0]) : int(np.flatnonzero(feasible)[0]) + 1]
+chosen = batch[first : first + 1]
 curve = Curve(chosen)
 z = np.linspace(curve.z_low[0] + 0.3, curve.z_all_capped()[0], 300)
 points = [curve.at(np.array([value])) for value in z]
