@@ -349,7 +349,7 @@ sca_by_power = [
 def plain_log(ax):
     """A logarithmic throughput axis with plain numbers."""
     ax.set(yscale="log")
-    ax.yaxis.set_major_formatter(LogFormatter())
+    ax.yaxis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.6)))
 
 
