@@ -131,9 +131,8 @@ assert np.isclose(
 )
 
 flat = 8 * np.pi**2 / 12 * units.db_to_linear(snr_db) / cell**2
-assert (
-    abs(flat / weight - 1) < 2 / tones**2
-)  # an integral over the band against a sum of tones
+# An integral over the band against a sum of tones
+assert abs(flat / weight - 1) < 2 / tones**2
 print(f"smallest standard deviation of the path length: {100 / np.sqrt(weight):.1f} cm")
 known_amplitude = cell / np.sqrt(information[0, 0])
 print(
@@ -183,23 +182,20 @@ true_ranges = geometry.distances_m(anchors, target[None])[:, 0]
 
 
 def log_likelihood(position):
-    return (
-        -0.5 * weights @ (true_ranges - np.linalg.norm(position - anchors, axis=1)) ** 2
-    )
+    ranges = np.linalg.norm(position - anchors, axis=1)
+    return -0.5 * weights @ (true_ranges - ranges) ** 2
 
 
 h = 1e-3
 steps = h * np.eye(2)
 signs = [(1, 1), (1, -1), (-1, 1), (-1, -1)]
-curvature = np.array(
-    [
-        [
-            sum(s * t * log_likelihood(target + s * a + t * b) for s, t in signs)
-            for a in steps
-        ]
-        for b in steps
-    ]
-)
+
+
+def second_difference(a, b):
+    return sum(s * t * log_likelihood(target + s * a + t * b) for s, t in signs)
+
+
+curvature = np.array([[second_difference(a, b) for a in steps] for b in steps])
 directions = geometry.unit_vectors(anchors, target[None])[:, 0]
 J = fisher.range_fim(directions, weights)
 assert np.allclose(-curvature / (4 * h**2), J, atol=1e-6)
@@ -586,53 +582,43 @@ figures.show(
 
 # %%
 def misfit(positions, measured):
-    return np.sum(
-        (measured - np.linalg.norm(positions[..., None, :] - anchors, axis=-1)) ** 2,
-        axis=-1,
-    )
+    ranges = np.linalg.norm(positions[..., None, :] - anchors, axis=-1)
+    return np.sum((measured - ranges) ** 2, axis=-1)
 
 
 def refine(positions, measured, iterations=25):
-    cost, damping = misfit(positions, measured), np.full(positions.shape[:-1], 1e-3)
+    cost = misfit(positions, measured)
+    damping = np.full(cost.shape, 1e-3)
     for _ in range(iterations):
         offset = positions[..., None, :] - anchors
         distance = np.linalg.norm(offset, axis=-1)
         slope = offset / distance[..., None]
-        hessian = np.swapaxes(slope, -1, -2) @ slope + damping[
-            ..., None, None
-        ] * np.eye(2)
-        step = np.linalg.solve(
-            hessian, np.swapaxes(slope, -1, -2) @ (measured - distance)[..., None]
-        )[..., 0]
+        transposed = np.swapaxes(slope, -1, -2)
+        hessian = transposed @ slope + damping[..., None, None] * np.eye(2)
+        descent = transposed @ (measured - distance)[..., None]
+        step = np.linalg.solve(hessian, descent)[..., 0]
         trial = misfit(positions + step, measured)
         better = trial < cost
-        positions, cost = (
-            np.where(better[..., None], positions + step, positions),
-            np.where(better, trial, cost),
-        )
+        positions = np.where(better[..., None], positions + step, positions)
+        cost = np.where(better, trial, cost)
         damping = np.clip(np.where(better, 0.2, 5.0) * damping, 1e-9, 1e3)
     return positions
 
 
-noise = np.stack(
-    montecarlo.map_draws(
-        lambda child: child.normal(size=len(anchors)), rng, draws, **runs.workers()
-    )
-)
+def draw(child):
+    return child.normal(size=len(anchors))
+
+
+noise = np.stack(montecarlo.map_draws(draw, rng, draws, **runs.workers()))
 levels = np.asarray(noise_std_m)
-measured = (
-    true_ranges + levels[:, None] * noise[:, None, :]
-)  # (draws, levels, anchors): all levels share the same noise
+# (draws, levels, anchors): all levels share the same noise
+measured = true_ranges + levels[:, None] * noise[:, None, :]
 mirror = np.array([target_x_m, -target_y_m])
-candidates = np.stack(
-    [
-        refine(np.broadcast_to(start, (draws, len(levels), 2)), measured)
-        for start in (target, mirror)
-    ]
-)
-assert (
-    np.quantile(np.abs(refine(candidates[0], measured, 5) - candidates[0]), 0.99) < 1e-6
-), "the search has converged"
+starts = [np.tile(start, (draws, len(levels), 1)) for start in (target, mirror)]
+candidates = np.stack([refine(start, measured) for start in starts])
+
+moved = np.abs(refine(candidates[0], measured, 5) - candidates[0])
+assert np.quantile(moved, 0.99) < 1e-6, "the search has converged"
 best = np.argmin(misfit(candidates, measured), axis=0)
 likely = np.take_along_axis(candidates, best[None, ..., None], axis=0)[0]
 
