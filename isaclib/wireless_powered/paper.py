@@ -1,0 +1,232 @@
+r"""The paper's Algorithm 1: successive convex approximation (SCA) after a log transform.
+
+With :math:`u = \ln t`, :math:`v = \ln p` the problem reads
+
+.. math::
+    (\mathcal P2)\quad \max_{t_0, u, v}\ \min_m\ u_m + \ln\log_2(1 + a_m e^{v_m}) \quad\text{s.t.}\quad
+    t_0 + \sum_m e^{u_m} \le T,\quad v_m \le \ln P_{\max},\quad u_m + v_m \le \ln(c_m t_0),\quad \tilde F_n(v) \le 0,
+
+and each iteration replaces the two negative terms of :math:`\tilde F_n` by their tangents at the last point, eq. (32), which
+gives the convex problem (33). It is solved by sequential quadratic programming with exact gradients.
+
+Two errata are mended: in eq. (29) the bandwidth is an additive :math:`\ln W`, which is a constant and left out (000-E1); and
+the start, which the paper does not give, is found by :func:`feasible_start`. The stopping rule is read as an increase of the
+log objective, that is a relative increase of the throughput, below the threshold.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+from scipy.optimize import minimize
+
+from ..foundations.certificate import Certificate, Step
+from ..foundations.errors import InfeasibleScenario, InvalidScenario, SolverFailure
+from .allocation import Allocation, min_throughput_bit, residual
+from .scenario import Scenario, crb_polynomial, crb_trace, harvest_rate_w
+
+SCHEMES = ("proposed", "equal_time", "max_power")
+_FEASIBLE = 1e-7  # largest relative violation of a point that counts as feasible
+_INNER_TOLERANCE = 1e-12  # of the log objective in each convex subproblem, well below any useful outer tolerance
+_INNER_ITERATIONS = 500
+_NUDGE = 1e-3  # in log time: how far inside the second start of a subproblem lies
+_BACKOFFS = (1e-3, 1e-6, 0.0)
+
+Start = tuple[np.ndarray, float, np.ndarray]
+
+
+def feasible_start(
+    scenario: Scenario, *, charging_share: float = 0.9, backoffs: tuple[float, ...] = _BACKOFFS, equal_times: bool = False
+) -> Start:
+    r"""Powers, charging time and times at which every constraint of (P1) holds.
+
+    The powers are :math:`(1 - \delta) P_{\max}` with the first :math:`\delta` of ``backoffs`` that meets the CRB limit, which
+    full power does whenever anything does. ``charging_share`` of the frame charges; every user then spends its energy, in
+    equal times if asked for, shortened together if the frame is too short.
+
+    Raises
+    ------
+    InfeasibleScenario
+        Naming the target whose CRB misses the limit at full power.
+    """
+    if not 0 < charging_share < 1:
+        raise InvalidScenario("charging_share", f"must lie strictly between 0 and 1, but is {charging_share}")
+    users = len(scenario.gain_bs_user)
+    for backoff in (*backoffs, 0.0):
+        powers = np.full(users, scenario.max_power_w * (1 - backoff))
+        crb = crb_trace(scenario, powers)
+        if crb.max() <= scenario.crb_limit_m2:
+            break
+    else:
+        worst = int(np.argmax(crb))
+        raise InfeasibleScenario("crb_limit_m2", index=worst, limit=scenario.crb_limit_m2, best_attainable=crb[worst])
+    charging = charging_share * scenario.time_budget_s
+    times = harvest_rate_w(scenario) * charging / powers
+    if equal_times:
+        times = np.full(users, times.min())
+    return powers, charging, times * min(1.0, (scenario.time_budget_s - charging) / times.sum())
+
+
+def solve_sca(
+    scenario: Scenario,
+    *,
+    start: Start | None = None,
+    tolerance: float = 1e-5,
+    max_iterations: int = 100,
+    scheme: str = "proposed",
+) -> Allocation:
+    r"""Algorithm 1 of the paper (and its variants for the two comparison schemes).
+
+    Parameters
+    ----------
+    scenario : Scenario
+        With ``sensing="power"``: the algorithm is made for eq. (8).
+    start : (powers_w, charging_time_s, times_s), optional
+        A feasible point; by default :func:`feasible_start`.
+    tolerance : float
+        Stop when the log of the least throughput grows by less.
+    max_iterations : int
+    scheme : {"proposed", "equal_time", "max_power"}
+        ``equal_time`` forces :math:`t_m = t`, ``max_power`` forces :math:`p_m = P_{\max}` (a linear program, so that its
+        first iteration is its last).
+
+    Returns
+    -------
+    Allocation
+        A heuristic: ``bound`` and ``gap`` are nan. ``history`` holds every iterate.
+
+    Raises
+    ------
+    InfeasibleScenario
+        When no start exists, which is exactly when (P1) is infeasible.
+    InvalidScenario
+        For ``sensing="energy"``, an unknown scheme, or a start that is not feasible.
+    SolverFailure
+        When a convex subproblem was not solved.
+    """
+    begin = time.perf_counter()
+    if scenario.sensing != "power":
+        raise InvalidScenario("sensing", "the paper's algorithm is made for power-weighted information", "use solve_exact")
+    if scheme not in SCHEMES:
+        raise InvalidScenario("scheme", f"{scheme!r} is not known", f"use one of {', '.join(SCHEMES)}")
+    if start is None:
+        backoffs = (0.0,) if scheme == "max_power" else _BACKOFFS
+        start = feasible_start(scenario, backoffs=backoffs, equal_times=scheme == "equal_time")
+    powers, charging, times = (np.asarray(part, dtype=float) for part in start)
+    violation = residual(scenario, powers, float(charging), times)
+    if not (violation <= _FEASIBLE and np.all(powers > 0) and np.all(times > 0)):
+        raise InvalidScenario("start", f"is not feasible: largest relative violation {violation:.2g}", "leave it out")
+    if (scheme == "equal_time" and np.ptp(times) > 0) or (scheme == "max_power" and np.any(powers < scenario.max_power_w)):
+        raise InvalidScenario("start", f"does not belong to the scheme {scheme!r}", "leave it out")
+
+    subproblem = _Subproblem(scenario, scheme)
+    point = subproblem.pack(powers, float(charging), times)
+    objective = min_throughput_bit(scenario, times, powers)
+    history = [Step(0, objective, True, time.perf_counter() - begin)]
+    status = "iteration_limit"
+    for iteration in range(1, max_iterations + 1):
+        point = subproblem.solve(point)
+        powers, charging, times = subproblem.unpack(point)
+        previous, objective = objective, min_throughput_bit(scenario, times, powers)
+        violation = residual(scenario, powers, charging, times)
+        history.append(Step(iteration, objective, violation <= _FEASIBLE, time.perf_counter() - begin))
+        if math.log(objective / previous) < tolerance:
+            status = "converged"
+            break
+    certificate = Certificate(
+        method="SCA" if scheme == "proposed" else f"SCA, {scheme.replace('_', ' ')}",
+        value=objective,
+        residual=violation,
+        status=status,
+        iterations=len(history) - 1,
+        seconds=time.perf_counter() - begin,
+    )
+    return Allocation(powers, float(charging), times, objective, certificate, tuple(history))
+
+
+class _Subproblem:
+    r"""Problem (33) in the variables :math:`(\tau, t_0/T, q, v)` with :math:`u = S q`; :math:`\tau` is the log objective."""
+
+    def __init__(self, scenario: Scenario, scheme: str) -> None:
+        self.a = scenario.gain_bs_user / scenario.noise_w
+        self.users = users = len(self.a)
+        self.time_budget = scenario.time_budget_s
+        self.log_harvest = np.log(harvest_rate_w(scenario) * scenario.time_budget_s)
+        self.selection = np.ones((users, 1)) if scheme == "equal_time" else np.eye(users)
+        self.sensing = crb_polynomial(scenario) if np.isfinite(scenario.crb_limit_m2) else None
+        self.eta, self.p0 = scenario.crb_limit_m2, scenario.bs_power_w
+        cap = float(np.log(scenario.max_power_w))
+        self.slots = self.selection.shape[1]
+        floor = cap if scheme == "max_power" else None
+        self.bounds = [(None, None), (1e-12, 1.0)] + [(None, None)] * self.slots + [(floor, cap)] * users
+
+    def pack(self, powers, charging, times) -> np.ndarray:
+        u, v = np.log(times), np.log(powers)
+        tau = np.min(u + np.log(np.log2(1 + self.a * powers)))
+        return np.concatenate([[tau, charging / self.time_budget], u[: self.slots], v])
+
+    def unpack(self, z) -> tuple[np.ndarray, float, np.ndarray]:
+        return np.exp(z[2 + self.slots :]), float(z[1] * self.time_budget), np.exp(self.selection @ z[2 : 2 + self.slots])
+
+    def solve(self, z0: np.ndarray) -> np.ndarray:
+        users, slots = self.users, self.slots
+        v_ref = z0[2 + slots :]
+        p_ref = np.exp(v_ref)
+        if self.sensing is not None:
+            f = self.sensing
+            pairs = np.einsum("i,ijn,j->in", p_ref, f.beta, p_ref)
+            with_bs = self.p0 * p_ref[:, None] * f.phi
+            level = self.eta * (0.5 * pairs + with_bs).sum(axis=0)  # eta det J, the scale of F_n
+            gradient = self.eta * (pairs + with_bs) / level
+            alpha, mu = f.alpha / level, f.mu / level
+
+        def constraints(z):
+            tau, share, u, v = z[0], z[1], self.selection @ z[2 : 2 + slots], z[2 + slots :]
+            p = np.exp(v)
+            rate = u + np.log(np.log1p(self.a * p) / np.log(2)) - tau
+            frame = 1 - share - np.exp(u).sum() / self.time_budget
+            energy = self.log_harvest + np.log(share) - u - v
+            parts = [rate, [frame], energy]
+            if self.sensing is not None:
+                parts.append(1 + (v - v_ref) @ gradient - p @ alpha - mu)
+            return np.concatenate(parts)
+
+        def jacobian(z):
+            share, u, v = z[1], self.selection @ z[2 : 2 + slots], z[2 + slots :]
+            p = np.exp(v)
+            x = self.a * p
+            rows = np.zeros((len(constraints(z)), len(z)))
+            rate, frame, energy = slice(0, users), users, slice(users + 1, 2 * users + 1)
+            rows[rate, 0] = -1
+            rows[rate, 2 : 2 + slots] = self.selection
+            rows[rate, 2 + slots :] = np.diag(x / ((1 + x) * np.log1p(x)))
+            rows[frame, 1] = -1
+            rows[frame, 2 : 2 + slots] = -(np.exp(u) / self.time_budget) @ self.selection
+            rows[energy, 1] = 1 / share
+            rows[energy, 2 : 2 + slots] = -self.selection
+            rows[energy, 2 + slots :] = -np.eye(users)
+            if self.sensing is not None:
+                rows[2 * users + 1 :, 2 + slots :] = (gradient - p[:, None] * alpha).T
+            return rows
+
+        cost = np.zeros(len(z0))
+        cost[0] = -1
+        # SLSQP's linearised constraints can be incompatible to rounding at a start where many are active; a start that
+        # is strictly inside, and then a coarser tolerance, help. What counts is that the answer is feasible and no worse.
+        inside = z0 - np.concatenate([[2 * _NUDGE, 0.0], np.full(slots, _NUDGE), np.zeros(users)])
+        for start, tolerance in ((z0, _INNER_TOLERANCE), (inside, _INNER_TOLERANCE), (inside, 1e3 * _INNER_TOLERANCE)):
+            result = minimize(
+                lambda z: -z[0],
+                start,
+                jac=lambda z: cost,
+                bounds=self.bounds,
+                constraints=[{"type": "ineq", "fun": constraints, "jac": jacobian}],
+                method="SLSQP",
+                options={"ftol": tolerance, "maxiter": _INNER_ITERATIONS},
+            )
+            violation = float(max(0.0, -np.min(constraints(result.x))))
+            if violation <= _FEASIBLE and result.x[0] >= z0[0] - _FEASIBLE:
+                return result.x
+        raise SolverFailure("SLSQP", str(result.message), {"violation": violation})

@@ -1,0 +1,258 @@
+r"""The scenario of the wireless-powered chapter and every formula of its model, eqs. (1)-(26).
+
+A base station (BS) charges M users by radio during :math:`t_0`; then user m transmits for :math:`t_m` with power
+:math:`p_m`, sending data to the BS while its echoes locate N passive targets. The problem is
+
+.. math::
+    (\mathcal P1)\quad \max_{t, p}\ \min_m\ t_m W \log_2(1 + p_m h_{0,m}/\sigma^2)
+    \quad\text{s.t.}\quad \sum_{m=0}^{M} t_m \le T,\quad t_m p_m \le \zeta_m h_{0,m} p_0 t_0,\quad
+    0 < p_m \le P_{\max},\quad \operatorname{tr} J_n^{-1} \le \eta .
+
+Index 0 along an axis of length M + 1 is the base station.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from ..foundations import channels, fisher, geometry
+from ..foundations.errors import InvalidScenario
+from ..foundations.scenario import ScenarioBase, array, choice, number
+from ..foundations.units import dbm_to_w
+
+SPEED_M_PER_S = 3.0e8  # the rounded value that the paper states
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Scenario(ScenarioBase):
+    r"""One realization of the wireless-powered system.
+
+    Parameters
+    ----------
+    bs_position_m : (2,)
+        :math:`x_0`.
+    user_positions_m : (M, 2)
+        :math:`x_m`.
+    target_positions_m : (N, 2)
+        :math:`q_n`; must not coincide with the BS or a user (the direction of the range gradient is undefined there).
+    gain_bs_user : (M,)
+        Power gains :math:`h_{0,m}` (linear), > 0; used for charging and for the uplink.
+    gain_transmitter_target : (M+1, N)
+        Power gains :math:`h_{m,n}` (linear), >= 0, row 0 the BS. A zero row takes a transmitter out of the sensing.
+    bs_power_w, max_power_w : float
+        :math:`p_0` and :math:`P_{\max}` in W.
+    time_budget_s, bandwidth_hz, noise_w : float
+        :math:`T_{\max}`, :math:`W`, :math:`\sigma^2`.
+    harvest_efficiency : (M,) or float
+        :math:`\zeta_m` in (0, 1].
+    crb_limit_m2 : float
+        :math:`\eta`, the largest allowed :math:`\operatorname{tr} J_n^{-1}` (inf: no sensing requirement).
+    sensing : {"power", "energy"}
+        What the Fisher information weights: the transmit *power*, as eq. (8) is printed, or the transmitted *energy*,
+        :math:`p_m t_m W` in place of :math:`p_m` (what the printed model leaves out: see erratum 000-E3).
+
+    Raises
+    ------
+    InvalidScenario
+        Naming the malformed field.
+    """
+
+    bs_position_m: np.ndarray = array(2)
+    user_positions_m: np.ndarray = array("M", 2)
+    target_positions_m: np.ndarray = array("N", 2)
+    gain_bs_user: np.ndarray = array("M", positive=True)
+    gain_transmitter_target: np.ndarray = array("M+1", "N", minimum=0.0)
+    bs_power_w: float = number(positive=True)
+    max_power_w: float = number(positive=True)
+    time_budget_s: float = number(positive=True)
+    bandwidth_hz: float = number(positive=True)
+    noise_w: float = number(positive=True)
+    harvest_efficiency: np.ndarray = array("M", positive=True, maximum=1.0, broadcast=True)
+    crb_limit_m2: float = number(positive=True, infinite=True)
+    sensing: str = choice("power", "energy", default="power")
+
+    def validate(self) -> None:
+        for name, positions in (("the base station", self.bs_position_m[None]), ("a user", self.user_positions_m)):
+            distance = geometry.distances_m(positions, self.target_positions_m)
+            if np.any(distance == 0):
+                target = int(np.argwhere(distance == 0)[0, 1])
+                raise InvalidScenario("target_positions_m", f"target {target} coincides with {name}", "move one of them")
+
+    @classmethod
+    def random(
+        cls,
+        rng: np.random.Generator,
+        *,
+        users: int = 10,
+        targets: int = 10,
+        radius_m: float = 10.0,
+        min_distance_m: float = 1.0,
+        path_loss_at_1m: float = 1.0e-3,
+        path_loss_exponent: float = 2.5,
+        fading: str = "rayleigh",
+        bs_power_w: float = 10.0,
+        max_power_w: float = 2.0,
+        time_budget_s: float = 10.0,
+        bandwidth_hz: float = 1.0e6,
+        noise_dbm: float = -70.0,
+        harvest_efficiency: float = 0.7,
+        crb_limit_m2: float = 0.05,
+        sensing: str = "power",
+    ) -> Self:
+        r"""A random realization as in Section IV; without further arguments the paper's.
+
+        Users and targets are uniform by area in a disk around the BS. Every gain is
+        :math:`h = z\,\kappa\,\max(d, d_{\min})^{-\nu}` with independent z: ``fading="rayleigh"`` draws z itself from the
+        Rayleigh law with :math:`E z^2 = 1`, the paper's words; ``"exponential"`` draws the squared envelope, which is the
+        physical power gain; ``"none"`` sets z = 1.
+        """
+        if fading not in ("rayleigh", "exponential", "none"):
+            raise InvalidScenario("fading", f"{fading!r} is not known", "use 'rayleigh', 'exponential' or 'none'")
+        bs = np.zeros(2)
+        user_positions = geometry.uniform_disk(rng, users, radius_m)
+        target_positions = geometry.uniform_disk(rng, targets, radius_m)
+        nodes = np.vstack([bs, user_positions])
+        envelope = channels.rayleigh_amplitude(rng, (users + targets * (users + 1),))
+        z = {"rayleigh": envelope, "exponential": envelope**2, "none": np.ones_like(envelope)}[fading]
+
+        def gain(distance):
+            guarded = np.maximum(distance, min_distance_m)
+            return channels.path_gain(guarded, exponent=path_loss_exponent, reference_gain=path_loss_at_1m)
+
+        return cls(
+            bs_position_m=bs,
+            user_positions_m=user_positions,
+            target_positions_m=target_positions,
+            gain_bs_user=z[:users] * gain(geometry.distances_m(bs[None], user_positions)[0]),
+            gain_transmitter_target=z[users:].reshape(users + 1, targets) * gain(geometry.distances_m(nodes, target_positions)),
+            bs_power_w=bs_power_w,
+            max_power_w=max_power_w,
+            time_budget_s=time_budget_s,
+            bandwidth_hz=bandwidth_hz,
+            noise_w=dbm_to_w(noise_dbm),
+            harvest_efficiency=harvest_efficiency,
+            crb_limit_m2=crb_limit_m2,
+            sensing=sensing,
+        )
+
+
+def harvested_energy_j(scenario: Scenario, charging_time_s) -> np.ndarray:
+    r"""Eq. (1): :math:`E_m = \zeta_m h_{0,m} t_0 p_0` in joule, (M,)."""
+    return harvest_rate_w(scenario) * charging_time_s
+
+
+def harvest_rate_w(scenario: Scenario) -> np.ndarray:
+    r"""Harvested power :math:`c_m = \zeta_m h_{0,m} p_0` in watt, (M,)."""
+    return scenario.harvest_efficiency * scenario.gain_bs_user * scenario.bs_power_w
+
+
+def round_trip_m(scenario: Scenario) -> np.ndarray:
+    r"""Eqs. (5), (6): :math:`r_{m,n} = \|x_m - q_n\| + \|x_0 - q_n\|`, (M+1, N) in m; row 0 is monostatic."""
+    nodes = np.vstack([scenario.bs_position_m, scenario.user_positions_m])
+    legs = geometry.distances_m(nodes, scenario.target_positions_m)
+    return legs + legs[0]
+
+
+def range_gradients(scenario: Scenario) -> np.ndarray:
+    r"""Eq. (7): :math:`\nabla_{q_n} r_{m,n} = (X_{m,n}, Y_{m,n})`, (M+1, N, 2), dimensionless, length 2 in row 0."""
+    nodes = np.vstack([scenario.bs_position_m, scenario.user_positions_m])
+    return geometry.bistatic_range_gradients(nodes, scenario.bs_position_m, scenario.target_positions_m)
+
+
+def sensing_coefficients(scenario: Scenario) -> np.ndarray:
+    r"""Eq. (9): :math:`K_{m,n} = 8 \pi^2 W^2 h_{m,n} / (\sigma^2 c^2)`, (M+1, N), in 1/(W m^2).
+
+    With ``sensing="energy"`` the coefficient is :math:`K_{m,n} W` in 1/(J m^2): the noise energy is :math:`\sigma^2/W`.
+    """
+    k = 8 * (np.pi * scenario.bandwidth_hz / SPEED_M_PER_S) ** 2 * scenario.gain_transmitter_target / scenario.noise_w
+    return k * scenario.bandwidth_hz if scenario.sensing == "energy" else k
+
+
+def sensing_weights(scenario: Scenario, powers_w, *, charging_time_s=None, times_s=None) -> np.ndarray:
+    """Inverse range variances (M+1, N) in 1/m^2: powers (or energies, for ``sensing="energy"``) times :math:`K_{m,n}`.
+
+    Raises
+    ------
+    InvalidScenario
+        When powers or times are malformed, or times are missing though the sensing mode needs them.
+    """
+    spent = np.concatenate([[scenario.bs_power_w], _checked("powers_w", powers_w, scenario)])
+    if scenario.sensing == "energy":
+        if charging_time_s is None or times_s is None:
+            missing = "charging_time_s" if charging_time_s is None else "times_s"
+            raise InvalidScenario(missing, "is missing", 'sensing="energy" weights power times time')
+        spent = spent * np.concatenate([[charging_time_s], _checked("times_s", times_s, scenario)])
+    return spent[:, None] * sensing_coefficients(scenario)
+
+
+def fisher_information(scenario: Scenario, powers_w, *, charging_time_s=None, times_s=None) -> np.ndarray:
+    r"""Eqs. (8), (10)-(13): :math:`J_n`, (N, 2, 2), in 1/m^2."""
+    weights = sensing_weights(scenario, powers_w, charging_time_s=charging_time_s, times_s=times_s)
+    return fisher.range_fim(range_gradients(scenario).swapaxes(0, 1), weights.T)
+
+
+def crb_trace(scenario: Scenario, powers_w, *, charging_time_s=None, times_s=None) -> np.ndarray:
+    r"""Eq. (15): :math:`\operatorname{tr} J_n^{-1}` for each target, (N,) in m^2; inf where the geometry is degenerate.
+
+    The determinant is the sum over pairs of eq. (18), which does not cancel when all directions nearly agree.
+
+    Parameters
+    ----------
+    powers_w : (M,)
+        User powers, >= 0.
+    charging_time_s, times_s : float, (M,)
+        Needed for ``sensing="energy"`` only, ignored otherwise.
+    """
+    weights = sensing_weights(scenario, powers_w, charging_time_s=charging_time_s, times_s=times_s)
+    return fisher.crb_trace(range_gradients(scenario).swapaxes(0, 1), weights.T)
+
+
+@dataclass(frozen=True)
+class CrbPolynomial:
+    r"""Coefficients (20)-(23) of the quadratic :math:`F_n(p)`: alpha (M, N), mu (N,), beta (M, M, N), phi (M, N)."""
+
+    alpha: np.ndarray
+    mu: np.ndarray
+    beta: np.ndarray
+    phi: np.ndarray
+
+
+def crb_polynomial(scenario: Scenario) -> CrbPolynomial:
+    """The coefficients of eqs. (20)-(23)."""
+    k, g = sensing_coefficients(scenario), range_gradients(scenario)
+    x, y = g[..., 0], g[..., 1]
+    cross = x[:, None] * y[None] - x[None] * y[:, None]
+    pair = k[:, None] * k[None] * cross**2
+    length = k * (x**2 + y**2)
+    return CrbPolynomial(length[1:], scenario.bs_power_w * length[0], pair[1:, 1:], pair[0, 1:])
+
+
+def crb_constraint(scenario: Scenario, powers_w) -> np.ndarray:
+    r"""Eq. (19): :math:`F_n(p) = A_n + B_n - \eta (A_n B_n - C_n^2)`, (N,) in 1/m^2, <= 0 where the limit is met."""
+    p = _checked("powers_w", powers_w, scenario)
+    f = crb_polynomial(scenario)
+    pairs = 0.5 * np.einsum("i,ijn,j->n", p, f.beta, p) + scenario.bs_power_w * p @ f.phi
+    return p @ f.alpha + f.mu - scenario.crb_limit_m2 * pairs
+
+
+def snr(scenario: Scenario, powers_w) -> np.ndarray:
+    r"""Eq. (24): :math:`\gamma_m = p_m h_{0,m} / \sigma^2`, (M,), linear."""
+    return _checked("powers_w", powers_w, scenario) * scenario.gain_bs_user / scenario.noise_w
+
+
+def throughputs(scenario: Scenario, times_s, powers_w) -> np.ndarray:
+    r"""Eq. (25): :math:`R_m = t_m W \log_2(1 + \gamma_m)`, (M,) in bit."""
+    rate = scenario.bandwidth_hz * np.log1p(snr(scenario, powers_w)) / np.log(2)
+    return _checked("times_s", times_s, scenario) * rate
+
+
+def _checked(name: str, values, scenario: Scenario) -> np.ndarray:
+    values = np.asarray(values, dtype=float)
+    if values.shape != scenario.gain_bs_user.shape:
+        raise InvalidScenario(name, f"has shape {values.shape}", f"expected {scenario.gain_bs_user.shape}, one entry per user")
+    if not np.all(np.isfinite(values) & (values >= 0)):
+        raise InvalidScenario(name, "must be finite and at least 0")
+    return values

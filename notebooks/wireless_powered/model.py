@@ -1,0 +1,522 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (wp-model)=
+# # The model, and why its optimum can be had
+#
+# A base station feeds its users by radio. They have nothing else to live on: what they harvest in the first part of a frame
+# they
+# spend in the second, one after the other, to send data. Their signals also hit passive targets, and the base station
+# locates the
+# targets from the echoes. How long should it charge, how long should each user transmit, and with which power, so that
+# the *poorest* user sends as much as possible while *every* target is located well enough {cite}`wireless_powered_paper`?
+#
+# This page builds the model step by step, checks each step numerically, and ends with a result that the paper does not
+# have: the
+# problem looks hopelessly non-convex, yet its global optimum is the zero crossing of **one** monotone function of **one**
+# variable.
+
+# %% tags=["parameters"]
+seed = 7
+draws = 24
+users = 10
+targets = 10
+radius_m = 10.0
+min_distance_m = 1.0
+path_loss_at_1m = 1.0e-3
+path_loss_exponent = 2.5
+fading = "rayleigh"
+bs_power_w = 10.0
+max_power_w = 2.0
+time_budget_s = 10.0
+bandwidth_hz = 1.0e6
+noise_dbm = -70.0
+harvest_efficiency = 0.7
+crb_limit_m2 = 0.05
+tolerance = 1.0e-5
+
+# %%
+import matplotlib.patches as patches
+import numpy as np
+import pandas as pd
+import sympy as sp
+
+from isaclib import wireless_powered as wp
+from isaclib.compendium import claims, figures
+from isaclib.foundations import plotting
+from isaclib.wireless_powered.curve import Curve
+
+rng = np.random.default_rng(seed)
+law = dict(
+    users=users,
+    targets=targets,
+    radius_m=radius_m,
+    min_distance_m=min_distance_m,
+    path_loss_at_1m=path_loss_at_1m,
+    path_loss_exponent=path_loss_exponent,
+    fading=fading,
+    bs_power_w=bs_power_w,
+    max_power_w=max_power_w,
+    time_budget_s=time_budget_s,
+    bandwidth_hz=bandwidth_hz,
+    noise_dbm=noise_dbm,
+    harvest_efficiency=harvest_efficiency,
+    crb_limit_m2=crb_limit_m2,
+)
+batch = wp.Scenario.random_batch(np.random.default_rng(seed), draws, **law)
+feasible = wp.solve_exact_batch(batch).feasible
+scenario = batch[
+    int(np.flatnonzero(feasible)[0])
+]  # the first feasible draw serves as example
+full = np.full(users, max_power_w)
+
+# %% [markdown]
+# ## The system
+#
+# In the first $t_0$ seconds the base station sends with power $p_0$, and user $m$ harvests $E_m = \zeta_m h_{0,m} p_0 t_0$
+# joule.
+# Then the users take turns: user $m$ sends for $t_m$ seconds with power $p_m$. Every transmission, the charging signal
+# included, is also an illumination of the targets.
+
+# %%
+fig, (ax, frame) = plotting.subplots(2, 1, width=6.4, height=6.4, height_ratios=[4, 1])
+bs, who, what = (
+    scenario.bs_position_m,
+    scenario.user_positions_m,
+    scenario.target_positions_m,
+)
+aside = np.cross(
+    np.append(who[0] - bs, 0), np.column_stack([what - bs, np.zeros(targets)])
+)[:, 2]
+m, n = (
+    0,
+    int(np.argmax(np.abs(aside))),
+)  # a target well off the line through base station and user
+for start, end, dash in ((who[m], what[n], "-"), (what[n], bs, "-"), (who[m], bs, ":")):
+    ax.annotate(
+        "",
+        end,
+        start,
+        arrowprops={"arrowstyle": "->", "ls": dash, "color": "0.45", "lw": 1.4},
+    )
+ax.scatter(*who.T, s=36, color=plotting.role("exact")["color"], label="users")
+ax.scatter(
+    *what.T, s=36, marker="x", color=plotting.role("paper")["color"], label="targets"
+)
+ax.scatter(
+    *bs,
+    s=90,
+    marker="^",
+    color=plotting.role("benchmark_1")["color"],
+    label="base station",
+)
+ax.set(xlabel="x (m)", ylabel="y (m)", aspect="equal")
+ax.legend(loc="upper right")
+example = wp.solve_exact(scenario.replace(crb_limit_m2=float("inf")))
+edges = np.concatenate(
+    [[0, example.charging_time_s], example.charging_time_s + np.cumsum(example.times_s)]
+)
+for i in range(users + 1):
+    colour = (
+        plotting.role("benchmark_1")["color"]
+        if i == 0
+        else plotting.role("exact")["color"]
+    )
+    frame.add_patch(
+        patches.Rectangle(
+            (edges[i], 0),
+            edges[i + 1] - edges[i],
+            1,
+            facecolor=colour,
+            edgecolor="0.9",
+            alpha=0.75,
+        )
+    )
+frame.text(edges[1] / 2, 0.5, "charging", ha="center", va="center", color="white")
+frame.text(
+    (edges[1] + edges[-1]) / 2,
+    1.15,
+    "users in turn",
+    ha="center",
+    va="bottom",
+    fontsize=9,
+)
+frame.set(
+    xlim=(0, time_budget_s),
+    ylim=(0, 1.6),
+    xlabel="Time in the frame (s)",
+    ylabel="Slot (1)",
+    yticks=[],
+)
+slots = pd.DataFrame(
+    {"slot": np.arange(users + 1), "start_s": edges[:-1], "end_s": edges[1:]}
+)
+figures.show(
+    fig,
+    "system",
+    data=slots,
+    caption="A realization of the system. One user's signal reaches the base station directly (dotted, data) and "
+    "over a target (solid, "
+    "sensing). Below, the frame of the optimum without a sensing limit: charging first, then one slot per user.",
+    alt="Map of a disk with the base station in the centre, ten users and ten targets, and the two paths of "
+    "one user's signal; below, a "
+    "time bar with a charging part and ten user slots.",
+    paper="Fig. 1",
+)
+
+# %% [markdown]
+# ## From ranges to an error on the map
+#
+# The echo of user $m$ over target $n$ travels $r_{m,n} = \|x_m - q_n\| + \|x_0 - q_n\|$. Its gradient with respect to the
+# target is minus
+# the sum of two unit vectors, towards the user and towards the base station. The derivative is checked by finite differences.
+
+# %%
+step = 1e-5
+for axis in (0, 1):
+    shift = np.zeros_like(what)
+    shift[:, axis] = step
+    ahead, behind = (
+        wp.round_trip_m(scenario.replace(target_positions_m=what + sign * shift))
+        for sign in (1, -1)
+    )
+    assert np.allclose(
+        (ahead - behind) / (2 * step),
+        wp.range_gradients(scenario)[..., axis],
+        atol=1e-6,
+    )
+
+# %% [markdown]
+# A range of variance $1/w$ carries the information $w\,g g^{\mathsf T}$ about the position
+# ({doc}`/notebooks/foundations/fisher_information`).
+# In the paper, as in {cite}`wireless_powered_godrich2011`, $w_{m,n} = p_m K_{m,n}$ with
+# $K_{m,n} = 8\pi^2W^2h_{m,n}/(\sigma^2c^2)$, so that
+#
+# ```{math}
+# :label: wp-fim
+# J_n(p) = \sum_{m=0}^M p_m K_{m,n}\, g_{m,n}g_{m,n}^{\mathsf T} = \begin{bmatrix} A_n & C_n \\ C_n & B_n \end{bmatrix},
+# \qquad \operatorname{tr} J_n^{-1} = \frac{A_n + B_n}{A_nB_n - C_n^2} \le \eta .
+# ```
+#
+# The determinant is a sum over pairs of directions, $\sum_{i<j} w_iw_j (g_i\times g_j)^2$: two transmitters help each other
+# as much as
+# their gradients differ in direction. Here is the identity for three directions, symbolically.
+
+# %%
+w, x, y = (sp.symbols(f"{s}0:3", real=True) for s in "wxy")
+A = sum(w[i] * x[i] ** 2 for i in range(3))
+B = sum(w[i] * y[i] ** 2 for i in range(3))
+C = sum(w[i] * x[i] * y[i] for i in range(3))
+pairs = sum(
+    w[i] * w[j] * (x[i] * y[j] - x[j] * y[i]) ** 2 for i in range(3) for j in range(i)
+)
+assert sp.expand(A * B - C**2 - pairs) == 0
+J = wp.fisher_information(scenario, full)
+assert np.allclose(
+    np.trace(np.linalg.inv(J), axis1=1, axis2=2),
+    wp.crb_trace(scenario, full),
+    rtol=1e-8,
+)
+
+# %% [markdown]
+# Two consequences. **More power never hurts**: $J_n$ grows with every $p_m$, so $\operatorname{tr}J_n^{-1}$ falls. And
+# **some scenes are hopeless**: if
+# every user that could help stands on the line through base station and target, all gradients are parallel, the
+# determinant is 0 and no power helps. The library then says so by name.
+
+# %%
+for _ in range(200):
+    p = max_power_w * rng.random(users)
+    more = p + max_power_w * rng.random(users)
+    assert np.all(
+        wp.crb_trace(scenario, more) <= wp.crb_trace(scenario, p) * (1 + 1e-12)
+    )
+gradient = (
+    np.array(
+        [
+            wp.crb_trace(scenario, full + 1e-4 * np.eye(users)[i])[0]
+            - wp.crb_trace(scenario, full)[0]
+            for i in range(users)
+        ]
+    )
+    / 1e-4
+)
+inverse = np.linalg.inv(wp.fisher_information(scenario, full)[0])
+proof = -wp.sensing_coefficients(scenario)[1:, 0] * np.sum(
+    (wp.range_gradients(scenario)[1:, 0] @ inverse) ** 2, axis=1
+)
+assert np.allclose(gradient, proof, rtol=1e-3)  # d tr J^-1 / d p_m = -K |J^-1 g|^2 <= 0
+
+# %% [markdown]
+# ## The problem
+#
+# ```{math}
+# :label: wp-p1
+# \max_{t,\,p}\ \min_m\ t_m W\log_2\!\Bigl(1 + \frac{p_mh_{0,m}}{\sigma^2}\Bigr) \quad\text{s.t.}\quad
+# \sum_{m=0}^M t_m \le T,\quad t_mp_m \le \zeta_mh_{0,m}p_0t_0,\quad
+# p_m \le P_{\max},\quad \operatorname{tr}J_n(p)^{-1} \le \eta .
+# ```
+#
+# Times multiply powers, and a ratio of quadratics is bounded. The paper calls the CRB constraint non-convex. **It is convex
+# in the
+# powers** (erratum 000-E10), because $\operatorname{tr}J^{-1}$ is a convex function of a positive definite $J$ {cite}`boyd2004`
+# and $J_n$ is linear in $p$; it is even a
+# single second-order cone,
+#
+# ```{math}
+# :label: wp-cone
+# \operatorname{tr}J^{-1} \le \eta \quad\Longleftrightarrow\quad \bigl\|(A - B,\ 2C,\ 2/\eta)\bigr\| \le A + B - 2/\eta .
+# ```
+#
+# Square both sides: $(A+B-2/\eta)^2 - (A-B)^2 - 4C^2 - 4/\eta^2 = 4\,[\,AB - C^2 - (A+B)/\eta\,]$, which is the printed
+# polynomial $-\tfrac{4}{\eta}F_n(p)$.
+
+# %%
+a, b, c, eta = sp.symbols("A B C eta", positive=True)
+difference = (a + b - 2 / eta) ** 2 - (a - b) ** 2 - 4 * c**2 - 4 / eta**2
+printed = a + b - eta * (a * b - c**2)
+assert sp.simplify(difference + 4 / eta * printed) == 0
+
+ends = max_power_w * rng.random((2, 300, users)) ** 2
+limits = np.array([[wp.crb_trace(scenario, q).max() for q in side] for side in ends])
+middle = np.array([wp.crb_trace(scenario, q).max() for q in ends.mean(axis=0)])
+assert np.all(middle <= limits.mean(axis=0) * (1 + 1e-12))  # convex along every chord
+
+# %% [markdown]
+# ## The paper's way: logarithms and tangents
+#
+# With $u = \ln t$ and $v = \ln p$ products become sums, and the log of the throughput, $u_m + \ln W + \ln\log_2(1 +
+# a_me^{v_m})$, is concave
+# (the printed eq. (29) misplaces $W$, erratum 000-E1). The price: in $v$ the CRB constraint *loses* its convexity. The paper
+# replaces its concave part by a tangent, solves, and repeats. Every iterate is feasible, and the objective never falls.
+
+# %%
+bent = np.sqrt(ends[0] * ends[1])  # the middle in v = ln p
+beyond = np.array([wp.crb_trace(scenario, q).max() for q in bent])
+share = np.mean(beyond > np.maximum(*limits) * (1 + 1e-12))
+print(
+    f"{share:.0%} of random chords leave a sublevel set of the CRB in v = ln p; none does in p"
+)
+sca = wp.solve_sca(scenario, tolerance=tolerance)
+assert np.all(
+    np.diff([step.objective for step in sca.history]) >= -1e-6 * sca.min_throughput_bit
+)
+print(sca.certificate)
+
+# %% [markdown]
+# (wp-exact)=
+# ## The exact way: one curve, one search
+#
+# **Step 1: times from powers.** Fix the powers and ask for throughput $R$ for everybody. With $r_m = \log_2(1 + a_mp_m)$
+# bit/s/Hz, $a_m = h_{0,m}/\sigma^2$,
+# user $m$ needs at least $t_m = R/(Wr_m)$. Measure the charging time in units of $R/W$, $s = Wt_0/R$. The frame is full when
+#
+# $$R = \frac{WT}{G}, \qquad G = s + \sum_m \frac{1}{r_m(p_m)} .$$
+#
+# **Step 2: powers from $s$.** Energy causality $t_mp_m \le c_mt_0$, $c_m = \zeta_mh_{0,m}p_0$, becomes $p_m/r_m(p_m) \le
+# s\,c_m$: time and throughput
+# have cancelled. The left side increases with $p_m$, so it is an upper limit, $p_m \le \bar p_m(s)$. And *everything*
+# improves with power: $1/r_m$
+# falls, each CRB falls. So the best powers for a given $s$ are
+#
+# ```{math}
+# :label: wp-curve
+# p_m(s) = \min\{P_{\max},\ \bar p_m(s)\}, \qquad \bar p_m/r_m(\bar p_m) = s\,c_m .
+# ```
+#
+# All optima, for all limits, lie on this one curve. A user needs $s > \ln2/k_m$ with $k_m = a_mc_m$ to get anything through.
+#
+# **Step 3: $G$ is convex.** With $x = a_mp_m$ and $L = \ln(1+x)$ the curve is $x/L = k_ms/\ln2$, and
+#
+# $$\frac{\mathrm d(1/L)}{\mathrm d(x/L)} = -\frac{1}{(1+x)L - x}, \qquad\text{so}\qquad G'(s) = 1 - \sum_{m\text{ not
+# capped}}\frac{k_m}{(1+x_m)L_m - x_m} .$$
+#
+# The denominator grows with $x$, hence with $s$: $G'$ increases. A user that meets the cap leaves the sum, which only lifts
+# $G'$.
+
+# %%
+x = sp.symbols("x", positive=True)
+L = sp.log(1 + x)
+slope = sp.diff(1 / L, x) / sp.diff(x / L, x)
+assert sp.simplify(slope + 1 / ((1 + x) * L - x)) == 0
+assert (
+    sp.simplify(sp.diff((1 + x) * L - x, x) - L) == 0
+)  # positive: the denominator increases
+
+curve = Curve(batch[:1].replace(crb_limit_m2=float("inf")))
+z = np.linspace(curve.z_low[0] + 0.1, curve.z_all_capped()[0], 400)
+points = [curve.at(np.array([value])) for value in z]
+s, total, slope = (
+    np.array([getattr(point, name)[0] for point in points])
+    for name in ("s", "total", "slope")
+)
+assert np.all(np.diff(slope) >= -1e-9 * np.abs(slope[1:]))
+chords = np.diff(total) / np.diff(s)
+assert np.all((slope[:-1] <= chords + 1e-7) & (chords <= slope[1:] + 1e-7))
+
+# %% [markdown]
+# **Step 4: the limit is a threshold.** Along the curve all powers grow, so all CRBs fall: the limit says $s \ge s_{\min}$.
+# A convex function on a half-line has
+# its minimum where the derivative turns, or at the end, whichever comes later:
+#
+# ```{math}
+# :label: wp-optimum
+# s^\star = \min\bigl\{\,s:\ G'(s) \ge 0\ \text{ and }\ \max_n\operatorname{tr}J_n(p(s))^{-1} \le \eta\,\bigr\} .
+# ```
+#
+# Both conditions are false on the left and true on the right. One bracketing search finds the crossing.
+#
+# **Step 5: the proof that comes with it.** The search ends with a bracket $[\alpha,\beta]$. If the limit is violated at
+# $\alpha$, every feasible $s$ is larger; if
+# moreover $G'(\alpha)\ge0$, then $G(\alpha)\le G(s)$ for all of them, and $WT/G(\alpha)$ is an upper bound on the
+# throughput of *any* allocation. Where $G'(\alpha)<0$, the
+# two tangents at $\alpha$ and $\beta$ do the same. The bound is never the value itself.
+
+# %%
+exact = wp.solve_exact(scenario)
+print(exact.certificate)
+print(wp.verify(scenario, exact))
+assert exact.certificate.gap <= 1e-6 and exact.certificate.residual <= 1e-7
+assert wp.verify(scenario, exact).status == "optimal"
+assert abs(sca.min_throughput_bit / exact.min_throughput_bit - 1) <= 1e-3
+
+# %%
+chosen = batch[int(np.flatnonzero(feasible)[0]) : int(np.flatnonzero(feasible)[0]) + 1]
+curve = Curve(chosen)
+z = np.linspace(curve.z_low[0] + 0.3, curve.z_all_capped()[0], 300)
+points = [curve.at(np.array([value])) for value in z]
+s, total = (
+    np.array([getattr(point, name)[0] for point in points]) for name in ("s", "total")
+)
+crb = np.array([wp.crb_trace(scenario, point.powers_w[0]).max() for point in points])
+throughput = bandwidth_hz * time_budget_s / total
+star = exact.charging_time_s * bandwidth_hz / exact.min_throughput_bit
+fig, panels = plotting.subplots(2, 1, width=6.4, height=5.6, sharex=True)
+plotting.line(panels[0], s, throughput / 1e3, "exact")
+plotting.line(panels[1], s, crb, "paper")
+panels[1].axhline(crb_limit_m2, color="0.5", ls="--", lw=1.2)
+for ax, level in zip(panels, (exact.min_throughput_bit / 1e3, crb_limit_m2)):
+    ax.axvline(star, color="0.5", lw=1.0)
+    ax.plot(star, level, "o", color="0.2", ms=7)
+panels[0].set(xscale="log", yscale="log", ylabel="Throughput on the curve (kbit)")
+panels[1].set(
+    xscale="log",
+    yscale="log",
+    xlabel="Normalized charging time s (1)",
+    ylabel="Worst CRB (m$^2$)",
+)
+figures.show(
+    fig,
+    "one_search",
+    data={"s": s, "throughput_bit": throughput, "worst_crb_m2": crb},
+    caption="The whole problem in one variable, for the example scene. Above, the throughput along the curve; "
+    "below, the worst target's bound. Left of the vertical line the "
+    "limit (dashed) is missed, right of it throughput only falls: the dot is the optimum.",
+    alt="Two curves over the normalized charging time on logarithmic axes. Throughput rises, peaks and "
+    "falls; the worst CRB falls steadily and crosses its limit at the marked optimum, right of the peak.",
+)
+
+# %% [markdown]
+# ## Why the paper's algorithm finds the optimum
+#
+# The SCA stops at points that satisfy the KKT conditions. In this problem **every such point is global**. Write $w_m$,
+# $\lambda_m$, $\kappa_m$, $\nu_n$, $\mu$ for the multipliers of
+# rates, energy, caps, CRBs and time in {eq}`wp-p1` after the log change. Stationarity in $u_m$ gives $w_m = \mu t_m +
+# \lambda_m > 0$: all rates are equal. Stationarity in
+# $v_m$ gives $\lambda_m + \kappa_m = w_m\varphi_m + D_m$ with $\varphi_m = x_m/((1+x_m)L_m) > 0$ and $D_m =
+# -\sum_n\nu_n\,\partial F_n/\partial v_m \ge 0$: for every user the energy or the cap is active, so the
+# point lies **on the curve**. There, stationarity in $t_0$, $\sum_m\lambda_m = \mu t_0$, says $G'(s) \ge 0$, and $\nu \ne
+# 0$ only at $s = s_{\min}$: that is {eq}`wp-optimum`.
+# We let the SCA run to the end and check both statements.
+
+# %%
+deep = wp.solve_sca(scenario, tolerance=1e-10)
+energy = (
+    deep.powers_w * deep.times_s / wp.harvested_energy_j(scenario, deep.charging_time_s)
+)
+active = np.maximum(energy, deep.powers_w / max_power_w)
+rates = wp.throughputs(scenario, deep.times_s, deep.powers_w)
+s_of_sca = deep.charging_time_s * bandwidth_hz / deep.min_throughput_bit
+assert np.all(active > 1 - 1e-6) and np.ptp(rates) <= 1e-6 * rates.mean()
+assert abs(s_of_sca / star - 1) <= 1e-5
+print(
+    f"every user at its energy or its cap to {1 - active.min():.0e}; s of the SCA and of the search "
+    f"differ by {abs(s_of_sca / star - 1):.0e}"
+)
+
+# %% [markdown]
+# ## Two comparison schemes
+#
+# **Equal times.** With $t_m = t$ and $\rho = t_0/t$ the powers are $\min(P_{\max}, c_m\rho)$, and the throughput
+# $WT\min_mr_m/(M+\rho)$ is concave over affine: one search again. Without
+# cap and limit the weakest user decides, and Lambert's function gives $\rho = (u-1)/k$ with $u = e^{1+W_0((kM-1)/e)}$.
+# **Full power** fixes $p_m = P_{\max}$; the rest is a linear program with a
+# closed form. Its CRBs are constants, so $\eta$ cannot enter (erratum 000-E4).
+
+# %%
+free = scenario.replace(crb_limit_m2=float("inf"))
+equal = wp.solve_equal_time(free)
+assert (
+    abs(equal.charging_time_s / equal.times_s[0] / wp.equal_time_ratio(free) - 1) < 1e-5
+)
+r = np.log2(1 + wp.snr(scenario, full))
+closed = (
+    bandwidth_hz
+    * time_budget_s
+    / (np.sum(1 / r) + np.max(max_power_w / (r * wp.harvest_rate_w(scenario))))
+)
+assert abs(wp.solve_max_power(scenario).min_throughput_bit / closed - 1) < 1e-12
+chains = {
+    "optimum": exact,
+    "SCA": sca,
+    "equal time": wp.solve_equal_time(scenario),
+    "full power": wp.solve_max_power(scenario),
+}
+claims.table(
+    pd.DataFrame(
+        [
+            (
+                name,
+                one.min_throughput_bit / 1e3,
+                one.charging_time_s,
+                one.certificate.seconds * 1e3,
+            )
+            for name, one in chains.items()
+        ],
+        columns=["scheme", "throughput (kbit)", "charging (s)", "solved in (ms)"],
+    ),
+    caption="The example scene.",
+)
+
+# %% [markdown]
+# ## What the model leaves out
+#
+# The Fisher information {eq}`wp-fim` counts *power*, not energy: a burst of a nanosecond locates as well as one of ten
+# seconds (erratum 000-E3), so the optimum sends
+# short strong bursts and charges for nearly the whole frame. Physically the information of a transmission is proportional
+# to its energy over the noise density, $p_mt_mW/\sigma^2$.
+# With $E_m = p_mt_m$ the corrected problem is jointly convex in times and energies: the rate $t_mW\log_2(1+a_mE_m/t_m)$ is
+# a perspective, the CRB is a cone, the rest is linear.
+# If no cap binds, the search of this page solves it too, with the limit $t_0(s) = sT/G(s) \ge t_{0,\min}$ in place of the
+# CRB; a conic program checks it.
+
+# %%
+small = wp.Scenario.random(
+    np.random.default_rng(seed),
+    **(law | {"crb_limit_m2": float("inf"), "sensing": "energy"}),
+)
+best, worst = wp.best_attainable_crb(small)
+small = small.replace(crb_limit_m2=1.3 * best)
+searched, by_cones = wp.solve_exact(small), wp.solve_energy(small, method="cones")
+print(searched.certificate, by_cones.certificate, sep="\n")
+assert abs(searched.min_throughput_bit / by_cones.min_throughput_bit - 1) <= 1e-5

@@ -1,0 +1,196 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # {title}
+#
+# {question} The numbers of the chapter's main run stand beside ours; both use the certified optimum of {doc}`model`.
+
+# %% tags=["parameters"]
+title = "Without a change"
+question = "Does the chapter's main run come out again?"
+seed = 7
+draws = 24
+users = 10
+targets = 10
+radius_m = 10.0
+min_distance_m = 1.0
+path_loss_at_1m = 1.0e-3
+path_loss_exponent = 2.5
+fading = "rayleigh"
+bs_power_w = 10.0
+max_power_w = 2.0
+time_budget_s = 10.0
+bandwidth_hz = 1.0e6
+noise_dbm = -70.0
+harvest_efficiency = 0.7
+crb_limit_m2 = 0.05
+sensing = "power"
+crb_limits_m2 = [0.02, 0.05, 0.1]
+wpt_sensing = True
+
+# %%
+import numpy as np
+
+from isaclib import wireless_powered as wp
+from isaclib.compendium import figures
+from isaclib.foundations import montecarlo, plotting
+
+batch = wp.Scenario.random_batch(
+    np.random.default_rng(seed),
+    draws,
+    users=users,
+    targets=targets,
+    radius_m=radius_m,
+    min_distance_m=min_distance_m,
+    path_loss_at_1m=path_loss_at_1m,
+    path_loss_exponent=path_loss_exponent,
+    fading=fading,
+    bs_power_w=bs_power_w,
+    max_power_w=max_power_w,
+    time_budget_s=time_budget_s,
+    bandwidth_hz=bandwidth_hz,
+    noise_dbm=noise_dbm,
+    harvest_efficiency=harvest_efficiency,
+    crb_limit_m2=crb_limit_m2,
+    sensing=sensing,
+)
+if not wpt_sensing:
+    gains = batch.gain_transmitter_target * (np.arange(users + 1) > 0)[:, None]
+    batch = type(batch)(
+        [
+            scenario.replace(gain_transmitter_target=gains[d])
+            for d, scenario in enumerate(batch)
+        ]
+    )
+limits = np.array(crb_limits_m2)
+schemes = {"exact": wp.solve_exact_batch}
+if (
+    sensing == "power"
+):  # the comparison schemes and the SCA are made for the printed information
+    schemes |= {
+        "equal_time": wp.solve_equal_time_batch,
+        "full_power": wp.solve_max_power_batch,
+    }
+roles = {"exact": "exact", "equal_time": "benchmark_1", "full_power": "benchmark_2"}
+words = {"exact": "optimum", "equal_time": "equal times", "full_power": "full power"}
+found = {
+    name: [solve(batch.replace(crb_limit_m2=float(v))) for v in limits]
+    for name, solve in schemes.items()
+}
+bits = {
+    name: np.stack([r.min_throughput_bit for r in results], axis=1)
+    for name, results in found.items()
+}
+keep = np.isfinite(bits["exact"]).all(axis=1)
+missing = np.mean(~np.isfinite(bits["exact"]), axis=0)
+gap = max(np.nanmax(r.gap) for r in found["exact"])
+here = wp.solve_exact_batch(batch)
+print(
+    f"largest certified gap {gap:.1e}; at {crb_limit_m2:g} m^2 {here.feasible.mean():.1%} of the draws are feasible"
+)
+
+# %%
+base = figures.baseline("results", "throughput_vs_crb_limit_average")
+fig, (ax, below) = plotting.subplots(
+    2, 1, width=6.4, height=5.4, sharex=True, height_ratios=[3, 1]
+)
+data = {
+    "crb_limit_m2": limits,
+    "infeasible_share": missing,
+    "draws_kept": np.full(len(limits), keep.sum()),
+}
+for name in schemes:
+    mean = montecarlo.average(bits[name], keep)
+    plotting.line(
+        ax,
+        limits,
+        mean.mean / 1e3,
+        roles[name],
+        label=words[name],
+        low=mean.low / 1e3,
+        high=mean.high / 1e3,
+    )
+    data |= {
+        f"{name}_bit": mean.mean,
+        f"{name}_low": mean.low,
+        f"{name}_high": mean.high,
+    }
+plotting.line(
+    ax,
+    base["axis"],
+    base["exact_bit"] / 1e3,
+    "reference",
+    label="optimum of the main run",
+)
+plotting.line(below, limits, 100 * missing, "exact")
+plotting.line(below, base["axis"], 100 * base["infeasible_share"], "reference")
+ax.set(xscale="log", yscale="log", ylabel="Minimum throughput (kbit)")
+ax.legend()
+below.set(xlabel="CRB limit (m$^2$)", ylabel="Infeasible (%)")
+figures.show(
+    fig,
+    "throughput_vs_crb_limit",
+    data=data,
+    caption=f"{title}: mean over the {keep.sum()} of {draws} draws that are feasible at every limit, with 95 % "
+    "bands, and the share of infeasible draws. Gray: the main run, over its own draws.",
+    alt="Mean minimum throughput over the CRB limit beside the main run's optimum, and the share of infeasible draws below.",
+    solver="scalar search"
+    + (", CLARABEL where a cap binds" if sensing == "energy" else ""),
+)
+
+# %% [markdown]
+# What the frame is used for, draw by draw, and how much of the frame's charging the limit costs.
+
+# %%
+free = wp.solve_exact_batch(batch.replace(crb_limit_m2=float("inf")))
+ok = here.feasible
+kept = here.min_throughput_bit[ok] / free.min_throughput_bit[ok]
+shares = {
+    "with the limit": here.charging_time_s[ok] / time_budget_s,
+    "without it": free.charging_time_s[ok] / time_budget_s,
+}
+fig, panels = plotting.subplots(1, 2, width=8.6, height=3.6, sharey=True)
+level = (1 + np.arange(ok.sum())) / ok.sum()
+for i, (name, values) in enumerate(shares.items()):
+    panels[0].step(
+        np.sort(values),
+        level,
+        where="post",
+        label=name,
+        color=plotting.style(i)["color"],
+        ls=plotting.style(i)["linestyle"],
+    )
+panels[1].step(
+    np.sort(kept), level, where="post", color=plotting.role("exact")["color"]
+)
+panels[0].set(
+    xlabel="Share of the frame spent charging (1)", ylabel="Share of the draws (1)"
+)
+panels[1].set(
+    xlabel="Throughput kept under the limit (1)", ylabel="Share of the draws (1)"
+)
+panels[0].legend(loc="upper left")
+figures.show(
+    fig,
+    "frame_use",
+    data={
+        "charging_share": shares["with the limit"],
+        "charging_share_free": shares["without it"],
+        "throughput_kept": kept,
+    },
+    caption=f"Distribution over the {ok.sum()} feasible draws at a limit of {crb_limit_m2:g} m²: charging share "
+    "with and without the limit (left), and what the limit leaves of the throughput (right; median "
+    f"{np.median(kept):.1%}).",
+    alt="Two distribution functions: share of the frame spent charging with and without the sensing limit, "
+    "and the share of throughput kept under the limit.",
+)

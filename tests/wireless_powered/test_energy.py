@@ -1,0 +1,102 @@
+"""Energy-weighted Fisher information: search against cones, bounds, feasibility."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from isaclib import InfeasibleScenario
+from isaclib import wireless_powered as wp
+
+AGREEMENT = 1e-6  # relative, search against cones: the conic solver is asked for 1e-11 and may stop earlier
+CONIC_GAP, CONIC_RESIDUAL = 1e-5, 1e-6
+
+
+def draws(seed, count, **parameters):
+    return wp.Scenario.random_batch(np.random.default_rng(seed), count, sensing="energy", **parameters)
+
+
+@pytest.mark.parametrize("limit", [6e-5, np.inf])
+def test_search_and_cones_agree(limit):
+    methods = []
+    for scenario in draws(50, 10, crb_limit_m2=limit):
+        try:
+            found = wp.solve_exact(scenario)
+        except InfeasibleScenario:
+            continue
+        cones = wp.solve_energy(scenario, method="cones")
+        methods.append(found.certificate.method)
+        for allocation in (found, cones):
+            assert allocation.certificate.gap <= CONIC_GAP and allocation.certificate.residual <= CONIC_RESIDUAL
+            assert allocation.certificate.bound >= allocation.min_throughput_bit * (1 - AGREEMENT)
+        assert cones.min_throughput_bit == pytest.approx(found.min_throughput_bit, rel=AGREEMENT)
+    assert methods.count("convex scalar search") >= 5
+
+
+def test_binding_caps_go_to_the_cones_and_cost_throughput():
+    capped = 0
+    for scenario in draws(51, 8, crb_limit_m2=6e-5, max_power_w=0.05):
+        try:
+            allocation = wp.solve_exact(scenario)
+        except InfeasibleScenario:
+            continue
+        if allocation.certificate.method == "conic program":
+            capped += 1
+            loose = wp.solve_exact(scenario.replace(max_power_w=1e3))
+            assert allocation.powers_w.max() <= 0.05 * (1 + CONIC_RESIDUAL)
+            assert allocation.certificate.gap <= CONIC_GAP
+            assert allocation.min_throughput_bit <= loose.min_throughput_bit * (1 + AGREEMENT)
+    assert capped >= 2
+
+
+def test_batch_equals_single():
+    batch = draws(52, 8, crb_limit_m2=6e-5)
+    together = wp.solve_exact_batch(batch)
+    for d, scenario in enumerate(batch):
+        if together.feasible[d]:
+            alone = wp.solve_exact(scenario)
+            assert alone.min_throughput_bit == pytest.approx(together.min_throughput_bit[d], rel=1e-9)
+        else:
+            with pytest.raises(InfeasibleScenario) as error:
+                wp.solve_exact(scenario)
+            assert error.value.best_attainable == pytest.approx(together.best_attainable[d], rel=1e-6)
+            assert error.value.index == together.worst_target[d]
+
+
+def test_best_attainable_crb_is_the_edge_of_feasibility():
+    for scenario in draws(53, 3):
+        best, worst = wp.best_attainable_crb(scenario)
+        inside = wp.solve_exact(scenario.replace(crb_limit_m2=best * (1 + 1e-3)))
+        assert inside.certificate.residual <= CONIC_RESIDUAL
+        with pytest.raises(InfeasibleScenario) as error:
+            wp.solve_exact(scenario.replace(crb_limit_m2=best * (1 - 1e-3)))
+        assert error.value.index == worst and error.value.best_attainable == pytest.approx(best, rel=1e-6)
+
+
+def test_degenerate_geometry_is_named():
+    scenario = draws(54, 1, users=1, targets=1)[0]
+    on_line = scenario.replace(user_positions_m=[[4.0, 3.0]], target_positions_m=[[8.0, 6.0]])
+    with pytest.raises(InfeasibleScenario, match="line") as error:
+        wp.solve_exact(on_line)
+    assert np.isinf(error.value.best_attainable) and error.value.index == 0
+
+
+def test_verify_accepts_optima_and_rejects_perturbed_ones():
+    methods = set()
+    for scenario in (draws(51, 8, crb_limit_m2=6e-5, max_power_w=0.05)[i] for i in range(4)):
+        try:
+            a = wp.solve_exact(scenario)
+        except InfeasibleScenario:
+            continue
+        methods.add(a.certificate.method)
+        judged = wp.verify(scenario, a)
+        assert judged.status == "optimal"
+        assert judged.bound >= a.min_throughput_bit * (1 - CONIC_RESIDUAL)
+        for wrong in (
+            replace(a, powers_w=a.powers_w * 1.001),
+            replace(a, powers_w=a.powers_w * 0.99),
+            replace(a, times_s=a.times_s * 0.99, charging_time_s=a.charging_time_s * 0.99),
+            replace(a, min_throughput_bit=a.min_throughput_bit * 1.0001),
+        ):
+            assert wp.verify(scenario, wrong).status != "optimal"
+    assert methods == {"conic program", "convex scalar search"}
