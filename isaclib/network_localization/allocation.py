@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isaclib.foundations.certificate import Certificate, Status, Step, relative_gap
-
+from ..foundations.certificate import Certificate, Status, Step, relative_gap
 from . import perron
 from .scenario import Scenario, comm_sinr, range_std_m, sensing_sinr
 

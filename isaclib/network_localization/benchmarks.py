@@ -6,8 +6,7 @@ import time
 
 import numpy as np
 
-from isaclib.foundations.errors import InfeasibleScenario, InvalidScenario
-
+from ..foundations.errors import InfeasibleScenario, InvalidScenario
 from . import perron
 from .allocation import RESIDUAL_TOLERANCE, Allocation, build, residual
 from .scenario import Scenario

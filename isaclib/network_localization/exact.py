@@ -22,9 +22,8 @@ import time
 
 import numpy as np
 
-from isaclib.foundations.errors import InfeasibleScenario, SolverFailure
-from isaclib.foundations.scenario import Batch
-
+from ..foundations.errors import InfeasibleScenario, SolverFailure
+from ..foundations.scenario import Batch
 from . import perron
 from .allocation import OPTIMALITY_TOLERANCE, Allocation, AllocationBatch, build, residual
 from .scenario import Scenario, range_std_m, sensing_sinr
@@ -108,8 +107,7 @@ def solve_exact_batch(scenarios) -> AllocationBatch:
 
 def _improve(rows: perron.System, sensing: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Steps 2 to 4: the bound t (D,), its powers (D, B), and which rows to switch (D, B) bool."""
-    t = perron.row_bound(rows, sensing)
-    q = perron.least_powers(rows, t, sensing)
+    t, q = perron.row_optimum(rows, sensing)
     ask_sensing, ask_comm = t[:, None] * rows.sensing_rows(q), rows.comm_rows(q)
     switch = np.where(sensing, ask_comm > ask_sensing * (1 + _SWITCH), ask_sensing > ask_comm * (1 + _SWITCH))
     return t, q, switch

@@ -15,7 +15,8 @@ the users' SINR rows and :math:`0 \le p \le P_{\max}`. The product is split,
 The right side is never smaller than :math:`t\beta_i`, so each iterate is feasible and the values rise. Expanded about the
 last iterate it reads
 
-.. math:: t^{(n)}\beta_i + \beta_i^{(n)}t - t^{(n)}\beta_i^{(n)} + \tfrac14\left[(t - t^{(n)}) + (\beta_i - \beta_i^{(n)})\right]^2,
+.. math:: t^{(n)}\beta_i + \beta_i^{(n)}t - t^{(n)}\beta_i^{(n)}
+    + \tfrac14\left[(t - t^{(n)}) + (\beta_i - \beta_i^{(n)})\right]^2,
 
 the product's tangent plus a damping term, and that is how it is given to the solver (no cancellation). The damping adds t to
 :math:`\beta`, so it depends on their *units*, although the problem does not. Here t is measured in units of its start and
@@ -32,10 +33,9 @@ from functools import lru_cache
 import cvxpy as cp
 import numpy as np
 
-from isaclib.foundations import conic
-from isaclib.foundations.certificate import Step
-from isaclib.foundations.errors import InvalidScenario
-
+from ..foundations import conic
+from ..foundations.certificate import Step
+from ..foundations.errors import InvalidScenario
 from . import perron
 from .allocation import RESIDUAL_TOLERANCE, Allocation, build, residual
 from .benchmarks import feasible_start

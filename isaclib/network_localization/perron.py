@@ -27,13 +27,9 @@ from itertools import product
 
 import numpy as np
 
-from isaclib.foundations.errors import InvalidScenario
+from ..foundations.errors import InvalidScenario
+from .scenario import comm_interference_gain, sensing_interference_gain, sensing_sinr
 
-from .scenario import comm_interference_gain, comm_sinr, sensing_interference_gain, sensing_sinr
-
-# A row counts as binding when it is within this relative distance of the power: far above rounding, far below any
-# difference that would move the optimum by more than the tolerance of `verify`.
-TIE = 1e-9
 ROUNDING = 1e-12  # relative size of what a solve of a small well-scaled system leaves of an exact zero
 
 
@@ -87,28 +83,58 @@ def least_powers(rows: System, t: np.ndarray, sensing: np.ndarray) -> np.ndarray
 
 
 def row_bound(rows: System, sensing: np.ndarray) -> np.ndarray:
-    r"""Upper bound :math:`\min_k t_{S,k}` on the optimum (D,) for the row choice ``sensing`` (D, B) bool; inf where it says nothing.
+    r"""Upper bound :math:`\min_k t_{S,k}` on the optimum (D,) for the row choice ``sensing`` (D, B) bool.
 
-    Where the user rows left over cannot even be met together, no t is feasible and the bound is 0.
+    It is inf where the choice says nothing, and 0 where the user rows left over cannot be met together.
     """
-    size = rows.F.shape[-1]
-    identity = np.eye(size)
+    return _bound(*_eigenproblems(rows, sensing)[:2])[0]
+
+
+def row_optimum(rows: System, sensing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    r""":func:`row_bound` and the powers q (D, B), largest entry 1, at which each selected row holds with equality for it.
+
+    The powers come from the Perron vector, which stays well determined where noise is far below interference (there
+    :math:`I - tF` is singular to working precision).
+    """
+    per_cap, possible, K, fixed = _eigenproblems(rows, sensing)
+    t, cap = _bound(per_cap, possible)
+    lanes = np.arange(len(t))
+    matrix = per_cap[lanes, cap]
+    values, vectors = np.linalg.eig(matrix)
+    w = np.abs(vectors[lanes, :, np.argmax(np.abs(values), axis=-1)])
+    # One product of non-negative numbers gives small entries the relative accuracy that the eigenvector routine does not.
+    push = _times(K, _times(matrix, w))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        q = push * ((1 - fixed[lanes, cap]) / push[lanes, cap])[:, None] + fixed
+    return t, q
+
+
+def _eigenproblems(rows: System, sensing: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The matrices (D, k, B, B) of the closed form, whether each lane has any, and K, q-bar of the module's docstring."""
+    identity = np.eye(rows.F.shape[-1])
     held = np.where(sensing[..., None], 0.0, rows.C)
     K = _solve(identity - held, np.broadcast_to(identity, held.shape))
     # Entries that are 0 in exact arithmetic come out as small negatives; a spectral radius above 1 gives large ones.
     rounding = np.max(np.abs(K), axis=(-2, -1)) * ROUNDING
     possible = np.min(K, axis=(-2, -1)) >= -rounding
-    K = np.maximum(K, 0.0)
+    K = np.where(possible[:, None, None], np.maximum(K, 0.0), 0.0)
     fixed = _times(K, np.where(sensing, 0.0, rows.u))
     possible &= np.all(fixed <= 1 + ROUNDING, axis=-1)
     spare = np.maximum(1 - fixed, np.finfo(float).tiny)
     column = np.where(sensing, _times(rows.F, fixed) + rows.v, 0.0)
     base = np.where(sensing[..., None], rows.F @ K, 0.0)
-    per_cap = base[:, None] + column[:, None, :, None] * (K / spare[..., None])[:, :, None, :]
-    radius = np.zeros(len(rows.F))
-    radius[possible] = np.max(np.abs(np.linalg.eigvals(per_cap[possible])), axis=(-2, -1))
+    with np.errstate(over="ignore"):
+        per_cap = base[:, None] + column[:, None, :, None] * (K / spare[..., None])[:, :, None, :]
+    return np.where(np.isfinite(per_cap), per_cap, np.finfo(float).max), possible, K, fixed
+
+
+def _bound(per_cap: np.ndarray, possible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least 1/rho over the caps (D,) and the cap (D,) that gives it."""
+    radius = np.zeros(per_cap.shape[:2])
+    radius[possible] = np.max(np.abs(np.linalg.eigvals(per_cap[possible])), axis=-1)
+    cap = np.argmax(radius, axis=-1)
     with np.errstate(divide="ignore"):
-        return np.where(possible, 1 / radius, 0.0)
+        return np.where(possible, 1 / np.max(radius, axis=-1), 0.0), cap
 
 
 def perron_frobenius_optimum(scenario) -> float:
@@ -150,15 +176,11 @@ def max_min_comm_sinr(scenarios) -> tuple[np.ndarray, np.ndarray]:
 
 
 def bound_at(scenario, powers_w: np.ndarray) -> float:
-    """Best :func:`row_bound` for the rows that look binding at the given powers (B,), all-sensing included."""
-    sensing = sensing_sinr(scenario, powers_w)
-    at_sensing = sensing <= np.min(sensing) * (1 + TIE)
-    comm = comm_sinr(scenario, powers_w)
-    at_comm = comm <= scenario.min_comm_sinr * (1 + TIE)
-    choices = np.array([at_sensing, at_sensing | ~at_comm, ~at_comm, np.ones_like(at_sensing)])
-    choices = choices[np.any(choices, axis=-1)]
-    rows = system(scenario)[np.zeros(len(choices), dtype=int)]
-    return float(np.min(row_bound(rows, choices)))
+    """Best :func:`row_bound` for the rows that ask for more at the given powers (B,), and for all sensing rows."""
+    rows, q = system(scenario), np.asarray(powers_w)[None, :] / scenario.max_power_w
+    asked = np.min(sensing_sinr(scenario, powers_w)) * rows.sensing_rows(q)[0] >= rows.comm_rows(q)[0]
+    choices = np.array([asked, np.ones_like(asked)])
+    return float(np.min(row_bound(rows[[0, 0]], choices)))
 
 
 def _times(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:

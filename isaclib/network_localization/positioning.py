@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from isaclib.foundations.errors import InvalidScenario
-
+from ..foundations.errors import InvalidScenario
 from .scenario import Scenario, range_gradients, range_std_m
 
 _MAX_STEPS = 100
@@ -69,7 +68,7 @@ def estimate_positions(scenario: Scenario, ranges_m, stds_m, *, start_m=None) ->
 
 
 def simulate_position_errors_m(scenario: Scenario, powers_w, rng: np.random.Generator, trials: int) -> np.ndarray:
-    r"""Horizontal position errors (trials,) in metres: Gaussian range errors of std :func:`~.scenario.range_std_m`, then the fusion."""
+    """Horizontal position errors (trials,) in metres: the fusion of ranges with Gaussian errors of std ``range_std_m``."""
     stds = range_std_m(scenario, powers_w)
     range_gradients(scenario)  # names a missing position before anything is drawn
     truth = np.linalg.norm(scenario.target_position_m - scenario.bs_positions_m, axis=-1)

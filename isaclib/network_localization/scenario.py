@@ -16,10 +16,10 @@ from typing import Self
 
 import numpy as np
 
-from isaclib.foundations import channels, fisher, geometry
-from isaclib.foundations.errors import InvalidScenario
-from isaclib.foundations.scenario import ScenarioBase, array, number
-from isaclib.foundations.units import SPEED_OF_LIGHT_M_PER_S, db_to_linear, dbm_to_w, thermal_noise_psd_w_per_hz
+from ..foundations import channels, fisher, geometry
+from ..foundations.errors import InvalidScenario
+from ..foundations.scenario import ScenarioBase, array, number
+from ..foundations.units import SPEED_OF_LIGHT_M_PER_S, db_to_linear, dbm_to_w, thermal_noise_psd_w_per_hz
 
 LAYOUTS = ("vertices", "cells")
 
@@ -193,9 +193,11 @@ def comm_sinr(scenario, powers_w, *, integrated: bool = True) -> np.ndarray:
     r"""SINR of every user, eq. (9), or the stand-alone eq. (4) with ``integrated=False``: (..., B), linear.
 
     .. math:: \gamma^c_j = \frac{p_j |h_{jj}|^2}
-        {\sum_{i \ne j} p_i (|h_{ij}|^2 + |\alpha_{i\check{\jmath}}|^2) + p_j |\alpha_{j\check{\jmath}}|^2 + \sigma_{\mathrm{UE}}^2}
+        {\sum_{i \ne j} p_i (|h_{ij}|^2 + |\alpha_{i\check{\jmath}}|^2) + p_j |\alpha_{j\check{\jmath}}|^2
+         + \sigma_{\mathrm{UE}}^2}
 
-    The own target echo counts as interference; it lies some 40 dB below the link, so the other reading changes nothing.
+    The own target echo counts as interference. In the other reading of the paper it adds to the signal; a test measures that
+    this changes a typical drop's users by less than 1 % and its optimum by less than 0.1 %.
     """
     powers = checked_powers(scenario, powers_w)
     interference = _weigh(comm_interference_gain(scenario, integrated=integrated), powers)
