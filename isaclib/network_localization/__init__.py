@@ -2,6 +2,7 @@
 
 from .allocation import Allocation, AllocationBatch, residual, verify
 from .benchmarks import feasible_start, uniform_power
+from .drawing import draw_deployment
 from .exact import solve_exact, solve_exact_batch
 from .paper import solve_dc
 from .perron import max_min_comm_sinr, perron_frobenius_optimum, row_bound, system
@@ -27,6 +28,7 @@ __all__ = [
     "bs_layout_m",
     "comm_interference_gain",
     "comm_sinr",
+    "draw_deployment",
     "estimate_positions",
     "feasible_start",
     "max_min_comm_sinr",
