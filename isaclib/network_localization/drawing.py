@@ -39,4 +39,4 @@ def _draw_signals(axes, bs: np.ndarray, ue: np.ndarray, target: np.ndarray) -> N
         options = {"linestyle": dash, "color": colour, "linewidth": 1.5, "shrinkA": 7, "shrinkB": 7, "mutation_scale": 11}
         axes.add_patch(FancyArrowPatch(start, end, arrowstyle=arrow, connectionstyle=f"arc3,rad={bend}", **options))
         axes.plot([], [], linestyle=dash, color=colour, label=label)
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower right", fontsize="x-small")

@@ -85,9 +85,10 @@ figures.show(
 # $$x_i(t) = \sum_m \sum_k s_i[m,k]\,e^{\mathrm{j} 2\pi k \Delta f t}\, g(t - mT), \qquad 0 \le p_i \le P_{\max}.$$
 #
 # Two facts are enough for the whole chapter. First, the data of different stations are independent, so at a receiver the other
-# stations' *powers* add, as noise does. Second, a receiver that knows its own data can add up all $N = N_{\mathrm{sc}} N_{\mathrm{sym}}$
-# resource elements coherently: the own echo gains a factor $N$ over everything that is independent of it. The paper's formulas leave
-# this factor out; here it is the parameter *processing gain*, 1 unless we say otherwise. The next cell sees both facts in random data.
+# stations' *powers* add, as noise does. Second, a receiver that knows its own data can add up all $N = N_{\mathrm{sc}}
+# N_{\mathrm{sym}}$ resource elements coherently: the own echo gains a factor $N$ over everything that is independent of it. The
+# paper's formulas leave this factor out; here it is the parameter *processing gain*, 1 unless we say otherwise. The next cell
+# sees both facts in random data.
 
 
 # %%
@@ -105,18 +106,18 @@ assert abs(matched_other * elements - 1) < 0.3  # independent data: suppressed b
 # %% [markdown]
 # ## Links and echoes
 #
-# Users' links are Rician: $h = \sqrt{g}\,\bigl(\sqrt{K/(K+1)} + \sqrt{1/(K+1)}\,z\bigr)$ with $z \sim \mathcal{CN}(0,1)$ and a path
-# gain $g$ that falls with distance to the power 2.5. The mean of $|h|^2/g$ is 1. An echo follows the bistatic radar equation
-# {cite}`nl_curry`,
+# Users' links are Rician: $h = \sqrt{g}\,\bigl(\sqrt{K/(K+1)} + \sqrt{1/(K+1)}\,z\bigr)$ with $z \sim \mathcal{CN}(0,1)$ and a
+# path gain $g$ that falls with distance to the power 2.5. The mean of $|h|^2/g$ is 1. An echo follows the bistatic radar
+# equation {cite}`nl_curry`,
 #
 # ```{math}
 # :label: nl-radar
 # |\alpha_{ji}|^2 = \frac{\lambda^2\,\sigma_{\mathrm{RCS}}}{(4\pi)^3\, d_{j}^2\, d_{i}^2},
 # ```
 #
-# with $d_i$ the distance between station $i$ and the target. One consequence shapes the problem: the bistatic echo is the geometric
-# mean of the two monostatic ones, $|\alpha_{ji}|^2 = |\alpha_{jj}||\alpha_{ii}|$, so it is never much stronger than both. The *direct* signal
-# between two stations makes one trip instead of two and is far stronger than any echo.
+# with $d_i$ the distance between station $i$ and the target. One consequence shapes the problem: the bistatic echo is the
+# geometric mean of the two monostatic ones, $|\alpha_{ji}|^2 = |\alpha_{jj}||\alpha_{ii}|$, so it is never much stronger than
+# both. The *direct* signal between two stations makes one trip instead of two and is far stronger than any echo.
 
 # %%
 many = nl.Scenario.random_batch(np.random.default_rng(seed), model_draws, **settings)
@@ -147,7 +148,8 @@ claims.table(
 # Alone, communication sees only the other stations' links (eq. 4), and sensing sees only echoes and self-interference (eq. 6):
 #
 # $$\gamma^{c,\text{alone}}_j = \frac{p_j |h_{jj}|^2}{\sum_{i \ne j} p_i |h_{ij}|^2 + \sigma_{\mathrm{UE}}^2}, \qquad
-# \gamma^{s,\text{alone}}_i = \frac{p_i |\alpha_{ii}|^2}{\sum_{j \ne i} p_j |\alpha_{ji}|^2 + p_i |\alpha_i^{\mathrm{SI}}|^2 + \sigma_{\mathrm{BS}}^2}.$$
+# \gamma^{s,\text{alone}}_i = \frac{p_i |\alpha_{ii}|^2}{\sum_{j \ne i} p_j |\alpha_{ji}|^2
+# + p_i |\alpha_i^{\mathrm{SI}}|^2 + \sigma_{\mathrm{BS}}^2}.$$
 #
 # Together, the target's echoes reach the users, and the stations hear one another's direct signals $g_{ji}$ (eqs. 9 and 11):
 #
@@ -176,10 +178,10 @@ quantile = np.arange(1, alone["sensing"].size + 1) / alone["sensing"].size
 figure, axes = plotting.subplots(1, 2, height=3.1, sharey=True)
 columns = {"quantile": quantile}
 for panel, service in zip(axes, ("sensing", "communication")):
-    for case, values, role in (("alone", alone, "reference"), ("integrated", both, "exact")):
+    for case, values, role in (("integrated", both, "exact"), ("alone", alone, "benchmark_1")):
         curve = np.sort(linear_to_db(values[service]).ravel())
         columns[f"{service}_{case}_db"] = curve
-        plotting.line(panel, curve, quantile, role, label=case, markers=False)
+        plotting.line(panel, curve, quantile, role, label=case, markers=False, zorder=4)
     panel.set(xlabel=f"SINR of {service} (dB)", ylabel="Share of stations and drops (1)")
     panel.legend(loc="upper left")
 axes[1].set_ylabel("")
@@ -188,16 +190,18 @@ figures.show(
     figure,
     "cost_of_integration",
     data=columns,
-    caption="What integration costs at full power. The paper has no such figure; it answers the remark below eq. (11). In the median sensing "
-    f"loses {loss['sensing']:.1f} dB to the direct signals of the other stations, communication {loss['communication']:.2f} dB to echoes.",
+    caption="What integration costs at full power. The paper has no such figure; it answers the remark below eq. (11). In "
+    "the median sensing "
+    f"loses {loss['sensing']:.1f} dB to the direct signals of the other stations, communication "
+    f"{loss['communication']:.2f} dB to echoes.",
     alt="Two panels with distribution functions of the SINR alone and integrated. The sensing curve moves far to lower values, "
     "the communication curves nearly coincide.",
 )
 
 # %% [markdown]
-# Integration can only add terms to a denominator, so the inequality is strict on every drop. The size is very uneven: communication
-# hardly notices the echoes, while sensing suffers. This is why the thresholds of the users, and not the echoes at the users,
-# are what limits the powers.
+# Integration can only add terms to a denominator, so the inequality is strict on every drop. The size is very uneven:
+# communication hardly notices the echoes, while sensing suffers. This is why the thresholds of the users, and not the echoes at
+# the users, are what limits the powers.
 
 # %%
 below = [bool(np.all(both[service] < alone[service])) for service in alone]
@@ -220,8 +224,9 @@ claims.record(
 # \sigma_i = \frac{c}{2 W \sqrt{2\, G\, \gamma^s_i}},
 # ```
 #
-# with $G = 1$ in the paper and $G$ the processing gain here. It falls strictly with $\gamma$, so for equal bandwidths the station with the worst
-# range is the one with the worst ratio, and $\min_p \max_i \sigma_i$ (P1) becomes $\max_p \min_i \gamma_i^s$ (P2).
+# with $G = 1$ in the paper and $G$ the processing gain here. It falls strictly with $\gamma$, so for equal bandwidths the
+# station with the worst range is the one with the worst ratio, and $\min_p \max_i \sigma_i$ (P1) becomes $\max_p \min_i
+# \gamma_i^s$ (P2).
 
 # %%
 gamma, width, gain, speed = sp.symbols("gamma W G c", positive=True)
@@ -234,12 +239,14 @@ assert np.argmax(nl.range_std_m(scenario, full)) == np.argmin(nl.sensing_sinr(sc
 #
 # The paper calls (P1) nonlinear and non-convex. It is nonetheless an easy problem. The worst ratio is at least $t$ exactly if
 #
-# $$p_i |\alpha_{ii}|^2 \ge t \Bigl(\textstyle\sum_{j \ne i} p_j (|\alpha_{ji}|^2 + |g_{ji}|^2) + p_i |\alpha^{\mathrm{SI}}_i|^2 + \sigma_{\mathrm{BS}}^2\Bigr)
+# $$p_i |\alpha_{ii}|^2 \ge t \Bigl(\textstyle\sum_{j \ne i} p_j (|\alpha_{ji}|^2 + |g_{ji}|^2)
+# + p_i |\alpha^{\mathrm{SI}}_i|^2 + \sigma_{\mathrm{BS}}^2\Bigr)
 # \quad\text{for all } i,$$
 #
-# and for a *fixed* $t$ these are linear inequalities in $p$, like the users' thresholds. Superlevel sets are polyhedra, hence convex: the
-# objective is quasi-concave {cite}`boyd2004`, every local optimum that is strict is global, and a bisection over linear programs finds it. We check
-# the defining inequality $f(\theta p + (1 - \theta) q) \ge \min\{f(p), f(q)\}$, and that $f$ is not concave.
+# and for a *fixed* $t$ these are linear inequalities in $p$, like the users' thresholds. Superlevel sets are polyhedra, hence
+# convex: the objective is quasi-concave {cite}`boyd2004`, every strict local optimum is global, and a bisection over
+# linear programs finds it. We check the defining inequality $f(\theta p + (1 - \theta) q) \ge \min\{f(p), f(q)\}$, and that $f$
+# is not concave.
 
 
 # %%
@@ -256,10 +263,11 @@ assert np.any(between < theta[:, 0] * ends[0] + (1 - theta[:, 0]) * ends[1])
 # %% [markdown]
 # ## At an optimum some station sends at its cap
 #
-# Multiply all powers by $\kappa > 1$. Signal and interference grow alike but noise does not, so every ratio, of sensing and of communication,
-# strictly grows. As long as all powers are below the cap, scaling up is possible and improves the objective. Hence at **every** optimum at least
-# one station sends at $P_{\max}$. This matters for the paper's Fig. 4, which says that the scheme lowers the power of all stations as self-interference
-# rises: on a single drop that cannot be optimal. What can fall for every station is its *average* over drops, because the station at its cap differs from drop to drop.
+# Multiply all powers by $\kappa > 1$. Signal and interference grow alike but noise does not, so every ratio, of sensing and of
+# communication, strictly grows. As long as all powers are below the cap, scaling up is possible and improves the objective.
+# Hence at **every** optimum at least one station sends at $P_{\max}$. This matters for the paper's Fig. 4, which says that the
+# scheme lowers the power of all stations as self-interference rises: on a single drop that cannot be optimal. What can fall for
+# every station is its *average* over drops, because the station at its cap differs from drop to drop.
 
 # %%
 signal, interference, noise, kappa = sp.symbols("s I n kappa", positive=True)
@@ -274,18 +282,19 @@ assert np.allclose(at_cap, 1.0)
 # %% [markdown]
 # ## The paper's way: slack variables and a difference of convex functions
 #
-# With the target $t$ as a variable (P3) and a slack $\beta_i$ above interference plus noise (13), what remains is $p_i |\alpha_{ii}|^2 \ge t \beta_i$ (14). The
-# product is written as a difference of squares, $t\beta = \frac14[(t+\beta)^2 - (t-\beta)^2]$, and the second square is replaced by its
-# tangent at the last iterate $(t_0, \beta_0)$ (15):
+# With the target $t$ as a variable (P3) and a slack $\beta_i$ above interference plus noise (13), what remains is $p_i
+# |\alpha_{ii}|^2 \ge t \beta_i$ (14). The product is written as a difference of squares, $t\beta = \frac14[(t+\beta)^2 -
+# (t-\beta)^2]$, and the second square is replaced by its tangent at the last iterate $(t_0, \beta_0)$ (15):
 #
 # ```{math}
 # :label: nl-dc
 # p_i |\alpha_{ii}|^2 \ge \tfrac14\left[(t + \beta_i)^2 - 2 (t_0 - \beta_{0})(t - \beta_i) + (t_0 - \beta_{0})^2\right].
 # ```
 #
-# The cell below expands the right side. It equals the tangent plane of $t\beta$ plus $\frac14[(t - t_0) + (\beta_i - \beta_0)]^2$. The last term makes the step safe, and it
-# also adds $t$, a ratio, to $\beta$, a power: **the algorithm depends on the units**, although the problem does not. If one number
-# is $10^{6}$ times the other, the damping is far too strong in one direction. We measure both slacks in units of their start.
+# The cell below expands the right side. It equals the tangent plane of $t\beta$ plus $\frac14[(t - t_0) + (\beta_i -
+# \beta_0)]^2$. The last term makes the step safe, and it also adds $t$, a ratio, to $\beta$, a power: **the algorithm depends
+# on the units**, although the problem does not. If one number is $10^{6}$ times the other, the damping is far too strong in one
+# direction. We measure both slacks in units of their start.
 
 # %%
 t, t0, beta, beta0, unit = sp.symbols("t t_0 beta beta_0 u", positive=True)
@@ -307,61 +316,65 @@ assert sp.simplify(sp.diff(in_units, unit)) != 0  # the same inequality in anoth
 # p_i \ge \max\bigl\{\, t\,(F p + v)_i,\ (C p + u)_i \,\bigr\},
 # ```
 #
-# with non-negative $F, v$ (sensing) and $C, u$ (users). The right side is a *standard interference function* {cite}`nl_yates`: positive, increasing, and
-# scaling up by less than the factor $\kappa > 1$ when $p$ is scaled by $\kappa$. Such a map has at most one fixed point, and it is the componentwise least
-# power vector that meets all rows. So $t$ is feasible exactly if this least fixed point $p^\star(t)$ exists and stays below the cap. It rises with $t$, and
-# the optimum is where its largest entry reaches $P_{\max}$.
+# with non-negative $F, v$ (sensing) and $C, u$ (users). The right side is a *standard interference function* {cite}`nl_yates`:
+# positive, increasing, and scaling up by less than the factor $\kappa > 1$ when $p$ is scaled by $\kappa$. Such a map has at
+# most one fixed point, and it is the componentwise least power vector that meets all rows. So $t$ is feasible exactly if this
+# least fixed point $p^\star(t)$ exists and stays below the cap. It rises with $t$, and the optimum is where its largest entry
+# reaches $P_{\max}$.
 
 # %%
 rows = nl.system(scenario)
 best = nl.solve_exact(scenario)
 
 
-def least_fixed_point(target, rounds=20_000):
+def least_fixed_point(target, rounds=4000):
     powers = np.zeros((1, B))
     for _ in range(rounds):
-        larger = np.maximum(target * rows.sensing_rows(powers), rows.comm_rows(powers))
-        if np.max(larger) > 10 or np.allclose(larger, powers, rtol=1e-13, atol=0):
-            break
-        powers = larger
+        powers = np.maximum(target * rows.sensing_rows(powers), rows.comm_rows(powers))
     return powers[0]
 
 
-fractions = np.linspace(0.02, 1.05, 60)
-needed = np.array([least_fixed_point(f * best.worst_sensing_sinr) for f in fractions])
-assert np.allclose(least_fixed_point(best.worst_sensing_sinr), best.powers_w / scenario.max_power_w, rtol=1e-6)
+fractions = 1 - np.geomspace(0.99, 2e-3, 40)
+needed = np.array([least_fixed_point(fraction * best.worst_sensing_sinr, 1500) for fraction in fractions])
+needed = np.vstack([needed, least_fixed_point(best.worst_sensing_sinr, 60_000)])
+fractions = np.append(fractions, 1.0)
+assert np.allclose(needed[-1], best.powers_w / scenario.max_power_w, rtol=1e-3)
+assert np.all(np.diff(needed, axis=0) >= 0)
 
 figure, axes = plotting.subplots(height=3.4)
 for i in range(B):
     plotting.line(axes, fractions, needed[:, i], i, label=f"station {i + 1}", markers=False)
 axes.axhline(1.0, **plotting.role("reference"), label="cap")
-axes.axvline(1.0, color=plotting.INK, linewidth=1.0, linestyle=":")
-axes.set(xlabel="Target over optimum (1)", ylabel="Least power over cap (1)", ylim=(0, 1.4))
-axes.legend()
+axes.set(yscale="log", xlabel="Target over optimum (1)", ylabel="Least power over cap (1)")
+axes.legend(loc="center left")
 figures.show(
     figure,
     "least_powers",
     data={"target_over_optimum": fractions, **{f"station_{i + 1}": needed[:, i] for i in range(B)}},
-    caption="The least powers that reach a target, on one drop. The optimum is where the first station meets its cap. A station that stays flat at first sends what its user needs.",
-    alt="Least powers of each station against the target. All rise faster and faster; one of them crosses the cap exactly at the optimum.",
+    caption="The least powers that reach a target, on one drop, found by iterating the map from zero. The optimum is where the first "
+    "station meets its cap. A station that stays flat sends what its user needs; it rises once its echo asks for more.",
+    alt="Least powers of each station against the target, on a logarithmic axis. All rise, faster and faster near the optimum, where "
+    "the first of them meets the cap.",
 )
 
 # %% [markdown]
 # ## A closed form by Perron and Frobenius
 #
-# Suppose we knew the set $S$ of stations for which the sensing row binds, and the station $k$ at its cap. Then {eq}`nl-fixed` holds with equality, and $p_k = P_{\max}$ lets
-# us write the constants $v, u$ as multiples of $p$: an eigenvalue problem. Without users' thresholds, in units of the cap, it is just
-# $p = t\,(F + v e_k^{\mathsf T})\,p$, so
+# Suppose we knew the set $S$ of stations for which the sensing row binds, and the station $k$ at its cap. Then {eq}`nl-fixed`
+# holds with equality, and $p_k = P_{\max}$ lets us write the constants $v, u$ as multiples of $p$: an eigenvalue problem.
+# Without users' thresholds, in units of the cap, it is just $p = t\,(F + v e_k^{\mathsf T})\,p$, so
 #
 # ```{math}
 # :label: nl-perron
 # t^\star = \frac{1}{\max_k\ \rho\!\left(F + v\, e_k^{\mathsf T}\right)}.
 # ```
 #
-# Why the maximum over $k$: since $\det(I - t(F + v e_k^{\mathsf T})) = \det(I - tF)\,(1 - p_k(t))$ with $p(t) = t(I - tF)^{-1}v$, the first zero in $t$ is where $p_k$ reaches the cap.
-# With users' rows the same works after eliminating them, for each choice of $S$ (see `isaclib.network_localization.perron`). Each choice drops constraints, so each
-# gives an *upper* bound, and the optimum is the least of them: $2^B - 1$ sets times $B$ caps. The exact solver does not enumerate. It starts with $S$ = all, computes the powers, moves
-# to the users' row wherever that asks for more, and repeats. The bound falls each time; when nothing asks for more, the powers are feasible and bound and value are equal.
+# Why the maximum over $k$: since $\det(I - t(F + v e_k^{\mathsf T})) = \det(I - tF)\,(1 - p_k(t))$ with $p(t) = t(I -
+# tF)^{-1}v$, the first zero in $t$ is where $p_k$ reaches the cap. With users' rows the same works after eliminating them, for
+# each choice of $S$ (see `isaclib.network_localization.perron`). Each choice drops constraints, so each gives an *upper* bound,
+# and the optimum is the least of them: $2^B - 1$ sets times $B$ caps. The exact solver does not enumerate. It starts with $S$ =
+# all, computes the powers, moves to the users' row wherever that asks for more, and repeats. The bound falls each time; when
+# nothing asks for more, the powers are feasible and bound and value are equal.
 
 # %%
 free = scenario.replace(min_comm_sinr=0.0)
@@ -381,9 +394,11 @@ assert np.allclose(closed, solved.worst_sensing_sinr[:20], rtol=1e-9, equal_nan=
 # %% [markdown]
 # ## From ranges to a position
 #
-# The paper is about localization but stops at ranges. Let the target's height be known. Station $i$ measures $r_i = \|(q, z) - b_i\| + \varepsilon_i$ with $\varepsilon_i \sim \mathcal N(0, \sigma_i^2)$.
-# The gradient of the range in $q$ is $u_i$, the horizontal part of the unit vector towards the target, the information is $J = \sum_i \sigma_i^{-2} u_i u_i^{\mathsf T}$, and no unbiased estimate has a mean squared error below
-# $\operatorname{tr} J^{-1}$ {cite}`kay1993`. Weighted least squares reaches it when the ranges are good, which the results notebook tests by simulation.
+# The paper is about localization but stops at ranges. Let the target's height be known. Station $i$ measures $r_i = \|(q, z) -
+# b_i\| + \varepsilon_i$ with $\varepsilon_i \sim \mathcal N(0, \sigma_i^2)$. The gradient of the range in $q$ is $u_i$, the
+# horizontal part of the unit vector towards the target, the information is $J = \sum_i \sigma_i^{-2} u_i u_i^{\mathsf T}$, and
+# no unbiased estimate has a mean squared error below $\operatorname{tr} J^{-1}$ {cite}`kay1993`. Weighted least squares reaches
+# it when the ranges are good, which the results notebook tests by simulation.
 
 # %%
 coherent = scenario.replace(processing_gain=1e6)
@@ -395,15 +410,17 @@ assert abs(np.sqrt(np.mean(errors**2) / nl.position_crb_m2(coherent, full)) - 1)
 # %% [markdown]
 # ## How each equation was pinned down
 #
-# | equation | what the text says | what is left open, and our reading |
-# | --- | --- | --- |
-# | (1), (2) | OFDM, unit variance, independent, power $p_i \le P_{\max}$ | nothing that matters here |
-# | (3), (4) | interference from other stations' downlink, noise | nothing |
-# | (5), (6) | echo, bistatic echoes, own self-interference with an attenuation, noise | self-interference scales with $p_i$, since (5) gives it an attenuation |
-# | $\alpha$ | "gathers the effect of the target radar cross section and the path loss", exponent 2 | radar equation with exponent 2 on each leg |
-# | (7) to (9) | extra echoes at the users, regrouped | whether the own echo is signal or interference: interference; a test shows that it hardly matters |
-# | (10), (11) | channel between base stations | its model: as for the users' links |
-# | (12) | nonlinear through the square root; minimising it is maximising SINR; cites a radar text | the constant, taken from that text's formula |
-# | (13) to (15) | affine bound, product, difference of convex functions on the right side | the split into squares, the only reading in which (13) is convex and (14) is not; its units are ours |
+# * **(1), (2)**: OFDM, unit variance, independent data, $p_i \le P_{\max}$. Nothing is left open that matters here.
+# * **(3), (4)**: interference from other stations' downlink, and noise. Nothing is left open.
+# * **(5), (6)**: echo, bistatic echoes, own self-interference with an attenuation, noise. The attenuation in (5) makes
+#   self-interference scale with $p_i$.
+# * **The coefficient $\alpha$** "gathers the effect of the target radar cross section" and the path loss, with exponent 2. We take
+#   the radar equation with exponent 2 on each leg.
+# * **(7) to (9)**: extra echoes at the users, regrouped. Open: whether the own echo is signal or interference. We take interference;
+#   a test shows that it hardly matters.
+# * **(10), (11)**: a channel between base stations. Its model is open; we take that of the users' links.
+# * **(12)**: nonlinear through the square root, minimal where the SINR is maximal, taken from a radar text. The constant is that text's.
+# * **(13) to (15)**: an affine bound, a product, and a difference of convex functions on the right side. Splitting the product into
+#   squares is the only reading in which (13) is convex and (14) is not. The units of the split are ours.
 #
 # Parameters whose numbers are missing are marked *assumed* in the table of parameter sets.

@@ -13,8 +13,9 @@
 # %% [markdown]
 # # Results: the paper's figures beside the certified optimum
 #
-# All schemes see the same drops. *Full power* is the paper's initial condition (IC), *Algorithm 1* the paper's scheme, and *exact* the
-# global optimum with the least powers, each value proven by an upper bound that meets it. The model notebook, {doc}`model`, explains all three.
+# All schemes see the same drops. *Full power* is the paper's initial condition (IC), *Algorithm 1* the paper's scheme, and
+# *exact* the global optimum with the least powers, each value proven by an upper bound that meets it. The model notebook,
+# {doc}`model`, explains all three.
 
 # %% tags=["parameters"]
 seed = 2402
@@ -58,6 +59,7 @@ import inspect
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import LogLocator
 
 from isaclib import InfeasibleScenario
 from isaclib import network_localization as nl
@@ -70,6 +72,14 @@ batch = nl.Scenario.random_batch(np.random.default_rng(seed), draws, **settings)
 cap = batch.max_power_w[0]
 full = np.full((draws, base_stations), cap)
 
+
+def plain_metres(axis):
+    """Metres as plain numbers on a logarithmic axis."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter("")
+
+
 # %% [markdown]
 # ## One drop
 
@@ -81,16 +91,19 @@ figures.show(
     figure,
     "deployment",
     data={"kind": ["bs"] * base_stations + ["ue"] * base_stations + ["target"], "x_m": where[:, 0], "y_m": where[:, 1]},
-    caption="One of the drops. Dashed: where the user of each station may stand; hexagon: where the target may stand. Side and radius are our choice.",
-    alt="Three base stations on alternate vertices of a hexagon, each with one user in a dashed circle, and a target inside the hexagon.",
+    caption="One of the drops. Dashed: where the user of each station may stand; hexagon: where the target may stand. "
+    "Side and radius are our choice.",
+    alt="Three base stations on alternate vertices of a hexagon, each with one user in a dashed circle, and a target "
+    "inside the hexagon.",
     paper="Fig. 2",
 )
 
 # %% [markdown]
 # ## Which drops can be served
 #
-# A threshold is feasible on a drop exactly if it is at most the largest SINR that all users can have at once. Full power need not satisfy it even then.
-# The optimisation is run only where it is feasible, and every average below says over which drops it is taken.
+# A threshold is feasible on a drop exactly if it is at most the largest SINR that all users can have at once. Full power need
+# not satisfy it even then. The optimisation is run only where it is feasible, and every average below says over which drops it
+# is taken.
 
 # %%
 attainable, _ = nl.max_min_comm_sinr(batch)
@@ -110,15 +123,18 @@ figures.show(
     figure,
     "feasible_drops",
     data={"threshold_db": grid_db, "share_feasible": share_feasible, "share_full_power": share_full},
-    caption=f"At the threshold of this set, {infeasible} of {draws} drops are infeasible. The paper does not report how many of its drops were.",
-    alt="Share of drops that can be served against the threshold: it falls from one to near zero; the curve of full power falls several decibels earlier.",
+    caption=f"At the threshold of this set, {infeasible} of {draws} drops are infeasible. The paper does not report how "
+    "many of its drops were.",
+    alt="Share of drops that can be served against the threshold: it falls from one to near zero; the curve of full power "
+    "falls several decibels earlier.",
 )
 
 # %% [markdown]
 # ## The runs
 #
-# The exact solver takes all drops at once. Algorithm 1 solves a cone program per iteration, so it runs on the first drops only. Where a curve of Algorithm 1 stands
-# beside the others, its average is the exact average over all drops plus the mean *difference* of the two on the drops that both have: the difference is small, so this is accurate.
+# The exact solver takes all drops at once. Algorithm 1 solves a cone program per iteration, so it runs on the first drops only.
+# Where a curve of Algorithm 1 stands beside the others, its average is the exact average over all drops plus the mean
+# *difference* of the two on the drops that both have: the difference is small, so this is accurate.
 
 
 # %%
@@ -170,7 +186,8 @@ certified = {point: (by_level[point[0]] if point[1] == min_comm_sinr_db else by_
 # %% [markdown]
 # ## Fig. 3: distribution of the range accuracy
 #
-# The paper optimises the **worst** station and draws the **mean** over the stations. Both are shown. The exact optimum always improves the worst station. The mean can get worse, because the good stations pay for the bad one.
+# The paper optimises the **worst** station and draws the **mean** over the stations. Both are shown. The exact optimum always
+# improves the worst station. The mean can get worse, because the good stations pay for the bad one.
 
 # %%
 served = by_level[cdf_levels_db[0]].feasible
@@ -191,16 +208,21 @@ for panel, name, over in zip(panels, ("mean", "worst"), (np.mean, np.max)):
             panel.plot(sample[at], np.arange(1, 10) / 10, color=colour, linestyle="", marker="o", markersize=4)
             columns[f"{name}_algorithm_1_deciles_{level:.0f}_db_m"] = sample[at]
     panel.set(xscale="log", xlabel=f"Range STD, {name} of the stations (m)", ylabel="Share of drops (1)")
+    plain_metres(panel.xaxis)
 panels[0].legend(title="self-interference", loc="lower right", fontsize="x-small")
 panels[1].set_ylabel("")
 figures.show(
     figure,
     "range_std_cdf",
     data=columns,
-    caption=f"Solid: exact; dashed: full power (the paper's IC); dots: deciles of Algorithm 1 on its {heuristic_draws} drops. {served.sum()} of {draws} drops are "
-    "feasible. The left panel is the paper's, and as there the gain shrinks as self-interference grows; with ours it even turns into a loss of the mean. The right panel shows what is optimised.",
-    alt="Distribution functions of the range standard deviation for several self-interference levels. For the mean the exact and full-power curves are "
-    "close and swap sides at strong self-interference; for the worst station the exact curve is clearly better except at the strongest.",
+    caption=f"Solid: exact; dashed: full power (the paper's IC); dots: deciles of Algorithm 1 on its {heuristic_draws} "
+    f"drops. {served.sum()} of {draws} drops are "
+    "feasible. The left panel is the paper's, and as there the gain shrinks as self-interference grows; with ours it even "
+    "turns into a loss of the mean. The right panel shows what is optimised.",
+    alt="Distribution functions of the range standard deviation for several self-interference levels. For the mean the "
+    "exact and full-power curves are "
+    "close and swap sides at strong self-interference; for the worst station the exact curve is clearly better except at "
+    "the strongest.",
     paper="Fig. 3",
 )
 
@@ -213,9 +235,11 @@ last_helpful = max((level for level, good in zip(si_levels_db, helps) if good), 
 one_change = bool(np.all(np.diff(helps.astype(int)) <= 0) and helps[0] and not helps[-1])
 claims.record(
     "001-C1",
-    ours=f"the mean over the stations improves up to a self-interference of {last_helpful:.0f} dB (by {gain_mean[0]:.1f} m at {si_levels_db[0]:.0f} dB) and gets worse above "
+    ours=f"the mean over the stations improves up to a self-interference of {last_helpful:.0f} dB (by {gain_mean[0]:.1f} m "
+    f"at {si_levels_db[0]:.0f} dB) and gets worse above "
     f"(by {-gain_mean[-1]:.1f} m at {si_levels_db[-1]:.0f} dB); the worst station never gets worse",
-    tolerance="one change of sign of the mean paired difference along the sweep, its 95 % interval above 0 before; the level itself is missing in our text, so at best a trend",
+    tolerance="one change of sign of the mean paired difference along the sweep, its 95 % interval above 0 before; the "
+    "level itself is missing in our text, so at best a trend",
     reproduced=False,
     trend=one_change,
 )
@@ -224,9 +248,11 @@ claims.record(
 falls = bool(np.all(np.diff(gain_worst) <= 1e-9) and np.all(np.diff(gain_mean) <= 1e-9))
 claims.record(
     "001-C2",
-    ours=f"worst station: full power over exact falls from {gain_worst[0]:.2f} at {si_levels_db[0]:.0f} dB to {gain_worst[-1]:.2f} at {si_levels_db[-1]:.0f} dB; gain of the mean from "
+    ours=f"worst station: full power over exact falls from {gain_worst[0]:.2f} at {si_levels_db[0]:.0f} dB to "
+    f"{gain_worst[-1]:.2f} at {si_levels_db[-1]:.0f} dB; gain of the mean from "
     f"{gain_mean[0]:.1f} m to {gain_mean[-1]:.1f} m",
-    tolerance="the relative gain of the worst station falls at every step of the sweep, and so does the gain of the mean in metres",
+    tolerance="the relative gain of the worst station falls at every step of the sweep, and so does the gain of the mean "
+    "in metres",
     reproduced=falls,
     trend=bool(gain_worst[0] > gain_worst[-1]),
 )
@@ -275,15 +301,18 @@ plotting.line(panels[0], si_levels_db, full_average, "reference", label="full po
 panels[1].axhline(w_to_dbm(cap), **plotting.role("reference"), label="cap = largest power, each drop")
 panels[0].set(yscale="log", xlabel="Self-interference (dB)", ylabel="Average range STD (m)")
 panels[1].set(xlabel="Self-interference (dB)", ylabel="Average power (dBm)")
+plain_metres(panels[0].yaxis)
 panels[0].legend(fontsize="x-small")
 panels[1].legend(fontsize="x-small", loc="lower left")
 figures.show(
     figure,
     "per_station",
     data=columns,
-    caption=f"Averages over {served.sum()} feasible drops of {draws}; open circles: Algorithm 1. As in the paper the average power of every station falls. But on every single drop one station "
+    caption=f"Averages over {served.sum()} feasible drops of {draws}; open circles: Algorithm 1. As in the paper the "
+    "average power of every station falls. But on every single drop one station "
     "sends at its cap (dashed line): lowering *all* powers is never optimal.",
-    alt="Left: range standard deviation of the three stations grows with self-interference. Right: the average power of each station falls by one to two decibels, while the largest power of each drop stays at the cap.",
+    alt="Left: range standard deviation of the three stations grows with self-interference. Right: the average power of "
+    "each station falls by one to two decibels, while the largest power of each drop stays at the cap.",
     paper="Fig. 4",
 )
 
@@ -295,7 +324,8 @@ lowered = np.mean(
 )
 claims.record(
     "001-C3",
-    ours=f"the average power of every station falls, for BS 1 from {w_to_dbm(exact_power[0, 0]):.1f} to {w_to_dbm(exact_power[-1, 0]):.1f} dBm, but all powers fall together on {100 * lowered:.0f} % of the drops: "
+    ours=f"the average power of every station falls, for BS 1 from {w_to_dbm(exact_power[0, 0]):.1f} to "
+    f"{w_to_dbm(exact_power[-1, 0]):.1f} dBm, but all powers fall together on {100 * lowered:.0f} % of the drops: "
     f"the largest power is never below {largest.min():.6f} of the cap",
     tolerance="reproduced: all powers of a drop fall on most drops; trend: every station's average falls along the whole sweep",
     reproduced=bool(lowered > 0.5),
@@ -303,7 +333,8 @@ claims.record(
 )
 claims.record(
     "001-C4",
-    ours=f"at {si_levels_db[-1]:.0f} dB the stations' averages are {exact_std[-1].min():.0f} to {exact_std[-1].max():.0f} m, at {si_levels_db[0]:.0f} dB {exact_std[0].min():.0f} to {exact_std[0].max():.0f} m",
+    ours=f"at {si_levels_db[-1]:.0f} dB the stations' averages are {exact_std[-1].min():.0f} to {exact_std[-1].max():.0f} "
+    f"m, at {si_levels_db[0]:.0f} dB {exact_std[0].min():.0f} to {exact_std[0].max():.0f} m",
     tolerance="trend: every station's average exceeds 1 m at the highest level; the paper's numbers are missing in our text",
     reproduced=False,
     trend=bool(np.all(exact_std[-1] > 1.0)),
@@ -312,8 +343,8 @@ claims.record(
 # %% [markdown]
 # ## Fig. 5: accuracy against the users' threshold
 #
-# Raising the threshold can only hurt the optimum. Full power does not care about the threshold: its curve is flat, but on more and more drops it does not serve the users.
-# The averages use the drops that are feasible at *every* threshold of the axis.
+# Raising the threshold can only hurt the optimum. Full power does not care about the threshold: its curve is flat, but on more
+# and more drops it does not serve the users. The averages use the drops that are feasible at *every* threshold of the axis.
 
 # %%
 common = by_threshold[max(all_thresholds)].feasible
@@ -360,7 +391,7 @@ panels[0].set_ylabel("Mean range STD (m)")
 panels[1].set_ylabel("Range STD of the worst station (m)")
 panels[1].legend(loc="center left")
 low_end = [t for t in thresholds_db if t <= 0] if len(thresholds_db) > 3 else thresholds_db
-inset = panels[0].inset_axes([0.1, 0.62, 0.5, 0.33])
+inset = panels[0].inset_axes([0.24, 0.63, 0.6, 0.33])
 shown = [thresholds_db.index(t) for t in low_end]
 plotting.line(inset, low_end, exact_mean.mean[shown], "exact", markers=False)
 plotting.line(inset, low_end, np.full(len(low_end), full_mean), "benchmark_1", markers=False)
@@ -386,9 +417,11 @@ figures.show(
         "algorithm_1_mean_m": dc_mean,
         "algorithm_1_worst_m": dc_worst,
     },
-    caption=f"Averages over the {exact_mean.count} of {draws} drops that are feasible at every threshold, with 95 % bands; inset: low thresholds. As in the paper the optimised mean is below full power at low thresholds and "
+    caption=f"Averages over the {exact_mean.count} of {draws} drops that are feasible at every threshold, with 95 % bands; "
+    "inset: low thresholds. As in the paper the optimised mean is below full power at low thresholds and "
     "above it at the highest. The worst station, which is what is optimised, stays better throughout.",
-    alt="Left: the mean range standard deviation of the optimum lies below the flat line of full power at low thresholds and rises above it at the highest one; an inset magnifies low thresholds. "
+    alt="Left: the mean range standard deviation of the optimum lies below the flat line of full power at low thresholds "
+    "and rises above it at the highest one; an inset magnifies low thresholds. "
     "Right: the worst station's curve of the optimum rises with the threshold and stays below full power.",
     paper="Fig. 5",
 )
@@ -401,7 +434,8 @@ differences = [
 lowest, highest = differences
 claims.record(
     "001-C5",
-    ours=f"mean over stations, full power minus exact: {lowest.mean:.1f} m [{lowest.low:.1f}, {lowest.high:.1f}] at {min(thresholds_db):.0f} dB and "
+    ours=f"mean over stations, full power minus exact: {lowest.mean:.1f} m [{lowest.low:.1f}, {lowest.high:.1f}] at "
+    f"{min(thresholds_db):.0f} dB and "
     f"{highest.mean:.1f} m [{highest.low:.1f}, {highest.high:.1f}] at {max(thresholds_db):.0f} dB, over {common.sum()} drops",
     tolerance="the mean paired difference is positive at the lowest threshold and negative at the highest (trend: it falls)",
     reproduced=bool(lowest.mean > 0 > highest.mean),
@@ -411,7 +445,8 @@ claims.record(
 # %% [markdown]
 # ## How close Algorithm 1 gets, and what it costs
 #
-# The problem is quasi-concave, so a good local method has a chance to be globally right. With balanced units it nearly always is.
+# The problem is quasi-concave, so a good local method has a chance to be globally right. With balanced units it nearly always
+# is.
 
 # %%
 gaps = {point: 1 - value_of[point] / certified[point].worst_sensing_sinr[:heuristic_draws] for point in points}
@@ -446,8 +481,11 @@ figures.show(
     figure,
     "algorithm_gap",
     data={"gap": order, "share": np.arange(1, len(order) + 1) / len(order)},
-    caption=f"Algorithm 1 reaches the certified optimum within 0.1 % in {100 * np.mean(pooled <= 1e-3):.1f} % of {len(pooled)} runs (all points of the sweeps); the largest gap is {100 * pooled.max():.2g} %. It never exceeds it.",
-    alt="Distribution function of the relative gap on a logarithmic axis; nearly all of it lies to the left of a dashed line at 0.1 per cent.",
+    caption=f"Algorithm 1 reaches the certified optimum within 0.1 % in {100 * np.mean(pooled <= 1e-3):.1f} % of "
+    f"{len(pooled)} runs (all points of the sweeps); the largest gap is {100 * pooled.max():.2g} %. It never "
+    "exceeds it.",
+    alt="Distribution function of the relative gap on a logarithmic axis; nearly all of it lies to the left of a dashed "
+    "line at 0.1 per cent.",
 )
 
 
@@ -485,12 +523,16 @@ figures.show(
         "gap": middle_gap,
         "gap_p90": high_gap,
     },
-    caption=f"The same algorithm on the same {len(study)} drops with the slack measured in other units (bands: 10 to 90 %). The problem does not change; the iteration count does, many times over. The balanced start 1 is used everywhere else.",
-    alt="Left: median number of iterations against the start of the slack; lowest near one, many times larger at both ends. Right: the median gap, small near one and larger at the ends.",
+    caption=f"The same algorithm on the same {len(study)} drops with the slack measured in other units (bands: 10 to 90 "
+    "%). The problem does not change; the iteration count does, many times over. The balanced start 1 is used "
+    "everywhere else.",
+    alt="Left: median number of iterations against the start of the slack; lowest near one, many times larger at both "
+    "ends. Right: the median gap, small near one and larger at the ends.",
 )
 
 # %% [markdown]
-# The paper states a complexity of the number of iterations times the cost of one cone program, without a measurement. Here is one, for growing networks.
+# The paper states a complexity of the number of iterations times the cost of one cone program, without a measurement. Here is
+# one, for growing networks.
 
 
 # %%
@@ -535,14 +577,18 @@ figures.show(
         "algorithm_1_s": dc_seconds,
         "exact_s": exact_seconds,
     },
-    caption=f"Iterations and time against the size of the network ({size_draws} drops per size, users' threshold -20 dB so that large networks are feasible). The paper gives orders of growth and no figure.",
-    alt="Left: iterations of Algorithm 1 and of the exact solver for growing networks; both grow slowly. Right: time per drop on a logarithmic axis; the exact solver is faster throughout.",
+    caption=f"Iterations and time against the size of the network ({size_draws} drops per size, users' threshold -20 dB so "
+    "that large networks are feasible). The paper gives orders of growth and no figure.",
+    alt="Left: iterations of Algorithm 1 and of the exact solver for growing networks; both grow slowly. Right: time per "
+    "drop on a logarithmic axis; the exact solver is faster throughout.",
 )
 claims.record(
     "001-C7",
-    ours=f"Algorithm 1 takes {dc_steps[0]:.0f} iterations in the median for {sizes[0]} stations and {dc_steps[-1]:.0f} for {sizes[-1]}; mean iterations grow like the number of constraints to the power {growth:.2f}; "
+    ours=f"Algorithm 1 takes {dc_steps[0]:.0f} iterations in the median for {sizes[0]} stations and {dc_steps[-1]:.0f} for "
+    f"{sizes[-1]}; mean iterations grow like the number of constraints to the power {growth:.2f}; "
     f"the exact solver takes {exact_steps[0]:.0f} to {exact_steps[-1]:.0f} steps",
-    tolerance="trend: iterations grow no faster than the square root of the number of constraints; the expressions themselves are missing in our text",
+    tolerance="trend: iterations grow no faster than the square root of the number of constraints; the expressions "
+    "themselves are missing in our text",
     reproduced=False,
     trend=bool(growth <= 0.5),
 )
@@ -550,8 +596,10 @@ claims.record(
 # %% [markdown]
 # ## From ranges to a position
 #
-# Without coherent processing the ranges are off by more than a position in a hexagon of this size can use. Here each station adds up one slot of OFDM symbols, which multiplies the ratio inside {eq}`nl-std` by the number of
-# resource elements. The ranges are fused by weighted least squares at known height. For each drop the root-mean-square error over many noisy triples stands beside the Cramér-Rao bound on the position.
+# Without coherent processing the ranges are off by more than a position in a hexagon of this size can use. Here each station
+# adds up one slot of OFDM symbols, which multiplies the ratio inside {eq}`nl-std` by the number of resource elements. The
+# ranges are fused by weighted least squares at known height. For each drop the root-mean-square error over many noisy triples
+# stands beside the Cramér-Rao bound on the position.
 
 # %%
 coherent = settings | {"processing_gain_db": float(linear_to_db(subcarriers * symbols))}
@@ -598,9 +646,12 @@ figures.show(
         "bound_exact_m": bound_exact,
         "rmse_exact_m": rmse_exact,
     },
-    caption=f"With {10 * np.log10(subcarriers * symbols):.1f} dB of processing gain, {trials} trials per drop, {len(positions)} feasible drops. Left: weighted least squares meets the bound. Right: the position error is "
-    f"the whole network's, and protecting the worst *range* lowers the bound on {100 * better:.0f} % of the drops only. The paper has no position figure.",
-    alt="Left: simulated position errors lie on the diagonal against the bound. Right: distribution functions of the position error for full power and for the optimum; the curves are close and cross.",
+    caption=f"With {10 * np.log10(subcarriers * symbols):.1f} dB of processing gain, {trials} trials per drop, "
+    f"{len(positions)} feasible drops. Left: weighted least squares meets the bound. Right: the position error is "
+    f"the whole network's, and protecting the worst *range* lowers the bound on {100 * better:.0f} % of the drops only. "
+    "The paper has no position figure.",
+    alt="Left: simulated position errors lie on the diagonal against the bound. Right: distribution functions of the "
+    "position error for full power and for the optimum; the curves are close and cross.",
 )
 
 # %%
@@ -619,12 +670,14 @@ claims.table(table, caption="What the optimisation of the worst range does to th
 assert 0.9 < np.median(rmse_exact / bound_exact) < 1.1
 
 # %% [markdown]
-# The worst range and the position are different goals. The bound on the position adds up information from all stations, and a single good pair of directions can be enough; the max-min rule takes power from the stations that
-# measure well. Minimising the position bound itself is the subject of the chapter on wireless powered sensing.
+# The worst range and the position are different goals. The bound on the position adds up information from all stations, and a
+# single good pair of directions can be enough; the max-min rule takes power from the stations that measure well. Minimising the
+# position bound itself is the subject of the chapter on wireless powered sensing.
 #
 # ## Bring your own scenario
 #
-# Give the gains directly. Here are two stations, the first with a bad echo. The printed line is the certificate: value, proven bound, residual.
+# Give the gains directly. Here are two stations, the first with a bad echo. The printed line is the certificate: value, proven
+# bound, residual.
 
 # %%
 mine = nl.Scenario(

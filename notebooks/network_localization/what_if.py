@@ -48,6 +48,7 @@ question = "What changes?"
 import inspect
 
 import numpy as np
+from matplotlib.ticker import LogLocator
 
 from isaclib import network_localization as nl
 from isaclib.compendium import figures
@@ -76,6 +77,9 @@ for panel, name, over in zip(panels, ("mean", "worst"), (np.mean, np.max)):
     plotting.line(panel, si_levels_db, theirs.mean, "benchmark_1", label="full power", low=theirs.low, high=theirs.high)
     columns |= {f"exact_{name}_m": ours.mean, f"full_power_{name}_m": theirs.mean}
     panel.set(yscale="log", xlabel="Self-interference (dB)", ylabel="Range STD (m)", title=f"{name} of the stations")
+    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    panel.yaxis.set_major_formatter("{x:g}")
+    panel.yaxis.set_minor_formatter("")
 known = base.dropna(subset=["self_interference_db"])
 plotting.line(panels[0], known["self_interference_db"], known[stations].mean(axis=1), "reference", label="exact, paper set")
 panels[0].legend(fontsize="x-small")
@@ -84,8 +88,10 @@ figures.show(
     figure,
     "self_interference",
     data=columns,
-    caption=f"Range accuracy against self-interference, averaged over {served.sum()} feasible drops of {draws}, with 95 % bands. The dashed curve is the exact optimum of the base set.",
-    alt="Two panels, mean and worst station: range standard deviation of the optimum and of full power against self-interference, with the base set's optimum as a dashed curve in the left panel.",
+    caption=f"Range accuracy against self-interference, averaged over {served.sum()} feasible drops of {draws}, with 95 % "
+    "bands. The dashed curve is the exact optimum of the base set.",
+    alt="Two panels, mean and worst station: range standard deviation of the optimum and of full power against "
+    "self-interference, with the base set's optimum as a dashed curve in the left panel.",
 )
 
 # %%
@@ -110,6 +116,8 @@ figures.show(
     figure,
     "thresholds",
     data={"threshold_db": thresholds_db, "share_feasible": share, "median_gain_of_the_worst_station": gain},
-    caption="Left: share of drops that can be served. Right: median factor by which the optimum improves the worst station, over the drops feasible at each threshold.",
-    alt="Left: the share of feasible drops falls with the threshold, beside the base set's curve. Right: the factor gained for the worst station against the threshold.",
+    caption="Left: share of drops that can be served. Right: median factor by which the optimum improves the worst "
+    "station, over the drops feasible at each threshold.",
+    alt="Left: the share of feasible drops falls with the threshold, beside the base set's curve. Right: the factor "
+    "gained for the worst station against the threshold.",
 )
