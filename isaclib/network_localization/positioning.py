@@ -30,7 +30,8 @@ def estimate_positions(scenario: Scenario, ranges_m, stds_m, *, start_m=None) ->
     stds_m : (B,)
         Their standard deviations; a BS with an infinite one is left out.
     start_m : (2,), optional
-        Default: the mean of the BS positions. Two BSs leave a mirror image, which the start decides.
+        Default: both the mean of the BS positions and, from three BSs on, the solution of the differences of squared ranges,
+        which are linear in the position; the lower cost wins. Two BSs leave a mirror image, which the start decides.
 
     Raises
     ------
@@ -46,9 +47,29 @@ def estimate_positions(scenario: Scenario, ranges_m, stds_m, *, start_m=None) ->
         raise InvalidScenario("stds_m", "leaves fewer than two ranges", "a position in the plane needs two or more")
     weights = weights / weights.max()
     rows = ranges.reshape(-1, len(bs))
-    begin = bs[:, :2].mean(axis=0) if start_m is None else np.asarray(start_m, dtype=float)
+    starts = [bs[:, :2].mean(axis=0)] if start_m is None else [np.asarray(start_m, dtype=float)]
+    if start_m is None and (linear := _linear_start(bs, height, rows)) is not None:
+        starts.append(linear)
+    found = [_descend(np.broadcast_to(start, (len(rows), 2)), height, bs, rows, weights) for start in starts]
+    best = np.argmin([cost for _, cost in found], axis=0)
+    q = np.stack([position for position, _ in found])[best, np.arange(len(rows))]
+    return q.reshape(*ranges.shape[:-1], 2)
+
+
+def _linear_start(bs: np.ndarray, height: float, ranges: np.ndarray) -> np.ndarray | None:
+    """Positions (n, 2) from differences of squared ranges; None where the BSs stand on one line."""
+    ground = ranges**2 - (height - bs[:, 2]) ** 2
+    matrix = 2 * (bs[1:, :2] - bs[0, :2])
+    if np.linalg.matrix_rank(matrix) < 2:
+        return None
+    right = ground[:, :1] - ground[:, 1:] + np.sum(bs[1:, :2] ** 2, axis=1) - np.sum(bs[0, :2] ** 2)
+    return right @ np.linalg.pinv(matrix).T
+
+
+def _descend(start, height, bs, rows, weights) -> tuple[np.ndarray, np.ndarray]:
+    """Levenberg-Marquardt from a start (n, 2): positions (n, 2) and their costs (n,)."""
     # A millimetre off the start breaks the symmetry of a start on the line through two BSs.
-    q = np.tile(begin, (len(rows), 1)) + 1e-3
+    q = start + 1e-3
     scale = np.ptp(bs[:, :2], axis=0).max() + np.abs(height - bs[:, 2]).max()
     damping = np.full(len(rows), _DAMPING)
     cost, normal, gradient = _linearise(q, height, bs, rows, weights)
@@ -64,7 +85,7 @@ def estimate_positions(scenario: Scenario, ranges_m, stds_m, *, start_m=None) ->
         gradient = np.where(better[:, None], trial_gradient, gradient)
         if np.all(np.abs(step) <= _STEP_TOLERANCE * scale):
             break
-    return q.reshape(*ranges.shape[:-1], 2)
+    return q, cost
 
 
 def simulate_position_errors_m(scenario: Scenario, powers_w, rng: np.random.Generator, trials: int) -> np.ndarray:

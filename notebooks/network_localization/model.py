@@ -55,7 +55,11 @@ from isaclib.compendium import claims, figures
 from isaclib.foundations import plotting
 from isaclib.foundations.units import db_to_linear, linear_to_db
 
-settings = {name: globals()[name] for name in inspect.signature(nl.Scenario.random).parameters if name != "rng"}
+settings = {
+    name: globals()[name]
+    for name in inspect.signature(nl.Scenario.random).parameters
+    if name != "rng"
+}
 rng = np.random.default_rng(seed)
 scenario = nl.Scenario.random(rng, **settings)
 B = base_stations
@@ -63,13 +67,24 @@ full = np.full(B, scenario.max_power_w)
 
 # %%
 figure, axes = plotting.subplots(width=5.6, height=5.2)
-nl.draw_deployment(axes, scenario, side_m=side_m, coverage_radius_m=coverage_radius_m, signals=True)
-stations, users, target = scenario.bs_positions_m, scenario.ue_positions_m, scenario.target_position_m
+nl.draw_deployment(
+    axes, scenario, side_m=side_m, coverage_radius_m=coverage_radius_m, signals=True
+)
+stations, users, target = (
+    scenario.bs_positions_m,
+    scenario.ue_positions_m,
+    scenario.target_position_m,
+)
 points = np.vstack([stations, users, target])
 figures.show(
     figure,
     "system",
-    data={"kind": ["bs"] * B + ["ue"] * B + ["target"], "x_m": points[:, 0], "y_m": points[:, 1], "z_m": points[:, 2]},
+    data={
+        "kind": ["bs"] * B + ["ue"] * B + ["target"],
+        "x_m": points[:, 0],
+        "y_m": points[:, 1],
+        "z_m": points[:, 2],
+    },
     caption="The system from above. Dashed circles: where each user may stand. Hexagon: where the target may stand. Arrows: the "
     "signals at BS 1 and its user. What BS 1 does not draw here is its self-interference, which it hears from itself.",
     alt="Base stations on alternate vertices of a hexagon, one user in a circle around each, a target inside the hexagon. "
@@ -101,7 +116,9 @@ own, other = qpsk((200, elements)), qpsk((200, elements))
 matched_own = np.abs(np.mean(own * own.conj(), axis=1)) ** 2
 matched_other = np.mean(np.abs(np.mean(other * own.conj(), axis=1)) ** 2)
 assert np.allclose(matched_own, 1.0)  # unit mean power
-assert abs(matched_other * elements - 1) < 0.3  # independent data: suppressed by the number of elements (200 samples)
+assert (
+    abs(matched_other * elements - 1) < 0.3
+)  # independent data: suppressed by the number of elements (200 samples)
 
 # %% [markdown]
 # ## Links and echoes
@@ -127,7 +144,14 @@ echo_product = np.sqrt(many.echo_gain[:, :, None] * many.echo_gain[:, None, :])
 assert np.allclose(many.bistatic_gain[:, away], echo_product[:, away])
 
 K = db_to_linear(rician_k_db)
-fading = np.abs(np.sqrt(K / (K + 1)) + (rng.standard_normal((2, 100_000)) * [[1], [1j]]).sum(axis=0) / np.sqrt(2 * (K + 1))) ** 2
+fading = (
+    np.abs(
+        np.sqrt(K / (K + 1))
+        + (rng.standard_normal((2, 100_000)) * [[1], [1j]]).sum(axis=0)
+        / np.sqrt(2 * (K + 1))
+    )
+    ** 2
+)
 assert abs(fading.mean() - 1) < 0.02
 
 levels = {
@@ -138,7 +162,12 @@ levels = {
     "noise over the power cap": scenario.noise_bs_w / scenario.max_power_w,
 }
 claims.table(
-    pd.DataFrame({"signal at a base station": list(levels), "median gain (dB)": linear_to_db(list(levels.values()))}),
+    pd.DataFrame(
+        {
+            "signal at a base station": list(levels),
+            "median gain (dB)": linear_to_db(list(levels.values())),
+        }
+    ),
     caption="Median power gains at a base station.",
 )
 
@@ -169,8 +198,12 @@ claims.table(
 # $|\alpha_{ii}|^2/|\alpha_i^{\mathrm{SI}}|^2$.
 
 # %%
-alone = {"sensing": nl.sensing_sinr(many, np.tile(full, (model_draws, 1)), integrated=False)}
-alone["communication"] = nl.comm_sinr(many, np.tile(full, (model_draws, 1)), integrated=False)
+alone = {
+    "sensing": nl.sensing_sinr(many, np.tile(full, (model_draws, 1)), integrated=False)
+}
+alone["communication"] = nl.comm_sinr(
+    many, np.tile(full, (model_draws, 1)), integrated=False
+)
 both = {"sensing": nl.sensing_sinr(many, np.tile(full, (model_draws, 1)))}
 both["communication"] = nl.comm_sinr(many, np.tile(full, (model_draws, 1)))
 quantile = np.arange(1, alone["sensing"].size + 1) / alone["sensing"].size
@@ -178,14 +211,22 @@ quantile = np.arange(1, alone["sensing"].size + 1) / alone["sensing"].size
 figure, axes = plotting.subplots(1, 2, height=3.1, sharey=True)
 columns = {"quantile": quantile}
 for panel, service in zip(axes, ("sensing", "communication")):
-    for case, values, role in (("integrated", both, "exact"), ("alone", alone, "benchmark_1")):
+    for case, values, role in (
+        ("integrated", both, "exact"),
+        ("alone", alone, "benchmark_1"),
+    ):
         curve = np.sort(linear_to_db(values[service]).ravel())
         columns[f"{service}_{case}_db"] = curve
         plotting.line(panel, curve, quantile, role, label=case, markers=False, zorder=4)
-    panel.set(xlabel=f"SINR of {service} (dB)", ylabel="Share of stations and drops (1)")
+    panel.set(
+        xlabel=f"SINR of {service} (dB)", ylabel="Share of stations and drops (1)"
+    )
     panel.legend(loc="upper left")
 axes[1].set_ylabel("")
-loss = {service: np.median(linear_to_db(alone[service] / both[service])) for service in alone}
+loss = {
+    service: np.median(linear_to_db(alone[service] / both[service]))
+    for service in alone
+}
 figures.show(
     figure,
     "cost_of_integration",
@@ -231,8 +272,12 @@ claims.record(
 # %%
 gamma, width, gain, speed = sp.symbols("gamma W G c", positive=True)
 accuracy = speed / (2 * width * sp.sqrt(2 * gain * gamma))
-assert sp.simplify(sp.diff(accuracy, gamma) + accuracy / (2 * gamma)) == 0  # negative slope everywhere
-assert np.argmax(nl.range_std_m(scenario, full)) == np.argmin(nl.sensing_sinr(scenario, full))
+assert (
+    sp.simplify(sp.diff(accuracy, gamma) + accuracy / (2 * gamma)) == 0
+)  # negative slope everywhere
+assert np.argmax(nl.range_std_m(scenario, full)) == np.argmin(
+    nl.sensing_sinr(scenario, full)
+)
 
 # %% [markdown]
 # ## The problem is quasi-concave
@@ -273,7 +318,9 @@ assert np.any(between < theta[:, 0] * ends[0] + (1 - theta[:, 0]) * ends[1])
 signal, interference, noise, kappa = sp.symbols("s I n kappa", positive=True)
 ratio = kappa * signal / (kappa * interference + noise)
 slope = sp.simplify(sp.diff(ratio, kappa))
-assert sp.simplify(slope - signal * noise / (kappa * interference + noise) ** 2) == 0  # positive for every kappa
+assert (
+    sp.simplify(slope - signal * noise / (kappa * interference + noise) ** 2) == 0
+)  # positive for every kappa
 
 solved = nl.solve_exact_batch(many)
 at_cap = np.max(solved.powers_w[solved.feasible], axis=1) / scenario.max_power_w
@@ -302,9 +349,15 @@ right = ((t + beta) ** 2 - 2 * (t0 - beta0) * (t - beta) + (t0 - beta0) ** 2) / 
 tangent = t0 * beta + beta0 * t - t0 * beta0
 damping = ((t - t0) + (beta - beta0)) ** 2 / 4
 assert sp.expand(right - tangent - damping) == 0
-assert sp.expand(right - t * beta - ((t - beta) - (t0 - beta0)) ** 2 / 4) == 0  # never below the product: iterates stay feasible
-in_units = sp.expand(right.subs({beta: unit * beta, beta0: unit * beta0}, simultaneous=True) / unit)
-assert sp.simplify(sp.diff(in_units, unit)) != 0  # the same inequality in another unit is another inequality
+assert (
+    sp.expand(right - t * beta - ((t - beta) - (t0 - beta0)) ** 2 / 4) == 0
+)  # never below the product: iterates stay feasible
+in_units = sp.expand(
+    right.subs({beta: unit * beta, beta0: unit * beta0}, simultaneous=True) / unit
+)
+assert (
+    sp.simplify(sp.diff(in_units, unit)) != 0
+)  # the same inequality in another unit is another inequality
 
 # %% [markdown]
 # ## The exact way: the least powers for a target
@@ -335,7 +388,12 @@ def least_fixed_point(target, rounds=4000):
 
 
 fractions = 1 - np.geomspace(0.99, 2e-3, 40)
-needed = np.array([least_fixed_point(fraction * best.worst_sensing_sinr, 1500) for fraction in fractions])
+needed = np.array(
+    [
+        least_fixed_point(fraction * best.worst_sensing_sinr, 1500)
+        for fraction in fractions
+    ]
+)
 needed = np.vstack([needed, least_fixed_point(best.worst_sensing_sinr, 60_000)])
 fractions = np.append(fractions, 1.0)
 assert np.allclose(needed[-1], best.powers_w / scenario.max_power_w, rtol=1e-3)
@@ -343,17 +401,26 @@ assert np.all(np.diff(needed, axis=0) >= 0)
 
 figure, axes = plotting.subplots(height=3.4)
 for i in range(B):
-    plotting.line(axes, fractions, needed[:, i], i, label=f"station {i + 1}", markers=False)
+    plotting.line(
+        axes, fractions, needed[:, i], i, label=f"station {i + 1}", markers=False
+    )
 axes.axhline(1.0, **plotting.role("reference"), label="cap")
-axes.set(yscale="log", xlabel="Target over optimum (1)", ylabel="Least power over cap (1)")
+axes.set(
+    yscale="log", xlabel="Target over optimum (1)", ylabel="Least power over cap (1)"
+)
 axes.legend(loc="center left")
 figures.show(
     figure,
     "least_powers",
-    data={"target_over_optimum": fractions, **{f"station_{i + 1}": needed[:, i] for i in range(B)}},
-    caption="The least powers that reach a target, on one drop, found by iterating the map from zero. The optimum is where the first "
+    data={
+        "target_over_optimum": fractions,
+        **{f"station_{i + 1}": needed[:, i] for i in range(B)},
+    },
+    caption="The least powers that reach a target, on one drop, found by iterating the map from zero. The optimum is "
+    "where the first "
     "station meets its cap. A station that stays flat sends what its user needs; it rises once its echo asks for more.",
-    alt="Least powers of each station against the target, on a logarithmic axis. All rise, faster and faster near the optimum, where "
+    alt="Least powers of each station against the target, on a logarithmic axis. All rise, faster and faster near the "
+    "optimum, where "
     "the first of them meets the cap.",
 )
 
@@ -379,7 +446,10 @@ figures.show(
 # %%
 free = scenario.replace(min_comm_sinr=0.0)
 F, v = nl.system(free).F[0], nl.system(free).v[0]
-radius = max(np.max(np.abs(np.linalg.eigvals(F + np.outer(v, unit_vector)))) for unit_vector in np.eye(B))
+radius = max(
+    np.max(np.abs(np.linalg.eigvals(F + np.outer(v, unit_vector))))
+    for unit_vector in np.eye(B)
+)
 assert np.isclose(1 / radius, nl.solve_exact(free).worst_sensing_sinr, rtol=1e-10)
 
 T = sp.Symbol("T")
@@ -402,7 +472,12 @@ assert np.allclose(closed, solved.worst_sensing_sinr[:20], rtol=1e-9, equal_nan=
 
 # %%
 coherent = scenario.replace(processing_gain=1e6)
-J = np.einsum("b,bi,bj->ij", nl.range_std_m(coherent, full) ** -2, nl.range_gradients(coherent), nl.range_gradients(coherent))
+J = np.einsum(
+    "b,bi,bj->ij",
+    nl.range_std_m(coherent, full) ** -2,
+    nl.range_gradients(coherent),
+    nl.range_gradients(coherent),
+)
 assert np.isclose(np.trace(np.linalg.inv(J)), nl.position_crb_m2(coherent, full))
 errors = nl.simulate_position_errors_m(coherent, full, rng, 2000)
 assert abs(np.sqrt(np.mean(errors**2) / nl.position_crb_m2(coherent, full)) - 1) < 0.1
@@ -410,17 +485,15 @@ assert abs(np.sqrt(np.mean(errors**2) / nl.position_crb_m2(coherent, full)) - 1)
 # %% [markdown]
 # ## How each equation was pinned down
 #
-# * **(1), (2)**: OFDM, unit variance, independent data, $p_i \le P_{\max}$. Nothing is left open that matters here.
-# * **(3), (4)**: interference from other stations' downlink, and noise. Nothing is left open.
-# * **(5), (6)**: echo, bistatic echoes, own self-interference with an attenuation, noise. The attenuation in (5) makes
-#   self-interference scale with $p_i$.
-# * **The coefficient $\alpha$** "gathers the effect of the target radar cross section" and the path loss, with exponent 2. We take
-#   the radar equation with exponent 2 on each leg.
-# * **(7) to (9)**: extra echoes at the users, regrouped. Open: whether the own echo is signal or interference. We take interference;
-#   a test shows that it hardly matters.
-# * **(10), (11)**: a channel between base stations. Its model is open; we take that of the users' links.
-# * **(12)**: nonlinear through the square root, minimal where the SINR is maximal, taken from a radar text. The constant is that text's.
-# * **(13) to (15)**: an affine bound, a product, and a difference of convex functions on the right side. Splitting the product into
-#   squares is the only reading in which (13) is convex and (14) is not. The units of the split are ours.
+# * **(1), (2)**: OFDM, unit variance, independent data, $p_i \le P_{\max}$. Nothing is left open that matters here. * **(3),
+# (4)**: interference from other stations' downlink, and noise. Nothing is left open. * **(5), (6)**: echo, bistatic echoes, own
+# self-interference with an attenuation, noise. The attenuation in (5) makes self-interference scale with $p_i$. * **The
+# coefficient $\alpha$** "gathers the effect of the target radar cross section" and the path loss, with exponent 2. We take the
+# radar equation with exponent 2 on each leg. * **(7) to (9)**: extra echoes at the users, regrouped. Open: whether the own echo
+# is signal or interference. We take interference; a test shows that it hardly matters. * **(10), (11)**: a channel between base
+# stations. Its model is open; we take that of the users' links. * **(12)**: nonlinear through the square root, minimal where
+# the SINR is maximal, taken from a radar text. The constant is that text's. * **(13) to (15)**: an affine bound, a product, and
+# a difference of convex functions on the right side. Splitting the product into squares is the only reading in which (13) is
+# convex and (14) is not. The units of the split are ours.
 #
 # Parameters whose numbers are missing are marked *assumed* in the table of parameter sets.

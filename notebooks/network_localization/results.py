@@ -41,7 +41,19 @@ processing_gain_db = 0.0
 symbols = 14
 draws = 1000
 heuristic_draws = 100
-si_levels_db = [-140.0, -130.0, -120.0, -115.0, -110.0, -105.0, -100.0, -95.0, -90.0, -85.0, -80.0]
+si_levels_db = [
+    -140.0,
+    -130.0,
+    -120.0,
+    -115.0,
+    -110.0,
+    -105.0,
+    -100.0,
+    -95.0,
+    -90.0,
+    -85.0,
+    -80.0,
+]
 cdf_levels_db = [-130.0, -110.0, -100.0, -90.0]
 heuristic_levels_db = [-140.0, -120.0, -110.0, -100.0, -90.0, -80.0]
 thresholds_db = [-15.0, -10.0, -7.5, -5.0, -2.5, 0.0, 2.5, 5.0, 7.5, 10.0]
@@ -67,14 +79,18 @@ from isaclib.compendium import claims, figures, runs
 from isaclib.foundations import montecarlo, plotting
 from isaclib.foundations.units import db_to_linear, linear_to_db, w_to_dbm
 
-settings = {name: globals()[name] for name in inspect.signature(nl.Scenario.random).parameters if name != "rng"}
+settings = {
+    name: globals()[name]
+    for name in inspect.signature(nl.Scenario.random).parameters
+    if name != "rng"
+}
 batch = nl.Scenario.random_batch(np.random.default_rng(seed), draws, **settings)
 cap = batch.max_power_w[0]
 full = np.full((draws, base_stations), cap)
 
 
-def plain_metres(axis):
-    """Metres as plain numbers on a logarithmic axis."""
+def plain_numbers(axis):
+    """Plain numbers on a logarithmic axis."""
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter("")
@@ -86,11 +102,17 @@ def plain_metres(axis):
 # %%
 figure, axes = plotting.subplots(width=5.4, height=5.0)
 nl.draw_deployment(axes, batch[0], side_m=side_m, coverage_radius_m=coverage_radius_m)
-where = np.vstack([batch[0].bs_positions_m, batch[0].ue_positions_m, batch[0].target_position_m])
+where = np.vstack(
+    [batch[0].bs_positions_m, batch[0].ue_positions_m, batch[0].target_position_m]
+)
 figures.show(
     figure,
     "deployment",
-    data={"kind": ["bs"] * base_stations + ["ue"] * base_stations + ["target"], "x_m": where[:, 0], "y_m": where[:, 1]},
+    data={
+        "kind": ["bs"] * base_stations + ["ue"] * base_stations + ["target"],
+        "x_m": where[:, 0],
+        "y_m": where[:, 1],
+    },
     caption="One of the drops. Dashed: where the user of each station may stand; hexagon: where the target may stand. "
     "Side and radius are our choice.",
     alt="Three base stations on alternate vertices of a hexagon, each with one user in a dashed circle, and a target "
@@ -109,20 +131,43 @@ figures.show(
 attainable, _ = nl.max_min_comm_sinr(batch)
 at_full_power = np.min(nl.comm_sinr(batch, full), axis=1)
 grid_db = np.linspace(min(thresholds_db), max(thresholds_db) + 10, 60)
-share_feasible = np.array([np.mean(attainable >= db_to_linear(level)) for level in grid_db])
-share_full = np.array([np.mean(at_full_power >= db_to_linear(level)) for level in grid_db])
+share_feasible = np.array(
+    [np.mean(attainable >= db_to_linear(level)) for level in grid_db]
+)
+share_full = np.array(
+    [np.mean(at_full_power >= db_to_linear(level)) for level in grid_db]
+)
 
 figure, axes = plotting.subplots(height=3.2)
-plotting.line(axes, grid_db, share_feasible, "exact", label="some powers serve all users")
-plotting.line(axes, grid_db, share_full, "benchmark_1", label="full power serves all users", markers=False)
-axes.axvline(min_comm_sinr_db, color=plotting.INK, linestyle=":", linewidth=1.0, label="threshold of the set")
+plotting.line(
+    axes, grid_db, share_feasible, "exact", label="some powers serve all users"
+)
+plotting.line(
+    axes,
+    grid_db,
+    share_full,
+    "benchmark_1",
+    label="full power serves all users",
+    markers=False,
+)
+axes.axvline(
+    min_comm_sinr_db,
+    color=plotting.INK,
+    linestyle=":",
+    linewidth=1.0,
+    label="threshold of the set",
+)
 axes.set(xlabel="Users' threshold (dB)", ylabel="Share of drops (1)", ylim=(0, 1.02))
 axes.legend()
 infeasible = int(np.sum(attainable < db_to_linear(min_comm_sinr_db)))
 figures.show(
     figure,
     "feasible_drops",
-    data={"threshold_db": grid_db, "share_feasible": share_feasible, "share_full_power": share_full},
+    data={
+        "threshold_db": grid_db,
+        "share_feasible": share_feasible,
+        "share_full_power": share_full,
+    },
     caption=f"At the threshold of this set, {infeasible} of {draws} drops are infeasible. The paper does not report how "
     "many of its drops were.",
     alt="Share of drops that can be served against the threshold: it falls from one to near zero; the curve of full power "
@@ -140,19 +185,26 @@ figures.show(
 # %%
 def exact_at(si_db, threshold_db):
     return nl.solve_exact_batch(
-        batch.replace(self_interference_gain=db_to_linear(si_db), min_comm_sinr=db_to_linear(threshold_db))
+        batch.replace(
+            self_interference_gain=db_to_linear(si_db),
+            min_comm_sinr=db_to_linear(threshold_db),
+        )
     )
 
 
 def full_std(si_db):
-    return nl.range_std_m(batch.replace(self_interference_gain=db_to_linear(si_db)), full)
+    return nl.range_std_m(
+        batch.replace(self_interference_gain=db_to_linear(si_db)), full
+    )
 
 
 all_levels = sorted({*si_levels_db, *cdf_levels_db, *heuristic_levels_db})
 by_level = {level: exact_at(level, min_comm_sinr_db) for level in all_levels}
 full_by_level = {level: full_std(level) for level in all_levels}
 all_thresholds = sorted({*thresholds_db, *heuristic_thresholds_db})
-by_threshold = {threshold: exact_at(self_interference_db, threshold) for threshold in all_thresholds}
+by_threshold = {
+    threshold: exact_at(self_interference_db, threshold) for threshold in all_thresholds
+}
 full_own = full_std(self_interference_db)
 
 # %%
@@ -167,21 +219,41 @@ def algorithm_1(child):
     scenario = nl.Scenario.random(child, **settings)
     answers = np.full((len(points), 2 * base_stations + 2), np.nan)
     for row, (level, threshold) in enumerate(points):
-        case = scenario.replace(self_interference_gain=db_to_linear(level), min_comm_sinr=db_to_linear(threshold))
+        case = scenario.replace(
+            self_interference_gain=db_to_linear(level),
+            min_comm_sinr=db_to_linear(threshold),
+        )
         try:
             found = nl.solve_dc(case, tolerance=tolerance)
         except InfeasibleScenario:
             continue
-        answers[row] = [*found.range_std_m, *found.powers_w, found.worst_sensing_sinr, found.certificate.iterations]
+        answers[row] = [
+            *found.range_std_m,
+            *found.powers_w,
+            found.worst_sensing_sinr,
+            found.certificate.iterations,
+        ]
     return answers
 
 
-answers = np.array(montecarlo.map_draws(algorithm_1, np.random.default_rng(seed), heuristic_draws, **runs.workers()))
+answers = np.array(
+    montecarlo.map_draws(
+        algorithm_1, np.random.default_rng(seed), heuristic_draws, **runs.workers()
+    )
+)
 std_of = {point: answers[:, i, :base_stations] for i, point in enumerate(points)}
-power_of = {point: answers[:, i, base_stations : 2 * base_stations] for i, point in enumerate(points)}
+power_of = {
+    point: answers[:, i, base_stations : 2 * base_stations]
+    for i, point in enumerate(points)
+}
 value_of = {point: answers[:, i, -2] for i, point in enumerate(points)}
 steps_of = {point: answers[:, i, -1] for i, point in enumerate(points)}
-certified = {point: (by_level[point[0]] if point[1] == min_comm_sinr_db else by_threshold[point[1]]) for point in points}
+certified = {
+    point: (
+        by_level[point[0]] if point[1] == min_comm_sinr_db else by_threshold[point[1]]
+    )
+    for point in points
+}
 
 # %% [markdown]
 # ## Fig. 3: distribution of the range accuracy
@@ -196,19 +268,45 @@ columns = {"quantile": quantile}
 figure, panels = plotting.subplots(1, 2, height=3.9, sharey=True)
 for panel, name, over in zip(panels, ("mean", "worst"), (np.mean, np.max)):
     for index, level in enumerate(cdf_levels_db):
-        ours, theirs = over(by_level[level].range_std_m[served], axis=1), over(full_by_level[level][served], axis=1)
+        ours, theirs = (
+            over(by_level[level].range_std_m[served], axis=1),
+            over(full_by_level[level][served], axis=1),
+        )
         colour = plotting.style(index)["color"]
-        panel.plot(np.sort(ours), quantile, color=colour, linestyle="-", linewidth=2.0, label=f"{level:.0f} dB")
-        panel.plot(np.sort(theirs), quantile, color=colour, linestyle="--", linewidth=1.4)
-        columns |= {f"{name}_exact_{level:.0f}_db_m": np.sort(ours), f"{name}_full_power_{level:.0f}_db_m": np.sort(theirs)}
+        panel.plot(
+            np.sort(ours),
+            quantile,
+            color=colour,
+            linestyle="-",
+            linewidth=2.0,
+            label=f"{level:.0f} dB",
+        )
+        panel.plot(
+            np.sort(theirs), quantile, color=colour, linestyle="--", linewidth=1.4
+        )
+        columns |= {
+            f"{name}_exact_{level:.0f}_db_m": np.sort(ours),
+            f"{name}_full_power_{level:.0f}_db_m": np.sort(theirs),
+        }
         if (level, min_comm_sinr_db) in std_of:
             sample = std_of[level, min_comm_sinr_db]
             sample = np.sort(over(sample[np.isfinite(sample[:, 0])], axis=1))
             at = (np.arange(1, 10) / 10 * len(sample)).astype(int)
-            panel.plot(sample[at], np.arange(1, 10) / 10, color=colour, linestyle="", marker="o", markersize=4)
+            panel.plot(
+                sample[at],
+                np.arange(1, 10) / 10,
+                color=colour,
+                linestyle="",
+                marker="o",
+                markersize=4,
+            )
             columns[f"{name}_algorithm_1_deciles_{level:.0f}_db_m"] = sample[at]
-    panel.set(xscale="log", xlabel=f"Range STD, {name} of the stations (m)", ylabel="Share of drops (1)")
-    plain_metres(panel.xaxis)
+    panel.set(
+        xscale="log",
+        xlabel=f"Range STD, {name} of the stations (m)",
+        ylabel="Share of drops (1)",
+    )
+    plain_numbers(panel.xaxis)
 panels[0].legend(title="self-interference", loc="lower right", fontsize="x-small")
 panels[1].set_ylabel("")
 figures.show(
@@ -227,12 +325,35 @@ figures.show(
 )
 
 # %%
-gain_mean = np.array([np.mean(full_by_level[s][served].mean(1) - by_level[s].range_std_m[served].mean(1)) for s in si_levels_db])
-paired = [montecarlo.average(full_by_level[s][served].mean(1) - by_level[s].range_std_m[served].mean(1)) for s in si_levels_db]
-gain_worst = np.array([np.mean(full_by_level[s][served].max(1) / by_level[s].range_std_m[served].max(1)) for s in si_levels_db])
+gain_mean = np.array(
+    [
+        np.mean(
+            full_by_level[s][served].mean(1) - by_level[s].range_std_m[served].mean(1)
+        )
+        for s in si_levels_db
+    ]
+)
+paired = [
+    montecarlo.average(
+        full_by_level[s][served].mean(1) - by_level[s].range_std_m[served].mean(1)
+    )
+    for s in si_levels_db
+]
+gain_worst = np.array(
+    [
+        np.mean(
+            full_by_level[s][served].max(1) / by_level[s].range_std_m[served].max(1)
+        )
+        for s in si_levels_db
+    ]
+)
 helps = np.array([bool(average.low > 0) for average in paired])
-last_helpful = max((level for level, good in zip(si_levels_db, helps) if good), default=np.nan)
-one_change = bool(np.all(np.diff(helps.astype(int)) <= 0) and helps[0] and not helps[-1])
+last_helpful = max(
+    (level for level, good in zip(si_levels_db, helps) if good), default=np.nan
+)
+one_change = bool(
+    np.all(np.diff(helps.astype(int)) <= 0) and helps[0] and not helps[-1]
+)
 claims.record(
     "001-C1",
     ours=f"the mean over the stations improves up to a self-interference of {last_helpful:.0f} dB (by {gain_mean[0]:.1f} m "
@@ -261,8 +382,12 @@ claims.record(
 # ## Fig. 4: accuracy and power of each station against self-interference
 
 # %%
-level_average = {level: by_level[level].range_std_m[served].mean(axis=0) for level in si_levels_db}
-power_average = {level: by_level[level].powers_w[served].mean(axis=0) for level in si_levels_db}
+level_average = {
+    level: by_level[level].range_std_m[served].mean(axis=0) for level in si_levels_db
+}
+power_average = {
+    level: by_level[level].powers_w[served].mean(axis=0) for level in si_levels_db
+}
 both = [level for level in heuristic_levels_db if level in by_level]
 
 
@@ -271,14 +396,32 @@ def algorithm_1_average(quantity, exact_quantity, point, keep):
     mine = np.isfinite(answers[:, points.index(point), 0]) & keep[:heuristic_draws]
     if not mine.any():
         return np.full(exact_quantity.shape[1:], np.nan)
-    return exact_quantity[keep].mean(axis=0) + np.mean(quantity[mine] - exact_quantity[:heuristic_draws][mine], axis=0)
+    return exact_quantity[keep].mean(axis=0) + np.mean(
+        quantity[mine] - exact_quantity[:heuristic_draws][mine], axis=0
+    )
 
 
 dc_std = np.array(
-    [algorithm_1_average(std_of[s, min_comm_sinr_db], by_level[s].range_std_m, (s, min_comm_sinr_db), served) for s in both]
+    [
+        algorithm_1_average(
+            std_of[s, min_comm_sinr_db],
+            by_level[s].range_std_m,
+            (s, min_comm_sinr_db),
+            served,
+        )
+        for s in both
+    ]
 )
 dc_power = np.array(
-    [algorithm_1_average(power_of[s, min_comm_sinr_db], by_level[s].powers_w, (s, min_comm_sinr_db), served) for s in both]
+    [
+        algorithm_1_average(
+            power_of[s, min_comm_sinr_db],
+            by_level[s].powers_w,
+            (s, min_comm_sinr_db),
+            served,
+        )
+        for s in both
+    ]
 )
 exact_std = np.array([level_average[s] for s in si_levels_db])
 exact_power = np.array([power_average[s] for s in si_levels_db])
@@ -293,15 +436,37 @@ for i in range(base_stations):
         (panels[0], exact_std[:, i], dc_std[:, i]),
         (panels[1], w_to_dbm(exact_power[:, i]), w_to_dbm(dc_power[:, i])),
     ):
-        plotting.line(panel, si_levels_db, curve, i, label=f"BS {i + 1}, exact", markers=False)
-        panel.plot(both, heuristic, linestyle="", marker="o", color=colour, markersize=5, fillstyle="none")
-    columns |= {f"exact_std_bs{i + 1}_m": exact_std[:, i], f"exact_power_bs{i + 1}_w": exact_power[:, i]}
-    columns |= {f"algorithm_1_std_bs{i + 1}_m": dc_std[:, i], f"algorithm_1_power_bs{i + 1}_w": dc_power[:, i]}
-plotting.line(panels[0], si_levels_db, full_average, "reference", label="full power, mean")
-panels[1].axhline(w_to_dbm(cap), **plotting.role("reference"), label="cap = largest power, each drop")
-panels[0].set(yscale="log", xlabel="Self-interference (dB)", ylabel="Average range STD (m)")
+        plotting.line(
+            panel, si_levels_db, curve, i, label=f"BS {i + 1}, exact", markers=False
+        )
+        panel.plot(
+            both,
+            heuristic,
+            linestyle="",
+            marker="o",
+            color=colour,
+            markersize=5,
+            fillstyle="none",
+        )
+    columns |= {
+        f"exact_std_bs{i + 1}_m": exact_std[:, i],
+        f"exact_power_bs{i + 1}_w": exact_power[:, i],
+    }
+    columns |= {
+        f"algorithm_1_std_bs{i + 1}_m": dc_std[:, i],
+        f"algorithm_1_power_bs{i + 1}_w": dc_power[:, i],
+    }
+plotting.line(
+    panels[0], si_levels_db, full_average, "reference", label="full power, mean"
+)
+panels[1].axhline(
+    w_to_dbm(cap), **plotting.role("reference"), label="cap = largest power, each drop"
+)
+panels[0].set(
+    yscale="log", xlabel="Self-interference (dB)", ylabel="Average range STD (m)"
+)
 panels[1].set(xlabel="Self-interference (dB)", ylabel="Average power (dBm)")
-plain_metres(panels[0].yaxis)
+plain_numbers(panels[0].yaxis)
 panels[0].legend(fontsize="x-small")
 panels[1].legend(fontsize="x-small", loc="lower left")
 figures.show(
@@ -317,10 +482,19 @@ figures.show(
 )
 
 # %%
-every_average_falls = bool(np.all(np.diff(exact_power, axis=0) <= 1e-9 * cap) and np.all(exact_power[-1] < exact_power[0]))
-largest = np.array([by_level[level].powers_w[served].max(axis=1) / cap for level in si_levels_db])
+every_average_falls = bool(
+    np.all(np.diff(exact_power, axis=0) <= 1e-9 * cap)
+    and np.all(exact_power[-1] < exact_power[0])
+)
+largest = np.array(
+    [by_level[level].powers_w[served].max(axis=1) / cap for level in si_levels_db]
+)
 lowered = np.mean(
-    np.all(by_level[si_levels_db[-1]].powers_w[served] < by_level[si_levels_db[0]].powers_w[served] * (1 - 1e-9), axis=1)
+    np.all(
+        by_level[si_levels_db[-1]].powers_w[served]
+        < by_level[si_levels_db[0]].powers_w[served] * (1 - 1e-9),
+        axis=1,
+    )
 )
 claims.record(
     "001-C3",
@@ -351,18 +525,30 @@ common = by_threshold[max(all_thresholds)].feasible
 counts = pd.DataFrame(
     {
         "threshold (dB)": thresholds_db,
-        "infeasible drops": [int(np.sum(~by_threshold[t].feasible)) for t in thresholds_db],
+        "infeasible drops": [
+            int(np.sum(~by_threshold[t].feasible)) for t in thresholds_db
+        ],
         "of the common drops, served by full power": [
-            f"{np.sum(at_full_power[common] >= db_to_linear(t))} of {common.sum()}" for t in thresholds_db
+            f"{np.sum(at_full_power[common] >= db_to_linear(t))} of {common.sum()}"
+            for t in thresholds_db
         ],
     }
 )
 claims.table(counts, caption=f"Of {draws} drops.")
 
 # %%
-exact_mean = montecarlo.average(np.stack([by_threshold[t].range_std_m.mean(axis=1) for t in thresholds_db], axis=1), common)
-exact_worst = montecarlo.average(np.stack([by_threshold[t].range_std_m.max(axis=1) for t in thresholds_db], axis=1), common)
-full_mean, full_worst = full_own[common].mean(axis=1).mean(), full_own[common].max(axis=1).mean()
+exact_mean = montecarlo.average(
+    np.stack([by_threshold[t].range_std_m.mean(axis=1) for t in thresholds_db], axis=1),
+    common,
+)
+exact_worst = montecarlo.average(
+    np.stack([by_threshold[t].range_std_m.max(axis=1) for t in thresholds_db], axis=1),
+    common,
+)
+full_mean, full_worst = (
+    full_own[common].mean(axis=1).mean(),
+    full_own[common].max(axis=1).mean(),
+)
 dc_mean, dc_worst = (
     np.array(
         [
@@ -383,18 +569,44 @@ for panel, ours, level, heuristic in (
     (panels[0], exact_mean, full_mean, dc_mean),
     (panels[1], exact_worst, full_worst, dc_worst),
 ):
-    plotting.line(panel, thresholds_db, ours.mean, "exact", label="exact", low=ours.low, high=ours.high)
-    plotting.line(panel, heuristic_thresholds_db, heuristic, "paper", label="Algorithm 1", linestyle="")
-    plotting.line(panel, thresholds_db, np.full(len(thresholds_db), level), "benchmark_1", label="full power (IC)", markers=False)
+    plotting.line(
+        panel,
+        thresholds_db,
+        ours.mean,
+        "exact",
+        label="exact",
+        low=ours.low,
+        high=ours.high,
+    )
+    plotting.line(
+        panel,
+        heuristic_thresholds_db,
+        heuristic,
+        "paper",
+        label="Algorithm 1",
+        linestyle="",
+    )
+    plotting.line(
+        panel,
+        thresholds_db,
+        np.full(len(thresholds_db), level),
+        "benchmark_1",
+        label="full power (IC)",
+        markers=False,
+    )
     panel.set(xlabel="Users' threshold (dB)")
 panels[0].set_ylabel("Mean range STD (m)")
 panels[1].set_ylabel("Range STD of the worst station (m)")
 panels[1].legend(loc="center left")
-low_end = [t for t in thresholds_db if t <= 0] if len(thresholds_db) > 3 else thresholds_db
+low_end = (
+    [t for t in thresholds_db if t <= 0] if len(thresholds_db) > 3 else thresholds_db
+)
 inset = panels[0].inset_axes([0.24, 0.63, 0.6, 0.33])
 shown = [thresholds_db.index(t) for t in low_end]
 plotting.line(inset, low_end, exact_mean.mean[shown], "exact", markers=False)
-plotting.line(inset, low_end, np.full(len(low_end), full_mean), "benchmark_1", markers=False)
+plotting.line(
+    inset, low_end, np.full(len(low_end), full_mean), "benchmark_1", markers=False
+)
 inset.set(xlabel="Threshold (dB)", ylabel="Mean STD (m)")
 inset.tick_params(labelsize="x-small")
 inset.xaxis.label.set_size("x-small")
@@ -419,16 +631,20 @@ figures.show(
     },
     caption=f"Averages over the {exact_mean.count} of {draws} drops that are feasible at every threshold, with 95 % bands; "
     "inset: low thresholds. As in the paper the optimised mean is below full power at low thresholds and "
-    "above it at the highest. The worst station, which is what is optimised, stays better throughout.",
+    f"above it at the highest. The worst station, which is what is optimised, gains {100 * (1 - exact_worst.mean[0] / full_worst):.0f} "
+    "% at "
+    f"the lowest threshold and {100 * (1 - exact_worst.mean[-1] / full_worst):.0f} % at the highest.",
     alt="Left: the mean range standard deviation of the optimum lies below the flat line of full power at low thresholds "
     "and rises above it at the highest one; an inset magnifies low thresholds. "
-    "Right: the worst station's curve of the optimum rises with the threshold and stays below full power.",
+    "Right: the worst station's curve of the optimum rises with the threshold from far below the line of full power.",
     paper="Fig. 5",
 )
 
 # %%
 differences = [
-    montecarlo.average(full_own[common].mean(1) - by_threshold[t].range_std_m[common].mean(1))
+    montecarlo.average(
+        full_own[common].mean(1) - by_threshold[t].range_std_m[common].mean(1)
+    )
     for t in (min(thresholds_db), max(thresholds_db))
 ]
 lowest, highest = differences
@@ -449,26 +665,59 @@ claims.record(
 # is.
 
 # %%
-gaps = {point: 1 - value_of[point] / certified[point].worst_sensing_sinr[:heuristic_draws] for point in points}
-assert all(np.nanmin(gap) > -1e-7 for gap in gaps.values())  # never above the certified optimum
+gaps = {
+    point: 1 - value_of[point] / certified[point].worst_sensing_sinr[:heuristic_draws]
+    for point in points
+}
+assert all(
+    np.nanmin(gap) > -1e-7 for gap in gaps.values()
+)  # never above the certified optimum
+
+
+def below_cap(point):
+    """Runs in which Algorithm 1 leaves every power at least 1 % below the cap."""
+    largest_power = np.max(power_of[point], axis=1)
+    return largest_power[np.isfinite(largest_power)] < 0.99 * cap
+
+
 summary = pd.DataFrame(
     {
         "self-interference (dB)": [point[0] for point in points],
         "threshold (dB)": [point[1] for point in points],
         "drops": [int(np.isfinite(gaps[point]).sum()) for point in points],
-        "within 0.1 % (%)": [100 * float(np.mean(gaps[point][np.isfinite(gaps[point])] <= 1e-3)) for point in points],
+        "within 0.1 % (%)": [
+            100 * float(np.mean(gaps[point][np.isfinite(gaps[point])] <= 1e-3))
+            for point in points
+        ],
         "largest gap (%)": [100 * float(np.nanmax(gaps[point])) for point in points],
         "median iterations": [float(np.nanmedian(steps_of[point])) for point in points],
         "most iterations": [int(np.nanmax(steps_of[point])) for point in points],
+        "all powers 1 % below the cap (%)": [
+            100 * float(np.mean(below_cap(point))) for point in points
+        ],
     }
 )
 pooled = np.concatenate([gap[np.isfinite(gap)] for gap in gaps.values()])
-claims.table(summary, caption="Algorithm 1 against the certified optimum, on the same drops.")
+claims.table(
+    summary, caption="Algorithm 1 against the certified optimum, on the same drops."
+)
+
+# %% [markdown]
+# The last column matters for Fig. 4. Where self-interference dominates, the worst ratio hardly depends on a common factor of
+# all powers, so that an algorithm which stops at a small relative change may leave *every* power below the cap. Such a point is
+# not optimal, but it is very nearly so: this is the second way in which falling powers can appear in a figure.
 
 # %%
 order = np.sort(np.maximum(pooled, 1e-12))
 figure, axes = plotting.subplots(height=3.2)
-plotting.line(axes, order, np.arange(1, len(order) + 1) / len(order), "paper", label="Algorithm 1", markers=False)
+plotting.line(
+    axes,
+    order,
+    np.arange(1, len(order) + 1) / len(order),
+    "paper",
+    label="Algorithm 1",
+    markers=False,
+)
 axes.axvline(1e-3, **plotting.role("reference"), label="0.1 %")
 axes.set(
     xscale="log",
@@ -496,21 +745,47 @@ def unit_study(child):
     solved = nl.solve_exact_batch([scenario])
     if not solved.feasible[0]:
         return np.full((len(slack_starts), 2), np.nan)
-    found = [nl.solve_dc(scenario, tolerance=tolerance, slack_start=start) for start in slack_starts]
-    return np.array([[one.certificate.iterations, 1 - one.worst_sensing_sinr / solved.worst_sensing_sinr[0]] for one in found])
+    found = [
+        nl.solve_dc(scenario, tolerance=tolerance, slack_start=start)
+        for start in slack_starts
+    ]
+    return np.array(
+        [
+            [
+                one.certificate.iterations,
+                1 - one.worst_sensing_sinr / solved.worst_sensing_sinr[0],
+            ]
+            for one in found
+        ]
+    )
 
 
-study = np.array(montecarlo.map_draws(unit_study, np.random.default_rng(seed), unit_draws, **runs.workers()))
+study = np.array(
+    montecarlo.map_draws(
+        unit_study, np.random.default_rng(seed), unit_draws, **runs.workers()
+    )
+)
 study = study[np.isfinite(study[:, 0, 0])]
 iterations, missed = study[:, :, 0], np.maximum(study[:, :, 1], 1e-10)
 
 figure, panels = plotting.subplots(1, 2, height=3.2)
 low, middle, high = np.quantile(iterations, [0.1, 0.5, 0.9], axis=0)
 plotting.line(panels[0], slack_starts, middle, "paper", low=low, high=high)
-panels[0].set(xscale="log", yscale="log", xlabel=r"Start of $\beta$ when $t$ starts at 1 (1)", ylabel="Iterations, median (1)")
+panels[0].set(
+    xscale="log",
+    yscale="log",
+    xlabel=r"Start of $\beta$ when $t$ starts at 1 (1)",
+    ylabel="Iterations, median (1)",
+)
+plain_numbers(panels[0].yaxis)
 low_gap, middle_gap, high_gap = np.quantile(missed, [0.1, 0.5, 0.9], axis=0)
 plotting.line(panels[1], slack_starts, middle_gap, "paper", low=low_gap, high=high_gap)
-panels[1].set(xscale="log", yscale="log", xlabel=r"Start of $\beta$ when $t$ starts at 1 (1)", ylabel="Relative gap, median (1)")
+panels[1].set(
+    xscale="log",
+    yscale="log",
+    xlabel=r"Start of $\beta$ when $t$ starts at 1 (1)",
+    ylabel="Relative gap, median (1)",
+)
 figures.show(
     figure,
     "slack_unit",
@@ -540,11 +815,18 @@ def size_study(child):
     """Iterations and seconds of Algorithm 1, steps and seconds of the exact solver, for each network size."""
     rows = np.full((len(sizes), 4), np.nan)
     for row, size in enumerate(sizes):
-        own = settings | {"base_stations": size, "layout": "vertices", "min_comm_sinr_db": -20.0}
+        own = settings | {
+            "base_stations": size,
+            "layout": "vertices",
+            "min_comm_sinr_db": -20.0,
+        }
         scenario = nl.Scenario.random(child, **own)
         if not nl.solve_exact_batch([scenario]).feasible[0]:
             continue
-        found, best = nl.solve_dc(scenario, tolerance=tolerance), nl.solve_exact(scenario)
+        found, best = (
+            nl.solve_dc(scenario, tolerance=tolerance),
+            nl.solve_exact(scenario),
+        )
         rows[row] = [
             found.certificate.iterations,
             found.certificate.seconds,
@@ -554,13 +836,22 @@ def size_study(child):
     return rows
 
 
-sized = np.array(montecarlo.map_draws(size_study, np.random.default_rng(seed), size_draws, **runs.workers()))
+sized = np.array(
+    montecarlo.map_draws(
+        size_study, np.random.default_rng(seed), size_draws, **runs.workers()
+    )
+)
 dc_steps, dc_seconds, exact_steps, exact_seconds = np.nanmedian(sized, axis=0).T
 constraints = 4 * np.array(sizes)
-growth = np.polyfit(np.log(constraints), np.log(np.nanmean(sized[:, :, 0], axis=0)), 1)[0]
+growth = np.polyfit(np.log(constraints), np.log(np.nanmean(sized[:, :, 0], axis=0)), 1)[
+    0
+]
 
 figure, panels = plotting.subplots(1, 2, height=3.2)
-for panel, heuristic, ours in ((panels[0], dc_steps, exact_steps), (panels[1], 1e3 * dc_seconds, 1e3 * exact_seconds)):
+for panel, heuristic, ours in (
+    (panels[0], dc_steps, exact_steps),
+    (panels[1], 1e3 * dc_seconds, 1e3 * exact_seconds),
+):
     plotting.line(panel, sizes, heuristic, "paper", label="Algorithm 1")
     plotting.line(panel, sizes, ours, "exact", label="exact")
     panel.set(xlabel="Base stations (1)")
@@ -615,26 +906,60 @@ def position_study(child):
     for powers in (np.full(base_stations, scenario.max_power_w), solved.powers_w[0]):
         errors = nl.simulate_position_errors_m(scenario, powers, child, trials)
         stds = nl.range_std_m(scenario, powers)
-        row += [np.sqrt(nl.position_crb_m2(scenario, powers)), np.sqrt(np.mean(errors**2)), stds.max()]
+        row += [
+            np.sqrt(nl.position_crb_m2(scenario, powers)),
+            np.sqrt(np.mean(errors**2)),
+            stds.max(),
+        ]
     return np.array(row)
 
 
-positions = np.array(montecarlo.map_draws(position_study, np.random.default_rng(seed), position_draws, **runs.workers()))
+positions = np.array(
+    montecarlo.map_draws(
+        position_study, np.random.default_rng(seed), position_draws, **runs.workers()
+    )
+)
 positions = positions[np.isfinite(positions[:, 0])]
 bound_full, rmse_full, worst_full, bound_exact, rmse_exact, worst_exact = positions.T
 
 figure, panels = plotting.subplots(1, 2, height=3.4)
 ends = [positions[:, [0, 1, 3, 4]].min(), positions[:, [0, 1, 3, 4]].max()]
 panels[0].plot(ends, ends, **plotting.role("reference"), label="error = bound")
-for label, role, x, y in (("full power", "benchmark_1", bound_full, rmse_full), ("exact", "paper", bound_exact, rmse_exact)):
+for label, role, x, y in (
+    ("full power", "benchmark_1", bound_full, rmse_full),
+    ("exact", "paper", bound_exact, rmse_exact),
+):
     looks = plotting.role(role)
-    panels[0].plot(x, y, linestyle="", marker=looks["marker"], color=looks["color"], markersize=3, alpha=0.7, label=label)
-panels[0].set(xscale="log", yscale="log", xlabel="Bound on the position error (m)", ylabel="Simulated RMS error (m)")
+    panels[0].plot(
+        x,
+        y,
+        linestyle="",
+        marker=looks["marker"],
+        color=looks["color"],
+        markersize=3,
+        alpha=0.7,
+        label=label,
+    )
+panels[0].set(
+    xscale="log",
+    yscale="log",
+    xlabel="Bound on the position error (m)",
+    ylabel="Simulated RMS error (m)",
+)
 panels[0].legend(fontsize="x-small")
 share = np.arange(1, len(positions) + 1) / len(positions)
-plotting.line(panels[1], np.sort(rmse_full), share, "benchmark_1", label="full power", markers=False)
+plotting.line(
+    panels[1],
+    np.sort(rmse_full),
+    share,
+    "benchmark_1",
+    label="full power",
+    markers=False,
+)
 plotting.line(panels[1], np.sort(rmse_exact), share, "exact", label="exact")
-panels[1].set(xscale="log", xlabel="Simulated RMS position error (m)", ylabel="Share of drops (1)")
+panels[1].set(
+    xscale="log", xlabel="Simulated RMS position error (m)", ylabel="Share of drops (1)"
+)
 panels[1].legend(fontsize="x-small")
 better = np.mean(bound_exact < bound_full)
 figures.show(
@@ -662,11 +987,21 @@ table = pd.DataFrame(
             "position error, bound",
             "range STD of the worst station",
         ],
-        "full power": [np.median(rmse_full), np.median(bound_full), np.median(worst_full)],
-        "exact": [np.median(rmse_exact), np.median(bound_exact), np.median(worst_exact)],
+        "full power": [
+            np.median(rmse_full),
+            np.median(bound_full),
+            np.median(worst_full),
+        ],
+        "exact": [
+            np.median(rmse_exact),
+            np.median(bound_exact),
+            np.median(worst_exact),
+        ],
     }
 )
-claims.table(table, caption="What the optimisation of the worst range does to the position.")
+claims.table(
+    table, caption="What the optimisation of the worst range does to the position."
+)
 assert 0.9 < np.median(rmse_exact / bound_exact) < 1.1
 
 # %% [markdown]

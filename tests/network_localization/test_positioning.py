@@ -27,6 +27,15 @@ def test_error_meets_the_bound_when_ranges_are_good(rng):
         assert np.sqrt(np.mean(errors**2)) == pytest.approx(bound, rel=SAMPLING)
 
 
+def test_one_very_good_range_does_not_trap_the_estimate(rng):
+    # A station close to the target outweighs the others by far; descent from the middle can end on the wrong side of its circle.
+    for scenario in nl.Scenario.random_batch(rng, 40):
+        ranges = np.linalg.norm(scenario.target_position_m - scenario.bs_positions_m, axis=1)
+        stds = np.where(np.arange(3) == np.argmin(ranges), 1e-3, 1.0)
+        found = nl.estimate_positions(scenario, ranges, stds)
+        np.testing.assert_allclose(found, scenario.target_position_m[:2], atol=1e-3)
+
+
 def test_a_silent_station_is_left_out(rng):
     scenario = nl.Scenario.random(rng, base_stations=4, processing_gain_db=80.0)
     powers = scenario.max_power_w * np.array([1.0, 1.0, 1.0, 0.0])
