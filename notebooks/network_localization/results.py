@@ -519,6 +519,8 @@ claims.record(
 #
 # Raising the threshold can only hurt the optimum. Full power does not care about the threshold: its curve is flat, but on more
 # and more drops it does not serve the users. The averages use the drops that are feasible at *every* threshold of the axis.
+# Note that the *mean* may even fall at first when the threshold rises: the users make the good stations keep power that the
+# max-min rule would take from them.
 
 # %%
 common = by_threshold[max(all_thresholds)].feasible
