@@ -427,7 +427,8 @@ figures.show(
 # %% [markdown]
 # ## A closed form by Perron and Frobenius
 #
-# Suppose we knew the set $S$ of stations for which the sensing row binds, and the station $k$ at its cap. Then {eq}`nl-fixed`
+# The spectral radius of a non-negative matrix is an eigenvalue with a non-negative eigenvector {cite}`nl_horn`. Suppose we knew the
+# set $S$ of stations for which the sensing row binds, and the station $k$ at its cap. Then {eq}`nl-fixed`
 # holds with equality, and $p_k = P_{\max}$ lets us write the constants $v, u$ as multiples of $p$: an eigenvalue problem.
 # Without users' thresholds, in units of the cap, it is just $p = t\,(F + v e_k^{\mathsf T})\,p$, so
 #
