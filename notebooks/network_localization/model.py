@@ -133,8 +133,8 @@ assert (
 # ```
 #
 # with $d_i$ the distance between station $i$ and the target. One consequence shapes the problem: the bistatic echo is the
-# geometric mean of the two monostatic ones, $|\alpha_{ji}|^2 = |\alpha_{jj}||\alpha_{ii}|$, so it is never much stronger than
-# both. The *direct* signal between two stations makes one trip instead of two and is far stronger than any echo.
+# geometric mean of the two monostatic ones, $|\alpha_{ji}|^2 = |\alpha_{jj}||\alpha_{ii}|$, so it lies between
+# the two. The *direct* signal between two stations makes one trip instead of two and is far stronger than any echo.
 
 # %%
 many = nl.Scenario.random_batch(np.random.default_rng(seed), model_draws, **settings)
