@@ -391,12 +391,13 @@ claims.record(
 # ## Fig. 4: accuracy and power of each station against self-interference
 
 # %%
-level_average = {
-    level: by_level[level].range_std_m[served].mean(axis=0) for level in si_levels_db
-}
-power_average = {
-    level: by_level[level].powers_w[served].mean(axis=0) for level in si_levels_db
-}
+std_average, power_average = (
+    montecarlo.average(
+        np.stack([getattr(by_level[s], field)[served] for s in si_levels_db], axis=1)
+    )
+    for field in ("range_std_m", "powers_w")
+)
+exact_std, exact_power = std_average.mean, power_average.mean
 both = [level for level in heuristic_levels_db if level in by_level]
 
 
@@ -432,8 +433,6 @@ dc_power = np.array(
         for s in both
     ]
 )
-exact_std = np.array([level_average[s] for s in si_levels_db])
-exact_power = np.array([power_average[s] for s in si_levels_db])
 full_average = np.array([full_by_level[s][served].mean() for s in si_levels_db])
 
 figure, panels = plotting.subplots(1, 2, height=3.6)
@@ -441,16 +440,26 @@ columns = {"self_interference_db": si_levels_db, "full_power_std_m": full_averag
 columns |= {"algorithm_1_self_interference_db": both}
 for i in range(base_stations):
     colour = plotting.style(i)["color"]
-    for panel, curve, heuristic in (
-        (panels[0], exact_std[:, i], dc_std[:, i]),
-        (panels[1], w_to_dbm(exact_power[:, i]), w_to_dbm(dc_power[:, i])),
+    for panel, average, heuristic, scale in (
+        (panels[0], std_average, dc_std, np.asarray),
+        (panels[1], power_average, dc_power, w_to_dbm),
     ):
+        middle, low, high = (
+            scale(part[:, i]) for part in (average.mean, average.low, average.high)
+        )
         plotting.line(
-            panel, si_levels_db, curve, i, label=f"BS {i + 1}, exact", markers=False
+            panel,
+            si_levels_db,
+            middle,
+            i,
+            label=f"BS {i + 1}, exact",
+            markers=False,
+            low=low,
+            high=high,
         )
         panel.plot(
             both,
-            heuristic,
+            scale(heuristic[:, i]),
             linestyle="",
             marker="o",
             color=colour,
@@ -459,6 +468,8 @@ for i in range(base_stations):
         )
     columns |= {
         f"exact_std_bs{i + 1}_m": exact_std[:, i],
+        f"exact_std_low_bs{i + 1}_m": std_average.low[:, i],
+        f"exact_std_high_bs{i + 1}_m": std_average.high[:, i],
         f"exact_power_bs{i + 1}_w": exact_power[:, i],
     }
     columns |= {
@@ -482,7 +493,7 @@ figures.show(
     figure,
     "per_station",
     data=columns,
-    caption=f"Averages over {served.sum()} feasible drops of {draws}; open circles: Algorithm 1. As in the paper the "
+    caption=f"Averages over {served.sum()} feasible drops of {draws} with 95 % bands; open circles: Algorithm 1. As in the paper the "
     "average power of every station falls. But on every single drop one station "
     "sends at its cap (dashed line): lowering *all* powers is never optimal.",
     alt="Left: range standard deviation of the three stations grows with self-interference. Right: the average power of "

@@ -16,7 +16,7 @@ def test_everybody_is_drawn_where_the_scenario_puts_them(scenario):
 
 
 def test_signals_are_explained_in_a_legend(scenario):
-    figure, axes = plotting.subplots()
+    _, axes = plotting.subplots()
     nl.draw_deployment(axes, scenario, side_m=100.0, coverage_radius_m=100.0, signals=True)
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["own echo", "bistatic echo", "direct BS-BS signal", "user's link"]
