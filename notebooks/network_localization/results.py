@@ -653,9 +653,9 @@ figures.show(
     },
     caption=f"Averages over the {exact_mean.count} of {draws} drops that are feasible at every threshold, with 95 % bands; "
     "inset: low thresholds. As in the paper the optimised mean is below full power at low thresholds and "
-    f"above it at the highest. The worst station, which is what is optimised, gains {100 * (1 - exact_worst.mean[0] / full_worst):.0f} "
-    "% at "
-    f"the lowest threshold and {100 * (1 - exact_worst.mean[-1] / full_worst):.0f} % at the highest.",
+    f"above it at the highest. The worst station, which is what is optimised, has {exact_worst.mean[0]:.1f} m at the lowest "
+    f"and {exact_worst.mean[-1]:.1f} m at the highest threshold, against {full_worst:.1f} m at full power, which by then serves "
+    f"all users on {np.sum(at_full_power[common] >= db_to_linear(max(thresholds_db)))} of these drops only.",
     alt="Left: the mean range standard deviation of the optimum lies below the flat line of full power at low thresholds "
     "and rises above it at the highest one; an inset magnifies low thresholds. "
     "Right: the worst station's curve of the optimum rises with the threshold from far below the line of full power.",
