@@ -1,0 +1,34 @@
+"""Joint spectrum partitioning and power allocation for sensing, communication and both (semi-ISaC)."""
+
+from .allocation import Allocation, Prices, prices, verify
+from .bands import Bands, efficiency_bound, margin_bound, sum_bound
+from .benchmarks import random_allocation, solve_equal_power, solve_equal_spectrum
+from .exact import AllocationBatch, solve_exact, solve_exact_batch
+from .paper import solve_efficiency, solve_sum
+from .scenario import DEFAULTS, Network, Scenario, efficiency_bit_per_j, rates, user_rates, weighted_sum_bps
+
+__all__ = [
+    "DEFAULTS",
+    "Allocation",
+    "AllocationBatch",
+    "Bands",
+    "Network",
+    "Prices",
+    "Scenario",
+    "efficiency_bit_per_j",
+    "efficiency_bound",
+    "margin_bound",
+    "prices",
+    "random_allocation",
+    "rates",
+    "solve_efficiency",
+    "solve_equal_power",
+    "solve_equal_spectrum",
+    "solve_exact",
+    "solve_exact_batch",
+    "solve_sum",
+    "sum_bound",
+    "user_rates",
+    "verify",
+    "weighted_sum_bps",
+]
