@@ -6,17 +6,24 @@ from .benchmarks import random_allocation, solve_equal_power, solve_equal_spectr
 from .exact import AllocationBatch, solve_exact, solve_exact_batch
 from .paper import solve_efficiency, solve_sum
 from .scenario import DEFAULTS, Network, Scenario, efficiency_bit_per_j, rates, user_rates, weighted_sum_bps
+from .study import SCHEMES, Comparison, Frontier, Sweep, compare, frontier, sweep
 
 __all__ = [
     "DEFAULTS",
+    "SCHEMES",
     "Allocation",
     "AllocationBatch",
     "Bands",
+    "Comparison",
+    "Frontier",
     "Network",
     "Prices",
     "Scenario",
+    "Sweep",
+    "compare",
     "efficiency_bit_per_j",
     "efficiency_bound",
+    "frontier",
     "margin_bound",
     "prices",
     "random_allocation",
@@ -28,6 +35,7 @@ __all__ = [
     "solve_exact_batch",
     "solve_sum",
     "sum_bound",
+    "sweep",
     "user_rates",
     "verify",
     "weighted_sum_bps",

@@ -66,7 +66,7 @@ class AllocationBatch:
 
 
 @dataclass(frozen=True)
-class _Interior:
+class Interior:
     """Phase I: the margin, the floor that costs most, and a point strictly inside where there is one."""
 
     shares: np.ndarray
@@ -76,7 +76,7 @@ class _Interior:
     multipliers: np.ndarray
 
 
-def _phase_one(bands: Bands, free) -> _Interior:
+def phase_one(bands: Bands, free) -> Interior:
     lanes, users = bands.weights.shape
     shares = np.full((lanes, users), (_START if free.shares else 1.0) / users)
     powers = np.full((lanes, users), (_START if free.powers else 1.0) / users)
@@ -94,10 +94,10 @@ def _phase_one(bands: Bands, free) -> _Interior:
         shrink = 0.5 * (1 + 1 / np.maximum(point.factor, 1.0))[:, None]
         shares[bound_by] = point.shares * (shrink if free.shares else 1.0)
         powers[bound_by] = point.powers * (shrink if free.powers else 1.0)
-    return _Interior(shares, powers, factor, bound, multipliers)
+    return Interior(shares, powers, factor, bound, multipliers)
 
 
-def _restore(bands: Bands, inside: _Interior, point: interior_point.Point):
+def _restore(bands: Bands, inside: Interior, point: interior_point.Point):
     """Move towards the interior point just far enough that every floor holds (rates are concave)."""
     floors = np.where(bands.floors > 0, bands.floors, 1.0)
     margin = np.where(bands.floors > 0, bands.rates(inside.shares, inside.powers) / floors - 1, np.inf).min(axis=(1, 2))
@@ -106,7 +106,7 @@ def _restore(bands: Bands, inside: _Interior, point: interior_point.Point):
     return (1 - weight) * point.shares + weight * inside.shares, (1 - weight) * point.powers + weight * inside.powers
 
 
-def _maximise(bands: Bands, inside: _Interior, free, power_price=0.0):
+def maximise_at_price(bands: Bands, inside: Interior, free, power_price=0.0):
     """Phase II: shares, powers, multipliers and step counts of the resource problem at a price of power."""
     start = np.ones(len(bands))
     point = interior_point.optimise(bands, inside.shares, inside.powers, start, free=free, power_price=power_price)
@@ -114,7 +114,7 @@ def _maximise(bands: Bands, inside: _Interior, free, power_price=0.0):
     return shares, powers, point.multipliers, point.iterations
 
 
-def _efficiency(bands: Bands, inside: _Interior, free):
+def _efficiency(bands: Bands, inside: Interior, free):
     """Dinkelbach's method in all lanes at once (paper's Algorithm 1, starting from q = 0)."""
     lanes = len(bands)
     q, trace = np.zeros(lanes), []
@@ -123,9 +123,9 @@ def _efficiency(bands: Bands, inside: _Interior, free):
     active = np.ones(lanes, dtype=bool)
     for _ in range(_DINKELBACH_STEPS):
         at = np.flatnonzero(active)
-        sub = _Interior(*(value[at] for value in inside.__dict__.values()))
+        sub = Interior(*(value[at] for value in inside.__dict__.values()))
         some = bands.take(at)
-        shares[at], powers[at], multipliers[at], _ = _maximise(some, sub, free, q[at])
+        shares[at], powers[at], multipliers[at], _ = maximise_at_price(some, sub, free, q[at])
         total = bands.rates(shares, powers).sum(axis=(1, 2))
         used = powers.sum(axis=1) + bands.circuit
         excess = total - q * used  # F(q)
@@ -170,7 +170,7 @@ def solve_exact_batch(
     bands, free = Bands.of(rows), RESTRICTIONS[scheme]
     if objective == "efficiency":
         bands = bands.unweighted()
-    inside = _phase_one(bands, free)
+    inside = phase_one(bands, free)
     feasible = inside.factor > _INSIDE
     at = np.flatnonzero(feasible)
     shape = (len(bands), bands.weights.shape[1])
@@ -180,9 +180,9 @@ def solve_exact_batch(
     found: list[Prices | None] = [None] * len(bands) if scheme == "joint" else []
     table = np.full((len(bands), 4) if isinstance(rows[0], Scenario) else (*shape, 2), np.nan)
     if len(at):
-        some, start = bands.take(at), _Interior(*(field[at] for field in inside.__dict__.values()))
+        some, start = bands.take(at), Interior(*(field[at] for field in inside.__dict__.values()))
         if objective == "sum":
-            x, y, multipliers, iterations[at] = _maximise(some, start, free)
+            x, y, multipliers, iterations[at] = maximise_at_price(some, start, free)
             unit = some.scale * np.array([rows[d].weights.max() for d in at])
             bound[at] = sum_bound(some, x, y, multipliers, free=free) * unit
             price = np.zeros(len(at))
@@ -242,7 +242,7 @@ def solve_one(scenario: Scenario | Network, *, objective: Criterion, scheme: Sch
 
 def infeasible(scenario: Scenario | Network, scheme: Scheme = "joint") -> InfeasibleScenario:
     """The certificate of infeasibility as an error: which floor costs most, and how much of it can be had at best."""
-    inside = _phase_one(Bands.of([scenario]), RESTRICTIONS[scheme])
+    inside = phase_one(Bands.of([scenario]), RESTRICTIONS[scheme])
     network = scenario.network()
     floors = np.stack([network.min_sensing_bps, network.min_rate_bps], axis=-1)
     user, service = np.unravel_index(np.argmax(inside.multipliers[0] * floors), floors.shape)

@@ -155,7 +155,7 @@ class Scenario(ScenarioBase):
             clutters stay the same when their number grows).
         **parameters
             ``radius_m`` (40), ``min_distance_m`` (1), ``carrier_hz`` (1e9), ``antenna_gain_db`` (0), ``target_rcs_m2``
-            (0.1), ``clutter_rcs_m2`` (0.01), ``clutters`` (3), ``link_exponent`` (2.5), ``radar_exponent`` (4, of the
+            (1), ``clutter_rcs_m2`` (0.01), ``clutters`` (3), ``link_exponent`` (2.5), ``radar_exponent`` (4, of the
             whole two-way path), ``nakagami_m`` (3), ``reciprocal`` (False; True: down- and uplink fade alike),
             ``bandwidth_hz`` (100e6), ``temperature_k`` (290), ``power_budget_dbm`` (30), ``circuit_power_dbm`` (30),
             ``weights`` (1/3 each), ``min_sensing_bps`` (5e6), ``min_rate_bps`` (20e6).
@@ -170,7 +170,7 @@ _GEOMETRY = {
     "min_distance_m": 1.0,
     "carrier_hz": 1e9,
     "antenna_gain_db": 0.0,
-    "target_rcs_m2": 0.1,
+    "target_rcs_m2": 1.0,
     "clutter_rcs_m2": 0.01,
     "clutters": 3,
     "link_exponent": 2.5,

@@ -117,7 +117,7 @@ def test_random_batch_equals_random_of_the_children():
 def test_parameters_change_the_gains_but_not_the_drop():
     few, many, strong = (
         si.Scenario.random(np.random.default_rng(2), **change)
-        for change in ({"clutters": 2}, {"clutters": 5}, {"target_rcs_m2": 1.0, "antenna_gain_db": 10.0})
+        for change in ({"clutters": 2}, {"clutters": 5}, {"target_rcs_m2": 10.0, "antenna_gain_db": 10.0})
     )
     assert np.array_equal(few.link_gain, many.link_gain) and np.all(many.clutter_gain > few.clutter_gain)
     reference = si.Scenario.random(np.random.default_rng(2))
@@ -140,7 +140,7 @@ def test_path_losses_by_hand():
     for child in rng.spawn(1000):
         scenario = si.Scenario.random(child, radius_m=10.001, min_distance_m=9.999)
         links.append(scenario.link_gain / ((wavelength / (4 * math.pi)) ** 2 * 10**-2.5))
-        radars.append(scenario.radar_gain / (0.1 * wavelength**2 / ((4 * math.pi) ** 3 * 10**4)))
+        radars.append(scenario.radar_gain / (1.0 * wavelength**2 / ((4 * math.pi) ** 3 * 10**4)))
     # Gamma(3, 1/3) has variance 1/3, the product of two (4/3)^2 - 1 = 0.78: four standard errors of 2000 samples.
     assert np.mean(links) == pytest.approx(1, abs=4 * math.sqrt(1 / 3 / 2000))
     assert np.mean(radars) == pytest.approx(1, abs=4 * math.sqrt(0.78 / 2000))
