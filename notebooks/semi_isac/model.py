@@ -142,7 +142,7 @@ figures.show(
 # ```
 #
 # The left one is a **mutual information** between response and echo: if both are Gaussian, it is the difference of two
-# entropies $\log_2(\pi\mathrm e\,\text{variance})$ {cite}`tian2019`. We execute that step.
+# entropies $\log_2(\pi\mathrm e\,\text{variance})$ {cite}`semi_isac_tian2019`. We execute that step.
 
 # %%
 signal, disturbance = sp.symbols("S I", positive=True)
@@ -337,7 +337,8 @@ print(f"normalised gains up to {si.Bands.of(rows).link.max():.0e}: both solvers 
 #
 # Problem (13) maximises $\sum R/(\sum p+P_\mathrm c)$: concave over affine, hence quasi-concave. **Dinkelbach**'s method (Algorithm 1)
 # solves $F(q)=\max\sum R-q(\sum p+P_\mathrm c)$ and sets $q$ to the efficiency reached. $F$ is convex and decreasing, and
-# the efficiency reached is where its tangent at $q$ crosses zero: Dinkelbach is *Newton's method* on $F$, hence superlinear.
+# the efficiency reached is where its tangent at $q$ crosses zero: Dinkelbach is *Newton's method* on $F$, hence superlinear
+# {cite}`dinkelbach1967`. The linear rate that the paper quotes belongs to programs with several ratios {cite}`semi_isac_crouzeix1985`.
 
 # %% tags=["hide-input"]
 efficient = si.solve_efficiency(scenario, method="dinkelbach")
