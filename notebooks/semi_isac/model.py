@@ -27,7 +27,7 @@
 seed = 1
 radius_m = 40.0
 min_distance_m = 1.0
-carrier_hz = 1.0e+9
+carrier_hz = 1.0e9
 antenna_gain_db = 0.0
 target_rcs_m2 = 1.0
 clutter_rcs_m2 = 0.01
@@ -35,13 +35,13 @@ clutters = 3
 link_exponent = 2.5
 radar_exponent = 4.0
 nakagami_m = 3.0
-bandwidth_hz = 1.0e+8
+bandwidth_hz = 1.0e8
 temperature_k = 290.0
 power_budget_dbm = 30.0
 circuit_power_dbm = 30.0
 weights = [0.3333333333333333, 0.3333333333333333, 0.3333333333333333]
-min_sensing_bps = 5.0e+6
-min_rate_bps = 2.0e+7
+min_sensing_bps = 5.0e6
+min_rate_bps = 2.0e7
 
 # %%
 import numpy as np
@@ -87,18 +87,47 @@ print(optimum.certificate)
 # %% tags=["hide-input"]
 cell = np.random.default_rng(seed + 1)
 users = geometry.uniform_disk(cell, 3, radius_m, minimum_radius_m=0.35 * radius_m)
-scatterers = geometry.uniform_disk(cell, clutters, radius_m, minimum_radius_m=0.2 * radius_m) if clutters else np.empty((0, 2))
-fig, (cell_axes, band_axes) = plotting.subplots(1, 2, width=7.2, height=3.5, width_ratios=[1.15, 1])
-cell_axes.add_patch(Circle((0, 0), radius_m, fill=False, color="#5A5A5A", linestyle=":"))
+scatterers = (
+    geometry.uniform_disk(cell, clutters, radius_m, minimum_radius_m=0.2 * radius_m)
+    if clutters
+    else np.empty((0, 2))
+)
+fig, (cell_axes, band_axes) = plotting.subplots(
+    1, 2, width=7.2, height=3.5, width_ratios=[1.15, 1]
+)
+cell_axes.add_patch(
+    Circle((0, 0), radius_m, fill=False, color="#5A5A5A", linestyle=":")
+)
 names = ["0: sensing only", "1: ISaC", "2: communication only"]
 for k in range(3):
     look = plotting.style(k)
-    style = {"color": look["color"], "shrinkA": 7, "shrinkB": 7, "linestyle": look["linestyle"]}
-    cell_axes.annotate("", xy=users[k], xytext=(0, 0), arrowprops={"arrowstyle": "<->" if k < 2 else "->", **style})
-    cell_axes.plot(*users[k], look["marker"], color=look["color"], markersize=9, label=f"user {names[k]}")
+    style = {
+        "color": look["color"],
+        "shrinkA": 7,
+        "shrinkB": 7,
+        "linestyle": look["linestyle"],
+    }
+    cell_axes.annotate(
+        "",
+        xy=users[k],
+        xytext=(0, 0),
+        arrowprops={"arrowstyle": "<->" if k < 2 else "->", **style},
+    )
+    cell_axes.plot(
+        *users[k],
+        look["marker"],
+        color=look["color"],
+        markersize=9,
+        label=f"user {names[k]}",
+    )
 cell_axes.plot(0, 0, "*", color=plotting.INK, markersize=13, label="base station")
 cell_axes.plot(*scatterers.T, "x", color="#5A5A5A", label="clutter")
-cell_axes.set(xlabel="x (m)", ylabel="y (m)", aspect="equal", ylim=(-radius_m * 1.05, radius_m * 1.95))
+cell_axes.set(
+    xlabel="x (m)",
+    ylabel="y (m)",
+    aspect="equal",
+    ylim=(-radius_m * 1.05, radius_m * 1.95),
+)
 cell_axes.legend(loc="upper center", ncols=1, fontsize="x-small")
 left = 0.0
 for k in range(3):
@@ -114,7 +143,9 @@ for k in range(3):
         label=f"user {k}",
     )
     left += optimum.shares[k]
-band_axes.set(xlabel="share of the band (1)", ylabel="power density (W/MHz)", xlim=(0, 1))
+band_axes.set(
+    xlabel="share of the band (1)", ylabel="power density (W/MHz)", xlim=(0, 1)
+)
 band_axes.legend(fontsize="x-small")
 figures.show(
     fig,
@@ -154,7 +185,12 @@ def entropy(variance):
 
 
 information = entropy(signal + disturbance) - entropy(disturbance)
-assert sp.simplify(sp.expand_log(information - sp.log(1 + signal / disturbance, 2), force=True)) == 0
+assert (
+    sp.simplify(
+        sp.expand_log(information - sp.log(1 + signal / disturbance, 2), force=True)
+    )
+    == 0
+)
 
 # %% [markdown]
 # The path losses: one way, $G(\lambda/4\pi)^2d^{-\alpha_\mathrm{c}}$; for an echo,
@@ -176,12 +212,20 @@ beta, p, a, b, c, t = sp.symbols("beta p a b c t", positive=True)
 rate = beta * sp.log(1 + a * p / (b * p + c * beta))
 hessian = sp.hessian(rate, (beta, p)).applyfunc(sp.simplify)
 assert sp.simplify(hessian.det()) == 0
-assert sp.simplify(hessian * sp.Matrix([beta, p])) == sp.zeros(2, 1)  # the ray is the null direction
-assert sp.simplify(rate.subs({beta: t * beta, p: t * p}, simultaneous=True) - t * rate) == 0
+assert sp.simplify(hessian * sp.Matrix([beta, p])) == sp.zeros(
+    2, 1
+)  # the ray is the null direction
+assert (
+    sp.simplify(rate.subs({beta: t * beta, p: t * p}, simultaneous=True) - t * rate)
+    == 0
+)
 # Strictly negative first entry, and the other follows: H22 = H12^2/H11 < 0.
 h11 = sp.factor(hessian[0, 0])
 numerator, denominator = sp.fraction(h11)
-assert all(term.could_extract_minus_sign() for term in sp.Add.make_args(sp.expand(numerator * sp.sign(denominator))))
+assert all(
+    term.could_extract_minus_sign()
+    for term in sp.Add.make_args(sp.expand(numerator * sp.sign(denominator)))
+)
 assert sp.simplify(hessian[1, 1] - hessian[0, 1] ** 2 / hessian[0, 0]) == 0
 h11
 
@@ -223,7 +267,9 @@ for _ in range(2000):
     worst_case.append(si.sum_bound(bands, *point, multipliers)[0] * unit)
 assert min(worst_case) >= optimum.objective
 assert optimum.certificate.gap < 1e-6
-print(f"random bounds: {min(worst_case) / optimum.objective:.3f} to {max(worst_case) / optimum.objective:.1f} times the optimum")
+print(
+    f"random bounds: {min(worst_case) / optimum.objective:.3f} to {max(worst_case) / optimum.objective:.1f} times the optimum"
+)
 print(f"at the optimal prices the gap is {optimum.certificate.gap:.1e}")
 
 # %% [markdown]
@@ -237,7 +283,10 @@ from dataclasses import replace
 moved = replace(optimum, powers_w=np.roll(optimum.powers_w, 1))
 print("optimum:  ", si.verify(scenario, optimum))
 print("disturbed:", si.verify(scenario, moved))
-assert si.verify(scenario, optimum).status == "optimal" and si.verify(scenario, moved).status != "optimal"
+assert (
+    si.verify(scenario, optimum).status == "optimal"
+    and si.verify(scenario, moved).status != "optimal"
+)
 
 # %% [markdown]
 # ### The two prices on a map
@@ -253,22 +302,37 @@ assert si.verify(scenario, optimum).status == "optimal" and si.verify(scenario, 
 # %% tags=["hide-input"]
 density = np.geomspace(1e-3, 1e3, 6001)
 value, _, _ = bands.slopes(np.broadcast_to(density[:, None], (density.size, 3)))
-need = np.max(np.where(bands.floors > 0, bands.floors / np.maximum(value, 1e-300), 0.0), axis=-1)
+need = np.max(
+    np.where(bands.floors > 0, bands.floors / np.maximum(value, 1e-300), 0.0), axis=-1
+)
 worth = bands.weights * value.sum(axis=-1)
 
 
 def dual(mu, nu):
     surplus = (mu * density + nu)[:, None] - worth
-    return np.inf if surplus.min() < 0 else mu + nu - np.sum(np.min(need * surplus, axis=0))
+    return (
+        np.inf
+        if surplus.min() < 0
+        else mu + nu - np.sum(np.min(need * surplus, axis=0))
+    )
 
 
 price = si.prices(scenario, optimum)
 mu_star = price.power_per_w * scenario.power_budget_w / unit
 nu_star = price.bandwidth_per_hz * scenario.bandwidth_hz / unit
-mu_axis, nu_axis = mu_star * np.linspace(0.2, 3, 90), nu_star * np.linspace(0.8, 1.3, 90)
+mu_axis, nu_axis = (
+    mu_star * np.linspace(0.2, 3, 90),
+    nu_star * np.linspace(0.8, 1.3, 90),
+)
 surface = np.array([[dual(mu, nu) for mu in mu_axis] for nu in nu_axis]) * unit / 1e6
-fine = min(dual(m * mu_star, n * nu_star) for m in np.linspace(0.99, 1.01, 21) for n in np.linspace(0.9999, 1.0005, 61))
-assert abs(fine * unit / optimum.objective - 1) < 2e-3 and np.nanmin(surface) * 1e6 >= optimum.objective * (1 - 1e-6)
+fine = min(
+    dual(m * mu_star, n * nu_star)
+    for m in np.linspace(0.99, 1.01, 21)
+    for n in np.linspace(0.9999, 1.0005, 61)
+)
+assert abs(fine * unit / optimum.objective - 1) < 2e-3 and np.nanmin(
+    surface
+) * 1e6 >= optimum.objective * (1 - 1e-6)
 fig, ax = plotting.subplots(1, 1, height=3.4)
 shown = ax.pcolormesh(
     mu_axis * unit / scenario.power_budget_w / 1e6,
@@ -277,13 +341,23 @@ shown = ax.pcolormesh(
     rasterized=True,
     cmap="cividis",
 )
-ax.plot(price.power_per_w / 1e6, price.bandwidth_per_hz, "*", color="white", markeredgecolor=plotting.INK, markersize=13)
+ax.plot(
+    price.power_per_w / 1e6,
+    price.bandwidth_per_hz,
+    "*",
+    color="white",
+    markeredgecolor=plotting.INK,
+    markersize=13,
+)
 fig.colorbar(shown, label="dual function (Mbit/s)")
 ax.set(xlabel="price of power (Mbit/s/W)", ylabel="price of bandwidth (bit/s/Hz)")
 figures.show(
     fig,
     "dual",
-    data={"price_power_mbps_per_w": mu_axis * unit / scenario.power_budget_w / 1e6, "dual_at_best_band_price": surface.min(axis=0)},
+    data={
+        "price_power_mbps_per_w": mu_axis * unit / scenario.power_budget_w / 1e6,
+        "dual_at_best_band_price": surface.min(axis=0),
+    },
     caption="The dual function over the two prices for the example drop. Blank: some user would buy without limit. The star is the pair "
     "of prices that the solver reports; it sits at the lowest point, on the edge of the blank region, because the user that takes the "
     "surplus is just indifferent.",
@@ -306,12 +380,19 @@ everyone = si.Bands.of(drops)
 for d in range(len(drops)):
     one = everyone.take([d])
     per_band, _, _ = one.slopes(np.broadcast_to(density[:, None], (density.size, 3)))
-    need_d = np.max(np.where(one.floors > 0, one.floors / np.maximum(per_band, 1e-300), 0.0), axis=-1)
-    cost = np.array([np.min((s + density)[:, None] * need_d, axis=0).sum() - s for s in tau])
+    need_d = np.max(
+        np.where(one.floors > 0, one.floors / np.maximum(per_band, 1e-300), 0.0),
+        axis=-1,
+    )
+    cost = np.array(
+        [np.min((s + density)[:, None] * need_d, axis=0).sum() - s for s in tau]
+    )
     least_power[d] = cost.max()
 clear = np.abs(least_power - 1) > 1e-2
 assert np.array_equal((least_power <= 1)[clear], solved.feasible[clear])
-print(f"{int((~solved.feasible).sum())} of {len(drops)} drops are infeasible, by both tests")
+print(
+    f"{int((~solved.feasible).sum())} of {len(drops)} drops are infeasible, by both tests"
+)
 
 # %% [markdown]
 # ## A cone program that survives strong gains
@@ -325,12 +406,21 @@ share, power, kappa = sp.symbols("beta pi kappa", positive=True)
 theta = 1 / (1 + kappa)
 mean = 1 / (theta / power + (1 - theta) / share)
 assert sp.simplify(mean * theta - share * power / (kappa * power + share)) == 0
-strong = {"antenna_gain_db": 30.0, "target_rcs_m2": 50.0, "clutter_rcs_m2": 5.0, "carrier_hz": 28e9}
-rows = si.Scenario.random_batch(np.random.default_rng(seed), 12, **{**setting, **strong})
+strong = {
+    "antenna_gain_db": 30.0,
+    "target_rcs_m2": 50.0,
+    "clutter_rcs_m2": 5.0,
+    "carrier_hz": 28e9,
+}
+rows = si.Scenario.random_batch(
+    np.random.default_rng(seed), 12, **{**setting, **strong}
+)
 reference = si.solve_exact_batch(rows)
 for d in np.flatnonzero(reference.feasible):
     assert abs(si.solve_sum(rows[d]).objective / reference.objective[d] - 1) < 1e-5
-print(f"normalised gains up to {si.Bands.of(rows).link.max():.0e}: both solvers agree on {int(reference.feasible.sum())} drops")
+print(
+    f"normalised gains up to {si.Bands.of(rows).link.max():.0e}: both solvers agree on {int(reference.feasible.sum())} drops"
+)
 
 # %% [markdown]
 # ## Bits per joule
@@ -352,7 +442,13 @@ plotting.line(ax, grid / 1e9, excess / 1e9, "exact", label="F(q)", markers=False
 at = np.interp(trace, grid, excess)
 plotting.line(ax, trace / 1e9, at / 1e9, "paper", label="iterates", linestyle="none")
 for low, high, height in zip(trace[:-1], trace[1:], at[:-1]):
-    ax.plot([low / 1e9, high / 1e9], [height / 1e9, 0], color=plotting.COLOURS[0], linewidth=0.9, linestyle=":")
+    ax.plot(
+        [low / 1e9, high / 1e9],
+        [height / 1e9, 0],
+        color=plotting.COLOURS[0],
+        linewidth=0.9,
+        linestyle=":",
+    )
 ax.axhline(0, color=plotting.INK, linewidth=0.8)
 ax.set(xlabel="q (Gbit/J)", ylabel="F(q) (Gbit/s)")
 ax.legend()
@@ -377,7 +473,10 @@ one_shot = si.solve_efficiency(scenario)
 structured = si.solve_exact(scenario, objective="efficiency")
 for solution in (one_shot, efficient, structured):
     print(solution.certificate)
-assert abs(one_shot.objective / efficient.objective - 1) < 1e-6 and abs(structured.objective / one_shot.objective - 1) < 1e-6
+assert (
+    abs(one_shot.objective / efficient.objective - 1) < 1e-6
+    and abs(structured.objective / one_shot.objective - 1) < 1e-6
+)
 
 # %% [markdown]
 # ## What the prices say about priorities
@@ -389,7 +488,12 @@ assert abs(one_shot.objective / efficient.objective - 1) < 1e-6 and abs(structur
 
 # %%
 levels = np.linspace(0.05, 0.95, 19)
-ladder = si.solve_exact_batch([scenario.replace(weights=[(1 - w) / 2, w, (1 - w) / 2]) for w in levels])
-own, others = ladder.rates_bps[:, 1:3].sum(axis=1), ladder.rates_bps[:, [0, 3]].sum(axis=1)
+ladder = si.solve_exact_batch(
+    [scenario.replace(weights=[(1 - w) / 2, w, (1 - w) / 2]) for w in levels]
+)
+own, others = (
+    ladder.rates_bps[:, 1:3].sum(axis=1),
+    ladder.rates_bps[:, [0, 3]].sum(axis=1),
+)
 slack = 1e-6 * own.max()
 assert np.all(np.diff(own) >= -slack) and np.all(np.diff(others) <= slack)

@@ -21,7 +21,7 @@ seed = 1
 draws = 400
 radius_m = 40.0
 min_distance_m = 1.0
-carrier_hz = 1.0e+9
+carrier_hz = 1.0e9
 antenna_gain_db = 0.0
 target_rcs_m2 = 1.0
 clutter_rcs_m2 = 0.01
@@ -29,13 +29,13 @@ clutters = 3
 link_exponent = 2.5
 radar_exponent = 4.0
 nakagami_m = 3.0
-bandwidth_hz = 1.0e+8
+bandwidth_hz = 1.0e8
 temperature_k = 290.0
 power_budget_dbm = 30.0
 circuit_power_dbm = 30.0
 weights = [0.3333333333333333, 0.3333333333333333, 0.3333333333333333]
-min_sensing_bps = 5.0e+6
-min_rate_bps = 2.0e+7
+min_sensing_bps = 5.0e6
+min_rate_bps = 2.0e7
 floor_factors = [0.2, 0.6, 1.0, 1.5, 2.0, 3.0]
 max_tries = 3000
 services = "semi"
@@ -67,18 +67,34 @@ setting = {
     "weights": weights,
 }
 kind = si.Network if services == "all" else si.Scenario
-ROLES = {"joint": "exact", "equal_power": "benchmark_1", "equal_spectrum": "benchmark_2", "random": "benchmark_3"}
-NAMES = {"joint": "joint optimum", "equal_power": "SP-EPA", "equal_spectrum": "PA-ESP", "random": "RA"}
+ROLES = {
+    "joint": "exact",
+    "equal_power": "benchmark_1",
+    "equal_spectrum": "benchmark_2",
+    "random": "benchmark_3",
+}
+NAMES = {
+    "joint": "joint optimum",
+    "equal_power": "SP-EPA",
+    "equal_spectrum": "PA-ESP",
+    "random": "RA",
+}
 factors = np.array(floor_factors)
 floors_mbps = factors * min_sensing_bps / 1e6
 
 
 def batch(factor, cls=kind):
-    floors = {"min_sensing_bps": factor * min_sensing_bps, "min_rate_bps": factor * min_rate_bps}
+    floors = {
+        "min_sensing_bps": factor * min_sensing_bps,
+        "min_rate_bps": factor * min_rate_bps,
+    }
     return cls.random_batch(np.random.default_rng(seed), draws, **setting, **floors)
 
 
-points = [si.compare(batch(factor), np.random.default_rng(seed + 1), max_tries=max_tries) for factor in factors]
+points = [
+    si.compare(batch(factor), np.random.default_rng(seed + 1), max_tries=max_tries)
+    for factor in factors
+]
 result = si.sweep(points)
 
 # %% [markdown]
@@ -90,16 +106,46 @@ fig, axes = plotting.subplots(1, 2, width=7.4, height=3.2)
 columns = {"sensing_floor_mbps": floors_mbps}
 for scheme, curve in result.own.items():
     mean, low, high = curve.mean / 1e9, curve.low / 1e9, curve.high / 1e9
-    plotting.line(axes[0], floors_mbps, mean, ROLES[scheme], label=NAMES[scheme], low=low, high=high)
-    columns |= {f"{scheme}_own": mean, f"{scheme}_own_low": low, f"{scheme}_own_high": high}
+    plotting.line(
+        axes[0],
+        floors_mbps,
+        mean,
+        ROLES[scheme],
+        label=NAMES[scheme],
+        low=low,
+        high=high,
+    )
+    columns |= {
+        f"{scheme}_own": mean,
+        f"{scheme}_own_low": low,
+        f"{scheme}_own_high": high,
+    }
     lost = 100 * result.infeasible[scheme] / draws
     plotting.line(axes[1], floors_mbps, lost, ROLES[scheme], label=NAMES[scheme])
     columns[f"{scheme}_infeasible_percent"] = lost
-plotting.line(axes[0], before["sensing_floor_mbps"], before["joint_own"], "reference", label="joint, base set")
+plotting.line(
+    axes[0],
+    before["sensing_floor_mbps"],
+    before["joint_own"],
+    "reference",
+    label="joint, base set",
+)
 base_lost = 100 * before["joint_infeasible"] / draws
-plotting.line(axes[1], before["sensing_floor_mbps"], base_lost, "reference", label="joint, base set")
-axes[0].set(xlabel="sensing floor (Mbit/s)", ylabel="sum of rates (Gbit/s)", ylim=(0, None))
-axes[1].set(xlabel="sensing floor (Mbit/s)", ylabel="drops without a solution (%)", ylim=(0, 100))
+plotting.line(
+    axes[1],
+    before["sensing_floor_mbps"],
+    base_lost,
+    "reference",
+    label="joint, base set",
+)
+axes[0].set(
+    xlabel="sensing floor (Mbit/s)", ylabel="sum of rates (Gbit/s)", ylim=(0, None)
+)
+axes[1].set(
+    xlabel="sensing floor (Mbit/s)",
+    ylabel="drops without a solution (%)",
+    ylim=(0, 100),
+)
 axes[1].legend(fontsize="x-small")
 figures.show(
     fig,
@@ -122,21 +168,54 @@ theirs = np.stack([solved.rates_bps.sum(axis=1) for solved in semi], axis=1)
 everywhere = np.isfinite(mine).all(axis=1) & np.isfinite(theirs).all(axis=1)
 fig, axes = plotting.subplots(1, 2, width=7.4, height=3.2)
 columns = {"sensing_floor_mbps": floors_mbps}
-for table, role, name in ((mine, "exact", "this network"), (theirs, "paper", "semi-ISaC")):
+for table, role, name in (
+    (mine, "exact", "this network"),
+    (theirs, "paper", "semi-ISaC"),
+):
     curve = montecarlo.average(table / 1e9, everywhere)
-    plotting.line(axes[0], floors_mbps, curve.mean, role, label=name, low=curve.low, high=curve.high)
-    columns |= {f"{role}_common": curve.mean, f"{role}_common_low": curve.low, f"{role}_common_high": curve.high}
-axes[0].set(xlabel="sensing floor (Mbit/s)", ylabel="sum of rates (Gbit/s)", ylim=(0, None))
+    plotting.line(
+        axes[0],
+        floors_mbps,
+        curve.mean,
+        role,
+        label=name,
+        low=curve.low,
+        high=curve.high,
+    )
+    columns |= {
+        f"{role}_common": curve.mean,
+        f"{role}_common_low": curve.low,
+        f"{role}_common_high": curve.high,
+    }
+axes[0].set(
+    xlabel="sensing floor (Mbit/s)", ylabel="sum of rates (Gbit/s)", ylim=(0, None)
+)
 axes[0].set_title(f"{int(everywhere.sum())} common drops")
 axes[0].legend()
 shares = np.stack([point.shares["joint"] for point in points], axis=1)
 curve = montecarlo.average(shares)
 old = figures.baseline("results", "spectrum_shares")
 for user, name in enumerate(("user 0", "user 1", "user 2")):
-    plotting.line(axes[1], floors_mbps, curve.mean[:, user], user, label=name, low=curve.low[:, user], high=curve.high[:, user])
+    plotting.line(
+        axes[1],
+        floors_mbps,
+        curve.mean[:, user],
+        user,
+        label=name,
+        low=curve.low[:, user],
+        high=curve.high[:, user],
+    )
     columns[f"share_user_{user}"] = curve.mean[:, user]
-    axes[1].plot(old["sensing_floor_mbps"], old[f"joint_user_{user}"], color=plotting.style(user)["color"], linewidth=0.8, alpha=0.7)
-axes[1].set(xlabel="sensing floor (Mbit/s)", ylabel="share of the band (1)", ylim=(0, 1))
+    axes[1].plot(
+        old["sensing_floor_mbps"],
+        old[f"joint_user_{user}"],
+        color=plotting.style(user)["color"],
+        linewidth=0.8,
+        alpha=0.7,
+    )
+axes[1].set(
+    xlabel="sensing floor (Mbit/s)", ylabel="share of the band (1)", ylim=(0, 1)
+)
 axes[1].legend(fontsize="x-small")
 figures.show(
     fig,

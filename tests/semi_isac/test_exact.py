@@ -1,5 +1,6 @@
 """The structured solver: certificates, a case by hand, invariances, infeasibility, prices."""
 
+import functools
 import math
 
 import numpy as np
@@ -24,13 +25,18 @@ SETS = {
 }
 
 
+@functools.cache
+def _batch(name):
+    return si.Scenario.random_batch(np.random.default_rng(21), 200, **SETS[name])
+
+
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize("objective", ["sum", "efficiency"])
 @pytest.mark.parametrize("scheme", ["joint", "equal_power", "equal_spectrum"])
 def test_certificates_on_200_scenarios(name, objective, scheme):
-    batch = si.Scenario.random_batch(np.random.default_rng(21), 200, **SETS[name])
+    batch = _batch(name) if scheme == "joint" else _batch(name)[:80]
     solved = si.solve_exact_batch(batch, objective=objective, scheme=scheme)
-    assert solved.feasible.sum() > 50
+    assert solved.feasible.sum() > 25
     assert np.nanmax(solved.gap) <= CERTIFIED and np.nanmax(solved.residual) <= ROUNDED
     # Every refusal is proven: the certified bound on the margin is below one.
     assert np.all(solved.best_attainable[~solved.feasible] < 1) and np.all(np.isnan(solved.objective[~solved.feasible]))
@@ -121,7 +127,7 @@ def test_permuting_users_permutes_the_allocation():
 
 @pytest.mark.parametrize("objective", ["sum", "efficiency"])
 def test_monotone_in_power_cross_section_and_floors(objective):
-    batch = [si.Scenario.random(child) for child in np.random.default_rng(6).spawn(60)]
+    batch = [si.Scenario.random(child) for child in np.random.default_rng(6).spawn(40)]
     base = si.solve_exact_batch(batch, objective=objective).objective
     easier = {
         "power": [row.replace(power_budget_w=2 * row.power_budget_w) for row in batch],
@@ -135,7 +141,7 @@ def test_monotone_in_power_cross_section_and_floors(objective):
 
 
 def test_efficiency_is_never_below_that_of_the_sum_optimum_and_saves_power():
-    batch = si.Scenario.random_batch(np.random.default_rng(9), 60, power_budget_dbm=40.0)
+    batch = si.Scenario.random_batch(np.random.default_rng(9), 40, power_budget_dbm=40.0)
     total, efficient = (si.solve_exact_batch(batch, objective=kind) for kind in ("sum", "efficiency"))
     at = total.feasible
     of_sum = total.rates_bps[at].sum(axis=1) / (total.powers_w[at].sum(axis=1) + 1.0)
