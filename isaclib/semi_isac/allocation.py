@@ -12,7 +12,7 @@ from scipy.optimize import nnls
 from ..foundations.certificate import Certificate, Step
 from ..foundations.errors import InvalidScenario
 from .bands import Bands, Restriction, efficiency_bound, marginal_values, sum_bound
-from .scenario import Network, Scenario, efficiency_bit_per_j, flatten, user_rates
+from .scenario import Network, Scenario, Stack, efficiency_bit_per_j, flatten, user_rates
 
 Criterion = Literal["sum", "efficiency"]
 Scheme = Literal["joint", "equal_power", "equal_spectrum", "random"]
@@ -75,15 +75,12 @@ class Prices:
     min_rate: np.ndarray
 
 
-def rate_table(scenario: Scenario | Network, shares, powers_w) -> np.ndarray:
-    """Rates in the form that the scenario's allocations carry: (4,) for a ``Scenario``, (K, 2) for a ``Network``."""
-    table = user_rates(scenario.network(), shares, powers_w)
-    return flatten(table) if isinstance(scenario, Scenario) else table
-
-
 def objective_value(scenario: Scenario | Network, shares, powers_w, criterion: Criterion) -> float:
     """Weighted sum of rates in bit/s or energy efficiency in bit/J of an allocation."""
-    table = user_rates(scenario.network(), shares, powers_w)
+    return _value(scenario, user_rates(scenario, shares, powers_w), powers_w, criterion)
+
+
+def _value(scenario, table, powers_w, criterion) -> float:
     if criterion == "efficiency":
         return efficiency_bit_per_j(scenario, table, powers_w)
     return float(scenario.weights @ table.sum(axis=1))
@@ -91,26 +88,31 @@ def objective_value(scenario: Scenario | Network, shares, powers_w, criterion: C
 
 def residual(scenario: Scenario | Network, shares, powers_w, scheme: Scheme = "joint") -> float:
     """Largest violation of floors, budgets, signs and of the scheme's equalities, relative to the limit violated."""
-    network = scenario.network()
-    shares, powers = np.asarray(shares, dtype=float), np.asarray(powers_w, dtype=float) / network.power_budget_w
-    if not (np.all(np.isfinite(shares)) and np.all(np.isfinite(powers))):
-        return math.inf
-    table = user_rates(network, np.maximum(shares, 0), np.maximum(powers, 0) * network.power_budget_w)
-    floors = np.stack([network.min_sensing_bps, network.min_rate_bps], axis=-1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        lacking = np.where(floors > 0, (floors - table) / floors, 0.0).max()
-    worst = max(lacking, shares.sum() - 1, powers.sum() - 1, -shares.min(), -powers.min(), 0.0)
-    if scheme == "equal_power":
-        worst = max(worst, np.abs(powers - 1 / network.users).max())
-    if scheme == "equal_spectrum":
-        worst = max(worst, np.abs(shares - 1 / network.users).max())
-    return float(worst)
+    rows = (np.asarray(values, dtype=float)[None] for values in (shares, powers_w))
+    return float(residuals(Stack.of([scenario]), *rows, scheme)[0])
+
+
+def residuals(stack: Stack, shares, powers_w, scheme: Scheme = "joint") -> np.ndarray:
+    """The same for D networks: (D,); infinite where an entry is not finite."""
+    powers = powers_w / stack.power_budget_w[:, None]
+    sound = np.isfinite(shares).all(axis=1) & np.isfinite(powers).all(axis=1)
+    table = stack.rates(np.maximum(shares, 0), np.maximum(powers_w, 0))
+    floors = stack.floors_bps
+    lacking = np.where(floors > 0, (floors - table) / np.where(floors > 0, floors, 1.0), 0.0).max(axis=(1, 2))
+    worst = [lacking, shares.sum(axis=1) - 1, powers.sum(axis=1) - 1, -shares.min(axis=1), -powers.min(axis=1)]
+    if scheme in ("equal_power", "equal_spectrum"):
+        fixed = powers if scheme == "equal_power" else shares
+        worst.append(np.abs(fixed - 1 / fixed.shape[1]).max(axis=1))
+    return np.where(sound, np.maximum(np.max(worst, axis=0), 0.0), np.inf)
 
 
 def build(scenario, shares, powers_w, *, criterion, scheme, method, bound=math.nan, iterations=0, seconds=0.0, history=()):
     """An allocation with value, residual and status recomputed from its shares and powers."""
-    value = objective_value(scenario, shares, powers_w, criterion)
-    violation = residual(scenario, shares, powers_w, scheme)
+    shares, powers_w = np.array(shares, dtype=float), np.array(powers_w, dtype=float)
+    stack = Stack.of([scenario])
+    table = stack.rates(shares[None], powers_w[None])[0]
+    value = _value(scenario, table, powers_w, criterion)
+    violation = float(residuals(stack, shares[None], powers_w[None], scheme)[0])
     proven = not math.isnan(bound) and abs(bound - value) <= OPTIMAL_GAP * abs(value) and violation <= OPTIMAL_RESIDUAL
     certificate = Certificate(
         method=method,
@@ -121,8 +123,7 @@ def build(scenario, shares, powers_w, *, criterion, scheme, method, bound=math.n
         iterations=iterations,
         seconds=seconds,
     )
-    table = rate_table(scenario, shares, powers_w)
-    shares, powers_w = np.array(shares, dtype=float), np.array(powers_w, dtype=float)
+    table = flatten(table) if isinstance(scenario, Scenario) else table
     for values in (shares, powers_w, table):
         values.setflags(write=False)
     return Allocation(shares, powers_w, table, value, certificate, tuple(history), criterion, scheme)

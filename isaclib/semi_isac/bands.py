@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..foundations.scenario import Batch
-from .scenario import Network, Scenario
+from .scenario import Network, Scenario, Stack
 
 
 @dataclass(frozen=True)
@@ -46,23 +46,22 @@ class Bands:
 
     @classmethod
     def of(cls, scenarios: Batch | Sequence[Scenario | Network]) -> Bands:
-        batch = Batch.of(scenarios)
-        radar, clutter, link = batch.radar_gain, batch.clutter_gain, batch.link_gain
-        sensing, rate = batch.min_sensing_bps, batch.min_rate_bps
-        if isinstance(batch[0], Scenario):  # user 2 has no target, user 0 no link
-            radar, clutter, sensing = (np.pad(values, ((0, 0), (0, 1))) for values in (radar, clutter, sensing))
-            link, rate = (np.pad(values, ((0, 0), (1, 0))) for values in (link, rate))
-        per_gain = (batch.power_budget_w / (batch.noise_psd_w_per_hz * batch.bandwidth_hz))[:, None]
-        scale = batch.bandwidth_hz / math.log(2)
+        return cls.scaled(Stack.of(scenarios))
+
+    @classmethod
+    def scaled(cls, stack: Stack) -> Bands:
+        """A stack of networks without its units."""
+        per_gain = (stack.power_budget_w / (stack.noise_psd_w_per_hz * stack.bandwidth_hz))[:, None]
+        scale = stack.bandwidth_hz / math.log(2)
         return cls(
-            radar=radar * per_gain,
-            clutter=clutter * per_gain,
-            link=link * per_gain,
-            weights=batch.weights / batch.weights.max(axis=1, keepdims=True),
-            floors=np.stack([sensing, rate], axis=-1) / scale[:, None, None],
-            circuit=batch.circuit_power_w / batch.power_budget_w,
+            radar=stack.radar_gain * per_gain,
+            clutter=stack.clutter_gain * per_gain,
+            link=stack.link_gain * per_gain,
+            weights=stack.weights / stack.weights.max(axis=1, keepdims=True),
+            floors=stack.floors_bps / scale[:, None, None],
+            circuit=stack.circuit_power_w / stack.power_budget_w,
             scale=scale,
-            power_w=batch.power_budget_w,
+            power_w=stack.power_budget_w,
         )
 
     def __len__(self) -> int:

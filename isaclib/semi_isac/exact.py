@@ -17,9 +17,9 @@ import numpy as np
 from ..foundations.errors import InfeasibleScenario, InvalidScenario, SolverFailure
 from ..foundations.scenario import Batch
 from . import interior_point
-from .allocation import CRITERIA, RESTRICTIONS, Allocation, Criterion, Prices, Scheme, build, rate_table, residual, unit_prices
+from .allocation import CRITERIA, RESTRICTIONS, Allocation, Criterion, Prices, Scheme, build, residuals, unit_prices
 from .bands import Bands, efficiency_bound, margin_bound, marginal_values, sum_bound
-from .scenario import Network, Scenario
+from .scenario import Network, Scenario, Stack, flatten
 
 _INSIDE = 1 + 1e-9  # a margin this close to 1 leaves no interior to start from: the network counts as infeasible
 _DINKELBACH_STEPS = 40
@@ -167,7 +167,8 @@ def solve_exact_batch(
     if scheme not in RESTRICTIONS:
         raise InvalidScenario("scheme", f"{scheme!r} is not a known choice", f"use one of {', '.join(RESTRICTIONS)}")
     rows = list(scenarios)
-    bands, free = Bands.of(rows), RESTRICTIONS[scheme]
+    stack, free = Stack.of(rows), RESTRICTIONS[scheme]
+    bands = Bands.scaled(stack)
     if objective == "efficiency":
         bands = bands.unweighted()
     inside = phase_one(bands, free)
@@ -175,10 +176,9 @@ def solve_exact_batch(
     at = np.flatnonzero(feasible)
     shape = (len(bands), bands.weights.shape[1])
     shares, powers = np.full(shape, np.nan), np.full(shape, np.nan)
-    bound, gap, worst, value = (np.full(len(bands), np.nan) for _ in range(4))
+    bound, gap, value = (np.full(len(bands), np.nan) for _ in range(3))
     iterations, trace = np.zeros(len(bands), dtype=int), np.empty((0, len(bands)))
     found: list[Prices | None] = [None] * len(bands) if scheme == "joint" else []
-    table = np.full((len(bands), 4) if isinstance(rows[0], Scenario) else (*shape, 2), np.nan)
     if len(at):
         some, start = bands.take(at), Interior(*(field[at] for field in inside.__dict__.values()))
         if objective == "sum":
@@ -198,14 +198,14 @@ def solve_exact_batch(
         shares[at], powers[at] = x, y * some.power_w[:, None]
         gap[at] = np.abs(bound[at] - value[at]) / value[at]
         by_share, by_power = marginal_values(some, x, y, multipliers)
-        for lane, d in enumerate(at):
-            worst[d] = residual(rows[d], shares[d], powers[d], scheme)
-            table[d] = rate_table(rows[d], shares[d], powers[d])
-            if scheme == "joint":
-                net = max(by_power[lane].max() - price[lane], 0.0)
-                found[d] = unit_prices(rows[d], by_share[lane].max(), net, multipliers[lane], powers[d], objective)
+        for lane, d in enumerate(at if scheme == "joint" else ()):
+            net = max(by_power[lane].max() - price[lane], 0.0)
+            found[d] = unit_prices(rows[d], by_share[lane].max(), net, multipliers[lane], powers[d], objective)
+    table = np.where(feasible[:, None, None], stack.rates(shares, powers), np.nan)
+    worst = np.where(feasible, residuals(stack, shares, powers, scheme), np.nan)
     attainable = np.where(feasible, inside.factor, inside.bound)
-    return AllocationBatch(shares, powers, table, value, feasible, attainable, gap, worst, bound, iterations, trace, tuple(found))
+    rates = flatten(table) if isinstance(rows[0], Scenario) else table
+    return AllocationBatch(shares, powers, rates, value, feasible, attainable, gap, worst, bound, iterations, trace, tuple(found))
 
 
 def solve_one(scenario: Scenario | Network, *, objective: Criterion, scheme: Scheme, method: str) -> Allocation:
@@ -243,8 +243,7 @@ def solve_one(scenario: Scenario | Network, *, objective: Criterion, scheme: Sch
 def infeasible(scenario: Scenario | Network, scheme: Scheme = "joint") -> InfeasibleScenario:
     """The certificate of infeasibility as an error: which floor costs most, and how much of it can be had at best."""
     inside = phase_one(Bands.of([scenario]), RESTRICTIONS[scheme])
-    network = scenario.network()
-    floors = np.stack([network.min_sensing_bps, network.min_rate_bps], axis=-1)
+    floors = Stack.of([scenario]).floors_bps[0]
     user, service = np.unravel_index(np.argmax(inside.multipliers[0] * floors), floors.shape)
     name = ("min_sensing_bps", "min_rate_bps")[service]
     factor, limit = float(inside.bound[0]), float(floors[user, service])

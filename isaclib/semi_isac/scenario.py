@@ -17,13 +17,14 @@ two services, which is what a comparison with "every user is an ISaC user" needs
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..foundations import channels, geometry, units
 from ..foundations.errors import InvalidScenario
-from ..foundations.scenario import ScenarioBase, array, number
+from ..foundations.scenario import Batch, ScenarioBase, array, number
 
 SENSING, RATE = 0, 1  # columns of a (K, 2) table of rates
 
@@ -250,24 +251,64 @@ class _Drop:
         return cls(np.array(radar), clutter, links * fading[:, 0])
 
 
-def user_rates(network: Network, shares, powers_w) -> np.ndarray:
+@dataclass(frozen=True)
+class Stack:
+    """D networks side by side in the general form, in SI units: gains and weights (D, K), floors (D, K, 2), the rest (D,)."""
+
+    radar_gain: np.ndarray
+    clutter_gain: np.ndarray
+    link_gain: np.ndarray
+    weights: np.ndarray
+    floors_bps: np.ndarray
+    bandwidth_hz: np.ndarray
+    noise_psd_w_per_hz: np.ndarray
+    power_budget_w: np.ndarray
+    circuit_power_w: np.ndarray
+
+    @classmethod
+    def of(cls, scenarios: Batch | Sequence[Scenario | Network]) -> Stack:
+        batch = Batch.of(scenarios)
+        radar, clutter, link = batch.radar_gain, batch.clutter_gain, batch.link_gain
+        sensing, rate = batch.min_sensing_bps, batch.min_rate_bps
+        if isinstance(batch[0], Scenario):  # user 2 has no target, user 0 no link
+            none = np.zeros((len(radar), 1))
+            radar, clutter, sensing = (np.concatenate([values, none], axis=1) for values in (radar, clutter, sensing))
+            link, rate = (np.concatenate([none, values], axis=1) for values in (link, rate))
+        return cls(
+            radar_gain=radar,
+            clutter_gain=clutter,
+            link_gain=link,
+            weights=batch.weights,
+            floors_bps=np.stack([sensing, rate], axis=-1),
+            bandwidth_hz=batch.bandwidth_hz,
+            noise_psd_w_per_hz=batch.noise_psd_w_per_hz,
+            power_budget_w=batch.power_budget_w,
+            circuit_power_w=batch.circuit_power_w,
+        )
+
+    def rates(self, shares, powers_w) -> np.ndarray:
+        """Sensing and communication rates (D, K, 2) in bit/s; an empty band or no power gives 0."""
+        band = np.asarray(shares, dtype=float) * self.bandwidth_hz[:, None]
+        power = np.asarray(powers_w, dtype=float)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            noise = self.noise_psd_w_per_hz[:, None] * band
+            scnr = self.radar_gain * power / (self.clutter_gain * power + noise)
+            snr = self.link_gain * power / noise
+            rate = band[..., None] * np.log1p(np.stack([scnr, snr], axis=-1)) / math.log(2)
+        return np.where((band > 0)[..., None] & (power > 0)[..., None], rate, 0.0)
+
+
+def user_rates(network: Scenario | Network, shares, powers_w) -> np.ndarray:
     """Sensing and communication rate of each user: (K, 2) in bit/s; an empty band or no power gives 0.
 
     Parameters
     ----------
-    network : Network
+    network : Scenario or Network
     shares : (K,)
         Shares of the bandwidth.
     powers_w : (K,)
     """
-    band = np.asarray(shares, dtype=float) * network.bandwidth_hz
-    power = np.asarray(powers_w, dtype=float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        noise = network.noise_psd_w_per_hz * band
-        scnr = network.radar_gain * power / (network.clutter_gain * power + noise)
-        snr = network.link_gain * power / noise
-        rate = band[:, None] * np.log1p(np.stack([scnr, snr], axis=-1)) / math.log(2)
-    return np.where((band[:, None] > 0) & (power[:, None] > 0), rate, 0.0)
+    return Stack.of([network]).rates(np.asarray(shares, dtype=float)[None], np.asarray(powers_w, dtype=float)[None])[0]
 
 
 def rates(scenario: Scenario, shares, powers_w) -> np.ndarray:
@@ -289,7 +330,7 @@ def rates(scenario: Scenario, shares, powers_w) -> np.ndarray:
         given = np.asarray(value, dtype=float)
         if given.shape != (3,) or not np.all(np.isfinite(given)) or np.any(given < 0):
             raise InvalidScenario(name, f"must be three finite numbers >= 0, not {value!r}")
-    return flatten(user_rates(scenario.network(), shares, powers_w))
+    return flatten(user_rates(scenario, shares, powers_w))
 
 
 def flatten(table) -> np.ndarray:

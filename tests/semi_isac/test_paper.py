@@ -12,7 +12,7 @@ SOLVERS = 1e-5  # two solvers
 FRACTIONAL = 1e-6  # Dinkelbach against Charnes-Cooper; primal against dual
 FLOORS = 1e-6  # residual of a cone program
 # The verification derives its prices from the allocation, which a cone solver places to about the root of its gap.
-PRICED = 1e-4
+PRICED = 1e-3
 DRAWS = 200
 
 
