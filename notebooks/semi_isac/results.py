@@ -252,11 +252,16 @@ claims.record(
     "002-C9",
     ours=f"mean shares of SP-EPA differ from the optimum's by at most {apart:.3f}; changes over the axis "
     f"{np.round(drift['joint'], 2).tolist()} and {np.round(drift['equal_power'], 2).tolist()}",
-    tolerance="same direction of change for every user and mean shares within 0.1",
+    tolerance="each user's change over the axis agrees to 0.03, mean shares within 0.1: reproduced; same ranking of the users: trend",
     reproduced=bool(
-        np.all(np.sign(drift["joint"]) == np.sign(drift["equal_power"])) and apart < 0.1
+        np.abs(drift["joint"] - drift["equal_power"]).max() <= 0.03 and apart < 0.1
     ),
-    trend=bool(np.all(np.sign(drift["joint"]) == np.sign(drift["equal_power"]))),
+    trend=bool(
+        np.all(
+            np.argsort(shares["joint"].mean, axis=1)
+            == np.argsort(shares["equal_power"].mean, axis=1)
+        )
+    ),
 )
 
 # %% [markdown]
@@ -310,10 +315,10 @@ two_averages(
     "sum of rates (Gbit/s)",
     "sum_vs_floors",
     f"Sum of all rates against the floors ({ratio_text}), two ways of averaging over {draws} drops, with 95 % bands. Left: the same drops "
-    "everywhere; no optimised scheme rises. Right: each scheme averages the drops it can serve; the averages drift upwards, because what the floors "
-    "remove is the poor drops. The order of the schemes is the paper's.",
-    "Two panels of four curves against the sensing floor. Joint optimum on top, SP-EPA close below, PA-ESP and random well below. Left panel flat or "
-    "falling, right panel rising for the lower curves.",
+    "everywhere; no optimised scheme rises. Right: each scheme averages the drops it can serve; PA-ESP now drifts upwards, because what the floors "
+    "remove is its poor drops. The order of the schemes is the paper's.",
+    "Two panels of four curves against the sensing floor. Joint optimum on top and falling, SP-EPA close below, PA-ESP and random well below and "
+    "flat; PA-ESP rises slightly in the right panel only.",
     "Fig. 3",
 )
 
@@ -332,8 +337,8 @@ figures.show(
         "sensing_floor_mbps": floors_mbps,
         **{f"{scheme}_drops": lost for scheme, lost in total.infeasible.items()},
     },
-    caption=f"How many of {draws} drops each scheme cannot serve. For the first three this is a proof; RA gives up after {max_tries} tries.",
-    alt="Curves rising with the sensing floor: PA-ESP loses most drops, the joint optimum fewest.",
+    caption=f"How many of {draws} drops each scheme cannot serve. For the optimised schemes this is a proof; RA gives up after {max_tries} tries.",
+    alt="Curves rising with the sensing floor: PA-ESP loses most drops, the other three nearly coincide.",
 )
 
 # %%
@@ -470,7 +475,8 @@ figures.show(
     data=columns,
     caption=f"Rate of each user (sensing plus communication for the ISaC user) against the ISaC priority, for pairs (sensing floor, "
     f"communication floor), over the {int(served.sum())} drops that can meet both pairs. The ISaC user takes the surplus as soon as its "
-    "priority suffices; the sensing-only user is on its floor throughout, and the communication-only user falls to its own.",
+    "priority suffices, and the communication-only user falls to its floor. The sensing-only user is on its floor in nearly all drops: the wide band "
+    "on the left comes from a few targets so near that they win the surplus.",
     alt="Three panels. The sensing-only rate stays near its floor, the ISaC rate rises steeply, the communication-only rate falls to its floor.",
     paper="Fig. 4",
 )
@@ -541,7 +547,12 @@ for index, budget in enumerate(budgets_dbm):
 ax.set(
     xscale="log", xlabel="radar cross section (m$^2$)", ylabel="sum of rates (Gbit/s)"
 )
-ax.legend(title="power budget")
+fig.legend(
+    *ax.get_legend_handles_labels(),
+    loc="outside upper center",
+    ncols=4,
+    title="power budget",
+)
 figures.show(
     fig,
     "sum_vs_cross_section",
