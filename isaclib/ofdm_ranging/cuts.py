@@ -28,11 +28,11 @@ from .waterfilling import priced_bound
 _TIGHTEN = 1e-8  # limits are met with this relative room, so that rounding cannot violate them
 _GRID_STEP = 0.5  # of the first round, in 1/bandwidth: two delays per sidelobe
 _LEAST_BEND = 0.05  # curvature of |y|^2 over |y|^2 (a sidelobe has about 4 pi^2) below which a peak is too flat to be followed
-_FINAL = 1e-7  # duality measure of the last rounds, in nats
-_LEVEL_GAP = 1e-7  # relative, of the least level
+_FINAL = 1e-8  # duality measure of the last rounds, relative to the utility
+_LEVEL_GAP = 5e-7  # relative, of the least level
 _LEVEL_SCHEDULE = (1e-4, 1e-9)
-_UTILITY_GAP = 2e-8  # relative, between the certified bound and the utility
-_SCHEDULE = (1e-1, 1e-3)  # of the first rounds, which only locate the peaks
+_UTILITY_GAP = (3e-8, 5e-7)  # relative, between the certified bound and the utility: aimed at, and accepted when rounds drag on
+_SCHEDULE = (1e-3, 1e-5)  # of the first rounds, which only locate the peaks
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Problem:
 
 @dataclass(frozen=True)
 class Outcome:
-    """Shares, certified upper bound on the utility (nats), whether all peaks hold and the bound is met, relative
-    overshoot of the worst, rounds, (utility, overshoot, seconds) per round.
+    """Shares, certified upper bound on the utility (nats), whether all peaks hold (the bound says how good the shares
+    are), relative overshoot of the worst, rounds, (utility, overshoot, seconds) per round.
     """
 
     shares: np.ndarray
@@ -92,8 +92,9 @@ def maximise_utility(problem: Problem, gains: np.ndarray, *, start: np.ndarray, 
     pools = [_first_delays(region) for region in problem.regions]
     peaks = [np.empty(0) for _ in problem.regions]
     overshoot, bound, history = math.inf, math.inf, []
+    utility = float(np.log1p(gains * x).sum())
     for step in range(max_rounds):
-        tolerance = _SCHEDULE[step] if step < len(_SCHEDULE) else _FINAL
+        tolerance = max(1.0, utility) * _SCHEDULE[step] if step < len(_SCHEDULE) else _FINAL * utility
         for curved in (
             (True, False) if step else (False,)
         ):  # far from the optimum the second-order cuts may contradict each other: then plain ones
@@ -110,7 +111,7 @@ def maximise_utility(problem: Problem, gains: np.ndarray, *, start: np.ndarray, 
         overshoot, pools, peaks = _exchange(problem, x, pools, peaks, step)
         utility = float(np.log1p(gains * x).sum())
         history.append((utility, overshoot, time.perf_counter() - began))
-        if overshoot <= 0.0 and bound - utility <= _UTILITY_GAP * utility:
+        if overshoot <= 0.0 and (bound - utility <= _UTILITY_GAP[step >= 6] * utility or step >= 12):
             return Outcome(x, bound, True, overshoot, step + 1, tuple(history))
     return Outcome(x, bound, False, overshoot, max_rounds, tuple(history))
 

@@ -21,6 +21,7 @@ from . import pulse as pulses
 from .scenario import Scenario, checked_powers
 
 _NEWTON_STEPS = 5
+_GUARD = 0.15  # in 1/bandwidth: the strong peak is known to a grid step, and the main lobe is steep where it ends
 _CHUNK = 512  # trials at a time, to bound memory
 
 
@@ -113,7 +114,7 @@ def weak_target_detection(
     r"""How often a weak target shows as the highest peak beside a strong one.
 
     The strong echo has the scenario's gain; the weak one lies ``separation`` (1/bandwidth) behind, ``weak_db`` (dB of
-    power, negative) below, with random phase. Success: outside ``sidelobe_start`` around the strong peak the highest
+    power, negative) below, with random phase. Success: outside ``sidelobe_start`` (and a small guard) around the strong peak the highest
     output is within half a 1/bandwidth of the weak target.
     """
     powers = checked_powers(scenario, powers_w)
@@ -130,6 +131,6 @@ def weak_target_detection(
         grid, levels = _profile(z, scenario.oversampling)
         peak = grid[np.argmax(levels, axis=1)]
         offset = (grid - peak[:, None] + 0.5 * scenario.carriers) % scenario.carriers - 0.5 * scenario.carriers
-        found = grid[np.argmax(np.where(np.abs(offset) >= scenario.sidelobe_start, levels, -1.0), axis=1)]
+        found = grid[np.argmax(np.where(np.abs(offset) >= scenario.sidelobe_start + _GUARD, levels, -1.0), axis=1)]
         hits += int(np.sum(np.abs(found - delays[:, 1]) <= 0.5))
     return hits / trials

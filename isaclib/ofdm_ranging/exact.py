@@ -32,8 +32,7 @@ from .waterfilling import priced_bound, waterfill_powers
 
 FEASIBILITY_TOLERANCE = 1e-7  # relative; the margin at which two solutions of the same limit are told apart
 OPTIMAL_GAP = 1e-6
-_ACTIVE = 1e-5  # a limit this close (relative) may carry a multiplier
-_EMPTY = 1e-5  # a carrier with less than this share may carry a multiplier of p >= 0
+_ACTIVE = (1e-6, 1e-5, 1e-4, 1e-3)  # how close to equality (relative, or a share) a limit may carry a multiplier; all are tried
 
 
 def solve_exact(
@@ -253,35 +252,39 @@ def capacity_bound(scenario: Scenario, limits: Limits, powers_w) -> float:
     shares = np.asarray(powers_w, dtype=float) / np.sum(powers_w)
     gains = scenario.carrier_snr
     problem = problem_of(scenario, limits)
-    carriers = pulses.centred_carriers(scenario.carriers)
-    columns = []
+    nats = min(_fitted_bound(problem, gains, shares, active) for active in _ACTIVE)
+    return scenario.subcarrier_spacing_hz / math.log(2) * nats
+
+
+def _fitted_bound(problem: cuts.Problem, gains: np.ndarray, shares: np.ndarray, active: float) -> float:
+    """The bound in nats with multipliers on the limits that hold with equality up to ``active`` (relative)."""
+    carriers = pulses.centred_carriers(problem.carriers)
+    columns, offset = [np.empty((0, problem.carriers))], []
     for region in problem.regions:
-        u, levels = pulses.peaks(shares, region.start, region.stop, scenario.oversampling, above=0.7)
-        u = u[levels >= region.level * (1 - _ACTIVE)]
+        u, levels = pulses.peaks(shares, region.start, region.stop, problem.oversampling, above=0.7)
+        u = u[levels >= region.level * (1 - active)]
         if u.size:
             phases = pulses.pulse(shares, u)
             directions = phases / np.abs(phases)
-            columns.extend(region.level - (directions.conj()[:, None] * pulses.steering(u, scenario.carriers)).real)
-    offset = np.zeros(len(columns) + 1)
-    mean = float(shares @ carriers)
-    moment = (carriers - mean) ** 2
-    if problem.least_moment > 0 and shares @ moment <= problem.least_moment * (1 + _ACTIVE):
-        columns.append(moment / problem.least_moment)
-        offset = np.append(offset, 0.0)
-        offset[-2] = 1.0
-    bonuses = np.array(columns).reshape(-1, scenario.carriers)
-    empty = np.flatnonzero(shares <= _EMPTY)
-    slack = np.zeros((scenario.carriers, empty.size))
+            columns.append(region.level - (directions.conj()[:, None] * pulses.steering(u, problem.carriers)).real)
+            offset.extend([0.0] * u.size)
+    moment = (carriers - shares @ carriers) ** 2
+    if problem.least_moment > 0 and shares @ moment <= problem.least_moment * (1 + active):
+        columns.append(moment[None] / problem.least_moment)
+        offset.append(1.0)
+    bonuses = np.concatenate(columns)
+    empty = np.flatnonzero(shares <= active)
+    slack = np.zeros((problem.carriers, empty.size))
     slack[empty, np.arange(empty.size)] = -1.0
     marginal = gains / (1 + gains * shares)
-    # marginal_n = price - bonus_n - reduced_n, price >= 0, bonuses and reduced costs >= 0 times their columns
-    matrix = np.hstack([-bonuses.T, np.ones((scenario.carriers, 1)), slack])
-    weight = np.maximum(shares, 1e-3 / scenario.carriers) ** 0.5 / marginal.max()
-    scale = np.linalg.norm(weight[:, None] * matrix, axis=0)
-    fit, _ = nnls(weight[:, None] * matrix / scale, weight * marginal, maxiter=20 * matrix.shape[1])
+    # marginal_n = price - sum of bonuses_n - reduced cost_n, all multipliers >= 0
+    matrix = np.hstack([-bonuses.T, np.ones((problem.carriers, 1)), slack])
+    weight = np.sqrt(np.maximum(shares, 1e-3 / problem.carriers)) / marginal.max()
+    weighted = weight[:, None] * matrix
+    scale = np.linalg.norm(weighted, axis=0)
+    fit, _ = nnls(weighted / scale, weight * marginal, maxiter=20 * matrix.shape[1])
     multipliers = (fit / scale)[: len(bonuses)]
-    nats = priced_bound(gains, multipliers @ bonuses) - float(multipliers @ offset[: len(bonuses)])
-    return scenario.subcarrier_spacing_hz / math.log(2) * nats
+    return priced_bound(gains, multipliers @ bonuses) - float(multipliers @ np.array(offset))
 
 
 def verify(

@@ -44,8 +44,8 @@ def straightforward_rule(
 ) -> Allocation:
     """The paper's first rule (Section IV, steps 1 to 5).
 
-    Solve for capacity under the sidelobe limit alone; use it if capacity loss and accuracy then hold, else water-filling with mode
-    "communication". Never raises for infeasibility. The certificate has a residual and no bound.
+    Solve for capacity under the sidelobe limit alone; use it if capacity loss and accuracy then hold, else water-filling with
+    mode "communication". Never raises for infeasibility. The certificate has a residual and no bound.
     """
     began = time.perf_counter()
     limits = Limits(
