@@ -22,6 +22,7 @@ from .scenario import Scenario, checked_powers
 
 _NEWTON_STEPS = 5
 _GUARD = 0.15  # in 1/bandwidth: the strong peak is known to a grid step, and the main lobe is steep where it ends
+_CELL = 1.0  # in 1/bandwidth: how near a peak must be to count as the weak target
 _CHUNK = 512  # trials at a time, to bound memory
 
 
@@ -113,9 +114,9 @@ def weak_target_detection(
 ) -> float:
     r"""How often a weak target shows as the highest peak beside a strong one.
 
-    The strong echo has the scenario's gain; the weak one lies ``separation`` (1/bandwidth) behind, ``weak_db`` (dB of
-    power, negative) below, with random phase. Success: outside ``sidelobe_start`` (and a small guard) around the strong peak the highest
-    output is within half a 1/bandwidth of the weak target.
+    The strong echo has the scenario's gain; the weak one lies ``separation`` (1/bandwidth) behind, ``weak_db`` (dB of power,
+    negative) below, with random phase. Success: outside ``sidelobe_start`` (and a small guard) around the strong peak the
+    highest output is within 1/bandwidth of the weak target.
     """
     powers = checked_powers(scenario, powers_w)
     if separation <= scenario.sidelobe_start + 0.5:
@@ -132,5 +133,5 @@ def weak_target_detection(
         peak = grid[np.argmax(levels, axis=1)]
         offset = (grid - peak[:, None] + 0.5 * scenario.carriers) % scenario.carriers - 0.5 * scenario.carriers
         found = grid[np.argmax(np.where(np.abs(offset) >= scenario.sidelobe_start + _GUARD, levels, -1.0), axis=1)]
-        hits += int(np.sum(np.abs(found - delays[:, 1]) <= 0.5))
+        hits += int(np.sum(np.abs(found - delays[:, 1]) <= _CELL))
     return hits / trials
