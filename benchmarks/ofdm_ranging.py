@@ -7,14 +7,13 @@ import time
 import numpy as np
 
 from isaclib import ofdm_ranging as ofdm
+from isaclib.ofdm_ranging import cuts
 
 REPEATS = 15
 
 
 def measure() -> list[dict]:
     """Rows with name, value, unit and target: medians over fresh channels, the least-level memory emptied before each."""
-    from isaclib.ofdm_ranging import cuts
-
     scenarios = ofdm.Scenario.random_batch(np.random.default_rng(0), REPEATS)
     joint, limited, heuristic, verified, floods = [], [], [], [], []
     for scenario in scenarios:
@@ -24,7 +23,7 @@ def measure() -> list[dict]:
             max_toa_crb_s2=float(ofdm.toa_crb_s2(scenario, powers)),
             max_main_lobe_width_m=1.3 * scenario.range_cell_m,
         )
-        cuts.least_level.cache_clear()
+        cuts.forget_levels()
         joint.append(_seconds(lambda s=scenario, w=limits: ofdm.solve_exact(s, **w, fallback=True)))
         limited.append(_seconds(lambda s=scenario: ofdm.solve_sidelobe_limited(s, -25.0)))
         heuristic.append(_seconds(lambda s=scenario: ofdm.dynamic_allocation(s, peak_sidelobe_db=-20.0)))

@@ -14,7 +14,6 @@ overshoot to rounding level.
 
 from __future__ import annotations
 
-import functools
 import math
 import time
 from dataclasses import dataclass
@@ -78,10 +77,8 @@ class LeastLevel:
     rounds: int
 
 
-@dataclass(frozen=True)
-class _Cut:
-    delay: float
-    curved: bool
+_REMEMBERED: dict[Problem, LeastLevel] = {}
+_MOST_REMEMBERED = 512
 
 
 def maximise_utility(problem: Problem, gains: np.ndarray, *, start: np.ndarray, max_rounds: int = 25) -> Outcome:
@@ -187,7 +184,6 @@ def _curvature_row(x: np.ndarray, phases: np.ndarray, count: int) -> np.ndarray:
     return np.where(flat[:, None], gradient / np.sqrt(np.where(flat, -2 * bend, 1.0))[:, None], 0.0)
 
 
-@functools.lru_cache(maxsize=512)
 def least_level(problem: Problem) -> LeastLevel:
     r"""Least level of the first region, the other regions and the moment limit holding; independent of any channel, hence
     remembered.
@@ -199,6 +195,24 @@ def least_level(problem: Problem) -> LeastLevel:
 
     ``level`` is infinite when the other limits cannot be met (callers rule that out first).
     """
+    if problem not in _REMEMBERED:
+        if len(_REMEMBERED) >= _MOST_REMEMBERED:
+            _REMEMBERED.pop(next(iter(_REMEMBERED)))
+        _REMEMBERED[problem] = _least_level(problem)
+    return _REMEMBERED[problem]
+
+
+def remembered_level(problem: Problem) -> LeastLevel | None:
+    """What :func:`least_level` found for this problem before, if it was asked."""
+    return _REMEMBERED.get(problem)
+
+
+def forget_levels() -> None:
+    """Empty the memory of :func:`least_level`, for timings."""
+    _REMEMBERED.clear()
+
+
+def _least_level(problem: Problem) -> LeastLevel:
     count = problem.carriers
     size = count + 1
     scale = problem.regions[0].level

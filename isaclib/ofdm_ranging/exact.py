@@ -97,6 +97,8 @@ def _solve(scenario: Scenario, limits: Limits, began: float) -> Allocation:
     if unlimited.residual(scenario, shares * scenario.power_budget_w) > 1e-12:
         problem = problem_of(scenario, limits)
         _check_moment(scenario, limits)
+        if limits.peak_sidelobe_db is not None and cuts.remembered_level(_sidelobe_problem(scenario, limits)):
+            _check_feasible(scenario, limits)  # known from another channel with the same limits
         outcome = cuts.maximise_utility(problem, scenario.carrier_snr, start=shares)
         if not outcome.converged:
             reference = _check_feasible(scenario, limits)

@@ -28,7 +28,7 @@ from .exact import solve_sidelobe_limited
 from .scenario import Scenario, capacity_bps
 from .waterfilling import waterfill_powers
 
-_WEIGHT_TOLERANCE = 1e-9
+_WEIGHT_TOLERANCE = 1e-8
 _HOLDS = 1e-9  # relative violation that counts as none: the mixture's end points are themselves computed numbers
 _GOLDEN = 0.5 * (math.sqrt(5) - 1)
 _GOLDEN_STEPS = 60

@@ -21,7 +21,7 @@
 # step is executed.
 
 # %% tags=["parameters"]
-seed = 1
+seed = 22
 carriers = 128
 subcarrier_spacing_hz = 1000000.0
 mean_snr_db = 0.0
@@ -309,7 +309,12 @@ first, second = rng.dirichlet(np.ones(N), size=(2, 300)) * power_budget_w
 share = rng.uniform(size=(300, 1))
 mixed = share * first + (1 - share) * second
 u = np.linspace(sidelobe_start, N / 2, 64)
-level_of = lambda x: np.abs(ofdm.pulse_compression(scenario, x, u)).max(axis=1)
+
+
+def level_of(x):
+    return np.abs(ofdm.pulse_compression(scenario, x, u)).max(axis=1)
+
+
 for function, sign in (
     (level_of, 1),
     (lambda x: ofdm.second_moment_hz2(scenario, x), -1),
@@ -411,7 +416,12 @@ assert (
     and np.all(np.diff(1 / crb, 2) <= 1e-9)
 )
 
-asked = dict(peak_sidelobe_db=float(sidelobes[18]), max_toa_crb_s2=float(crb[12] * ofdm.toa_crb_s2(scenario, water.powers_w)))
+inside = 12, int(np.flatnonzero(sidelobes <= max(sidelobes[0], sidelobes[18]) + 0.3)[-1])
+asked = dict(
+    peak_sidelobe_db=float(sidelobes[inside[1]]) + 1e-6,
+    max_toa_crb_s2=float(crb[inside[0]] * ofdm.toa_crb_s2(scenario, water.powers_w)) * (1 + 1e-9),
+)
+assert inside[1] < 50
 ok = ofdm.Limits(**asked)
 low_end, high_end = 0.0, 1.0
 for _ in range(40):
@@ -429,12 +439,9 @@ print(
 
 figure, panels = plotting.subplots(1, 3, height=2.8)
 for axes, values, label in zip(
-    panels,
-    (capacity, sidelobes, crb),
-    ("Capacity over water-filling's (1)", "Peak sidelobe level (dB)", "CRB over water-filling's (1)"),
-    strict=True,
+    panels, (capacity, sidelobes, crb), ("Capacity ratio (1)", "Peak sidelobe level (dB)", "CRB ratio (1)"), strict=True
 ):
-    axes.axvspan(alpha[12], alpha[18], color=plotting.COLOURS[2], alpha=0.2, linewidth=0)
+    axes.axvspan(alpha[inside[0]], alpha[inside[1]], color=plotting.COLOURS[2], alpha=0.2, linewidth=0)
     plotting.line(axes, alpha, values, "paper", markers=False)
     axes.set(xlabel="Weight $\\alpha$ (1)", ylabel=label)
 figures.show(
@@ -442,9 +449,11 @@ figures.show(
     "mixing_path",
     data={"weight": alpha, "capacity_ratio": capacity, "peak_sidelobe_db": sidelobes, "crb_ratio": crb},
     caption=(
-        "Along the segment from water-filling to the edges. Shaded: the weights that meet both limits of the "
-        "example; a search that begins at one half never looks there."
+        "Along the segment from water-filling to the edges; ratios to water-filling. Shaded: the weights "
+        "that meet both limits of the example; a search that begins at one half never looks there."
     ),
-    alt="Capacity falls, sidelobes rise and the bound falls with the weight; a narrow band of weights near 0.15 is shaded.",
+    alt=(
+        "Capacity falls, sidelobes rise and the bound falls with the weight; a narrow band of weights below one half is shaded."
+    ),
     solver="no cone solver",
 )

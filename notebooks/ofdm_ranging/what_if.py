@@ -16,7 +16,7 @@
 # {question}
 
 # %% tags=["parameters"]
-seed = 1
+seed = 22
 carriers = 128
 subcarrier_spacing_hz = 1000000.0
 mean_snr_db = 0.0
