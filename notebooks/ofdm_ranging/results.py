@@ -69,7 +69,9 @@ setting = dict(
     echo_gain_db=echo_gain_db,
     symbols=symbols,
 )
-scenario = ofdm.Scenario.random(np.random.default_rng(seed), sidelobe_start=sidelobe_start, **setting)
+scenario = ofdm.Scenario.random(
+    np.random.default_rng(seed), sidelobe_start=sidelobe_start, **setting
+)
 water = ofdm.waterfill(scenario)
 cell = scenario.range_cell_m
 IPM = "interior point with cuts (isaclib)"
@@ -77,7 +79,8 @@ IPM = "interior point with cuts (isaclib)"
 # %% [markdown]
 # ## Figure 1: tighter sidelobe limits turn water-filling into a window
 #
-# One channel, the capacity-optimal powers under several sidelobe limits, and the expected pulse-compression outputs. A loose
+# One channel, the capacity-optimal powers under several sidelobe limits (the problem of {cite}`ofdm_ranging_keskin2021`), and
+# the expected pulse-compression outputs. A loose
 # limit leaves water-filling almost alone; a tight one gives the smooth hump of a spectral window, whatever the channel does.
 
 # %%
@@ -87,7 +90,9 @@ for limit in shown_limits_db:
 index = np.arange(carriers)
 gain_db = 10 * np.log10(scenario.channel_gain)
 
-figure, (top, bottom) = plotting.subplots(2, 1, height=5.6, sharex=True, height_ratios=[1.6, 1])
+figure, (top, bottom) = plotting.subplots(
+    2, 1, height=5.6, sharex=True, height_ratios=[1.6, 1]
+)
 columns = {"carrier": index, "channel_gain_db": gain_db}
 for position, (label, powers) in enumerate(designs.items()):
     look = "reference" if position == 0 else position - 1
@@ -120,12 +125,29 @@ delays = np.linspace(0, min(10, carriers / 2), 1201)
 figure, axes = plotting.subplots()
 columns = {"delay_over_bandwidth": delays, "distance_m": delays * cell}
 for position, (label, powers) in enumerate(designs.items()):
-    level = 20 * np.log10(np.maximum(np.abs(ofdm.pulse_compression(scenario, powers, delays)), 1e-4))
-    plotting.line(axes, delays, level, "reference" if position == 0 else position - 1, label=label, markers=False)
+    level = 20 * np.log10(
+        np.maximum(np.abs(ofdm.pulse_compression(scenario, powers, delays)), 1e-4)
+    )
+    plotting.line(
+        axes,
+        delays,
+        level,
+        "reference" if position == 0 else position - 1,
+        label=label,
+        markers=False,
+    )
     columns[f"level_db_{label}".replace(" ", "_")] = level
 axes.axvline(sidelobe_start, color="0.35", linewidth=0.8)
-axes.annotate("sidelobes begin", (sidelobe_start, -58), xytext=(4, 0), textcoords="offset points", fontsize="small")
-axes.set(xlabel="Delay times bandwidth (1)", ylabel="Expected output (dB)", ylim=(-60, 2))
+axes.annotate(
+    "sidelobes begin",
+    (sidelobe_start, -58),
+    xytext=(4, 0),
+    textcoords="offset points",
+    fontsize="small",
+)
+axes.set(
+    xlabel="Delay times bandwidth (1)", ylabel="Expected output (dB)", ylim=(-60, 2)
+)
 axes.legend(title="Sidelobe limit", ncols=2)
 figures.show(
     figure,
@@ -142,7 +164,9 @@ figures.show(
 )
 
 # %%
-loose = ofdm.solve_sidelobe_limited(scenario, float(ofdm.peak_sidelobe_db(scenario, water.powers_w)) + 0.01).powers_w
+loose = ofdm.solve_sidelobe_limited(
+    scenario, float(ofdm.peak_sidelobe_db(scenario, water.powers_w)) + 0.01
+).powers_w
 tight = ofdm.minimise_sidelobe(scenario).powers_w
 flip = np.corrcoef(tight, tight[::-1])[0, 1]
 hump = tight[carriers // 4 : -carriers // 4].sum() / tight.sum()
@@ -155,7 +179,9 @@ claims.record(
         f"{100 * hump:.0f} % of the power"
     ),
     tolerance="difference below 1e-9; mirror correlation above 0.99 and more than 55 % of the power in the middle half",
-    reproduced=np.abs(loose - water.powers_w).max() < 1e-9 * power_budget_w and flip > 0.99 and hump > 0.55,
+    reproduced=np.abs(loose - water.powers_w).max() < 1e-9 * power_budget_w
+    and flip > 0.99
+    and hump > 0.55,
 )
 
 # %% [markdown]
@@ -172,7 +198,10 @@ def sweep(start, limits_db):
     def one(rng):
         draw = ofdm.Scenario.random(rng, sidelobe_start=start, **setting)
         free = ofdm.waterfill(draw)
-        width, crb = ofdm.main_lobe_width_m(draw, free.powers_w), ofdm.toa_crb_s2(draw, free.powers_w)
+        width, crb = (
+            ofdm.main_lobe_width_m(draw, free.powers_w),
+            ofdm.toa_crb_s2(draw, free.powers_w),
+        )
         rows = np.full((len(limits_db), 4), np.nan)
         for row, limit in enumerate(limits_db):
             found = ofdm.solve_exact(draw, peak_sidelobe_db=limit, fallback=True)
@@ -185,10 +214,17 @@ def sweep(start, limits_db):
                 )
         return rows
 
-    return np.array(montecarlo.map_draws(one, np.random.default_rng([seed, 2]), sweep_draws, **runs.workers()))
+    return np.array(
+        montecarlo.map_draws(
+            one, np.random.default_rng([seed, 2]), sweep_draws, **runs.workers()
+        )
+    )
 
 
-first, second = sweep(sidelobe_start, sweep_limits_db), sweep(second_start, second_limits_db)
+first, second = (
+    sweep(sidelobe_start, sweep_limits_db),
+    sweep(second_start, second_limits_db),
+)
 
 figure, (left, right) = plotting.subplots(1, 2, height=3.4)
 columns = {}
@@ -196,14 +232,31 @@ for start, limits_db, samples, look in (
     (sidelobe_start, sweep_limits_db, first, "exact"),
     (second_start, second_limits_db, second, "benchmark_1"),
 ):
-    keep = np.isfinite(samples).all(axis=(0, 2))  # limits that some channel cannot meet are infeasible for all
+    keep = np.isfinite(samples).all(
+        axis=(0, 2)
+    )  # limits that some channel cannot meet are infeasible for all
     x = np.array(limits_db)[keep]
     tag = f"{start:g}".replace(".", "p")
     columns[f"limit_db_{tag}"] = x
-    for axes, column, scale, name in ((left, 0, 1e-6, "loss_mbps"), (right, 1, 100, "widening_percent")):
+    for axes, column, scale, name in (
+        (left, 0, 1e-6, "loss_mbps"),
+        (right, 1, 100, "widening_percent"),
+    ):
         mean = montecarlo.average(scale * samples[:, keep, column])
-        plotting.line(axes, x, mean.mean, look, label=f"from {start:g}/B on", low=mean.low, high=mean.high)
-        columns[f"{name}_{tag}"], columns[f"{name}_{tag}_low"], columns[f"{name}_{tag}_high"] = mean.mean, mean.low, mean.high
+        plotting.line(
+            axes,
+            x,
+            mean.mean,
+            look,
+            label=f"from {start:g}/B on",
+            low=mean.low,
+            high=mean.high,
+        )
+        (
+            columns[f"{name}_{tag}"],
+            columns[f"{name}_{tag}_low"],
+            columns[f"{name}_{tag}_high"],
+        ) = mean.mean, mean.low, mean.high
 left.set(xlabel="Sidelobe limit (dB)", ylabel="Capacity loss (Mbit/s)")
 right.set(xlabel="Sidelobe limit (dB)", ylabel="Main-lobe widening (%)")
 left.legend(title="Sidelobes counted")
@@ -225,7 +278,10 @@ figures.show(
 )
 
 # %%
-loss, widening = np.nanmean(first[:, :, 0], axis=0) / 1e6, np.nanmean(first[:, :, 1], axis=0)
+loss, widening = (
+    np.nanmean(first[:, :, 0], axis=0) / 1e6,
+    np.nanmean(first[:, :, 1], axis=0),
+)
 feasible = np.isfinite(first[:, :, 0]).all(axis=0)
 claims.record(
     "003-C2",
@@ -240,8 +296,13 @@ claims.record(
     and widening[feasible][-1] > widening[feasible][0]
     and loss[feasible][0] < 0.1 * loss[feasible][-1],
 )
-near = (np.abs(second[:, :, 0] / 12e6 - 1) < 0.15) & (np.abs(second[:, :, 1] - 0.35) < 0.05)
-last_loss, last_widening = np.nanmean(second[:, -1, 0]) / 1e6, 100 * np.nanmean(second[:, -1, 1])
+near = (np.abs(second[:, :, 0] / 12e6 - 1) < 0.15) & (
+    np.abs(second[:, :, 1] - 0.35) < 0.05
+)
+last_loss, last_widening = (
+    np.nanmean(second[:, -1, 0]) / 1e6,
+    100 * np.nanmean(second[:, -1, 1]),
+)
 claims.record(
     "003-C3",
     ours=(
@@ -271,7 +332,15 @@ claims.record(
 figure, axes = plotting.subplots(height=3.2)
 x, ratio = np.array(sweep_limits_db)[feasible], first[:, feasible, 2]
 mean = montecarlo.average(ratio)
-plotting.line(axes, x, mean.mean, "exact", low=mean.low, high=mean.high, label="sidelobe-limited optimum")
+plotting.line(
+    axes,
+    x,
+    mean.mean,
+    "exact",
+    low=mean.low,
+    high=mean.high,
+    label="sidelobe-limited optimum",
+)
 axes.axhline(1, color="0.35", linewidth=0.8)
 axes.invert_xaxis()
 axes.set(xlabel="Sidelobe limit (dB)", ylabel="Delay deviation ratio (1)")
@@ -303,14 +372,18 @@ claims.record(
 # %%
 mixtures = {}
 for toward in ("edges", "sidelobe"):
-    powers = np.array([ofdm.mix(scenario, weight, toward).powers_w for weight in weights])
+    powers = np.array(
+        [ofdm.mix(scenario, weight, toward).powers_w for weight in weights]
+    )
     mixtures[toward] = pd.DataFrame(
         {
             "weight": weights,
             "capacity_ratio": ofdm.capacity_bps(scenario, powers) / water.capacity_bps,
             "suppression_db": -ofdm.peak_sidelobe_db(scenario, powers) + 0.0,
-            "width_ratio": ofdm.main_lobe_width_m(scenario, powers) / ofdm.main_lobe_width_m(scenario, water.powers_w),
-            "crb_ratio": ofdm.toa_crb_s2(scenario, powers) / ofdm.toa_crb_s2(scenario, water.powers_w),
+            "width_ratio": ofdm.main_lobe_width_m(scenario, powers)
+            / ofdm.main_lobe_width_m(scenario, water.powers_w),
+            "crb_ratio": ofdm.toa_crb_s2(scenario, powers)
+            / ofdm.toa_crb_s2(scenario, water.powers_w),
         }
     )
 
@@ -329,12 +402,27 @@ def show_mixture(toward, name, paper, caption, alt):
             strict=True,
         )
     ):
-        bars = axes.bar(range(len(weights)), frame[column], color=plotting.style(position)["color"], width=0.7)
-        axes.bar_label(bars, fmt="%.2f" if position != 1 else "%.0f", fontsize="x-small")
+        bars = axes.bar(
+            range(len(weights)),
+            frame[column],
+            color=plotting.style(position)["color"],
+            width=0.7,
+        )
+        axes.bar_label(
+            bars, fmt="%.2f" if position != 1 else "%.0f", fontsize="x-small"
+        )
         axes.set_xticks(range(len(weights)), [f"{weight:g}" for weight in weights])
         axes.set(xlabel="Weight $\\alpha$ (1)", ylabel=label)
         axes.grid(axis="x", visible=False)
-    figures.show(figure, name, data=frame, caption=caption, alt=alt, paper=paper, solver="no cone solver")
+    figures.show(
+        figure,
+        name,
+        data=frame,
+        caption=caption,
+        alt=alt,
+        paper=paper,
+        solver="no cone solver",
+    )
 
 
 show_mixture(
@@ -369,7 +457,10 @@ wider = np.array(
             )
         )
         for draw in ofdm.Scenario.random_batch(
-            np.random.default_rng([seed, 3]), max(sweep_draws, 50), sidelobe_start=sidelobe_start, **setting
+            np.random.default_rng([seed, 3]),
+            max(sweep_draws, 50),
+            sidelobe_start=sidelobe_start,
+            **setting,
         )
     ]
 )
@@ -418,9 +509,17 @@ for row, width in enumerate(surface_widths_m):
             rule_surface[row, column] = rule.capacity_bps / 1e6
 
 
-def heat_map(axes, values, columns, rows, *, low, high, colour="viridis", text="{:.0f}"):
+def heat_map(
+    axes, values, columns, rows, *, low, high, colour="viridis", text="{:.0f}"
+):
     mesh = axes.pcolormesh(
-        np.ma.masked_invalid(values), cmap=colour, vmin=low, vmax=high, rasterized=True, edgecolors="white", linewidth=0.5
+        np.ma.masked_invalid(values),
+        cmap=colour,
+        vmin=low,
+        vmax=high,
+        rasterized=True,
+        edgecolors="white",
+        linewidth=0.5,
     )
     for row, column in np.argwhere(np.isfinite(values)):
         shade = (values[row, column] - low) / (high - low) if high > low else 0.0
@@ -442,16 +541,29 @@ def heat_map(axes, values, columns, rows, *, low, high, colour="viridis", text="
 figure, panels = plotting.subplots(1, 2, height=3.9, sharey=True)
 low, high = 0.8 * water.capacity_bps / 1e6, water.capacity_bps / 1e6
 low = min(low, np.nanmin(exact_surface))
-for axes, values, title in zip(panels, (rule_surface, exact_surface), ("dynamic allocation", "exact optimum"), strict=True):
-    mesh = heat_map(axes, values, surface_limits_db, surface_widths_m, low=low, high=high)
+for axes, values, title in zip(
+    panels,
+    (rule_surface, exact_surface),
+    ("dynamic allocation", "exact optimum"),
+    strict=True,
+):
+    mesh = heat_map(
+        axes, values, surface_limits_db, surface_widths_m, low=low, high=high
+    )
     axes.set(title=title, xlabel="Sidelobe limit (dB)")
 panels[0].set_ylabel("Main-lobe limit (m)")
 figure.colorbar(mesh, ax=panels, shrink=0.85).set_label("Capacity (Mbit/s)")
-grid = pd.MultiIndex.from_product([surface_widths_m, surface_limits_db], names=["main_lobe_limit_m", "sidelobe_limit_db"])
+grid = pd.MultiIndex.from_product(
+    [surface_widths_m, surface_limits_db],
+    names=["main_lobe_limit_m", "sidelobe_limit_db"],
+)
 figures.show(
     figure,
     "capacity_surface",
-    data=pd.DataFrame({"dynamic_mbps": rule_surface.ravel(), "exact_mbps": exact_surface.ravel()}, index=grid).reset_index(),
+    data=pd.DataFrame(
+        {"dynamic_mbps": rule_surface.ravel(), "exact_mbps": exact_surface.ravel()},
+        index=grid,
+    ).reset_index(),
     caption=(
         "Largest capacity in joint operation over both limits, one channel; the paper draws this as a "
         "surface. White: communication only. "
@@ -503,7 +615,9 @@ claims.record(
 # it does not?
 
 # %%
-uniform_crb = float(ofdm.toa_crb_s2(scenario, np.full(carriers, power_budget_w / carriers)))
+uniform_crb = float(
+    ofdm.toa_crb_s2(scenario, np.full(carriers, power_budget_w / carriers))
+)
 RULES = ("dynamic", "straightforward")
 
 
@@ -515,19 +629,40 @@ def score(rng):
         # The straightforward rule takes this allocation or none: the same for every CRB limit of the row.
         alone = ofdm.straightforward_rule(draw, peak_sidelobe_db=limit)
         for ratio in score_crb_ratios:
-            limits = dict(peak_sidelobe_db=limit, max_toa_crb_s2=ratio * uniform_crb, max_capacity_loss=score_max_loss)
+            limits = dict(
+                peak_sidelobe_db=limit,
+                max_toa_crb_s2=ratio * uniform_crb,
+                max_capacity_loss=score_max_loss,
+            )
             best = ofdm.solve_exact(draw, **limits, fallback=True)
-            row = [float(best.mode == "isac"), best.certificate.gap if best.mode == "isac" else 0.0]
+            row = [
+                float(best.mode == "isac"),
+                best.certificate.gap if best.mode == "isac" else 0.0,
+            ]
             for rule in RULES if row[0] else ():
-                found = ofdm.dynamic_allocation(draw, **limits) if rule == "dynamic" else alone
-                joint = found.mode == "isac" and max(ofdm.Limits(**limits).violations(draw, found.powers_w).values()) < 1e-7
+                found = (
+                    ofdm.dynamic_allocation(draw, **limits)
+                    if rule == "dynamic"
+                    else alone
+                )
+                joint = (
+                    found.mode == "isac"
+                    and max(
+                        ofdm.Limits(**limits).violations(draw, found.powers_w).values()
+                    )
+                    < 1e-7
+                )
                 row.append(found.capacity_bps / best.capacity_bps if joint else np.nan)
             row.extend([np.nan] * (4 - len(row)))
             rows.append(row)
     return rows
 
 
-scores = np.array(montecarlo.map_draws(score, np.random.default_rng([seed, 4]), score_draws, **runs.workers()))
+scores = np.array(
+    montecarlo.map_draws(
+        score, np.random.default_rng([seed, 4]), score_draws, **runs.workers()
+    )
+)
 feasible_share = 100 * scores[:, :, 0].mean(axis=0).reshape(len(score_limits_db), -1)
 missed, lost = {}, {}
 for position, name in enumerate(RULES):
@@ -535,28 +670,57 @@ for position, name in enumerate(RULES):
     possible = scores[:, :, 0] > 0
     counts = possible.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        missed[name] = (100 * (possible & ~joint).sum(axis=0) / counts).reshape(feasible_share.shape)
-        total = np.where(joint, 100 * np.maximum(1 - scores[:, :, 2 + position], 0.0), 0.0).sum(axis=0) / joint.sum(axis=0)
+        missed[name] = (100 * (possible & ~joint).sum(axis=0) / counts).reshape(
+            feasible_share.shape
+        )
+        total = np.where(
+            joint, 100 * np.maximum(1 - scores[:, :, 2 + position], 0.0), 0.0
+        ).sum(axis=0) / joint.sum(axis=0)
     lost[name] = total.reshape(feasible_share.shape)
 
 figure, panels = plotting.subplots(2, 2, height=6.2, sharex=True, sharey=True)
-for (name, axes), values in zip(zip(("dynamic", "straightforward"), panels[0]), missed.values(), strict=True):
-    mesh = heat_map(axes, values.T, score_limits_db, score_crb_ratios, low=0, high=100, colour="cividis")
+for (name, axes), values in zip(
+    zip(("dynamic", "straightforward"), panels[0]), missed.values(), strict=True
+):
+    mesh = heat_map(
+        axes,
+        values.T,
+        score_limits_db,
+        score_crb_ratios,
+        low=0,
+        high=100,
+        colour="cividis",
+    )
     axes.set_title(f"{name}: fell back")
 figure.colorbar(mesh, ax=panels[0]).set_label("Share of feasible draws (%)")
 worst = max(1.0, *(np.nanmax(values, initial=0.0) for values in lost.values()))
-for (name, axes), values in zip(zip(("dynamic", "straightforward"), panels[1]), lost.values(), strict=True):
-    mesh = heat_map(axes, values.T, score_limits_db, score_crb_ratios, low=0, high=worst, colour="cividis", text="{:.1f}")
+for (name, axes), values in zip(
+    zip(("dynamic", "straightforward"), panels[1]), lost.values(), strict=True
+):
+    mesh = heat_map(
+        axes,
+        values.T,
+        score_limits_db,
+        score_crb_ratios,
+        low=0,
+        high=worst,
+        colour="cividis",
+        text="{:.1f}",
+    )
     axes.set(title=f"{name}: capacity lost", xlabel="Sidelobe limit (dB)")
 figure.colorbar(mesh, ax=panels[1]).set_label("Below the optimum (%)")
 for axes in panels[:, 0]:
     axes.set_ylabel("CRB limit over uniform's (1)")
 table = pd.DataFrame(
-    [(limit, ratio) for limit in score_limits_db for ratio in score_crb_ratios], columns=["sidelobe_limit_db", "crb_ratio"]
+    [(limit, ratio) for limit in score_limits_db for ratio in score_crb_ratios],
+    columns=["sidelobe_limit_db", "crb_ratio"],
 )
 table["feasible_percent"] = feasible_share.ravel()
 for name in RULES:
-    table[f"{name}_fell_back_percent"], table[f"{name}_lost_percent"] = missed[name].ravel(), lost[name].ravel()
+    table[f"{name}_fell_back_percent"], table[f"{name}_lost_percent"] = (
+        missed[name].ravel(),
+        lost[name].ravel(),
+    )
 figures.show(
     figure,
     "rule_scores",
@@ -595,7 +759,12 @@ claims.table(
 # limit sees that. Hence both limits.
 
 # %%
-exact = ofdm.solve_exact(scenario, peak_sidelobe_db=toa_sidelobe_db, max_toa_crb_s2=toa_crb_ratio * uniform_crb, fallback=True)
+exact = ofdm.solve_exact(
+    scenario,
+    peak_sidelobe_db=toa_sidelobe_db,
+    max_toa_crb_s2=toa_crb_ratio * uniform_crb,
+    fallback=True,
+)
 schemes = {
     "exact, both limits": (exact.powers_w, "exact"),
     "water-filling": (water.powers_w, "benchmark_1"),
@@ -608,12 +777,22 @@ ratios = {}
 for name, (powers, look) in schemes.items():
     rmse, bound = [], []
     for level in toa_snr_db:
-        echo = scenario.replace(echo_gain=scenario.echo_gain * 10 ** (level / 10) / base_snr)
-        errors = ofdm.delay_rmse_s(echo, powers, np.random.default_rng([seed, 5]), toa_trials, search=toa_search)
+        echo = scenario.replace(
+            echo_gain=scenario.echo_gain * 10 ** (level / 10) / base_snr
+        )
+        errors = ofdm.delay_rmse_s(
+            echo,
+            powers,
+            np.random.default_rng([seed, 5]),
+            toa_trials,
+            search=toa_search,
+        )
         rmse.append(ofdm.delay_to_range_m(errors))
         bound.append(ofdm.delay_to_range_m(np.sqrt(ofdm.toa_crb_s2(echo, powers))))
     looks = plotting.role(look)
-    plotting.line(axes, toa_snr_db, rmse, look, label=name, marker=looks["marker"] or "x")
+    plotting.line(
+        axes, toa_snr_db, rmse, look, label=name, marker=looks["marker"] or "x"
+    )
     axes.plot(toa_snr_db, bound, color=looks["color"], linewidth=0.9, linestyle=":")
     columns[f"rmse_m_{name}"], columns[f"crb_m_{name}"] = rmse, bound
     ratios[name] = np.array(rmse) / np.array(bound)
@@ -641,7 +820,12 @@ figures.show(
 
 # %%
 claims.table(
-    pd.DataFrame({"SNR (dB)": toa_snr_db, **{f"{name}: RMSE over bound": values for name, values in ratios.items()}}),
+    pd.DataFrame(
+        {
+            "SNR (dB)": toa_snr_db,
+            **{f"{name}: RMSE over bound": values for name, values in ratios.items()},
+        }
+    ),
     caption="Ratio of the error to its bound; 1 means that the bound is attained.",
     precision=3,
 )
@@ -658,24 +842,62 @@ claims.table(
 figure, axes = plotting.subplots(height=3.8)
 columns = {"symbols": floor_symbols}
 rng = np.random.default_rng([seed, 6])
-for name, powers, look in (("water-filling", water.powers_w, "benchmark_1"), ("least sidelobes", tight, "exact")):
+for name, powers, look in (
+    ("water-filling", water.powers_w, "benchmark_1"),
+    ("least sidelobes", tight, "exact"),
+):
     samples = np.array(
         [
-            ofdm.random_data_sidelobes_db(scenario.replace(symbols=int(count)), powers, rng, floor_trials)
+            ofdm.random_data_sidelobes_db(
+                scenario.replace(symbols=int(count)), powers, rng, floor_trials
+            )
             for count in floor_symbols
         ]
     )
     low, middle, high = np.quantile(samples, [0.05, 0.5, 0.95], axis=1)
     looks = plotting.role(look)
-    plotting.line(axes, floor_symbols, middle, look, label=name, low=low, high=high, marker=looks["marker"] or "x")
+    plotting.line(
+        axes,
+        floor_symbols,
+        middle,
+        look,
+        label=name,
+        low=low,
+        high=high,
+        marker=looks["marker"] or "x",
+    )
     expectation = float(ofdm.peak_sidelobe_db(scenario, powers))
     axes.axhline(expectation, color=looks["color"], linewidth=0.9, linestyle=":")
-    floor = [ofdm.data_floor_db(scenario.replace(symbols=int(count)), powers) for count in floor_symbols]
-    columns.update({f"median_db_{name}": middle, f"p05_db_{name}": low, f"p95_db_{name}": high, f"floor_db_{name}": floor})
+    floor = [
+        ofdm.data_floor_db(scenario.replace(symbols=int(count)), powers)
+        for count in floor_symbols
+    ]
+    columns.update(
+        {
+            f"median_db_{name}": middle,
+            f"p05_db_{name}": low,
+            f"p95_db_{name}": high,
+            f"floor_db_{name}": floor,
+        }
+    )
     if look == "exact":
         single, expected_level = middle[0], expectation
-        plotting.line(axes, floor_symbols, floor, "reference", label="data floor, least sidelobes", markers=False)
-        needed = next((count for count, level in zip(floor_symbols, middle, strict=True) if level < expectation + 3), None)
+        plotting.line(
+            axes,
+            floor_symbols,
+            floor,
+            "reference",
+            label="data floor, least sidelobes",
+            markers=False,
+        )
+        needed = next(
+            (
+                count
+                for count, level in zip(floor_symbols, middle, strict=True)
+                if level < expectation + 3
+            ),
+            None,
+        )
 axes.set_xscale("log")
 axes.set(xlabel="Averaged symbols (1)", ylabel="Peak sidelobe level (dB)")
 axes.legend(title="dotted: the expectation's level")
@@ -710,7 +932,9 @@ claims.record(
 
 # %%
 mine = ofdm.Scenario(
-    channel_gain=np.array([1.2, 1.0, 0.7, 0.3, 0.1, 0.4, 0.9, 1.3, 1.6, 1.5, 1.1, 0.8, 0.6, 0.9, 1.0, 1.4]),
+    channel_gain=np.array(
+        [1.2, 1.0, 0.7, 0.3, 0.1, 0.4, 0.9, 1.3, 1.6, 1.5, 1.1, 0.8, 0.6, 0.9, 1.0, 1.4]
+    ),
     subcarrier_spacing_hz=120e3,
     noise_psd_w_per_hz=1e-7,
     power_budget_w=1.0,

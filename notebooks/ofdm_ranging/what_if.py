@@ -76,17 +76,29 @@ def one(rng):
             weak_db=weak_target_db,
             separation=weak_target_delay,
         )
-        rows[row] = ((free.capacity_bps - found.capacity_bps) / 1e6, 100 * (lobe / width - 1), lobe, seen)
+        rows[row] = (
+            (free.capacity_bps - found.capacity_bps) / 1e6,
+            100 * (lobe / width - 1),
+            lobe,
+            seen,
+        )
     return rows
 
 
-samples = np.array(montecarlo.map_draws(one, np.random.default_rng([seed, 2]), sweep_draws, **runs.workers()))
+samples = np.array(
+    montecarlo.map_draws(
+        one, np.random.default_rng([seed, 2]), sweep_draws, **runs.workers()
+    )
+)
 keep = np.isfinite(samples).all(axis=(0, 2))
 limits = np.array(sweep_limits_db)[keep]
 mean = montecarlo.average(samples[:, keep])
 cell = ofdm.Scenario.random(np.random.default_rng(seed), **setting).range_cell_m
 impossible = np.array(sweep_limits_db)[~keep]
-print(f"one cell c/(2B) is {cell:.4g} m; limits that some channel cannot meet:", impossible.tolist() or "none")
+print(
+    f"one cell c/(2B) is {cell:.4g} m; limits that some channel cannot meet:",
+    impossible.tolist() or "none",
+)
 
 # %% [markdown]
 # ## The price of a sidelobe limit
@@ -99,8 +111,22 @@ for axes, column, name, label in (
     (panels[0], 0, "loss_mbps", "Capacity loss (Mbit/s)"),
     (panels[1], 1, "widening_percent", "Main-lobe widening (%)"),
 ):
-    plotting.line(axes, limits, mean.mean[:, column], "exact", low=mean.low[:, column], high=mean.high[:, column], label="here")
-    plotting.line(axes, base_x, base.filter(regex=f"^{name}_[^_]*$").iloc[:, 0], "reference", label="base run")
+    plotting.line(
+        axes,
+        limits,
+        mean.mean[:, column],
+        "exact",
+        low=mean.low[:, column],
+        high=mean.high[:, column],
+        label="here",
+    )
+    plotting.line(
+        axes,
+        base_x,
+        base.filter(regex=f"^{name}_[^_]*$").iloc[:, 0],
+        "reference",
+        label="base run",
+    )
     axes.set(xlabel="Sidelobe limit (dB)", ylabel=label)
     axes.invert_xaxis()
 panels[0].legend()
@@ -133,22 +159,37 @@ figures.show(
 # in opposite phase.
 
 # %%
+seen, seen_low, seen_high = (
+    100 * np.clip(values[:, 3], 0, 1) for values in (mean.mean, mean.low, mean.high)
+)
 figure, panels = plotting.subplots(1, 2, height=3.4)
-plotting.line(panels[0], limits, 100 * mean.mean[:, 3], "exact", low=100 * mean.low[:, 3], high=100 * mean.high[:, 3], marker="o")
+plotting.line(
+    panels[0], limits, seen, "exact", low=seen_low, high=seen_high, marker="o"
+)
 panels[0].axvline(weak_target_db, color="0.35", linewidth=0.8)
-panels[0].annotate("weak target", (weak_target_db, 4), xytext=(4, 0), textcoords="offset points", fontsize="small")
-panels[0].set(xlabel="Sidelobe limit (dB)", ylabel="Weak target seen (%)", ylim=(0, 103))
+panels[0].annotate(
+    "weak target",
+    (weak_target_db, 4),
+    xytext=(4, 0),
+    textcoords="offset points",
+    fontsize="small",
+)
+panels[0].set(
+    xlabel="Sidelobe limit (dB)", ylabel="Weak target seen (%)", ylim=(0, 103)
+)
 panels[0].invert_xaxis()
-plotting.line(panels[1], mean.mean[:, 0], 100 * mean.mean[:, 3], "exact", marker="o")
-panels[1].set(xlabel="Capacity loss (Mbit/s)", ylabel="Weak target seen (%)", ylim=(0, 103))
+plotting.line(panels[1], mean.mean[:, 0], seen, "exact", marker="o")
+panels[1].set(
+    xlabel="Capacity loss (Mbit/s)", ylabel="Weak target seen (%)", ylim=(0, 103)
+)
 figures.show(
     figure,
     "weak_target",
     data={
         "limit_db": limits,
-        "seen_percent": 100 * mean.mean[:, 3],
-        "low": 100 * mean.low[:, 3],
-        "high": 100 * mean.high[:, 3],
+        "seen_percent": seen,
+        "low": seen_low,
+        "high": seen_high,
         "loss_mbps": mean.mean[:, 0],
     },
     caption=(
