@@ -1,6 +1,9 @@
 """Time-division cell-free near-field ISAC: channels, position bound, sensing covariance, localization."""
 
+from .information import crlb_m2, error_radii, fisher_information, position_information, time_allocation_limit
 from .scenario import (
+    CALIBRATION_SEED,
+    SENSING_PROCESSING_GAIN_DB,
     Scenario,
     antenna_positions_m,
     centre_distances_m,
@@ -12,16 +15,41 @@ from .scenario import (
     steering_vectors,
     with_access_points,
 )
+from .sensing import (
+    Sensing,
+    Witness,
+    calibrated_gain_db,
+    largest_time_allocation,
+    natural_witness,
+    optimise_sensing,
+    sensing_bound,
+    verify_sensing,
+)
 
 __all__ = [
+    "CALIBRATION_SEED",
+    "SENSING_PROCESSING_GAIN_DB",
     "Scenario",
+    "Sensing",
+    "Witness",
     "antenna_positions_m",
+    "calibrated_gain_db",
     "centre_distances_m",
     "channels",
+    "crlb_m2",
     "echo_gains",
+    "error_radii",
+    "fisher_information",
+    "largest_time_allocation",
+    "natural_witness",
+    "optimise_sensing",
     "path_amplitudes",
     "path_gains",
+    "position_information",
+    "sensing_bound",
     "steering_derivatives",
     "steering_vectors",
+    "time_allocation_limit",
+    "verify_sensing",
     "with_access_points",
 ]

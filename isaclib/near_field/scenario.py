@@ -23,9 +23,9 @@ AP_POSITIONS_M = ((30.0, 70.0), (10.0, 20.0), (60.0, 30.0))
 USER_POSITIONS_M = ((20.0, 30.0), (25.0, 40.0), (40.0, 30.0), (35.0, 60.0))
 AREA_CENTRE_M = (35.0, 35.0)
 # Added by us, because the paper's numbers miss their own limit by many orders of magnitude: with this gain the largest
-# admissible time allocation is 0.2 at 35 dBm and a limit of 1e-11 m^2 for the reflectivity drawn from seed 1.
-SENSING_PROCESSING_GAIN_DB = 0.0
-_RANK_TOLERANCE = 1e-13  # relative eigenvalue below which a direction of the nuisance block carries no information
+# admissible time allocation is 0.2 at 35 dBm and a limit of 1e-11 m^2 for the reflectivity drawn from CALIBRATION_SEED.
+CALIBRATION_SEED = 1
+SENSING_PROCESSING_GAIN_DB = 77.1497
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -202,7 +202,10 @@ def steering_derivatives(scenario: Scenario) -> np.ndarray:
 
 
 def path_amplitudes(scenario: Scenario, points_m=None) -> np.ndarray:
-    r"""Amplitude gains :math:`\tilde\beta_{k,m}`, (G, M): printed :math:`\sqrt{\lambda/(4\pi r^2)}`, physical :math:`\lambda/(4\pi r)`."""
+    r"""Amplitude gains :math:`\tilde\beta_{k,m}`, (G, M).
+
+    As printed :math:`\sqrt{\lambda/(4\pi r^2)}`, whose unit is not that of a ratio; physical :math:`\lambda/(4\pi r)`.
+    """
     over_4pi = scenario.wavelength_m / (4 * np.pi)
     return (np.sqrt(over_4pi) if scenario.path_gain == "printed" else over_4pi) / centre_distances_m(scenario, points_m)
 
@@ -225,6 +228,12 @@ def channels(scenario: Scenario, points_m=None) -> np.ndarray:
 
 
 def echo_gains(scenario: Scenario) -> np.ndarray:
-    r"""Two-hop gains :math:`\alpha_{k,l,m} = \rho_{k,l,m}\,\beta_{k,l}\,\beta_{k,m}^{*}`: (K, M, M), receiver l, transmitter m."""
+    r"""Two-hop gains :math:`\alpha_{k,l,m} = \rho_{k,l,m}\,\beta_{k,l}\,\beta_{k,m}^{*}`.
+
+    Returns
+    -------
+    ndarray (K, M, M) complex
+        User, receiver, transmitter.
+    """
     beta = path_gains(scenario)
     return scenario.reflectivity * beta[:, :, None] * beta.conj()[:, None, :]
