@@ -1,6 +1,17 @@
 """Time-division cell-free near-field ISAC: channels, position bound, sensing covariance, localization."""
 
 from .information import crlb_m2, error_radii, fisher_information, position_information, time_allocation_limit
+from .music import (
+    echo_covariance,
+    echo_matrix,
+    locate_likelihood,
+    locate_music,
+    music_spectrum,
+    noise_projector,
+    peaks,
+    plane_wave_vectors,
+    simulate_echoes,
+)
 from .scenario import (
     CALIBRATION_SEED,
     SENSING_PROCESSING_GAIN_DB,
@@ -37,16 +48,25 @@ __all__ = [
     "centre_distances_m",
     "channels",
     "crlb_m2",
+    "echo_covariance",
     "echo_gains",
+    "echo_matrix",
     "error_radii",
     "fisher_information",
     "largest_time_allocation",
+    "locate_likelihood",
+    "locate_music",
+    "music_spectrum",
     "natural_witness",
+    "noise_projector",
     "optimise_sensing",
     "path_amplitudes",
     "path_gains",
+    "peaks",
+    "plane_wave_vectors",
     "position_information",
     "sensing_bound",
+    "simulate_echoes",
     "steering_derivatives",
     "steering_vectors",
     "time_allocation_limit",

@@ -93,7 +93,7 @@ def information_by_pair(scenario: Scenario, covariances) -> np.ndarray:
     The signals of different transmitters are uncorrelated and every pair has its own gains, so the pairs' informations add in the
     positions and never mix in the gains. Units: 1/m^2 (positions), 1/m, and 1 (gains).
     """
-    psi = _checked_covariances(scenario, covariances)
+    psi = checked_covariances(scenario, covariances)
     basis = wave_basis(scenario)
     adjoint = np.swapaxes(basis.conj(), -1, -2)
     receive, transmit = adjoint @ basis, adjoint @ psi @ basis
@@ -149,7 +149,7 @@ def position_information(scenario: Scenario, covariances) -> np.ndarray:
 
 
 def eliminate_gains(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    r"""Schur complements of :func:`information_by_pair` and the regressions :math:`J_{p\alpha} J_{\alpha\alpha}^{+}`: (..., 2K, 2K)."""
+    r"""Schur complements of the pairs and the regressions :math:`J_{p\alpha} J_{\alpha\alpha}^{+}`, (..., 2K, 2K)."""
     positions = pairs.shape[-1] // 2
     jpp, jpa = pairs[..., :positions, :positions], pairs[..., :positions, positions:]
     inverse = np.linalg.pinv(pairs[..., positions:, positions:], rcond=_RANK_TOLERANCE, hermitian=True)
@@ -197,7 +197,8 @@ def error_radii(scenario: Scenario, crlb_m2: float) -> np.ndarray:
     return scenario.error_slope_per_m * np.sqrt(crlb_m2) * np.linalg.norm(channels(scenario), axis=-1)
 
 
-def _checked_covariances(scenario: Scenario, covariances) -> np.ndarray:
+def checked_covariances(scenario: Scenario, covariances) -> np.ndarray:
+    """The covariances as a complex array (M, Nt, Nt), if they are Hermitian positive semidefinite."""
     psi = np.asarray(covariances, dtype=complex)
     wanted = (len(scenario.ap_positions_m), scenario.antennas, scenario.antennas)
     if psi.shape != wanted:

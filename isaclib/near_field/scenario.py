@@ -188,17 +188,18 @@ def steering_vectors(scenario: Scenario, points_m=None) -> np.ndarray:
     return np.exp(-2j * np.pi / scenario.wavelength_m * excess)
 
 
-def steering_derivatives(scenario: Scenario) -> np.ndarray:
+def steering_derivatives(scenario: Scenario, points_m=None) -> np.ndarray:
     r"""Derivatives :math:`\partial \mathbf a_{k,m}/\partial c_k^{q}` for q = x, y: (2, K, M, Nt), in 1/m.
 
     The reference distance :math:`r_{k,m(0)}` moves with the user, too; the paper's Appendix drops that term.
     """
-    antennas = antenna_positions_m(scenario)
-    users = scenario.user_positions_m
-    towards = (users[:, None, None, :] - antennas[None]) / antenna_distances_m(scenario)[..., None]
-    centre = (users[:, None, :] - scenario.ap_positions_m[None]) / centre_distances_m(scenario)[..., None]
-    slope = np.moveaxis(towards - centre[:, :, None, :], -1, 0)
-    return -2j * np.pi / scenario.wavelength_m * slope * steering_vectors(scenario)[None]
+    points = scenario.user_positions_m if points_m is None else np.asarray(points_m, dtype=float)
+    to_antenna = (points[:, None, None, :] - antenna_positions_m(scenario)[None]) / antenna_distances_m(scenario, points)[
+        ..., None
+    ]
+    to_centre = (points[:, None, :] - scenario.ap_positions_m[None]) / centre_distances_m(scenario, points)[..., None]
+    slope = np.moveaxis(to_antenna - to_centre[:, :, None, :], -1, 0)
+    return -2j * np.pi / scenario.wavelength_m * slope * steering_vectors(scenario, points)[None]
 
 
 def path_amplitudes(scenario: Scenario, points_m=None) -> np.ndarray:

@@ -1,10 +1,10 @@
 r"""The sensing covariances of least position bound, problem (7)/(8), solved small and certified without the solver.
 
 The bound of one sensing block is :math:`f(\mathbf\Psi) = \operatorname{Tr} J_e(\mathbf\Psi)^{-1}` with the equivalent information
-:math:`J_e = \sum_{l,m} S_{lm}`, a sum over AP pairs of Schur complements, each concave in :math:`\mathbf\Psi_m`. Three facts:
+:math:`J_e = \sum_{l,m} S_{lm}`, a sum over AP pairs of Schur complements, concave in :math:`\mathbf\Psi_m`. Three facts:
 
-* *range reduction*: :math:`J_e` sees :math:`\mathbf\Psi_m` only through :math:`\mathbf U_m^H \mathbf\Psi_m \mathbf U_m`, with
-  :math:`\mathbf U_m` the 3K responses and derivatives; projecting :math:`\mathbf\Psi_m` on their span changes nothing and radiates no more;
+* *range reduction*: with :math:`\mathbf U_m` the 3K responses and derivatives, :math:`J_e` sees :math:`\mathbf\Psi_m` only
+  through :math:`\mathbf U_m^H \mathbf\Psi_m \mathbf U_m`; projecting it on their span changes nothing and radiates no more;
 * *block decoupling*: the LMI (8b) of size :math:`2K + 2KM^2` is :math:`M^2` LMIs of size 4K;
 * *time*: :math:`\eta` and the power budget only scale :math:`f`, so the best covariance does not depend on them.
 
@@ -13,8 +13,9 @@ The certificate is a witness :math:`(V, X)`. For every symmetric V and all regre
 .. math:: \operatorname{Tr} J_e^{-1} \ge 2 \operatorname{Tr} V - \operatorname{Tr}(V J_e V), \qquad
     S_{lm} \preceq [I, -X_{lm}]\, J_{lm}\, [I, -X_{lm}]^{\mathsf T},
 
-the right-hand side is linear in :math:`\mathbf\Psi`, say :math:`2\operatorname{Tr}V - \sum_m \operatorname{Tr}(G_m \mathbf\Psi_m)`, and the best scale
-of V leaves :math:`f \ge (\operatorname{Tr} V)^2 / (P \sum_m \lambda_{\max}(G_m))` for all admissible covariances, reduced or not.
+the right-hand side is linear in :math:`\mathbf\Psi`, say
+:math:`2\operatorname{Tr}V - \sum_m \operatorname{Tr}(G_m \mathbf\Psi_m)`, and the best scale of V leaves
+:math:`f \ge (\operatorname{Tr} V)^2 / (P \sum_m \lambda_{\max}(G_m))` for all admissible covariances, reduced or not.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ def optimise_sensing(scenario: Scenario, *, reduced: bool = True) -> Sensing:
             "crlb_limit_m2",
             limit=scenario.crlb_limit_m2,
             best_attainable=math.inf,
-            message="no sensing covariance identifies all positions: check the sensing power, the reflectivities and the geometry",
+            message="no covariance identifies all positions: check the sensing power, the reflectivities and the geometry",
         )
     program = _Program(scenario, isotropic, reduced)
     solution = conic.solve(
@@ -236,8 +237,8 @@ class _Program:
     matrix is block diagonal with an identity.
 
     With :math:`J_0` the equivalent information of the isotropic covariance and :math:`T = J_0^{-1/2}`, the LMI of a pair is
-    multiplied from both sides by :math:`[T, -T X_0;\ 0, J_{\alpha\alpha,0}^{-1/2}]`, which eliminates the gains *there* and leaves the
-    slack :math:`U_{lm}` in its corner. Without it the range directions of small arrays drown in the others.
+    multiplied from both sides by :math:`[T, -T X_0;\ 0, J_{\alpha\alpha,0}^{-1/2}]`, which eliminates the gains *there* and
+    leaves the slack :math:`U_{lm}` in its corner. Without it the range directions of small arrays drown in the others.
     """
 
     def __init__(self, scenario: Scenario, isotropic: np.ndarray, reduced: bool) -> None:
