@@ -29,12 +29,14 @@ _STEP_TOLERANCE_M = 1e-12
 def plane_wave_vectors(scenario: Scenario, points_m=None) -> np.ndarray:
     r"""Far-field responses :math:`e^{j \frac{2\pi}{\lambda} \mathbf o_n^T \mathbf u}`, which know directions only: (G, M, Nt).
 
-    :math:`\mathbf o_n` is the antenna's offset from the array centre, :math:`\mathbf u` the unit vector from there to the point.
+    :math:`\mathbf o_n` is the antenna's offset from the array centre, :math:`\mathbf u` the unit vector from there to the point
+    (0 at the centre itself, where there is no direction).
     """
     points = scenario.user_positions_m if points_m is None else np.asarray(points_m, dtype=float)
     offsets = antenna_positions_m(scenario) - scenario.ap_positions_m[:, None, :]
     direction = points[:, None, :] - scenario.ap_positions_m[None]
-    direction = direction / np.linalg.norm(direction, axis=-1, keepdims=True)
+    length = np.linalg.norm(direction, axis=-1, keepdims=True)
+    direction = direction / np.where(length > 0, length, 1)
     return np.exp(2j * np.pi / scenario.wavelength_m * np.einsum("mnd,gmd->gmn", offsets, direction))
 
 
@@ -110,7 +112,7 @@ def music_spectrum(
     ----------
     covariances : (M, Nt, Nt) complex, W
     grid_m : (G, 2)
-        Points to look at; none may coincide with an array centre.
+        Points to look at.
     snapshots : int, optional
         None: the exact covariance, whose spectrum is unbounded at the users.
     rng : numpy.random.Generator
