@@ -99,7 +99,8 @@ figures.show(
     figure,
     "system",
     data={"ap_x_m": aps[:, 0], "ap_y_m": aps[:, 1], "user_x_m": users[:, 0], "user_y_m": users[:, 1]},
-    caption="The system: access points (bars, arrays enlarged 20 times), users (squares of the second colour), paths (dotted) and "
+    caption="The system: access points (bars, arrays enlarged 20 times), users (circles), paths (dotted) "
+    "and "
     "the border of each near field (arcs). Every user lies in the near field of every access point, as in the paper; the "
     "orientation of the arrays is our assumption.",
     alt="Map of an area of 70 by 70 metres with three access points near its edges and four users inside, all closer to each "
@@ -111,7 +112,8 @@ figures.show(
 # (nf-channel)=
 # ## A channel that knows where you are
 #
-# Antenna $n$ of access point $m$ sits at the offset $\mathbf o_n = (n - \tfrac{N_t-1}{2})\,d\,\mathbf t_m$ from the array centre, on
+# Antenna $n$ of access point $m$ sits at the offset $\mathbf o_n = (n - \tfrac{N_t-1}{2})\,d\,\mathbf t_m$ from the array
+# centre, on
 # the axis $\mathbf t_m$. A user at distance $r_{k,m(n)}$ from it and $r_{k,m(0)}$ from the centre receives the spherical wave
 #
 # ```{math}
@@ -181,22 +183,27 @@ axes.plot([0, target[0]], [0, target[1]], color=plotting.INK, linewidth=1.4)
 axes.plot(along, 0 * along, **{**plotting.style(0), "linestyle": ""})
 axes.plot(*target, **{**plotting.style(1), "linestyle": ""})
 axes.annotate("user $k$ (not to scale)", target, textcoords="offset points", xytext=(8, -3))
-axes.annotate("$r_{k,m(0)}$", target / 2, textcoords="offset points", xytext=(-42, 4))
+arrow = {"arrowstyle": "-", "color": plotting.INK, "linewidth": 0.6}
+axes.annotate("$r_{k,m(0)}$", target / 2, xytext=(-0.2, 0.2), arrowprops=arrow)
+axes.annotate("$r_{k,m(n)}$", 0.6 * target + [0.4 * along[-1], 0], xytext=(0.15, 0.2), arrowprops=arrow)
 axes.annotate("$d$", ((along[0] + along[1]) / 2, 0), textcoords="offset points", xytext=(-3, -14))
 axes.set(xlabel="along the array axis (m)", ylabel="along broadside (m)", ylim=(-0.05, 0.32), aspect="equal")
 figures.show(
     figure,
     "antennas",
     data={"offset_m": along},
-    caption="Antennas of one access point (every position from the scenario; at most 11 are drawn, and the user is moved close). The "
-    "paper's index runs from $-N$ to $N$ and allows odd numbers only, while its Figs. 3 and 4 use 20, 32, 40 and 60 antennas; here "
+    caption="Antennas of one access point (every position from the scenario; at most 11 are drawn, and the user is moved "
+    "close). The "
+    "paper's index runs from $-N$ to $N$ and allows odd numbers only, while its Figs. 3 and 4 use 20, 32, 40 and 60 antennas; "
+    "here "
     "the offsets are symmetric for any number (erratum 004-E6).",
     alt="A line of equally spaced antennas and the paths from each of them to one user in front of the array.",
     paper="Fig. 2",
 )
 
 # %% [markdown]
-# The paper prints the amplitude $\tilde\beta = \sqrt{\lambda/(4\pi r^2)}$. Its unit is not that of a ratio: measured in millimetres
+# The paper prints the amplitude $\tilde\beta = \sqrt{\lambda/(4\pi r^2)}$. Its unit is not that of a ratio: measured in
+# millimetres
 # the same system would have another gain (erratum 004-E3). Free space gives $\lambda/(4\pi r)$. The difference,
 # $10\log_{10}(4\pi/\lambda)$ dB for every hop, is large; we keep the printed gain as the default, because the paper's numbers are
 # built on it, and offer `path_gain="physical"`.
@@ -219,9 +226,11 @@ print(f"gain from AP 1 to user 1: {per_hop_db[0]:.1f} dB as printed, {per_hop_db
 # \qquad \alpha_{k,l,m} = \rho_{k,l,m}\,\beta_{k,l}\,\beta_{k,m}^{*}.
 # ```
 #
-# The reflectivity $\rho_{k,l,m}$ is a draw from $\mathcal{CN}(0,1)$, one for every user and every *ordered pair* of access points,
+# The reflectivity $\rho_{k,l,m}$ is a draw from $\mathcal{CN}(0,1)$, one for every user and every *ordered pair* of access
+# points,
 # and unknown. So are the $\alpha$: they are nuisance parameters, $KM^2$ complex numbers that have to be estimated along with the
-# $2K$ coordinates. (The conjugate in $\alpha$ is missing in the paper; the next cell shows that $\mathbf h_{k,l}\mathbf h_{k,m}^H$
+# $2K$ coordinates. (The conjugate in $\alpha$ is missing in the paper; the next cell shows that $\mathbf h_{k,l}\mathbf
+# h_{k,m}^H$
 # needs it.)
 
 # %%
@@ -233,8 +242,10 @@ assert np.allclose(echo, nf.echo_gains(scenario)[0, 0, 1] * np.outer(a[0, 0], a[
 # (nf-fisher)=
 # ## Fisher information, block by block
 #
-# Over $\tau$ sensing blocks with known signals the echoes are Gaussian with mean $\mathbf H(\boldsymbol\theta)\,\mathbf S$ and white
-# noise of power $\sigma^2$. For such a model the information is the Gram matrix of the derivatives of the mean {cite}`kay1993`; with
+# Over $\tau$ sensing blocks with known signals the echoes are Gaussian with mean $\mathbf H(\boldsymbol\theta)\,\mathbf S$ and
+# white
+# noise of power $\sigma^2$. For such a model the information is the Gram matrix of the derivatives of the mean
+# {cite}`kay1993`; with
 # $\mathbf S\mathbf S^H = \tau\mathbf\Psi$ and a receiver gain $G_p$ (below),
 #
 # ```{math}
@@ -316,9 +327,12 @@ print(f"information of the positions: closed form and differences agree to {wors
 # ```
 #
 # the Schur complement, and $\operatorname{Tr} J_e^{-1}$ bounds the summed squared position error of every unbiased estimator. Two
-# facts follow from the minimum over $z$ without any algebra. First, gains of different pairs do not couple, so the minimum splits:
-# $J_e = \sum_{l,m} S_{lm}$ with one small Schur complement for every pair. Second, for fixed $z = -X^{\mathsf T}x$ the form is linear
-# in $\mathbf\Psi$; a minimum of linear functions is concave. **$J_e$ is a concave, matrix-valued function of the covariances**, and
+# facts follow from the minimum over $z$ without any algebra. First, gains of different pairs do not couple, so the minimum
+# splits:
+# $J_e = \sum_{l,m} S_{lm}$ with one small Schur complement for every pair. Second, for fixed $z = -X^{\mathsf T}x$ the form is
+# linear
+# in $\mathbf\Psi$; a minimum of linear functions is concave. **$J_e$ is a concave, matrix-valued function of the
+# covariances**, and
 # therefore $\operatorname{Tr}J_e^{-1}$ is convex in them {cite}`boyd2004`.
 
 # %%
@@ -334,8 +348,10 @@ assert np.linalg.eigvalsh(middle - chord)[0] > -1e-9 * np.abs(chord).max()
 # ### What the printed Appendix would give
 #
 # The Appendix leaves out that the reference distance $r_{k,m(0)}$ moves with the user, and sets the block between real and
-# imaginary parts of the gains to zero. One of the two alone does little harm: a common phase of an array lies in the span of the gains
-# and is eliminated with them. Both together destroy the bound: the phase is no longer eliminated, and what should be an information
+# imaginary parts of the gains to zero. One of the two alone does little harm: a common phase of an array lies in the span of
+# the gains
+# and is eliminated with them. Both together destroy the bound: the phase is no longer eliminated, and what should be an
+# information
 # matrix has negative eigenvalues (errata 004-E5).
 
 # %%
@@ -390,17 +406,22 @@ claims.table(
 #
 # ```{math}
 # :label: nf-sensing-problem
-# \min_{\mathbf\Psi_m\succeq0}\ \operatorname{Tr}J_e(\mathbf\Psi)^{-1}\quad\text{s.t.}\quad \operatorname{Tr}\mathbf\Psi_m\le P^s_{\max} .
+# \min_{\mathbf\Psi_m\succeq0}\ \operatorname{Tr}J_e(\mathbf\Psi)^{-1}\quad\text{s.t.}\quad \operatorname{Tr}\mathbf\Psi_m\le
+# P^s_{\max} .
 # ```
 #
-# **They do not depend on the time allocation.** $\eta$ is a positive factor in front of the objective. For the same reason the power
+# **They do not depend on the time allocation.** $\eta$ is a positive factor in front of the objective. For the same reason the
+# power
 # budget only scales them: $J_e$ is linear in a common factor of all $\mathbf\Psi_m$.
 #
 # **Range reduction.** By {eq}`nf-rank-one` $J_e$ depends on $\mathbf\Psi_m$ only through
-# $\mathbf U_m^H\mathbf\Psi_m\mathbf U_m$ with the $3K$ columns $\mathbf U_m = [\mathbf a, \partial_x\mathbf a,\partial_y\mathbf a]$. Let
+# $\mathbf U_m^H\mathbf\Psi_m\mathbf U_m$ with the $3K$ columns $\mathbf U_m = [\mathbf a, \partial_x\mathbf
+# a,\partial_y\mathbf a]$. Let
 # $\mathbf Q_m$ be an orthonormal basis of their span. Replacing $\mathbf\Psi_m$ by
-# $\mathbf Q_m\mathbf Q_m^H\,\mathbf\Psi_m\,\mathbf Q_m\mathbf Q_m^H$ changes no entry of $J_e$, and a projection never increases the
-# trace. So nothing is lost by searching among the $\mathbf Q_m\mathbf Y_m\mathbf Q_m^H$ with $\mathbf Y_m\succeq0$ of size $3K$, whatever
+# $\mathbf Q_m\mathbf Q_m^H\,\mathbf\Psi_m\,\mathbf Q_m\mathbf Q_m^H$ changes no entry of $J_e$, and a projection never
+# increases the
+# trace. So nothing is lost by searching among the $\mathbf Q_m\mathbf Y_m\mathbf Q_m^H$ with $\mathbf Y_m\succeq0$ of size
+# $3K$, whatever
 # the number of antennas.
 #
 # **Block decoupling.** The paper's linear matrix inequality has the size $2K+2KM^2$. With the sum over pairs it splits into $M^2$
@@ -426,7 +447,8 @@ assert np.all(np.trace(projected, axis1=1, axis2=2).real <= np.trace(some, axis1
 # ### A certificate that needs no solver
 #
 # For every symmetric matrix $V$ we have $\operatorname{Tr}J^{-1}\ge 2\operatorname{Tr}V-\operatorname{Tr}(VJV)$, because
-# $\operatorname{Tr}\bigl((J^{-1/2}-J^{1/2}V)^{\mathsf T}(J^{-1/2}-J^{1/2}V)\bigr)\ge0$. And for any matrices $X_{lm}$ the minimum in {eq}`nf-schur` is
+# $\operatorname{Tr}\bigl((J^{-1/2}-J^{1/2}V)^{\mathsf T}(J^{-1/2}-J^{1/2}V)\bigr)\ge0$. And for any matrices $X_{lm}$ the
+# minimum in {eq}`nf-schur` is
 # at most its value at $z=-X_{lm}^{\mathsf T}x$. Together the right-hand side becomes linear in the covariances,
 # $2\operatorname{Tr}V-\sum_m\operatorname{Tr}(G_m\mathbf\Psi_m)$, and the worst admissible covariance costs
 # $P\lambda_{\max}(G_m)$. Choosing the best scale of $V$,
@@ -489,7 +511,8 @@ shares = [0.1, 0.5, 0.9]
 ratios = [nf.crlb_m2(other, moved, share) / nf.crlb_m2(other, again.covariances, share) for share in shares]
 claims.record(
     "004-C11",
-    ours="the covariances of one scenario, scaled to another power, are optimal there for three time allocations: bounds differ by at "
+    ours="the covariances of one scenario, scaled to another power, are optimal there for three time allocations: bounds "
+    "differ by at "
     f"most {max(abs(r - 1) for r in ratios):.0e} (certified gaps {sensing.certificate.gap:.0e} and {again.certificate.gap:.0e})",
     tolerance="relative difference at most 2e-5, twice the certified gap allowed to a conic program",
     reproduced=max(abs(r - 1) for r in ratios) < 2e-5,
@@ -499,7 +522,8 @@ claims.record(
 # (nf-calibration)=
 # ## Calibration: one number that the paper needs
 #
-# With the paper's numbers the limit of $10^{-11}\,\mathrm m^2$ is out of reach by many orders of magnitude, for *every* covariance
+# With the paper's numbers the limit of $10^{-11}\,\mathrm m^2$ is out of reach by many orders of magnitude, for *every*
+# covariance
 # (erratum 004-E2). The model takes one snapshot per millisecond and a noise of $-70$ dBm, and gives the receiver no processing
 # gain. We add exactly one number, $G_p$, chosen so that the largest admissible communication share
 #
@@ -508,7 +532,8 @@ claims.record(
 # \bar\eta = 1-\frac{\tau_s\,\overline{\mathrm{CRLB}}}{T\,\mathrm{CRLB}_{th}}
 # ```
 #
-# is 0.2 at 35 dBm and the limit $10^{-11}\,\mathrm m^2$, the case that the paper calls stringent. All else follows: 0.6 when the limit
+# is 0.2 at 35 dBm and the limit $10^{-11}\,\mathrm m^2$, the case that the paper calls stringent. All else follows: 0.6 when
+# the limit
 # is doubled, 0.75 at 40 dBm.
 #
 # Is such a gain absurd? A receiver limited by thermal noise that integrates a whole sensing block coherently has, compared with
@@ -531,7 +556,8 @@ print(f"needed gain {needed_db:.3f} dB, in use {sensing_processing_gain_db} dB; 
 # (nf-error-law)=
 # ## From a wrong position to a wrong channel
 #
-# Move the user by $\Delta$ in direction $\varphi$ against the line of sight. Its distance changes by $\Delta\cos\varphi$, all phases
+# Move the user by $\Delta$ in direction $\varphi$ against the line of sight. Its distance changes by $\Delta\cos\varphi$, all
+# phases
 # turn by $\frac{2\pi}{\lambda}\Delta\cos\varphi$ (the turn of the wavefront across the array is much smaller), and
 #
 # ```{math}
@@ -541,7 +567,8 @@ print(f"needed gain {needed_db:.3f} dB, in use {sensing_processing_gain_db} dB; 
 #   \quad(\Delta\le\lambda),
 # ```
 #
-# with the Struve function $\mathbf H_0(x)=\frac2\pi\int_0^{\pi/2}\sin(x\cos\varphi)\,d\varphi = \frac2\pi\bigl(x-\tfrac{x^3}{9}+\dots\bigr)$.
+# with the Struve function $\mathbf H_0(x)=\frac2\pi\int_0^{\pi/2}\sin(x\cos\varphi)\,d\varphi =
+# \frac2\pi\bigl(x-\tfrac{x^3}{9}+\dots\bigr)$.
 # Its slope at zero is the paper's proportionality constant,
 #
 # ```{math}
@@ -549,8 +576,10 @@ print(f"needed gain {needed_db:.3f} dB, in use {sensing_processing_gain_db} dB; 
 # \alpha_e = \frac{2\pi}{\lambda}\,\mathbb E|\cos\varphi| = \frac{2\pi}{\lambda}\cdot\frac2\pi = \frac4\lambda ,
 # ```
 #
-# and the next term says how far the straight line holds: it is 1 % too high at $\Delta\approx0.1\,\lambda$, and 5 % at $0.21\,\lambda$.
-# The constant is a *mean* over directions. The worst direction, straight towards the access point, has the slope $2\pi/\lambda$, larger
+# and the next term says how far the straight line holds: it is 1 % too high at $\Delta\approx0.1\,\lambda$, and 5 % at
+# $0.21\,\lambda$.
+# The constant is a *mean* over directions. The worst direction, straight towards the access point, has the slope
+# $2\pi/\lambda$, larger
 # by $\pi/2$: the radius of eq. (4) is not an upper bound (erratum 004-E4).
 
 # %%

@@ -135,8 +135,10 @@ figures.show(
     figure,
     "crlb_vs_power",
     data={"sensing_power_dbm": power_sweep_dbm, "optimal_m": here, "isotropic_m": even},
-    caption="Root of the position bound against the sensing power for this set and for the base run. Where the curve lies above the limit, no "
+    caption="Root of the position bound against the sensing power for this set and for the base run. Where the curve lies "
+    "above the limit, no "
     "time allocation is feasible for the share shown.",
-    alt="Parallel falling lines on a logarithmic scale: this set optimal and isotropic, the base run, and the limit as a horizontal line.",
+    alt="Parallel falling lines on a logarithmic scale: this set optimal and isotropic, the base run, and the limit as a "
+    "horizontal line.",
     paper="Fig. 4",
 )
