@@ -56,6 +56,7 @@ import matplotlib.colors
 import numpy as np
 import pandas as pd
 from scipy import stats
+from scipy.ndimage import maximum_filter
 from scipy.special import struve
 
 from isaclib import near_field as nf
@@ -127,7 +128,8 @@ def mean_error(user, size, rng):
 
 
 positions = [mean_error(user, error_antennas[0], rng) for user, rng in zip(error_users, streams[0].spawn(len(error_users)))]
-sizes = [mean_error(error_users[0], size, rng) for size, rng in zip(error_antennas, streams[1].spawn(len(error_antennas)))]
+others = [mean_error(error_users[0], size, rng) for size, rng in zip(error_antennas[1:], streams[1].spawn(len(error_antennas)))]
+sizes = [positions[0], *others]
 law = 2 * struve(0, np.pi * distances / scenario.wavelength_m)
 line = 4 * distances / scenario.wavelength_m
 
@@ -185,10 +187,10 @@ figures.show(
 )
 
 # %%
-relative = np.array([mean / norm for mean, _, norm in [*positions, *sizes]])
+relative = np.array([mean / norm for mean, _, norm in [*positions, *others]])
 slopes = relative / distances
 # Monte-Carlo noise of one slope; differences below a few of these mean nothing
-noise = max(float(np.max(spread / mean)) for mean, spread, _ in [*positions, *sizes])
+noise = max(float(np.max(spread / mean)) for mean, spread, _ in [*positions, *others])
 short = distances <= 1e-3
 same = float(np.max(np.abs(relative / relative[0] - 1)))
 bend = [float(np.max(np.abs(slopes[:, near] / slopes[:, :1] - 1))) for near in (short, ~short)]
@@ -382,10 +384,12 @@ for column, far_field in enumerate((False, True)):
     whole, part = maps[far_field]
     for row, (values, xs, ys) in enumerate([(whole, axis, axis), (part, zoom_x, zoom_y)]):
         panel = axes[row, column]
+        footprint = max(1, round(1.5 / grid_step_m)) if row == 0 else 1
+        shown = maximum_filter(np.clip(values, -19, 19).reshape(len(ys), len(xs)), footprint)
         image = panel.pcolormesh(
             xs,
             ys,
-            np.clip(values, -19, 19).reshape(len(ys), len(xs)),
+            shown,
             cmap=classes,
             norm=edges,
             rasterized=True,
@@ -408,14 +412,11 @@ figures.show(
     figure,
     "music",
     data={"x_m": grid[:, 0], "y_m": grid[:, 1], "near_db": maps[False][0], "far_db": maps[True][0]},
-    caption=f"MUSIC levels relative to the weakest user, optimal covariance, {blocks} simulated snapshots; circles: true "
-    f"positions; top: the "
-    "area, bottom: around two users. Both fields show the users. Both also show other cells at the level of the weakest user, "
-    "more of them in the "
-    "far field; the paper has none in the near field. What distinguishes its panels (c), (d) from (a), (b) is not in the text.",
-    alt="Four maps. Small dark cells at the four circled users in all maps, a few isolated dark cells elsewhere, more in the "
-    "far-field maps, on a "
-    "light ground crossed by faint rays.",
+    caption=f"MUSIC levels relative to the weakest user, optimal covariance, {blocks} simulated snapshots. Circles: true positions. "
+    "Top: the area, each point showing the highest level within 0.75 m, so that the thin peaks can be seen; bottom: around "
+    "two users. Both fields show the users. Both show other points at the level of the weakest user, too, more of them in the far "
+    "field; the paper has none in the near field. What sets its panels (c), (d) apart from (a), (b) is not in the text.",
+    alt="Four maps. Dark spots at the four circled users in all maps and a few spots elsewhere, more in the far-field maps.",
     paper="Fig. 5",
 )
 
@@ -491,7 +492,7 @@ def squared_errors(rng, case, covariances):
     return np.array([np.sum(likely**2), np.sum(music**2)]), likely.T.ravel()
 
 
-chosen = np.array(power_sweep_dbm)[:: max(1, (len(power_sweep_dbm) - 1) // 4)]
+chosen = np.array(power_sweep_dbm)[:: max(1, (len(power_sweep_dbm) - 1) // 2)]
 table = []
 for power_dbm, child in zip(chosen, streams[3].spawn(len(chosen))):
     case = scenario.replace(sensing_power_w=units.dbm_to_w(power_dbm))
@@ -538,7 +539,7 @@ figures.show(
     "covariances one to three orders above, "
     "MUSIC with the optimal covariance at centimetres.",
 )
-band = stats.norm.cdf(3.5)  # two-sided level 5e-4 for each of the ten points
+band = stats.norm.cdf(3.5)  # two-sided level 5e-4 for each of the points
 inside = errors.chi2_level.between(1 - band, band)
 assert inside.all(), "maximum likelihood left the chi-square band of the bound"
 top = errors[errors.sensing_power_dbm == chosen[-1]].set_index("covariance")
