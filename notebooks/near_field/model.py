@@ -187,7 +187,7 @@ arrow = {"arrowstyle": "-", "color": plotting.INK, "linewidth": 0.6}
 axes.annotate("$r_{k,m(0)}$", target / 2, xytext=(-0.2, 0.2), arrowprops=arrow)
 axes.annotate("$r_{k,m(n)}$", 0.6 * target + [0.4 * along[-1], 0], xytext=(0.15, 0.2), arrowprops=arrow)
 axes.annotate("$d$", ((along[0] + along[1]) / 2, 0), textcoords="offset points", xytext=(-3, -14))
-axes.set(xlabel="along the array axis (m)", ylabel="along broadside (m)", ylim=(-0.05, 0.32), aspect="equal")
+axes.set(xlabel="along the array axis (m)", ylabel="along broadside (m)", xlim=(-0.24, 0.24), ylim=(-0.05, 0.32), aspect="equal")
 figures.show(
     figure,
     "antennas",

@@ -379,7 +379,7 @@ for far_field in (False, True):
 # %% tags=["hide-input"]
 classes = matplotlib.colors.ListedColormap(["#E4EEF6", "#8CC6D8", "#4E9A5B", "#A8201A"])
 edges = matplotlib.colors.BoundaryNorm([-20, -7, -5, 0, 20], 4)
-figure, axes = plotting.subplots(2, 2, width=6.6, height=6.8)
+figure, axes = plotting.subplots(2, 2, width=6.6, height=5.6)
 for column, far_field in enumerate((False, True)):
     whole, part = maps[far_field]
     for row, (values, xs, ys) in enumerate([(whole, axis, axis), (part, zoom_x, zoom_y)]):
@@ -412,11 +412,11 @@ figures.show(
     figure,
     "music",
     data={"x_m": grid[:, 0], "y_m": grid[:, 1], "near_db": maps[False][0], "far_db": maps[True][0]},
-    caption=f"MUSIC levels relative to the weakest user, optimal covariance, {blocks} simulated snapshots. Circles: true positions. "
-    "Top: the area, each point showing the highest level within 0.75 m, so that the thin peaks can be seen; bottom: around "
-    "two users. Both fields show the users. Both show other points at the level of the weakest user, too, more of them in the far "
-    "field; the paper has none in the near field. What sets its panels (c), (d) apart from (a), (b) is not in the text.",
-    alt="Four maps. Dark spots at the four circled users in all maps and a few spots elsewhere, more in the far-field maps.",
+    caption=f"MUSIC levels relative to the weakest user, optimal covariance, {blocks} simulated snapshots. Circles: true "
+    "positions. Top: the area, each point showing the highest level within 0.75 m, so that the thin peaks can be seen; bottom: "
+    "around two users. Both fields show the users. Both show other points at the level of the weakest user, too, more of them "
+    "in the far field; the paper has none in the near field. What sets its panels (c), (d) apart from (a), (b) is not in the text.",
+    alt="Four maps. Dark spots at the four circled users in all maps and a few spots elsewhere, more in the far field.",
     paper="Fig. 5",
 )
 

@@ -1,7 +1,10 @@
 """Geometry, channels and validation of the near-field scenario."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 
 from isaclib import InvalidScenario
 from isaclib import near_field as nf
@@ -97,3 +100,19 @@ def test_error_radii_follow_equation_4():
     s = paper()
     radii = nf.error_radii(s, 4e-12)
     assert radii == pytest.approx(373 * 2e-6 * np.linalg.norm(nf.channels(s), axis=-1))
+
+
+def test_defaults_are_the_paper_set():
+    folder = Path(__file__).parents[2] / "notebooks" / "near_field" / "parameters"
+    values = yaml.safe_load((folder / "paper.yml").read_text())
+    s = nf.Scenario.random(np.random.default_rng(values["seed"]))
+    assert values["seed"] == nf.CALIBRATION_SEED
+    assert values["array_orientation"] == "centre"
+    assert s.ap_positions_m.T.tolist() == [values["ap_x_m"], values["ap_y_m"]]
+    assert s.user_positions_m.T.tolist() == [values["user_x_m"], values["user_y_m"]]
+    for name in ("antennas", "antenna_spacing_m", "carrier_hz", "path_gain", "block_s", "sensing_block_s", "crlb_limit_m2"):
+        assert getattr(s, name) == values[name]
+    assert s.error_slope_per_m == values["error_slope_per_m"]
+    assert s.sensing_processing_gain_db == values["sensing_processing_gain_db"]
+    for name in ("noise", "comm_power", "sensing_power"):
+        assert getattr(s, f"{name}_w") == pytest.approx(1e-3 * 10 ** (values[f"{name}_dbm"] / 10))
