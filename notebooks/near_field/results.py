@@ -415,7 +415,7 @@ figures.show(
     caption=f"MUSIC levels relative to the weakest user, optimal covariance, {blocks} simulated snapshots. Circles: true "
     "positions. Top: the area, each point showing the highest level within 0.75 m, so that the thin peaks can be seen; bottom: "
     "around two users. Both fields show the users. Both show other points at the level of the weakest user, too, more of them "
-    "in the far field; the paper has none in the near field. What sets its panels (c), (d) apart from (a), (b) is not in the text.",
+    "in the far field; the paper has none in the near field. What sets (c), (d) apart from (a), (b) is not in its text.",
     alt="Four maps. Dark spots at the four circled users in all maps and a few spots elsewhere, more in the far field.",
     paper="Fig. 5",
 )
