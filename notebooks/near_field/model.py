@@ -74,7 +74,9 @@ scenario = nf.Scenario.random(
 )
 users, count = scenario.user_positions_m, len(scenario.user_positions_m)
 wavelength = scenario.wavelength_m
-isotropic = np.stack([np.eye(antennas) * scenario.sensing_power_w / antennas] * len(aps))
+isotropic = np.stack(
+    [np.eye(antennas) * scenario.sensing_power_w / antennas] * len(aps)
+)
 
 # %% [markdown]
 # ## The system
@@ -83,12 +85,31 @@ isotropic = np.stack([np.eye(antennas) * scenario.sensing_power_w / antennas] * 
 
 # %% tags=["hide-input"]
 figure, axes = plotting.subplots(1, 1, width=5.6, height=5.4)
-for m, (position, angle) in enumerate(zip(scenario.ap_positions_m, scenario.array_angles_rad)):
-    half = 10 * (antennas - 1) * antenna_spacing_m * np.array([np.cos(angle), np.sin(angle)])
-    axes.plot(*np.transpose([position - half, position + half]), color=plotting.INK, linewidth=4, solid_capstyle="butt")
+for m, (position, angle) in enumerate(
+    zip(scenario.ap_positions_m, scenario.array_angles_rad)
+):
+    half = (
+        10
+        * (antennas - 1)
+        * antenna_spacing_m
+        * np.array([np.cos(angle), np.sin(angle)])
+    )
+    axes.plot(
+        *np.transpose([position - half, position + half]),
+        color=plotting.INK,
+        linewidth=4,
+        solid_capstyle="butt",
+    )
     for user in users:
-        axes.plot(*np.transpose([position, user]), color=plotting.COLOURS[5], linewidth=0.6, linestyle=":")
-    border = position + scenario.rayleigh_distance_m * np.column_stack([np.cos(t := np.linspace(0, 2 * np.pi, 200)), np.sin(t)])
+        axes.plot(
+            *np.transpose([position, user]),
+            color=plotting.COLOURS[5],
+            linewidth=0.6,
+            linestyle=":",
+        )
+    border = position + scenario.rayleigh_distance_m * np.column_stack(
+        [np.cos(t := np.linspace(0, 2 * np.pi, 200)), np.sin(t)]
+    )
     axes.plot(*border.T, **{**plotting.style(m), "marker": "", "linewidth": 1})
     axes.annotate(f"AP {m + 1}", position, textcoords="offset points", xytext=(8, 8))
 axes.plot(*users.T, **{**plotting.style(1), "linestyle": "", "marker": "o"})
@@ -98,7 +119,12 @@ axes.set(xlim=(-2, 72), ylim=(-2, 76), aspect="equal", xlabel="x (m)", ylabel="y
 figures.show(
     figure,
     "system",
-    data={"ap_x_m": aps[:, 0], "ap_y_m": aps[:, 1], "user_x_m": users[:, 0], "user_y_m": users[:, 1]},
+    data={
+        "ap_x_m": aps[:, 0],
+        "ap_y_m": aps[:, 1],
+        "user_x_m": users[:, 0],
+        "user_y_m": users[:, 1],
+    },
     caption="The system: access points (bars, arrays enlarged 20 times), users (circles), paths (dotted) "
     "and "
     "the border of each near field (arcs). Every user lies in the near field of every access point, as in the paper; the "
@@ -138,8 +164,12 @@ figures.show(
 
 # %%
 offset, distance, angle = sp.symbols("o r theta", positive=True)
-exact = sp.sqrt(distance**2 - 2 * distance * offset * sp.cos(angle) + offset**2) - distance
-expansion = -offset * sp.cos(angle) + offset**2 * (1 - sp.cos(angle) ** 2) / (2 * distance)
+exact = (
+    sp.sqrt(distance**2 - 2 * distance * offset * sp.cos(angle) + offset**2) - distance
+)
+expansion = -offset * sp.cos(angle) + offset**2 * (1 - sp.cos(angle) ** 2) / (
+    2 * distance
+)
 assert sp.simplify(sp.series(exact, offset, 0, 3).removeO() - expansion) == 0
 
 aperture = (antennas - 1) * antenna_spacing_m
@@ -148,7 +178,13 @@ assert np.isclose(edge_phase, np.pi / 8)
 claims.table(
     pd.DataFrame(
         {
-            "quantity": ["wavelength (mm)", "spacing / wavelength", "aperture (m)", "Rayleigh distance (m)", "farthest user (m)"],
+            "quantity": [
+                "wavelength (mm)",
+                "spacing / wavelength",
+                "aperture (m)",
+                "Rayleigh distance (m)",
+                "farthest user (m)",
+            ],
             "value": [
                 1e3 * wavelength,
                 antenna_spacing_m / wavelength,
@@ -172,22 +208,48 @@ figure, axes = plotting.subplots(1, 1, width=6.4, height=3.4)
 shown = scenario.replace(antennas=min(antennas, 11))
 ap, chosen = 1, 0
 places = nf.antenna_positions_m(shown)[ap] - aps[ap]
-axis_direction = np.array([np.cos(scenario.array_angles_rad[ap]), np.sin(scenario.array_angles_rad[ap])])
+axis_direction = np.array(
+    [np.cos(scenario.array_angles_rad[ap]), np.sin(scenario.array_angles_rad[ap])]
+)
 normal = np.array([axis_direction[1], -axis_direction[0]])
 normal *= np.sign(normal @ (users[chosen] - aps[ap]))
-along, ahead = places @ axis_direction, (users[chosen] - aps[ap]) @ np.column_stack([axis_direction, normal])
+along, ahead = (
+    places @ axis_direction,
+    (users[chosen] - aps[ap]) @ np.column_stack([axis_direction, normal]),
+)
 target = ahead / np.linalg.norm(ahead) * 0.28
 for x in along:
-    axes.plot([x, target[0]], [0, target[1]], color=plotting.COLOURS[5], linewidth=0.7, linestyle=":")
+    axes.plot(
+        [x, target[0]],
+        [0, target[1]],
+        color=plotting.COLOURS[5],
+        linewidth=0.7,
+        linestyle=":",
+    )
 axes.plot([0, target[0]], [0, target[1]], color=plotting.INK, linewidth=1.4)
 axes.plot(along, 0 * along, **{**plotting.style(0), "linestyle": ""})
 axes.plot(*target, **{**plotting.style(1), "linestyle": ""})
-axes.annotate("user $k$ (not to scale)", target, textcoords="offset points", xytext=(8, -3))
+axes.annotate(
+    "user $k$ (not to scale)", target, textcoords="offset points", xytext=(8, -3)
+)
 arrow = {"arrowstyle": "-", "color": plotting.INK, "linewidth": 0.6}
 axes.annotate("$r_{k,m(0)}$", target / 2, xytext=(-0.2, 0.2), arrowprops=arrow)
-axes.annotate("$r_{k,m(n)}$", 0.6 * target + [0.4 * along[-1], 0], xytext=(0.15, 0.2), arrowprops=arrow)
-axes.annotate("$d$", ((along[0] + along[1]) / 2, 0), textcoords="offset points", xytext=(-3, -14))
-axes.set(xlabel="along the array axis (m)", ylabel="along broadside (m)", xlim=(-0.24, 0.24), ylim=(-0.05, 0.32), aspect="equal")
+axes.annotate(
+    "$r_{k,m(n)}$",
+    0.6 * target + [0.4 * along[-1], 0],
+    xytext=(0.15, 0.2),
+    arrowprops=arrow,
+)
+axes.annotate(
+    "$d$", ((along[0] + along[1]) / 2, 0), textcoords="offset points", xytext=(-3, -14)
+)
+axes.set(
+    xlabel="along the array axis (m)",
+    ylabel="along broadside (m)",
+    xlim=(-0.24, 0.24),
+    ylim=(-0.05, 0.32),
+    aspect="equal",
+)
 figures.show(
     figure,
     "antennas",
@@ -209,9 +271,14 @@ figures.show(
 # built on it, and offer `path_gain="physical"`.
 
 # %%
-per_hop_db = [20 * np.log10(nf.path_amplitudes(scenario.replace(path_gain=kind))[0, 0]) for kind in ("printed", "physical")]
+per_hop_db = [
+    20 * np.log10(nf.path_amplitudes(scenario.replace(path_gain=kind))[0, 0])
+    for kind in ("printed", "physical")
+]
 assert np.isclose(per_hop_db[0] - per_hop_db[1], 10 * np.log10(4 * np.pi / wavelength))
-print(f"gain from AP 1 to user 1: {per_hop_db[0]:.1f} dB as printed, {per_hop_db[1]:.1f} dB in free space")
+print(
+    f"gain from AP 1 to user 1: {per_hop_db[0]:.1f} dB as printed, {per_hop_db[1]:.1f} dB in free space"
+)
 
 # %% [markdown]
 # (nf-echo)=
@@ -236,7 +303,9 @@ print(f"gain from AP 1 to user 1: {per_hop_db[0]:.1f} dB as printed, {per_hop_db
 # %%
 a, h, rho = nf.steering_vectors(scenario), nf.channels(scenario), scenario.reflectivity
 echo = rho[0, 0, 1] * np.outer(h[0, 0], h[0, 1].conj())
-assert np.allclose(echo, nf.echo_gains(scenario)[0, 0, 1] * np.outer(a[0, 0], a[0, 1].conj()))
+assert np.allclose(
+    echo, nf.echo_gains(scenario)[0, 0, 1] * np.outer(a[0, 0], a[0, 1].conj())
+)
 
 # %% [markdown]
 # (nf-fisher)=
@@ -278,7 +347,9 @@ assert np.allclose(echo, nf.echo_gains(scenario)[0, 0, 1] * np.outer(a[0, 0], a[
 # %%
 rng = np.random.default_rng(7)
 u1, u2, v1, v2 = rng.standard_normal((4, 5)) + 1j * rng.standard_normal((4, 5))
-psi = (root := rng.standard_normal((5, 5)) + 1j * rng.standard_normal((5, 5))) @ root.conj().T
+psi = (
+    root := rng.standard_normal((5, 5)) + 1j * rng.standard_normal((5, 5))
+) @ root.conj().T
 left = np.trace(psi @ np.outer(u1, v1.conj()).conj().T @ np.outer(u2, v2.conj()))
 assert np.isclose(left, (u1.conj() @ u2) * np.conj(v1.conj() @ psi @ v2))
 
@@ -294,7 +365,9 @@ J = nf.fisher_information(scenario, isotropic)
 def echo_with(positions):
     moved = nf.steering_vectors(scenario, positions)
     size = moved.shape[1] * moved.shape[2]
-    return np.einsum("klm,kla,kmb->lamb", nf.echo_gains(scenario), moved, moved.conj()).reshape(size, size)
+    return np.einsum(
+        "klm,kla,kmb->lamb", nf.echo_gains(scenario), moved, moved.conj()
+    ).reshape(size, size)
 
 
 step = 3e-5
@@ -302,10 +375,19 @@ numeric = []
 for q, k in np.ndindex(2, count):
     unit = np.zeros_like(users)
     unit[k, q] = step
-    near, far = echo_with(users + unit) - echo_with(users - unit), echo_with(users + 2 * unit) - echo_with(users - 2 * unit)
+    near, far = (
+        echo_with(users + unit) - echo_with(users - unit),
+        echo_with(users + 2 * unit) - echo_with(users - 2 * unit),
+    )
     numeric.append(((8 * near - far) / (12 * step)).ravel())
 numeric = np.array(numeric)
-scale = 2 * units.db_to_linear(sensing_processing_gain_db) / scenario.noise_w * scenario.sensing_power_w / antennas
+scale = (
+    2
+    * units.db_to_linear(sensing_processing_gain_db)
+    / scenario.noise_w
+    * scenario.sensing_power_w
+    / antennas
+)
 difference = scale * (numeric.conj() @ numeric.T).real - J[: 2 * count, : 2 * count]
 worst = np.abs(difference).max() / np.diag(J)[: 2 * count].max()
 assert worst < 1e-6
@@ -357,7 +439,9 @@ assert np.linalg.eigvalsh(middle - chord)[0] > -1e-9 * np.abs(chord).max()
 # %%
 slope = nf.steering_derivatives(scenario)
 towards = (users[:, None] - aps[None]) / nf.centre_distances_m(scenario)[..., None]
-printed_slope = slope - 2j * np.pi / wavelength * np.moveaxis(towards, -1, 0)[..., None] * a
+printed_slope = (
+    slope - 2j * np.pi / wavelength * np.moveaxis(towards, -1, 0)[..., None] * a
+)
 gains = nf.echo_gains(scenario)
 
 
@@ -372,14 +456,22 @@ def equivalent_information(derivative, cross):
         g = np.einsum("ka,kb->kab", a[:, l], a[:, m].conj()).reshape(count, -1)
         zpp, zpa, zaa = p.conj() @ p.T, p.conj() @ g.T, g.conj() @ g.T
         jpa, off = np.concatenate([zpa.real, -zpa.imag], axis=1), cross * zaa.imag
-        total += zpp.real - jpa @ np.linalg.solve(np.block([[zaa.real, -off], [off, zaa.real]]), jpa.T)
+        total += zpp.real - jpa @ np.linalg.solve(
+            np.block([[zaa.real, -off], [off, zaa.real]]), jpa.T
+        )
     return scale * total
 
 
 lowest = {
-    "derivative complete, cross block kept": np.linalg.eigvalsh(equivalent_information(slope, 1))[0],
-    "reference term dropped, cross block kept": np.linalg.eigvalsh(equivalent_information(printed_slope, 1))[0],
-    "derivative complete, cross block zero": np.linalg.eigvalsh(equivalent_information(slope, 0))[0],
+    "derivative complete, cross block kept": np.linalg.eigvalsh(
+        equivalent_information(slope, 1)
+    )[0],
+    "reference term dropped, cross block kept": np.linalg.eigvalsh(
+        equivalent_information(printed_slope, 1)
+    )[0],
+    "derivative complete, cross block zero": np.linalg.eigvalsh(
+        equivalent_information(slope, 0)
+    )[0],
     "both as printed": np.linalg.eigvalsh(equivalent_information(printed_slope, 0))[0],
 }
 values = list(lowest.values())
@@ -430,9 +522,15 @@ claims.table(
 # minimise $\operatorname{Tr}\bigl(\sum_{lm}U_{lm}\bigr)^{-1}$.
 
 # %%
-draw = rng.standard_normal((len(aps), antennas, antennas)) + 1j * rng.standard_normal((len(aps), antennas, antennas))
+draw = rng.standard_normal((len(aps), antennas, antennas)) + 1j * rng.standard_normal(
+    (len(aps), antennas, antennas)
+)
 some = draw @ draw.conj().swapaxes(1, 2)
-waves = np.concatenate([a[None], slope]).transpose(2, 3, 0, 1).reshape(len(aps), antennas, -1)
+waves = (
+    np.concatenate([a[None], slope])
+    .transpose(2, 3, 0, 1)
+    .reshape(len(aps), antennas, -1)
+)
 projected = []
 for psi, columns in zip(some, waves):
     q = np.linalg.qr(columns)[0]
@@ -440,7 +538,9 @@ for psi, columns in zip(some, waves):
 projected = np.array(projected)
 before, after = nf.crlb_m2(scenario, some, 0.5), nf.crlb_m2(scenario, projected, 0.5)
 assert abs(after / before - 1) < 1e-6
-assert np.all(np.trace(projected, axis1=1, axis2=2).real <= np.trace(some, axis1=1, axis2=2).real)
+assert np.all(
+    np.trace(projected, axis1=1, axis2=2).real <= np.trace(some, axis1=1, axis2=2).real
+)
 
 # %% [markdown]
 # (nf-witness)=
@@ -492,23 +592,36 @@ claims.table(
 
 # %%
 spectra = np.linalg.eigvalsh(sensing.covariances)[:, ::-1] / scenario.sensing_power_w
-lit = np.einsum("kma,mab,kmb->mk", a.conj(), sensing.covariances, a).real / (antennas * scenario.sensing_power_w)
+lit = np.einsum("kma,mab,kmb->mk", a.conj(), sensing.covariances, a).real / (
+    antennas * scenario.sensing_power_w
+)
 table = pd.DataFrame({"access point": np.arange(len(aps)) + 1})
 for r in range(3):
     table[f"eigenvalue {r + 1} (share)"] = spectra[:, r]
 for k in range(count):
     table[f"towards user {k + 1} (share)"] = lit[:, k]
-claims.table(table, precision=3, caption="Largest eigenvalues of the optimal covariances and power towards each user.")
+claims.table(
+    table,
+    precision=3,
+    caption="Largest eigenvalues of the optimal covariances and power towards each user.",
+)
 
 # %% [markdown]
 # The independence of the time allocation, solved rather than argued: another power, another limit, another block length.
 
 # %%
-other = scenario.replace(sensing_power_w=scenario.sensing_power_w / 10**0.5, crlb_limit_m2=3e-11, block_s=2 * block_s)
+other = scenario.replace(
+    sensing_power_w=scenario.sensing_power_w / 10**0.5,
+    crlb_limit_m2=3e-11,
+    block_s=2 * block_s,
+)
 again = nf.optimise_sensing(other)
 moved = sensing.covariances * other.sensing_power_w / scenario.sensing_power_w
 shares = [0.1, 0.5, 0.9]
-ratios = [nf.crlb_m2(other, moved, share) / nf.crlb_m2(other, again.covariances, share) for share in shares]
+ratios = [
+    nf.crlb_m2(other, moved, share) / nf.crlb_m2(other, again.covariances, share)
+    for share in shares
+]
 claims.record(
     "004-C11",
     ours="the covariances of one scenario, scaled to another power, are optimal there for three time allocations: bounds "
@@ -540,17 +653,38 @@ claims.record(
 # one sample at noise power $\sigma^2$, the gain $\sigma^2\tau_s/(k_BT_0)$, whatever its bandwidth.
 
 # %%
-thermal_db = units.linear_to_db(scenario.noise_w * sensing_block_s / units.thermal_noise_psd_w_per_hz())
+thermal_db = units.linear_to_db(
+    scenario.noise_w * sensing_block_s / units.thermal_noise_psd_w_per_hz()
+)
 named = scenario.replace(sensing_power_w=units.dbm_to_w(35.0), crlb_limit_m2=1e-11)
 needed_db = nf.calibrated_gain_db(named, nf.optimise_sensing(named), 0.2)
 rows = []
 for power_dbm, limit in [(35.0, 1e-11), (35.0, 2e-11), (40.0, 1e-11), (40.0, 2e-11)]:
-    case = scenario.replace(sensing_power_w=units.dbm_to_w(power_dbm), crlb_limit_m2=limit)
+    case = scenario.replace(
+        sensing_power_w=units.dbm_to_w(power_dbm), crlb_limit_m2=limit
+    )
     bar = sensing.crlb_bar_m2 * scenario.sensing_power_w / case.sensing_power_w
-    rows.append((power_dbm, limit, nf.time_allocation_limit(case, bar), error_slope_per_m * np.sqrt(limit)))
-frame = pd.DataFrame(rows, columns=["sensing power (dBm)", "limit (m^2)", "largest share", "relative channel error at the limit"])
+    rows.append(
+        (
+            power_dbm,
+            limit,
+            nf.time_allocation_limit(case, bar),
+            error_slope_per_m * np.sqrt(limit),
+        )
+    )
+frame = pd.DataFrame(
+    rows,
+    columns=[
+        "sensing power (dBm)",
+        "limit (m^2)",
+        "largest share",
+        "relative channel error at the limit",
+    ],
+)
 claims.table(frame, caption="What the calibration implies.")
-print(f"needed gain {needed_db:.3f} dB, in use {sensing_processing_gain_db} dB; an ideal receiver has {thermal_db:.1f} dB")
+print(
+    f"needed gain {needed_db:.3f} dB, in use {sensing_processing_gain_db} dB; an ideal receiver has {thermal_db:.1f} dB"
+)
 
 # %% [markdown]
 # (nf-error-law)=
@@ -584,7 +718,13 @@ print(f"needed gain {needed_db:.3f} dB, in use {sensing_processing_gain_db} dB; 
 
 # %%
 x, phi = sp.symbols("x phi", positive=True)
-mean_sine = sp.integrate(sp.series(sp.sin(x * sp.cos(phi)), x, 0, 5).removeO(), (phi, 0, sp.pi / 2)) * 2 / sp.pi
+mean_sine = (
+    sp.integrate(
+        sp.series(sp.sin(x * sp.cos(phi)), x, 0, 5).removeO(), (phi, 0, sp.pi / 2)
+    )
+    * 2
+    / sp.pi
+)
 assert sp.simplify(mean_sine - (2 / sp.pi) * (x - x**3 / 9)) == 0
 
 lengths = wavelength * np.array([1e-4, 1e-2, 0.1, 0.21, 0.3])
@@ -592,7 +732,10 @@ turns = np.linspace(0, 2 * np.pi, 2000, endpoint=False)
 measured = []
 for length in lengths:
     around = users[0] + length * np.column_stack([np.cos(turns), np.sin(turns)])
-    measured.append(np.mean(np.linalg.norm(nf.channels(scenario, around)[:, 1] - h[0, 1], axis=-1)) / np.linalg.norm(h[0, 1]))
+    measured.append(
+        np.mean(np.linalg.norm(nf.channels(scenario, around)[:, 1] - h[0, 1], axis=-1))
+        / np.linalg.norm(h[0, 1])
+    )
 law = 2 * struve(0, np.pi * lengths / wavelength)
 assert np.allclose(measured, law, rtol=2e-3)
 frame = pd.DataFrame(

@@ -88,7 +88,9 @@ users = scenario.user_positions_m
 streams = np.random.default_rng(seed).spawn(8)
 blocks = round((1 - time_allocation) * block_s / sensing_block_s)
 sensing = nf.optimise_sensing(scenario)
-isotropic = np.stack([np.eye(antennas) * scenario.sensing_power_w / antennas] * len(aps))
+isotropic = np.stack(
+    [np.eye(antennas) * scenario.sensing_power_w / antennas] * len(aps)
+)
 print(sensing.certificate)
 
 # %% [markdown]
@@ -118,17 +120,29 @@ def mean_error(user, size, rng):
     mean, spread = [], []
     for length in distances:
         sums = np.zeros(2)
-        for part in np.array_split(2 * np.pi * rng.random(direction_draws), max(1, direction_draws // 10_000)):
+        for part in np.array_split(
+            2 * np.pi * rng.random(direction_draws), max(1, direction_draws // 10_000)
+        ):
             moved = user + length * np.column_stack([np.cos(part), np.sin(part)])
             errors = np.linalg.norm(nf.channels(alone, moved)[:, 0] - channel, axis=-1)
             sums += errors.sum(), (errors**2).sum()
         mean.append(sums[0] / direction_draws)
-        spread.append(np.sqrt(max(0.0, sums[1] / direction_draws - mean[-1] ** 2) / direction_draws))
+        spread.append(
+            np.sqrt(
+                max(0.0, sums[1] / direction_draws - mean[-1] ** 2) / direction_draws
+            )
+        )
     return np.array(mean), np.array(spread), np.linalg.norm(channel)
 
 
-positions = [mean_error(user, error_antennas[0], rng) for user, rng in zip(error_users, streams[0].spawn(len(error_users)))]
-others = [mean_error(error_users[0], size, rng) for size, rng in zip(error_antennas[1:], streams[1].spawn(len(error_antennas)))]
+positions = [
+    mean_error(user, error_antennas[0], rng)
+    for user, rng in zip(error_users, streams[0].spawn(len(error_users)))
+]
+others = [
+    mean_error(error_users[0], size, rng)
+    for size, rng in zip(error_antennas[1:], streams[1].spawn(len(error_antennas)))
+]
 sizes = [positions[0], *others]
 law = 2 * struve(0, np.pi * distances / scenario.wavelength_m)
 line = 4 * distances / scenario.wavelength_m
@@ -139,21 +153,41 @@ line = 4 * distances / scenario.wavelength_m
 def error_figure(curves, labels):
     figure, axes = plotting.subplots(1, 1)
     for i, ((mean, spread, _), label) in enumerate(zip(curves, labels)):
-        plotting.line(axes, 1e3 * distances, mean, i, label=label, low=mean - 1.96 * spread, high=mean + 1.96 * spread)
+        plotting.line(
+            axes,
+            1e3 * distances,
+            mean,
+            i,
+            label=label,
+            low=mean - 1.96 * spread,
+            high=mean + 1.96 * spread,
+        )
     for norm in sorted({round(norm, 12) for _, _, norm in curves}):
-        plotting.line(axes, 1e3 * distances, norm * law, "exact", linewidth=0.9, label=None)
+        plotting.line(
+            axes, 1e3 * distances, norm * law, "exact", linewidth=0.9, label=None
+        )
         plotting.line(axes, 1e3 * distances, norm * line, "reference", label=None)
     axes.plot([], [], color=plotting.INK, linewidth=0.9, label="Struve law")
     axes.plot([], [], **plotting.role("reference"), label=r"line $4\Delta_r/\lambda$")
-    axes.set(xlabel="Position error (mm)", ylabel="Mean channel error (1)", ylim=(0, None))
+    axes.set(
+        xlabel="Position error (mm)", ylabel="Mean channel error (1)", ylim=(0, None)
+    )
     axes.legend()
     return figure
 
 
 def error_data(curves, labels):
-    columns = {"position_error_m": distances, "struve_relative": law, "line_relative": line}
+    columns = {
+        "position_error_m": distances,
+        "struve_relative": law,
+        "line_relative": line,
+    }
     for (mean, spread, norm), label in zip(curves, labels):
-        columns |= {f"{label}_mean": mean, f"{label}_standard_error": spread, f"{label}_channel_norm": np.full(len(mean), norm)}
+        columns |= {
+            f"{label}_mean": mean,
+            f"{label}_standard_error": spread,
+            f"{label}_channel_norm": np.full(len(mean), norm),
+        }
     return columns
 
 
@@ -193,7 +227,10 @@ slopes = relative / distances
 noise = max(float(np.max(spread / mean)) for mean, spread, _ in [*positions, *others])
 short = distances <= 1e-3
 same = float(np.max(np.abs(relative / relative[0] - 1)))
-bend = [float(np.max(np.abs(slopes[:, near] / slopes[:, :1] - 1))) for near in (short, ~short)]
+bend = [
+    float(np.max(np.abs(slopes[:, near] / slopes[:, :1] - 1)))
+    for near in (short, ~short)
+]
 limit_m = (
     float(distances[np.argmax(np.all(relative < 0.95 * line, axis=0))])
     if np.any(np.all(relative < 0.95 * line, axis=0))
@@ -236,24 +273,46 @@ claims.record(
 # %%
 sweep_w = units.dbm_to_w(np.array(power_sweep_dbm))
 aperture_m = (antennas - 1) * antenna_spacing_m
-choices = [[m] for m in range(len(aps))] + [[l, m] for m in range(len(aps)) for l in range(m)]
+choices = [[m] for m in range(len(aps))] + [
+    [l, m] for m in range(len(aps)) for l in range(m)
+]
 rows = []
 for rule in ("aperture", "spacing"):
     for chosen in choices:
-        size, factor = {1: (3 * antennas, len(aps)), 2: ((3 * antennas + 1) // 2, len(aps) / 2)}[len(chosen)]
+        size, factor = {
+            1: (3 * antennas, len(aps)),
+            2: ((3 * antennas + 1) // 2, len(aps) / 2),
+        }[len(chosen)]
         spacing = aperture_m / (size - 1) if rule == "aperture" else antenna_spacing_m
         case = nf.with_access_points(
-            scenario, chosen, antennas=size, antenna_spacing_m=spacing, sensing_power_w=factor * scenario.sensing_power_w
+            scenario,
+            chosen,
+            antennas=size,
+            antenna_spacing_m=spacing,
+            sensing_power_w=factor * scenario.sensing_power_w,
         )
         result = nf.optimise_sensing(case)
         value = np.sqrt(nf.crlb_m2(case, result.covariances, time_allocation))
-        rows.append((rule, len(chosen), "+".join(str(m + 1) for m in chosen), size, value, result.certificate.gap))
-cases = pd.DataFrame(rows, columns=["kept", "APs", "which", "antennas", "root of the bound (m)", "gap"])
+        rows.append(
+            (
+                rule,
+                len(chosen),
+                "+".join(str(m + 1) for m in chosen),
+                size,
+                value,
+                result.certificate.gap,
+            )
+        )
+cases = pd.DataFrame(
+    rows, columns=["kept", "APs", "which", "antennas", "root of the bound (m)", "gap"]
+)
 all_aps = np.sqrt(nf.crlb_m2(scenario, sensing.covariances, time_allocation))
 even_aps = np.sqrt(nf.crlb_m2(scenario, isotropic, time_allocation))
 cases["over all APs"] = cases["root of the bound (m)"] / all_aps
 claims.table(
-    cases, precision=3, caption=f"One and two access points at {sensing_power_dbm:g} dBm; last column relative to all of them."
+    cases,
+    precision=3,
+    caption=f"One and two access points at {sensing_power_dbm:g} dBm; last column relative to all of them.",
 )
 
 # %% tags=["hide-input"]
@@ -263,19 +322,44 @@ data = {"sensing_power_dbm": power_sweep_dbm}
 first = {1: "1", 2: "1+2"}
 for count_aps, which in first.items():
     for rule in ("aperture", "spacing"):
-        picked = cases[(cases.kept == rule) & (cases.which == which)]["root of the bound (m)"].iloc[0]
+        picked = cases[(cases.kept == rule) & (cases.which == which)][
+            "root of the bound (m)"
+        ].iloc[0]
         options = {} if rule == "aperture" else {"linewidth": 0.9, "markers": False}
-        plotting.line(axes, power_sweep_dbm, picked * at_power, count_aps - 1, label=f"AP {which}, {rule} kept", **options)
+        plotting.line(
+            axes,
+            power_sweep_dbm,
+            picked * at_power,
+            count_aps - 1,
+            label=f"AP {which}, {rule} kept",
+            **options,
+        )
         data[f"optimal_m{count_aps}_{rule}_m"] = picked * at_power
-plotting.line(axes, power_sweep_dbm, all_aps * at_power, "exact", label=f"{len(aps)} APs, optimal")
-plotting.line(axes, power_sweep_dbm, even_aps * at_power, 3, label=f"{len(aps)} APs, isotropic", markers=False)
-axes.axhline(np.sqrt(crlb_limit_m2), **plotting.role("reference"), label="limit of the paper")
-axes.set(xlabel="Sensing power per AP, all of them active (dBm)", ylabel="Root of the position bound (m)", yscale="log")
+plotting.line(
+    axes, power_sweep_dbm, all_aps * at_power, "exact", label=f"{len(aps)} APs, optimal"
+)
+plotting.line(
+    axes,
+    power_sweep_dbm,
+    even_aps * at_power,
+    3,
+    label=f"{len(aps)} APs, isotropic",
+    markers=False,
+)
+axes.axhline(
+    np.sqrt(crlb_limit_m2), **plotting.role("reference"), label="limit of the paper"
+)
+axes.set(
+    xlabel="Sensing power per AP, all of them active (dBm)",
+    ylabel="Root of the position bound (m)",
+    yscale="log",
+)
 axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 figures.show(
     figure,
     "crlb_vs_power",
-    data=data | {"optimal_m3_m": all_aps * at_power, "isotropic_m3_m": even_aps * at_power},
+    data=data
+    | {"optimal_m3_m": all_aps * at_power, "isotropic_m3_m": even_aps * at_power},
     caption=f"Root of the position bound at $\\eta$ = {time_allocation:g}; optimal covariances, certified, except where it "
     f"says isotropic. As in the "
     "paper, a second access point counts for more than all the power on the axis. The third one helps if the arrays keep "
@@ -289,9 +373,16 @@ figures.show(
 )
 
 # %%
-one, two = (cases[cases.APs == n].groupby("kept")["over all APs"].agg(["min", "max"]) for n in (1, 2))
+one, two = (
+    cases[cases.APs == n].groupby("kept")["over all APs"].agg(["min", "max"])
+    for n in (1, 2)
+)
 by_power = at_power[0] / at_power[-1]
-holds = {rule: two.loc[rule, "min"] > 1 and one.loc[rule, "min"] > max(by_power, two.loc[rule, "max"]) for rule in one.index}
+holds = {
+    rule: two.loc[rule, "min"] > 1
+    and one.loc[rule, "min"] > max(by_power, two.loc[rule, "max"])
+    for rule in one.index
+}
 claims.record(
     "004-C3",
     ours=f"against three access points, one of them is worse by {one['min'].min():.3g} to {one['max'].max():.3g}; two are "
@@ -324,10 +415,17 @@ def optimum_of(rng):
     return result.crlb_bar_m2, result.certificate.gap
 
 
-draws = np.array(montecarlo.map_draws(optimum_of, streams[2], reflectivity_draws, **runs.workers()))
+draws = np.array(
+    montecarlo.map_draws(optimum_of, streams[2], reflectivity_draws, **runs.workers())
+)
 named = scenario.replace(sensing_power_w=units.dbm_to_w(35.0), crlb_limit_m2=1e-11)
 shares = np.array(
-    [nf.time_allocation_limit(named, bar * scenario.sensing_power_w / named.sensing_power_w) for bar in draws[:, 0]]
+    [
+        nf.time_allocation_limit(
+            named, bar * scenario.sensing_power_w / named.sensing_power_w
+        )
+        for bar in draws[:, 0]
+    ]
 )
 summary = pd.DataFrame(
     {
@@ -340,7 +438,10 @@ summary = pd.DataFrame(
         "largest gap": [draws[:, 1].max()],
     }
 )
-claims.table(summary, caption="Optimal position bound over draws of the reflectivity, relative to the draw used in this chapter.")
+claims.table(
+    summary,
+    caption="Optimal position bound over draws of the reflectivity, relative to the draw used in this chapter.",
+)
 
 # %% [markdown]
 # ## MUSIC in the near and in the far field
@@ -361,16 +462,32 @@ axis = np.arange(low, high + grid_step_m / 2, grid_step_m)
 grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
 nearest = np.min(np.linalg.norm(grid[:, None] - users[None], axis=-1), axis=1)
 at_user = [int(np.argmin(np.linalg.norm(grid - user, axis=-1))) for user in users]
-zoom_x, zoom_y = (np.arange(start, stop + grid_step_m / 10, grid_step_m / 5) for start, stop in ((15.0, 30.0), (27.5, 42.5)))
+zoom_x, zoom_y = (
+    np.arange(start, stop + grid_step_m / 10, grid_step_m / 5)
+    for start, stop in ((15.0, 30.0), (27.5, 42.5))
+)
 zoom = np.stack(np.meshgrid(zoom_x, zoom_y), axis=-1).reshape(-1, 2)
 
 
-def levels_db(points, far_field, covariances=sensing.covariances, snapshots=blocks, child=0):
+def levels_db(
+    points, far_field, covariances=sensing.covariances, snapshots=blocks, child=0
+):
     rng = np.random.default_rng([seed, child])
-    return units.linear_to_db(nf.music_spectrum(scenario, covariances, points, snapshots=snapshots, rng=rng, far_field=far_field))
+    return units.linear_to_db(
+        nf.music_spectrum(
+            scenario,
+            covariances,
+            points,
+            snapshots=snapshots,
+            rng=rng,
+            far_field=far_field,
+        )
+    )
 
 
-assert np.all(np.isclose(nearest[at_user], 0)), "the users must lie on the grid: choose another grid_step_m"
+assert np.all(np.isclose(nearest[at_user], 0)), (
+    "the users must lie on the grid: choose another grid_step_m"
+)
 maps = {}
 for far_field in (False, True):
     whole, part = levels_db(grid, far_field), levels_db(zoom, far_field)
@@ -382,10 +499,14 @@ edges = matplotlib.colors.BoundaryNorm([-20, -7, -5, 0, 20], 4)
 figure, axes = plotting.subplots(2, 2, width=6.6, height=5.6)
 for column, far_field in enumerate((False, True)):
     whole, part = maps[far_field]
-    for row, (values, xs, ys) in enumerate([(whole, axis, axis), (part, zoom_x, zoom_y)]):
+    for row, (values, xs, ys) in enumerate(
+        [(whole, axis, axis), (part, zoom_x, zoom_y)]
+    ):
         panel = axes[row, column]
         footprint = max(1, round(1.5 / grid_step_m)) if row == 0 else 1
-        shown = maximum_filter(np.clip(values, -19, 19).reshape(len(ys), len(xs)), footprint)
+        shown = maximum_filter(
+            np.clip(values, -19, 19).reshape(len(ys), len(xs)), footprint
+        )
         image = panel.pcolormesh(
             xs,
             ys,
@@ -395,9 +516,19 @@ for column, far_field in enumerate((False, True)):
             rasterized=True,
             shading="nearest",
         )
-        inside = (users[:, 0] <= xs[-1]) & (users[:, 0] >= xs[0]) & (users[:, 1] <= ys[-1]) & (users[:, 1] >= ys[0])
+        inside = (
+            (users[:, 0] <= xs[-1])
+            & (users[:, 0] >= xs[0])
+            & (users[:, 1] <= ys[-1])
+            & (users[:, 1] >= ys[0])
+        )
         panel.plot(
-            *users[inside].T, linestyle="", marker="o", markersize=11, markerfacecolor="none", markeredgecolor=plotting.INK
+            *users[inside].T,
+            linestyle="",
+            marker="o",
+            markersize=11,
+            markerfacecolor="none",
+            markeredgecolor=plotting.INK,
         )
         panel.set(
             xlabel="x (m)",
@@ -411,7 +542,12 @@ bar.set_label("Level above the weakest user (dB)")
 figures.show(
     figure,
     "music",
-    data={"x_m": grid[:, 0], "y_m": grid[:, 1], "near_db": maps[False][0], "far_db": maps[True][0]},
+    data={
+        "x_m": grid[:, 0],
+        "y_m": grid[:, 1],
+        "near_db": maps[False][0],
+        "far_db": maps[True][0],
+    },
     caption=f"MUSIC levels relative to the weakest user, optimal covariance, {blocks} simulated snapshots. Circles: true "
     "positions. Top: the area, each point showing the highest level within 0.75 m, so that the thin peaks can be seen; bottom: "
     "around two users. Both fields show the users. Both show other points at the level of the weakest user, too, more of them "
@@ -433,17 +569,35 @@ for name, covariances in (("optimal", sensing.covariances), ("isotropic", isotro
         for child in range(spectrum_draws):
             values = levels_db(grid, far_field, covariances, child=child)
             floor = values[at_user].min()
-            found.append((floor - values[nearest > 1].max(), np.sum(values[nearest > 1] >= floor)))
+            found.append(
+                (
+                    floor - values[nearest > 1].max(),
+                    np.sum(values[nearest > 1] >= floor),
+                )
+            )
         margins[name, far_field] = np.array(found, dtype=float)
 exact = {
-    far_field: (values := levels_db(grid, far_field, snapshots=None))[at_user].min() - values[nearest > 1].max()
+    far_field: (values := levels_db(grid, far_field, snapshots=None))[at_user].min()
+    - values[nearest > 1].max()
     for far_field in (False, True)
 }
 rows = [
-    (name, "far" if far else "near", np.median(v[:, 0]), np.mean(v[:, 0] > 0), np.mean(v[:, 1]))
+    (
+        name,
+        "far" if far else "near",
+        np.median(v[:, 0]),
+        np.mean(v[:, 0] > 0),
+        np.mean(v[:, 1]),
+    )
     for (name, far), v in margins.items()
 ]
-names = ["covariance", "field", "median margin (dB)", "share of maps without a false peak", "mean false cells"]
+names = [
+    "covariance",
+    "field",
+    "median margin (dB)",
+    "share of maps without a false peak",
+    "mean false cells",
+]
 claims.table(
     pd.DataFrame(rows, columns=names),
     precision=3,
@@ -487,8 +641,12 @@ claims.record(
 def squared_errors(rng, case, covariances):
     """Squared errors of the users by likelihood and MUSIC, and the likelihood error in units of the information."""
     first, second = rng.spawn(2)
-    likely = nf.locate_likelihood(case, covariances, users, blocks=blocks, rng=first) - users
-    music = nf.locate_music(case, covariances, users, snapshots=blocks, rng=second) - users
+    likely = (
+        nf.locate_likelihood(case, covariances, users, blocks=blocks, rng=first) - users
+    )
+    music = (
+        nf.locate_music(case, covariances, users, snapshots=blocks, rng=second) - users
+    )
     return np.array([np.sum(likely**2), np.sum(music**2)]), likely.T.ravel()
 
 
@@ -496,16 +654,37 @@ chosen = np.array(power_sweep_dbm)[:: max(1, (len(power_sweep_dbm) - 1) // 2)]
 table = []
 for power_dbm, child in zip(chosen, streams[3].spawn(len(chosen))):
     case = scenario.replace(sensing_power_w=units.dbm_to_w(power_dbm))
-    for name, base, rng in zip(("optimal", "isotropic"), (sensing.covariances, isotropic), child.spawn(2)):
+    for name, base, rng in zip(
+        ("optimal", "isotropic"), (sensing.covariances, isotropic), child.spawn(2)
+    ):
         covariances = base * case.sensing_power_w / scenario.sensing_power_w
         information = blocks * nf.position_information(case, covariances)
-        results = [squared_errors(r, case, covariances) for r in rng.spawn(localization_draws)]
+        results = [
+            squared_errors(r, case, covariances) for r in rng.spawn(localization_draws)
+        ]
         squares = np.array([r[0] for r in results])
         distance = sum(r[1] @ information @ r[1] for r in results)
         level = stats.chi2.cdf(distance, 2 * len(users) * localization_draws)
         bound = np.sqrt(nf.crlb_m2(case, covariances, time_allocation))
-        table.append((name, power_dbm, bound, *np.sqrt(squares.mean(axis=0)), np.sqrt(np.median(squares[:, 1])), level))
-columns = ["covariance", "sensing_power_dbm", "bound_m", "likelihood_m", "music_m", "music_median_m", "chi2_level"]
+        table.append(
+            (
+                name,
+                power_dbm,
+                bound,
+                *np.sqrt(squares.mean(axis=0)),
+                np.sqrt(np.median(squares[:, 1])),
+                level,
+            )
+        )
+columns = [
+    "covariance",
+    "sensing_power_dbm",
+    "bound_m",
+    "likelihood_m",
+    "music_m",
+    "music_median_m",
+    "chi2_level",
+]
 errors = pd.DataFrame(table, columns=columns)
 
 # %% tags=["hide-input"]
@@ -521,9 +700,20 @@ for i, name in enumerate(("optimal", "isotropic")):
         linewidth=2.4 - 1.2 * i,
         linestyle="-" if i == 0 else ":",
     )
-    plotting.line(axes, part.sensing_power_dbm, part.likelihood_m, i, label=f"likelihood, {name}", linestyle="")
-    plotting.line(axes, part.sensing_power_dbm, part.music_m, i + 2, label=f"MUSIC, {name}")
-axes.set(xlabel="Sensing power (dBm)", ylabel="Position error, all users (m)", yscale="log")
+    plotting.line(
+        axes,
+        part.sensing_power_dbm,
+        part.likelihood_m,
+        i,
+        label=f"likelihood, {name}",
+        linestyle="",
+    )
+    plotting.line(
+        axes, part.sensing_power_dbm, part.music_m, i + 2, label=f"MUSIC, {name}"
+    )
+axes.set(
+    xlabel="Sensing power (dBm)", ylabel="Position error, all users (m)", yscale="log"
+)
 axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
 figures.show(
     figure,
@@ -544,7 +734,9 @@ inside = errors.chi2_level.between(1 - band, band)
 assert inside.all(), "maximum likelihood left the chi-square band of the bound"
 top = errors[errors.sensing_power_dbm == chosen[-1]].set_index("covariance")
 ratios = top.music_m / top.bound_m
-print(f"MUSIC error over bound at {chosen[-1]:g} dBm: {ratios['optimal']:.3g} (optimal), {ratios['isotropic']:.3g} (isotropic)")
+print(
+    f"MUSIC error over bound at {chosen[-1]:g} dBm: {ratios['optimal']:.3g} (optimal), {ratios['isotropic']:.3g} (isotropic)"
+)
 
 # %% [markdown]
 # Weighted with the information, the likelihood errors are standard normal in $2K$ dimensions per simulation, and all points
@@ -560,22 +752,49 @@ print(f"MUSIC error over bound at {chosen[-1]:g} dBm: {ratios['optimal']:.3g} (o
 # users, two access points; the values agree.
 
 # %%
-pair = nf.with_access_points(scenario, [0, 1]).replace(user_positions_m=users[:2], reflectivity=scenario.reflectivity[:2, :2, :2])
+pair = nf.with_access_points(scenario, [0, 1]).replace(
+    user_positions_m=users[:2], reflectivity=scenario.reflectivity[:2, :2, :2]
+)
 cost = []
 for reduced, sizes_run in ((True, cost_antennas_reduced), (False, cost_antennas_full)):
     for size in sizes_run:
         result = nf.optimise_sensing(pair.replace(antennas=size), reduced=reduced)
-        cost.append((reduced, size, result.certificate.seconds, result.crlb_bar_m2, result.certificate.gap))
-cost = pd.DataFrame(cost, columns=["reduced", "antennas", "seconds", "crlb_bar_m2", "gap"])
+        cost.append(
+            (
+                reduced,
+                size,
+                result.certificate.seconds,
+                result.crlb_bar_m2,
+                result.certificate.gap,
+            )
+        )
+cost = pd.DataFrame(
+    cost, columns=["reduced", "antennas", "seconds", "crlb_bar_m2", "gap"]
+)
 both = cost.pivot(index="antennas", columns="reduced", values="crlb_bar_m2").dropna()
 assert np.allclose(both[True], both[False], rtol=2e-5)
 
 # %% tags=["hide-input"]
 figure, axes = plotting.subplots(1, 1)
-for reduced, scheme, label in ((False, "paper", "as stated, eq. (8)"), (True, "exact", "range-reduced, decoupled")):
+for reduced, scheme, label in (
+    (False, "paper", "as stated, eq. (8)"),
+    (True, "exact", "range-reduced, decoupled"),
+):
     part = cost[cost.reduced == reduced]
-    plotting.line(axes, part.antennas, part.seconds, scheme, label=label, marker="o" if not reduced else "s")
-axes.set(xlabel="Antennas per access point (1)", ylabel="Time (s)", xscale="log", yscale="log")
+    plotting.line(
+        axes,
+        part.antennas,
+        part.seconds,
+        scheme,
+        label=label,
+        marker="o" if not reduced else "s",
+    )
+axes.set(
+    xlabel="Antennas per access point (1)",
+    ylabel="Time (s)",
+    xscale="log",
+    yscale="log",
+)
 axes.legend()
 figures.show(
     figure,
@@ -615,4 +834,6 @@ own = nf.Scenario(
 answer = nf.optimise_sensing(own)
 print(answer.certificate)
 print("recomputed:", nf.verify_sensing(own, answer))
-print(f"largest communication share under the limit: {nf.largest_time_allocation(own, answer):.3f}")
+print(
+    f"largest communication share under the limit: {nf.largest_time_allocation(own, answer):.3f}"
+)

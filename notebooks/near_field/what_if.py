@@ -78,7 +78,9 @@ print(sensing.certificate)
 # %%
 try:
     share = nf.largest_time_allocation(scenario, sensing)
-    print(f"the limit of {crlb_limit_m2:g} m^2 leaves at most the share {share:.3f} of the block to communication")
+    print(
+        f"the limit of {crlb_limit_m2:g} m^2 leaves at most the share {share:.3f} of the block to communication"
+    )
     attainable = sensing.crlb_bar_m2 * sensing_block_s / block_s
 except InfeasibleScenario as error:
     print(error)
@@ -110,7 +112,8 @@ report = pd.DataFrame(
     }
 )
 claims.table(
-    report, caption="The certificate in numbers. A relative channel error above 1 means that nothing is known about the channel."
+    report,
+    caption="The certificate in numbers. A relative channel error above 1 means that nothing is known about the channel.",
 )
 
 # %% [markdown]
@@ -120,16 +123,28 @@ claims.table(
 base = figures.baseline("results", "crlb_vs_power")
 sweep_w = units.dbm_to_w(np.array(power_sweep_dbm))
 here = np.sqrt(at_share * scenario.sensing_power_w / sweep_w)
-isotropic = np.stack([np.eye(antennas) * scenario.sensing_power_w / antennas] * len(aps))
-even = np.sqrt(nf.crlb_m2(scenario, isotropic, time_allocation) * scenario.sensing_power_w / sweep_w)
+isotropic = np.stack(
+    [np.eye(antennas) * scenario.sensing_power_w / antennas] * len(aps)
+)
+even = np.sqrt(
+    nf.crlb_m2(scenario, isotropic, time_allocation)
+    * scenario.sensing_power_w
+    / sweep_w
+)
 
 # %% tags=["hide-input"]
 figure, axes = plotting.subplots(1, 1)
 plotting.line(axes, power_sweep_dbm, here, "exact", label="here, optimal")
 plotting.line(axes, power_sweep_dbm, even, 1, label="here, isotropic")
-plotting.line(axes, base["sensing_power_dbm"], base["optimal_m3_m"], 0, label="base run, optimal")
+plotting.line(
+    axes, base["sensing_power_dbm"], base["optimal_m3_m"], 0, label="base run, optimal"
+)
 axes.axhline(np.sqrt(crlb_limit_m2), **plotting.role("reference"), label="limit")
-axes.set(xlabel="Sensing power per AP (dBm)", ylabel="Root of the position bound (m)", yscale="log")
+axes.set(
+    xlabel="Sensing power per AP (dBm)",
+    ylabel="Root of the position bound (m)",
+    yscale="log",
+)
 axes.legend()
 figures.show(
     figure,
