@@ -10,6 +10,7 @@ from .music import (
     noise_projector,
     peaks,
     plane_wave_vectors,
+    signal_subspace,
     simulate_echoes,
 )
 from .scenario import (
@@ -66,6 +67,7 @@ __all__ = [
     "plane_wave_vectors",
     "position_information",
     "sensing_bound",
+    "signal_subspace",
     "simulate_echoes",
     "steering_derivatives",
     "steering_vectors",

@@ -72,8 +72,8 @@ def simulate_echoes(
     return signal + np.sqrt(_noise_w(scenario)) * complex_normal(rng, (len(h), snapshots))
 
 
-def noise_projector(scenario: Scenario, covariance: np.ndarray, *, signal_dimension: int | None = None) -> np.ndarray:
-    r"""Projector :math:`\mathbf U_n \mathbf U_n^H` on the noise subspace of a covariance: (M Nt, M Nt).
+def signal_subspace(scenario: Scenario, covariance: np.ndarray, *, signal_dimension: int | None = None) -> np.ndarray:
+    """Orthonormal basis of the signal subspace of a covariance: (M Nt, signal_dimension).
 
     Parameters
     ----------
@@ -89,11 +89,15 @@ def noise_projector(scenario: Scenario, covariance: np.ndarray, *, signal_dimens
     count = users * aps if signal_dimension is None else signal_dimension
     size = len(covariance)
     if not 0 < count < size or users >= scenario.antennas:
-        raise InvalidScenario(
-            "antennas", f"a signal subspace of dimension {count} leaves no noise subspace of {size}", "add antennas"
-        )
-    noise = np.linalg.eigh(covariance)[1][:, : size - count]
-    return noise @ noise.conj().T
+        problem = f"{users} users leave no noise subspace ({count} of {size} dimensions are signal)"
+        raise InvalidScenario("antennas", problem, "add antennas")
+    return np.linalg.eigh(covariance)[1][:, size - count :]
+
+
+def noise_projector(scenario: Scenario, covariance: np.ndarray, *, signal_dimension: int | None = None) -> np.ndarray:
+    r"""Projector :math:`\mathbf U_n \mathbf U_n^H` on the noise subspace, (M Nt, M Nt); arguments of :func:`signal_subspace`."""
+    signal = signal_subspace(scenario, covariance, signal_dimension=signal_dimension)
+    return np.eye(len(covariance)) - signal @ signal.conj().T
 
 
 def music_spectrum(
@@ -120,21 +124,21 @@ def music_spectrum(
     far_field : bool
         Plane waves in both the echoes and the search, the paper's far-field benchmark.
     signal_dimension : int, optional
-        As in :func:`noise_projector`.
+        As in :func:`signal_subspace`.
 
     Returns
     -------
     ndarray (G,)
     """
-    projector = noise_projector(
-        scenario, _observed(scenario, covariances, snapshots, rng, far_field), signal_dimension=signal_dimension
-    )
+    observed = _observed(scenario, covariances, snapshots, rng, far_field)
+    signal = signal_subspace(scenario, observed, signal_dimension=signal_dimension)
     grid = np.asarray(grid_m, dtype=float)
     responses = plane_wave_vectors if far_field else steering_vectors
     null = np.empty(len(grid))
     for start in range(0, len(grid), _CHUNK):
-        v = responses(scenario, grid[start : start + _CHUNK]).reshape(-1, len(projector))
-        null[start : start + _CHUNK] = np.einsum("ga,ga->g", v.conj(), v @ projector.T).real
+        v = responses(scenario, grid[start : start + _CHUNK]).reshape(-1, len(signal))
+        v = v - (v @ signal.conj()) @ signal.T  # what is left in the noise subspace; |v|^2 - |U_s^H v|^2 would cancel
+        null[start : start + _CHUNK] = np.sum(v.real**2 + v.imag**2, axis=1)
     return 1 / np.maximum(null, np.finfo(float).tiny)
 
 

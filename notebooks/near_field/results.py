@@ -537,6 +537,8 @@ for column, far_field in enumerate((False, True)):
             title=f"({'abcd'[2 * row + column]}) {'far' if far_field else 'near'} field",
         )
         panel.grid(False)
+        if row == 1:
+            panel.set_yticks([30, 35, 40])
 bar = figure.colorbar(image, ax=axes, shrink=0.7, ticks=[-7, -5, 0])
 bar.set_label("Level above the weakest user (dB)")
 figures.show(
