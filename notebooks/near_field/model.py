@@ -326,10 +326,12 @@ assert np.allclose(
 # The derivatives with respect to the positions and the gains of user $k$, in block $(l, m)$, are
 #
 # $$
-# \frac{\partial}{\partial c_k^q}:\ \alpha_{k,l,m}\bigl(\partial_q\mathbf a_{k,l}\,\mathbf a_{k,m}^H
-#   + \mathbf a_{k,l}\,\partial_q\mathbf a_{k,m}^H\bigr),\qquad
-# \frac{\partial}{\partial\Re\alpha_{k,l,m}}:\ \mathbf a_{k,l}\mathbf a_{k,m}^H,\qquad
-# \frac{\partial}{\partial\Im\alpha_{k,l,m}}:\ j\,\mathbf a_{k,l}\mathbf a_{k,m}^H .
+# \begin{aligned}
+# \frac{\partial}{\partial c_k^q} &:\quad \alpha_{k,l,m}\bigl(\partial_q\mathbf a_{k,l}\,\mathbf a_{k,m}^H
+#   + \mathbf a_{k,l}\,\partial_q\mathbf a_{k,m}^H\bigr),\\
+# \frac{\partial}{\partial\Re\alpha_{k,l,m}} &:\quad \mathbf a_{k,l}\mathbf a_{k,m}^H,\qquad
+# \frac{\partial}{\partial\Im\alpha_{k,l,m}}:\quad j\,\mathbf a_{k,l}\mathbf a_{k,m}^H .
+# \end{aligned}
 # $$
 #
 # All of them are sums of terms $\mathbf u\,\mathbf v^H$ with $\mathbf u,\mathbf v$ taken from $\mathbf a, \partial_x\mathbf a,
