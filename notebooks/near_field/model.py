@@ -611,7 +611,7 @@ claims.table(
 # %% [markdown]
 # The independence of the time allocation, solved rather than argued: another power, another limit, another block length.
 
-# %%
+# %% tags=["hide-input"]
 other = scenario.replace(
     sensing_power_w=scenario.sensing_power_w / 10**0.5,
     crlb_limit_m2=3e-11,
@@ -624,7 +624,7 @@ ratios = [
     nf.crlb_m2(other, moved, share) / nf.crlb_m2(other, again.covariances, share)
     for share in shares
 ]
-claims.record(
+_ = claims.record(
     "004-C11",
     ours="the covariances of one scenario, scaled to another power, are optimal there for three time allocations: bounds "
     "differ by at "

@@ -220,7 +220,7 @@ figures.show(
     paper="Fig. 3(b)",
 )
 
-# %%
+# %% tags=["hide-input"]
 relative = np.array([mean / norm for mean, _, norm in [*positions, *others]])
 slopes = relative / distances
 # Monte-Carlo noise of one slope; differences below a few of these mean nothing
@@ -236,7 +236,7 @@ limit_m = (
     if np.any(np.all(relative < 0.95 * line, axis=0))
     else np.inf
 )
-claims.record(
+_ = claims.record(
     "004-C1",
     ours=f"relative errors of all users and array sizes differ by at most {100 * same:.1f} %; the slope is constant to "
     f"{100 * bend[0]:.1f} % "
@@ -247,7 +247,7 @@ claims.record(
     trend=bool(np.all(np.diff(relative, axis=1) > 0)),
 )
 slope = float(np.mean(slopes[:, 0]))
-claims.record(
+_ = claims.record(
     "004-C2",
     ours=f"measured slope {slope:.1f} per metre at {1e6 * distances[0]:g} micrometres; the derived value is $4/\\lambda$ = "
     f"{4 / scenario.wavelength_m:.1f} per metre",
@@ -372,7 +372,7 @@ figures.show(
     paper="Fig. 4",
 )
 
-# %%
+# %% tags=["hide-input"]
 one, two = (
     cases[cases.APs == n].groupby("kept")["over all APs"].agg(["min", "max"])
     for n in (1, 2)
@@ -383,7 +383,7 @@ holds = {
     and one.loc[rule, "min"] > max(by_power, two.loc[rule, "max"])
     for rule in one.index
 }
-claims.record(
+_ = claims.record(
     "004-C3",
     ours=f"against three access points, one of them is worse by {one['min'].min():.3g} to {one['max'].max():.3g}; two are "
     f"worse by "
@@ -563,7 +563,7 @@ figures.show(
 # highest
 # level farther than a metre from every user? A negative margin means that a false position is picked before a true one.
 
-# %%
+# %% tags=["hide-input"]
 margins = {}
 for name, covariances in (("optimal", sensing.covariances), ("isotropic", isotropic)):
     for far_field in (False, True):
@@ -608,7 +608,7 @@ claims.table(
     f"{exact[False]:.0f} dB (near) and {exact[True]:.0f} dB (far).",
 )
 near, far = margins["optimal", False], margins["optimal", True]
-claims.record(
+_ = claims.record(
     "004-C4",
     ours=f"weakest user above every false level in {100 * np.mean(near[:, 0] > 0):.0f} % of the near-field and "
     f"{100 * np.mean(far[:, 0] > 0):.0f} % of the "
