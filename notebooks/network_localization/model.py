@@ -18,7 +18,7 @@
 # builds the paper's model {cite}`nl_paper` step by step and runs a check for each step.
 #
 # The text of the paper that we could read has no formulas. Each equation below was therefore rebuilt from the sentences around
-# it, and the table at the end of the notebook says for each one what pinned it down.
+# it, and the list at the end of the notebook says for each one what pinned it down.
 
 # %% tags=["parameters"]
 seed = 2402
