@@ -97,7 +97,8 @@ def stage(root: Path, runs: Sequence[Run], source: Path) -> None:
     pages.generate(root, runs, source)
 
 
-_PRESENTS = re.compile(r"^\s*(figures\.show|claims\.record|explorers\.show)\(", re.M)  # such code folds away, its result is the news
+# Code that presents a result folds away: the result is the news.
+_PRESENTS = re.compile(r"^\s*(figures\.show|claims\.record|explorers\.show)\(", re.M)
 
 
 def book_notebook(run: Run) -> nbformat.NotebookNode:

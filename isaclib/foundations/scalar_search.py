@@ -113,8 +113,8 @@ def sign_change(
     r"""Bracket the sign change of a function that is positive at ``low`` and not positive at ``high``.
 
     Chandrupatla's method: inverse quadratic interpolation where the last three points allow it, bisection otherwise.
-    Some ten evaluations do where the function is smooth, and a jump costs no more than bisection. Every lane keeps a valid bracket
-    throughout, so the answer certifies itself.
+    Some ten evaluations do where the function is smooth, and a jump costs no more than bisection. Every lane keeps a
+    valid bracket throughout, so the answer certifies itself.
 
     Parameters
     ----------
@@ -144,8 +144,10 @@ def sign_change(
         return np.clip(value, -_HUGE, _HUGE)
 
     fa, fb = evaluate(a), evaluate(b)
-    fraction, iterations = np.full(a.shape, 0.5), 0
-    for iterations in range(1, max_iterations + 1):
+    fraction = np.full(a.shape, 0.5)
+    iterations = 0
+    while iterations < max_iterations:
+        iterations += 1
         x = a + fraction * (b - a)
         fx = evaluate(x)
         same = (fx > 0) == (fa > 0)

@@ -1,0 +1,213 @@
+r"""Fisher information of the users' positions in closed form, and the Cramér-Rao bound built from it.
+
+The unknowns are the positions and, as nuisance, one complex gain for every user and every ordered pair of access points.
+The pairs share no gains and the signals of different transmitters are uncorrelated, so everything is a sum over pairs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from isaclib.foundations import units
+from isaclib.foundations.errors import InvalidScenario
+
+from .scenario import Scenario, channels, echo_gains, steering_derivatives, steering_vectors
+
+_RANK_TOLERANCE = 1e-13  # relative eigenvalue below which a direction carries no information
+
+
+def wave_basis(scenario: Scenario) -> np.ndarray:
+    r"""Responses and their derivatives, :math:`(\mathbf a, \partial_x \mathbf a, \partial_y \mathbf a)`: (M, Nt, 3K).
+
+    The Fisher information sees the covariance of AP m through these columns only; the index is ``3K = (type, user)``.
+    """
+    stacked = np.concatenate([steering_vectors(scenario)[None], steering_derivatives(scenario)])
+    types, users, aps, antennas = stacked.shape
+    return stacked.transpose(2, 3, 0, 1).reshape(aps, antennas, types * users)
+
+
+def pair_information(receive_gram: np.ndarray, transmit_gram: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    r"""Complex information of one transmitter-receiver pair, without the factor :math:`2/\sigma^2`.
+
+    With :math:`D_p` the derivative of :math:`\sum_k \alpha_k \mathbf a_{k,l} \mathbf a_{k,m}^H` with respect to the p-th of the
+    parameters :math:`(c^x, c^y, \alpha)` this is
+    :math:`\operatorname{Tr}(\mathbf\Psi_m D_p^H D_q)`. Every :math:`D_p` is a sum
+    of one or two rank-one terms :math:`\mathbf u \mathbf v^H`, and
+    :math:`\operatorname{Tr}(\mathbf\Psi\, \mathbf v_1 \mathbf u_1^H \mathbf u_2 \mathbf v_2^H)
+    = (\mathbf u_1^H \mathbf u_2)(\mathbf v_1^H \mathbf\Psi \mathbf v_2)^*`.
+
+    Parameters
+    ----------
+    receive_gram, transmit_gram : (..., 3K, 3K)
+        :math:`\mathbf U_l^H \mathbf U_l` and :math:`\mathbf U_m^H \mathbf\Psi_m \mathbf U_m` of :func:`wave_basis`.
+    gains : (..., K)
+        :math:`\alpha_{k,l,m}`.
+
+    Returns
+    -------
+    ndarray (..., 3K, 3K)
+        Hermitian; rows :math:`c^x, c^y, \alpha`.
+    """
+    users = np.shape(gains)[-1]
+    part = [slice(t * users, (t + 1) * users) for t in range(3)]
+    sent = np.conj(transmit_gram)
+    # Parameter -> its rank-one terms (type of u, type of v); positions carry the factor alpha, gains do not.
+    terms = {0: ((1, 0), (0, 1)), 1: ((2, 0), (0, 2)), 2: ((0, 0),)}
+    ones = np.ones_like(gains)
+    weight = {0: gains, 1: gains, 2: ones}
+    rows = []
+    for p in range(3):
+        row = []
+        for q in range(3):
+            block = sum(
+                receive_gram[..., part[u1], part[u2]] * sent[..., part[v1], part[v2]]
+                for u1, v1 in terms[p]
+                for u2, v2 in terms[q]
+            )
+            row.append(np.conj(weight[p])[..., :, None] * block * weight[q][..., None, :])
+        rows.append(np.concatenate(row, axis=-1))
+    return np.concatenate(rows, axis=-2)
+
+
+def real_information(information: np.ndarray) -> np.ndarray:
+    r"""Real form of :func:`pair_information` for :math:`(c^x, c^y, \Re\alpha, \Im\alpha)`: (..., 4K, 4K).
+
+    Since :math:`\partial/\partial\Im\alpha = j\,\partial/\partial\Re\alpha`, the blocks are
+    :math:`\Re Z_{p\alpha}`, :math:`-\Im Z_{p\alpha}` and, between real and imaginary parts, :math:`\mp\Im Z_{\alpha\alpha}`,
+    which the paper's Appendix sets to zero.
+    """
+    positions = 2 * information.shape[-1] // 3
+    zpp, zpa = information[..., :positions, :positions], information[..., :positions, positions:]
+    zaa = information[..., positions:, positions:]
+    across = np.concatenate([zpa.real, -zpa.imag], axis=-1)
+    nuisance = np.concatenate(
+        [np.concatenate([zaa.real, -zaa.imag], axis=-1), np.concatenate([zaa.imag, zaa.real], axis=-1)], axis=-2
+    )
+    upper = np.concatenate([zpp.real, across], axis=-1)
+    return np.concatenate([upper, np.concatenate([np.swapaxes(across, -1, -2), nuisance], axis=-1)], axis=-2)
+
+
+def information_by_pair(scenario: Scenario, covariances) -> np.ndarray:
+    r"""Real information of every AP pair for one sensing block: (M, M, 4K, 4K), receiver, transmitter.
+
+    The signals of different transmitters are uncorrelated and every pair has its own gains, so the pairs' informations add in the
+    positions and never mix in the gains. Units: 1/m^2 (positions), 1/m, and 1 (gains).
+    """
+    psi = checked_covariances(scenario, covariances)
+    basis = wave_basis(scenario)
+    adjoint = np.swapaxes(basis.conj(), -1, -2)
+    receive, transmit = adjoint @ basis, adjoint @ psi @ basis
+    gains = np.moveaxis(echo_gains(scenario), 0, -1)
+    return snr_scale(scenario) * real_information(pair_information(receive[:, None], transmit[None, :], gains))
+
+
+def snr_scale(scenario: Scenario) -> float:
+    r"""The factor :math:`2 G_p/\sigma^2` in front of the information, in 1/W."""
+    return 2 * units.db_to_linear(scenario.sensing_processing_gain_db) / scenario.noise_w
+
+
+def fisher_information(scenario: Scenario, covariances) -> np.ndarray:
+    r"""Fisher information of one sensing block, Appendix A of the paper with its slips mended.
+
+    .. math:: J_{pq} = \frac{2 G_p}{\sigma^2}\,\Re \operatorname{Tr}\Big(\mathbf\Psi\,
+        \frac{\partial \mathbf H^H}{\partial\theta_p} \frac{\partial \mathbf H}{\partial\theta_q}\Big),
+        \qquad \mathbf H = \sum_k \mathbf H_k
+
+    Parameters
+    ----------
+    covariances : (M, Nt, Nt) complex, W
+        Sensing covariances :math:`\mathbf\Psi_m`.
+
+    Returns
+    -------
+    ndarray (2K + 2KM^2, 2K + 2KM^2)
+        Order :math:`(c^x, c^y, \Re\alpha, \Im\alpha)`; the gains run over (user, receiver, transmitter).
+        Multiply by the number of sensing blocks :math:`\tau = (1-\eta)T/\tau_s`.
+    """
+    pairs = information_by_pair(scenario, covariances)
+    users, aps = len(scenario.user_positions_m), len(scenario.ap_positions_m)
+    positions, gains = 2 * users, users * aps * aps
+    full = np.zeros((positions + 2 * gains, positions + 2 * gains))
+    k = np.arange(users)
+    for receiver in range(aps):
+        for transmitter in range(aps):
+            real = positions + (k * aps + receiver) * aps + transmitter
+            index = np.concatenate([np.arange(positions), real, real + gains])
+            full[np.ix_(index, index)] += pairs[receiver, transmitter]
+    return full
+
+
+def position_information(scenario: Scenario, covariances) -> np.ndarray:
+    r"""Information of the positions with the gains unknown: (2K, 2K).
+
+    .. math:: J_e = J_{pp} - J_{p\alpha} J_{\alpha\alpha}^{-1} J_{p\alpha}^{\mathsf T}
+
+    Eliminated pair by pair. Gains that a covariance does not excite carry no information and are left out.
+    """
+    pairs = information_by_pair(scenario, covariances)
+    return np.sum(eliminate_gains(pairs)[0], axis=(0, 1))
+
+
+def eliminate_gains(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    r"""Schur complements of the pairs and the regressions :math:`J_{p\alpha} J_{\alpha\alpha}^{+}`, (..., 2K, 2K)."""
+    positions = pairs.shape[-1] // 2
+    jpp, jpa = pairs[..., :positions, :positions], pairs[..., :positions, positions:]
+    inverse = np.linalg.pinv(pairs[..., positions:, positions:], rcond=_RANK_TOLERANCE, hermitian=True)
+    regression = jpa @ inverse
+    return jpp - regression @ np.swapaxes(jpa, -1, -2), regression
+
+
+def crlb_m2(scenario: Scenario, covariances, time_allocation: float) -> float:
+    r"""Position bound summed over the users, eq. (2):
+
+    .. math:: \mathrm{CRLB}(\mathbf\Psi, \eta) = \frac{\tau_s}{(1-\eta)T}\,\operatorname{Tr}
+        \big[(J_{pp} - J_{p\alpha} J_{\alpha\alpha}^{-1} J_{p\alpha}^{\mathsf T})^{-1}\big] \quad (\mathrm{m}^2)
+
+    with the information of one block. Infinite for :math:`\eta = 1` and where the positions are not identifiable.
+
+    Raises
+    ------
+    InvalidScenario
+        For a time allocation outside [0, 1] or covariances that are not Hermitian positive semidefinite.
+    """
+    if not 0 <= time_allocation <= 1:
+        raise InvalidScenario("time_allocation", f"must lie in [0, 1], but is {time_allocation}")
+    blocks = (1 - time_allocation) * scenario.block_s / scenario.sensing_block_s
+    return bound_trace_m2(position_information(scenario, covariances)) / blocks if blocks > 0 else np.inf
+
+
+def bound_trace_m2(information: np.ndarray) -> float:
+    """Trace of the inverse of an information matrix, inf where it is singular to working precision."""
+    eigenvalues = np.linalg.eigvalsh(information)
+    return float(np.sum(1 / eigenvalues)) if eigenvalues[0] > _RANK_TOLERANCE * eigenvalues[-1] > 0 else np.inf
+
+
+def time_allocation_limit(scenario: Scenario, crlb_bar_m2: float) -> float:
+    r"""Largest admissible communication share, eq. (17).
+
+    .. math:: \bar\eta = 1 - \frac{\tau_s\,\overline{\mathrm{CRLB}}}{T\,\mathrm{CRLB}_{th}}
+
+    ``crlb_bar_m2`` is the bound of one sensing block. Negative where the limit cannot be met even by sensing all the time.
+    """
+    return 1 - scenario.sensing_block_s * crlb_bar_m2 / (scenario.block_s * scenario.crlb_limit_m2)
+
+
+def error_radii(scenario: Scenario, crlb_m2: float) -> np.ndarray:
+    r"""Channel-error radii :math:`\epsilon_{k,m} = \alpha_e \sqrt{\mathrm{CRLB}}\,\|\mathbf h_{k,m}\|`, eq. (4): (K, M)."""
+    return scenario.error_slope_per_m * np.sqrt(crlb_m2) * np.linalg.norm(channels(scenario), axis=-1)
+
+
+def checked_covariances(scenario: Scenario, covariances) -> np.ndarray:
+    """The covariances as a complex array (M, Nt, Nt), if they are Hermitian positive semidefinite."""
+    psi = np.asarray(covariances, dtype=complex)
+    wanted = (len(scenario.ap_positions_m), scenario.antennas, scenario.antennas)
+    if psi.shape != wanted:
+        raise InvalidScenario("covariances", f"has shape {psi.shape}", f"expected {wanted}")
+    if not np.all(np.isfinite(psi)):
+        raise InvalidScenario("covariances", "must be finite")
+    size = np.max(np.abs(psi), initial=0.0)
+    if np.max(np.abs(psi - np.swapaxes(psi.conj(), -1, -2)), initial=0.0) > 1e-9 * size:
+        raise InvalidScenario("covariances", "must be Hermitian", "symmetrise it")
+    if np.min(np.linalg.eigvalsh(psi), initial=0.0) < -1e-9 * size * scenario.antennas:
+        raise InvalidScenario("covariances", "must be positive semidefinite", "drop the negative eigenvalues")
+    return psi

@@ -1,0 +1,42 @@
+"""A drop drawn from above: who stands where, and which signals reach whom."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.patches import Circle, FancyArrowPatch, Polygon
+
+from ..foundations import geometry, plotting
+from .scenario import Scenario
+
+
+def draw_deployment(axes, scenario: Scenario, *, side_m: float, coverage_radius_m: float, signals: bool = False) -> None:
+    """Base stations with their users and coverage discs, the sensing hexagon, the target; optionally the signals at BS 1."""
+    bs, ue, target = scenario.bs_positions_m[:, :2], scenario.ue_positions_m[:, :2], scenario.target_position_m[:2]
+    axes.add_patch(Polygon(geometry.hexagon(side_m), closed=True, fill=False, edgecolor=plotting.INK, linewidth=1.2))
+    for i, (station, user) in enumerate(zip(bs, ue)):
+        colour = plotting.style(i)["color"]
+        axes.add_patch(Circle(station, coverage_radius_m, fill=False, linestyle="--", linewidth=0.9, edgecolor=colour))
+        axes.plot(*station, marker="^", markersize=9, color=colour, linestyle="")
+        axes.plot(*user, marker="o", markersize=6, color=colour, linestyle="")
+        axes.annotate(f"BS {i + 1}", station, textcoords="offset points", xytext=(7, 7), color=colour)
+        axes.annotate(f"UE {i + 1}", user, textcoords="offset points", xytext=(7, -10), color=colour)
+    axes.plot(*target, marker="*", markersize=13, color=plotting.INK, linestyle="")
+    axes.annotate("target", target, textcoords="offset points", xytext=(8, 6))
+    if signals:
+        _draw_signals(axes, bs, ue, target)
+    reach = np.max(np.abs(bs)) + coverage_radius_m
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", xlabel="East (m)", ylabel="North (m)")
+
+
+def _draw_signals(axes, bs: np.ndarray, ue: np.ndarray, target: np.ndarray) -> None:
+    paths = [
+        ("own echo", [bs[0], target], "<|-|>", "-", plotting.COLOURS[0], 0.0),
+        ("bistatic echo", [bs[1], target], "-|>", "-.", plotting.COLOURS[5], 0.0),
+        ("direct BS-BS signal", [bs[1], bs[0]], "-|>", "--", plotting.COLOURS[3], 0.25),
+        ("user's link", [bs[0], ue[0]], "-|>", ":", plotting.INK, 0.0),
+    ]
+    for label, (start, end), arrow, dash, colour, bend in paths:
+        options = {"linestyle": dash, "color": colour, "linewidth": 1.5, "shrinkA": 7, "shrinkB": 7, "mutation_scale": 11}
+        axes.add_patch(FancyArrowPatch(start, end, arrowstyle=arrow, connectionstyle=f"arc3,rad={bend}", **options))
+        axes.plot([], [], linestyle=dash, color=colour, label=label)
+    axes.legend(loc="lower right", fontsize="x-small")

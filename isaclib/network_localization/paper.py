@@ -1,0 +1,173 @@
+r"""The paper's Algorithm 1: successive convex approximation with a difference-of-convex (DC) split.
+
+With the epigraph variable t and a slack :math:`\beta_i` for interference plus noise the problem is
+
+.. math:: \max_{p, t, \beta}\ t \quad\text{s.t.}\quad
+    \sum_{j \ne i} p_j(|\alpha_{ji}|^2 + |g_{ji}|^2) + p_i|\alpha^{\mathrm{SI}}_i|^2 + \sigma^2 \le \beta_i \ (13),\quad
+    p_i|\alpha_{ii}|^2 \ge t\beta_i \ (14),
+
+the users' SINR rows and :math:`0 \le p \le P_{\max}`. The product is split,
+:math:`t\beta = \tfrac14[(t + \beta)^2 - (t - \beta)^2]`, and the concave part replaced by its tangent at the last iterate:
+
+.. math:: p_i|\alpha_{ii}|^2 \ge \tfrac14\left[(t + \beta_i)^2 - 2(t^{(n)} - \beta_i^{(n)})(t - \beta_i)
+    + (t^{(n)} - \beta_i^{(n)})^2\right] \ (15).
+
+The right side is never smaller than :math:`t\beta_i`, so each iterate is feasible and the values rise. Expanded about the
+last iterate it reads
+
+.. math:: t^{(n)}\beta_i + \beta_i^{(n)}t - t^{(n)}\beta_i^{(n)}
+    + \tfrac14\left[(t - t^{(n)}) + (\beta_i - \beta_i^{(n)})\right]^2,
+
+the product's tangent plus a damping term, and that is how it is given to the solver (no cancellation). The damping adds t to
+:math:`\beta`, so it depends on their *units*, although the problem does not. Here t is measured in units of its start and
+:math:`\beta_i` in units of its own start times ``1 / slack_start``, so that :math:`t^{(0)} = 1`,
+:math:`\beta_i^{(0)} =` ``slack_start``; the paper does not say what its units are.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cvxpy as cp
+import numpy as np
+
+from ..foundations import conic
+from ..foundations.certificate import Step
+from ..foundations.errors import InvalidScenario
+from . import perron
+from .allocation import RESIDUAL_TOLERANCE, Allocation, build, residual
+from .benchmarks import feasible_start
+from .scenario import Scenario, checked_powers, sensing_sinr
+
+SOLVER_TOLERANCE = 1e-9  # Clarabel's: two decades below the residual that `verify` allows
+
+
+@dataclass(frozen=True)
+class _Program:
+    """(P4) for B base stations, compiled once; the data enter through parameters.
+
+    The variables t and b start at 1; ``root`` is the square root of ``slack_start``, and ``last_*`` hold the last iterate.
+    """
+
+    problem: cp.Problem
+    q: cp.Variable
+    t: cp.Variable
+    b: cp.Variable
+    signal: cp.Parameter
+    interference: cp.Parameter
+    noise: cp.Parameter
+    users: cp.Parameter
+    users_noise: cp.Parameter
+    last_t: cp.Parameter
+    last_b: cp.Parameter
+    last_product: cp.Parameter
+    last_sum: cp.Parameter
+    root: cp.Parameter
+    inverse_root: cp.Parameter
+
+    def set_data(self, rows: perron.System, load: np.ndarray, t_unit: float, slack_start: float) -> None:
+        self.interference.value, self.noise.value = rows.F[0] / load[:, None], rows.v[0] / load
+        self.signal.value = 1 / (t_unit * load)
+        self.users.value, self.users_noise.value = rows.C[0], rows.u[0]
+        self.root.value, self.inverse_root.value = slack_start**0.5, slack_start**-0.5
+
+    def set_iterate(self, t: float, b: np.ndarray) -> None:
+        self.last_t.value, self.last_b.value, self.last_product.value = t, b, t * b
+        self.last_sum.value = t * self.inverse_root.value + b * self.root.value
+
+
+@lru_cache(maxsize=16)
+def _program(size: int) -> _Program:
+    q, t, b = cp.Variable(size, nonneg=True), cp.Variable(), cp.Variable(size)
+    signal, noise, users_noise, last_b, last_product, last_sum = (cp.Parameter(size, nonneg=True) for _ in range(6))
+    interference, users = (cp.Parameter((size, size), nonneg=True) for _ in range(2))
+    last_t, root, inverse_root = (cp.Parameter(nonneg=True) for _ in range(3))
+    damping = cp.square(inverse_root * t + root * b - last_sum) / 4
+    constraints = [
+        interference @ q + noise <= b,
+        cp.multiply(signal, q) >= last_t * b + last_b * t - last_product + damping,
+        q >= users @ q + users_noise,
+        q <= 1,
+    ]
+    problem = cp.Problem(cp.Maximize(t), constraints)
+    data = (signal, interference, noise, users, users_noise, last_t, last_b, last_product, last_sum, root, inverse_root)
+    return _Program(problem, q, t, b, *data)
+
+
+def solve_dc(
+    scenario: Scenario,
+    *,
+    start=None,
+    tolerance: float = 1e-4,
+    max_iterations: int = 100,
+    slack_start: float = 1.0,
+) -> Allocation:
+    r"""Algorithm 1 of the paper, from full power.
+
+    Parameters
+    ----------
+    scenario : Scenario
+    start : (B,) powers in W, optional
+        Default: :func:`~.benchmarks.feasible_start` (the cap everywhere, where the users allow that).
+    tolerance : float
+        The convergence threshold: stop when t rises by less than this fraction.
+    max_iterations : int
+    slack_start : float
+        :math:`\beta^{(0)}` while :math:`t^{(0)} = 1`: the unit of the slack, relative to the balanced choice 1.
+
+    Returns
+    -------
+    Allocation
+        A heuristic's: the certificate has no bound. ``history`` holds the worst sensing SINR of every iterate.
+
+    Raises
+    ------
+    InfeasibleScenario
+        With constraint ``"min_comm_sinr"`` where no powers meet the users' thresholds.
+    SolverFailure
+        When Clarabel gives no answer.
+    """
+    if not slack_start > 0:
+        raise InvalidScenario("slack_start", f"must be positive, but is {slack_start}")
+    begin = time.perf_counter()
+    powers = feasible_start(scenario) if start is None else checked_powers(scenario, start)
+    if np.any(powers <= 0):
+        raise InvalidScenario("start", "must be positive at every BS", "a start with SINR 0 leaves the slacks without a scale")
+    rows = perron.system(scenario)
+    program = _program(len(powers))
+    # In units of each BS's own echo at the cap, the sensing rows read q_i >= t (Fq + v)_i.
+    load, t_unit = rows.sensing_rows(powers / scenario.max_power_w)[0], float(np.min(sensing_sinr(scenario, powers)))
+    program.set_data(rows, load, t_unit, slack_start)
+    t, b = 1.0, np.ones_like(load)
+    history = [_step(scenario, 0, powers, begin)]
+    status = "iteration_limit"
+    for iteration in range(1, max_iterations + 1):
+        program.set_iterate(t, b)
+        conic.solve(program.problem, accept_inaccurate=True, **_OPTIONS)
+        before = t
+        powers = np.clip(program.q.value, 0.0, 1.0) * scenario.max_power_w
+        t, b = float(program.t.value), np.maximum(program.b.value, 0.0)
+        history.append(_step(scenario, iteration, powers, begin))
+        if t - before <= tolerance * before:
+            status = "converged"
+            break
+    return build(
+        scenario,
+        powers,
+        "difference-of-convex SCA (Algorithm 1)",
+        status=status,
+        iterations=len(history) - 1,
+        seconds=time.perf_counter() - begin,
+        history=tuple(history),
+    )
+
+
+_OPTIONS = {"tol_gap_abs": SOLVER_TOLERANCE, "tol_gap_rel": SOLVER_TOLERANCE, "tol_feas": SOLVER_TOLERANCE}
+
+
+def _step(scenario: Scenario, iteration: int, powers: np.ndarray, begin: float) -> Step:
+    value = float(np.min(sensing_sinr(scenario, powers)))
+    feasible = bool(residual(scenario, powers) <= RESIDUAL_TOLERANCE)
+    return Step(iteration, value, feasible, time.perf_counter() - begin)

@@ -1,0 +1,114 @@
+r"""From ranges to a position: weighted least squares at a known height.
+
+.. math:: \hat q = \arg\min_{q \in \mathbb{R}^2} \sum_i \frac{\left(r_i - \|(q, z) - b_i\|\right)^2}{\sigma_i^2}
+
+is the maximum-likelihood estimate for independent Gaussian errors; for small :math:`\sigma_i` its mean squared error meets
+the bound of :func:`~.scenario.position_crb_m2`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..foundations.errors import InvalidScenario
+from .scenario import Scenario, range_gradients, range_std_m
+
+_MAX_STEPS = 100
+_STEP_TOLERANCE = 1e-9  # relative to the size of the network: far below any range error
+_DAMPING = 1e-3  # first Levenberg-Marquardt damping, relative to the diagonal of the normal matrix
+
+
+def estimate_positions(scenario: Scenario, ranges_m, stds_m, *, start_m=None) -> np.ndarray:
+    """Weighted least-squares positions (..., 2) in metres by damped Gauss-Newton (Levenberg-Marquardt).
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Needs ``bs_positions_m``; of ``target_position_m`` only the height is used.
+    ranges_m : (..., B)
+        Measured distances between each BS and the target.
+    stds_m : (B,)
+        Their standard deviations; a BS with an infinite one is left out.
+    start_m : (2,), optional
+        Default: both the mean of the BS positions and, from three BSs on, the solution of the differences of squared ranges,
+        which are linear in the position; the lower cost wins. Two BSs leave a mirror image, which the start decides.
+
+    Raises
+    ------
+    InvalidScenario
+        Where fewer than two ranges are finite, or positions are missing.
+    """
+    height = _height(scenario)
+    bs, ranges = scenario.bs_positions_m, np.asarray(ranges_m, dtype=float)
+    weights = 1 / np.asarray(stds_m, dtype=float) ** 2
+    if ranges.shape[-1:] != (len(bs),) or weights.shape != (len(bs),):
+        raise InvalidScenario("ranges_m", f"has shape {ranges.shape}", f"expected (..., {len(bs)}) and ({len(bs)},) for stds_m")
+    if np.count_nonzero(weights) < 2:
+        raise InvalidScenario("stds_m", "leaves fewer than two ranges", "a position in the plane needs two or more")
+    weights = weights / weights.max()
+    rows = ranges.reshape(-1, len(bs))
+    starts = [bs[:, :2].mean(axis=0)] if start_m is None else [np.asarray(start_m, dtype=float)]
+    if start_m is None and (linear := _linear_start(bs, height, rows)) is not None:
+        starts.append(linear)
+    found = [_descend(np.broadcast_to(start, (len(rows), 2)), height, bs, rows, weights) for start in starts]
+    best = np.argmin([cost for _, cost in found], axis=0)
+    q = np.stack([position for position, _ in found])[best, np.arange(len(rows))]
+    return q.reshape(*ranges.shape[:-1], 2)
+
+
+def _linear_start(bs: np.ndarray, height: float, ranges: np.ndarray) -> np.ndarray | None:
+    """Positions (n, 2) from differences of squared ranges; None where the BSs stand on one line."""
+    ground = ranges**2 - (height - bs[:, 2]) ** 2
+    matrix = 2 * (bs[1:, :2] - bs[0, :2])
+    if np.linalg.matrix_rank(matrix) < 2:
+        return None
+    right = ground[:, :1] - ground[:, 1:] + np.sum(bs[1:, :2] ** 2, axis=1) - np.sum(bs[0, :2] ** 2)
+    return right @ np.linalg.pinv(matrix).T
+
+
+def _descend(start, height, bs, rows, weights) -> tuple[np.ndarray, np.ndarray]:
+    """Levenberg-Marquardt from a start (n, 2): positions (n, 2) and their costs (n,)."""
+    # A millimetre off the start breaks the symmetry of a start on the line through two BSs.
+    q = start + 1e-3
+    scale = np.ptp(bs[:, :2], axis=0).max() + np.abs(height - bs[:, 2]).max()
+    damping = np.full(len(rows), _DAMPING)
+    cost, normal, gradient = _linearise(q, height, bs, rows, weights)
+    for _ in range(_MAX_STEPS):
+        trace = np.einsum("nii->n", normal)
+        step = np.linalg.solve(normal + (damping * trace)[:, None, None] * np.eye(2), gradient[..., None])[..., 0]
+        trial = q + step
+        trial_cost, trial_normal, trial_gradient = _linearise(trial, height, bs, rows, weights)
+        better = trial_cost <= cost
+        damping = np.where(better, damping / 10, damping * 10)
+        q, cost = np.where(better[:, None], trial, q), np.where(better, trial_cost, cost)
+        normal = np.where(better[:, None, None], trial_normal, normal)
+        gradient = np.where(better[:, None], trial_gradient, gradient)
+        if np.all(np.abs(step) <= _STEP_TOLERANCE * scale):
+            break
+    return q, cost
+
+
+def simulate_position_errors_m(scenario: Scenario, powers_w, rng: np.random.Generator, trials: int) -> np.ndarray:
+    """Horizontal position errors (trials,) in metres: the fusion of ranges with Gaussian errors of std ``range_std_m``."""
+    stds = range_std_m(scenario, powers_w)
+    range_gradients(scenario)  # names a missing position before anything is drawn
+    truth = np.linalg.norm(scenario.target_position_m - scenario.bs_positions_m, axis=-1)
+    noise = rng.standard_normal((trials, len(truth)))
+    known = np.isfinite(stds)
+    ranges = truth + noise * np.where(known, stds, 0.0)
+    return np.linalg.norm(estimate_positions(scenario, ranges, stds) - scenario.target_position_m[:2], axis=-1)
+
+
+def _height(scenario: Scenario) -> float:
+    range_gradients(scenario)
+    return float(scenario.target_position_m[2])
+
+
+def _linearise(q, height, bs, ranges, weights):
+    """Cost (n,), normal matrix (n, 2, 2) and right side (n, 2) of the Gauss-Newton step at q (n, 2)."""
+    difference = np.concatenate([q, np.full((len(q), 1), height)], axis=1)[:, None, :] - bs
+    distance = np.maximum(np.linalg.norm(difference, axis=-1), np.finfo(float).tiny)
+    direction, error = difference[..., :2] / distance[..., None], ranges - distance
+    cost = np.einsum("b,nb->n", weights, error**2)
+    normal = np.einsum("b,nbi,nbj->nij", weights, direction, direction)
+    return cost, normal, np.einsum("b,nb,nbi->ni", weights, error, direction)

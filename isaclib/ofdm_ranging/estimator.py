@@ -1,0 +1,137 @@
+r"""Monte-Carlo experiments on the echo: delay estimates, random-data sidelobes, a weak target beside a strong one.
+
+After L symbols the matched filter's output on carrier n, given the data :math:`s_{n,l}`, has the exact distribution
+
+.. math:: z_n = a\, p_n G_n e^{-j2\pi n \Delta f \tau} + \sqrt{p_n G_n N_0 \Delta f}\; w_n, \qquad G_n = \sum_{l=1}^{L}
+|s_{n,l}|^2 \sim \Gamma(L, 1),
+
+with :math:`w_n \sim \mathcal{CN}(0,1)`, so the symbols need not be drawn one by one. The delay estimate is the highest point of
+:math:`|\sum_n z_n e^{j2\pi n u/N}|`, which is the maximum-likelihood estimate for unknown :math:`a`.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..foundations import channels, units
+from ..foundations.errors import InvalidScenario
+from . import pulse as pulses
+from .scenario import Scenario, checked_powers
+
+_NEWTON_STEPS = 5
+_GUARD = 0.15  # in 1/bandwidth: the strong peak is known to a grid step, and the main lobe is steep where it ends
+_CELL = 1.0  # in 1/bandwidth: how near a peak must be to count as the weak target
+_CHUNK = 512  # trials at a time, to bound memory
+
+
+def delay_errors_s(scenario: Scenario, powers_w, rng: np.random.Generator, trials: int, *, search: float = 16.0) -> np.ndarray:
+    r"""Errors :math:`\hat\tau - \tau` of the delay estimate in s, shape (trials,).
+
+    Parameters
+    ----------
+    powers_w : (N,)
+    search : float
+        The estimate is looked for within this many 1/bandwidth on either side of the true delay's cell (at most N/2).
+    """
+    powers = checked_powers(scenario, powers_w)
+    if not 1 <= search <= 0.5 * scenario.carriers:
+        raise InvalidScenario("search", f"is {search}", f"between 1 and N/2 = {0.5 * scenario.carriers:g} (in 1/bandwidth)")
+    errors = [_chunk_errors(scenario, powers, rng, min(_CHUNK, trials - first), search) for first in range(0, trials, _CHUNK)]
+    return np.concatenate(errors) / scenario.bandwidth_hz
+
+
+def _chunk_errors(scenario: Scenario, powers, rng, trials: int, search: float) -> np.ndarray:
+    delays = rng.uniform(-0.5, 0.5, size=trials)
+    z = _filtered(scenario, powers, rng, trials, delays[:, None], np.ones((trials, 1)))
+    grid, levels = _profile(z, scenario.oversampling)
+    best = np.argmax(np.where(np.abs(grid) <= search, levels, -1.0), axis=1)
+    return _refined(z, grid[best], 1.0 / scenario.oversampling) - delays
+
+
+def _filtered(scenario: Scenario, powers, rng, trials: int, delays: np.ndarray, amplitudes: np.ndarray) -> np.ndarray:
+    """Matched-filter outputs (trials, N) for echoes at ``delays`` (trials, K) with relative ``amplitudes`` (trials, K)."""
+    count = scenario.carriers
+    energy = rng.gamma(scenario.symbols, 1.0, size=(trials, count))
+    noise = scenario.noise_psd_w_per_hz * scenario.subcarrier_spacing_hz
+    echoes = (amplitudes[:, :, None] * np.exp((-2j * math.pi / count) * delays[:, :, None] * pulses.centred_carriers(count))).sum(
+        axis=1
+    )
+    signal = math.sqrt(scenario.echo_gain) * powers * energy * echoes
+    return signal + np.sqrt(powers * energy * noise) * channels.complex_normal(rng, (trials, count))
+
+
+def _profile(z: np.ndarray, oversampling: int) -> tuple[np.ndarray, np.ndarray]:
+    """Delays (G,) in [-N/2, N/2) and levels (trials, G)."""
+    count = z.shape[1]
+    size = oversampling * count
+    levels = np.abs(np.fft.fftshift(np.fft.ifft(z, size, axis=1), axes=1)) * size
+    return (np.arange(size) - size // 2) / oversampling, levels
+
+
+def _refined(z: np.ndarray, start: np.ndarray, reach: float) -> np.ndarray:
+    """Newton steps (one delay per row) on the derivative of the squared output, kept near the grid maximum."""
+    count = z.shape[1]
+    rate = 2j * math.pi / count * pulses.centred_carriers(count)
+    u = start
+    for _ in range(_NEWTON_STEPS):
+        terms = z * np.exp(rate * u[:, None])
+        y, dy, ddy = terms.sum(axis=1), terms @ rate, terms @ rate**2
+        slope, bend = (y.conj() * dy).real, np.abs(dy) ** 2 + (y.conj() * ddy).real
+        step = np.where(bend < 0, -slope / np.where(bend < 0, bend, -1.0), 0.0)
+        u = np.clip(u + step, start - reach, start + reach)
+    return u
+
+
+def delay_rmse_s(scenario: Scenario, powers_w, rng: np.random.Generator, trials: int, *, search: float = 16.0) -> float:
+    """Root mean square of :func:`delay_errors_s`."""
+    return float(np.sqrt(np.mean(delay_errors_s(scenario, powers_w, rng, trials, search=search) ** 2)))
+
+
+def random_data_sidelobes_db(scenario: Scenario, powers_w, rng: np.random.Generator, trials: int) -> np.ndarray:
+    r"""Peak sidelobe levels in dB (trials,) of noiseless outputs averaged over ``scenario.symbols`` symbols of random
+    data, eq. (5).
+
+    Their spread about the expectation's level: :math:`E|y(u)|^2 = |E y(u)|^2 + \sum_n p_n^2/L`, a floor that no
+    allocation removes (:func:`data_floor_db`).
+    """
+    powers = checked_powers(scenario, powers_w)
+    weights = powers * rng.gamma(scenario.symbols, 1.0 / scenario.symbols, size=(trials, scenario.carriers))
+    return units.amplitude_to_db(
+        pulses.peak_level(weights, scenario.sidelobe_start, scenario.sidelobe_end, scenario.oversampling)
+    )
+
+
+def data_floor_db(scenario: Scenario, powers_w) -> float:
+    r"""Root-mean-square level :math:`\sqrt{\sum_n p_n^2/L}/\sum_n p_n` in dB that random data add to every delay."""
+    powers = checked_powers(scenario, powers_w)
+    return float(units.amplitude_to_db(math.sqrt((powers**2).sum() / scenario.symbols) / powers.sum()))
+
+
+def weak_target_detection(
+    scenario: Scenario, powers_w, rng: np.random.Generator, trials: int, *, weak_db: float, separation: float
+) -> float:
+    r"""How often a weak target shows as the highest peak beside a strong one.
+
+    The strong echo has the scenario's gain; the weak one lies ``separation`` (1/bandwidth) behind, ``weak_db`` (dB of power,
+    negative) below, with random phase. Success: outside ``sidelobe_start`` (and a small guard) around the strong peak the
+    highest output is within 1/bandwidth of the weak target.
+    """
+    powers = checked_powers(scenario, powers_w)
+    if separation <= scenario.sidelobe_start + 0.5:
+        raise InvalidScenario("separation", f"is {separation:g}", "more than sidelobe_start + 1/2, or the main lobe hides it")
+    hits = 0
+    for first in range(0, trials, _CHUNK):
+        size = min(_CHUNK, trials - first)
+        strong = rng.uniform(-0.5, 0.5, size=size)
+        delays = np.stack([strong, strong + separation], axis=1)
+        phase = np.exp(2j * math.pi * rng.uniform(size=size))
+        amplitudes = np.stack([np.ones(size), units.db_to_amplitude(weak_db) * phase], axis=1)
+        z = _filtered(scenario, powers, rng, size, delays, amplitudes)
+        grid, levels = _profile(z, scenario.oversampling)
+        peak = grid[np.argmax(levels, axis=1)]
+        offset = (grid - peak[:, None] + 0.5 * scenario.carriers) % scenario.carriers - 0.5 * scenario.carriers
+        found = grid[np.argmax(np.where(np.abs(offset) >= scenario.sidelobe_start + _GUARD, levels, -1.0), axis=1)]
+        hits += int(np.sum(np.abs(found - delays[:, 1]) <= _CELL))
+    return hits / trials

@@ -1,0 +1,159 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # {title}
+#
+# {question}
+
+# %% tags=["parameters"]
+seed = 1
+ap_x_m = [30.0, 10.0, 60.0]
+ap_y_m = [70.0, 20.0, 30.0]
+user_x_m = [20.0, 25.0, 40.0, 35.0]
+user_y_m = [30.0, 40.0, 30.0, 60.0]
+array_orientation = "centre"
+antennas = 21
+antenna_spacing_m = 0.0265
+carrier_hz = 28.0e9
+path_gain = "printed"
+noise_dbm = -70.0
+sensing_processing_gain_db = 0.0
+block_s = 0.1
+sensing_block_s = 1.0e-3
+comm_power_dbm = 30.0
+sensing_power_dbm = 40.0
+crlb_limit_m2 = 1.0e-11
+error_slope_per_m = 373.0
+time_allocation = 0.2
+power_sweep_dbm = [20.0, 22.5, 25.0, 27.5, 30.0, 32.5, 35.0, 37.5, 40.0]
+title = "As printed"
+question = "What if the paper's numbers are used as they stand?"
+
+# %%
+import numpy as np
+import pandas as pd
+
+from isaclib import InfeasibleScenario
+from isaclib import near_field as nf
+from isaclib.compendium import claims, figures
+from isaclib.foundations import plotting, units
+
+aps = np.column_stack([ap_x_m, ap_y_m])
+scenario = nf.Scenario.random(
+    np.random.default_rng(seed),
+    ap_positions_m=aps,
+    user_positions_m=np.column_stack([user_x_m, user_y_m]),
+    array_angles_rad=None if array_orientation == "centre" else np.zeros(len(aps)),
+    antennas=antennas,
+    antenna_spacing_m=antenna_spacing_m,
+    carrier_hz=carrier_hz,
+    path_gain=path_gain,
+    noise_w=units.dbm_to_w(noise_dbm),
+    sensing_processing_gain_db=sensing_processing_gain_db,
+    block_s=block_s,
+    sensing_block_s=sensing_block_s,
+    comm_power_w=units.dbm_to_w(comm_power_dbm),
+    sensing_power_w=units.dbm_to_w(sensing_power_dbm),
+    crlb_limit_m2=crlb_limit_m2,
+    error_slope_per_m=error_slope_per_m,
+)
+sensing = nf.optimise_sensing(scenario)
+print(sensing.certificate)
+
+# %% [markdown]
+# ## Can the limit be met?
+#
+# The optimal covariance, its certificate, and what they mean for the time allocation.
+
+# %%
+try:
+    share = nf.largest_time_allocation(scenario, sensing)
+    print(
+        f"the limit of {crlb_limit_m2:g} m^2 leaves at most the share {share:.3f} of the block to communication"
+    )
+    attainable = sensing.crlb_bar_m2 * sensing_block_s / block_s
+except InfeasibleScenario as error:
+    print(error)
+    attainable = error.best_attainable
+proven = sensing.certificate.bound * sensing_block_s / block_s
+at_share = nf.crlb_m2(scenario, sensing.covariances, time_allocation)
+report = pd.DataFrame(
+    {
+        "quantity": [
+            "limit (m^2)",
+            "attained when the whole block senses (m^2)",
+            "proven lower bound for every covariance (m^2)",
+            "attained / limit",
+            f"root of the bound at the share {time_allocation:g} (m)",
+            "relative channel error there, eq. (4)",
+            "processing gain in use (dB)",
+            "processing gain for a share of 0.2 (dB)",
+        ],
+        "value": [
+            crlb_limit_m2,
+            attainable,
+            proven,
+            attainable / crlb_limit_m2,
+            np.sqrt(at_share),
+            error_slope_per_m * np.sqrt(at_share),
+            sensing_processing_gain_db,
+            nf.calibrated_gain_db(scenario, sensing, 0.2),
+        ],
+    }
+)
+claims.table(
+    report,
+    caption="The certificate in numbers. A relative channel error above 1 means that nothing is known about the channel.",
+)
+
+# %% [markdown]
+# ## Beside the base run
+
+# %%
+base = figures.baseline("results", "crlb_vs_power")
+sweep_w = units.dbm_to_w(np.array(power_sweep_dbm))
+here = np.sqrt(at_share * scenario.sensing_power_w / sweep_w)
+isotropic = np.stack(
+    [np.eye(antennas) * scenario.sensing_power_w / antennas] * len(aps)
+)
+even = np.sqrt(
+    nf.crlb_m2(scenario, isotropic, time_allocation)
+    * scenario.sensing_power_w
+    / sweep_w
+)
+
+# %% tags=["hide-input"]
+figure, axes = plotting.subplots(1, 1)
+plotting.line(axes, power_sweep_dbm, here, "exact", label="here, optimal")
+plotting.line(axes, power_sweep_dbm, even, 1, label="here, isotropic")
+plotting.line(
+    axes, base["sensing_power_dbm"], base["optimal_m3_m"], 0, label="base run, optimal"
+)
+axes.axhline(np.sqrt(crlb_limit_m2), **plotting.role("reference"), label="limit")
+axes.set(
+    xlabel="Sensing power per AP (dBm)",
+    ylabel="Root of the position bound (m)",
+    yscale="log",
+)
+axes.legend()
+figures.show(
+    figure,
+    "crlb_vs_power",
+    data={"sensing_power_dbm": power_sweep_dbm, "optimal_m": here, "isotropic_m": even},
+    caption="Root of the position bound against the sensing power for this set and for the base run. Where the curve lies "
+    "above the limit, no "
+    "time allocation is feasible for the share shown.",
+    alt="Parallel falling lines on a logarithmic scale: this set optimal and isotropic, the base run, and the limit as a "
+    "horizontal line.",
+    paper="Fig. 4",
+)

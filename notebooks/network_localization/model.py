@@ -1,0 +1,500 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The model: who disturbs whom
+#
+# Several base stations serve their users and at the same time listen for the echo of one target that carries no radio.
+# Everyone uses the same band, so each signal that is useful to somebody is interference to somebody else. This notebook
+# builds the paper's model {cite}`nl_paper` step by step and runs a check for each step.
+#
+# The text of the paper that we could read has no formulas. Each equation below was therefore rebuilt from the sentences around
+# it, and the list at the end of the notebook says for each one what pinned it down.
+
+# %% tags=["parameters"]
+seed = 2402
+base_stations = 3
+layout = "vertices"
+side_m = 100.0
+coverage_radius_m = 100.0
+bs_height_m = 10.0
+device_height_m = 1.5
+carrier_hz = 3500000000.0
+subcarrier_spacing_hz = 30000.0
+subcarriers = 3276
+cross_section_dbsm = 10.0
+max_power_dbm = 30.0
+self_interference_db = -110.0
+min_comm_sinr_db = -5.0
+rician_k_db = 5.0
+comm_exponent = 2.5
+bs_bs_exponent = 2.5
+sensing_exponent = 2.0
+noise_figure_db = 7.0
+processing_gain_db = 0.0
+model_draws = 1000
+
+# %%
+import inspect
+
+import numpy as np
+import pandas as pd
+import sympy as sp
+
+from isaclib import network_localization as nl
+from isaclib.compendium import claims, figures
+from isaclib.foundations import plotting
+from isaclib.foundations.units import db_to_linear, linear_to_db
+
+settings = {
+    name: globals()[name]
+    for name in inspect.signature(nl.Scenario.random).parameters
+    if name != "rng"
+}
+rng = np.random.default_rng(seed)
+scenario = nl.Scenario.random(rng, **settings)
+B = base_stations
+full = np.full(B, scenario.max_power_w)
+
+# %%
+figure, axes = plotting.subplots(width=5.6, height=5.2)
+nl.draw_deployment(
+    axes, scenario, side_m=side_m, coverage_radius_m=coverage_radius_m, signals=True
+)
+stations, users, target = (
+    scenario.bs_positions_m,
+    scenario.ue_positions_m,
+    scenario.target_position_m,
+)
+points = np.vstack([stations, users, target])
+figures.show(
+    figure,
+    "system",
+    data={
+        "kind": ["bs"] * B + ["ue"] * B + ["target"],
+        "x_m": points[:, 0],
+        "y_m": points[:, 1],
+        "z_m": points[:, 2],
+    },
+    caption="The system from above. Dashed circles: where each user may stand. Hexagon: where the target may stand. Arrows: the "
+    "signals at BS 1 and its user. What BS 1 does not draw here is its self-interference, which it hears from itself.",
+    alt="Base stations on alternate vertices of a hexagon, one user in a circle around each, a target inside the hexagon. "
+    "Arrows show the own echo, a bistatic echo, a direct signal between base stations and a user's link.",
+    paper="Fig. 1",
+)
+
+# %% [markdown]
+# ## The waveform: what matters of OFDM
+#
+# Base station $i$ sends $\sqrt{p_i}\,x_i(t)$ with an OFDM signal of unit mean power (eqs. 1 and 2),
+#
+# $$x_i(t) = \sum_m \sum_k s_i[m,k]\,e^{\mathrm{j} 2\pi k \Delta f t}\, g(t - mT), \qquad 0 \le p_i \le P_{\max}.$$
+#
+# Two facts are enough for the whole chapter. First, the data of different stations are independent, so at a receiver the other
+# stations' *powers* add, as noise does. Second, a receiver that knows its own data can add up all $N = N_{\mathrm{sc}}
+# N_{\mathrm{sym}}$ resource elements coherently: the own echo gains a factor $N$ over everything that is independent of it. The
+# paper's formulas leave this factor out; here it is the parameter *processing gain*, 1 unless we say otherwise. The next cell
+# sees both facts in random data.
+
+
+# %%
+def qpsk(count):
+    return np.exp(1j * (np.pi / 4 + np.pi / 2 * rng.integers(4, size=count)))
+
+
+elements = 4096
+own, other = qpsk((200, elements)), qpsk((200, elements))
+matched_own = np.abs(np.mean(own * own.conj(), axis=1)) ** 2
+matched_other = np.mean(np.abs(np.mean(other * own.conj(), axis=1)) ** 2)
+assert np.allclose(matched_own, 1.0)  # unit mean power
+assert (
+    abs(matched_other * elements - 1) < 0.3
+)  # independent data: suppressed by the number of elements (200 samples)
+
+# %% [markdown]
+# ## Links and echoes
+#
+# Users' links are Rician: $h = \sqrt{g}\,\bigl(\sqrt{K/(K+1)} + \sqrt{1/(K+1)}\,z\bigr)$ with $z \sim \mathcal{CN}(0,1)$ and a
+# path gain $g$ that falls with distance to the power 2.5. The mean of $|h|^2/g$ is 1. An echo follows the bistatic radar
+# equation {cite}`nl_curry`,
+#
+# ```{math}
+# :label: nl-radar
+# |\alpha_{ji}|^2 = \frac{\lambda^2\,\sigma_{\mathrm{RCS}}}{(4\pi)^3\, d_{j}^2\, d_{i}^2},
+# ```
+#
+# with $d_i$ the distance between station $i$ and the target. One consequence shapes the problem: the bistatic echo is the
+# geometric mean of the two monostatic ones, $|\alpha_{ji}|^2 = |\alpha_{jj}||\alpha_{ii}|$, so it lies between
+# the two. The *direct* signal between two stations makes one trip instead of two and is far stronger than any echo.
+
+# %%
+many = nl.Scenario.random_batch(np.random.default_rng(seed), model_draws, **settings)
+away = ~np.eye(B, dtype=bool)
+bistatic, direct = many.bistatic_gain[:, away], many.bs_bs_gain[:, away]
+echo_product = np.sqrt(many.echo_gain[:, :, None] * many.echo_gain[:, None, :])
+assert np.allclose(many.bistatic_gain[:, away], echo_product[:, away])
+
+K = db_to_linear(rician_k_db)
+fading = (
+    np.abs(
+        np.sqrt(K / (K + 1))
+        + (rng.standard_normal((2, 100_000)) * [[1], [1j]]).sum(axis=0)
+        / np.sqrt(2 * (K + 1))
+    )
+    ** 2
+)
+assert abs(fading.mean() - 1) < 0.02
+
+levels = {
+    "own echo": np.median(many.echo_gain),
+    "bistatic echo": np.median(bistatic),
+    "direct signal between stations": np.median(direct),
+    "self-interference": np.median(many.self_interference_gain),
+    "noise over the power cap": scenario.noise_bs_w / scenario.max_power_w,
+}
+claims.table(
+    pd.DataFrame(
+        {
+            "signal at a base station": list(levels),
+            "median gain (dB)": linear_to_db(list(levels.values())),
+        }
+    ),
+    caption="Median power gains at a base station.",
+)
+
+# %% [markdown]
+# ## Four signal-to-interference ratios
+#
+# Alone, communication sees only the other stations' links (eq. 4), and sensing sees only echoes and self-interference (eq. 6):
+#
+# $$\gamma^{c,\text{alone}}_j = \frac{p_j |h_{jj}|^2}{\sum_{i \ne j} p_i |h_{ij}|^2 + \sigma_{\mathrm{UE}}^2}, \qquad
+# \gamma^{s,\text{alone}}_i = \frac{p_i |\alpha_{ii}|^2}{\sum_{j \ne i} p_j |\alpha_{ji}|^2
+# + p_i |\alpha_i^{\mathrm{SI}}|^2 + \sigma_{\mathrm{BS}}^2}.$$
+#
+# Together, the target's echoes reach the users, and the stations hear one another's direct signals $g_{ji}$ (eqs. 9 and 11):
+#
+# ```{math}
+# :label: nl-comm
+# \gamma^{c}_j = \frac{p_j |h_{jj}|^2}{\sum_{i \ne j} p_i \left(|h_{ij}|^2 + |\alpha_{i\check{\jmath}}|^2\right)
+#     + p_j |\alpha_{j\check{\jmath}}|^2 + \sigma_{\mathrm{UE}}^2},
+# ```
+#
+# ```{math}
+# :label: nl-sensing
+# \gamma^{s}_i = \frac{p_i |\alpha_{ii}|^2}{\sum_{j \ne i} p_j \left(|\alpha_{ji}|^2 + |g_{ji}|^2\right)
+#     + p_i |\alpha_i^{\mathrm{SI}}|^2 + \sigma_{\mathrm{BS}}^2}.
+# ```
+#
+# Self-interference is a *gain* on the own power: reducing one's power reduces it too, and the own ratio can never exceed
+# $|\alpha_{ii}|^2/|\alpha_i^{\mathrm{SI}}|^2$.
+
+# %%
+alone = {
+    "sensing": nl.sensing_sinr(many, np.tile(full, (model_draws, 1)), integrated=False)
+}
+alone["communication"] = nl.comm_sinr(
+    many, np.tile(full, (model_draws, 1)), integrated=False
+)
+both = {"sensing": nl.sensing_sinr(many, np.tile(full, (model_draws, 1)))}
+both["communication"] = nl.comm_sinr(many, np.tile(full, (model_draws, 1)))
+quantile = np.arange(1, alone["sensing"].size + 1) / alone["sensing"].size
+
+figure, axes = plotting.subplots(1, 2, height=3.1, sharey=True)
+columns = {"quantile": quantile}
+for panel, service in zip(axes, ("sensing", "communication")):
+    for case, values, role in (
+        ("integrated", both, "exact"),
+        ("alone", alone, "benchmark_1"),
+    ):
+        curve = np.sort(linear_to_db(values[service]).ravel())
+        columns[f"{service}_{case}_db"] = curve
+        plotting.line(panel, curve, quantile, role, label=case, markers=False, zorder=4)
+    panel.set(
+        xlabel=f"SINR of {service} (dB)", ylabel="Share of stations and drops (1)"
+    )
+    panel.legend(loc="upper left")
+axes[1].set_ylabel("")
+loss = {
+    service: np.median(linear_to_db(alone[service] / both[service]))
+    for service in alone
+}
+figures.show(
+    figure,
+    "cost_of_integration",
+    data=columns,
+    caption="What integration costs at full power. The paper has no such figure; it answers the remark below eq. (11). In "
+    "the median sensing "
+    f"loses {loss['sensing']:.1f} dB to the direct signals of the other stations, communication "
+    f"{loss['communication']:.2f} dB to echoes.",
+    alt="Two panels with distribution functions of the SINR alone and integrated. The sensing curve moves far to lower values, "
+    "the communication curves nearly coincide.",
+)
+
+# %% [markdown]
+# Integration can only add terms to a denominator, so the inequality is strict on every drop. The size is very uneven:
+# communication hardly notices the echoes, while sensing suffers. This is why the thresholds of the users, and not the echoes at
+# the users, are what limits the powers.
+
+# %%
+below = [bool(np.all(both[service] < alone[service])) for service in alone]
+claims.record(
+    "001-C6",
+    ours=f"both SINRs are lower when integrated, on all {model_draws} drops and at every receiver; the median loss is "
+    f"{loss['sensing']:.1f} dB for sensing and {loss['communication']:.2f} dB for communication",
+    tolerance="strictly lower at every receiver of every drop",
+    reproduced=all(below),
+    trend=any(below),
+)
+
+# %% [markdown]
+# ## From SINR to range accuracy
+#
+# A range measured in bandwidth $W$ at ratio $\gamma$ has standard deviation (eq. 12) {cite}`nl_curry`
+#
+# ```{math}
+# :label: nl-std
+# \sigma_i = \frac{c}{2 W \sqrt{2\, G\, \gamma^s_i}},
+# ```
+#
+# with $G = 1$ in the paper and $G$ the processing gain here. It falls strictly with $\gamma$, so for equal bandwidths the
+# station with the worst range is the one with the worst ratio, and $\min_p \max_i \sigma_i$ (P1) becomes $\max_p \min_i
+# \gamma_i^s$ (P2).
+
+# %%
+gamma, width, gain, speed = sp.symbols("gamma W G c", positive=True)
+accuracy = speed / (2 * width * sp.sqrt(2 * gain * gamma))
+assert (
+    sp.simplify(sp.diff(accuracy, gamma) + accuracy / (2 * gamma)) == 0
+)  # negative slope everywhere
+assert np.argmax(nl.range_std_m(scenario, full)) == np.argmin(
+    nl.sensing_sinr(scenario, full)
+)
+
+# %% [markdown]
+# ## The problem is quasi-concave
+#
+# The paper calls (P1) nonlinear and non-convex. It is nonetheless an easy problem. The worst ratio is at least $t$ exactly if
+#
+# $$p_i |\alpha_{ii}|^2 \ge t \Bigl(\textstyle\sum_{j \ne i} p_j (|\alpha_{ji}|^2 + |g_{ji}|^2)
+# + p_i |\alpha^{\mathrm{SI}}_i|^2 + \sigma_{\mathrm{BS}}^2\Bigr)
+# \quad\text{for all } i,$$
+#
+# and for a *fixed* $t$ these are linear inequalities in $p$, like the users' thresholds. Superlevel sets are polyhedra, hence
+# convex: the objective is quasi-concave {cite}`boyd2004`, every strict local optimum is global, and a bisection over
+# linear programs finds it. We check the defining inequality $f(\theta p + (1 - \theta) q) \ge \min\{f(p), f(q)\}$, and that $f$
+# is not concave.
+
+
+# %%
+def worst(powers):
+    return np.min(nl.sensing_sinr(scenario, powers), axis=-1)
+
+
+p, q = rng.uniform(0.01, 1, (2, 5000, B)) * scenario.max_power_w
+theta = rng.random((5000, 1))
+between, ends = worst(theta * p + (1 - theta) * q), np.stack([worst(p), worst(q)])
+assert np.all(between >= ends.min(axis=0) * (1 - 1e-12))
+assert np.any(between < theta[:, 0] * ends[0] + (1 - theta[:, 0]) * ends[1])
+
+# %% [markdown]
+# ## At an optimum some station sends at its cap
+#
+# Multiply all powers by $\kappa > 1$. Signal and interference grow alike but noise does not, so every ratio, of sensing and of
+# communication, strictly grows. As long as all powers are below the cap, scaling up is possible and improves the objective.
+# Hence at **every** optimum at least one station sends at $P_{\max}$. This matters for the paper's Fig. 4, which says that the
+# scheme lowers the power of all stations as self-interference rises: on a single drop that cannot be optimal. What can fall for
+# every station is its *average* over drops, because the station at its cap differs from drop to drop.
+
+# %%
+signal, interference, noise, kappa = sp.symbols("s I n kappa", positive=True)
+ratio = kappa * signal / (kappa * interference + noise)
+slope = sp.simplify(sp.diff(ratio, kappa))
+assert (
+    sp.simplify(slope - signal * noise / (kappa * interference + noise) ** 2) == 0
+)  # positive for every kappa
+
+solved = nl.solve_exact_batch(many)
+at_cap = np.max(solved.powers_w[solved.feasible], axis=1) / scenario.max_power_w
+assert np.allclose(at_cap, 1.0)
+
+# %% [markdown]
+# ## The paper's way: slack variables and a difference of convex functions
+#
+# With the target $t$ as a variable (P3) and a slack $\beta_i$ above interference plus noise (13), what remains is $p_i
+# |\alpha_{ii}|^2 \ge t \beta_i$ (14). The product is written as a difference of squares, $t\beta = \frac14[(t+\beta)^2 -
+# (t-\beta)^2]$, and the second square is replaced by its tangent at the last iterate $(t_0, \beta_0)$ (15):
+#
+# ```{math}
+# :label: nl-dc
+# p_i |\alpha_{ii}|^2 \ge \tfrac14\left[(t + \beta_i)^2 - 2 (t_0 - \beta_{0})(t - \beta_i) + (t_0 - \beta_{0})^2\right].
+# ```
+#
+# The cell below expands the right side. It equals the tangent plane of $t\beta$ plus $\frac14[(t - t_0) + (\beta_i -
+# \beta_0)]^2$. The last term makes the step safe, and it also adds $t$, a ratio, to $\beta$, a power: **the algorithm depends
+# on the units**, although the problem does not. If one number is $10^{6}$ times the other, the damping is far too strong in one
+# direction. We measure both slacks in units of their start.
+
+# %%
+t, t0, beta, beta0, unit = sp.symbols("t t_0 beta beta_0 u", positive=True)
+right = ((t + beta) ** 2 - 2 * (t0 - beta0) * (t - beta) + (t0 - beta0) ** 2) / 4
+tangent = t0 * beta + beta0 * t - t0 * beta0
+damping = ((t - t0) + (beta - beta0)) ** 2 / 4
+assert sp.expand(right - tangent - damping) == 0
+assert (
+    sp.expand(right - t * beta - ((t - beta) - (t0 - beta0)) ** 2 / 4) == 0
+)  # never below the product: iterates stay feasible
+in_units = sp.expand(
+    right.subs({beta: unit * beta, beta0: unit * beta0}, simultaneous=True) / unit
+)
+assert (
+    sp.simplify(sp.diff(in_units, unit)) != 0
+)  # the same inequality in another unit is another inequality
+
+# %% [markdown]
+# ## The exact way: the least powers for a target
+#
+# Divide each row by its own gain. For a target $t$ the powers must satisfy
+#
+# ```{math}
+# :label: nl-fixed
+# p_i \ge \max\bigl\{\, t\,(F p + v)_i,\ (C p + u)_i \,\bigr\},
+# ```
+#
+# with non-negative $F, v$ (sensing) and $C, u$ (users). The right side is a *standard interference function* {cite}`nl_yates`:
+# positive, increasing, and scaling up by less than the factor $\kappa > 1$ when $p$ is scaled by $\kappa$. Such a map has at
+# most one fixed point, and it is the componentwise least power vector that meets all rows. So $t$ is feasible exactly if this
+# least fixed point $p^\star(t)$ exists and stays below the cap. It rises with $t$, and the optimum is where its largest entry
+# reaches $P_{\max}$.
+
+# %%
+rows = nl.system(scenario)
+best = nl.solve_exact(scenario)
+
+
+def least_fixed_point(target, rounds=4000):
+    powers = np.zeros((1, B))
+    for _ in range(rounds):
+        powers = np.maximum(target * rows.sensing_rows(powers), rows.comm_rows(powers))
+    return powers[0]
+
+
+fractions = 1 - np.geomspace(0.99, 2e-3, 40)
+needed = np.array(
+    [
+        least_fixed_point(fraction * best.worst_sensing_sinr, 1500)
+        for fraction in fractions
+    ]
+)
+needed = np.vstack([needed, least_fixed_point(best.worst_sensing_sinr, 60_000)])
+fractions = np.append(fractions, 1.0)
+assert np.allclose(needed[-1], best.powers_w / scenario.max_power_w, rtol=1e-3)
+assert np.all(np.diff(needed, axis=0) >= 0)
+
+figure, axes = plotting.subplots(height=3.4)
+for i in range(B):
+    plotting.line(
+        axes, fractions, needed[:, i], i, label=f"station {i + 1}", markers=False
+    )
+axes.axhline(1.0, **plotting.role("reference"), label="cap")
+axes.set(
+    yscale="log", xlabel="Target over optimum (1)", ylabel="Least power over cap (1)"
+)
+axes.legend(loc="center left")
+figures.show(
+    figure,
+    "least_powers",
+    data={
+        "target_over_optimum": fractions,
+        **{f"station_{i + 1}": needed[:, i] for i in range(B)},
+    },
+    caption="The least powers that reach a target, on one drop, found by iterating the map from zero. The optimum is "
+    "where the first "
+    "station meets its cap. A station that stays flat sends what its user needs; it rises once its echo asks for more.",
+    alt="Least powers of each station against the target, on a logarithmic axis. All rise, faster and faster near the "
+    "optimum, where "
+    "the first of them meets the cap.",
+)
+
+# %% [markdown]
+# ## A closed form by Perron and Frobenius
+#
+# The spectral radius of a non-negative matrix is an eigenvalue with a non-negative eigenvector {cite}`nl_horn`. Suppose we knew the
+# set $S$ of stations for which the sensing row binds, and the station $k$ at its cap. Then {eq}`nl-fixed`
+# holds with equality, and $p_k = P_{\max}$ lets us write the constants $v, u$ as multiples of $p$: an eigenvalue problem.
+# Without users' thresholds, in units of the cap, it is just $p = t\,(F + v e_k^{\mathsf T})\,p$, so
+#
+# ```{math}
+# :label: nl-perron
+# t^\star = \frac{1}{\max_k\ \rho\!\left(F + v\, e_k^{\mathsf T}\right)}.
+# ```
+#
+# Why the maximum over $k$: since $\det(I - t(F + v e_k^{\mathsf T})) = \det(I - tF)\,(1 - p_k(t))$ with $p(t) = t(I -
+# tF)^{-1}v$, the first zero in $t$ is where $p_k$ reaches the cap. With users' rows the same works after eliminating them, for
+# each choice of $S$ (see `isaclib.network_localization.perron`). Each choice drops constraints, so each gives an *upper* bound,
+# and the optimum is the least of them: $2^B - 1$ sets times $B$ caps. The exact solver does not enumerate. It starts with $S$ =
+# all, computes the powers, moves to the users' row wherever that asks for more, and repeats. The bound falls each time; when
+# nothing asks for more, the powers are feasible and bound and value are equal.
+
+# %%
+free = scenario.replace(min_comm_sinr=0.0)
+F, v = nl.system(free).F[0], nl.system(free).v[0]
+radius = max(
+    np.max(np.abs(np.linalg.eigvals(F + np.outer(v, unit_vector))))
+    for unit_vector in np.eye(B)
+)
+assert np.isclose(1 / radius, nl.solve_exact(free).worst_sensing_sinr, rtol=1e-10)
+
+T = sp.Symbol("T")
+F2, v2 = sp.Matrix(2, 2, sp.symbols("f11 f12 f21 f22")), sp.Matrix(sp.symbols("v1 v2"))
+capped = sp.eye(2) - T * (F2 + v2 * sp.Matrix([[1, 0]]))
+first_power = (T * (sp.eye(2) - T * F2).inv() * v2)[0]
+assert sp.simplify(capped.det() - (sp.eye(2) - T * F2).det() * (1 - first_power)) == 0
+
+closed = [nl.perron_frobenius_optimum(many[d]) for d in range(20)]
+assert np.allclose(closed, solved.worst_sensing_sinr[:20], rtol=1e-9, equal_nan=True)
+
+# %% [markdown]
+# ## From ranges to a position
+#
+# The paper is about localization but stops at ranges. Let the target's height be known. Station $i$ measures $r_i = \|(q, z) -
+# b_i\| + \varepsilon_i$ with $\varepsilon_i \sim \mathcal N(0, \sigma_i^2)$. The gradient of the range in $q$ is $u_i$, the
+# horizontal part of the unit vector towards the target, the information is $J = \sum_i \sigma_i^{-2} u_i u_i^{\mathsf T}$, and
+# no unbiased estimate has a mean squared error below $\operatorname{tr} J^{-1}$ {cite}`kay1993`. Weighted least squares reaches
+# it when the ranges are good, which the results notebook tests by simulation.
+
+# %%
+coherent = scenario.replace(processing_gain=1e6)
+J = np.einsum(
+    "b,bi,bj->ij",
+    nl.range_std_m(coherent, full) ** -2,
+    nl.range_gradients(coherent),
+    nl.range_gradients(coherent),
+)
+assert np.isclose(np.trace(np.linalg.inv(J)), nl.position_crb_m2(coherent, full))
+errors = nl.simulate_position_errors_m(coherent, full, rng, 2000)
+assert abs(np.sqrt(np.mean(errors**2) / nl.position_crb_m2(coherent, full)) - 1) < 0.1
+
+# %% [markdown]
+# ## How each equation was pinned down
+#
+# * **(1), (2)**: OFDM, unit variance, independent data, $p_i \le P_{\max}$. Nothing is left open that matters here. * **(3),
+# (4)**: interference from other stations' downlink, and noise. Nothing is left open. * **(5), (6)**: echo, bistatic echoes, own
+# self-interference with an attenuation, noise. The attenuation in (5) makes self-interference scale with $p_i$. * **The
+# coefficient $\alpha$** "gathers the effect of the target radar cross section" and the path loss, with exponent 2. We take the
+# radar equation with exponent 2 on each leg. * **(7) to (9)**: extra echoes at the users, regrouped. Open: whether the own echo
+# is signal or interference. We take interference; a test shows that it hardly matters. * **(10), (11)**: a channel between base
+# stations. Its model is open; we take that of the users' links. * **(12)**: nonlinear through the square root, minimal where
+# the SINR is maximal, taken from a radar text. The constant is that text's. * **(13) to (15)**: an affine bound, a product, and
+# a difference of convex functions on the right side. Splitting the product into squares is the only reading in which (13) is
+# convex and (14) is not. The units of the split are ours.
+#
+# Parameters whose numbers are missing are marked *assumed* in the table of parameter sets.

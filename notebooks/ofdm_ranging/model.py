@@ -1,0 +1,624 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (ofdm-ranging-model)=
+# # The model
+#
+# A base station sends OFDM symbols to a user and listens to their echo. How it spreads its power over the sub-carriers
+# decides the
+# capacity of the link, the sidelobes of the compressed echo and the accuracy of its delay, all at once. This page derives the
+# model of {cite}`ofdm_ranging_paper`, whose formulas are missing from its text, and the theory of the exact solution; each
+# step is executed.
+
+# %% tags=["parameters"]
+seed = 22
+carriers = 128
+subcarrier_spacing_hz = 1000000.0
+mean_snr_db = 0.0
+taps = 8
+tap_decay = 2.0
+power_budget_w = 1.0
+echo_gain_db = -20.0
+symbols = 64
+sidelobe_start = 1.5
+
+# %%
+import math
+
+import numpy as np
+import pandas as pd
+import sympy as sp
+
+from isaclib import ofdm_ranging as ofdm
+from isaclib.compendium import claims, figures
+from isaclib.foundations import plotting
+from isaclib.ofdm_ranging import pulse
+from isaclib.ofdm_ranging.waterfilling import priced_bound
+
+rng = np.random.default_rng(seed)
+setting = dict(
+    carriers=carriers,
+    mean_snr_db=mean_snr_db,
+    taps=taps,
+    tap_decay=tap_decay,
+    power_budget_w=power_budget_w,
+    echo_gain_db=echo_gain_db,
+    symbols=symbols,
+    sidelobe_start=sidelobe_start,
+)
+scenario = ofdm.Scenario.random(
+    rng, subcarrier_spacing_hz=subcarrier_spacing_hz, **setting
+)
+water, edges, low = (
+    ofdm.waterfill(scenario),
+    ofdm.edges_only(scenario),
+    ofdm.minimise_sidelobe(scenario),
+)
+N = carriers
+
+# %% [markdown]
+# ## The system
+
+# %%
+figure, (sketch, channel) = plotting.subplots(1, 2, height=2.9, width_ratios=[1, 1.15])
+sketch.set_axis_off()
+sketch.set(xlim=(-0.5, 4.6), ylim=(-1.2, 2.6))
+for x, y, text, shape in (
+    (0, 0, "base station", "^"),
+    (4, 1.8, "user", "o"),
+    (4, -0.5, "target", "D"),
+):
+    sketch.plot(x, y, shape, markersize=11, color=plotting.INK)
+    sketch.annotate(
+        text,
+        (x, y),
+        xytext=(0, -17),
+        textcoords="offset points",
+        ha="center",
+        fontsize="small",
+    )
+arrow = dict(arrowstyle="->", linewidth=1.4, shrinkA=9, shrinkB=9)
+sketch.annotate(
+    "", (4, 1.8), (0, 0), arrowprops={**arrow, "color": plotting.COLOURS[0]}
+)
+sketch.annotate(
+    "", (4, -0.5), (0, 0.05), arrowprops={**arrow, "color": plotting.COLOURS[1]}
+)
+sketch.annotate(
+    "",
+    (0, -0.15),
+    (4, -0.65),
+    arrowprops={**arrow, "color": plotting.COLOURS[1], "linestyle": "--"},
+)
+sketch.text(
+    1.5,
+    1.25,
+    "data, gains $|h_n|^2$",
+    fontsize="small",
+    color=plotting.COLOURS[0],
+    rotation=24,
+    ha="center",
+)
+sketch.text(
+    2.1,
+    -0.98,
+    "echo, delay $\\tau$",
+    fontsize="small",
+    color=plotting.COLOURS[1],
+    ha="center",
+)
+frequency = (np.arange(N) - (N - 1) / 2) * subcarrier_spacing_hz / 1e6
+plotting.line(
+    channel,
+    frequency,
+    10 * np.log10(scenario.channel_gain),
+    "exact",
+    label="channel gain",
+)
+channel.fill_between(
+    frequency,
+    -25,
+    -25 + 6 * water.powers_w / water.powers_w.max(),
+    step="mid",
+    color=plotting.COLOURS[0],
+    alpha=0.45,
+    linewidth=0,
+    label="water-filling (scaled)",
+)
+channel.set(xlabel="Frequency (MHz)", ylabel="Channel gain (dB)", ylim=(-25, 10))
+channel.legend()
+figures.show(
+    figure,
+    "system",
+    data={
+        "frequency_mhz": frequency,
+        "channel_gain_db": 10 * np.log10(scenario.channel_gain),
+        "waterfilling_w": water.powers_w,
+    },
+    caption=(
+        "The same OFDM symbols carry data to the user and light up a target; the base station compresses the "
+        "echo. Right: one channel."
+    ),
+    alt=(
+        "A base station with an arrow to a user and a pair of arrows to a target and back; beside it a "
+        "frequency-selective channel gain."
+    ),
+    solver="no cone solver",
+)
+
+# %% [markdown]
+# ## From the echo to the delay profile
+#
+# Carrier $n$ of the echo of one symbol is, after the receiver's transform, $a\sqrt{p_n}\,s_n e^{-j2\pi n\Delta f\tau}$ plus
+# noise. Pulse
+# compression multiplies it by the conjugate of what was sent, $\sqrt{p_n}s_n^*$, and transforms back. Relative to the true
+# delay, with
+# $u = B\,\delta\tau$ in units of one over the bandwidth $B = N\Delta f$,
+#
+# ```{math}
+# :label: ofdm-pulse
+# y(u) = \sum_{n=0}^{N-1} p_n |s_n|^2\, e^{j2\pi n u/N}, \qquad
+# \mathrm E\,y(u) = \sum_n p_n\, e^{j2\pi nu/N} \quad\text{since } \mathrm E|s_n|^2 = 1 .
+# ```
+#
+# The expectation is the Fourier transform of the powers, eq. (7) of the paper. Only the mean power of the data enters
+# (erratum 003-E7).
+# The data's variance enters the *spread*: for Gaussian data $|s|^2$ is exponential with variance 1, and independent carriers give
+#
+# $$\mathrm E|y(u)|^2 = |\mathrm E\,y(u)|^2 + \sum_n p_n^2 \operatorname{var}|s_n|^2 = |\mathrm E\,y(u)|^2 + \sum_n p_n^2 .$$
+
+# %%
+r = sp.symbols("r", positive=True)
+moments = [sp.integrate(r**k * sp.exp(-r), (r, 0, sp.oo)) for k in (1, 2)]
+assert moments[0] == 1 and moments[1] - moments[0] ** 2 == 1
+
+u = np.array([0.4, 1.7, 5.3])
+weights = water.powers_w * rng.exponential(size=(20_000, N))
+outputs = pulse.pulse(weights, u)
+mean = pulse.pulse(water.powers_w, u)
+power = np.abs(mean) ** 2 + (water.powers_w**2).sum()
+assert np.allclose(
+    outputs.mean(axis=0), mean, atol=5 * np.sqrt((water.powers_w**2).sum() / 20_000)
+)
+assert np.allclose((np.abs(outputs) ** 2).mean(axis=0), power, rtol=0.06)
+print(
+    "E|y|^2 measured over predicted:",
+    np.round((np.abs(outputs) ** 2).mean(axis=0) / power, 3),
+)
+
+# %% [markdown]
+# ## Which bandwidth? (erratum 003-E1)
+#
+# One unit of $u$ is the range $c/(2B)$. The paper states 128 sub-carriers and "a bandwidth of 1 MHz", and quotes main lobes
+# between 0.5 m and
+# 1.5 m and a loss of 12 Mbit. Both readings side by side:
+
+# %%
+rows = []
+for reading, spacing in (("1 MHz per sub-carrier", 1e6), ("1 MHz in all", 1e6 / 128)):
+    trial = ofdm.Scenario.random(
+        np.random.default_rng(seed),
+        subcarrier_spacing_hz=spacing,
+        **{**setting, "carriers": 128},
+    )
+    flood = ofdm.waterfill(trial)
+    rows.append(
+        {
+            "reading": reading,
+            "bandwidth (MHz)": trial.bandwidth_hz / 1e6,
+            "range cell (m)": trial.range_cell_m,
+            "water-filling lobe (m)": float(
+                ofdm.main_lobe_width_m(trial, flood.powers_w)
+            ),
+            "least lobe (m)": 128 / 254 * trial.range_cell_m,
+            "whole capacity (Mbit/s)": flood.capacity_bps / 1e6,
+        }
+    )
+claims.table(
+    pd.DataFrame(rows),
+    caption="Only the first reading can lose 12 Mbit/s or have a main lobe of a metre.",
+)
+assert (
+    rows[0]["least lobe (m)"] < 1.5
+    and rows[1]["least lobe (m)"] > 50
+    and rows[1]["whole capacity (Mbit/s)"] < 12
+)
+
+# %% [markdown]
+# The book takes 1 MHz per sub-carrier; the other reading is the parameter set `one_megahertz`. In units of $1/B$ nothing changes.
+#
+# ## Capacity
+#
+# $C(p) = \Delta f\sum_n\log_2(1 + p_n|h_n|^2/(N_0\Delta f))$ is concave. Without sensing limits the optimum is water-filling:
+# where power flows the marginal
+# rates are equal, elsewhere they are smaller. These are the Karush-Kuhn-Tucker conditions {cite}`boyd2004`, sufficient for a
+# concave problem.
+
+# %%
+marginal = scenario.carrier_snr / (
+    1 + scenario.carrier_snr * water.powers_w / power_budget_w
+)
+filled = water.powers_w > 0
+price = marginal[filled].mean()
+assert np.allclose(marginal[filled], price, rtol=1e-9) and np.all(
+    marginal[~filled] <= price * (1 + 1e-9)
+)
+print(f"{filled.sum()} of {N} carriers filled; certificate: {water.certificate}")
+
+# %% [markdown]
+# ## Accuracy: the bound for an unknown phase
+#
+# The unknowns are the delay and the complex amplitude $a$. Write $\theta = 2\pi\Delta f\tau$, carrier $n$ has mean
+# $a\sqrt{p_n}e^{-jn\theta}$ and noise variance $\sigma^2 = N_0\Delta f$. The Fisher information is
+# $\frac{2}{\sigma^2}\operatorname{Re}\sum_n \partial\mu_n^*\,\partial\mu_n^{\mathsf T}$, and removing the amplitude by a
+# Schur complement {cite}`kay1993` must give
+#
+# ```{math}
+# :label: ofdm-crb
+# \operatorname{var}\hat\tau \ge \frac{\sigma^2}{8\pi^2\Delta f^2|a|^2\, q(p)}, \qquad
+# q(p) = \sum_n n^2p_n - \frac{\bigl(\sum_n n p_n\bigr)^2}{\sum_n p_n}.
+# ```
+#
+# Here it is derived symbolically for four carriers with arbitrary powers.
+
+# %%
+theta, real, imaginary, sigma2 = sp.symbols("theta a_r a_i sigma2", real=True)
+powers = sp.symbols("p0:4", positive=True)
+information = sp.zeros(3, 3)
+for n, p in enumerate(powers):
+    mean_n = (real + sp.I * imaginary) * sp.sqrt(p) * sp.exp(-sp.I * n * theta)
+    slope = sp.Matrix([sp.diff(mean_n, x) for x in (theta, real, imaginary)])
+    information += (2 / sigma2) * (slope.conjugate() * slope.T).applyfunc(
+        lambda e: sp.re(sp.expand(e))
+    )
+information = information.applyfunc(sp.simplify)
+equivalent = (
+    information[0, 0]
+    - (information[0, 1:] * information[1:, 1:].inv() * information[1:, 0])[0]
+)
+q = sum(n**2 * p for n, p in enumerate(powers)) - sum(
+    n * p for n, p in enumerate(powers)
+) ** 2 / sum(powers)
+assert sp.simplify(equivalent - 2 / sigma2 * (real**2 + imaginary**2) * q) == 0
+
+# %% [markdown]
+# The moment is taken about the *centroid* of the powers. The paper's proxy (8) takes it about the middle of the band, which
+# is right for
+# symmetric powers only (erratum 003-E3). On this channel the difference is real:
+
+# %%
+proxy = float(
+    ofdm.toa_crb_s2(scenario, water.powers_w, centred=False)
+    / ofdm.toa_crb_s2(scenario, water.powers_w)
+)
+assert proxy < 1
+print(f"water-filling: the uncentred bound is {100 * (1 - proxy):.2f} % too low")
+lopsided = np.where(np.arange(N) >= 3 * N // 4, 4 / N, 0.0)
+ratio = ofdm.toa_crb_s2(scenario, lopsided, centred=False) / ofdm.toa_crb_s2(
+    scenario, lopsided
+)
+print(
+    f"all power in the upper quarter of the band: the uncentred bound is {1 / ratio:.0f} times too low"
+)
+
+# %% [markdown]
+# ## Ambiguity: sidelobes and main lobe
+#
+# The peak sidelobe level is $\max_{u\ge u_0}|\mathrm E\,y(u)|/y(0)$ in dB of amplitude. It needs a start $u_0$: the paper
+# counts "all sidelobes", but a point
+# at the foot of the main lobe is no sidelobe. The book excludes $|u| < 1.5$ (and $2$ in a parameter set). Without such a line
+# the problem of least
+# sidelobes has no sensible answer (erratum 003-E4).
+
+# %%
+delays = np.linspace(0, 6, 1501)
+level = 20 * np.log10(
+    np.maximum(np.abs(ofdm.pulse_compression(scenario, water.powers_w, delays)), 1e-4)
+)
+figure, axes = plotting.subplots(height=3.4)
+plotting.line(axes, delays, level, "exact")
+half = (
+    float(ofdm.main_lobe_width_m(scenario, water.powers_w)) / scenario.range_cell_m / 2
+)
+highest = float(ofdm.peak_sidelobe_db(scenario, water.powers_w))
+axes.plot([half, half], [-50, -3.01], color=plotting.COLOURS[0], linewidth=1.2)
+axes.annotate(
+    f"half of the 3-dB width: {half:.2f}",
+    (half, -44),
+    xytext=(5, 0),
+    textcoords="offset points",
+    fontsize="small",
+)
+axes.plot(
+    [sidelobe_start, 6],
+    [highest, highest],
+    color=plotting.COLOURS[1],
+    linewidth=1.2,
+    linestyle="--",
+)
+axes.annotate(
+    f"peak sidelobe level {highest:.1f} dB",
+    (4.0, highest),
+    xytext=(0, 5),
+    textcoords="offset points",
+    fontsize="small",
+)
+axes.axvspan(0, sidelobe_start, color="0.5", alpha=0.12, linewidth=0)
+axes.set(
+    xlabel="Delay times bandwidth (1)",
+    ylabel="Expected output (dB)",
+    ylim=(-50, 3),
+    xlim=(0, 6),
+)
+figures.show(
+    figure,
+    "pulse_anatomy",
+    data={"delay_over_bandwidth": delays, "level_db": level},
+    caption=(
+        "Expected output of water-filling: main lobe, its half width, the excluded region (shaded) and the "
+        "peak sidelobe level."
+    ),
+    alt=(
+        "A main lobe falling through -3 dB, a shaded exclusion up to 1.5, and a dashed line at the highest "
+        "sidelobe after it."
+    ),
+    solver="no cone solver",
+)
+
+# %% [markdown]
+# **How narrow can the main lobe be?** For $p\ge0$ and delays up to $N/(2(N-1))$ every carrier's phase about the middle of the
+# band stays within
+# $\pi(N-1)u/N \le \pi/2$, so $\operatorname{Re} y(u) \ge y(0)\cos(\pi(N-1)u/N)$. Setting this to $y(0)/\sqrt2$ gives the
+# least possible 3-dB width $N/(2(N-1))$
+# (both sides, in $1/B$), attained by two tones at the edges.
+
+# %%
+u = np.linspace(0, N / (2 * (N - 1)), 50)
+for sample in rng.dirichlet(np.full(N, 0.3), size=200):
+    assert np.all(
+        pulse.pulse(sample, u).real >= np.cos(np.pi * (N - 1) * u / N) - 1e-12
+    )
+least_width = (
+    float(ofdm.main_lobe_width_m(scenario, edges.powers_w)) / scenario.range_cell_m
+)
+assert math.isclose(least_width, N / (2 * (N - 1)), rel_tol=1e-9)
+print(f"least width {least_width:.4f}/B = {least_width * scenario.range_cell_m:.3f} m")
+
+# %% [markdown]
+# ## Problem (9) is convex
+#
+# The paper calls its problem non-convex (erratum 003-E2). Take the limits one by one, with all power used, $\sum_n p_n = P$
+# (which is optimal: the ratios are
+# homogeneous in $p$, while capacity and $q$ grow with it).
+#
+# * *Sidelobes.* $y(0) = \sum_n p_n$ is linear and $|y(u)|$ a norm of linear functions: $|y(u)| \le \rho\,y(0)$ is a
+#   second-order cone for each $u$.
+# * *CRB.* $q(p)$ in {eq}`ofdm-crb` is linear minus a square over linear, hence concave, and the limit reads $q(p)\ge\kappa$.
+# * *Capacity loss.* $C(p) \ge (1-\epsilon)C_{\mathrm{WF}}$ with $C$ concave. In the maximisation it is not even needed: solve
+#   without it, and compare.
+# * *Main lobe.* "At or below half power from $w/2$ to $u_0$" is a family of cones again. "The *first* crossing of half power
+#   comes before $w/2$" is not convex, as two pairs of
+#   tones show: both narrow, their mixture wide.
+
+# %%
+wide, narrow = np.zeros(128), np.zeros(128)
+wide[[4, 124]], narrow[[56, 72]] = 0.5, 0.5
+hall = ofdm.Scenario.random(np.random.default_rng(seed), carriers=128)
+trio = [
+    ofdm.main_lobe_width_m(hall, x) / hall.range_cell_m
+    for x in (wide, narrow, 0.1 * wide + 0.9 * narrow)
+]
+assert trio[2] > max(trio[:2])
+print(
+    "first-crossing widths of two allocations and their mixture:",
+    np.round(trio, 3),
+    "/B",
+)
+
+# %% [markdown]
+# Random chords confirm the convexity of the rest (they can only refute): levels and $-q$ lie below their chords, capacity above.
+
+# %%
+first, second = rng.dirichlet(np.ones(N), size=(2, 300)) * power_budget_w
+share = rng.uniform(size=(300, 1))
+mixed = share * first + (1 - share) * second
+u = np.linspace(sidelobe_start, N / 2, 64)
+
+
+def level_of(x):
+    return np.abs(ofdm.pulse_compression(scenario, x, u)).max(axis=1)
+
+
+for function, sign in (
+    (level_of, 1),
+    (lambda x: ofdm.second_moment_hz2(scenario, x), -1),
+    (lambda x: ofdm.capacity_bps(scenario, x), -1),
+):
+    chord = share[:, 0] * function(first) + (1 - share[:, 0]) * function(second)
+    assert np.all(sign * (function(mixed) - chord) <= 1e-9 * np.abs(chord))
+
+# %% [markdown]
+# ## Infinitely many delays
+#
+# A solver sees finitely many delays. What happens between them? $|y(u)|^2$ is a polynomial of degree $N-1$ in $\cos(2\pi
+# u/N)$, so on Chebyshev points of the sidelobe
+# interval the theorem of {cite}`ofdm_ranging_ehlich1964` bounds the overshoot by $1/\cos\bigl(\pi(N-1)/(4Q)\bigr)$ for $Q+1$
+# points. On a *uniform* grid no such bound
+# holds near the end of the interval. The library needs neither: it finds the violated peaks by Newton steps and cuts there.
+# Near a peak it uses the curvature of
+# $|y|^2$ in $u$, which makes the rounds converge quadratically. The overshoot per round on this channel:
+
+# %%
+from isaclib.ofdm_ranging import cuts
+from isaclib.ofdm_ranging.exact import problem_of
+
+limits = ofdm.Limits(peak_sidelobe_db=-25.0)
+outcome = cuts.maximise_utility(
+    problem_of(scenario, limits),
+    scenario.carrier_snr,
+    start=water.powers_w / power_budget_w,
+)
+overshoot = [step[1] for step in outcome.history]
+print("relative overshoot per round:", ", ".join(f"{value:.1e}" for value in overshoot))
+assert outcome.converged and overshoot[-1] <= 0 and outcome.rounds <= 10
+
+fold, points = 8, 8 * N // 2
+edge = np.cos(2 * np.pi * sidelobe_start / N)
+grid = (
+    np.arccos(
+        np.clip(
+            (edge - 1) / 2
+            + (edge + 1) / 2 * np.cos(np.pi * np.arange(points + 1) / points),
+            -1,
+            1,
+        )
+    )
+    * N
+    / (2 * np.pi)
+)
+bound = 1 / np.cos(np.pi * (N - 1) / (4 * points))
+for sample in rng.dirichlet(np.ones(N), size=100):
+    true = pulse.peak_level(sample, sidelobe_start, N / 2, 16)
+    assert (
+        true <= bound * np.abs(pulse.pulse(sample, grid)).max() / sample.sum() + 1e-12
+    )
+
+# %% [markdown]
+# ## The certificate
+#
+# Take any complex numbers $z_k$ at delays $u_k$, a centre $\mu$ and $\beta \ge 0$. For every allowed $x = p/P$
+#
+# $$\sum_k\Bigl(|z_k|\rho - \operatorname{Re} z_k^*y(u_k)\Bigr) + \beta\Bigl(\sum_n(n-\mu)^2x_n - \kappa\Bigr) \ge 0,$$
+#
+# because $\operatorname{Re}z^*y \le |z||y| \le |z|\rho$ and the moment about $\mu$ is at least the centred one. Adding it to
+# the utility and maximising over all $x\ge0$,
+# $\mathbf 1^{\mathsf T}x\le1$, gives an upper bound on the optimum. That maximum is water-filling with a bonus per carrier,
+# in closed form. The multipliers may come from anywhere:
+# the bound holds for all of them. `verify` fits them to the powers alone. Here random multipliers never get below the optimum:
+
+# %%
+best = ofdm.solve_exact(scenario, peak_sidelobe_db=-25.0)
+nats = best.capacity_bps / scenario.subcarrier_spacing_hz * math.log(2)
+rho = limits.sidelobe_level()
+for _ in range(200):
+    u = rng.uniform(sidelobe_start, N / 2, size=8)
+    z = (rng.standard_normal(8) + 1j * rng.standard_normal(8)) * 10 ** rng.uniform(
+        -2, 1
+    )
+    bonus = np.abs(z).sum() * rho - (z.conj() @ pulse.steering(u, N)).real
+    assert priced_bound(scenario.carrier_snr, bonus) >= nats
+checked = ofdm.verify(scenario, best, peak_sidelobe_db=-25.0)
+assert checked.gap < 1e-6 and checked.residual < 1e-7
+print("solver:  ", best.certificate)
+print("verify():", checked)
+
+# %% [markdown]
+# The same inequality without the utility is a certificate of *infeasibility*: a lower bound on the least sidelobe level that
+# any allocation under the other limits
+# has. It is the correct test for "communication only".
+
+# %%
+print(
+    "least sidelobe level:",
+    f"{20 * math.log10(low.certificate.value):.3f} dB, certified bound {20 * math.log10(low.certificate.bound):.3f} dB",
+)
+refused = ofdm.solve_exact(
+    scenario, peak_sidelobe_db=20 * math.log10(low.certificate.value) - 1, fallback=True
+)
+assert (
+    refused.mode == "communication"
+    and refused.certificate.bound > 20 * math.log10(low.certificate.value) - 1
+)
+print(refused.certificate)
+
+# %% [markdown]
+# ## The paper's segment, and its search (erratum 003-E6)
+#
+# Algorithm 2 moves along $p(\alpha) = (1-\alpha)p_{\mathrm{WF}} + \alpha p_{\mathrm{target}}$. On the segment, by convexity,
+# capacity is concave with its maximum at $\alpha=0$, and every limit holds on an
+# interval of $\alpha$. So the *smallest* $\alpha$ that meets the missing limit is the best one. Towards the edges it has a
+# closed form: $q(\alpha)$ is a concave quadratic.
+# A binary search on the outcome of all tests at once can step over the feasible interval:
+
+# %%
+alpha = np.linspace(0, 1, 101)
+path = np.array([ofdm.mix(scenario, weight, "edges").powers_w for weight in alpha])
+crb = ofdm.toa_crb_s2(scenario, path) / ofdm.toa_crb_s2(scenario, water.powers_w)
+sidelobes = ofdm.peak_sidelobe_db(scenario, path)
+capacity = ofdm.capacity_bps(scenario, path) / water.capacity_bps
+assert (
+    np.all(np.diff(capacity, 2) <= 1e-9)
+    and np.all(np.diff(10 ** (sidelobes / 20), 2) >= -1e-9)
+    and np.all(np.diff(1 / crb, 2) <= 1e-9)
+)
+
+inside = (
+    12,
+    int(np.flatnonzero(sidelobes <= max(sidelobes[0], sidelobes[18]) + 0.3)[-1]),
+)
+asked = dict(
+    peak_sidelobe_db=float(sidelobes[inside[1]]) + 1e-6,
+    max_toa_crb_s2=float(crb[inside[0]] * ofdm.toa_crb_s2(scenario, water.powers_w))
+    * (1 + 1e-9),
+)
+assert inside[1] < 50
+ok = ofdm.Limits(**asked)
+low_end, high_end = 0.0, 1.0
+for _ in range(40):
+    middle = 0.5 * (low_end + high_end)
+    if max(ok.violations(scenario, ofdm.mix(scenario, middle).powers_w).values()) <= 0:
+        high_end = middle
+    else:
+        low_end = middle
+found = ofdm.dynamic_allocation(scenario, **asked)
+assert found.mode == "isac" and high_end > 0.99
+print(
+    f"all tests at once: ends at alpha = {high_end:.2f}, nothing found; mended search: joint operation at "
+    f"{found.capacity_bps / water.capacity_bps:.3f} of the capacity"
+)
+
+figure, panels = plotting.subplots(1, 3, height=2.8)
+for axes, values, label in zip(
+    panels,
+    (capacity, sidelobes, crb),
+    ("Capacity ratio (1)", "Peak sidelobe level (dB)", "CRB ratio (1)"),
+    strict=True,
+):
+    axes.axvspan(
+        alpha[inside[0]],
+        alpha[inside[1]],
+        color=plotting.COLOURS[2],
+        alpha=0.2,
+        linewidth=0,
+    )
+    plotting.line(axes, alpha, values, "paper", markers=False)
+    axes.set(xlabel="Weight $\\alpha$ (1)", ylabel=label)
+figures.show(
+    figure,
+    "mixing_path",
+    data={
+        "weight": alpha,
+        "capacity_ratio": capacity,
+        "peak_sidelobe_db": sidelobes,
+        "crb_ratio": crb,
+    },
+    caption=(
+        "Along the segment from water-filling to the edges; ratios to water-filling. Shaded: the weights "
+        "that meet both limits of the example; a search that begins at one half never looks there."
+    ),
+    alt=(
+        "Capacity falls, sidelobes rise and the bound falls with the weight; a narrow band of weights below "
+        "one half is shaded."
+    ),
+    solver="no cone solver",
+)

@@ -1,0 +1,947 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (ofdm-ranging-results)=
+# # Results
+#
+# Every figure of the paper {cite}`ofdm_ranging_paper`, the certified optimum of its problem (9) in the same figures, and three
+# experiments that the paper does not have: a score of its rule on many channels, a delay estimator against the bound, and the
+# sidelobes of random data. {doc}`model` derives what is used here.
+
+# %% tags=["parameters"]
+seed = 22
+carriers = 128
+subcarrier_spacing_hz = 1000000.0
+mean_snr_db = 0.0
+taps = 8
+tap_decay = 2.0
+power_budget_w = 1.0
+echo_gain_db = -20.0
+symbols = 64
+sidelobe_start = 1.5
+shown_limits_db = [-10.0, -20.0, -30.0]
+sweep_limits_db = [-8.0, -12.0, -16.0, -20.0, -24.0, -28.0, -30.0, -32.0, -34.0]
+sweep_draws = 24
+second_start = 2.0
+second_limits_db = [-8.0, -16.0, -24.0, -32.0, -36.0, -40.0]
+weights = [0.0, 0.25, 0.5, 0.75, 1.0]
+surface_limits_db = [-5.0, -8.0, -10.0, -15.0, -20.0, -25.0, -30.0, -33.0]
+surface_widths_m = [1.8, 1.5, 1.35, 1.2, 1.1, 1.0, 0.9, 0.75, 0.6, 0.5]
+score_draws = 100
+score_limits_db = [-8.0, -12.0, -18.0, -24.0]
+score_crb_ratios = [1.8, 1.4, 1.1, 0.8]
+score_max_loss = 0.15
+toa_snr_db = [0.0, 4.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0, 24.0, 28.0, 32.0]
+toa_trials = 2000
+toa_search = 16.0
+toa_sidelobe_db = -20.0
+toa_crb_ratio = 1.2
+floor_symbols = [1, 4, 16, 64, 256, 1024, 4096, 16384]
+floor_trials = 100
+
+# %%
+import dataclasses
+
+import numpy as np
+import pandas as pd
+
+from isaclib import ofdm_ranging as ofdm
+from isaclib.compendium import claims, figures, runs
+from isaclib.foundations import montecarlo, plotting
+
+setting = dict(
+    carriers=carriers,
+    subcarrier_spacing_hz=subcarrier_spacing_hz,
+    mean_snr_db=mean_snr_db,
+    taps=taps,
+    tap_decay=tap_decay,
+    power_budget_w=power_budget_w,
+    echo_gain_db=echo_gain_db,
+    symbols=symbols,
+)
+scenario = ofdm.Scenario.random(
+    np.random.default_rng(seed), sidelobe_start=sidelobe_start, **setting
+)
+water = ofdm.waterfill(scenario)
+cell = scenario.range_cell_m
+IPM = "interior point with cuts (isaclib)"
+
+# %% [markdown]
+# ## Figure 1: tighter sidelobe limits turn water-filling into a window
+#
+# One channel, the capacity-optimal powers under several sidelobe limits (the problem of {cite}`ofdm_ranging_keskin2021`), and
+# the expected pulse-compression outputs. A loose
+# limit leaves water-filling almost alone; a tight one gives the smooth hump of a spectral window, whatever the channel does.
+
+# %%
+designs = {"no limit": water.powers_w}
+for limit in shown_limits_db:
+    designs[f"{limit:g} dB"] = ofdm.solve_sidelobe_limited(scenario, limit).powers_w
+index = np.arange(carriers)
+gain_db = 10 * np.log10(scenario.channel_gain)
+
+figure, (top, bottom) = plotting.subplots(
+    2, 1, height=5.6, sharex=True, height_ratios=[1.6, 1]
+)
+columns = {"carrier": index, "channel_gain_db": gain_db}
+for position, (label, powers) in enumerate(designs.items()):
+    look = "reference" if position == 0 else position - 1
+    share = carriers * powers / power_budget_w
+    plotting.line(top, index, share, look, label=label, markers=False)
+    columns[f"share_{label}".replace(" ", "_")] = share
+plotting.line(bottom, index, gain_db, "exact")
+top.set(ylabel="Power over uniform power (1)")
+bottom.set(xlabel="Sub-carrier (1)", ylabel="Channel gain (dB)")
+top.legend(title="Sidelobe limit", ncols=2)
+figures.show(
+    figure,
+    "powers",
+    data=columns,
+    caption=(
+        "Powers of the sub-carriers under sidelobe limits, and the channel below. As in the paper: loose limits leave "
+        "water-filling, tight ones give a window. The channel is our draw; the paper does not say which one it used."
+    ),
+    alt=(
+        "Water-filling follows the channel gain and leaves weak carriers empty; with a limit of -30 dB the "
+        "powers form a smooth "
+        "hump over the band."
+    ),
+    paper="Fig. 1a",
+    solver=IPM,
+)
+
+# %%
+delays = np.linspace(0, min(10, carriers / 2), 1201)
+figure, axes = plotting.subplots()
+columns = {"delay_over_bandwidth": delays, "distance_m": delays * cell}
+for position, (label, powers) in enumerate(designs.items()):
+    level = 20 * np.log10(
+        np.maximum(np.abs(ofdm.pulse_compression(scenario, powers, delays)), 1e-4)
+    )
+    plotting.line(
+        axes,
+        delays,
+        level,
+        "reference" if position == 0 else position - 1,
+        label=label,
+        markers=False,
+    )
+    columns[f"level_db_{label}".replace(" ", "_")] = level
+axes.axvline(sidelobe_start, color="0.35", linewidth=0.8)
+axes.annotate(
+    "sidelobes begin",
+    (sidelobe_start, -58),
+    xytext=(4, 0),
+    textcoords="offset points",
+    fontsize="small",
+)
+axes.set(
+    xlabel="Delay times bandwidth (1)", ylabel="Expected output (dB)", ylim=(-60, 2)
+)
+axes.legend(title="Sidelobe limit", ncols=2)
+figures.show(
+    figure,
+    "pulses",
+    data=columns,
+    caption=(
+        f"Expected pulse-compression outputs (7) of the same designs; one unit of delay is {cell:.3g} m of "
+        "range. Each limit is met "
+        "with equality by several sidelobes, and the main lobe widens as the limit tightens."
+    ),
+    alt="Sidelobes of the designs end at their limits; the design with the lowest sidelobes has the widest main lobe.",
+    paper="Fig. 1b",
+    solver=IPM,
+)
+
+# %%
+loose = ofdm.solve_sidelobe_limited(
+    scenario, float(ofdm.peak_sidelobe_db(scenario, water.powers_w)) + 0.01
+).powers_w
+tight = ofdm.minimise_sidelobe(scenario).powers_w
+flip = np.corrcoef(tight, tight[::-1])[0, 1]
+hump = tight[carriers // 4 : -carriers // 4].sum() / tight.sum()
+claims.record(
+    "003-C1",
+    ours=(
+        "limit just above water-filling's own level: powers differ by "
+        f"{np.abs(loose - water.powers_w).max() / power_budget_w:.1e} of "
+        f"the budget; least sidelobe level: mirror correlation {flip:.4f}, middle half of the band holds "
+        f"{100 * hump:.0f} % of the power"
+    ),
+    tolerance="difference below 1e-9; mirror correlation above 0.99 and more than 55 % of the power in the middle half",
+    reproduced=np.abs(loose - water.powers_w).max() < 1e-9 * power_budget_w
+    and flip > 0.99
+    and hump > 0.55,
+)
+
+# %% [markdown]
+# ## Figure 2: what a sidelobe limit costs
+#
+# The paper quotes a loss of about 12 Mbit and a main lobe wider by about 35 % at its tightest limit. It does not say where the
+# sidelobes begin, and the answer hangs on that. So the sweep is made for two readings, over the same channels.
+
+
+# %%
+def sweep(start, limits_db):
+    """Per channel and limit: capacity loss (bit/s), widening of the main lobe, CRB over that of water-filling."""
+
+    def one(rng):
+        draw = ofdm.Scenario.random(rng, sidelobe_start=start, **setting)
+        free = ofdm.waterfill(draw)
+        width, crb = (
+            ofdm.main_lobe_width_m(draw, free.powers_w),
+            ofdm.toa_crb_s2(draw, free.powers_w),
+        )
+        rows = np.full((len(limits_db), 4), np.nan)
+        for row, limit in enumerate(limits_db):
+            found = ofdm.solve_exact(draw, peak_sidelobe_db=limit, fallback=True)
+            if found.mode == "isac":
+                rows[row] = (
+                    free.capacity_bps - found.capacity_bps,
+                    ofdm.main_lobe_width_m(draw, found.powers_w) / width - 1,
+                    np.sqrt(ofdm.toa_crb_s2(draw, found.powers_w) / crb),
+                    ofdm.main_lobe_width_m(draw, found.powers_w) / draw.range_cell_m,
+                )
+        return rows
+
+    return np.array(
+        montecarlo.map_draws(
+            one, np.random.default_rng([seed, 2]), sweep_draws, **runs.workers()
+        )
+    )
+
+
+first, second = (
+    sweep(sidelobe_start, sweep_limits_db),
+    sweep(second_start, second_limits_db),
+)
+
+figure, (left, right) = plotting.subplots(1, 2, height=3.4)
+columns = {}
+for start, limits_db, samples, look in (
+    (sidelobe_start, sweep_limits_db, first, "exact"),
+    (second_start, second_limits_db, second, "benchmark_1"),
+):
+    keep = np.isfinite(samples).all(
+        axis=(0, 2)
+    )  # limits that some channel cannot meet are infeasible for all
+    x = np.array(limits_db)[keep]
+    tag = f"{start:g}".replace(".", "p")
+    columns[f"limit_db_{tag}"] = x
+    for axes, column, scale, name in (
+        (left, 0, 1e-6, "loss_mbps"),
+        (right, 1, 100, "widening_percent"),
+    ):
+        mean = montecarlo.average(scale * samples[:, keep, column])
+        plotting.line(
+            axes,
+            x,
+            mean.mean,
+            look,
+            label=f"from {start:g}/B on",
+            low=mean.low,
+            high=mean.high,
+        )
+        (
+            columns[f"{name}_{tag}"],
+            columns[f"{name}_{tag}_low"],
+            columns[f"{name}_{tag}_high"],
+        ) = mean.mean, mean.low, mean.high
+left.set(xlabel="Sidelobe limit (dB)", ylabel="Capacity loss (Mbit/s)")
+right.set(xlabel="Sidelobe limit (dB)", ylabel="Main-lobe widening (%)")
+left.legend(title="Sidelobes counted")
+for axes in (left, right):
+    axes.invert_xaxis()
+figures.show(
+    figure,
+    "cost_of_sidelobes",
+    data=columns,
+    caption=(
+        f"Capacity loss and widening of the 3-dB main lobe against water-filling, mean of {sweep_draws} "
+        "channels with 95 % bands, the "
+        "same channels at all points. Flat for loose limits, then both rise, as in the paper. A curve ends "
+        "where the limit cannot be met."
+    ),
+    alt="Two rising curves in each panel; counting sidelobes from 2/B on allows far lower limits before the curves end.",
+    paper="Fig. 2",
+    solver=IPM,
+)
+
+# %%
+loss, widening = (
+    np.nanmean(first[:, :, 0], axis=0) / 1e6,
+    np.nanmean(first[:, :, 1], axis=0),
+)
+feasible = np.isfinite(first[:, :, 0]).all(axis=0)
+claims.record(
+    "003-C2",
+    ours=(
+        f"from {sweep_limits_db[0]:g} to {np.array(sweep_limits_db)[feasible][-1]:g} dB the mean loss goes "
+        f"from {loss[feasible][0]:.2f} to "
+        f"{loss[feasible][-1]:.1f} Mbit/s and the widening from {100 * widening[feasible][0]:.1f} to "
+        f"{100 * widening[feasible][-1]:.1f} %"
+    ),
+    tolerance="loss rises at every step, widening at the ends; at the loosest limit the loss is below 10 % of the largest",
+    reproduced=np.all(np.diff(loss[feasible]) > 0)
+    and widening[feasible][-1] > widening[feasible][0]
+    and loss[feasible][0] < 0.1 * loss[feasible][-1],
+)
+near = (np.abs(second[:, :, 0] / 12e6 - 1) < 0.15) & (
+    np.abs(second[:, :, 1] - 0.35) < 0.05
+)
+last_loss, last_widening = (
+    np.nanmean(second[:, -1, 0]) / 1e6,
+    100 * np.nanmean(second[:, -1, 1]),
+)
+claims.record(
+    "003-C3",
+    ours=(
+        f"sidelobes from {second_start:g}/B on, limit {second_limits_db[-1]:g} dB: loss {last_loss:.1f} Mbit/s, main lobe "
+        f"{last_widening:+.0f} % (mean of {sweep_draws} channels at {mean_snr_db:g} dB); from {sidelobe_start:g}/B on, limit "
+        f"{np.array(sweep_limits_db)[feasible][-1]:g} dB: {loss[feasible][-1]:.1f} Mbit/s, "
+        f"{100 * widening[feasible][-1]:+.0f} %. "
+        f"The pair itself occurs, at some limit of the sweep, on {np.any(near, axis=1).sum()} channels: it "
+        "hangs on the channel, the "
+        "exclusion and the SNR, none of which the paper states"
+    ),
+    tolerance=(
+        "mean loss within 15 % of 12 Mbit/s and mean widening within 5 points of 35 % in the first reading; "
+        "trend: both clearly positive"
+    ),
+    reproduced=abs(last_loss / 12 - 1) < 0.15 and abs(last_widening - 35) < 5,
+    trend=last_loss > 1 and last_widening > 10,
+)
+
+# %% [markdown]
+# ### A sidelobe limit alone does not guarantee accuracy
+#
+# The widening of the lobe is a picture of accuracy; the Cramér-Rao bound is the measure. Along the sidelobe-limited optimum the
+# least standard deviation of the delay grows with every dB of suppression: this is why problem (9) needs its second limit.
+
+# %%
+figure, axes = plotting.subplots(height=3.2)
+x, ratio = np.array(sweep_limits_db)[feasible], first[:, feasible, 2]
+mean = montecarlo.average(ratio)
+plotting.line(
+    axes,
+    x,
+    mean.mean,
+    "exact",
+    low=mean.low,
+    high=mean.high,
+    label="sidelobe-limited optimum",
+)
+axes.axhline(1, color="0.35", linewidth=0.8)
+axes.invert_xaxis()
+axes.set(xlabel="Sidelobe limit (dB)", ylabel="Delay deviation ratio (1)")
+figures.show(
+    figure,
+    "accuracy_along_sidelobes",
+    data={"limit_db": x, "ratio": mean.mean, "low": mean.low, "high": mean.high},
+    caption=(
+        "Square root of the Cramér-Rao bound of the delay, relative to water-filling, along the "
+        "sidelobe-limited optimum. The paper "
+        f"argues this point and has no figure of it. Mean of {sweep_draws} channels with 95 % bands."
+    ),
+    alt="The bound's ratio rises steadily above 1 as the sidelobe limit tightens.",
+    solver=IPM,
+)
+claims.record(
+    "003-C8",
+    ours=f"deviation bound over water-filling's: {mean.mean[0]:.2f} at {x[0]:g} dB, {mean.mean[-1]:.2f} at {x[-1]:g} dB",
+    tolerance="at the tightest feasible limit at least 10 % above water-filling, lower end of the 95 % band above 1",
+    reproduced=mean.mean[-1] > 1.1 and mean.low[-1] > 1,
+)
+
+# %% [markdown]
+# ## Figure 3: what the mixing weight does
+#
+# Algorithm 2 moves water-filling towards one of two targets. "Suppression" is taken as main-lobe level minus peak sidelobe level
+# in dB (the text says "difference between the PSL and MLW", which would subtract metres from decibels: erratum 003-E5).
+
+# %%
+mixtures = {}
+for toward in ("edges", "sidelobe"):
+    powers = np.array(
+        [ofdm.mix(scenario, weight, toward).powers_w for weight in weights]
+    )
+    mixtures[toward] = pd.DataFrame(
+        {
+            "weight": weights,
+            "capacity_ratio": ofdm.capacity_bps(scenario, powers) / water.capacity_bps,
+            "suppression_db": -ofdm.peak_sidelobe_db(scenario, powers) + 0.0,
+            "width_ratio": ofdm.main_lobe_width_m(scenario, powers)
+            / ofdm.main_lobe_width_m(scenario, water.powers_w),
+            "crb_ratio": ofdm.toa_crb_s2(scenario, powers)
+            / ofdm.toa_crb_s2(scenario, water.powers_w),
+        }
+    )
+
+
+def show_mixture(toward, name, paper, caption, alt):
+    frame = mixtures[toward]
+    figure, panels = plotting.subplots(1, 3, height=2.9)
+    for position, (axes, (column, label)) in enumerate(
+        zip(
+            panels,
+            {
+                "capacity_ratio": "Capacity ratio (1)",
+                "suppression_db": "Suppression (dB)",
+                "width_ratio": "Main-lobe width ratio (1)",
+            }.items(),
+            strict=True,
+        )
+    ):
+        bars = axes.bar(
+            range(len(weights)),
+            frame[column],
+            color=plotting.style(position)["color"],
+            width=0.7,
+        )
+        axes.bar_label(
+            bars, fmt="%.2f" if position != 1 else "%.0f", fontsize="x-small"
+        )
+        axes.set_xticks(range(len(weights)), [f"{weight:g}" for weight in weights])
+        axes.set(xlabel="Weight $\\alpha$ (1)", ylabel=label)
+        axes.grid(axis="x", visible=False)
+    figures.show(
+        figure,
+        name,
+        data=frame,
+        caption=caption,
+        alt=alt,
+        paper=paper,
+        solver="no cone solver",
+    )
+
+
+show_mixture(
+    "edges",
+    "mix_edges",
+    "Fig. 3a",
+    "Mixing towards the two edge carriers, capacity and width relative to water-filling. As in the paper the main lobe narrows while suppression and capacity collapse.",
+    "Bars over the weight: capacity and suppression fall to almost nothing, the main-lobe width falls to about half.",
+)
+
+# %%
+show_mixture(
+    "sidelobe",
+    "mix_sidelobe",
+    "Fig. 3b",
+    (
+        "Mixing towards the least-sidelobe allocation: suppression grows, capacity falls, and the main lobe "
+        "widens as in the paper. On "
+        "channels where water-filling leaves most of the band empty its own lobe is wide, and then mixing "
+        "narrows it (claim 003-C4)."
+    ),
+    "Bars over the weight: capacity falls moderately, suppression rises to more than 30 dB, the main lobe widens somewhat.",
+)
+
+# %%
+wider = np.array(
+    [
+        float(
+            np.mean(
+                ofdm.main_lobe_width_m(draw, ofdm.mix(draw, 1.0, "sidelobe").powers_w)
+                > ofdm.main_lobe_width_m(draw, ofdm.waterfill(draw).powers_w)
+            )
+        )
+        for draw in ofdm.Scenario.random_batch(
+            np.random.default_rng([seed, 3]),
+            max(sweep_draws, 50),
+            sidelobe_start=sidelobe_start,
+            **setting,
+        )
+    ]
+)
+edges, low = mixtures["edges"], mixtures["sidelobe"]
+claims.record(
+    "003-C4",
+    ours=(
+        f"edges at the largest weight: width {edges.width_ratio.iloc[-1]:.2f} of water-filling's, suppression "
+        f"{edges.suppression_db.iloc[-1]:.1f} dB, capacity {100 * edges.capacity_ratio.iloc[-1]:.0f} %; least "
+        "sidelobes: main lobe wider than "
+        f"water-filling's on {100 * wider.mean():.0f} % of {wider.size} channels"
+    ),
+    tolerance=(
+        "edges: width and suppression smallest and capacity lowest at the largest weight; both directions "
+        "cost capacity; sidelobe mixing "
+        "widens the lobe on at least 90 % of channels"
+    ),
+    reproduced=edges.width_ratio.idxmin() == len(weights) - 1
+    and edges.suppression_db.idxmin() == len(weights) - 1
+    and edges.capacity_ratio.is_monotonic_decreasing
+    and low.capacity_ratio.is_monotonic_decreasing
+    and wider.mean() >= 0.9,
+    trend=edges.width_ratio.idxmin() == len(weights) - 1 and wider.mean() > 0.5,
+)
+
+# %% [markdown]
+# ## Figure 4: the largest capacity under both limits
+#
+# For every pair of a sidelobe and a main-lobe limit: the capacity that the paper's dynamic allocation reaches in joint operation,
+# and the certified optimum. White cells: communication only. In the right panel white is a certificate that no allocation meets
+# both limits; in the left panel it only says that the rule found none.
+
+# %%
+shape = (len(surface_widths_m), len(surface_limits_db))
+rule_surface, exact_surface = np.full(shape, np.nan), np.full(shape, np.nan)
+surface_gap = 0.0
+for row, width in enumerate(surface_widths_m):
+    for column, limit in enumerate(surface_limits_db):
+        limits = dict(peak_sidelobe_db=limit, max_main_lobe_width_m=width)
+        best = ofdm.solve_exact(scenario, **limits, fallback=True)
+        if best.mode == "isac":
+            exact_surface[row, column] = best.capacity_bps / 1e6
+            surface_gap = max(surface_gap, best.certificate.gap)
+        rule = ofdm.dynamic_allocation(scenario, **limits)
+        if rule.mode == "isac":
+            rule_surface[row, column] = rule.capacity_bps / 1e6
+
+
+def heat_map(
+    axes, values, columns, rows, *, low, high, colour="viridis", text="{:.0f}"
+):
+    mesh = axes.pcolormesh(
+        np.ma.masked_invalid(values),
+        cmap=colour,
+        vmin=low,
+        vmax=high,
+        rasterized=True,
+        edgecolors="white",
+        linewidth=0.5,
+    )
+    for row, column in np.argwhere(np.isfinite(values)):
+        shade = (values[row, column] - low) / (high - low) if high > low else 0.0
+        axes.text(
+            column + 0.5,
+            row + 0.5,
+            text.format(values[row, column]),
+            ha="center",
+            va="center",
+            fontsize="x-small",
+            color="black" if shade > 0.6 else "white",
+        )
+    axes.set_xticks(np.arange(len(columns)) + 0.5, [f"{value:g}" for value in columns])
+    axes.set_yticks(np.arange(len(rows)) + 0.5, [f"{value:g}" for value in rows])
+    axes.grid(visible=False)
+    return mesh
+
+
+figure, panels = plotting.subplots(1, 2, height=3.9, sharey=True)
+low, high = 0.8 * water.capacity_bps / 1e6, water.capacity_bps / 1e6
+low = min(low, np.nanmin(exact_surface))
+for axes, values, title in zip(
+    panels,
+    (rule_surface, exact_surface),
+    ("dynamic allocation", "exact optimum"),
+    strict=True,
+):
+    mesh = heat_map(
+        axes, values, surface_limits_db, surface_widths_m, low=low, high=high
+    )
+    axes.set(title=title, xlabel="Sidelobe limit (dB)")
+panels[0].set_ylabel("Main-lobe limit (m)")
+figure.colorbar(mesh, ax=panels, shrink=0.85).set_label("Capacity (Mbit/s)")
+grid = pd.MultiIndex.from_product(
+    [surface_widths_m, surface_limits_db],
+    names=["main_lobe_limit_m", "sidelobe_limit_db"],
+)
+figures.show(
+    figure,
+    "capacity_surface",
+    data=pd.DataFrame(
+        {"dynamic_mbps": rule_surface.ravel(), "exact_mbps": exact_surface.ravel()},
+        index=grid,
+    ).reset_index(),
+    caption=(
+        "Largest capacity in joint operation over both limits, one channel; the paper draws this as a "
+        "surface. White: communication only. "
+        f"The exact panel is certified to a relative gap of {surface_gap:.0e}, its white cells by dual "
+        "bounds. The rule gives up many cells "
+        "where joint operation is possible."
+    ),
+    alt="Two heat maps. The exact one is filled for many more pairs of limits than the one of the dynamic allocation.",
+    paper="Fig. 4",
+    solver=IPM,
+)
+
+# %%
+relaxed = dict(peak_sidelobe_db=-5.0, max_main_lobe_width_m=1.5 * cell / 1.171)
+easy = ofdm.solve_exact(scenario, **relaxed, fallback=True)
+claims.record(
+    "003-C5",
+    ours=(
+        f"limits of -5 dB and {relaxed['max_main_lobe_width_m']:.2f} m: "
+        f"{100 * easy.capacity_bps / water.capacity_bps:.2f} % of water-filling's "
+        f"capacity (mode {easy.mode}); water-filling's own lobe is "
+        f"{ofdm.main_lobe_width_m(scenario, water.powers_w):.2f} m wide"
+    ),
+    tolerance="joint operation with at least 98 % of water-filling's capacity",
+    reproduced=easy.mode == "isac" and easy.capacity_bps >= 0.98 * water.capacity_bps,
+)
+least = ofdm.minimise_sidelobe(scenario)
+least_db = float(ofdm.peak_sidelobe_db(scenario, least.powers_w))
+least_width = carriers / (2 * (carriers - 1)) * cell
+joint_width, _ = ofdm.best_main_lobe_width_m(scenario, tolerance=1e-4)
+claims.record(
+    "003-C6",
+    ours=(
+        f"least main-lobe width of any allocation {least_width:.3f} m (two edge carriers), {joint_width:.3f} "
+        "m if no second lobe above half "
+        f"power may follow before {sidelobe_start:g}/B; least sidelobe level {least_db:.1f} dB with sidelobes "
+        f"from {sidelobe_start:g}/B on"
+    ),
+    tolerance="0.5 m impossible, and a sidelobe limit 5 dB below -30 dB impossible (the paper speaks of limits below -30 dB)",
+    reproduced=least_width > 0.5 * (cell / 1.171) and least_db > -35,
+    trend=least_width > 0.5 * (cell / 1.171),
+)
+
+# %% [markdown]
+# ## Scoring the rules on many channels
+#
+# A grid of sidelobe and CRB limits, the same channels in every cell, and a cap on the capacity loss. Each rule is held against
+# the exact optimum: how often does it give up joint operation though joint operation was feasible, and what does it lose when
+# it does not?
+
+# %%
+uniform_crb = float(
+    ofdm.toa_crb_s2(scenario, np.full(carriers, power_budget_w / carriers))
+)
+RULES = ("dynamic", "straightforward")
+
+
+def score(rng):
+    """(cells, 3): mode of the exact optimum, then capacity of each rule over it (nan: the rule fell back)."""
+    draw = ofdm.Scenario.random(rng, sidelobe_start=sidelobe_start, **setting)
+    rows = []
+    for limit in score_limits_db:
+        # The straightforward rule takes this allocation or none: the same for every CRB limit of the row.
+        alone = ofdm.straightforward_rule(draw, peak_sidelobe_db=limit)
+        for ratio in score_crb_ratios:
+            limits = dict(
+                peak_sidelobe_db=limit,
+                max_toa_crb_s2=ratio * uniform_crb,
+                max_capacity_loss=score_max_loss,
+            )
+            best = ofdm.solve_exact(draw, **limits, fallback=True)
+            row = [
+                float(best.mode == "isac"),
+                best.certificate.gap if best.mode == "isac" else 0.0,
+            ]
+            for rule in RULES if row[0] else ():
+                found = (
+                    ofdm.dynamic_allocation(draw, **limits)
+                    if rule == "dynamic"
+                    else alone
+                )
+                joint = (
+                    found.mode == "isac"
+                    and max(
+                        ofdm.Limits(**limits).violations(draw, found.powers_w).values()
+                    )
+                    < 1e-7
+                )
+                row.append(found.capacity_bps / best.capacity_bps if joint else np.nan)
+            row.extend([np.nan] * (4 - len(row)))
+            rows.append(row)
+    return rows
+
+
+scores = np.array(
+    montecarlo.map_draws(
+        score, np.random.default_rng([seed, 4]), score_draws, **runs.workers()
+    )
+)
+feasible_share = 100 * scores[:, :, 0].mean(axis=0).reshape(len(score_limits_db), -1)
+missed, lost = {}, {}
+for position, name in enumerate(RULES):
+    joint = np.isfinite(scores[:, :, 2 + position])
+    possible = scores[:, :, 0] > 0
+    counts = possible.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        missed[name] = (100 * (possible & ~joint).sum(axis=0) / counts).reshape(
+            feasible_share.shape
+        )
+        total = np.where(
+            joint, 100 * np.maximum(1 - scores[:, :, 2 + position], 0.0), 0.0
+        ).sum(axis=0) / joint.sum(axis=0)
+    lost[name] = total.reshape(feasible_share.shape)
+
+figure, panels = plotting.subplots(2, 2, height=6.2, sharex=True, sharey=True)
+for (name, axes), values in zip(
+    zip(("dynamic", "straightforward"), panels[0]), missed.values(), strict=True
+):
+    mesh = heat_map(
+        axes,
+        values.T,
+        score_limits_db,
+        score_crb_ratios,
+        low=0,
+        high=100,
+        colour="cividis",
+    )
+    axes.set_title(f"{name}: fell back")
+figure.colorbar(mesh, ax=panels[0]).set_label("Share of feasible draws (%)")
+worst = max(1.0, *(np.nanmax(values, initial=0.0) for values in lost.values()))
+for (name, axes), values in zip(
+    zip(("dynamic", "straightforward"), panels[1]), lost.values(), strict=True
+):
+    mesh = heat_map(
+        axes,
+        values.T,
+        score_limits_db,
+        score_crb_ratios,
+        low=0,
+        high=worst,
+        colour="cividis",
+        text="{:.1f}",
+    )
+    axes.set(title=f"{name}: capacity lost", xlabel="Sidelobe limit (dB)")
+figure.colorbar(mesh, ax=panels[1]).set_label("Below the optimum (%)")
+for axes in panels[:, 0]:
+    axes.set_ylabel("CRB limit over uniform's (1)")
+table = pd.DataFrame(
+    [(limit, ratio) for limit in score_limits_db for ratio in score_crb_ratios],
+    columns=["sidelobe_limit_db", "crb_ratio"],
+)
+table["feasible_percent"] = feasible_share.ravel()
+for name in RULES:
+    table[f"{name}_fell_back_percent"], table[f"{name}_lost_percent"] = (
+        missed[name].ravel(),
+        lost[name].ravel(),
+    )
+figures.show(
+    figure,
+    "rule_scores",
+    data=table,
+    caption=(
+        f"The paper's two rules against the certified optimum on {score_draws} channels, capacity loss at most "
+        f"{100 * score_max_loss:g} %. Top: of the draws where joint operation was feasible, how many the rule "
+        "gave to communication only. "
+        "Bottom: capacity below the optimum, mean of the draws on which the rule did operate jointly. White: no such draw. "
+        f"Largest gap of the optima: {scores[:, :, 1].max():.0e}. The paper has no such figure."
+    ),
+    alt="Four heat maps: the dynamic rule falls back on many feasible draws and loses a few percent of capacity elsewhere.",
+    solver=IPM,
+)
+claims.table(
+    table.rename(
+        columns={
+            "sidelobe_limit_db": "sidelobes (dB)",
+            "crb_ratio": "CRB ratio",
+            "feasible_percent": "feasible (%)",
+            "dynamic_fell_back_percent": "dynamic fell back (%)",
+            "dynamic_lost_percent": "dynamic lost (%)",
+            "straightforward_fell_back_percent": "straightforward fell back (%)",
+            "straightforward_lost_percent": "straightforward lost (%)",
+        }
+    ).round(2),
+    caption="The same numbers, with the share of draws on which joint operation is feasible at all.",
+)
+
+# %% [markdown]
+# ## From the bound to an estimator
+#
+# The CRB promises most to the two edge carriers. A maximum-likelihood estimator (matched filter, search over a window of delays,
+# interpolation) shows what comes of it: at low and middle SNR it picks a wrong peak. Sidelobes set the *threshold* SNR above
+# which the bound means anything, and no CRB
+# limit sees that. Hence both limits.
+
+# %%
+exact = ofdm.solve_exact(
+    scenario,
+    peak_sidelobe_db=toa_sidelobe_db,
+    max_toa_crb_s2=toa_crb_ratio * uniform_crb,
+    fallback=True,
+)
+schemes = {
+    "exact, both limits": (exact.powers_w, "exact"),
+    "water-filling": (water.powers_w, "benchmark_1"),
+    "edges only": (ofdm.edges_only(scenario).powers_w, "benchmark_2"),
+}
+base_snr = float(ofdm.echo_snr(scenario, water.powers_w))
+figure, axes = plotting.subplots(height=4.0)
+columns = {"echo_snr_db": toa_snr_db}
+ratios = {}
+for name, (powers, look) in schemes.items():
+    rmse, bound = [], []
+    for level in toa_snr_db:
+        echo = scenario.replace(
+            echo_gain=scenario.echo_gain * 10 ** (level / 10) / base_snr
+        )
+        errors = ofdm.delay_rmse_s(
+            echo,
+            powers,
+            np.random.default_rng([seed, 5]),
+            toa_trials,
+            search=toa_search,
+        )
+        rmse.append(ofdm.delay_to_range_m(errors))
+        bound.append(ofdm.delay_to_range_m(np.sqrt(ofdm.toa_crb_s2(echo, powers))))
+    looks = plotting.role(look)
+    plotting.line(
+        axes, toa_snr_db, rmse, look, label=name, marker=looks["marker"] or "x"
+    )
+    axes.plot(toa_snr_db, bound, color=looks["color"], linewidth=0.9, linestyle=":")
+    columns[f"rmse_m_{name}"], columns[f"crb_m_{name}"] = rmse, bound
+    ratios[name] = np.array(rmse) / np.array(bound)
+axes.set_yscale("log")
+axes.set(xlabel="SNR of the compressed echo (dB)", ylabel="Range error, RMS (m)")
+axes.legend(title="dotted: square root of the CRB")
+figures.show(
+    figure,
+    "estimator_threshold",
+    data=columns,
+    caption=(
+        f"Range error of the maximum-likelihood delay estimate ({toa_trials} trials per point, the same noise "
+        "for all) and the bound "
+        "(dotted) over the echo's SNR. The bound ranks edges-only first; the estimator ranks it last up to "
+        "the highest SNR shown, because its replicas one delay cell apart "
+        "are as high as the main lobe. The exact allocation has both limits. The paper has no such figure."
+    ),
+    alt=(
+        "Errors of the exact allocation and water-filling fall steeply near 12 dB and then follow their "
+        "bounds; the edges-only error stays "
+        "metres high over its low bound."
+    ),
+    solver="no cone solver",
+)
+
+# %%
+claims.table(
+    pd.DataFrame(
+        {
+            "SNR (dB)": toa_snr_db,
+            **{f"{name}: RMSE over bound": values for name, values in ratios.items()},
+        }
+    ),
+    caption="Ratio of the error to its bound; 1 means that the bound is attained.",
+    precision=3,
+)
+
+# %% [markdown]
+# ## Random data
+#
+# Equations (6) and (7) speak of the expected output. With Gaussian data one symbol is far from it: $E|y(u)|^2 = |E\,y(u)|^2 +
+# \sum_n p_n^2/L$
+# after averaging $L$ symbols, a floor at every delay that no power allocation removes. How many symbols until a designed
+# sidelobe level shows?
+
+# %%
+figure, axes = plotting.subplots(height=3.8)
+columns = {"symbols": floor_symbols}
+rng = np.random.default_rng([seed, 6])
+for name, powers, look in (
+    ("water-filling", water.powers_w, "benchmark_1"),
+    ("least sidelobes", tight, "exact"),
+):
+    samples = np.array(
+        [
+            ofdm.random_data_sidelobes_db(
+                scenario.replace(symbols=int(count)), powers, rng, floor_trials
+            )
+            for count in floor_symbols
+        ]
+    )
+    low, middle, high = np.quantile(samples, [0.05, 0.5, 0.95], axis=1)
+    looks = plotting.role(look)
+    plotting.line(
+        axes,
+        floor_symbols,
+        middle,
+        look,
+        label=name,
+        low=low,
+        high=high,
+        marker=looks["marker"] or "x",
+    )
+    expectation = float(ofdm.peak_sidelobe_db(scenario, powers))
+    axes.axhline(expectation, color=looks["color"], linewidth=0.9, linestyle=":")
+    floor = [
+        ofdm.data_floor_db(scenario.replace(symbols=int(count)), powers)
+        for count in floor_symbols
+    ]
+    columns.update(
+        {
+            f"median_db_{name}": middle,
+            f"p05_db_{name}": low,
+            f"p95_db_{name}": high,
+            f"floor_db_{name}": floor,
+        }
+    )
+    if look == "exact":
+        single, expected_level = middle[0], expectation
+        plotting.line(
+            axes,
+            floor_symbols,
+            floor,
+            "reference",
+            label="data floor, least sidelobes",
+            markers=False,
+        )
+        needed = next(
+            (
+                count
+                for count, level in zip(floor_symbols, middle, strict=True)
+                if level < expectation + 3
+            ),
+            None,
+        )
+axes.set_xscale("log")
+axes.set(xlabel="Averaged symbols (1)", ylabel="Peak sidelobe level (dB)")
+axes.legend(title="dotted: the expectation's level")
+figures.show(
+    figure,
+    "random_data_floor",
+    data=columns,
+    caption=(
+        "Peak sidelobe level of outputs averaged over random symbols: median and 5 to 95 % band of "
+        f"{floor_trials} trials; dotted: the level of the expected "
+        "output. The paper states the effect in Section II-C and designs for the expectation."
+    ),
+    alt="The level falls by ten decibels per decade of symbols and levels off at the expectation's level.",
+    solver="no cone solver",
+)
+claims.record(
+    "003-C7",
+    ours=(
+        f"least-sidelobe design: {expected_level:.1f} dB in expectation, median {single:.1f} dB for one "
+        "symbol; within 3 dB of the "
+        f"expectation from {needed} averaged symbols on"
+    ),
+    tolerance="one symbol at least 10 dB above the expectation",
+    reproduced=single > expected_level + 10,
+)
+
+# %% [markdown]
+# ## Bring your own scenario
+#
+# Any channel, any limits: fill in the arrays and read the certificate. `verify` recomputes value, bound and residual from the
+# powers alone.
+
+# %%
+mine = ofdm.Scenario(
+    channel_gain=np.array(
+        [1.2, 1.0, 0.7, 0.3, 0.1, 0.4, 0.9, 1.3, 1.6, 1.5, 1.1, 0.8, 0.6, 0.9, 1.0, 1.4]
+    ),
+    subcarrier_spacing_hz=120e3,
+    noise_psd_w_per_hz=1e-7,
+    power_budget_w=1.0,
+)
+wanted = dict(peak_sidelobe_db=-18.0, max_main_lobe_width_m=1.2 * mine.range_cell_m)
+answer = ofdm.solve_exact(mine, **wanted)
+print(answer.certificate)
+print(ofdm.verify(mine, answer, **wanted))
+print(np.round(answer.powers_w, 4))
+print(dataclasses.asdict(answer.certificate)["iterations"], "rounds of cuts")

@@ -1,0 +1,499 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# (semi-isac-model)=
+# # Three services, two budgets
+#
+# A base station has one band and one power budget, and three kinds of customers: one wants to be *sensed* (user 0), one wants to
+# be sensed and served with data by the *same* signal (user 1, the ISaC user), one only wants data (user 2). Each gets a band of
+# its own, so they do not disturb one another; what they compete for is spectrum and power. The paper
+# {cite}`semi_isac_paper` calls this *semi-ISaC* and asks how to split both budgets.
+#
+# This page builds the model, shows why both of the paper's problems can be solved to a certified optimum, and checks every step
+# as it goes. Formulas are missing from the source that we worked from, so each one here is derived from the paper's prose and
+# from what its sentences imply; the parameter table of the chapter says what is assumed.
+
+# %% tags=["parameters"]
+seed = 1
+radius_m = 40.0
+min_distance_m = 1.0
+carrier_hz = 1.0e9
+antenna_gain_db = 0.0
+target_rcs_m2 = 1.0
+clutter_rcs_m2 = 0.01
+clutters = 3
+link_exponent = 2.5
+radar_exponent = 4.0
+nakagami_m = 3.0
+bandwidth_hz = 1.0e8
+temperature_k = 290.0
+power_budget_dbm = 30.0
+circuit_power_dbm = 30.0
+weights = [0.3333333333333333, 0.3333333333333333, 0.3333333333333333]
+min_sensing_bps = 5.0e6
+min_rate_bps = 2.0e7
+
+# %%
+import numpy as np
+import sympy as sp
+from matplotlib.patches import Circle
+
+from isaclib import semi_isac as si
+from isaclib.compendium import figures
+from isaclib.foundations import geometry, plotting
+
+setting = {
+    "radius_m": radius_m,
+    "min_distance_m": min_distance_m,
+    "carrier_hz": carrier_hz,
+    "antenna_gain_db": antenna_gain_db,
+    "target_rcs_m2": target_rcs_m2,
+    "clutter_rcs_m2": clutter_rcs_m2,
+    "clutters": clutters,
+    "link_exponent": link_exponent,
+    "radar_exponent": radar_exponent,
+    "nakagami_m": nakagami_m,
+    "bandwidth_hz": bandwidth_hz,
+    "temperature_k": temperature_k,
+    "power_budget_dbm": power_budget_dbm,
+    "circuit_power_dbm": circuit_power_dbm,
+    "weights": weights,
+    "min_sensing_bps": min_sensing_bps,
+    "min_rate_bps": min_rate_bps,
+}
+# The first drop that has a solution serves as the example of this page.
+drops = si.Scenario.random_batch(np.random.default_rng(seed), 60, **setting)
+solved = si.solve_exact_batch(drops)
+scenario = drops[int(np.argmax(solved.feasible))]
+optimum = si.solve_exact(scenario)
+print(optimum.certificate)
+
+# %% [markdown]
+# ## The system
+#
+# The base station transmits and listens at once (full duplex, self-interference cancelled). Echoes travel both ways, links one
+# way. Clutter returns the sensing signals too: its echo grows with the power that is sent, so that power alone cannot drown it.
+
+# %% tags=["hide-input"]
+cell = np.random.default_rng(seed + 1)
+users = geometry.uniform_disk(cell, 3, radius_m, minimum_radius_m=0.35 * radius_m)
+scatterers = (
+    geometry.uniform_disk(cell, clutters, radius_m, minimum_radius_m=0.2 * radius_m)
+    if clutters
+    else np.empty((0, 2))
+)
+fig, (cell_axes, band_axes) = plotting.subplots(
+    1, 2, width=7.2, height=3.5, width_ratios=[1.15, 1]
+)
+cell_axes.add_patch(
+    Circle((0, 0), radius_m, fill=False, color="#5A5A5A", linestyle=":")
+)
+names = ["0: sensing only", "1: ISaC", "2: communication only"]
+for k in range(3):
+    look = plotting.style(k)
+    style = {
+        "color": look["color"],
+        "shrinkA": 7,
+        "shrinkB": 7,
+        "linestyle": look["linestyle"],
+    }
+    cell_axes.annotate(
+        "",
+        xy=users[k],
+        xytext=(0, 0),
+        arrowprops={"arrowstyle": "<->" if k < 2 else "->", **style},
+    )
+    cell_axes.plot(
+        *users[k],
+        look["marker"],
+        color=look["color"],
+        markersize=9,
+        label=f"user {names[k]}",
+    )
+cell_axes.plot(0, 0, "*", color=plotting.INK, markersize=13, label="base station")
+cell_axes.plot(*scatterers.T, "x", color="#5A5A5A", label="clutter")
+cell_axes.set(
+    xlabel="x (m)",
+    ylabel="y (m)",
+    aspect="equal",
+    ylim=(-radius_m * 1.05, radius_m * 1.95),
+)
+cell_axes.legend(loc="upper center", ncols=1, fontsize="x-small")
+left = 0.0
+for k in range(3):
+    look = plotting.style(k)
+    band_axes.bar(
+        left + optimum.shares[k] / 2,
+        optimum.powers_w[k] / (optimum.shares[k] * bandwidth_hz / 1e6),
+        width=optimum.shares[k],
+        color=look["color"],
+        alpha=0.55,
+        edgecolor=look["color"],
+        hatch=["//", "xx", ".."][k],
+        label=f"user {k}",
+    )
+    left += optimum.shares[k]
+band_axes.set(
+    xlabel="share of the band (1)", ylabel="power density (W/MHz)", xlim=(0, 1)
+)
+band_axes.legend(fontsize="x-small")
+figures.show(
+    fig,
+    "system",
+    data={"user": np.arange(3), "share": optimum.shares, "power_w": optimum.powers_w},
+    caption="The cell with the three kinds of users and the clutter (left; positions drawn for the picture), and how the optimum "
+    "of the example drop splits the band (right): the area of a bar is the power of its user.",
+    alt="Left: base station in the middle of a circular cell, two-way arrows to a sensing user and an ISaC user, a one-way arrow "
+    "to a communication user, crosses for clutter. Right: three bars side by side, width the share of band, height power density.",
+    paper="Fig. 1",
+)
+
+# %% [markdown]
+# ## Rates
+#
+# User $k$ gets the share $\beta_k$ of the band $B$ and the power $p_k$. The noise of its band is $N_0\beta_k B$ with
+# $N_0 = k_\mathrm{B}T$. That the noise scales with the share is not written in the text we have, but the paper's Hessians are
+# with respect to share *and* power, which only makes sense if it does. The radar receiver sees an echo of power $a_k p_k$ (the
+# signal), clutter of power $b_k p_k$ and noise; the link has the gain $g_k$:
+#
+# ```{math}
+# :label: si-rates
+# R^\mathrm{s}_k = \beta_k B\log_2\!\Big(1+\frac{a_kp_k}{b_kp_k+N_0\beta_kB}\Big),\qquad
+# R^\mathrm{c}_k = \beta_k B\log_2\!\Big(1+\frac{g_kp_k}{N_0\beta_kB}\Big).
+# ```
+#
+# The left one is a **mutual information** between response and echo: if both are Gaussian, it is the difference of two
+# entropies $\log_2(\pi\mathrm e\,\text{variance})$ {cite}`semi_isac_tian2019`. We execute that step.
+
+# %%
+signal, disturbance = sp.symbols("S I", positive=True)
+
+
+def entropy(variance):
+    """Of a circular Gaussian sample, in bit."""
+    return sp.log(sp.pi * sp.E * variance, 2)
+
+
+information = entropy(signal + disturbance) - entropy(disturbance)
+assert (
+    sp.simplify(
+        sp.expand_log(information - sp.log(1 + signal / disturbance, 2), force=True)
+    )
+    == 0
+)
+
+# %% [markdown]
+# The path losses: one way, $G(\lambda/4\pi)^2d^{-\alpha_\mathrm{c}}$; for an echo,
+# $G\lambda^2\sigma_\mathrm{RCS}/((4\pi)^3d^{\alpha_\mathrm{r}})$, with $\alpha_\mathrm{r}$ counted over the whole way there and
+# back. Nakagami fading multiplies a link once and an echo twice.
+#
+# The objective (9) is $\sum_k w_kR_k$ with $R_1=R_1^\mathrm{c}+R_1^\mathrm{s}$, under a floor on each of the four rates,
+# $\sum\beta_k\le1$ and $\sum p_k\le P_{\max}$. Adding radar information to data rates is a modelling choice: the two are
+# measured in the same unit, but nobody can trade one for the other. The floors and the weights are what keeps it meaningful.
+#
+# ## Why the problem is convex
+#
+# Each rate is a **perspective**: $\beta\,r(p/\beta)$ with a concave function $r$ of one variable. Perspectives of concave functions
+# are jointly concave {cite}`boyd2004`, and homogeneous of degree one. The paper uses the Hessian instead. Its determinant is
+# **zero**, not positive, for exactly this reason: along a ray $(\beta, p)\propto(\beta_0,p_0)$ the function is linear.
+
+# %%
+beta, p, a, b, c, t = sp.symbols("beta p a b c t", positive=True)
+rate = beta * sp.log(1 + a * p / (b * p + c * beta))
+hessian = sp.hessian(rate, (beta, p)).applyfunc(sp.simplify)
+assert sp.simplify(hessian.det()) == 0
+assert sp.simplify(hessian * sp.Matrix([beta, p])) == sp.zeros(
+    2, 1
+)  # the ray is the null direction
+assert (
+    sp.simplify(rate.subs({beta: t * beta, p: t * p}, simultaneous=True) - t * rate)
+    == 0
+)
+# Strictly negative first entry, and the other follows: H22 = H12^2/H11 < 0.
+h11 = sp.factor(hessian[0, 0])
+numerator, denominator = sp.fraction(h11)
+assert all(
+    term.could_extract_minus_sign()
+    for term in sp.Add.make_args(sp.expand(numerator * sp.sign(denominator)))
+)
+assert sp.simplify(hessian[1, 1] - hessian[0, 1] ** 2 / hessian[0, 0]) == 0
+h11
+
+# %% [markdown]
+# So the paper's test does prove concavity here, because the first entry is *strictly* negative. As a general rule, "first leading
+# minor not positive, second not negative" is not enough: the matrix $\operatorname{diag}(0,1)$ passes it and is convex. That is
+# entry 002-E1 of the errata ledger.
+#
+# ## Two prices, and a bound without a solver
+#
+# The three users meet only in the two budgets. An auctioneer who knew the right price $\nu$ per unit of band and $\mu$ per watt
+# could leave each user alone with its own problem. The same idea gives a bound that needs no optimisation at all. A concave
+# function of degree one lies below each of its tangents, and the tangent has no constant:
+#
+# ```{math}
+# :label: si-tangent
+# \rho(\beta,\pi)\;\le\;\hat\rho_\beta\,\beta+\hat\rho_\pi\,\pi\qquad\text{for all }\beta,\pi\ge0,
+# ```
+#
+# with the derivatives $\hat\rho_\beta,\hat\rho_\pi$ taken at *any* point. Give each rate its weight plus a multiplier
+# $\lambda_{kj}\ge0$ for its floor, $G_k=\sum_j(w_k+\lambda_{kj})\nabla\hat\rho_{kj}$. Because shares and powers sum to at most one,
+#
+# ```{math}
+# :label: si-bound
+# \sum_kw_k\rho_k\;\le\;\max_kG_{k,\beta}+\max\{0,\max_kG_{k,\pi}\}-\sum_{kj}\lambda_{kj}f_{kj}
+# ```
+#
+# holds for **every** allocation that meets the floors $f$, whatever point and multipliers we chose. At the optimum the two maxima are
+# the prices and the bound is tight. Here are random choices, all of them above the optimum, and the optimal choice:
+
+# %%
+draw = np.random.default_rng(seed)
+bands = si.Bands.of([scenario])
+unit = bands.scale[0] * scenario.weights.max()
+worst_case = []
+for _ in range(2000):
+    point = draw.dirichlet(np.ones(3), 2)[:, None, :]
+    multipliers = draw.exponential(size=bands.floors.shape) * (bands.floors > 0)
+    worst_case.append(si.sum_bound(bands, *point, multipliers)[0] * unit)
+assert min(worst_case) >= optimum.objective
+assert optimum.certificate.gap < 1e-6
+print(
+    f"random bounds: {min(worst_case) / optimum.objective:.3f} to {max(worst_case) / optimum.objective:.1f} times the optimum"
+)
+print(f"at the optimal prices the gap is {optimum.certificate.gap:.1e}")
+
+# %% [markdown]
+# The solver behind `solve_exact` is a primal-dual interior-point method for these prices: each user contributes a 2 x 2 block, bordered by
+# the two prices. It does not have to be trusted, for {eq}`si-bound` is evaluated at whatever it returns. The verification
+# recomputes everything from shares and powers alone, and notices if they are disturbed:
+
+# %%
+from dataclasses import replace
+
+moved = replace(optimum, powers_w=np.roll(optimum.powers_w, 1))
+print("optimum:  ", si.verify(scenario, optimum))
+print("disturbed:", si.verify(scenario, moved))
+assert (
+    si.verify(scenario, optimum).status == "optimal"
+    and si.verify(scenario, moved).status != "optimal"
+)
+
+# %% [markdown]
+# ### The two prices on a map
+#
+# The classical dual function does optimise over each user, one variable at a time. With $x$ the power density of user $k$, $r_k$ its
+# rate per unit of band and $Q_k(x)=\max_jf_{kj}/r_{kj}(x)$ the least band that meets its floors,
+#
+# $$D(\mu,\nu)=\mu+\nu-\sum_k\min_xQ_k(x)\,[\mu x+\nu-w_kr_k(x)],$$
+#
+# finite where no user could make money by growing, $\mu x+\nu\ge w_kr_k(x)$ for all $x$. It is convex in the two prices, and its
+# minimum is the optimum: an independent check of the solver on a plain grid.
+
+# %% tags=["hide-input"]
+density = np.geomspace(1e-3, 1e3, 6001)
+value, _, _ = bands.slopes(np.broadcast_to(density[:, None], (density.size, 3)))
+need = np.max(
+    np.where(bands.floors > 0, bands.floors / np.maximum(value, 1e-300), 0.0), axis=-1
+)
+worth = bands.weights * value.sum(axis=-1)
+
+
+def dual(mu, nu):
+    surplus = (mu * density + nu)[:, None] - worth
+    return (
+        np.inf
+        if surplus.min() < 0
+        else mu + nu - np.sum(np.min(need * surplus, axis=0))
+    )
+
+
+price = si.prices(scenario, optimum)
+mu_star = price.power_per_w * scenario.power_budget_w / unit
+nu_star = price.bandwidth_per_hz * scenario.bandwidth_hz / unit
+mu_axis, nu_axis = (
+    mu_star * np.linspace(0.2, 3, 90),
+    nu_star * np.linspace(0.8, 1.3, 90),
+)
+surface = np.array([[dual(mu, nu) for mu in mu_axis] for nu in nu_axis]) * unit / 1e6
+fine = min(
+    dual(m * mu_star, n * nu_star)
+    for m in np.linspace(0.99, 1.01, 21)
+    for n in np.linspace(0.9999, 1.0005, 61)
+)
+assert abs(fine * unit / optimum.objective - 1) < 2e-3 and np.nanmin(
+    surface
+) * 1e6 >= optimum.objective * (1 - 1e-6)
+fig, ax = plotting.subplots(1, 1, height=3.4)
+shown = ax.pcolormesh(
+    mu_axis * unit / scenario.power_budget_w / 1e6,
+    nu_axis * unit / scenario.bandwidth_hz,
+    np.where(np.isfinite(surface), surface, np.nan),
+    rasterized=True,
+    cmap="cividis",
+)
+ax.plot(
+    price.power_per_w / 1e6,
+    price.bandwidth_per_hz,
+    "*",
+    color="white",
+    markeredgecolor=plotting.INK,
+    markersize=13,
+)
+fig.colorbar(shown, label="dual function (Mbit/s)")
+ax.set(xlabel="price of power (Mbit/s/W)", ylabel="price of bandwidth (bit/s/Hz)")
+figures.show(
+    fig,
+    "dual",
+    data={
+        "price_power_mbps_per_w": mu_axis * unit / scenario.power_budget_w / 1e6,
+        "dual_at_best_band_price": surface.min(axis=0),
+    },
+    caption="The dual function over the two prices for the example drop. Blank: some user would buy without limit. The star is the pair "
+    "of prices that the solver reports; it sits at the lowest point, on the edge of the blank region, because the user that takes the "
+    "surplus is just indifferent.",
+    alt="Heat map of the dual function over price of power and price of bandwidth, blank below a falling curve; a star marks the minimum "
+    "at the edge of the blank region.",
+)
+
+# %% [markdown]
+# ## When nothing is feasible
+#
+# The floors can be met if and only if the least power that meets them, with the whole band in use, is within the budget. With a
+# relative price $\tau$ of band over power, duality turns that into one concave maximisation,
+# $P_{\min}=\max_\tau\big[\sum_k\min_x(\tau+x)Q_k(x)-\tau\big]$ (in units of the budget). The library asks the same question as "by which
+# factor could all floors be multiplied?" and keeps the multipliers as proof. Both answers agree on every drop:
+
+# %%
+tau = np.geomspace(1e-4, 1e4, 400)
+least_power = np.empty(len(drops))
+everyone = si.Bands.of(drops)
+for d in range(len(drops)):
+    one = everyone.take([d])
+    per_band, _, _ = one.slopes(np.broadcast_to(density[:, None], (density.size, 3)))
+    need_d = np.max(
+        np.where(one.floors > 0, one.floors / np.maximum(per_band, 1e-300), 0.0),
+        axis=-1,
+    )
+    cost = np.array(
+        [np.min((s + density)[:, None] * need_d, axis=0).sum() - s for s in tau]
+    )
+    least_power[d] = cost.max()
+clear = np.abs(least_power - 1) > 1e-2
+assert np.array_equal((least_power <= 1)[clear], solved.feasible[clear])
+print(
+    f"{int((~solved.feasible).sum())} of {len(drops)} drops are infeasible, by both tests"
+)
+
+# %% [markdown]
+# ## A cone program that survives strong gains
+#
+# The paper hands problem (9) to a standard solver. In the cones of such a solver a sensing rate needs the term
+# $u=\beta\pi/(\kappa\pi+\beta)$. The textbook form $\pi-\kappa\pi^2/(\kappa\pi+\beta)$ subtracts two almost equal numbers when the clutter
+# is strong. Written as a **weighted harmonic mean** of share and power it has no large coefficient left:
+
+# %%
+share, power, kappa = sp.symbols("beta pi kappa", positive=True)
+theta = 1 / (1 + kappa)
+mean = 1 / (theta / power + (1 - theta) / share)
+assert sp.simplify(mean * theta - share * power / (kappa * power + share)) == 0
+strong = {
+    "antenna_gain_db": 30.0,
+    "target_rcs_m2": 50.0,
+    "clutter_rcs_m2": 5.0,
+    "carrier_hz": 28e9,
+}
+rows = si.Scenario.random_batch(
+    np.random.default_rng(seed), 12, **{**setting, **strong}
+)
+reference = si.solve_exact_batch(rows)
+for d in np.flatnonzero(reference.feasible):
+    assert abs(si.solve_sum(rows[d]).objective / reference.objective[d] - 1) < 1e-5
+print(
+    f"normalised gains up to {si.Bands.of(rows).link.max():.0e}: both solvers agree on {int(reference.feasible.sum())} drops"
+)
+
+# %% [markdown]
+# ## Bits per joule
+#
+# Problem (13) maximises $\sum R/(\sum p+P_\mathrm c)$: concave over affine, hence quasi-concave. **Dinkelbach**'s method (Algorithm 1)
+# solves $F(q)=\max\sum R-q(\sum p+P_\mathrm c)$ and sets $q$ to the efficiency reached. $F$ is convex and decreasing, and
+# the efficiency reached is where its tangent at $q$ crosses zero: Dinkelbach is *Newton's method* on $F$, hence superlinear
+# {cite}`dinkelbach1967`. The linear rate that the paper quotes belongs to programs with several ratios {cite}`semi_isac_crouzeix1985`.
+
+# %% tags=["hide-input"]
+efficient = si.solve_efficiency(scenario, method="dinkelbach")
+trace = np.array([step.objective for step in efficient.history])
+grid = np.linspace(0, 1.3 * efficient.objective, 80)
+curve = si.frontier(scenario, grid)
+excess = curve.rate_bps - grid * (curve.power_w + scenario.circuit_power_w)
+assert np.all(np.diff(excess) < 0) and np.all(np.diff(excess, 2) > -1e-6 * excess[0])
+fig, ax = plotting.subplots(1, 1, height=3.2)
+plotting.line(ax, grid / 1e9, excess / 1e9, "exact", label="F(q)", markers=False)
+at = np.interp(trace, grid, excess)
+plotting.line(ax, trace / 1e9, at / 1e9, "paper", label="iterates", linestyle="none")
+for low, high, height in zip(trace[:-1], trace[1:], at[:-1]):
+    ax.plot(
+        [low / 1e9, high / 1e9],
+        [height / 1e9, 0],
+        color=plotting.COLOURS[0],
+        linewidth=0.9,
+        linestyle=":",
+    )
+ax.axhline(0, color=plotting.INK, linewidth=0.8)
+ax.set(xlabel="q (Gbit/J)", ylabel="F(q) (Gbit/s)")
+ax.legend()
+figures.show(
+    fig,
+    "dinkelbach_newton",
+    data={"q_bit_per_j": grid, "excess_bps": excess},
+    caption="Dinkelbach's method is Newton's method on the convex function F: each tangent's zero is the next efficiency.",
+    alt="A convex decreasing curve with dotted tangents that step towards its zero in a few iterations.",
+)
+errors = 1 - trace[1:] / efficient.objective
+print("relative errors:", np.array2string(errors, precision=1))
+
+# %% [markdown]
+# The loop is not even necessary. Rates are homogeneous of degree one, so with $s=1/(\sum p+P_\mathrm c)$ the scaled variables
+# $(s\beta,sp)$ turn (13) into **one** convex program (Charnes and Cooper {cite}`charnes1962`):
+# maximise $\sum R(\tilde\beta,\tilde p)$ subject to $\sum\tilde p+P_\mathrm cs=1$, $\sum\tilde\beta\le s$, $\sum\tilde p\le
+# P_{\max}s$, $R\ge R_{\min}s$.
+
+# %%
+one_shot = si.solve_efficiency(scenario)
+structured = si.solve_exact(scenario, objective="efficiency")
+for solution in (one_shot, efficient, structured):
+    print(solution.certificate)
+assert (
+    abs(one_shot.objective / efficient.objective - 1) < 1e-6
+    and abs(structured.objective / one_shot.objective - 1) < 1e-6
+)
+
+# %% [markdown]
+# ## What the prices say about priorities
+#
+# One more fact that the results page leans on. Raise the weight $w_1$ of the ISaC user and lower the two others. Let $R$ be the optimal rates
+# at $w$ and $R'$ those at $w'$. Each is at least as good as the other under its own weights; adding the two inequalities gives
+# $(w'-w)\cdot(R'-R)\ge0$. With $w_0=w_2=(1-w_1)/2$ that says: $R_1-(R_0+R_2)/2$ never falls. And since the pair (own total, sum of the
+# others) moves along one concave frontier, the ISaC total cannot fall and the others' sum cannot rise.
+
+# %%
+levels = np.linspace(0.05, 0.95, 19)
+ladder = si.solve_exact_batch(
+    [scenario.replace(weights=[(1 - w) / 2, w, (1 - w) / 2]) for w in levels]
+)
+own, others = (
+    ladder.rates_bps[:, 1:3].sum(axis=1),
+    ladder.rates_bps[:, [0, 3]].sum(axis=1),
+)
+slack = 1e-6 * own.max()
+assert np.all(np.diff(own) >= -slack) and np.all(np.diff(others) <= slack)

@@ -1,0 +1,123 @@
+"""2D-MUSIC in the near and the far field, and the maximum-likelihood estimator that attains the bound."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from isaclib import InvalidScenario
+from isaclib import near_field as nf
+
+DRAWS = 200
+BAND = 1e-4  # two-sided level of the chi-square band: one seed in ten thousand would fall outside
+STEP_M = 0.5
+
+
+@pytest.fixture(scope="module")
+def paper():
+    return nf.Scenario.random(np.random.default_rng(nf.CALIBRATION_SEED))
+
+
+@pytest.fixture(scope="module")
+def isotropic(paper):
+    return np.stack([np.eye(21) * paper.sensing_power_w / 21] * 3)
+
+
+@pytest.fixture(scope="module")
+def optimal(paper):
+    return nf.optimise_sensing(paper).covariances
+
+
+@pytest.fixture(scope="module")
+def grid():
+    axis = np.arange(0.25, 70, STEP_M) - 0.25  # 0, 0.5, ...: the users lie on it
+    return axis, np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2) + [0.0, 1e-9]  # off the array centres
+
+
+def found(spectrum, axis, count):
+    where = nf.peaks(spectrum.reshape(len(axis), len(axis)), count)
+    return {(float(axis[j]), float(axis[i])) for i, j in where}
+
+
+@pytest.mark.parametrize("far_field", [False, True])
+@pytest.mark.parametrize("which", ["isotropic", "optimal"])
+def test_exact_covariance_returns_the_users_to_the_grid(paper, grid, far_field, which, request):
+    axis, points = grid
+    spectrum = nf.music_spectrum(paper, request.getfixturevalue(which), points, far_field=far_field)
+    assert found(spectrum, axis, 4) == {tuple(user) for user in paper.user_positions_m}
+
+
+def test_snapshots_return_the_users_when_all_are_lit(paper, isotropic, grid):
+    axis, points = grid
+    spectrum = nf.music_spectrum(paper, isotropic, points, snapshots=80, rng=np.random.default_rng(0))
+    assert found(spectrum, axis, 4) == {tuple(user) for user in paper.user_positions_m}
+
+
+def test_sample_covariance_tends_to_the_exact_one(paper, isotropic):
+    exact = nf.echo_covariance(paper, isotropic)
+    errors = []
+    for snapshots in (1_000, 100_000):
+        y = nf.simulate_echoes(paper, isotropic, snapshots, np.random.default_rng(1))
+        errors.append(np.linalg.norm(y @ y.conj().T / snapshots - exact) / np.linalg.norm(exact))
+    assert errors[1] < 0.2 * errors[0] < 0.05  # one over the root of 100 is 0.1
+
+
+def test_signal_subspace_holds_every_response_on_its_own(paper, isotropic):
+    projector = nf.noise_projector(paper, nf.echo_covariance(paper, isotropic))
+    a = nf.steering_vectors(paper)
+    for user in range(4):
+        for ap in range(3):
+            alone = np.zeros((3, 21), dtype=complex)
+            alone[ap] = a[user, ap]
+            assert np.linalg.norm(projector @ alone.ravel()) < 1e-5 * np.linalg.norm(alone)
+
+
+def test_plane_waves_are_the_limit_of_spherical_ones(paper):
+    differences = []
+    for distance in (1e3, 1e4):
+        point = np.array([[35.0, 35.0 - distance]])
+        differences.append(np.max(np.abs(nf.plane_wave_vectors(paper, point) - nf.steering_vectors(paper, point))))
+    assert differences[1] == pytest.approx(differences[0] / 10, rel=0.1)  # the curvature term falls as 1/r
+
+
+def test_likelihood_attains_the_bound(paper, optimal):
+    """Chi-square band: errors weighted by the information are 2K-dimensional standard normal."""
+    blocks = 80
+    information = blocks * nf.position_information(paper, optimal)
+    total = 0.0
+    for child in np.random.default_rng(5).spawn(DRAWS):
+        error = nf.locate_likelihood(paper, optimal, paper.user_positions_m + 0.01, blocks=blocks, rng=child)
+        error = (error - paper.user_positions_m).T.ravel()
+        total += error @ information @ error
+    low, high = stats.chi2.ppf([BAND / 2, 1 - BAND / 2], 8 * DRAWS)
+    assert low < total < high
+
+
+def test_music_stays_above_the_bound_and_falls_with_snapshots(paper, isotropic):
+    bound = np.sqrt(nf.crlb_m2(paper, isotropic, 0.2))
+    errors = []
+    for snapshots in (80, 8000):
+        squared = [
+            np.sum(
+                (nf.locate_music(paper, isotropic, paper.user_positions_m, snapshots=snapshots, rng=c) - paper.user_positions_m)
+                ** 2
+            )
+            for c in np.random.default_rng(2).spawn(20)
+        ]
+        errors.append(np.sqrt(np.mean(squared)))
+    assert errors[0] > 3 * bound
+    assert errors[1] < 0.5 * errors[0]
+
+
+def test_music_needs_a_noise_subspace_and_a_generator(paper, isotropic):
+    small = paper.replace(antennas=4)
+    with pytest.raises(InvalidScenario) as caught:
+        nf.music_spectrum(small, isotropic[:, :4, :4], [[1.0, 2.0]])
+    assert caught.value.field == "antennas"
+    with pytest.raises(InvalidScenario) as caught:
+        nf.music_spectrum(paper, isotropic, [[1.0, 2.0]], snapshots=10)
+    assert caught.value.field == "rng"
+
+
+def test_peaks_by_hand():
+    surface = np.array([[0, 1, 0, 0], [1, 5, 1, 0], [0, 1, 0, 2], [9, 0, 0, 0]], dtype=float)
+    assert nf.peaks(surface, 3).tolist() == [[3, 0], [1, 1], [2, 3]]

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from isaclib import InvalidScenario
+from isaclib import network_localization as nl
+
+EXACT = 1e-6  # metres; noise-free ranges, steps end at 1e-9 of the network's size
+TRIALS = 4000
+SAMPLING = 0.06  # four standard errors of an RMSE from 4000 trials are 4 %; the rest is curvature
+
+
+def test_exact_ranges_give_the_exact_position(rng):
+    for scenario in nl.Scenario.random_batch(rng, 30):
+        ranges = np.linalg.norm(scenario.target_position_m - scenario.bs_positions_m, axis=1)
+        found = nl.estimate_positions(scenario, ranges, rng.uniform(0.1, 1, 3))
+        np.testing.assert_allclose(found, scenario.target_position_m[:2], atol=EXACT)
+
+
+def test_error_meets_the_bound_when_ranges_are_good(rng):
+    # The bound is asymptotic: drops whose ranges are worse than a metre have left the regime in which it must be met.
+    drops = [(row, np.full(3, row.max_power_w)) for row in nl.Scenario.random_batch(rng, 8, processing_gain_db=60.0)]
+    good = [(row, powers) for row, powers in drops if nl.position_crb_m2(row, powers) < 1.0]
+    assert len(good) >= 5
+    for scenario, powers in good:
+        errors = nl.simulate_position_errors_m(scenario, powers, rng, TRIALS)
+        bound = np.sqrt(nl.position_crb_m2(scenario, powers))
+        assert np.sqrt(np.mean(errors**2)) == pytest.approx(bound, rel=SAMPLING)
+
+
+def test_one_very_good_range_does_not_trap_the_estimate(rng):
+    # A station close to the target outweighs the others by far; descent from the middle can end on the wrong side of its circle.
+    for scenario in nl.Scenario.random_batch(rng, 40):
+        ranges = np.linalg.norm(scenario.target_position_m - scenario.bs_positions_m, axis=1)
+        stds = np.where(np.arange(3) == np.argmin(ranges), 1e-3, 1.0)
+        found = nl.estimate_positions(scenario, ranges, stds)
+        np.testing.assert_allclose(found, scenario.target_position_m[:2], atol=1e-3)
+
+
+def test_a_silent_station_is_left_out(rng):
+    scenario = nl.Scenario.random(rng, base_stations=4, processing_gain_db=80.0)
+    powers = scenario.max_power_w * np.array([1.0, 1.0, 1.0, 0.0])
+    errors = nl.simulate_position_errors_m(scenario, powers, rng, TRIALS)
+    assert np.sqrt(np.mean(errors**2)) == pytest.approx(np.sqrt(nl.position_crb_m2(scenario, powers)), rel=SAMPLING)
+
+
+def test_two_stations_need_a_start_on_the_right_side(rng):
+    scenario = nl.Scenario.random(rng, base_stations=2)
+    ranges = np.linalg.norm(scenario.target_position_m - scenario.bs_positions_m, axis=1)
+    right = nl.estimate_positions(scenario, ranges, np.ones(2), start_m=scenario.target_position_m[:2] + 5)
+    np.testing.assert_allclose(right, scenario.target_position_m[:2], atol=1e-4)
+    mirrored = nl.estimate_positions(scenario, ranges, np.ones(2), start_m=scenario.target_position_m[:2] * [1, -1])
+    np.testing.assert_allclose(mirrored, scenario.target_position_m[:2] * [1, -1], atol=1e-4)
+
+
+def test_shapes_and_errors_are_named(rng, scenario):
+    ranges = np.full((2, 5, 3), 100.0)
+    assert nl.estimate_positions(scenario, ranges, np.ones(3)).shape == (2, 5, 2)
+    with pytest.raises(InvalidScenario, match="ranges_m"):
+        nl.estimate_positions(scenario, np.ones(2), np.ones(3))
+    with pytest.raises(InvalidScenario, match="two or more"):
+        nl.estimate_positions(scenario, np.ones(3), [1.0, np.inf, np.inf])
+    with pytest.raises(InvalidScenario, match="target_position_m"):
+        nl.simulate_position_errors_m(scenario.replace(target_position_m=None), np.ones(3), rng, 1)
