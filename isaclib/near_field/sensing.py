@@ -336,7 +336,8 @@ def _power(matrices: np.ndarray, exponent: float) -> np.ndarray:
 
 def _spans(basis: np.ndarray) -> np.ndarray:
     """Orthonormal bases of the column spaces, all of the largest rank found: (M, Nt, r)."""
-    unit = basis / np.linalg.norm(basis, axis=1, keepdims=True)
+    norms = np.linalg.norm(basis, axis=1, keepdims=True)
+    unit = basis / np.where(norms > 0, norms, 1)  # a user on the axis of an array has a vanishing derivative along it
     left, singular, _ = np.linalg.svd(unit, full_matrices=False)
     return left[..., : int(np.max(np.sum(singular > _RANK_TOLERANCE * singular[:, :1], axis=-1)))]
 

@@ -141,6 +141,20 @@ def test_infeasible_limits_say_what_is_attainable(paper):
         assert caught.value.best_attainable == np.inf
 
 
+def test_user_on_the_axis_of_an_array():
+    """Endfire: the response does not change along the axis, one column of the wave basis is exactly zero."""
+    s = nf.Scenario.random(
+        np.random.default_rng(0),
+        ap_positions_m=np.array([[60.0, 30.0], [10.0, 20.0]]),
+        user_positions_m=np.array([[40.0, 30.0], [25.0, 40.0]]),
+        array_angles_rad=np.zeros(2),
+        antennas=15,
+    )
+    assert np.abs(nf.steering_derivatives(s)[0, 0, 0]).max() == 0
+    sensing = nf.optimise_sensing(s)
+    assert nf.verify_sensing(s, sensing).status == "optimal"
+
+
 def test_hermitian_basis_is_orthonormal():
     basis = module._hermitian_basis(4)
     gram = np.einsum("aij,bij->ab", basis.conj(), basis)
