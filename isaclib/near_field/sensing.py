@@ -45,7 +45,7 @@ from .information import (
 from .scenario import Scenario, echo_gains
 
 OPTIMAL_GAP = 1e-5  # a conic answer counts as optimal when value and recomputed bound meet to this
-_RANK_TOLERANCE = 1e-10  # relative singular value below which a direction of the wave basis is dropped
+_RANK_TOLERANCE = 1e-10  # relative size below which a direction of the wave basis or of the gains is dropped
 _SOLVER_TOLERANCE = 1e-9  # tighter than the default 1e-8, so that the recomputed gap stays well below OPTIMAL_GAP
 
 
@@ -249,7 +249,7 @@ class _Program:
         complements, self.start_regressions = eliminate_gains(pairs)
         p = self.positions = pairs.shape[-1] // 2
         self.whiten = _power(complements.sum(axis=(0, 1)), -0.5)
-        self.whiten_gains = _power(pairs[..., p:, p:], -0.5)
+        self.whiten_gains, self.unseen_gains = _whitening(pairs[..., p:, p:])
         self.spans = (
             _spans(basis) if reduced else np.broadcast_to(np.eye(scenario.antennas), (self.aps, *[scenario.antennas] * 2))
         )
@@ -286,9 +286,10 @@ class _Program:
         for receiver, transmitter in np.ndindex(self.aps, self.aps):
             part = cp.Variable((p, p), symmetric=True)
             slack = slack + part
-            lmis.append(
-                _matrix(self._maps(basis, receiver, transmitter), self.vectors[transmitter]) - corner @ part @ corner.T >> 0
-            )
+            pad = np.zeros((2 * p, 2 * p))
+            pad[p:, p:] = self.unseen_gains[receiver, transmitter]
+            information = _matrix(self._maps(basis, receiver, transmitter), self.vectors[transmitter])
+            lmis.append(information + pad - corner @ part @ corner.T >> 0)
         return slack, lmis
 
     def _joint(self, basis: np.ndarray) -> tuple[cp.Expression, list[cp.Constraint]]:
@@ -300,7 +301,8 @@ class _Program:
             place = np.zeros((size, 2 * p))
             place[:p, :p] = place[slot * p : (slot + 1) * p, p:] = np.eye(p)
             maps = place @ self._maps(basis, receiver, transmitter) @ place.T
-            total = total + _matrix(maps, self.vectors[transmitter])
+            pad = place[:, p:] @ self.unseen_gains[receiver, transmitter] @ place[:, p:].T
+            total = total + _matrix(maps, self.vectors[transmitter]) + pad
         slack = cp.Variable((p, p), symmetric=True)
         return slack, [total - corner @ slack @ corner.T >> 0]
 
@@ -334,9 +336,23 @@ def _power(matrices: np.ndarray, exponent: float) -> np.ndarray:
     return (vectors * values[..., None, :] ** exponent) @ np.swapaxes(vectors, -1, -2)
 
 
+def _whitening(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pseudo-inverse roots of positive semidefinite matrices (..., n, n), and the projectors on what they do not see.
+
+    Two users on the axis of one array have the same response there: the difference of their gains is invisible to every
+    covariance. It is left out, and an identity in its place keeps the inequality strictly feasible.
+    """
+    values, vectors = np.linalg.eigh(matrices)
+    seen = values > _RANK_TOLERANCE * values[..., -1:]
+    root = np.where(seen, np.where(seen, values, 1) ** -0.5, 0)
+    transposed = np.swapaxes(vectors, -1, -2)
+    return (vectors * root[..., None, :]) @ transposed, (vectors * ~seen[..., None, :]) @ transposed
+
+
 def _spans(basis: np.ndarray) -> np.ndarray:
     """Orthonormal bases of the column spaces, all of the largest rank found: (M, Nt, r)."""
-    unit = basis / np.linalg.norm(basis, axis=1, keepdims=True)
+    norms = np.linalg.norm(basis, axis=1, keepdims=True)
+    unit = basis / np.where(norms > 0, norms, 1)  # a user on the axis of an array has a vanishing derivative along it
     left, singular, _ = np.linalg.svd(unit, full_matrices=False)
     return left[..., : int(np.max(np.sum(singular > _RANK_TOLERANCE * singular[:, :1], axis=-1)))]
 

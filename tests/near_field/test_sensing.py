@@ -141,6 +141,22 @@ def test_infeasible_limits_say_what_is_attainable(paper):
         assert caught.value.best_attainable == np.inf
 
 
+@pytest.mark.parametrize("reduced", [True, False])
+def test_users_on_the_axis_of_an_array(reduced):
+    """Endfire: a column of the wave basis is zero, and the two users' gains cannot be told apart on that array."""
+    s = nf.Scenario.random(
+        np.random.default_rng(0),
+        ap_positions_m=np.array([[60.0, 30.0], [10.0, 20.0]]),
+        user_positions_m=np.array([[40.0, 30.0], [20.0, 30.0]]),
+        array_angles_rad=np.zeros(2),
+        antennas=9,
+    )
+    assert np.abs(nf.steering_derivatives(s)[0, :, 0]).max() == 0
+    sensing = nf.optimise_sensing(s, reduced=reduced)
+    assert sensing.certificate.bound <= sensing.certificate.value * (1 + ROUNDING)
+    assert nf.verify_sensing(s, sensing).status == "optimal"
+
+
 def test_hermitian_basis_is_orthonormal():
     basis = module._hermitian_basis(4)
     gram = np.einsum("aij,bij->ab", basis.conj(), basis)
