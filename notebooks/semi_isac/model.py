@@ -300,7 +300,7 @@ assert (
 # minimum is the optimum: an independent check of the solver on a plain grid.
 
 # %% tags=["hide-input"]
-density = np.geomspace(1e-3, 1e3, 6001)
+density = np.geomspace(1e-3, 1e3, 3001)
 value, _, _ = bands.slopes(np.broadcast_to(density[:, None], (density.size, 3)))
 need = np.max(
     np.where(bands.floors > 0, bands.floors / np.maximum(value, 1e-300), 0.0), axis=-1
@@ -374,7 +374,7 @@ figures.show(
 # factor could all floors be multiplied?" and keeps the multipliers as proof. Both answers agree on every drop:
 
 # %%
-tau = np.geomspace(1e-4, 1e4, 400)
+tau = np.geomspace(1e-4, 1e4, 200)
 least_power = np.empty(len(drops))
 everyone = si.Bands.of(drops)
 for d in range(len(drops)):

@@ -575,7 +575,8 @@ claims.record(
 )
 
 # %% [markdown]
-# How much of claim 002-C1 hangs on the missing power budget? The gain over equal powers is largest where power is scarce.
+# How much of claim 002-C1 hangs on the missing power budget? The gains over equal powers and over random allocations are largest where
+# power is scarce.
 
 # %%
 by_budget = [
@@ -610,8 +611,8 @@ figures.show(
     "gain_vs_power",
     data=columns,
     caption=f"Gain of the joint optimum in the mean sum of rates, over {budget_sweep.common['joint'].count} common drops; dotted: the paper's averages. "
-    "Two of the three numbers hardly depend on the missing budget; the gain over SP-EPA comes near the paper's value only where power is scarce.",
-    alt="Three nearly flat curves against the power budget with the paper's values as dotted lines; the lowest curve falls with the budget.",
+    "The gain over PA-ESP hardly depends on the missing budget; the other two fall with it, and at 20 dBm all three lie close to the paper's.",
+    alt="Three curves against the power budget, the middle one flat, the others falling slowly, with the paper's values as dotted lines close by.",
 )
 
 # %% [markdown]
