@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 _BOUNDARY = 0.995  # share of the way to the boundary that a step may take
 _KEEP = 0.5
@@ -96,8 +96,10 @@ def minimise(
     multipliers = 0.1 / s
     reduced = 0.1 / z
     price = 0.0
-    rows = np.empty(((parts + 1) * limits, size))
     flat = quadratic.reshape(parts * limits, size)
+    used = np.flatnonzero(flat.any(axis=1))  # plain cuts have two rows only
+    flat, owner = flat[used], used % limits
+    rows = np.empty((used.size + limits, size))
     for iteration in range(max_iterations):
         slope = costs - gains / (1 + gains * z)
         jacobian = 2 * np.einsum("pk,pkn->kn", v, quadratic) + linear
@@ -116,8 +118,8 @@ def minimise(
             return Point(z, multipliers, False, iteration)
         mean = gap / n_products
         weight = multipliers / s
-        rows[: parts * limits] = np.sqrt(2 * np.tile(multipliers, parts))[:, None] * flat
-        rows[parts * limits :] = np.sqrt(weight)[:, None] * jacobian
+        np.multiply(np.sqrt(2 * multipliers[owner])[:, None], flat, out=rows[: used.size])
+        rows[used.size :] = np.sqrt(weight)[:, None] * jacobian
         matrix = rows.T @ rows
         matrix[np.diag_indices(size)] += (gains / (1 + gains * z)) ** 2 + reduced / z
         solve = _factor(matrix)
@@ -161,11 +163,9 @@ def _factor(matrix: np.ndarray):
     for ridge in _RIDGES:
         shifted = matrix.copy()
         shifted[np.diag_indices(len(matrix))] += ridge
-        try:
-            factor = cho_factor(shifted, overwrite_a=True, check_finite=False)
-        except np.linalg.LinAlgError:
-            continue
-        return lambda right: scale * cho_solve(factor, scale * right, check_finite=False)
+        factor, failed = dpotrf(shifted.T, lower=1, overwrite_a=1)  # symmetric: the transpose is the Fortran order LAPACK wants
+        if failed == 0:
+            return lambda right, factor=factor: scale * dpotrs(factor, scale * right, lower=1)[0]
     return None
 
 

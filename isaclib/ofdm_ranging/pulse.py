@@ -19,6 +19,7 @@ from ..foundations import scalar_search
 
 HALF_POWER = math.sqrt(0.5)
 _NEWTON_STEPS = 6
+_SETTLED = 1e-7  # a step this short leaves an error of its square
 _CROSSING_TOLERANCE = 1e-12
 
 
@@ -91,7 +92,10 @@ def refine(weights: np.ndarray, start: np.ndarray, reach: float) -> np.ndarray:
         slope = (y.conj() * dy).real
         curvature = np.abs(dy) ** 2 + (y.conj() * ddy).real
         step = np.where(curvature < 0, -slope / np.where(curvature < 0, curvature, -1.0), np.sign(slope) * 0.25 * reach)
-        u = np.clip(u + step, start - reach, start + reach)
+        moved = np.clip(u + step, start - reach, start + reach)
+        settled, u = np.abs(moved - u).max(initial=0.0) < _SETTLED, moved
+        if settled:
+            break
     return u
 
 
