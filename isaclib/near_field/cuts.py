@@ -1,0 +1,227 @@
+r"""The power margin by worst-channel cuts, closed from both sides.
+
+For a fixed SINR :math:`\gamma` the least power margin over beams that meet a *finite* list of channels :math:`X_k` per
+user is a second-order cone program in :math:`K\cdot MK` complex numbers,
+
+.. math:: \min_{w,s}\; s \quad\text{s.t.}\quad \operatorname{Re}(x^Hw_k)\ge\sqrt\gamma\,\bigl\|(x^Hw_j)_{j\ne k},\,1\bigr\|
+    \;\;(x\in X_k),\qquad \sum_k\|w_{k,m}\|^2\le s^2P\;\;(m),
+
+and the adversary's answers to its beams are the next list entries. Beams whose certified worst values are :math:`v_k`
+(:mod:`.adversary`), scaled by :math:`(\min_kv_k)^{-1/2}`, are robust: their margin is an **upper** bound, and they are what
+is returned. The **lower** bound comes from :mod:`.dual_bound`, which asks for no phase.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import clarabel
+import numpy as np
+from scipy import sparse
+
+from .adversary import worst_case, worst_channels
+from .dual_bound import DualPoint, best_dual_point
+from .reduction import Reduced, scaled_bases
+
+_CONE_TOLERANCE = 1e-9
+# A cut whose multiplier stayed below this part of the largest one for so many rounds is dropped.
+_IDLE_PART, _IDLE_ROUNDS = 1e-5, 3
+# A worst value this close to 1 (or above) violates nothing that the cone solver could see.
+_VIOLATION = 1e-9
+# Two worst channels of one user closer than this part of the balls say the same.
+_DISTINCT = 0.3
+# Precision of the adversary as a part of the gap it is to close.
+# The bound by weights is tried when the cone solver's own bound is this part of the tolerance away.
+_FIRST_TRY = 0.7
+# A lower bound beyond which a margin is infinite for every purpose.
+_HOPELESS = 1e9
+_TINY = 1e-300
+_ADVERSARY_PART, _FINEST, _COARSEST = 1e-3, 1e-10, 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class CutResult:
+    """Two-sided answer in unit noise.
+
+    Attributes
+    ----------
+    upper, lower : float
+        Bounds on the margin; ``upper`` is infinite when no robust beams were found, ``lower`` then says why.
+    beams : ndarray (K, M, r) or None
+        Robust beams of margin ``upper``.
+    multipliers : ndarray (K, M) or None
+        Of the adversary, proving the beams.
+    dual : DualPoint or None
+        Proves ``lower``.
+    cuts : tuple of K ndarrays (n_k, M, r)
+        Errors divided by the radii: they serve again at another SINR or for balls of another size.
+    rounds : int
+    """
+
+    upper: float
+    lower: float
+    beams: np.ndarray | None
+    multipliers: np.ndarray | None
+    dual: DualPoint | None
+    cuts: tuple[np.ndarray, ...]
+    rounds: int
+
+
+class _ConeProgram:
+    """The finite problem in the scaled bases; data built once per cut, solved by Clarabel."""
+
+    def __init__(self, problem: Reduced, bases: np.ndarray, sinr: float, power: float) -> None:
+        self.bases, self.sinr = bases, sinr
+        self.shape = users, aps, width = problem.channels.shape
+        self.users, self.size = users, aps * width
+        self.columns = 2 * self.size * users + 1
+        per_ap = bases.reshape(users, aps, width, self.size)
+        self.power_dimension = 1 + 2 * width * users
+        head = np.zeros((aps, self.power_dimension, self.columns))
+        head[:, 0, -1] = -np.sqrt(power)
+        for m in range(aps):
+            for k in range(users):
+                rows = slice(1 + 2 * width * k, 1 + 2 * width * (k + 1))
+                head[m, rows, self._part(k)] = -_embedding(per_ap[k, m])
+        self.head = sparse.csr_matrix(head.reshape(aps * self.power_dimension, self.columns))
+        self.rows: list[sparse.csr_matrix] = []
+        self.owners: list[int] = []
+        self.channels: list[np.ndarray] = []
+        self.idle: list[int] = []
+
+    def _part(self, k: int) -> slice:
+        return slice(2 * self.size * k, 2 * self.size * (k + 1))
+
+    def add(self, k: int, channel: np.ndarray) -> None:
+        block = np.zeros((2 * self.users, self.columns))
+        row = 2
+        for j in range(self.users):
+            embedded = _embedding(channel.conj()[None] @ self.bases[j])
+            if j == k:
+                block[0, self._part(j)] = -embedded[0] / np.sqrt(self.sinr)
+            else:
+                block[row : row + 2, self._part(j)] = -embedded
+                row += 2
+        self.rows.append(sparse.csr_matrix(block))
+        self.owners.append(k)
+        self.channels.append(channel)
+        self.idle.append(0)
+
+    def solve(self):
+        """(feasible, beams, dual objective, multipliers of the cuts, multipliers of the power limits)."""
+        matrix = sparse.vstack([self.head, *self.rows], format="csc")
+        right = np.zeros(matrix.shape[0])
+        right[self.head.shape[0] + 1 :: 2 * self.users] = 1.0
+        objective = np.zeros(self.columns)
+        objective[-1] = 1.0
+        cones = [clarabel.SecondOrderConeT(self.power_dimension)] * self.shape[1]
+        cones += [clarabel.SecondOrderConeT(2 * self.users)] * len(self.rows)
+        settings = clarabel.DefaultSettings()
+        settings.verbose = False
+        settings.max_threads = 1
+        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = _CONE_TOLERANCE
+        quadratic = sparse.csc_matrix((self.columns, self.columns))
+        answer = clarabel.DefaultSolver(quadratic, objective, matrix, right, cones, settings).solve()
+        infeasible = answer.status in (clarabel.SolverStatus.PrimalInfeasible, clarabel.SolverStatus.AlmostPrimalInfeasible)
+        parts = np.asarray(answer.x)[:-1].reshape(self.users, 2, self.size)
+        beams = np.einsum("knj,kj->kn", self.bases, parts[:, 0] + 1j * parts[:, 1]).reshape(self.shape)
+        dual = np.asarray(answer.z)
+        cut_multipliers = dual[self.head.shape[0] :: 2 * self.users]
+        power_multipliers = dual[: self.head.shape[0] : self.power_dimension]
+        return not infeasible, beams, answer.obj_val_dual, cut_multipliers, power_multipliers
+
+    def forget(self, multipliers: np.ndarray) -> None:
+        """Drop the cuts that have been idle for some rounds."""
+        busy = multipliers > _IDLE_PART * np.max(multipliers)
+        self.idle = [0 if b else age + 1 for b, age in zip(busy, self.idle)]
+        keep = [i for i, age in enumerate(self.idle) if age < _IDLE_ROUNDS]
+        for name in ("rows", "owners", "channels", "idle"):
+            values = getattr(self, name)
+            setattr(self, name, [values[i] for i in keep])
+
+
+def _embedding(block: np.ndarray) -> np.ndarray:
+    """Real form of a complex matrix acting on (real parts, imaginary parts); rows interleaved."""
+    rows, columns = block.shape
+    result = np.empty((2 * rows, 2 * columns))
+    result[0::2, :columns], result[0::2, columns:] = block.real, -block.imag
+    result[1::2, :columns], result[1::2, columns:] = block.imag, block.real
+    return result
+
+
+def margin_by_cuts(
+    problem: Reduced,
+    sinr: float,
+    power: float,
+    *,
+    tolerance: float = 1e-6,
+    max_rounds: int = 60,
+    cuts: tuple[np.ndarray, ...] | None = None,
+    enough: float = np.inf,
+) -> CutResult:
+    r"""Two-sided power margin.
+
+    Parameters
+    ----------
+    problem : Reduced
+    sinr : float
+    power : float
+        Power limit of each AP (W).
+    tolerance : float
+        Relative gap between the two bounds.
+    cuts : tuple, optional
+        Errors over radii of an earlier run, to start from.
+    enough : float
+        Stop as soon as the lower bound exceeds it (root finding needs no more).
+    """
+    users = len(problem.channels)
+    program = _ConeProgram(problem, scaled_bases(problem.stacked, sinr), sinr, power)
+    scale = problem.radii[..., None]
+    for k in range(users):
+        program.add(k, problem.stacked[k])
+        for error in () if cuts is None else cuts[k]:
+            program.add(k, (problem.channels[k] + error * scale[k]).ravel())
+    best, proof, upper, dual, lower = None, None, np.inf, None, 0.0
+    wanted = _FIRST_TRY * tolerance
+    rounds = 0
+    while rounds < max_rounds:
+        rounds += 1
+        feasible, beams, outer, pull, prices = program.solve()
+        outer = max(outer, _TINY) ** 2
+        last = feasible is False or outer > enough or rounds == max_rounds
+        if last or upper / outer - 1 <= wanted:
+            dual = best_dual_point(program.channels, program.owners, sinr, problem, pull, prices, beams, enough=_HOPELESS)
+            lower = max(lower, dual.total / power)
+            wanted /= 3
+            if last or upper <= lower * (1 + tolerance):
+                break
+        tried = beams[None] if best is None else np.stack([beams, 0.5 * (beams + best)])
+        gap = upper / outer - 1 if np.isfinite(upper) else np.inf
+        precision = float(np.clip(_ADVERSARY_PART * gap, _FINEST, _COARSEST))
+        found = worst_case(problem.channels, problem.radii, tried, sinr, precision=precision)
+        faced, values = worst_channels(problem.channels, problem.radii, tried, sinr, found)
+        least = found.value.min(axis=1)
+        spent = np.sum(np.abs(tried) ** 2, axis=(1, 3)).max(axis=1) / power
+        margins = np.where(least > 0, spent / np.where(least > 0, least, 1.0), np.inf)
+        first = int(np.argmin(margins))
+        if margins[first] < upper:
+            upper, best = float(margins[first]), tried[first] / np.sqrt(least[first])
+            proof = found.multipliers[first] / least[first]
+        program.forget(pull)
+        for s, k in np.ndindex(values.shape[:2]):
+            for start in range(2):
+                far = np.linalg.norm(faced[s, k, start] - faced[s, k, 0]) > _DISTINCT * np.linalg.norm(problem.radii[k])
+                if values[s, k, start] < 1 - _VIOLATION and (start == 0 or far):
+                    program.add(k, faced[s, k, start].ravel())
+    return CutResult(upper, lower, best, proof, dual, _errors(program, problem), rounds)
+
+
+def _errors(program: _ConeProgram, problem: Reduced) -> tuple[np.ndarray, ...]:
+    shape = problem.channels.shape[1:]
+    scale = np.where(problem.radii > 0, problem.radii, 1.0)
+    result = []
+    for k in range(program.users):
+        own = [x.reshape(shape) for x, owner in zip(program.channels, program.owners) if owner == k]
+        errors = (np.array(own).reshape(-1, *shape) - problem.channels[k]) / scale[k][:, None]
+        result.append(errors[np.linalg.norm(errors, axis=(1, 2)) > 0])
+    return tuple(result)
