@@ -134,7 +134,7 @@ def worst_case(
     precision : float
         Last barrier weight: the certified value is within ``K M precision`` of the best one.
     """
-    sets, users, aps, width = beams.shape
+    sets, users, aps, _ = beams.shape
     sinr = np.broadcast_to(np.asarray(sinr, dtype=float), (users,))
     radii = np.maximum(radii, _LEAST_RADIUS * np.linalg.norm(channels, axis=(1, 2)).max())
     dual = _Dual(channels, radii, beams, sinr)

@@ -6,9 +6,12 @@ user is a second-order cone program in :math:`K\cdot MK` complex numbers,
 .. math:: \min_{w,s}\; s \quad\text{s.t.}\quad \operatorname{Re}(x^Hw_k)\ge\sqrt\gamma\,\bigl\|(x^Hw_j)_{j\ne k},\,1\bigr\|
     \;\;(x\in X_k),\qquad \sum_k\|w_{k,m}\|^2\le s^2P\;\;(m),
 
-and the adversary's answers to its beams are the next list entries. Beams whose certified worst values are :math:`v_k`
-(:mod:`.adversary`), scaled by :math:`(\min_kv_k)^{-1/2}`, are robust: their margin is an **upper** bound, and they are what
-is returned. The **lower** bound comes from :mod:`.dual_bound`, which asks for no phase.
+and the adversary's answers to its beams are the next list entries. The real part stands for a modulus: each channel is
+turned to the phase at which the beams of the round before are received, so that nothing is lost where the rounds end.
+
+Beams whose certified worst values are :math:`v_k` (:mod:`.adversary`), scaled by :math:`(\min_kv_k)^{-1/2}`, are robust:
+their margin is an **upper** bound, and they are what is returned. The **lower** bound comes from :mod:`.dual_bound`, which
+asks for no phase.
 """
 
 from __future__ import annotations
@@ -31,8 +34,12 @@ _VIOLATION = 1e-9
 # Two worst channels of one user closer than this part of the balls say the same.
 _DISTINCT = 0.3
 # Precision of the adversary as a part of the gap it is to close.
+# Phase errors (rad) below this change a modulus by less than 1e-8.
+_PHASE = 1e-4
 # The bound by weights is tried when the cone solver's own bound is this part of the tolerance away.
 _FIRST_TRY = 0.7
+# So many rounds in which neither bound moved by this part of the tolerance: what is left of the gap is the S-procedure's.
+_STALE_ROUNDS, _STALE = 6, 0.3
 # A lower bound beyond which a margin is infinite for every purpose.
 _HOPELESS = 1e9
 _TINY = 1e-300
@@ -87,12 +94,34 @@ class _ConeProgram:
         self.rows: list[sparse.csr_matrix] = []
         self.owners: list[int] = []
         self.channels: list[np.ndarray] = []
+        self.phases: list[complex] = []
         self.idle: list[int] = []
 
     def _part(self, k: int) -> slice:
         return slice(2 * self.size * k, 2 * self.size * (k + 1))
 
-    def add(self, k: int, channel: np.ndarray) -> None:
+    def add(self, k: int, channel: np.ndarray, beams: np.ndarray | None = None) -> None:
+        """List a channel of user k, at the phase of ``beams`` (K, M, r) where these are given."""
+        phase = 1.0 + 0j if beams is None else self._phase(channel, beams[k])
+        self.rows.append(self._block(k, channel * phase))
+        self.owners.append(k)
+        self.channels.append(channel)
+        self.phases.append(phase)
+        self.idle.append(0)
+
+    @staticmethod
+    def _phase(channel: np.ndarray, beam: np.ndarray) -> complex:
+        received = np.vdot(channel, beam)
+        return received / max(abs(received), _TINY)
+
+    def turn(self, beams: np.ndarray) -> None:
+        """Give each listed channel the phase at which the beams are received with a positive real amplitude."""
+        for i, (k, channel) in enumerate(zip(self.owners, self.channels)):
+            phase = self._phase(channel, beams[k])
+            if abs(phase - self.phases[i]) > _PHASE:
+                self.phases[i], self.rows[i] = phase, self._block(k, channel * phase)
+
+    def _block(self, k: int, channel: np.ndarray) -> sparse.csr_matrix:
         block = np.zeros((2 * self.users, self.columns))
         row = 2
         for j in range(self.users):
@@ -102,10 +131,7 @@ class _ConeProgram:
             else:
                 block[row : row + 2, self._part(j)] = -embedded
                 row += 2
-        self.rows.append(sparse.csr_matrix(block))
-        self.owners.append(k)
-        self.channels.append(channel)
-        self.idle.append(0)
+        return sparse.csr_matrix(block)
 
     def solve(self):
         """(feasible, beams, dual objective, multipliers of the cuts, multipliers of the power limits)."""
@@ -135,7 +161,7 @@ class _ConeProgram:
         busy = multipliers > _IDLE_PART * np.max(multipliers)
         self.idle = [0 if b else age + 1 for b, age in zip(busy, self.idle)]
         keep = [i for i, age in enumerate(self.idle) if age < _IDLE_ROUNDS]
-        for name in ("rows", "owners", "channels", "idle"):
+        for name in ("rows", "owners", "channels", "phases", "idle"):
             values = getattr(self, name)
             setattr(self, name, [values[i] for i in keep])
 
@@ -183,12 +209,12 @@ def margin_by_cuts(
             program.add(k, (problem.channels[k] + error * scale[k]).ravel())
     best, proof, upper, dual, lower = None, None, np.inf, None, 0.0
     wanted = _FIRST_TRY * tolerance
-    rounds = 0
+    rounds, stale, mark = 0, 0, (0.0, np.inf)
     while rounds < max_rounds:
         rounds += 1
         feasible, beams, outer, pull, prices = program.solve()
         outer = max(outer, _TINY) ** 2
-        last = feasible is False or outer > enough or rounds == max_rounds
+        last = not feasible or outer > enough or rounds == max_rounds or stale >= _STALE_ROUNDS
         if last or upper / outer - 1 <= wanted:
             dual = best_dual_point(program.channels, program.owners, sinr, problem, pull, prices, beams, enough=_HOPELESS)
             lower = max(lower, dual.total / power)
@@ -208,11 +234,14 @@ def margin_by_cuts(
             upper, best = float(margins[first]), tried[first] / np.sqrt(least[first])
             proof = found.multipliers[first] / least[first]
         program.forget(pull)
+        program.turn(beams)
         for s, k in np.ndindex(values.shape[:2]):
             for start in range(2):
                 far = np.linalg.norm(faced[s, k, start] - faced[s, k, 0]) > _DISTINCT * np.linalg.norm(problem.radii[k])
                 if values[s, k, start] < 1 - _VIOLATION and (start == 0 or far):
-                    program.add(k, faced[s, k, start].ravel())
+                    program.add(k, faced[s, k, start].ravel(), beams)
+        moved = outer > mark[0] * (1 + _STALE * tolerance) or upper < mark[1] * (1 - _STALE * tolerance)
+        stale, mark = (0, (outer, upper)) if moved else (stale + 1, mark)
     return CutResult(upper, lower, best, proof, dual, _errors(program, problem), rounds)
 
 
@@ -221,7 +250,7 @@ def _errors(program: _ConeProgram, problem: Reduced) -> tuple[np.ndarray, ...]:
     scale = np.where(problem.radii > 0, problem.radii, 1.0)
     result = []
     for k in range(program.users):
-        own = [x.reshape(shape) for x, owner in zip(program.channels, program.owners) if owner == k]
+        own = [x for x, owner in zip(program.channels, program.owners) if owner == k]
         errors = (np.array(own).reshape(-1, *shape) - problem.channels[k]) / scale[k][:, None]
         result.append(errors[np.linalg.norm(errors, axis=(1, 2)) > 0])
     return tuple(result)

@@ -29,6 +29,7 @@ _FIRST_GAP, _LAST_GAP = 3e-2, 2e-8
 _STEP_TO_WALL = 0.9
 _PULLED_BACK = 0.98
 _UNBOUNDED = 1e100
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,9 +131,10 @@ def best_dual_point(
         merit = barrier.merit(unknowns, factors, mu)
         for _ in range(_CENTRING_STEPS):
             gradient, hessian = barrier.derivatives(unknowns, factors, mu)
-            # Scaled by the unknowns; the prices keep their sum.
-            scaled = unknowns[:, None] * hessian * unknowns[None]
-            solved = np.linalg.solve(scaled, np.stack([unknowns * gradient, unknowns * null], axis=1)) * unknowns[:, None]
+            # Scaled to a unit diagonal; near the end of the path the rest of the Hessian drowns in rounding.
+            scale = 1 / np.sqrt(np.diagonal(hessian))
+            scaled = hessian * scale[:, None] * scale + _ROUNDING * np.eye(len(scale))
+            solved = np.linalg.solve(scaled, np.stack([scale * gradient, scale * null], axis=1)) * scale[:, None]
             step = solved[:, 0] - solved[:, 1] * (null @ solved[:, 0]) / (null @ solved[:, 1])
             decrement = float(gradient @ step)
             if not decrement > 0.05:
@@ -175,3 +177,24 @@ def _largest_factor(barrier: _Barrier, unknowns: np.ndarray) -> float:
         middle = np.sqrt(low * high)
         low, high = (middle, high) if inside(middle) else (low, middle)
     return low
+
+
+def dual_residual(problem: Reduced, sinr: float, dual: DualPoint, *, factor: float = 1.0) -> float:
+    """Largest violation of a dual point with all weights multiplied by ``factor``: positive means that it proves nothing.
+
+    Checked in turn: signs, sum of the prices, channels inside the balls (relative), least eigenvalue of each F_k against
+    the prices (relative).
+    """
+    users, aps, width = problem.channels.shape
+    y, q = factor * dual.weights, np.repeat(dual.prices, width)
+    errors = np.linalg.norm(dual.channels.reshape(-1, aps, width) - problem.channels[dual.owners], axis=2)
+    limits = problem.radii[dual.owners]
+    outside = np.max((errors - limits) / np.linalg.norm(problem.channels, axis=2)[dual.owners] - _ROUNDING)
+    worst = max(outside, -float(np.min(y)), -float(np.min(q)), abs(float(np.sum(dual.prices)) - 1) - _ROUNDING)
+    scaled = dual.channels / np.sqrt(np.maximum(q, 1e-300))
+    for k in range(users):
+        sign = np.where(dual.owners == k, -1 / sinr, 1.0) * y
+        # Least eigenvalue of I + X diag(sign) X^H, in units of its own rounding.
+        F = np.eye(len(q)) + (scaled.T * sign) @ scaled.conj()
+        worst = max(worst, -float(np.linalg.eigvalsh(F)[0]) - _ROUNDING * float(np.linalg.norm(F, 2)))
+    return worst

@@ -31,6 +31,8 @@ _TOLERANCE = 1e-6
 _MAX_EVALUATIONS = 40
 # Far from the root only the direction counts.
 _COARSE, _FAR = 1e-2, 8.0
+# A proven lower bound this large is reported as an infinite margin.
+_HOPELESS = 1e6
 _WORST_STEPS = 30
 _SLACKS = 10.0 ** np.arange(-10, 0)
 
@@ -139,8 +141,12 @@ def power_margin(
     if found.beams is None:
         nothing = np.full(h.shape, np.nan + 0j)
         certificate = Certificate(
-            method=_METHODS[method], value=np.inf, bound=found.lower, status="iteration_limit" if found.lower < 1e6 else "optimal",
-            iterations=found.rounds, seconds=time.perf_counter() - start,
+            method=_METHODS[method],
+            value=np.inf,
+            bound=found.lower,
+            status="iteration_limit" if found.lower < 1e6 else "optimal",
+            iterations=found.rounds,
+            seconds=time.perf_counter() - start,
         )
         return Margin(np.inf, nothing, certificate, np.full(radii.shape, np.nan), ratio)
     beams = problem.lift(found.beams)
@@ -152,7 +158,7 @@ def power_margin(
         value=margin,
         bound=found.lower,
         residual=beam_residual(h, radii, beams, sinr, noise_w, multipliers),
-        status="optimal" if closed else "converged" if method == "sdp" else "iteration_limit",
+        status="optimal" if closed else "converged",
         iterations=found.rounds,
         seconds=time.perf_counter() - start,
     )
@@ -231,7 +237,8 @@ def robust_sinr(
     Returns
     -------
     RobustSinr
-        ``certificate.gap`` is at most ``tolerance`` (else status ``iteration_limit``).
+        ``certificate.gap`` is at most ``tolerance``; else the status is ``converged``: with three or more APs and large
+        errors, the S-procedure that proves the beams and the finite lists that bound them may leave a gap.
     """
     begin = time.perf_counter()
     _check_limits(1.0, max_power_w)
@@ -266,8 +273,11 @@ def robust_sinr(
             high = point
         else:
             low = point
-        log_gamma, precision = _next(low, high, history, tolerance)
-    status = "optimal" if best > 0 and bound / best - 1 <= tolerance else "iteration_limit"
+        following, precision = _next(low, high, history, tolerance)
+        if abs(following - log_gamma) < 0.1 * tolerance:
+            break
+        log_gamma = following
+    status = "optimal" if best > 0 and bound / best - 1 <= tolerance else "converged"
     if beams is None:
         raise SolverFailure("cuts", "no robust beams found", message="the error radii leave no positive SINR")
     lifted = problem.lift(beams)
@@ -309,10 +319,11 @@ def _next(low, high, history, tolerance: float) -> tuple[float, float]:
     finite.sort(key=lambda item: abs(item[1]))
     (xa, ya), (xb, yb) = finite[0], finite[1]
     slope = (ya - yb) / (xa - xb) if xa != xb else 1.5
-    slope = slope if 1.0 <= slope <= 20 else (high[1] - low[1]) / width
+    if not 1.0 <= slope <= 20:
+        slope = 1.5
     target = xa - ya / slope
     if not low[0] < target < high[0]:
-        target = low[0] + width * (-low[1]) / (high[1] - low[1])
+        target = low[0] + 0.5 * width
     return target, _precision(abs(ya), tolerance)
 
 
