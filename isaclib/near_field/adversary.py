@@ -68,16 +68,16 @@ class _Dual:
     def __init__(self, channels: np.ndarray, radii: np.ndarray, beams: np.ndarray, sinr: np.ndarray) -> None:
         sets, users, aps, _ = beams.shape
         # Column k of U is scaled by 1/sqrt(gamma): then C = diag(+1, -1, ..., -1), the same in size for every user.
-        self.scale = np.ones((users, users))
-        np.fill_diagonal(self.scale, 1 / np.sqrt(sinr))
+        self.scale = np.ones((sets, users, users))
+        self.scale[:, np.arange(users), np.arange(users)] = 1 / np.sqrt(sinr)
         self.amplitudes = np.einsum("sjmr,kmr->skj", beams.conj(), channels) * self.scale
         grams = np.einsum("simr,sjmr->smij", beams.conj(), beams)
-        grams = grams[:, None] * (self.scale[:, :, None] * self.scale[:, None, :])[None, :, None]
+        grams = grams[:, None] * (self.scale[..., :, None] * self.scale[..., None, :])[:, :, None]
         self.users, self.aps, self.lanes = users, aps, sets * users
         self.grams = grams.reshape(self.lanes, aps, users, users)
         self.amplitudes = self.amplitudes.reshape(self.lanes, users)
         self.signs = np.tile(2 * np.eye(users) - 1, (sets, 1))
-        self.squares = np.tile(radii**2, (sets, 1))
+        self.squares = np.broadcast_to(radii**2, (sets, users, aps)).reshape(self.lanes, aps)
 
     def factor(self, multipliers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Whether M + Lambda is positive definite, and the eigenpairs of C + G."""
@@ -127,15 +127,15 @@ def worst_case(
     ----------
     channels : ndarray (K, M, r)
         Unit noise.
-    radii : ndarray (K, M)
+    radii : ndarray (K, M) or (S, K, M)
         Balls of radius 0 are allowed.
     beams : ndarray (S, K, M, r)
-    sinr : float or ndarray (K,)
+    sinr : float or ndarray, broadcast to (S, K)
     precision : float
         Last barrier weight: the certified value is within ``K M precision`` of the best one.
     """
     sets, users, aps, _ = beams.shape
-    sinr = np.broadcast_to(np.asarray(sinr, dtype=float), (users,))
+    sinr = np.broadcast_to(np.asarray(sinr, dtype=float), (sets, users))
     radii = np.maximum(radii, _LEAST_RADIUS * np.linalg.norm(channels, axis=(1, 2)).max())
     dual = _Dual(channels, radii, beams, sinr)
     power = np.linalg.eigvalsh(dual.grams.sum(axis=1))[:, -1]
@@ -169,9 +169,8 @@ def worst_case(
     value = dual.value(multipliers, values, vectors)
     # D = -(M + Lambda)^-1 M h has the coordinates -(C + G)^-1 f / lambda_m in the beams; likewise the soft eigenvector.
     projected = np.einsum("lij,li->lj", vectors.conj(), dual.amplitudes) / values
-    scale = np.tile(dual.scale, (sets, 1))
-    v = (np.einsum("lij,lj->li", vectors, projected) * scale).reshape(sets, users, users)
-    u = (vectors[:, :, -2 if users > 1 else -1] * scale).reshape(sets, users, users)
+    v = np.einsum("lij,lj->li", vectors, projected).reshape(sets, users, users) * dual.scale
+    u = vectors[:, :, -2 if users > 1 else -1].reshape(sets, users, users) * dual.scale
     weights = multipliers.reshape(sets, users, aps, 1)
     errors = -np.einsum("sjmr,skj->skmr", beams, v) / weights
     soft = np.einsum("sjmr,skj->skmr", beams, u) / weights

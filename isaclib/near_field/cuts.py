@@ -24,7 +24,7 @@ from scipy import sparse
 
 from .adversary import worst_case, worst_channels
 from .dual_bound import DualPoint, best_dual_point
-from .reduction import Reduced, scaled_bases
+from .reduction import Reduced
 
 _CONE_TOLERANCE = 1e-9
 # A cut whose multiplier stayed below this part of the largest one for so many rounds is dropped.
@@ -77,19 +77,21 @@ class CutResult:
 class _ConeProgram:
     """The finite problem in the scaled bases; data built once per cut, solved by Clarabel."""
 
-    def __init__(self, problem: Reduced, bases: np.ndarray, sinr: float, power: float) -> None:
-        self.bases, self.sinr = bases, sinr
+    def __init__(self, problem: Reduced, sinr: float, power: float) -> None:
+        self.bases, self.real = problem.beam_bases(sinr)
+        self.sinr = sinr
         self.shape = users, aps, width = problem.channels.shape
-        self.users, self.size = users, aps * width
-        self.columns = 2 * self.size * users + 1
-        per_ap = bases.reshape(users, aps, width, self.size)
+        self.users, inner = users, self.bases.shape[2]
+        self.size = inner if self.real else 2 * inner
+        self.columns = self.size * users + 1
+        per_ap = self.bases.reshape(users, aps, width, inner)
         self.power_dimension = 1 + 2 * width * users
         head = np.zeros((aps, self.power_dimension, self.columns))
         head[:, 0, -1] = -np.sqrt(power)
         for m in range(aps):
             for k in range(users):
                 rows = slice(1 + 2 * width * k, 1 + 2 * width * (k + 1))
-                head[m, rows, self._part(k)] = -_embedding(per_ap[k, m])
+                head[m, rows, self._part(k)] = -self._embedding(per_ap[k, m])
         self.head = sparse.csr_matrix(head.reshape(aps * self.power_dimension, self.columns))
         self.rows: list[sparse.csr_matrix] = []
         self.owners: list[int] = []
@@ -98,7 +100,7 @@ class _ConeProgram:
         self.idle: list[int] = []
 
     def _part(self, k: int) -> slice:
-        return slice(2 * self.size * k, 2 * self.size * (k + 1))
+        return slice(self.size * k, self.size * (k + 1))
 
     def add(self, k: int, channel: np.ndarray, beams: np.ndarray | None = None) -> None:
         """List a channel of user k, at the phase of ``beams`` (K, M, r) where these are given."""
@@ -125,13 +127,21 @@ class _ConeProgram:
         block = np.zeros((2 * self.users, self.columns))
         row = 2
         for j in range(self.users):
-            embedded = _embedding(channel.conj()[None] @ self.bases[j])
+            embedded = self._embedding(channel.conj()[None] @ self.bases[j])
             if j == k:
                 block[0, self._part(j)] = -embedded[0] / np.sqrt(self.sinr)
             else:
                 block[row : row + 2, self._part(j)] = -embedded
                 row += 2
         return sparse.csr_matrix(block)
+
+    def _embedding(self, block: np.ndarray) -> np.ndarray:
+        """Real form of a complex matrix acting on (real parts, imaginary parts) of the entries; rows interleaved."""
+        rows, columns = block.shape
+        result = np.empty((2 * rows, 2 * columns))
+        result[0::2, :columns], result[0::2, columns:] = block.real, -block.imag
+        result[1::2, :columns], result[1::2, columns:] = block.imag, block.real
+        return result[:, : self.size]
 
     def solve(self):
         """(feasible, beams, dual objective, multipliers of the cuts, multipliers of the power limits)."""
@@ -149,8 +159,9 @@ class _ConeProgram:
         quadratic = sparse.csc_matrix((self.columns, self.columns))
         answer = clarabel.DefaultSolver(quadratic, objective, matrix, right, cones, settings).solve()
         infeasible = answer.status in (clarabel.SolverStatus.PrimalInfeasible, clarabel.SolverStatus.AlmostPrimalInfeasible)
-        parts = np.asarray(answer.x)[:-1].reshape(self.users, 2, self.size)
-        beams = np.einsum("knj,kj->kn", self.bases, parts[:, 0] + 1j * parts[:, 1]).reshape(self.shape)
+        parts = np.asarray(answer.x)[:-1].reshape(self.users, -1, self.bases.shape[2])
+        entries = parts[:, 0] if self.real else parts[:, 0] + 1j * parts[:, 1]
+        beams = np.einsum("knj,kj->kn", self.bases, entries).reshape(self.shape)
         dual = np.asarray(answer.z)
         cut_multipliers = dual[self.head.shape[0] :: 2 * self.users]
         power_multipliers = dual[: self.head.shape[0] : self.power_dimension]
@@ -164,15 +175,6 @@ class _ConeProgram:
         for name in ("rows", "owners", "channels", "phases", "idle"):
             values = getattr(self, name)
             setattr(self, name, [values[i] for i in keep])
-
-
-def _embedding(block: np.ndarray) -> np.ndarray:
-    """Real form of a complex matrix acting on (real parts, imaginary parts); rows interleaved."""
-    rows, columns = block.shape
-    result = np.empty((2 * rows, 2 * columns))
-    result[0::2, :columns], result[0::2, columns:] = block.real, -block.imag
-    result[1::2, :columns], result[1::2, columns:] = block.imag, block.real
-    return result
 
 
 def margin_by_cuts(
@@ -201,7 +203,7 @@ def margin_by_cuts(
         Stop as soon as the lower bound exceeds it (root finding needs no more).
     """
     users = len(problem.channels)
-    program = _ConeProgram(problem, scaled_bases(problem.stacked, sinr), sinr, power)
+    program = _ConeProgram(problem, sinr, power)
     scale = problem.radii[..., None]
     for k in range(users):
         program.add(k, problem.stacked[k])

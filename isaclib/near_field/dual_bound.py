@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .reduction import Reduced, scaled_bases
+from .reduction import Reduced
 
 _CENTRING_STEPS = 12
 _SHRINK = 0.15
@@ -30,6 +30,9 @@ _STEP_TO_WALL = 0.9
 _PULLED_BACK = 0.98
 _UNBOUNDED = 1e100
 _ROUNDING = 1e-12
+_BALANCING_STEPS = 8
+# Prices below this part are raised to it: a valid dual point all the same, and a well-conditioned one.
+_LEAST_PRICE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,12 +63,16 @@ class _Barrier:
         self.users, self.aps, self.count, size = users, aps, len(channels), aps * width
         # Columns: the channels, then the unit vectors of the antennas' span, grouped by AP.
         columns = np.concatenate([channels.T, np.eye(size)], axis=1)
-        bases = scaled_bases(problem.stacked, sinr)
+        bases, real = problem.beam_bases(sinr)
         self.columns = np.matmul(bases.conj().swapaxes(1, 2), columns[None])
         sign = np.where(owners[None] == np.arange(users)[:, None], -1 / sinr, 1.0)
         self.sign = np.concatenate([sign, np.ones((users, size))], axis=1)
         # Column j of the data belongs to unknown group[j]: the weights first, the prices after them.
         group = np.concatenate([np.arange(self.count), self.count + np.repeat(np.arange(aps), width)])
+        if real:
+            # Real entries see the real part of F only: Re(x x^H) = Re x Re x^T + Im x Im x^T.
+            self.columns = np.concatenate([self.columns.real, self.columns.imag], axis=2)
+            self.sign, group = np.tile(self.sign, (1, 2)), np.tile(group, 2)
         self.gather = np.zeros((len(group), self.count + aps))
         self.gather[np.arange(len(group)), group] = 1.0
 
@@ -177,6 +184,58 @@ def _largest_factor(barrier: _Barrier, unknowns: np.ndarray) -> float:
         middle = np.sqrt(low * high)
         low, high = (middle, high) if inside(middle) else (low, middle)
     return low
+
+
+def sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.ndarray) -> np.ndarray:
+    r"""Upper bounds on the robust SINR for balls of radii ``factors`` times those of ``problem``, from one dual point.
+
+    The channels of the dual point move with the balls, :math:`x=h+s\,\varepsilon u`, and the weights of user k take a common
+    factor such that :math:`\sum_xy_x=P`. Then no beams within the power limit reach more than the least :math:`\gamma` with
+    :math:`\gamma(Q+\sum_{j\ne k}Y_j)\succeq Y_k` for all k: the largest of K generalised eigenvalues. The factors are found
+    by the fixed point that makes them equal; any factors give a valid bound. Where the point is optimal, the bound is
+    tight to first order in s, because the optimum over all weights is.
+
+    Parameters
+    ----------
+    problem : Reduced
+        With the radii for which the dual point was found.
+    factors : ndarray (E,)
+
+    Returns
+    -------
+    ndarray (E,)
+    """
+    users, _, width = problem.channels.shape
+    prices = np.maximum(dual.prices, _LEAST_PRICE)
+    prices = np.repeat(prices / np.sum(prices), width)
+    bases, real = problem.beam_bases(1.0)
+    centre = problem.stacked[dual.owners]
+    moved = centre + np.asarray(factors, dtype=float)[:, None, None] * (dual.channels - centre)
+    seen, floors = [], []
+    for k in range(users):
+        view = np.matmul(moved, bases[k].conj()).swapaxes(1, 2)
+        floor = (bases[k].conj().T * prices) @ bases[k]
+        seen.append(np.concatenate([view.real, view.imag], axis=2) if real else view)
+        floors.append(floor.real if real else floor)
+    owners = np.tile(dual.owners, 2) if real else dual.owners
+    share = np.array([np.sum(dual.weights[dual.owners == k]) for k in range(users)])
+    logs = np.zeros((len(moved), users))
+    limits = np.empty((len(moved), users))
+    best = np.full(len(moved), np.inf)
+    for _ in range(_BALANCING_STEPS):
+        scales = np.exp(logs)
+        scales *= power / np.sum(scales * share, axis=1, keepdims=True)
+        weights = scales[:, dual.owners] * dual.weights
+        weights = np.tile(weights, (1, 2)) if real else weights
+        for k in range(users):
+            lit = seen[k] * np.sqrt(weights)[:, None, :]
+            rest, own = lit[:, :, owners != k], lit[:, :, owners == k]
+            root = np.linalg.cholesky(floors[k] + np.matmul(rest, rest.conj().swapaxes(1, 2)))
+            whitened = np.linalg.solve(root, own)
+            limits[:, k] = np.linalg.eigvalsh(np.matmul(whitened.conj().swapaxes(1, 2), whitened))[:, -1]
+        best = np.minimum(best, limits.max(axis=1))
+        logs += np.mean(np.log(limits), axis=1, keepdims=True) - np.log(limits)
+    return best
 
 
 def dual_residual(problem: Reduced, sinr: float, dual: DualPoint, *, factor: float = 1.0) -> float:

@@ -9,7 +9,7 @@ the original beam had to face as well. Beams *and* worst channels may therefore 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,16 +31,34 @@ class Reduced:
         Error radii in the same unit.
     bases : ndarray (M, Nt, r), complex
         Orthonormal bases :math:`Q_m`.
+    frames : ndarray (K, M r, d), complex, optional
+        Restricts the beams of user k to real combinations of these columns (None: any beams).
     """
 
     channels: np.ndarray
     radii: np.ndarray
     bases: np.ndarray
+    frames: np.ndarray | None = None
 
     @property
     def stacked(self) -> np.ndarray:
         """Channels with the APs stacked, (K, M r)."""
         return self.channels.reshape(len(self.channels), -1)
+
+    def matched(self) -> Reduced:
+        r"""Beams restricted to maximum ratio transmission: the columns :math:`h_{k,m}/\|h_{k,m}\|`, one per AP."""
+        users, aps, width = self.channels.shape
+        frames = np.zeros((users, aps, width, aps), dtype=complex)
+        lengths = np.maximum(np.linalg.norm(self.channels, axis=2, keepdims=True), 1e-300)
+        frames[:, np.arange(aps), :, np.arange(aps)] = (self.channels / lengths).transpose(1, 0, 2)
+        return replace(self, frames=frames.reshape(users, aps * width, aps))
+
+    def beam_bases(self, sinr: float) -> tuple[np.ndarray, bool]:
+        """Columns (K, M r, d) in which beams have entries of order one, and whether the entries must be real."""
+        if self.frames is None:
+            return scaled_bases(self.stacked, sinr), False
+        lengths = np.linalg.norm(self.stacked, axis=1)
+        return self.frames * (np.sqrt(sinr) / lengths)[:, None, None], True
 
     def lift(self, beams: np.ndarray) -> np.ndarray:
         """Beams (K, M, r) as antenna weights (K, M, Nt) in sqrt(W)."""

@@ -24,6 +24,7 @@ from ..foundations.certificate import Certificate, relative_gap
 from ..foundations.errors import InvalidScenario, SolverFailure
 from .adversary import worst_case, worst_channels
 from .cuts import CutResult, margin_by_cuts
+from .dual_bound import DualPoint, sinr_limits
 from .reduction import Reduced, checked, reduce
 from .sdp import margin_by_sdp
 
@@ -31,10 +32,15 @@ _TOLERANCE = 1e-6
 _MAX_EVALUATIONS = 40
 # Far from the root only the direction counts.
 _COARSE, _FAR = 1e-2, 8.0
+# Steps below this part of the tolerance, and trials within this part of the bracket of an old one, lead nowhere.
+_STANDSTILL, _REPEAT = 0.1, 0.01
 # A proven lower bound this large is reported as an infinite margin.
 _HOPELESS = 1e6
+# Maximum ratio transmission is limited by interference, not by power.
+_MATCHED_GUESS = 100.0
 _WORST_STEPS = 30
-_SLACKS = 10.0 ** np.arange(-10, 0)
+_LEAST_SINR = 1e-9
+_SLACKS = 10.0 ** np.arange(-9.0, -0.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +84,8 @@ class RobustSinr:
     multipliers : ndarray (K, M)
     cuts : tuple
         Errors over radii, to start a neighbouring problem from.
+    dual : DualPoint or None
+        Proves the bound (``method="cuts"``).
     evaluations : tuple of (sinr, upper, lower)
         The margins that were computed.
     """
@@ -87,6 +95,7 @@ class RobustSinr:
     certificate: Certificate
     multipliers: np.ndarray
     cuts: tuple[np.ndarray, ...]
+    dual: DualPoint | None
     evaluations: tuple[tuple[float, float, float], ...]
 
 
@@ -227,12 +236,25 @@ def robust_sinr(
     method: str = "cuts",
     tolerance: float = 5e-6,
     start: RobustSinr | None = None,
+    matched: bool = False,
 ) -> RobustSinr:
-    r"""Largest SINR with :math:`t^\star(\gamma)\le1`: a safeguarded secant of log t against log gamma.
+    r"""Largest SINR with :math:`t^\star(\gamma)\le1`, from a few power margins.
 
-    The cuts of each evaluation serve the next one; ``start`` hands over those of a neighbouring problem. With
-    ``method="sdp"`` every evaluation is a semidefinite program, as in the paper's bisection, and the bound is the
-    S-procedure's.
+    Each margin by cuts leaves a dual point, and the SINR beyond which that point proves :math:`t^\star>1` is tried next;
+    by semidefinite programs, a safeguarded secant of log t against log gamma. The cuts serve from one to the next.
+
+    Parameters
+    ----------
+    channels, error_radii, noise_w, max_power_w
+        As in :func:`power_margin`.
+    method : {"cuts", "sdp"}
+        With ``"sdp"`` every evaluation is a semidefinite program, as in the paper's bisection.
+    tolerance : float
+        Relative gap between the SINR and its bound.
+    start : RobustSinr, optional
+        Of a neighbouring problem with the same channels: its cuts and its SINR.
+    matched : bool
+        Restrict the beams to maximum ratio transmission, problem (24) with real amplitudes.
 
     Returns
     -------
@@ -243,40 +265,38 @@ def robust_sinr(
     begin = time.perf_counter()
     _check_limits(1.0, max_power_w)
     problem = reduce(channels, error_radii, noise_w)
+    if matched:
+        problem = problem.matched()
     h, radii = checked(channels, error_radii, noise_w)
     cuts = None if start is None else start.cuts
     guess = _first_guess(problem, max_power_w) if start is None else start.sinr
-    low, high = None, None  # (log gamma, log t) on either side
-    best, bound, beams, multipliers = 0.0, np.inf, None, None
+    best, bound, beams, multipliers, dual = 0.0, np.inf, None, None, None
     history: list[tuple[float, float, float]] = []
-    log_gamma, precision = math.log(guess), _COARSE
-    for _ in range(_MAX_EVALUATIONS):
-        gamma = math.exp(log_gamma)
+    gamma, precision = guess, _COARSE
+    while len(history) < _MAX_EVALUATIONS:
         if method == "cuts":
             found = margin_by_cuts(problem, gamma, max_power_w, tolerance=precision, cuts=cuts, enough=_FAR)
             cuts = found.cuts
         else:
             found, _ = _from_covariances(problem, margin_by_sdp(problem, gamma, max_power_w), gamma, max_power_w)
         history.append((gamma, found.upper, found.lower))
-        bound = min(bound, gamma / min(found.lower, 1.0) if found.lower > 0 else np.inf)
-        if found.beams is not None:
-            reached = gamma / max(found.upper, 1.0)
-            if reached > best:
-                best, beams = reached, found.beams / math.sqrt(max(found.upper, 1.0))
-                multipliers = found.multipliers / max(found.upper, 1.0)
+        # t / gamma does not fall, so a margin of at least L at gamma excludes what lies above gamma / L; the dual point of
+        # the cuts says more.
+        limit = gamma / min(found.lower, 1.0) if found.lower > 0 else np.inf
+        if found.dual is not None:
+            limit = min(limit, float(sinr_limits(problem, found.dual, max_power_w, np.ones(1))[0]))
+        if limit < bound:
+            bound, dual = limit, found.dual
+        if found.beams is not None and gamma / max(found.upper, 1.0) > best:
+            excess = max(found.upper, 1.0)
+            best, beams, multipliers = gamma / excess, found.beams / math.sqrt(excess), found.multipliers / excess
         if best > 0 and bound / best - 1 <= tolerance:
             break
-        middle = min(found.upper, found.lower * 1e3) if found.lower > 0 else found.upper
-        middle = math.sqrt(found.lower * found.upper) if np.isfinite(found.upper) and found.lower > 0 else max(middle, _FAR)
-        point = (log_gamma, math.log(middle) if np.isfinite(found.upper) else np.inf)
-        if point[1] > 0:
-            high = point
-        else:
-            low = point
-        following, precision = _next(low, high, history, tolerance)
-        if abs(following - log_gamma) < 0.1 * tolerance:
+        following = _next(history, best, bound, method)
+        if abs(following / gamma - 1) < _STANDSTILL * tolerance:
             break
-        log_gamma = following
+        distance = math.log(bound / best) if best > 0 and np.isfinite(bound) else 1.0
+        gamma, precision = following, _precision(distance, tolerance)
     status = "optimal" if best > 0 and bound / best - 1 <= tolerance else "converged"
     if beams is None:
         raise SolverFailure("cuts", "no robust beams found", message="the error radii leave no positive SINR")
@@ -284,7 +304,7 @@ def robust_sinr(
     spent = float(np.sum(np.abs(lifted) ** 2, axis=(0, 2)).max() / max_power_w)
     residual = max(beam_residual(h, radii, lifted, best, noise_w, multipliers), spent - 1, 0.0)
     certificate = Certificate(
-        method=f"secant on the power margin, {_METHODS[method]}",
+        method=f"root of the power margin, {_METHODS[method]}",
         value=best,
         bound=bound,
         residual=residual,
@@ -292,7 +312,7 @@ def robust_sinr(
         iterations=len(history),
         seconds=time.perf_counter() - begin,
     )
-    return RobustSinr(best, lifted, certificate, multipliers, cuts or (), tuple(history))
+    return RobustSinr(best, lifted, certificate, multipliers, cuts or (), dual, tuple(history))
 
 
 def _first_guess(problem: Reduced, power: float) -> float:
@@ -301,30 +321,32 @@ def _first_guess(problem: Reduced, power: float) -> float:
     spent = np.sum(np.abs(duals.reshape(*problem.channels.shape[1:], -1)) ** 2, axis=(1, 2)).max()
     relative = np.max(problem.radii / np.maximum(np.linalg.norm(problem.channels, axis=2), 1e-300))
     by_errors = np.inf if relative == 0 else 0.3 / relative**2
+    if problem.frames is not None:
+        return _MATCHED_GUESS
     return float(min(0.5 * power / max(spent, 1e-300), max(by_errors, 1e-2)))
 
 
-def _next(low, high, history, tolerance: float) -> tuple[float, float]:
-    """Next abscissa (inside the bracket) and the precision that its margin deserves."""
-    if low is None:
-        drop = 1.0 if not np.isfinite(high[1]) else max(high[1], 0.3)
-        return high[0] - drop, _COARSE
-    if high is None:
-        return low[0] + max(-low[1] / 1.2, 0.5 * tolerance), _precision(-low[1], tolerance)
-    width = high[0] - low[0]
-    if not np.isfinite(high[1]):
-        # The slope is at least 1: the root is at most -log t away.
-        return low[0] + min(0.5 * width, -low[1] / 1.5), _precision(min(-low[1], width), tolerance)
-    finite = [(math.log(g), 0.5 * math.log(u * v)) for g, u, v in history if np.isfinite(u) and v > 0]
-    finite.sort(key=lambda item: abs(item[1]))
-    (xa, ya), (xb, yb) = finite[0], finite[1]
-    slope = (ya - yb) / (xa - xb) if xa != xb else 1.5
-    if not 1.0 <= slope <= 20:
-        slope = 1.5
-    target = xa - ya / slope
-    if not low[0] < target < high[0]:
-        target = low[0] + 0.5 * width
-    return target, _precision(abs(ya), tolerance)
+def _next(history, best: float, bound: float, method: str) -> float:
+    """The next SINR: the bound itself, which converges like Newton's method from above, or a safeguarded secant."""
+    tried = [gamma for gamma, _, _ in history]
+    if method == "cuts" and np.isfinite(bound) and min(abs(math.log(bound / gamma)) for gamma in tried) > _REPEAT * (
+        math.log(bound / best) if best > 0 else 1.0
+    ):
+        return bound
+    above = [gamma for gamma, upper, _ in history if not upper <= 1]
+    below = [gamma for gamma, upper, _ in history if upper <= 1]
+    if not below:
+        return 0.3 * min(above)
+    if not above:
+        return min(bound, 3 * max(below))
+    low, high = math.log(max(below)), math.log(min(above))
+    finite = sorted(((math.log(g), math.log(u)) for g, u, _ in history if np.isfinite(u)), key=lambda point: abs(point[1]))
+    if len(finite) > 1 and finite[0][0] != finite[1][0]:
+        (xa, ya), (xb, yb) = finite[:2]
+        target = xa - ya / max((ya - yb) / (xa - xb), 1.0)
+        if low < target < high:
+            return math.exp(target)
+    return math.exp(0.5 * (low + high))
 
 
 def _precision(distance: float, tolerance: float) -> float:
@@ -337,26 +359,34 @@ def worst_sinr(channels, error_radii, beams, noise_w: float) -> np.ndarray:
     This is the paper's "worst-case post-processing" of the error-ignorant beams: the largest SINR at which some
     :math:`\lambda` satisfies (13). Found from above by :func:`adversarial_sinr`, then certified just below it.
     """
+    return certified_sinr(channels, error_radii, beams, noise_w)[0]
+
+
+def certified_sinr(channels, error_radii, beams, noise_w: float) -> tuple[np.ndarray, np.ndarray]:
+    r""":func:`worst_sinr` with the multipliers (K, M) that prove it (nan where nothing can be certified)."""
     h, radii = checked(channels, error_radii, noise_w)
     scale = math.sqrt(noise_w)
     w = np.asarray(beams, dtype=complex)[None]
     above = adversarial_sinr(h, radii, beams, noise_w)
-    result = np.zeros(len(h))
-    usable = above > 0
-    target = np.where(usable, above, 1.0)
-    for slack in _SLACKS:
-        trial = target * (1 - slack)
-        ok = worst_case(h / scale, radii / scale, w, trial).value[0] >= 1
-        result = np.where(usable & (result == 0) & ok, trial, result)
-        if np.all((result > 0) | ~usable):
-            return result
-    low, high = np.zeros(len(h)), target * (1 - _SLACKS[-1])
-    missing = usable & (result == 0)
-    for _ in range(_WORST_STEPS):
-        middle = np.maximum(0.5 * (low + high), 1e-12 * target)
-        ok = worst_case(h / scale, radii / scale, w, middle).value[0] >= 1
+    h, radii = h / scale, radii / scale
+    users = len(h)
+    # All slacks at once: the least one that still certifies is taken.
+    trials = above * (1 - _SLACKS[:, None])
+    found = worst_case(h, radii, np.repeat(w, len(trials), axis=0), np.maximum(trials, _LEAST_SINR))
+    proven = (found.value >= 1) & (trials > _LEAST_SINR)
+    first, known = np.argmax(proven, axis=0), np.any(proven, axis=0)
+    sinr = np.where(known, trials[first, np.arange(users)], 0.0)
+    multipliers = np.where(known[:, None], found.multipliers[first, np.arange(users)], np.nan)
+    low, high = np.zeros(users), trials[-1]
+    for _ in range(0 if np.all(known) else _WORST_STEPS):
+        middle = np.maximum(0.5 * (low + high), _LEAST_SINR)
+        found = worst_case(h, radii, w, middle)
+        ok = found.value[0] >= 1
         low, high = np.where(ok, middle, low), np.where(ok, high, middle)
-    return np.where(missing, low, result)
+        better = ok & ~known
+        sinr = np.where(better, middle, sinr)
+        multipliers = np.where(better[:, None], found.multipliers[0], multipliers)
+    return sinr, multipliers
 
 
 def adversarial_sinr(channels, error_radii, beams, noise_w: float) -> np.ndarray:

@@ -8,7 +8,7 @@ With :math:`M_k=W_k/\gamma-\sum_{j\ne k}W_j`, the robust constraint of user k ho
 :math:`W_k` leaves :math:`\min t` subject to these and :math:`\sum_k\operatorname{tr}W_{k,m}\le tP`.
 
 Three scalings decide whether a solver gets through at an SINR of :math:`10^5`: unit noise, beams in the bases of
-:func:`~.reduction.scaled_bases`, errors in units of their radii (:math:`\Delta_m=\varepsilon_mu_m`). Hermitian matrices are
+:func:`.reduction.scaled_bases`, errors in units of their radii (:math:`\Delta_m=\varepsilon_mu_m`). Hermitian matrices are
 written as real ones of twice the size.
 """
 
@@ -21,7 +21,7 @@ import numpy as np
 from scipy import linalg, sparse
 
 from ..foundations import conic
-from .reduction import Reduced, scaled_bases
+from .reduction import Reduced
 
 _SOLVERS = ("CLARABEL", "SDPA")
 # The program is scaled already: Clarabel's own equilibration costs half as many iterations again.
@@ -63,23 +63,15 @@ def _skew(size: int) -> cp.Expression:
     return cp.reshape(spread.tocsc() @ cp.Variable(count), (size, size), order="F")
 
 
-def margin_by_sdp(problem: Reduced, sinr: float, power: float, *, directions: np.ndarray | None = None) -> Relaxed:
-    r"""Solve the relaxed program.
-
-    Parameters
-    ----------
-    problem : Reduced
-    sinr, power : float
-    directions : ndarray (K, M r, d), optional
-        Restrict beams to :math:`w_k=V_kp` (MRT: one column per AP); default: all beams, in the scaled bases.
-    """
+def margin_by_sdp(problem: Reduced, sinr: float, power: float) -> Relaxed:
+    """Solve the relaxed program; with ``problem.frames`` the covariances are real in those coordinates (MRT)."""
     users, aps, width = problem.channels.shape
     size = aps * width
-    bases = scaled_bases(problem.stacked, sinr) if directions is None else directions
+    bases, only_real = problem.beam_bases(sinr)
     inner = bases.shape[2]
     t = cp.Variable()
     real = [cp.Variable((inner, inner), symmetric=True) for _ in range(users)]
-    imaginary = [_skew(inner) for _ in range(users)]
+    imaginary = [cp.Constant(np.zeros((inner, inner))) if only_real else _skew(inner) for _ in range(users)]
     embedded = [cp.bmat([[X, -Y], [Y, X]]) for X, Y in zip(real, imaginary)]
     multipliers = cp.Variable((users, aps), nonneg=True)
     constraints = [Z >> 0 for Z in embedded]
@@ -146,5 +138,7 @@ def _dual_bound(problem, sinr, bases, frames, duals, prices) -> float:
         basis = bases[k]
         excess = basis.conj().T @ (Y[k] * (1 + 1 / sinr) - total) @ basis
         floor = basis.conj().T @ (np.repeat(q, width)[:, None] * basis)
+        if problem.frames is not None:
+            excess, floor = excess.real, floor.real
         largest = max(largest, float(linalg.eigh(excess, floor, eigvals_only=True, subset_by_index=[basis.shape[1] - 1] * 2)[0]))
     return corner / max(largest, 1e-300) / float(np.sum(q)) if largest > 0 else np.inf
