@@ -26,6 +26,7 @@ from .adversary import worst_case, worst_channels
 from .dual_bound import DualPoint, best_dual_point
 from .reduction import Reduced
 
+# Tight even for coarse gaps: idle cuts are told from busy ones by their multipliers.
 _CONE_TOLERANCE = 1e-9
 # A cut whose multiplier stayed below this part of the largest one for so many rounds is dropped.
 _IDLE_PART, _IDLE_ROUNDS = 1e-5, 3

@@ -34,6 +34,7 @@ _MAX_EVALUATIONS = 40
 _COARSE, _FAR = 1e-2, 8.0
 # Steps below this part of the tolerance, and trials within this part of the bracket of an old one, lead nowhere.
 _STANDSTILL, _REPEAT = 0.1, 0.01
+_CLOSE = 2e-2
 # A proven lower bound this large is reported as an infinite margin.
 _HOPELESS = 1e6
 # Maximum ratio transmission is limited by interference, not by power.
@@ -289,7 +290,14 @@ def robust_sinr(
             bound, dual = limit, found.dual
         if found.beams is not None and gamma / max(found.upper, 1.0) > best:
             excess = max(found.upper, 1.0)
-            best, beams, multipliers = gamma / excess, found.beams / math.sqrt(excess), found.multipliers / excess
+            # Scaling beams down by s and the SINR with them leaves M + Lambda no smaller: the same multipliers prove it.
+            best, beams, multipliers = gamma / excess, found.beams / math.sqrt(excess), found.multipliers
+            if tolerance < bound / best - 1 < _CLOSE:
+                # Scaled beams reach more than the scaled SINR.
+                sinr = float(np.min(_certified(problem.channels, problem.radii, beams)[0])) * (1 - _SLACKS[0])
+                proof = worst_case(problem.channels, problem.radii, beams[None], max(sinr, best))
+                if np.min(proof.value) >= 1:
+                    best, multipliers = max(sinr, best), proof.multipliers[0]
         if best > 0 and bound / best - 1 <= tolerance:
             break
         following = _next(history, best, bound, method)
@@ -329,8 +337,10 @@ def _first_guess(problem: Reduced, power: float) -> float:
 def _next(history, best: float, bound: float, method: str) -> float:
     """The next SINR: the bound itself, which converges like Newton's method from above, or a safeguarded secant."""
     tried = [gamma for gamma, _, _ in history]
-    if method == "cuts" and np.isfinite(bound) and min(abs(math.log(bound / gamma)) for gamma in tried) > _REPEAT * (
-        math.log(bound / best) if best > 0 else 1.0
+    if (
+        method == "cuts"
+        and np.isfinite(bound)
+        and min(abs(math.log(bound / gamma)) for gamma in tried) > _REPEAT * (math.log(bound / best) if best > 0 else 1.0)
     ):
         return bound
     above = [gamma for gamma, upper, _ in history if not upper <= 1]
@@ -366,10 +376,12 @@ def certified_sinr(channels, error_radii, beams, noise_w: float) -> tuple[np.nda
     r""":func:`worst_sinr` with the multipliers (K, M) that prove it (nan where nothing can be certified)."""
     h, radii = checked(channels, error_radii, noise_w)
     scale = math.sqrt(noise_w)
-    w = np.asarray(beams, dtype=complex)[None]
-    above = adversarial_sinr(h, radii, beams, noise_w)
-    h, radii = h / scale, radii / scale
-    users = len(h)
+    return _certified(h / scale, radii / scale, _checked_beams(beams, h))
+
+
+def _certified(h: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    w, users = beams[None], len(h)
+    above = _adversarial(h, radii, beams)
     # All slacks at once: the least one that still certifies is taken.
     trials = above * (1 - _SLACKS[:, None])
     found = worst_case(h, radii, np.repeat(w, len(trials), axis=0), np.maximum(trials, _LEAST_SINR))
@@ -397,11 +409,18 @@ def adversarial_sinr(channels, error_radii, beams, noise_w: float) -> np.ndarray
     the next, smaller :math:`\gamma`.
     """
     h, radii = checked(channels, error_radii, noise_w)
+    scale = math.sqrt(noise_w)
+    return _adversarial(h / scale, radii / scale, _checked_beams(beams, h))
+
+
+def _checked_beams(beams, h: np.ndarray) -> np.ndarray:
     w = np.asarray(beams, dtype=complex)
     if w.shape != h.shape or not np.all(np.isfinite(w)):
         raise InvalidScenario("beams", f"must be finite with shape {h.shape}, not {w.shape}")
-    scale = math.sqrt(noise_w)
-    h, radii = h / scale, radii / scale
+    return w
+
+
+def _adversarial(h: np.ndarray, radii: np.ndarray, w: np.ndarray) -> np.ndarray:
     sinr = channel_sinr(h[:, None], w, 1.0)[:, 0]
     for _ in range(_WORST_STEPS):
         positive = np.maximum(sinr, 1e-12)
