@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from ..foundations.certificate import Certificate
-from .robust import certified_sinr
+from .given_beams import certified_sinr
 from .scenario import Scenario, channels
 from .sensing import Sensing, largest_time_allocation, optimise_sensing
 from .time_allocation import Allocation, SinrCurve, curve_of, rate_bps_hz, relative_error

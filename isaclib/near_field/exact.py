@@ -12,8 +12,8 @@ import numpy as np
 from ..foundations.certificate import Certificate, relative_gap
 from ..foundations.errors import InfeasibleScenario
 from ..foundations.scenario import Batch
+from .given_beams import certified_values
 from .information import crlb_m2, time_allocation_limit
-from .robust import certified_values
 from .scenario import Scenario, channels
 from .sensing import Sensing, largest_time_allocation, optimise_sensing
 from .time_allocation import Allocation, SinrCurve, best_time_allocation, curve_of, rate_bound, relative_error

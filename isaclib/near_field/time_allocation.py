@@ -30,7 +30,7 @@ _NEAREST = 3
 
 
 @dataclass(frozen=True, eq=False)
-class Witness:
+class ErrorWitness:
     """A dual point with the relative error at which it was found."""
 
     relative_error: float
@@ -61,7 +61,7 @@ class Allocation:
         Of the S-procedure, proving the worst rate.
     time_history : tuple of float
         The shares :math:`\eta` that an alternating scheme went through.
-    witnesses : tuple of Witness
+    witnesses : tuple of ErrorWitness
         Prove the bound of the exact solution; empty for the other schemes.
     """
 
@@ -74,7 +74,7 @@ class Allocation:
     history: tuple[Step, ...]
     multipliers: np.ndarray
     time_history: tuple[float, ...] = ()
-    witnesses: tuple[Witness, ...] = ()
+    witnesses: tuple[ErrorWitness, ...] = ()
 
 
 def relative_error(scenario: Scenario, crlb_bar_m2: float, time_allocation):
@@ -108,10 +108,10 @@ class SinrCurve:
         self.norms = np.linalg.norm(self.channels, axis=2)
         self.noise_w, self.matched, self.tolerance = noise_w, matched, tolerance
         self._points: list[tuple[float, float, RobustSinr]] = []
-        self._witnesses: list[Witness] = []
+        self._witnesses: list[ErrorWitness] = []
 
     @property
-    def witnesses(self) -> tuple[Witness, ...]:
+    def witnesses(self) -> tuple[ErrorWitness, ...]:
         return tuple(self._witnesses)
 
     @property
@@ -120,7 +120,7 @@ class SinrCurve:
         rows = [(e, power, point.sinr, point.certificate.bound) for e, power, point in self._points]
         return tuple(sorted(rows))
 
-    def add(self, witness: Witness) -> None:
+    def add(self, witness: ErrorWitness) -> None:
         """Take a dual point from elsewhere (any dual point of these channels bounds the curve)."""
         self._witnesses.append(witness)
 
@@ -144,7 +144,7 @@ class SinrCurve:
         )
         self._points.append((error, power_w, point))
         if point.dual is not None and error > 0:
-            self._witnesses.append(Witness(error, point.dual))
+            self._witnesses.append(ErrorWitness(error, point.dual))
         return point
 
     def upper(self, errors, power_w: float):
