@@ -143,7 +143,7 @@ class SinrCurve:
             matched=self.matched,
         )
         self._points.append((error, power_w, point))
-        if point.dual is not None and error > 0:
+        if point.dual is not None:
             self._witnesses.append(ErrorWitness(error, point.dual))
         return point
 
@@ -158,7 +158,9 @@ class SinrCurve:
             if np.any(chosen):
                 problem = reduce(self.channels, witness.relative_error * self.norms, self.noise_w)
                 problem = problem.matched() if self.matched else problem
-                limits = sinr_limits(problem, witness.dual, power_w, e[chosen] / witness.relative_error)
+                # Without errors, the listed channels are the estimates themselves: inside every ball.
+                factors = e[chosen] / witness.relative_error if witness.relative_error > 0 else np.zeros(np.sum(chosen))
+                limits = sinr_limits(problem, witness.dual, power_w, factors)
                 result[chosen] = np.minimum(result[chosen], limits)
         return result[0] if np.ndim(errors) == 0 else result
 
