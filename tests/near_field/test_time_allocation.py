@@ -84,8 +84,8 @@ def test_one_dual_point_bounds_the_curve_at_other_errors_and_powers():
         base = robust_sinr(h, 1e-3 * norms, scenario.noise_w, 1.0, matched=matched)
         problem = reduce(h, 1e-3 * norms, scenario.noise_w)
         problem = problem.matched() if matched else problem
-        for factor, power in ((1.0, 1.0), (1.01, 1.0), (0.7, 1.0), (1.5, 1.0), (1.0, 2.0)):
-            there = robust_sinr(h, factor * 1e-3 * norms, scenario.noise_w, power, matched=matched)
+        for factor, power in ((1.01, 1.0),) if matched else ((1.01, 1.0), (1.5, 1.0), (1.0, 2.0)):
+            there = robust_sinr(h, factor * 1e-3 * norms, scenario.noise_w, power, matched=matched, start=base)
             limit = sinr_limits(problem, base.dual, power, np.array([factor]))[0]
             assert limit >= there.sinr * (1 - 1e-9)
             # First-order tightness: a step of 1 per cent may cost 1e-4 only.
