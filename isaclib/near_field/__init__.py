@@ -1,5 +1,8 @@
-"""Time-division cell-free near-field ISAC: channels, position bound, sensing covariance, localization."""
+"""Time-division cell-free near-field ISAC: sensing, localization, robust beamforming, time allocation."""
 
+from .benchmarks import solve_error_ignorant
+from .exact import AllocationBatch, solve_exact, solve_exact_batch, verify
+from .given_beams import adversarial_sinr, beam_residual, certified_sinr, certified_values, worst_sinr
 from .information import crlb_m2, error_radii, fisher_information, position_information, time_allocation_limit
 from .music import (
     echo_covariance,
@@ -13,6 +16,8 @@ from .music import (
     signal_subspace,
     simulate_echoes,
 )
+from .paper import constraint_margin_share, constraint_margins, rank_one_ratios, solve_main, solve_mrt
+from .robust import Margin, RobustSinr, power_margin, rank_one, robust_sinr
 from .scenario import (
     CALIBRATION_SEED,
     SENSING_PROCESSING_GAIN_DB,
@@ -37,18 +42,43 @@ from .sensing import (
     sensing_bound,
     verify_sensing,
 )
+from .time_allocation import (
+    Allocation,
+    BestTime,
+    ErrorWitness,
+    SinrCurve,
+    best_time_allocation,
+    curve_of,
+    rate_bps_hz,
+    relative_error,
+)
 
 __all__ = [
     "CALIBRATION_SEED",
     "SENSING_PROCESSING_GAIN_DB",
+    "Allocation",
+    "AllocationBatch",
+    "BestTime",
+    "ErrorWitness",
+    "Margin",
+    "RobustSinr",
     "Scenario",
     "Sensing",
+    "SinrCurve",
     "Witness",
+    "adversarial_sinr",
     "antenna_positions_m",
+    "beam_residual",
+    "best_time_allocation",
     "calibrated_gain_db",
     "centre_distances_m",
+    "certified_sinr",
+    "certified_values",
     "channels",
+    "constraint_margin_share",
+    "constraint_margins",
     "crlb_m2",
+    "curve_of",
     "echo_covariance",
     "echo_gains",
     "echo_matrix",
@@ -66,12 +96,25 @@ __all__ = [
     "peaks",
     "plane_wave_vectors",
     "position_information",
+    "power_margin",
+    "rank_one",
+    "rank_one_ratios",
+    "rate_bps_hz",
+    "relative_error",
+    "robust_sinr",
     "sensing_bound",
     "signal_subspace",
     "simulate_echoes",
+    "solve_error_ignorant",
+    "solve_exact",
+    "solve_exact_batch",
+    "solve_main",
+    "solve_mrt",
     "steering_derivatives",
     "steering_vectors",
     "time_allocation_limit",
+    "verify",
     "verify_sensing",
     "with_access_points",
+    "worst_sinr",
 ]

@@ -1,0 +1,259 @@
+r"""The power margin by worst-channel cuts, closed from both sides.
+
+For a fixed SINR :math:`\gamma` the least power margin over beams that meet a *finite* list of channels :math:`X_k` per
+user is a second-order cone program in :math:`K\cdot MK` complex numbers,
+
+.. math:: \min_{w,s}\; s \quad\text{s.t.}\quad \operatorname{Re}(x^Hw_k)\ge\sqrt\gamma\,\bigl\|(x^Hw_j)_{j\ne k},\,1\bigr\|
+    \;\;(x\in X_k),\qquad \sum_k\|w_{k,m}\|^2\le s^2P\;\;(m),
+
+and the adversary's answers to its beams are the next list entries. The real part stands for a modulus: each channel is
+turned to the phase at which the beams of the round before are received, so that nothing is lost where the rounds end.
+
+Beams whose certified worst values are :math:`v_k` (:mod:`.adversary`), scaled by :math:`(\min_kv_k)^{-1/2}`, are robust:
+their margin is an **upper** bound, and they are what is returned. The **lower** bound comes from :mod:`.dual_bound`, which
+asks for no phase.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import clarabel
+import numpy as np
+from scipy import sparse
+
+from .adversary import worst_case, worst_channels
+from .dual_bound import DualPoint, best_dual_point
+from .reduction import Reduced
+
+# Tight even for coarse gaps: idle cuts are told from busy ones by their multipliers.
+_CONE_TOLERANCE = 1e-9
+# A cut whose multiplier stayed below this part of the largest one for so many rounds is dropped.
+_IDLE_PART, _IDLE_ROUNDS = 1e-5, 3
+# A worst value this close to 1 (or above) violates nothing that the cone solver could see.
+_VIOLATION = 1e-9
+# Two worst channels of one user closer than this part of the balls say the same.
+_DISTINCT = 0.3
+# Precision of the adversary as a part of the gap it is to close.
+# Phase errors (rad) below this change a modulus by less than 1e-8.
+_PHASE = 1e-4
+# The bound by weights is tried when the cone solver's own bound is this part of the tolerance away.
+_FIRST_TRY = 0.7
+# So many rounds in which neither bound moved by this part of the tolerance: what is left of the gap is the S-procedure's.
+_STALE_ROUNDS, _STALE = 6, 0.3
+# A lower bound beyond which a margin is infinite for every purpose.
+_HOPELESS = 1e9
+_TINY = 1e-300
+_ADVERSARY_PART, _FINEST, _COARSEST = 1e-3, 1e-10, 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class CutResult:
+    """Two-sided answer in unit noise.
+
+    Attributes
+    ----------
+    upper, lower : float
+        Bounds on the margin; ``upper`` is infinite when no robust beams were found, ``lower`` then says why.
+    beams : ndarray (K, M, r) or None
+        Robust beams of margin ``upper``.
+    multipliers : ndarray (K, M) or None
+        Of the adversary, proving the beams.
+    dual : DualPoint or None
+        Proves ``lower``.
+    cuts : tuple of K ndarrays (n_k, M, r)
+        Errors divided by the radii: they serve again at another SINR or for balls of another size.
+    rounds : int
+    """
+
+    upper: float
+    lower: float
+    beams: np.ndarray | None
+    multipliers: np.ndarray | None
+    dual: DualPoint | None
+    cuts: tuple[np.ndarray, ...]
+    rounds: int
+
+
+class _ConeProgram:
+    """The finite problem in the scaled bases; data built once per cut, solved by Clarabel."""
+
+    def __init__(self, problem: Reduced, sinr: float, power: float) -> None:
+        self.bases, self.real = problem.beam_bases(sinr)
+        self.sinr = sinr
+        self.shape = users, aps, width = problem.channels.shape
+        self.users, inner = users, self.bases.shape[2]
+        self.size = inner if self.real else 2 * inner
+        self.columns = self.size * users + 1
+        per_ap = self.bases.reshape(users, aps, width, inner)
+        self.power_dimension = 1 + 2 * width * users
+        head = np.zeros((aps, self.power_dimension, self.columns))
+        head[:, 0, -1] = -np.sqrt(power)
+        for m in range(aps):
+            for k in range(users):
+                rows = slice(1 + 2 * width * k, 1 + 2 * width * (k + 1))
+                head[m, rows, self._part(k)] = -self._embedding(per_ap[k, m])
+        self.head = sparse.csr_matrix(head.reshape(aps * self.power_dimension, self.columns))
+        self.rows: list[sparse.csr_matrix] = []
+        self.owners: list[int] = []
+        self.channels: list[np.ndarray] = []
+        self.phases: list[complex] = []
+        self.idle: list[int] = []
+
+    def _part(self, k: int) -> slice:
+        return slice(self.size * k, self.size * (k + 1))
+
+    def add(self, k: int, channel: np.ndarray, beams: np.ndarray | None = None) -> None:
+        """List a channel of user k, at the phase of ``beams`` (K, M, r) where these are given."""
+        phase = 1.0 + 0j if beams is None else self._phase(channel, beams[k])
+        self.rows.append(self._block(k, channel * phase))
+        self.owners.append(k)
+        self.channels.append(channel)
+        self.phases.append(phase)
+        self.idle.append(0)
+
+    @staticmethod
+    def _phase(channel: np.ndarray, beam: np.ndarray) -> complex:
+        received = np.vdot(channel, beam)
+        return received / max(abs(received), _TINY)
+
+    def turn(self, beams: np.ndarray) -> None:
+        """Give each listed channel the phase at which the beams are received with a positive real amplitude."""
+        for i, (k, channel) in enumerate(zip(self.owners, self.channels)):
+            phase = self._phase(channel, beams[k])
+            if abs(phase - self.phases[i]) > _PHASE:
+                self.phases[i], self.rows[i] = phase, self._block(k, channel * phase)
+
+    def _block(self, k: int, channel: np.ndarray) -> sparse.csr_matrix:
+        block = np.zeros((2 * self.users, self.columns))
+        row = 2
+        for j in range(self.users):
+            embedded = self._embedding(channel.conj()[None] @ self.bases[j])
+            if j == k:
+                block[0, self._part(j)] = -embedded[0] / np.sqrt(self.sinr)
+            else:
+                block[row : row + 2, self._part(j)] = -embedded
+                row += 2
+        return sparse.csr_matrix(block)
+
+    def _embedding(self, block: np.ndarray) -> np.ndarray:
+        """Real form of a complex matrix acting on (real parts, imaginary parts) of the entries; rows interleaved."""
+        rows, columns = block.shape
+        result = np.empty((2 * rows, 2 * columns))
+        result[0::2, :columns], result[0::2, columns:] = block.real, -block.imag
+        result[1::2, :columns], result[1::2, columns:] = block.imag, block.real
+        return result[:, : self.size]
+
+    def solve(self):
+        """(feasible, beams, dual objective, multipliers of the cuts, multipliers of the power limits)."""
+        matrix = sparse.vstack([self.head, *self.rows], format="csc")
+        right = np.zeros(matrix.shape[0])
+        right[self.head.shape[0] + 1 :: 2 * self.users] = 1.0
+        objective = np.zeros(self.columns)
+        objective[-1] = 1.0
+        cones = [clarabel.SecondOrderConeT(self.power_dimension)] * self.shape[1]
+        cones += [clarabel.SecondOrderConeT(2 * self.users)] * len(self.rows)
+        settings = clarabel.DefaultSettings()
+        settings.verbose = False
+        settings.max_threads = 1
+        settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = _CONE_TOLERANCE
+        quadratic = sparse.csc_matrix((self.columns, self.columns))
+        answer = clarabel.DefaultSolver(quadratic, objective, matrix, right, cones, settings).solve()
+        infeasible = answer.status in (clarabel.SolverStatus.PrimalInfeasible, clarabel.SolverStatus.AlmostPrimalInfeasible)
+        parts = np.asarray(answer.x)[:-1].reshape(self.users, -1, self.bases.shape[2])
+        entries = parts[:, 0] if self.real else parts[:, 0] + 1j * parts[:, 1]
+        beams = np.einsum("knj,kj->kn", self.bases, entries).reshape(self.shape)
+        dual = np.asarray(answer.z)
+        cut_multipliers = dual[self.head.shape[0] :: 2 * self.users]
+        power_multipliers = dual[: self.head.shape[0] : self.power_dimension]
+        return not infeasible, beams, answer.obj_val_dual, cut_multipliers, power_multipliers
+
+    def forget(self, multipliers: np.ndarray) -> None:
+        """Drop the cuts that have been idle for some rounds."""
+        busy = multipliers > _IDLE_PART * np.max(multipliers)
+        self.idle = [0 if b else age + 1 for b, age in zip(busy, self.idle)]
+        keep = [i for i, age in enumerate(self.idle) if age < _IDLE_ROUNDS]
+        for name in ("rows", "owners", "channels", "phases", "idle"):
+            values = getattr(self, name)
+            setattr(self, name, [values[i] for i in keep])
+
+
+def margin_by_cuts(
+    problem: Reduced,
+    sinr: float,
+    power: float,
+    *,
+    tolerance: float = 1e-6,
+    max_rounds: int = 60,
+    cuts: tuple[np.ndarray, ...] | None = None,
+    enough: float = np.inf,
+) -> CutResult:
+    r"""Two-sided power margin.
+
+    Parameters
+    ----------
+    problem : Reduced
+    sinr : float
+    power : float
+        Power limit of each AP (W).
+    tolerance : float
+        Relative gap between the two bounds.
+    cuts : tuple, optional
+        Errors over radii of an earlier run, to start from.
+    enough : float
+        Stop as soon as the lower bound exceeds it (root finding needs no more).
+    """
+    users = len(problem.channels)
+    program = _ConeProgram(problem, sinr, power)
+    scale = problem.radii[..., None]
+    for k in range(users):
+        program.add(k, problem.stacked[k])
+        for error in () if cuts is None else cuts[k]:
+            program.add(k, (problem.channels[k] + error * scale[k]).ravel())
+    best, proof, upper, dual, lower = None, None, np.inf, None, 0.0
+    wanted = _FIRST_TRY * tolerance
+    rounds, stale, mark = 0, 0, (0.0, np.inf)
+    while rounds < max_rounds:
+        rounds += 1
+        feasible, beams, outer, pull, prices = program.solve()
+        outer = max(outer, _TINY) ** 2
+        last = not feasible or outer > enough or rounds == max_rounds or stale >= _STALE_ROUNDS
+        if last or upper / outer - 1 <= wanted:
+            dual = best_dual_point(program.channels, program.owners, sinr, problem, pull, prices, beams, enough=_HOPELESS)
+            lower = max(lower, dual.total / power)
+            wanted /= 3
+            if last or upper <= lower * (1 + tolerance):
+                break
+        tried = beams[None] if best is None else np.stack([beams, 0.5 * (beams + best)])
+        gap = upper / outer - 1 if np.isfinite(upper) else np.inf
+        precision = float(np.clip(_ADVERSARY_PART * gap, _FINEST, _COARSEST))
+        found = worst_case(problem.channels, problem.radii, tried, sinr, precision=precision)
+        faced, values = worst_channels(problem.channels, problem.radii, tried, sinr, found)
+        least = found.value.min(axis=1)
+        spent = np.sum(np.abs(tried) ** 2, axis=(1, 3)).max(axis=1) / power
+        margins = np.where(least > 0, spent / np.where(least > 0, least, 1.0), np.inf)
+        first = int(np.argmin(margins))
+        if margins[first] < upper:
+            upper, best = float(margins[first]), tried[first] / np.sqrt(least[first])
+            proof = found.multipliers[first] / least[first]
+        program.forget(pull)
+        program.turn(beams)
+        for s, k in np.ndindex(values.shape[:2]):
+            for start in range(2):
+                far = np.linalg.norm(faced[s, k, start] - faced[s, k, 0]) > _DISTINCT * np.linalg.norm(problem.radii[k])
+                if values[s, k, start] < 1 - _VIOLATION and (start == 0 or far):
+                    program.add(k, faced[s, k, start].ravel(), beams)
+        moved = outer > mark[0] * (1 + _STALE * tolerance) or upper < mark[1] * (1 - _STALE * tolerance)
+        stale, mark = (0, (outer, upper)) if moved else (stale + 1, mark)
+    return CutResult(upper, lower, best, proof, dual, _errors(program, problem), rounds)
+
+
+def _errors(program: _ConeProgram, problem: Reduced) -> tuple[np.ndarray, ...]:
+    shape = problem.channels.shape[1:]
+    scale = np.where(problem.radii > 0, problem.radii, 1.0)
+    result = []
+    for k in range(program.users):
+        own = [x for x, owner in zip(program.channels, program.owners) if owner == k]
+        errors = (np.array(own).reshape(-1, *shape) - problem.channels[k]) / scale[k][:, None]
+        result.append(errors[np.linalg.norm(errors, axis=(1, 2)) > 0])
+    return tuple(result)

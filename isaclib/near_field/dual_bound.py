@@ -1,0 +1,259 @@
+r"""Lower bound on the power margin from a finite list of channels, without an argument about phases.
+
+Let :math:`X_k` be channels inside user k's balls, :math:`Q=\operatorname{blkdiag}(q_mI)` with :math:`q\ge0`,
+:math:`\sum_mq_m=1`, and :math:`y\ge0`. If
+
+.. math:: F_k(q,y)=Q+\sum_{j\ne k}\sum_{x\in X_j}y_xxx^H-\frac1\gamma\sum_{x\in X_k}y_xxx^H\succeq0\qquad\text{for all }k,
+
+then :math:`t^\star P\ge\sum_xy_x`. *Proof.* For any covariances :math:`W_k\succeq0` that serve every listed channel,
+
+.. math:: 0\le\sum_k\operatorname{tr}F_kW_k=\sum_k\operatorname{tr}QW_k
+    -\sum_k\sum_{x\in X_k}y_x\Bigl(\tfrac1\gamma x^HW_kx-\sum_{j\ne k}x^HW_jx\Bigr)\le tP-\sum_xy_x .
+
+It bounds the robust problem, its semidefinite relaxation, and the S-procedure's restriction of it alike. The best such
+point is found by Newton's method on a logarithmic barrier; only about as many numbers as there are channels are unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .reduction import Reduced
+
+_CENTRING_STEPS = 12
+_SHRINK = 0.15
+_FIRST_GAP, _LAST_GAP = 3e-2, 2e-8
+_STEP_TO_WALL = 0.9
+_PULLED_BACK = 0.98
+_UNBOUNDED = 1e100
+_ROUNDING = 1e-12
+_BALANCING_STEPS = 8
+# Prices below this part are raised to it: a valid dual point all the same, and a well-conditioned one.
+_LEAST_PRICE = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class DualPoint:
+    """Weights that prove a lower bound.
+
+    Attributes
+    ----------
+    total : float
+        Sum of the weights y: the least power per AP (W, unit noise) that any beams need.
+    prices : ndarray (M,)
+        q, sums to one.
+    weights : ndarray (n,)
+    owners : ndarray (n,), int
+    channels : ndarray (n, M r)
+    """
+
+    total: float
+    prices: np.ndarray
+    weights: np.ndarray
+    owners: np.ndarray
+    channels: np.ndarray
+
+
+class _Barrier:
+    def __init__(self, channels: np.ndarray, owners: np.ndarray, sinr: float, problem: Reduced) -> None:
+        users, aps, width = problem.channels.shape
+        self.users, self.aps, self.count, size = users, aps, len(channels), aps * width
+        # Columns: the channels, then the unit vectors of the antennas' span, grouped by AP.
+        columns = np.concatenate([channels.T, np.eye(size)], axis=1)
+        bases, real = problem.beam_bases(sinr)
+        self.columns = np.matmul(bases.conj().swapaxes(1, 2), columns[None])
+        sign = np.where(owners[None] == np.arange(users)[:, None], -1 / sinr, 1.0)
+        self.sign = np.concatenate([sign, np.ones((users, size))], axis=1)
+        # Column j of the data belongs to unknown group[j]: the weights first, the prices after them.
+        group = np.concatenate([np.arange(self.count), self.count + np.repeat(np.arange(aps), width)])
+        if real:
+            # Real entries see the real part of F only: Re(x x^H) = Re x Re x^T + Im x Im x^T.
+            self.columns = np.concatenate([self.columns.real, self.columns.imag], axis=2)
+            self.sign, group = np.tile(self.sign, (1, 2)), np.tile(group, 2)
+        self.gather = np.zeros((len(group), self.count + aps))
+        self.gather[np.arange(len(group)), group] = 1.0
+
+    def factor(self, unknowns: np.ndarray) -> np.ndarray | None:
+        """Cholesky factors of all F_k in the scaled bases, or None outside."""
+        if np.any(unknowns <= 0):
+            return None
+        coefficients = self.sign * (self.gather @ unknowns)
+        F = np.matmul(self.columns * coefficients[:, None, :], self.columns.conj().swapaxes(1, 2))
+        try:
+            return np.linalg.cholesky(F)
+        except np.linalg.LinAlgError:
+            return None
+
+    def merit(self, unknowns: np.ndarray, factors: np.ndarray, mu: float) -> float:
+        diagonal = np.diagonal(factors, axis1=1, axis2=2).real
+        return np.sum(unknowns[: self.count]) / mu + 2 * np.sum(np.log(diagonal)) + np.sum(np.log(unknowns))
+
+    def derivatives(self, unknowns: np.ndarray, factors: np.ndarray, mu: float) -> tuple[np.ndarray, np.ndarray]:
+        Z = np.linalg.solve(factors, self.columns)
+        products = np.matmul(Z.conj().swapaxes(1, 2), Z)
+        squares = np.einsum("ki,kij,kj->ij", self.sign, products.real**2 + products.imag**2, self.sign)
+        gradient = self.gather.T @ np.einsum("ki,kii->i", self.sign, products.real) + 1 / unknowns
+        gradient[: self.count] += 1 / mu
+        hessian = self.gather.T @ squares @ self.gather
+        hessian[np.arange(len(unknowns)), np.arange(len(unknowns))] += 1 / unknowns**2
+        return gradient, hessian
+
+
+def best_dual_point(
+    channels: Sequence[np.ndarray],
+    owners: Sequence[int],
+    sinr: float,
+    problem: Reduced,
+    pull: np.ndarray,
+    prices: np.ndarray,
+    beams: np.ndarray,
+    *,
+    enough: float = np.inf,
+) -> DualPoint:
+    r"""Maximise :math:`\sum_xy_x` from the multipliers of the cone program.
+
+    ``pull`` and ``prices`` are the multipliers of the cuts and of the power limits there, ``beams`` its solution;
+    :math:`y_x=` pull over received amplitude, up to a common factor. A total beyond ``enough`` is not improved.
+    """
+    x = np.asarray(channels)
+    owner = np.asarray(owners, dtype=int)
+    barrier = _Barrier(x, owner, sinr, problem)
+    stacked = beams.reshape(len(beams), -1)
+    received = np.abs(np.einsum("in,in->i", x.conj(), stacked[owner]))
+    weights = np.maximum(pull, 1e-8 * np.max(pull)) / np.maximum(received, 1e-300)
+    q = np.maximum(prices, 1e-6 * np.max(prices))
+    unknowns = np.concatenate([weights, q / q.sum()])
+    unknowns[: barrier.count] *= _largest_factor(barrier, unknowns) * _PULLED_BACK
+    factors = barrier.factor(unknowns)
+    total = np.sum(unknowns[: barrier.count])
+    terms = barrier.count + barrier.aps + barrier.users * barrier.columns.shape[1]
+    best = unknowns
+    gap = _FIRST_GAP
+    null = np.concatenate([np.zeros(barrier.count), np.ones(barrier.aps)])
+    while gap >= _LAST_GAP and total < enough:
+        mu = gap * total / terms
+        merit = barrier.merit(unknowns, factors, mu)
+        for _ in range(_CENTRING_STEPS):
+            gradient, hessian = barrier.derivatives(unknowns, factors, mu)
+            # Scaled to a unit diagonal; near the end of the path the rest of the Hessian drowns in rounding.
+            scale = 1 / np.sqrt(np.diagonal(hessian))
+            scaled = hessian * scale[:, None] * scale + _ROUNDING * np.eye(len(scale))
+            solved = np.linalg.solve(scaled, np.stack([scale * gradient, scale * null], axis=1)) * scale[:, None]
+            step = solved[:, 0] - solved[:, 1] * (null @ solved[:, 0]) / (null @ solved[:, 1])
+            decrement = float(gradient @ step)
+            if not decrement > 0.05:
+                break
+            length = min(1.0, _STEP_TO_WALL / max(np.max(-step / unknowns), 1e-300))
+            for _ in range(30):
+                trial = unknowns + length * step
+                new = barrier.factor(trial)
+                if new is not None and (value := barrier.merit(trial, new, mu)) >= merit + 1e-4 * length * decrement:
+                    break
+                length *= 0.5
+            else:
+                break
+            unknowns, factors, merit = trial, new, value
+        total = max(total, np.sum(unknowns[: barrier.count]))
+        if np.sum(unknowns[: barrier.count]) > np.sum(best[: barrier.count]):
+            best = unknowns
+        gap *= _SHRINK
+    q = best[barrier.count :] / np.sum(best[barrier.count :])
+    y = best[: barrier.count] / np.sum(best[barrier.count :])
+    return DualPoint(float(np.sum(y)), q, y, owner, x)
+
+
+def _largest_factor(barrier: _Barrier, unknowns: np.ndarray) -> float:
+    """Largest common factor of the weights that keeps every F_k positive definite, from below, by bisection."""
+    low, high = 0.0, 1.0
+
+    def inside(factor: float) -> bool:
+        trial = unknowns.copy()
+        trial[: barrier.count] *= factor
+        return barrier.factor(trial) is not None
+
+    while inside(high) and high < _UNBOUNDED:
+        low, high = high, 10 * high
+    if low == 0.0:
+        while not inside(high) and high > 1e-300:
+            high *= 0.1
+        low, high = high, 10 * high
+    while high / low > 1.001:
+        middle = np.sqrt(low * high)
+        low, high = (middle, high) if inside(middle) else (low, middle)
+    return low
+
+
+def sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.ndarray) -> np.ndarray:
+    r"""Upper bounds on the robust SINR for balls of radii ``factors`` times those of ``problem``, from one dual point.
+
+    The channels of the dual point move with the balls, :math:`x=h+s\,\varepsilon u`, and the weights of user k take a common
+    factor such that :math:`\sum_xy_x=P`. Then no beams within the power limit reach more than the least :math:`\gamma` with
+    :math:`\gamma(Q+\sum_{j\ne k}Y_j)\succeq Y_k` for all k: the largest of K generalised eigenvalues. The factors are found
+    by the fixed point that makes them equal; any factors give a valid bound. Where the point is optimal, the bound is
+    tight to first order in s, because the optimum over all weights is.
+
+    Parameters
+    ----------
+    problem : Reduced
+        With the radii for which the dual point was found.
+    factors : ndarray (E,)
+
+    Returns
+    -------
+    ndarray (E,)
+    """
+    users, _, width = problem.channels.shape
+    prices = np.maximum(dual.prices, _LEAST_PRICE)
+    prices = np.repeat(prices / np.sum(prices), width)
+    bases, real = problem.beam_bases(1.0)
+    centre = problem.stacked[dual.owners]
+    moved = centre + np.asarray(factors, dtype=float)[:, None, None] * (dual.channels - centre)
+    seen, floors = [], []
+    for k in range(users):
+        view = np.matmul(moved, bases[k].conj()).swapaxes(1, 2)
+        floor = (bases[k].conj().T * prices) @ bases[k]
+        seen.append(np.concatenate([view.real, view.imag], axis=2) if real else view)
+        floors.append(floor.real if real else floor)
+    owners = np.tile(dual.owners, 2) if real else dual.owners
+    share = np.array([np.sum(dual.weights[dual.owners == k]) for k in range(users)])
+    logs = np.zeros((len(moved), users))
+    limits = np.empty((len(moved), users))
+    best = np.full(len(moved), np.inf)
+    for _ in range(_BALANCING_STEPS):
+        scales = np.exp(logs)
+        scales *= power / np.sum(scales * share, axis=1, keepdims=True)
+        weights = scales[:, dual.owners] * dual.weights
+        weights = np.tile(weights, (1, 2)) if real else weights
+        for k in range(users):
+            lit = seen[k] * np.sqrt(weights)[:, None, :]
+            rest, own = lit[:, :, owners != k], lit[:, :, owners == k]
+            root = np.linalg.cholesky(floors[k] + np.matmul(rest, rest.conj().swapaxes(1, 2)))
+            whitened = np.linalg.solve(root, own)
+            limits[:, k] = np.linalg.eigvalsh(np.matmul(whitened.conj().swapaxes(1, 2), whitened))[:, -1]
+        best = np.minimum(best, limits.max(axis=1))
+        logs += np.mean(np.log(limits), axis=1, keepdims=True) - np.log(limits)
+    return best
+
+
+def dual_residual(problem: Reduced, sinr: float, dual: DualPoint, *, factor: float = 1.0) -> float:
+    """Largest violation of a dual point with all weights multiplied by ``factor``: positive means that it proves nothing.
+
+    Checked in turn: signs, sum of the prices, channels inside the balls (relative), least eigenvalue of each F_k against
+    the prices (relative).
+    """
+    users, aps, width = problem.channels.shape
+    y, q = factor * dual.weights, np.repeat(dual.prices, width)
+    errors = np.linalg.norm(dual.channels.reshape(-1, aps, width) - problem.channels[dual.owners], axis=2)
+    limits = problem.radii[dual.owners]
+    outside = np.max((errors - limits) / np.linalg.norm(problem.channels, axis=2)[dual.owners] - _ROUNDING)
+    worst = max(outside, -float(np.min(y)), -float(np.min(q)), abs(float(np.sum(dual.prices)) - 1) - _ROUNDING)
+    scaled = dual.channels / np.sqrt(np.maximum(q, 1e-300))
+    for k in range(users):
+        sign = np.where(dual.owners == k, -1 / sinr, 1.0) * y
+        # Least eigenvalue of I + X diag(sign) X^H, in units of its own rounding.
+        F = np.eye(len(q)) + (scaled.T * sign) @ scaled.conj()
+        worst = max(worst, -float(np.linalg.eigvalsh(F)[0]) - _ROUNDING * float(np.linalg.norm(F, 2)))
+    return worst

@@ -1,0 +1,122 @@
+r"""What given beams are worth when the channel is the worst in its balls: proven from below, attained from above."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..foundations.errors import InvalidScenario
+from .adversary import worst_case, worst_channels
+from .reduction import checked
+
+_WORST_STEPS = 30
+_LEAST_SINR = 1e-9
+_SLACKS = 10.0 ** np.arange(-9.0, -0.5)
+
+
+def certified_values(channels, error_radii, beams, sinr, noise_w: float, multipliers) -> np.ndarray:
+    r"""Weak-duality bound :math:`(A_k+\sigma^2)/\sigma^2` on unscaled data, (K,): -inf where :math:`M+\Lambda\not\succ0`.
+
+    At least 1 proves that user k keeps the SINR for every error in its balls.
+    """
+    h, radii = checked(channels, error_radii, noise_w)
+    users = len(h)
+    w = np.asarray(beams, dtype=complex)
+    result = np.full(users, -np.inf)
+    for k in range(users):
+        lam = np.asarray(multipliers, dtype=float)[k]
+        if np.any(lam <= 0):
+            continue
+        scale = np.where(np.arange(users) == k, 1 / math.sqrt(float(np.broadcast_to(sinr, (users,))[k])), 1.0)
+        U = w * scale[:, None, None]
+        f = np.einsum("jmn,mn->j", U.conj(), h[k])
+        S = np.einsum("imn,jmn,m->ij", U.conj(), U, 1 / lam) + np.diag(np.where(np.arange(users) == k, 1.0, -1.0))
+        values, vectors = np.linalg.eigh(S)
+        if np.sum(values > 0) == 1 and np.all(values != 0):
+            result[k] = (np.sum(np.abs(vectors.conj().T @ f) ** 2 / values) - lam @ radii[k] ** 2) / noise_w
+    return result
+
+
+def beam_residual(channels, error_radii, beams, sinr, noise_w: float, multipliers) -> float:
+    """Largest relative shortfall of the certified worst case below the noise power; 0 when the SINR is proven."""
+    return float(max(0.0, 1 - np.min(certified_values(channels, error_radii, beams, sinr, noise_w, multipliers))))
+
+
+def worst_sinr(channels, error_radii, beams, noise_w: float) -> np.ndarray:
+    r"""Certified lower bound on each user's worst-case SINR under given beams, (K,) (0 where nothing can be certified).
+
+    This is the paper's "worst-case post-processing" of the error-ignorant beams: the largest SINR at which some
+    :math:`\lambda` satisfies (13). Found from above by :func:`adversarial_sinr`, then certified just below it.
+    """
+    return certified_sinr(channels, error_radii, beams, noise_w)[0]
+
+
+def certified_sinr(channels, error_radii, beams, noise_w: float) -> tuple[np.ndarray, np.ndarray]:
+    r""":func:`worst_sinr` with the multipliers (K, M) that prove it (nan where nothing can be certified)."""
+    h, radii = checked(channels, error_radii, noise_w)
+    scale = math.sqrt(noise_w)
+    return certify(h / scale, radii / scale, _checked_beams(beams, h))
+
+
+def certify(h: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`certified_sinr` in unit noise."""
+    w, users = beams[None], len(h)
+    above = _adversarial(h, radii, beams)
+    # All slacks at once: the least one that still certifies is taken.
+    trials = above * (1 - _SLACKS[:, None])
+    found = worst_case(h, radii, np.repeat(w, len(trials), axis=0), np.maximum(trials, _LEAST_SINR))
+    proven = (found.value >= 1) & (trials > _LEAST_SINR)
+    first, known = np.argmax(proven, axis=0), np.any(proven, axis=0)
+    sinr = np.where(known, trials[first, np.arange(users)], 0.0)
+    multipliers = np.where(known[:, None], found.multipliers[first, np.arange(users)], np.nan)
+    low, high = np.zeros(users), trials[-1]
+    for _ in range(0 if np.all(known) else _WORST_STEPS):
+        middle = np.maximum(0.5 * (low + high), _LEAST_SINR)
+        found = worst_case(h, radii, w, middle)
+        ok = found.value[0] >= 1
+        low, high = np.where(ok, middle, low), np.where(ok, high, middle)
+        better = ok & ~known
+        sinr = np.where(better, middle, sinr)
+        multipliers = np.where(better[:, None], found.multipliers[0], multipliers)
+    return sinr, multipliers
+
+
+def adversarial_sinr(channels, error_radii, beams, noise_w: float) -> np.ndarray:
+    r"""Upper bound on each user's worst-case SINR, (K,): the SINR at a channel inside the balls, made bad by ascent.
+
+    Dinkelbach's iteration: at the current SINR :math:`\gamma` the adversary minimises
+    :math:`|g^Hw_k|^2/\gamma-\sum_{j\ne k}|g^Hw_j|^2` (:func:`.adversary.worst_channels`); the SINR at the channel found is
+    the next, smaller :math:`\gamma`.
+    """
+    h, radii = checked(channels, error_radii, noise_w)
+    scale = math.sqrt(noise_w)
+    return _adversarial(h / scale, radii / scale, _checked_beams(beams, h))
+
+
+def _checked_beams(beams, h: np.ndarray) -> np.ndarray:
+    w = np.asarray(beams, dtype=complex)
+    if w.shape != h.shape or not np.all(np.isfinite(w)):
+        raise InvalidScenario("beams", f"must be finite with shape {h.shape}, not {w.shape}")
+    return w
+
+
+def _adversarial(h: np.ndarray, radii: np.ndarray, w: np.ndarray) -> np.ndarray:
+    sinr = channel_sinr(h[:, None], w, 1.0)[:, 0]
+    for _ in range(_WORST_STEPS):
+        positive = np.maximum(sinr, 1e-12)
+        found = worst_case(h, radii, w[None], positive)
+        faced, _ = worst_channels(h, radii, w[None], positive, found)
+        new = np.minimum(sinr, channel_sinr(faced[0], w, 1.0).min(axis=1))
+        if np.all(new >= sinr * (1 - 1e-12)):
+            break
+        sinr = new
+    return sinr
+
+
+def channel_sinr(faced: np.ndarray, beams: np.ndarray, noise_w: float) -> np.ndarray:
+    """SINR of user k at each of its channels (K, P, M, Nt): (K, P)."""
+    powers = np.abs(np.einsum("kpmn,jmn->kpj", faced.conj(), beams)) ** 2
+    users = np.arange(len(faced))
+    own = powers[users, :, users]
+    return own / (powers.sum(axis=2) - own + noise_w)

@@ -1,0 +1,299 @@
+"""Power margin, robust SINR and worst case: closed forms, two methods, weak duality, invariances."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from isaclib import InvalidScenario
+from isaclib.near_field import Scenario, channels
+from isaclib.near_field.adversary import _Dual, worst_case, worst_channels
+from isaclib.near_field.cuts import margin_by_cuts
+from isaclib.near_field.dual_bound import dual_residual
+from isaclib.near_field.given_beams import adversarial_sinr, beam_residual, certified_values, channel_sinr, worst_sinr
+from isaclib.near_field.reduction import reduce, scaled_bases
+from isaclib.near_field.robust import power_margin, robust_sinr
+
+# Both bounds of the cuts meet to their own tolerance, 1e-6.
+CLOSED = 2e-6
+# Two different algorithms, each closed to 1e-6.
+SAME = 1e-5
+# The definition of done for cuts against the semidefinite program.
+ROADS = 1e-4
+NOISE, POWER, RELATIVE_ERROR = 1e-10, 1.0, 1.18e-3
+
+
+def small(rng, users=3, aps=2, antennas=4, relative=0.02):
+    """Well-conditioned random channels with unit-order entries."""
+    h = (rng.standard_normal((users, aps, antennas)) + 1j * rng.standard_normal((users, aps, antennas))) / np.sqrt(2)
+    return h, relative * np.linalg.norm(h, axis=2)
+
+
+@pytest.fixture(scope="module")
+def paper():
+    h = channels(Scenario.random(np.random.default_rng(1)))
+    return h, RELATIVE_ERROR * np.linalg.norm(h, axis=2)
+
+
+@pytest.fixture(scope="module")
+def paper_margin(paper):
+    return power_margin(*paper, 1e5, NOISE, POWER)
+
+
+def test_one_user_has_a_closed_form():
+    # The worst error points against each beam: |sum_m (|h_m| - eps_m) sqrt(t P)|^2 = gamma sigma^2.
+    h, radii = small(np.random.default_rng(2), users=1, aps=3)
+    amplitude = np.sum(np.linalg.norm(h, axis=2) - radii)
+    found = power_margin(h, radii, 7.0, 0.3, 2.0)
+    assert found.margin == pytest.approx(7.0 * 0.3 / (2.0 * amplitude**2), rel=SAME)
+    best = robust_sinr(h, radii, 0.3, 2.0)
+    assert best.sinr == pytest.approx(2.0 * amplitude**2 / 0.3, rel=SAME)
+    assert worst_sinr(h, radii, best.beams, 0.3)[0] == pytest.approx(best.sinr, rel=SAME)
+
+
+def test_orthogonal_users_need_their_sum():
+    # Channels on different antennas and no errors: user k needs gamma / |h_k|^2.
+    h = np.zeros((2, 1, 2), dtype=complex)
+    h[0, 0, 0], h[1, 0, 1] = 2.0, 0.5j
+    found = power_margin(h, np.zeros((2, 1)), 3.0, 1.0, 1.0)
+    assert found.margin == pytest.approx(3.0 / 4 + 3.0 / 0.25, rel=SAME)
+
+
+def test_paper_size_is_closed_and_both_roads_agree(paper, paper_margin):
+    h, radii = paper
+    by_sdp = power_margin(h, radii, 1e5, NOISE, POWER, method="sdp")
+    for found in (paper_margin, by_sdp):
+        assert found.certificate.residual < 1e-6
+        assert found.certificate.bound <= found.margin * (1 + 1e-12)
+        assert beam_residual(h, radii, found.beams, 1e5, NOISE, found.multipliers) < 1e-6
+    assert paper_margin.certificate.gap < CLOSED and paper_margin.certificate.status == "optimal"
+    assert by_sdp.margin == pytest.approx(paper_margin.margin, rel=ROADS)
+    assert np.all(by_sdp.rank_one_ratio > 1 - 1e-4)
+
+
+def test_margin_of_the_paper_geometry(paper_margin):
+    # With each array's broadside towards the centre of the area; the orientation moves the value by about 10 per cent.
+    assert paper_margin.margin == pytest.approx(0.202832, rel=SAME)
+
+
+def test_perturbed_beams_fail_their_proof(paper, paper_margin):
+    h, radii = paper
+    weaker = paper_margin.beams * np.sqrt(0.999)
+    assert beam_residual(h, radii, weaker, 1e5, NOISE, paper_margin.multipliers) > 1e-4
+    assert beam_residual(h, radii, paper_margin.beams, 1.01e5, NOISE, paper_margin.multipliers) > 1e-4
+    assert np.all(np.isinf(certified_values(h, radii, paper_margin.beams, 1e5, NOISE, -paper_margin.multipliers)))
+
+
+@pytest.mark.parametrize("method", ["cuts", "sdp"])
+def test_range_reduction_loses_nothing(method):
+    h, radii = small(np.random.default_rng(3), users=2, aps=2, antennas=6)
+    full = power_margin(h, radii, 20.0, 0.1, 1.0, method=method, reduced=False)
+    short = power_margin(h, radii, 20.0, 0.1, 1.0, method=method)
+    assert short.margin == pytest.approx(full.margin, rel=SAME)
+    assert short.beams.shape == h.shape
+
+
+def test_reduced_size_does_not_grow_with_antennas():
+    for antennas, rank in ((3, 3), (21, 4), (201, 4)):
+        scenario = Scenario.random(np.random.default_rng(1), antennas=antennas)
+        h = channels(scenario)
+        problem = reduce(h, np.ones(h.shape[:2]), NOISE)
+        assert problem.channels.shape == (4, 3, rank)
+        assert np.allclose(
+            problem.lift(problem.channels), h / np.sqrt(NOISE), rtol=0, atol=1e-9 * np.abs(h).max() / np.sqrt(NOISE)
+        )
+
+
+def test_scaled_bases_are_dual_to_the_channels(paper):
+    h, radii = paper
+    problem = reduce(h, radii, NOISE)
+    bases = scaled_bases(problem.stacked, 1e4)
+    for k in range(4):
+        received = problem.stacked.conj() @ bases[k]
+        expected = np.eye(4, 12)
+        expected[k, k] = 100.0
+        assert np.allclose(received, expected, atol=1e-8)
+
+
+def test_certificate_is_a_lower_bound_that_errors_attain(paper, paper_margin):
+    h, radii = paper
+    problem = reduce(h, radii, NOISE)
+    beams = problem.project(paper_margin.beams)[None]
+    found = worst_case(problem.channels, problem.radii, beams, 1e5)
+    faced, values = worst_channels(problem.channels, problem.radii, beams, 1e5, found)
+    error = np.linalg.norm(faced - problem.channels[None, :, None], axis=4)
+    assert np.all(error <= problem.radii[None, :, None] * (1 + 1e-12))
+    assert np.all(values[..., 0] >= found.value - 1e-9)
+    # Three balls: no theorem says that the S-procedure is lossless; on this case it is.
+    assert np.allclose(values[..., 0], found.value, atol=1e-6)
+
+
+@pytest.mark.parametrize("aps", [1, 2])
+def test_one_or_two_balls_are_lossless(aps):
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        h, radii = small(rng, aps=aps, relative=0.2)
+        beams = rng.standard_normal(h.shape) + 1j * rng.standard_normal(h.shape)
+        found = worst_case(h, radii, beams[None], 2.0)
+        _, values = worst_channels(h, radii, beams[None], 2.0, found)
+        assert np.allclose(values[0, :, 0], found.value[0], atol=1e-5)
+
+
+def test_random_errors_never_beat_the_certificate():
+    rng = np.random.default_rng(4)
+    h, radii = small(rng, aps=3, relative=0.3)
+    beams = rng.standard_normal(h.shape) + 1j * rng.standard_normal(h.shape)
+    proven = worst_sinr(h, radii, beams, 1.0)
+    directions = rng.standard_normal((3, 4000, 3, 4)) + 1j * rng.standard_normal((3, 4000, 3, 4))
+    directions /= np.linalg.norm(directions, axis=3, keepdims=True)
+    seen = channel_sinr(h[:, None] + radii[:, None, :, None] * directions, beams, 1.0)
+    attained = adversarial_sinr(h, radii, beams, 1.0)
+    assert np.all(seen.min(axis=1) >= attained * (1 - 1e-9))
+    assert np.all(attained >= proven)
+
+
+def test_small_form_equals_the_stacked_form():
+    rng = np.random.default_rng(5)
+    h, radii = small(rng, aps=3)
+    w = rng.standard_normal(h.shape) + 1j * rng.standard_normal(h.shape)
+    gamma, noise = 3.0, 0.7
+    for inside in (True, False):
+        lam = rng.uniform(1, 2, (3, 3)) * (60 if inside else 0.2)
+        values = certified_values(h, radii, w, gamma, noise, lam)
+        for k in range(3):
+            stacked = w.reshape(3, -1)
+            M = np.outer(stacked[k], stacked[k].conj()) / gamma
+            M -= sum(np.outer(stacked[j], stacked[j].conj()) for j in range(3) if j != k)
+            pencil = M + np.diag(np.repeat(lam[k], 4))
+            assert (np.linalg.eigvalsh(pencil)[0] > 0) == np.isfinite(values[k])
+            if inside:
+                hk = h[k].ravel()
+                A = hk.conj() @ M @ hk - lam[k] @ radii[k] ** 2 - hk.conj() @ M @ np.linalg.solve(pencil, M @ hk)
+                assert values[k] == pytest.approx(A.real / noise, rel=1e-9)
+
+
+def test_adversary_derivatives_by_differences():
+    rng = np.random.default_rng(6)
+    h, radii = small(rng, aps=3)
+    w = rng.standard_normal((1, *h.shape)) + 1j * rng.standard_normal((1, *h.shape))
+    dual = _Dual(h, radii, w, np.full(3, 2.0))
+    lam, tau, step = rng.uniform(50, 90, (3, 3)), 0.3, 1e-5
+
+    def merit(x):
+        _, values, vectors = dual.factor(x)
+        return dual.value(x, values, vectors) + tau * dual.barrier(x, values)
+
+    def gradient(x):
+        _, values, vectors = dual.factor(x)
+        return dual.derivatives(x, values, vectors, tau)
+
+    g, H = gradient(lam)
+    for m in range(3):
+        shift = np.zeros((3, 3))
+        shift[:, m] = step * lam[:, m]
+        assert np.allclose((merit(lam + shift) - merit(lam - shift)) / (2 * step), g[:, m], rtol=1e-6, atol=1e-6)
+        # Rows of the Hessian are scaled by lambda: undo the scale of the gradient before differencing.
+        plus, minus = gradient(lam + shift)[0] / (lam + shift), gradient(lam - shift)[0] / (lam - shift)
+        assert np.allclose((plus - minus) * lam / (2 * step), H[:, :, m], rtol=1e-5, atol=1e-5)
+
+
+def test_dual_point_proves_the_bound_and_more_would_not():
+    h, radii = small(np.random.default_rng(7))
+    problem = reduce(h, radii, 0.1)
+    found = margin_by_cuts(problem, 5.0, 1.0)
+    dual = found.dual
+    assert dual_residual(problem, 5.0, dual) <= 0
+    assert dual.total == pytest.approx(found.upper, rel=CLOSED)
+    assert dual_residual(problem, 5.0, dual, factor=1.001) > 0
+    outside = dual.channels + problem.stacked[dual.owners]
+    assert dual_residual(problem, 5.0, type(dual)(dual.total, dual.prices, dual.weights, dual.owners, outside)) > 0
+
+
+def test_impossible_sinr_has_an_infinite_margin_with_a_proof():
+    h, radii = small(np.random.default_rng(8), relative=0.3)
+    found = power_margin(h, radii, 1e4, 0.1, 1.0)
+    assert found.margin == np.inf and found.certificate.bound > 1e6
+    assert np.all(np.isnan(found.beams))
+
+
+def test_robust_sinr_is_closed_and_has_margin_one():
+    for seed in range(2):
+        h, radii = small(np.random.default_rng(seed), aps=2, relative=0.02)
+        best = robust_sinr(h, radii, 0.1, 2.0)
+        assert best.certificate.status == "optimal" and best.certificate.gap < SAME and best.certificate.residual < 1e-9
+        assert np.sum(np.abs(best.beams) ** 2, axis=(0, 2)).max() <= 2.0 * (1 + 1e-12)
+        assert power_margin(h, radii, best.sinr, 0.1, 2.0).margin == pytest.approx(1.0, rel=SAME)
+        assert np.min(worst_sinr(h, radii, best.beams, 0.1)) >= best.sinr * (1 - 1e-8)
+        assert np.all(adversarial_sinr(h, radii, best.beams, 0.1) >= best.sinr * (1 - 1e-9))
+        again = robust_sinr(h, 1.1 * radii, 0.1, 2.0, start=best)
+        assert again.sinr < best.sinr and again.certificate.status == "optimal"
+
+
+def test_three_balls_with_large_errors_leave_a_gap_that_is_reported():
+    # The complex S-lemma holds for two balls; this is a case of three where the certificate stays below every error found.
+    h, radii = small(np.random.default_rng(2), aps=3, relative=0.2)
+    found = power_margin(h, radii, 5.0, 0.1, 1.0, tolerance=1e-3)
+    conservative = adversarial_sinr(h, radii, found.beams, 0.1) / worst_sinr(h, radii, found.beams, 0.1) - 1
+    assert found.certificate.status == "converged" and found.certificate.residual < 1e-9
+    assert np.max(conservative) > 1e-4
+    assert np.min(conservative) >= 0
+
+
+def test_both_roads_give_the_same_robust_sinr():
+    h, radii = small(np.random.default_rng(9), users=2, aps=2)
+    by_cuts = robust_sinr(h, radii, 0.1, 1.0)
+    by_sdp = robust_sinr(h, radii, 0.1, 1.0, method="sdp", tolerance=1e-4)
+    assert by_sdp.sinr == pytest.approx(by_cuts.sinr, rel=ROADS)
+
+
+def test_margin_is_invariant_and_monotone():
+    rng = np.random.default_rng(10)
+    h, radii = small(rng)
+    base = power_margin(h, radii, 5.0, 0.1, 1.0).margin
+    phases = np.exp(2j * np.pi * rng.random((3, 1, 1)))
+    unitary = np.linalg.qr(rng.standard_normal((4, 4)) + 1j * rng.standard_normal((4, 4)))[0]
+    for changed in (
+        power_margin(h * phases, radii, 5.0, 0.1, 1.0),
+        power_margin(h @ unitary, radii, 5.0, 0.1, 1.0),
+        power_margin(h[::-1], radii[::-1], 5.0, 0.1, 1.0),
+        power_margin(h[:, ::-1], radii[:, ::-1], 5.0, 0.1, 1.0),
+        power_margin(10 * h, 10 * radii, 5.0, 10.0, 1.0),
+    ):
+        assert changed.margin == pytest.approx(base, rel=SAME)
+    assert power_margin(h, radii, 5.0, 0.1, 2.0).margin == pytest.approx(base / 2, rel=SAME)
+    assert power_margin(h, 1.5 * radii, 5.0, 0.1, 1.0).margin > base * (1 + SAME)
+    # t / gamma does not fall: the fact by which one margin brackets the best SINR.
+    assert power_margin(h, radii, 6.0, 0.1, 1.0).margin / 6.0 > base / 5.0
+
+
+def test_random_small_scenarios_are_certified():
+    for users, aps in itertools.product((1, 2, 3), (1, 3)):
+        h, radii = small(np.random.default_rng(10 * users + aps), users=users, aps=aps, relative=0.05)
+        found = power_margin(h, radii, 3.0, 0.1, 1.0)
+        assert found.certificate.gap <= 1e-5 and found.certificate.residual <= 1e-6
+
+
+@pytest.mark.parametrize(
+    ("field", "arguments"),
+    [
+        ("channels", (np.ones((2, 2)), np.ones((2, 2)), 1.0, 1.0, 1.0)),
+        ("channels", (np.zeros((2, 2, 2)), np.ones((2, 2)), 1.0, 1.0, 1.0)),
+        ("error_radii", (np.ones((2, 2, 2)), np.ones((2, 3)), 1.0, 1.0, 1.0)),
+        ("error_radii", (np.ones((2, 2, 2)), -np.ones((2, 2)), 1.0, 1.0, 1.0)),
+        ("sinr", (np.ones((2, 2, 2)), np.ones((2, 2)), 0.0, 1.0, 1.0)),
+        ("noise_w", (np.ones((2, 2, 2)), np.ones((2, 2)), 1.0, 0.0, 1.0)),
+        ("max_power_w", (np.ones((2, 2, 2)), np.ones((2, 2)), 1.0, 1.0, np.inf)),
+    ],
+)
+def test_malformed_arguments_are_named(field, arguments):
+    with pytest.raises(InvalidScenario) as error:
+        power_margin(*arguments)
+    assert error.value.field == field
+
+
+def test_unknown_method_and_misshapen_beams_are_named():
+    h, radii = small(np.random.default_rng(0))
+    with pytest.raises(InvalidScenario, match="method"):
+        power_margin(h, radii, 1.0, 1.0, 1.0, method="magic")
+    with pytest.raises(InvalidScenario, match="beams"):
+        adversarial_sinr(h, radii, np.ones((2, 2)), 1.0)

@@ -1,0 +1,174 @@
+"""Time allocation: the curve and its bound, the paper's algorithms against the global optimum, certificates."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from isaclib import InfeasibleScenario, InvalidScenario
+from isaclib.near_field import Scenario, channels, optimise_sensing
+from isaclib.near_field.benchmarks import solve_error_ignorant
+from isaclib.near_field.dual_bound import sinr_limits
+from isaclib.near_field.exact import solve_exact, solve_exact_batch, verify
+from isaclib.near_field.given_beams import adversarial_sinr
+from isaclib.near_field.paper import constraint_margins, rank_one_ratios, solve_main, solve_mrt
+from isaclib.near_field.reduction import reduce
+from isaclib.near_field.robust import power_margin, robust_sinr
+from isaclib.near_field.time_allocation import curve_of, rate_bps_hz, relative_error
+
+# Bounds of the exact solution are closed to 1e-5 in the rate; certificates are recomputed to rounding.
+RATE, RESIDUAL = 2e-5, 1e-6
+# A share found on a grid of step 1e-2 and beams solved to 3e-5 may miss the best rate by no more than its grid.
+ORDER = 1e-4
+
+
+def small(seed=3, **changes):
+    """Two access points, two users, seven antennas: solved in a fraction of a second."""
+    parameters = dict(
+        ap_positions_m=[[30.0, 70.0], [10.0, 20.0]],
+        user_positions_m=[[20.0, 30.0], [40.0, 45.0]],
+        antennas=7,
+        antenna_spacing_m=0.08,
+        crlb_limit_m2=4e-11,
+        sensing_processing_gain_db=85.0,
+    )
+    return Scenario.random(np.random.default_rng(seed), **(parameters | changes))
+
+
+@pytest.fixture(scope="module")
+def solved():
+    scenario = small()
+    sensing = optimise_sensing(scenario)
+    curve = curve_of(scenario)
+    return scenario, sensing, curve, solve_exact(scenario, sensing=sensing, curve=curve)
+
+
+def test_exact_is_closed_and_verified_from_its_arrays(solved):
+    scenario, _, _, exact = solved
+    assert exact.certificate.gap < RATE and exact.certificate.status == "optimal"
+    again = verify(scenario, exact)
+    assert again.residual < RESIDUAL
+    assert again.bound >= exact.worst_rate_bps_hz
+    assert again.gap < 2 * RATE
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda a: {"beams": a.beams * 1.001},
+        lambda a: {"beams": a.beams * 0.999},
+        lambda a: {"worst_rate_bps_hz": a.worst_rate_bps_hz * 1.001},
+        lambda a: {"covariances": a.covariances * 1.001},
+        lambda a: {"covariances": a.covariances * 0.98},
+        lambda a: {"multipliers": a.multipliers * 1.5},
+    ],
+)
+def test_perturbed_allocations_fail_verification(solved, change):
+    scenario, _, _, exact = solved
+    assert verify(scenario, replace(exact, **change(exact))).residual > 10 * RESIDUAL
+
+
+def test_no_share_beats_the_exact_one(solved):
+    scenario, sensing, curve, exact = solved
+    for eta in np.linspace(0.1, 0.999, 7) * solved[3].time_allocation:
+        point = curve.solve(float(relative_error(scenario, sensing.crlb_bar_m2, eta)), scenario.comm_power_w)
+        assert rate_bps_hz(eta, point.sinr) <= exact.certificate.bound
+
+
+def test_one_dual_point_bounds_the_curve_at_other_errors_and_powers():
+    scenario = small()
+    h = channels(scenario)
+    norms = np.linalg.norm(h, axis=2)
+    for matched in (False, True):
+        base = robust_sinr(h, 1e-3 * norms, scenario.noise_w, 1.0, matched=matched)
+        problem = reduce(h, 1e-3 * norms, scenario.noise_w)
+        problem = problem.matched() if matched else problem
+        for factor, power in ((1.01, 1.0),) if matched else ((1.01, 1.0), (1.5, 1.0), (1.0, 2.0)):
+            there = robust_sinr(h, factor * 1e-3 * norms, scenario.noise_w, power, matched=matched, start=base)
+            limit = sinr_limits(problem, base.dual, power, np.array([factor]))[0]
+            assert limit >= there.sinr * (1 - 1e-9)
+            # First-order tightness: a step of 1 per cent may cost 1e-4 only.
+            assert factor != 1.01 or limit <= there.sinr * (1 + 1e-4)
+
+
+def test_schemes_are_ordered(solved):
+    scenario, sensing, curve, exact = solved
+    main = solve_main(scenario, sensing=sensing, curve=curve)
+    mrt = solve_mrt(scenario, sensing=sensing)
+    ignorant = solve_error_ignorant(scenario, sensing=sensing)
+    for scheme in (main, mrt, ignorant):
+        assert scheme.worst_rate_bps_hz <= exact.certificate.bound
+        assert verify(scenario, scheme).residual < RESIDUAL
+        proven = 2.0 ** (scheme.worst_rate_bps_hz / scheme.time_allocation) - 1
+        radii = relative_error(scenario, sensing.crlb_bar_m2, scheme.time_allocation) * np.linalg.norm(channels(scenario), axis=2)
+        attained = adversarial_sinr(channels(scenario), radii, scheme.beams, scenario.noise_w)
+        assert np.min(attained) >= proven * (1 - 1e-9)
+    assert mrt.worst_rate_bps_hz < main.worst_rate_bps_hz
+    # Main adjusts its beams to the errors at the share it ends with; with that share, ignorance cannot do better.
+    if main.time_allocation == ignorant.time_allocation:
+        assert ignorant.worst_rate_bps_hz <= main.worst_rate_bps_hz * (1 + ORDER)
+
+
+def test_alternation_does_not_lose_rate_on_its_way(solved):
+    scenario, sensing, curve, _ = solved
+    for start in (0.1, 0.9):
+        main = solve_main(scenario, start=start, sensing=sensing, curve=curve)
+        rates = [step.objective for step in main.history[:-1]]
+        assert all(b >= a * (1 - ORDER) for a, b in itertools.pairwise(rates))
+        assert main.time_history[0] == start
+        assert main.certificate.status == "converged"
+
+
+def test_constraint_margin_is_zero_at_the_share_of_the_beams(solved):
+    scenario, sensing, curve, _ = solved
+    point = curve.solve(float(relative_error(scenario, sensing.crlb_bar_m2, 0.5)), scenario.comm_power_w)
+    margins = constraint_margins(scenario, sensing.crlb_bar_m2, point.beams, float(rate_bps_hz(0.5, point.sinr)), [0.5, 0.2])
+    assert np.min(margins[0]) == pytest.approx(0, abs=1e-3)
+    assert np.min(margins[1]) < 0
+    assert np.all(np.isinf(constraint_margins(scenario, sensing.crlb_bar_m2, point.beams, 10.0, [1e-6])))
+
+
+def test_relaxed_covariances_are_of_rank_one(solved):
+    scenario, sensing, _, exact = solved
+    sinr = 2.0 ** (exact.worst_rate_bps_hz / exact.time_allocation) - 1
+    assert np.all(rank_one_ratios(scenario, sensing.crlb_bar_m2, exact.time_allocation, sinr) > 1 - 1e-4)
+
+
+def test_without_errors_the_ignorant_beams_are_the_best():
+    scenario = small(error_slope_per_m=0.0)
+    sensing = optimise_sensing(scenario)
+    exact, ignorant = solve_exact(scenario, sensing=sensing), solve_error_ignorant(scenario, sensing=sensing)
+    assert ignorant.worst_rate_bps_hz == pytest.approx(exact.worst_rate_bps_hz, rel=ORDER)
+    assert exact.time_allocation == pytest.approx(ignorant.time_allocation, rel=ORDER)
+
+
+def test_mrt_reduced_equals_full():
+    scenario = small(antennas=5)
+    h = channels(scenario)
+    radii = 1e-3 * np.linalg.norm(h, axis=2)
+    short = robust_sinr(h, radii, scenario.noise_w, 1.0, matched=True)
+    directions = h / np.linalg.norm(h, axis=2, keepdims=True)
+    share = np.einsum("kmn,kmn->km", directions.conj(), short.beams)
+    assert np.allclose(share[..., None] * directions, short.beams)
+    assert np.allclose(share.imag, 0, atol=1e-9 * np.abs(share).max())
+    assert power_margin(h, radii, short.sinr, scenario.noise_w, 1.0).margin < 1
+
+
+def test_batch_equals_single_solves_and_marks_the_infeasible(solved):
+    feasible, hopeless = small(), small(crlb_limit_m2=1e-16)
+    batch = solve_exact_batch([feasible, hopeless])
+    assert list(batch.feasible) == [True, False]
+    assert batch.worst_rate_bps_hz[0] == pytest.approx(solved[3].worst_rate_bps_hz, rel=RATE)
+    assert np.isnan(batch.worst_rate_bps_hz[1]) and batch.best_attainable[1] > 1e-16
+    with pytest.raises(InfeasibleScenario) as error:
+        solve_main(hopeless)
+    assert error.value.constraint == "crlb_limit_m2"
+
+
+def test_starts_outside_the_unit_interval_and_wrong_curves_are_named(solved):
+    scenario, sensing, curve, _ = solved
+    with pytest.raises(InvalidScenario, match="start"):
+        solve_main(scenario, start=1.0, sensing=sensing)
+    with pytest.raises(InvalidScenario, match="curve"):
+        solve_mrt(scenario, sensing=sensing, curve=curve)
