@@ -2,8 +2,8 @@ r"""Monte-Carlo experiments on the echo: delay estimates, random-data sidelobes,
 
 After L symbols the matched filter's output on carrier n, given the data :math:`s_{n,l}`, has the exact distribution
 
-.. math:: z_n = a\, p_n G_n e^{-j2\pi n \Delta f \tau} + \sqrt{p_n G_n N_0 \Delta f}\; w_n, \qquad G_n = \sum_{l=1}^{L}
-|s_{n,l}|^2 \sim \Gamma(L, 1),
+.. math:: z_n = a\, p_n G_n e^{-j2\pi n \Delta f \tau} + \sqrt{p_n G_n N_0 \Delta f}\; w_n, \qquad
+    G_n = \sum_{l=1}^{L} |s_{n,l}|^2 \sim \Gamma(L, 1),
 
 with :math:`w_n \sim \mathcal{CN}(0,1)`, so the symbols need not be drawn one by one. The delay estimate is the highest point of
 :math:`|\sum_n z_n e^{j2\pi n u/N}|`, which is the maximum-likelihood estimate for unknown :math:`a`.
