@@ -1,0 +1,103 @@
+"""Feedback: one page per student, complete in itself, so that it can be read offline and sent as one file."""
+
+from __future__ import annotations
+
+import html
+import importlib.util
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import nbformat
+import nbgrader
+from nbconvert.exporters import HTMLExporter
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from traitlets.config import Config
+
+from .classroom import TEST
+from .grading import BY_HAND, Row
+
+_TEMPLATES = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader"
+_LOADER = "isac-mathjax"  # stands where nbconvert would put the address of a server
+_CONFIGURATION = r"""window.MathJax = {
+tex: {inlineMath: [["$", "$"], ["\\(", "\\)"]], displayMath: [["$$", "$$"], ["\\[", "\\]"]], processEscapes: true},
+options: {enableMenu: false, ignoreHtmlClass: "highlight|output_text"}};"""
+
+
+def page(title: str, student: str, notebook: nbformat.NotebookNode, rows: Sequence[Row]) -> str:
+    """The HTML page of a graded notebook: score and remark at each task, formulas without any server."""
+    marked = nbformat.from_dict(notebook)
+    for cell in marked.cells:
+        meta = cell.metadata.get("nbgrader")
+        if not meta:
+            continue
+        for row in rows:
+            if meta["grade_id"] in (row.task, row.task + TEST):
+                meta["score"], meta["points"] = row.score or 0.0, row.maximum
+                meta["comment"] = html.escape(_remark(row)) if meta["solution"] else ""
+    total = {"score": sum(row.score or 0.0 for row in rows), "max_score": sum(row.maximum for row in rows)}
+    resources = {"nbgrader": {"notebook": f"{html.escape(title)}: {html.escape(student)}", "late_penalty": 0, **total}}
+    body, _ = _exporter().from_notebook_node(marked, resources=resources)
+    return _offline(body)
+
+
+def empty_page(title: str, student: str, rows: Sequence[Row]) -> str:
+    """The page of a student whose notebook could not be graded."""
+    lines = "".join(f"<li><code>{html.escape(row.task)}</code>: {html.escape(_remark(row))}</li>" for row in rows)
+    name = f"{html.escape(title)}: {html.escape(student)}"
+    score = f"{sum(row.score or 0.0 for row in rows):g} / {sum(row.maximum for row in rows):g}"
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{name}</title></head>'
+        f"<body><h1>{name}</h1><p>Score: {score}</p><ul>{lines}</ul></body></html>"
+    )
+
+
+def write(folder: Path, title: str, rows: Mapping[str, Sequence[Row]], notebooks: Path) -> list[Path]:
+    """One page per student in ``folder``, from their rows of the grades and the graded notebooks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = []
+    for student, own in rows.items():
+        graded = notebooks / f"{student}.ipynb"
+        if graded.exists():
+            text = page(title, student, nbformat.read(graded, as_version=4), own)
+        else:
+            text = empty_page(title, student, own)
+        pages.append(folder / f"{student}.html")
+        pages[-1].write_text(text, encoding="utf-8")
+    return pages
+
+
+def _remark(row: Row) -> str:
+    if row.score is None:
+        return "This answer has not been graded yet."
+    note = row.note if row.note != BY_HAND else ""
+    return note or ("Passed." if row.score == row.maximum else "")
+
+
+@cache
+def _exporter() -> HTMLExporter:
+    config = Config()
+    config.HTMLExporter.template_name = "feedback"
+    config.HTMLExporter.extra_template_basedirs = [str(_TEMPLATES / "templates")]
+    config.HTMLExporter.extra_template_paths = [str(_TEMPLATES / "static" / "node_modules" / "bootstrap" / "dist" / "css")]
+    config.HTMLExporter.mathjax_url = _LOADER
+    config.HTMLExporter.preprocessors = [CSSHTMLHeaderPreprocessor]
+    return HTMLExporter(config=config)
+
+
+@cache
+def _mathjax() -> str:
+    """MathJax with SVG output: one script that holds its fonts and asks for nothing."""
+    package = importlib.util.find_spec("sphinx-mathjax-offline")
+    script = Path(package.origin).parent / "static" / "mathjax" / "tex-svg.js"
+    # Inside a page a closing tag in a string would end the script.
+    return script.read_text(encoding="utf-8").replace("</script", "<\\/script")
+
+
+def _offline(body: str) -> str:
+    """Replace the MathJax of a server by our own, and drop what else would be fetched."""
+    ours = f"<script>{_CONFIGURATION}</script>\n<script>{_mathjax()}</script>"
+    body = re.sub(rf"<script[^>]*{_LOADER}[^>]*></script>", lambda _: ours, body, count=1)
+    body = re.sub(r"<script type=\"text/x-mathjax-config\">.*?</script>", "", body, flags=re.S)
+    return re.sub(r"<(script|link)\b[^>]*\b(src|href)=\"https?://[^>]*>(</script>)?", "", body)
