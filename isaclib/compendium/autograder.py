@@ -10,17 +10,14 @@ from __future__ import annotations
 import copy
 import logging
 import os
-import sys
+import sqlite3
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
+from contextlib import closing, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import nbformat
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
-from nbgrader.api import Gradebook
 from nbgrader.converters import Autograde, GenerateAssignment
 from nbgrader.converters.base import NbGraderException
 from nbgrader.coursedir import CourseDirectory
@@ -90,7 +87,9 @@ class Course:
         source = self._path("source")
         source.parent.mkdir(parents=True)
         nbformat.write(assignment.notebook, source)
-        (self.folder / "gradebook.db").write_bytes(_empty_gradebook())
+        with closing(sqlite3.connect(self.folder / "gradebook.db")) as gradebook:
+            # To note its version in a new gradebook nbgrader starts a program of its own for seconds; this one is never kept.
+            gradebook.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
         config = Config()
         config.CourseDirectory.root = str(self.folder)
         config.CourseDirectory.assignment_id = assignment.section
@@ -141,15 +140,6 @@ class Course:
             raise GradingFailed(messages.last or str(error)) from error
 
 
-@cache
-def _empty_gradebook() -> bytes:
-    """A new gradebook; nbgrader takes seconds to make one."""
-    with TemporaryDirectory(prefix="isac-gradebook-") as temporary, _environment(Path(temporary)), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        Gradebook(f"sqlite:///{temporary}/gradebook.db").close()
-        return Path(temporary, "gradebook.db").read_bytes()
-
-
 class _Messages(logging.Handler):
     """Keeps nbgrader's messages off the terminal, and its last error at hand."""
 
@@ -172,8 +162,7 @@ def _environment(folder: Path) -> Iterator[None]:
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
     kept = {name: value for name, value in before.items() if name in _PASSED_ON or name.startswith("JUPYTER")}
-    tools = os.pathsep.join([str(Path(sys.executable).parent), before.get("PATH", os.defpath)])  # nbgrader calls alembic
-    own = {"PATH": tools, "PYTHONPATH": str(_PACKAGE.parent), "IPYTHONDIR": str(scratch)}
+    own = {"PYTHONPATH": str(_PACKAGE.parent), "IPYTHONDIR": str(scratch)}
     os.environ.clear()
     os.environ.update(kept | dict(_ONE_THREAD) | own | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"})
     try:

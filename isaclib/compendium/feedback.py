@@ -96,8 +96,10 @@ def _mathjax() -> str:
 
 
 def _offline(body: str) -> str:
-    """Replace the MathJax of a server by our own, and drop what else would be fetched."""
-    ours = f"<script>{_CONFIGURATION}</script>\n<script>{_mathjax()}</script>"
-    body = re.sub(rf"<script[^>]*{_LOADER}[^>]*></script>", lambda _: ours, body, count=1)
+    """Put our MathJax where the address of one stood, and drop whatever else would be fetched."""
     body = re.sub(r"<script type=\"text/x-mathjax-config\">.*?</script>", "", body, flags=re.S)
-    return re.sub(r"<(script|link)\b[^>]*\b(src|href)=\"https?://[^>]*>(</script>)?", "", body)
+    body = re.sub(r"<(script|link)\b[^>]*\b(src|href)=\"https?://[^>]*>(</script>)?", "", body)
+    ours = f"<script>{_CONFIGURATION}</script>\n<script>{_mathjax()}</script>"
+    before, found, after = body.partition("</head>")
+    before = re.sub(rf"<script[^>]*{_LOADER}[^>]*>\s*</script>", "", before)
+    return before + ours + found + after
