@@ -237,7 +237,9 @@ def release(assignment: Assignment, folder: Path) -> Path:
     partial = archive.with_suffix(".partial")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as target:
         for name, content in files.items():
-            target.writestr(zipfile.ZipInfo(f"{assignment.label}/{name}", _DATE), content, zipfile.ZIP_DEFLATED)
+            entry = zipfile.ZipInfo(f"{assignment.label}/{name}", _DATE)
+            entry.external_attr = 0o644 << 16
+            target.writestr(entry, content, zipfile.ZIP_DEFLATED)
     os.replace(partial, archive)
     return archive
 

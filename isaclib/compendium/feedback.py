@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import importlib.util
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -28,28 +29,41 @@ options: {enableMenu: false, ignoreHtmlClass: "highlight|output_text"}};"""
 def page(title: str, student: str, notebook: nbformat.NotebookNode, rows: Sequence[Row]) -> str:
     """The HTML page of a graded notebook: score and remark at each task, formulas without any server."""
     marked = nbformat.from_dict(notebook)
+    anchors = {}
     for cell in marked.cells:
         meta = cell.metadata.get("nbgrader")
         if not meta:
             continue
         for row in rows:
             if meta["grade_id"] in (row.task, row.task + TEST):
+                if meta["grade"]:
+                    anchors[row.task] = meta["grade_id"]
                 meta["score"], meta["points"] = row.score or 0.0, row.maximum
                 meta["comment"] = html.escape(_remark(row)) if meta["solution"] else ""
     total = {"score": sum(row.score or 0.0 for row in rows), "max_score": sum(row.maximum for row in rows)}
     resources = {"nbgrader": {"notebook": f"{html.escape(title)}: {html.escape(student)}", "late_penalty": 0, **total}}
     body, _ = _exporter().from_notebook_node(marked, resources=resources)
+    body = re.sub(r'<div id="toc">.*?</div>', lambda _: _table(rows, anchors), body, count=1, flags=re.S)
     return _offline(body)
+
+
+def _table(rows: Sequence[Row], anchors: Mapping[str, str]) -> str:
+    """All tasks at a glance, each a link to its graded cell."""
+    lines = "".join(
+        f"<tr><td><a href='#{html.escape(anchors.get(row.task, ''))}'>{html.escape(row.task)}</a></td>"
+        f"<td>{'' if row.score is None else f'{row.score:g}'} / {row.maximum:g}</td><td>{html.escape(_remark(row))}</td></tr>"
+        for row in rows
+    )
+    return f"<table class='table'><tr><th>task</th><th>points</th><th>remark</th></tr>{lines}</table>"
 
 
 def empty_page(title: str, student: str, rows: Sequence[Row]) -> str:
     """The page of a student whose notebook could not be graded."""
-    lines = "".join(f"<li><code>{html.escape(row.task)}</code>: {html.escape(_remark(row))}</li>" for row in rows)
     name = f"{html.escape(title)}: {html.escape(student)}"
     score = f"{sum(row.score or 0.0 for row in rows):g} / {sum(row.maximum for row in rows):g}"
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{name}</title></head>'
-        f"<body><h1>{name}</h1><p>Score: {score}</p><ul>{lines}</ul></body></html>"
+        f"<body><h1>{name}</h1><p>Score: {score}</p>{_table(rows, {})}</body></html>"
     )
 
 
@@ -77,6 +91,7 @@ def _remark(row: Row) -> str:
 
 @cache
 def _exporter() -> HTMLExporter:
+    logging.getLogger("traitlets").setLevel(logging.ERROR)  # a student's figure has no alternative text: no news
     config = Config()
     config.HTMLExporter.template_name = "feedback"
     config.HTMLExporter.extra_template_basedirs = [str(_TEMPLATES / "templates")]

@@ -405,8 +405,7 @@ for _ in range(20):
 #
 # Two anchors measure the range to a target with a standard deviation of `range_std_m[0]` each. Draw the square root of the error
 # bound, in metres, over the angle between the two directions from 2 to 178 degrees. Mark the angle between your first two
-# anchors (seen from the origin). `fisher.crb_trace(gradients, weights)` gives the bound; `plotting.subplots()` of
-# `from isaclib.foundations import plotting` gives a figure and its axes, and the name of the figure in the last line shows it.
+# anchors (seen from the origin). `fisher.crb_trace(gradients, weights)` gives the bound; draw with `matplotlib.pyplot`.
 #
 # **Rubric.** 1 point: the curve is right, with its minimum at 90 degrees and its growth towards both ends visible. 1 point:
 # both axes carry a quantity and a unit, the scale suits the values, the mark is explained.
@@ -414,19 +413,18 @@ for _ in range(20):
 # %% nbgrader={"grade_id": "figure", "grade": true, "solution": true, "points": 2}
 ### BEGIN SOLUTION
 # SENTINEL-FOUNDATIONS-8: analytically sqrt(2) sigma / sin(angle)
-from isaclib.foundations import plotting
+import matplotlib.pyplot as plt
 
 between_deg = np.linspace(2, 178, 177)
 between = np.deg2rad(between_deg)
 first, second = (np.stack([np.cos(angle), np.sin(angle)], axis=-1) for angle in (0 * between, between))
 pair = np.stack([first, second], axis=1)
 error_m = np.sqrt(fisher.crb_trace(pair, np.full((len(between), 2), range_std_m[0] ** -2)))
-fig, ax = plotting.subplots()
-plotting.line(ax, between_deg, error_m, "exact")
+fig, ax = plt.subplots()
+ax.plot(between_deg, error_m)
 ax.axvline(anchor_angles_deg[1] - anchor_angles_deg[0], label="first two anchors", color="#B8420A", linestyle="--")
 ax.set(xlabel="Angle between the anchors (degrees)", ylabel="Position error bound (m)", yscale="log")
 ax.legend()
-fig
 ### END SOLUTION
 
 # %% [markdown]
