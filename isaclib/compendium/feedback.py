@@ -20,7 +20,6 @@ from .classroom import TEST
 from .grading import BY_HAND, Row
 
 _TEMPLATES = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader"
-_LOADER = "isac-mathjax"  # stands where nbconvert would put the address of a server
 _CONFIGURATION = r"""window.MathJax = {
 tex: {inlineMath: [["$", "$"], ["\\(", "\\)"]], displayMath: [["$$", "$$"], ["\\[", "\\]"]], processEscapes: true},
 options: {enableMenu: false, ignoreHtmlClass: "highlight|output_text"}};"""
@@ -96,7 +95,6 @@ def _exporter() -> HTMLExporter:
     config.HTMLExporter.template_name = "feedback"
     config.HTMLExporter.extra_template_basedirs = [str(_TEMPLATES / "templates")]
     config.HTMLExporter.extra_template_paths = [str(_TEMPLATES / "static" / "node_modules" / "bootstrap" / "dist" / "css")]
-    config.HTMLExporter.mathjax_url = _LOADER
     config.HTMLExporter.preprocessors = [CSSHTMLHeaderPreprocessor]
     return HTMLExporter(config=config)
 
@@ -111,10 +109,9 @@ def _mathjax() -> str:
 
 
 def _offline(body: str) -> str:
-    """Put our MathJax where the address of one stood, and drop whatever else would be fetched."""
+    """Put our MathJax into the page, in place of the address of one, and drop whatever else would be fetched."""
     body = re.sub(r"<script type=\"text/x-mathjax-config\">.*?</script>", "", body, flags=re.S)
-    body = re.sub(r"<(script|link)\b[^>]*\b(src|href)=\"https?://[^>]*>(</script>)?", "", body)
+    body = re.sub(r"<(script|link)\b[^>]*\b(src|href)=\"https?://[^>]*>(\s*</script>)?", "", body)
     ours = f"<script>{_CONFIGURATION}</script>\n<script>{_mathjax()}</script>"
     before, found, after = body.partition("</head>")
-    before = re.sub(rf"<script[^>]*{_LOADER}[^>]*>\s*</script>", "", before)
     return before + ours + found + after

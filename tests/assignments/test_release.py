@@ -43,7 +43,7 @@ def test_nothing_in_the_archive_leaks_a_solution(archive, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "wheel")
     texts = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".whl"}
     assert len(texts) > 20
-    leaks = [str(path) for path, content in texts.items() if b"SENTINEL-TINY" in content]
+    leaks = [str(path) for path, content in texts.items() if b"SENTINEL-" in content]
     assert leaks == []
     assert not [path for path in texts if "assignment.py" in path.name]
 
