@@ -26,7 +26,7 @@ from nbgrader.utils import determine_grade
 from traitlets.config import Config
 
 from .classroom import Assignment
-from .runs import _ONE_THREAD, _PACKAGE
+from .runs import _ONE_THREAD, PACKAGE
 
 SECONDS_PER_CELL = 30
 _LONGEST_OUTPUT = 200_000  # characters that one cell may print before the rest is dropped
@@ -162,7 +162,7 @@ def _environment(folder: Path) -> Iterator[None]:
     scratch = folder / "scratch"
     scratch.mkdir(exist_ok=True)
     kept = {name: value for name, value in before.items() if name in _PASSED_ON or name.startswith("JUPYTER")}
-    own = {"PYTHONPATH": str(_PACKAGE.parent), "IPYTHONDIR": str(scratch)}
+    own = {"PYTHONPATH": str(PACKAGE.parent), "IPYTHONDIR": str(scratch)}
     os.environ.clear()
     os.environ.update(kept | dict(_ONE_THREAD) | own | {"PYDEVD_DISABLE_FILE_VALIDATION": "1"})
     try:

@@ -242,7 +242,7 @@ def _grade_one(course: Course, release: nbformat.NotebookNode, submission: Submi
     remarks = dict(mended)
     named = submission.notebook.metadata.get("isac", {})
     if isinstance(named, dict) and named.get("variant") != variant:
-        remarks[""] = f"was made for variant {named.get('variant')}, graded as variant {variant}"
+        remarks[""] = f"notebook was made for variant {named.get('variant')}, graded as variant {variant}"
     cells = {cell.metadata.nbgrader.grade_id: cell for cell in executed.cells if "nbgrader" in cell.metadata}
     rows = tuple(_row(submission.student, task, cells, remarks) for task in tasks)
     return Graded(submission.student, rows, executed, "", variant)
@@ -265,9 +265,14 @@ def _row(student: str, task: Task, cells: Mapping[str, nbformat.NotebookNode], r
         notes.append(remarks[task.name] if "answer cell" in remarks[task.name] else f"answer cell {remarks[task.name]}")
     if not task.by_hand and task.graded_cell in remarks:
         notes.append(f"test cell {remarks[task.graded_cell]}")
-    if "" in remarks:
-        notes.append(f"notebook {remarks['']}")
+    if points != task.points:
+        given = [name for name in remarks if name not in cells or not _is_task_cell(cells[name])]
+        notes += [remarks[name] if name == "" else f"given cell {name} {remarks[name]}" for name in given]
     return Row(student, task.name, points, task.points, "; ".join(notes))
+
+
+def _is_task_cell(cell: nbformat.NotebookNode) -> bool:
+    return cell.metadata.nbgrader.grade or cell.metadata.nbgrader.solution
 
 
 def _failure(cell: nbformat.NotebookNode) -> str:

@@ -102,14 +102,17 @@ def test_an_answer_for_a_person_waits_for_one(graded):
 def test_deleted_cells_come_back(graded):
     found = rows(graded, "bare")
     assert "test cell had been deleted, was restored" in found["double"][1]
-    assert found["why"] == (0, f"{grading.NOT_ANSWERED}; answer cell had been deleted, was restored")
+    assert found["why"][0] == 0
+    assert found["why"][1].startswith(f"{grading.NOT_ANSWERED}; answer cell had been deleted, was restored")
     assert rows(graded, "tampered")["line"][0] == 0
     assert "answer cell had been deleted, was restored" in rows(graded, "tampered")["line"][1]
 
 
 def test_tampered_cells_are_restored(graded):
     found = rows(graded, "tampered")
-    assert found["double"] == (0, f"{grading.NOT_ANSWERED}; test cell had been changed, was restored")
+    restored = "had been changed, was restored"
+    assert found["double"] == (0, f"{grading.NOT_ANSWERED}; test cell {restored}; given cell parameters {restored}")
+    assert "parameters" not in rows(graded, "bare")["double"][1]  # there it has cost nothing
 
 
 def test_of_two_copies_the_edited_one_counts(graded):
@@ -164,7 +167,7 @@ def test_each_notebook_is_graded_against_its_own_variant(graded):
 
 
 def test_everybody_can_be_held_to_one_variant():
-    own = grading.Submission("other", assignment_of(4).notebook, variant=4)
+    own = grading.Submission("other", filled(assignment_of(4).notebook, {"double": "", "line": "line = ("}), variant=4)
     (result,) = grading.grade(assignment_of, [own], variant=6, seconds_per_cell=SECONDS)
     assert result.variant == 6
     assert all("was made for variant 4, graded as variant 6" in row.note for row in result.rows)

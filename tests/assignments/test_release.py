@@ -7,9 +7,12 @@ import pytest
 from classroom_project import TINY, cell, copy_tiny
 from small_project import edit
 
+import isaclib
 from isaclib.compendium import classroom
 from isaclib.compendium.autograder import Course
 from isaclib.compendium.parameters import ParameterError
+
+WHEEL = f"isaclib-{isaclib.__version__}-py3-none-any.whl"
 
 
 @pytest.fixture
@@ -30,10 +33,10 @@ def archive(tmp_path_factory):
 def test_the_archive_holds_notebook_lock_library_and_steps(archive):
     names = {name.partition("/")[2] for name in archive.namelist()}
     assert {name.partition("/")[0] for name in archive.namelist()} == {"tiny-variant-5"}
-    assert names == {"tiny.ipynb", "README.md", "requirements.lock", "isaclib-0.1.0-py3-none-any.whl"}
+    assert names == {"tiny.ipynb", "README.md", "requirements.lock", WHEEL}
     assert archive.read("tiny-variant-5/requirements.lock") == (TINY.parents[2] / "requirements.lock").read_bytes()
     steps = archive.read("tiny-variant-5/README.md").decode()
-    assert "--require-hashes -r requirements.lock" in steps and "isaclib-0.1.0-py3-none-any.whl" in steps
+    assert "--require-hashes -r requirements.lock" in steps and WHEEL in steps
     assert "| `why` | 2 | by hand |" in steps
 
 
