@@ -19,6 +19,7 @@ from rich.table import Table
 from .. import __version__
 from . import claims as ledgers
 from . import runs as workshop
+from .assignment_cli import assignment
 from .context import project_root
 from .parameters import BASE_SETS, ParameterError, parse_assignment
 from .runs import Outcome, Run
@@ -123,6 +124,9 @@ def main(verbose: bool) -> None:
     Exit codes: 0 all is well; 1 a run, a check or a verdict failed; 2 refused input.
     """
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(name)s: %(message)s")
+
+
+main.add_command(assignment)
 
 
 @main.command("list")

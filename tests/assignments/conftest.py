@@ -1,0 +1,92 @@
+"""Every assignment graded once: the instructor, a variant, an untouched release, two wrong students, and mischief."""
+
+import importlib.util
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import nbformat
+import pytest
+from classroom_project import answers, filled
+from small_project import ROOT
+
+from isaclib.compendium import autograder, classroom, grading
+
+VARIANT = 1
+SECONDS = 120  # a limit that no sound cell comes near, on a busy machine either
+SECONDS_MISCHIEF = 10
+
+
+def pytest_collection_modifyitems(items):
+    # Tests that read the same graded submissions belong on one worker: two would grade them twice.
+    for item in items:
+        if Path(__file__).parent in Path(item.fspath).parents:
+            section = item.callspec.params.get("section", "") if hasattr(item, "callspec") else ""
+            item.add_marker(pytest.mark.xdist_group(f"{Path(item.fspath).stem}-{section}"))
+
+
+@dataclass(frozen=True)
+class Case:
+    """An assignment, its student version and all graded submissions by student."""
+
+    assignment: classroom.Assignment
+    release: nbformat.NotebookNode
+    graded: dict[str, grading.Graded]
+
+    def scores(self, student: str) -> dict[str, float]:
+        """Scores of the tasks graded by tests."""
+        by_hand = {task.name for task in self.assignment.tasks if task.by_hand}
+        return {row.task: row.score for row in self.graded[student].rows if row.task not in by_hand}
+
+    def notes(self, student: str) -> dict[str, str]:
+        return {row.task: row.note for row in self.graded[student].rows}
+
+
+def wrong_answers(section: str) -> tuple[dict[str, str], dict[str, str]]:
+    path = ROOT / "tests" / "data" / "classroom" / "wrong" / f"{section}.py"
+    spec = importlib.util.spec_from_file_location(f"wrong_{section}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.WRONG
+
+
+def mischief(assignment: classroom.Assignment, release: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The first task's test is changed, the second's deleted, the third loops, the fourth is no Python, the rest is right."""
+    changed, deleted, loops, broken = [task.name for task in assignment.tasks if not task.by_hand][:4]
+    right = answers(assignment.notebook)
+    right = {task.name: right[task.name] for task in assignment.tasks if not task.by_hand}
+    own = right | {loops: "while True:\n    pass", broken: "def broken(:\n"}
+    del own[changed]
+    notebook = filled(release, own | {changed + classroom.TEST: "pass"})
+    notebook.cells = [
+        cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade_id") != deleted + classroom.TEST
+    ]
+    return notebook
+
+
+@pytest.fixture(scope="session")
+def case(tmp_path_factory):
+    @cache
+    def make(section: str) -> Case:
+        @cache
+        def assignment_of(variant):
+            return classroom.load_assignment(ROOT, section, variant)
+
+        assignment = assignment_of(None)
+        release = autograder.Course(tmp_path_factory.mktemp("course") / "course", assignment).generate()
+        wrong = wrong_answers(section)
+        students = {
+            "instructor": filled(release, answers(assignment.notebook)),
+            "untouched": release,
+            "hasty": filled(release, wrong[0]),
+            "confused": filled(release, wrong[1]),
+        }
+        submissions = [grading.Submission(student, notebook) for student, notebook in students.items()]
+        submissions.append(grading.Submission("variant", assignment_of(VARIANT).notebook, variant=VARIANT))
+        submissions.append(grading.Submission("missing", problem="no submission"))
+        results = grading.grade(assignment_of, submissions, seconds_per_cell=SECONDS)
+        trouble = [grading.Submission("mischief", mischief(assignment, release))]
+        results += grading.grade(assignment_of, trouble, seconds_per_cell=SECONDS_MISCHIEF)
+        return Case(assignment, release, {graded.student: graded for graded in results})
+
+    return make

@@ -1,0 +1,89 @@
+"""``isac assignment``: the whole way from the release to the feedback, exit codes, and refusals that name a remedy."""
+
+import zipfile
+
+import nbformat
+import pytest
+from classroom_project import answers, copy_tiny, filled
+from click.testing import CliRunner
+from small_project import edit
+
+from isaclib.compendium import assignment_cli, classroom, cli
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    return copy_tiny(tmp_path / "tiny")
+
+
+@pytest.fixture
+def isac(monkeypatch, tiny):
+    def call(*arguments):
+        monkeypatch.setattr(assignment_cli, "project_root", lambda: tiny)
+        return CliRunner().invoke(cli.main, ["assignment", *map(str, arguments)])
+
+    return call
+
+
+def test_from_the_release_to_the_feedback(isac, tiny, tmp_path):
+    result = isac("release", "tiny", "--variant", 2)
+    assert result.exit_code == 0, result.output
+    archive = tiny / "build" / "assignments" / "tiny-variant-2.zip"
+    assert "3 tasks" in result.output and archive.exists()
+    release = nbformat.reads(zipfile.ZipFile(archive).read("tiny-variant-2/tiny.ipynb").decode(), as_version=4)
+
+    submissions = tmp_path / "submissions"
+    submissions.mkdir()
+    right = answers(classroom.load_assignment(tiny, "tiny", 2).notebook)
+    nbformat.write(filled(release, right | {"line": "def line(x):\n    return x"}), submissions / "ann [a].ipynb")
+    result = isac("grade", "tiny", submissions)
+    assert result.exit_code == 0, result.output
+    assert "ann [a]" in result.output and "not passed: line" in result.output and "1 open" in result.output
+    grades = tiny / "build" / "assignments" / "graded" / "tiny" / "grades.csv"
+    assert "ann [a],double,2,2,\n" in grades.read_text()
+    assert "ann [a],line,0,3,AssertionError: a line\n" in grades.read_text()
+
+    edit(grades, "why,,2,to be graded by hand", "why,1,2,which x?")
+    result = isac("feedback", "tiny")
+    assert result.exit_code == 0 and "1 pages" in result.output and "by hand" not in result.output
+    page = (grades.parent / "feedback" / "ann [a].html").read_text()
+    assert "AssertionError: a line" in page and "which x?" in page and "3.0 / 7.0" in page
+
+
+def test_a_missing_student_exits_1_and_the_list_names_the_assignment(isac, tmp_path):
+    assert "tiny" in isac("list").output
+    (tmp_path / "roster.csv").write_text("student\nann\n")
+    (tmp_path / "submissions").mkdir()
+    result = isac("grade", "tiny", tmp_path / "submissions", "--roster", tmp_path / "roster.csv", "--out", tmp_path / "out")
+    assert result.exit_code == 1 and "ann: no submission" in result.output
+    assert "ann,double,0,2,no submission" in (tmp_path / "out" / "grades.csv").read_text()
+    assert "open; their pages" not in isac("feedback", "tiny", tmp_path / "out").output
+    assert "no submission" in (tmp_path / "out" / "feedback" / "ann.html").read_text()
+
+
+def test_an_assignment_that_does_not_pass_its_own_tests_is_not_released(isac, tiny):
+    edit(tiny / "notebooks" / "tiny" / "assignment.py", "return slope * x", "return slope + x")
+    result = isac("release", "tiny")
+    assert result.exit_code == 1 and "line: AssertionError: a line" in result.output
+    assert not (tiny / "build").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments, says",
+    [
+        (("release", "tinny"), "assignments: tiny"),
+        (("grade", "tiny", "nowhere"), "is not a folder"),
+        (("feedback", "tiny", "nowhere"), "run 'isac assignment grade' first"),
+        (("release", "tiny", "--variant", "-1"), "-1"),
+    ],
+)
+def test_bad_input_exits_2_and_names_the_remedy(isac, arguments, says):
+    result = isac(*arguments)
+    assert result.exit_code == cli.BAD_INPUT, result.output
+    assert says in result.output
+
+
+def test_without_nbgrader_the_command_says_what_to_install(isac, monkeypatch):
+    monkeypatch.setattr(assignment_cli.importlib.util, "find_spec", lambda name: None)
+    result = isac("list")
+    assert result.exit_code == cli.BAD_INPUT and "install the extra 'classroom'" in result.output

@@ -1,0 +1,136 @@
+"""Instructor's notebooks are checked, variants draw their numbers, and the archive holds what a student needs and no more."""
+
+import zipfile
+
+import nbformat
+import pytest
+from classroom_project import TINY, cell, copy_tiny
+from small_project import edit
+
+import isaclib
+from isaclib.compendium import classroom
+from isaclib.compendium.autograder import Course
+from isaclib.compendium.parameters import ParameterError
+
+WHEEL = f"isaclib-{isaclib.__version__}-py3-none-any.whl"
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    return copy_tiny(tmp_path / "tiny")
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory):
+    """The archive of the tiny assignment in variant 5, opened."""
+    root = copy_tiny(tmp_path_factory.mktemp("release") / "tiny")
+    before = {path for path in root.rglob("*") if "__pycache__" not in path.parts}
+    path = classroom.release(classroom.load_assignment(root, "tiny", 5), root.parent / "out")
+    assert {path for path in root.rglob("*") if "__pycache__" not in path.parts} == before  # the checkout stays as it was
+    return zipfile.ZipFile(path)
+
+
+def test_the_archive_holds_notebook_lock_library_and_steps(archive):
+    names = {name.partition("/")[2] for name in archive.namelist()}
+    assert {name.partition("/")[0] for name in archive.namelist()} == {"tiny-variant-5"}
+    assert names == {"tiny.ipynb", "README.md", "requirements.lock", WHEEL}
+    assert archive.read("tiny-variant-5/requirements.lock") == (TINY.parents[2] / "requirements.lock").read_bytes()
+    steps = archive.read("tiny-variant-5/README.md").decode()
+    assert "--require-hashes -r requirements.lock" in steps and WHEEL in steps
+    assert "| `why` | 2 | by hand |" in steps
+
+
+def test_nothing_in_the_archive_leaks_a_solution(archive, tmp_path):
+    archive.extractall(tmp_path)
+    (wheel,) = tmp_path.rglob("*.whl")
+    zipfile.ZipFile(wheel).extractall(tmp_path / "wheel")
+    texts = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".whl"}
+    assert len(texts) > 20
+    leaks = [str(path) for path, content in texts.items() if b"SENTINEL-" in content]
+    assert leaks == []
+    assert not [path for path in texts if "assignment.py" in path.name]
+
+
+def test_the_notebook_of_the_archive_is_the_student_version(archive):
+    notebook = nbformat.reads(archive.read("tiny-variant-5/tiny.ipynb").decode(), as_version=4)
+    nbformat.validate(notebook)
+    assert notebook.metadata.isac == {"assignment": "tiny", "variant": 5}
+    assert "raise NotImplementedError()" in cell(notebook, "double").source
+    assert "YOUR ANSWER HERE" in cell(notebook, "why").source
+    assert "twice the count" in cell(notebook, "double-test").source and "-1.5" not in cell(notebook, "double-test").source
+    values = classroom.load_assignment(TINY, "tiny", 5).values
+    assert f"count = {values['count']}  # how many" in cell(notebook, "parameters").source
+
+
+def test_equal_releases_are_equal_bytes(tiny, tmp_path):
+    chosen = classroom.load_assignment(tiny, "tiny")
+    first = classroom.release(chosen, tmp_path / "a").read_bytes()
+    assert classroom.release(classroom.load_assignment(tiny, "tiny"), tmp_path / "b").read_bytes() == first
+
+
+def test_without_a_variant_the_numbers_stand_as_written():
+    chosen = classroom.load_assignment(TINY, "tiny")
+    assert chosen.values == {"count": 3, "slope": 0.5, "levels": [1.0, 20.0], "order": 2}
+    assert chosen.label == "tiny" and chosen.automatic_points == 5
+
+
+def test_variants_stay_in_their_ranges_and_can_be_repeated():
+    drawn = [classroom.load_assignment(TINY, "tiny", seed).values for seed in range(40)]
+    assert {values["count"] for values in drawn} == set(range(2, 10))
+    assert {values["slope"] for values in drawn} == {0.25, 0.5, 0.75, 1.0, 1.25, 1.5}
+    assert {values["order"] for values in drawn} == {2, 4, 8}
+    assert all(0 <= low <= 2 and 10 <= high <= 30 for low, high in (values["levels"] for values in drawn))
+    assert classroom.load_assignment(TINY, "tiny", 7).values == drawn[7]
+
+
+def test_a_new_parameter_leaves_the_others_as_they_were():
+    source = "a = 1  # variant: 0..9"
+    alone = classroom.vary(source, 3)[1]["a"]
+    assert classroom.vary("b = 2  # variant: 0..9\n" + source, 3)[1]["a"] == alone
+
+
+@pytest.mark.parametrize(
+    "source, says",
+    [
+        ("a = 1  # variant: 2..5", "outside its range"),
+        ("a = [1, 2]  # variant: 0..5 | 0..5 | 0..5", "3 ranges"),
+        ("a = 1  # variant: one of 2, 3", "not among its choices"),
+        ("a = 1  # variant: some number", "low..high"),
+        ("a = b", "literal"),
+        ("a = [\n    1,\n]", "on one line"),
+    ],
+)
+def test_a_rule_that_cannot_be_right_is_refused(source, says):
+    with pytest.raises(ParameterError, match=says):
+        classroom.vary(source, 1)
+
+
+@pytest.mark.parametrize(
+    "old, new, says",
+    [
+        ('{"grade_id": "line-test", "grade": true, "points": 3}', '{"grade_id": "line-test", "grade": true}', "no points"),
+        ('{"grade_id": "line-test"', '{"grade_id": "lines-test"', "tests no answer cell"),
+        ('"grade_id": "why"', '"grade_id": "line"', "an id of its own"),
+        ('nbgrader={"grade_id": "line-test", "grade": true, "points": 3}', "", "an answer that nothing grades"),
+        (' nbgrader={"grade_id": "double-test", "grade": true, "points": 2}', "", "hidden region but no nbgrader metadata"),
+        ('tags=["parameters"] ', "", "exactly one locked cell"),
+        ("    ### BEGIN SOLUTION\n    # SENTINEL-TINY-2\n", "", "no solution region"),
+    ],
+)
+def test_a_malformed_notebook_is_refused(tiny, old, new, says):
+    edit(tiny / "notebooks" / "tiny" / "assignment.py", old, new)
+    with pytest.raises(ParameterError, match=says):
+        classroom.load_assignment(tiny, "tiny")
+
+
+def test_an_unknown_section_is_refused_with_the_known_ones():
+    with pytest.raises(ParameterError, match="assignments: tiny"):
+        classroom.load_assignment(TINY, "tinny")
+
+
+def test_an_unfinished_solution_region_is_not_released(tiny, tmp_path):
+    from isaclib.compendium.autograder import GradingFailed
+
+    edit(tiny / "notebooks" / "tiny" / "assignment.py", "    return slope * x\n    ### END SOLUTION", "    return slope * x")
+    with pytest.raises(GradingFailed, match="no end solution"):
+        Course(tmp_path / "course", classroom.load_assignment(tiny, "tiny")).generate()
