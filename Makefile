@@ -38,7 +38,7 @@ lint: $(VENV)/ready ## style of the sources
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 lock: ## resolve requirements.lock again (needs uv)
-	uv pip compile pyproject.toml --extra test --extra classroom --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 --output-file requirements.lock
+	uv pip compile pyproject.toml --extra test --extra classroom --extra cluster --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 --output-file requirements.lock
 
 clean: ## remove everything that was made, except the environment
 	rm -rf build _build notebooks/*/*.ipynb .pytest_cache .ruff_cache *.egg-info

@@ -76,7 +76,7 @@ def test_the_library_digest_sees_every_source(tmp_path):
 
 def test_what_a_run_leaves(finished):
     folder = finished / "build" / "runs" / "demo" / "results" / "quick"
-    assert sorted(path.name for path in folder.iterdir()) == ["claims.json", "figures", "notebook.ipynb", "run.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["claims.json", "explorers", "figures", "notebook.ipynb", "run.json"]
     record = json.loads((folder / "run.json").read_text())
     assert record["seed"] == 1 and record["set"] == "quick" and record["seconds"] > 0
     assert record["parameters"] == {"slope": 1.0, "points": 5, "levels": [0.0, 10.0], "kind": "plain", "seed": 1}

@@ -63,7 +63,7 @@ def test_the_lock_is_hashed_complete_and_free_of_addresses():
     blocks = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)((?:.*\\\n)+.*)", text, re.M)
     names = {name.lower().replace("_", "-").replace(".", "-") for name, _, _ in blocks}
     assert all("--hash=sha256:" in rest for _, _, rest in blocks)
-    extras = {extra: project()["optional-dependencies"][extra] for extra in ("test", "classroom")}
+    extras = {extra: project()["optional-dependencies"][extra] for extra in ("test", "classroom", "cluster")}
     wanted = [*project()["dependencies"], *(entry for entries in extras.values() for entry in entries)]
     assert {canonical(entry)[0] for entry in wanted} <= names
     command = (ROOT / "Makefile").read_text().partition("\nlock:")[2].splitlines()[1]
