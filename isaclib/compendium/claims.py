@@ -35,7 +35,7 @@ def verdict(*, reproduced: bool, trend: bool = False, reproducible: bool = True)
     return "trend reproduced" if trend else "contradicted"
 
 
-def record(claim: str, *, ours: str, tolerance: str, reproduced: bool, trend: bool = False, reproducible: bool = True) -> str:
+def record(claim: str, *, ours: str, tolerance: str, reproduced: bool, trend: bool = False, reproducible: bool = True) -> None:
     """Record what a notebook found about one of the paper's claims, and show it.
 
     Parameters
@@ -52,11 +52,6 @@ def record(claim: str, *, ours: str, tolerance: str, reproduced: bool, trend: bo
         It does not hold as stated, but its direction does.
     reproducible : bool
         False when the paper as printed cannot be evaluated at all.
-
-    Returns
-    -------
-    str
-        The verdict.
     """
     if not _ID.fullmatch(claim):
         raise LedgerError(f"claim {claim!r}: an identifier looks like 000-C1")
@@ -76,7 +71,6 @@ def record(claim: str, *, ours: str, tolerance: str, reproduced: bool, trend: bo
         f"*Criterion:* {tolerance}\n:::\n"
     )
     display_with_myst({"text/markdown": plain, "text/plain": plain}, f"{target}{myst}")
-    return found
 
 
 def table(frame: pd.DataFrame, *, caption: str = "", precision: int = 4) -> None:

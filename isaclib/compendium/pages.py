@@ -129,20 +129,29 @@ def section_title(section: str) -> str:
 
 
 def parameter_table(schema: Schema) -> str:
-    """Every parameter with its value per set and its provenance."""
+    """Every parameter with its values at both scales, where a what-if differs, and the provenance."""
     if not schema.parameters:
         return "This section has no parameters.\n"
     sets = {name: schema.load_named(name) for name in schema.sets()}
+    paper, what_ifs = sets["paper"], schema.what_ifs()
     rows = []
     for name, parameter in schema.parameters.items():
         if parameter.type == "string" and not parameter.options:
             continue
         source = f": {parameter.source}" if parameter.source else ""
-        values = [_value(values.get(name)) for values in sets.values()]
-        unit = "" if parameter.unit == "1" else parameter.unit
-        rows.append([f"`{name}`", parameter.meaning, unit, *values, f"{parameter.provenance}{source}"])
-    header = ["name", "meaning", "unit", *(f"`{name}`" for name in sets), "provenance of the `paper` value"]
+        changed = [
+            f"`{other}`: {_value(sets[other][name])}"
+            for other in what_ifs
+            if name in sets[other] and sets[other][name] != paper.get(name)
+        ]
+        values = [_value(sets["quick"].get(name)), _value(paper.get(name)), "; ".join(changed)]
+        rows.append([f"`{name}`", parameter.meaning, _unit(parameter.unit), *values, f"{parameter.provenance}{source}"])
+    header = ["name", "meaning", "unit", "`quick`", "`paper`", "what-ifs, where different", "provenance of the `paper` value"]
     return ledgers.markdown_table(rows, header) + "\n"
+
+
+def _unit(unit: str) -> str:
+    return "" if unit == "1" else unit.replace("^2", "²").replace("^3", "³")
 
 
 def _value(value) -> str:
