@@ -34,55 +34,22 @@ from isaclib.foundations import fisher, geometry
 # All numbers of your variant stand in the next cell. Tasks refer to them by name.
 
 # %% tags=["parameters"] nbgrader={"grade_id": "parameters", "locked": true}
-anchor_angles_deg = [
-    20.0,
-    75.0,
-    150.0,
-    260.0,
-]  # of the anchors, seen from the origin; variant: 5..35|60..90|130..170|220..280
+anchor_angles_deg = [20.0, 75.0, 150.0, 260.0]  # of the anchors, seen from the origin; variant: 5..35|60..90|130..170|220..280
 anchor_distance_m = 60.0  # distance of the anchors from the origin (m); variant: 40..90
-range_std_m = [
-    0.5,
-    0.8,
-    0.6,
-    1.1,
-]  # standard deviation of each range (m); variant: 0.3..1.4
+range_std_m = [0.5, 0.8, 0.6, 1.1]  # standard deviation of each range (m); variant: 0.3..1.4
 crb_limit_m2 = 0.4  # largest position error bound allowed (m^2); variant: 0.2..0.8
-cross_gain = [
-    0.11,
-    0.05,
-    0.08,
-]  # power gain from each transmitter to the other links (1); variant: 0.03..0.15
-link_noise_w = (
-    0.02  # noise of every link, relative to its own gain (W); variant: 0.01..0.05
-)
-link_power_w = (
-    1.0  # largest transmit power of every link (W); variant: 0.5..2 step 0.25
-)
-channel_snr_per_w = [
-    9.0,
-    4.0,
-    1.5,
-    0.3,
-]  # SNR per watt of four channels (1/W); variant: 5..12|3..5|1..2|0.2..0.5
-channel_cap_w = [
-    0.3,
-    0.6,
-    2.0,
-    2.0,
-]  # largest power of each channel (W); variant: 0.1..0.4|0.4..0.8|1..3|1..3
+cross_gain = [0.11, 0.05, 0.08]  # power gain from each transmitter to the other links (1); variant: 0.03..0.15
+link_noise_w = 0.02  # noise of every link, relative to its own gain (W); variant: 0.01..0.05
+link_power_w = 1.0  # largest transmit power of every link (W); variant: 0.5..2 step 0.25
+channel_snr_per_w = [9.0, 4.0, 1.5, 0.3]  # SNR per watt of four channels (1/W); variant: 5..12|3..5|1..2|0.2..0.5
+channel_cap_w = [0.3, 0.6, 2.0, 2.0]  # largest power of each channel (W); variant: 0.1..0.4|0.4..0.8|1..3|1..3
 circuit_w = 1.2  # power of the circuits (W); variant: 0.8..2.5
 error_radius = 0.35  # largest norm of the channel error (1); variant: 0.2..0.5
-new_angles_deg = [
-    110.0,
-    205.0,
-]  # two places for a fifth anchor; variant: 95..125|190..215
+new_angles_deg = [110.0, 205.0]  # two places for a fifth anchor; variant: 95..125|190..215
 
 # %% nbgrader={"grade_id": "scene", "locked": true}
 angles = np.deg2rad(anchor_angles_deg)
-anchors_m = anchor_distance_m * np.stack(
-    [np.cos(angles), np.sin(angles)], axis=-1
-)  # (4, 2)
+anchors_m = anchor_distance_m * np.stack([np.cos(angles), np.sin(angles)], axis=-1)  # (4, 2)
 receiver_m = np.array([3.0, -5.0])
 target_m = np.array([8.0, 12.0])
 
@@ -111,9 +78,7 @@ def bistatic_gradients(transmitters_m, receiver_m, target_m):
 
 # %% nbgrader={"grade_id": "range-gradient-test", "grade": true, "points": 2}
 def path_lengths(target):
-    return np.linalg.norm(anchors_m - target, axis=1) + np.linalg.norm(
-        receiver_m - target
-    )
+    return np.linalg.norm(anchors_m - target, axis=1) + np.linalg.norm(receiver_m - target)
 
 
 step_m = 1e-5
@@ -121,22 +86,14 @@ found = bistatic_gradients(anchors_m, receiver_m, target_m)
 assert np.shape(found) == (4, 2), f"the shape is {np.shape(found)}, not (4, 2)"
 for axis in range(2):
     shift = step_m * np.eye(2)[axis]
-    slope = (path_lengths(target_m + shift) - path_lengths(target_m - shift)) / (
-        2 * step_m
-    )
-    assert np.allclose(found[:, axis], slope, atol=1e-6), (
-        f"component {axis} is not the slope of the path length"
-    )
+    slope = (path_lengths(target_m + shift) - path_lengths(target_m - shift)) / (2 * step_m)
+    assert np.allclose(found[:, axis], slope, atol=1e-6), f"component {axis} is not the slope of the path length"
 ### BEGIN HIDDEN TESTS
 # SENTINEL-FOUNDATIONS-HIDDEN-1
 same_place = bistatic_gradients(receiver_m[None, :], receiver_m, target_m)
-assert np.isclose(np.linalg.norm(same_place), 2), (
-    "a transmitter at the receiver must give a gradient of length 2"
-)
+assert np.isclose(np.linalg.norm(same_place), 2), "a transmitter at the receiver must give a gradient of length 2"
 between = bistatic_gradients((2 * target_m - receiver_m)[None, :], receiver_m, target_m)
-assert np.allclose(between, 0, atol=1e-12), (
-    "a target between transmitter and receiver must give a gradient of 0"
-)
+assert np.allclose(between, 0, atol=1e-12), "a target between transmitter and receiver must give a gradient of 0"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -163,22 +120,16 @@ def information_matrix(gradients, std_m):
 # %% nbgrader={"grade_id": "information-test", "grade": true, "points": 2}
 two = information_matrix(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([0.5, 2.0]))
 assert np.shape(two) == (2, 2), f"the shape is {np.shape(two)}, not (2, 2)"
-assert np.allclose(two, np.diag([4.0, 0.25])), (
-    "ranges along x (0.5 m) and y (2 m) carry 4 and 0.25 per square metre"
-)
+assert np.allclose(two, np.diag([4.0, 0.25])), "ranges along x (0.5 m) and y (2 m) carry 4 and 0.25 per square metre"
 directions = geometry.unit_vectors(anchors_m, target_m[None, :])[:, 0]
 mine = information_matrix(directions, np.array(range_std_m))
-assert np.allclose(mine, mine.T) and np.all(np.linalg.eigvalsh(mine) > 0), (
-    "an information matrix is symmetric and positive"
-)
+assert np.allclose(mine, mine.T) and np.all(np.linalg.eigvalsh(mine) > 0), "an information matrix is symmetric and positive"
 ### BEGIN HIDDEN TESTS
 # SENTINEL-FOUNDATIONS-HIDDEN-2
 assert np.allclose(mine, fisher.range_fim(directions, np.array(range_std_m) ** -2.0))
 draw = np.random.default_rng(2)
 many, spread = draw.normal(size=(7, 2)), draw.uniform(0.1, 3, 7)
-assert np.allclose(
-    information_matrix(many, spread), fisher.range_fim(many, spread**-2)
-), "seven random ranges"
+assert np.allclose(information_matrix(many, spread), fisher.range_fim(many, spread**-2)), "seven random ranges"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -201,9 +152,7 @@ def pair_determinant(gradients, weights):
     total = 0.0
     for i in range(len(weights)):
         for j in range(i):
-            cross = (
-                gradients[i][0] * gradients[j][1] - gradients[i][1] * gradients[j][0]
-            )
+            cross = gradients[i][0] * gradients[j][1] - gradients[i][1] * gradients[j][0]
             total += weights[i] * weights[j] * cross**2
     return total
     ### END SOLUTION
@@ -213,21 +162,15 @@ def pair_determinant(gradients, weights):
 directions = geometry.unit_vectors(anchors_m, target_m[None, :])[:, 0]
 weights = np.array(range_std_m) ** -2.0
 plain = np.linalg.det(np.einsum("m,mi,mj->ij", weights, directions, directions))
-assert np.isclose(pair_determinant(directions, weights), plain, rtol=1e-9), (
-    "a well-spread geometry: compare with det J"
-)
+assert np.isclose(pair_determinant(directions, weights), plain, rtol=1e-9), "a well-spread geometry: compare with det J"
 close = np.array([0.7, 0.7 + 1e-8])
 nearly = np.stack([np.cos(close), np.sin(close)], axis=-1)
-assert np.isclose(pair_determinant(nearly, np.array([4.0, 9.0])), 36e-16, rtol=1e-6), (
-    "two anchors 1e-8 rad apart"
-)
+assert np.isclose(pair_determinant(nearly, np.array([4.0, 9.0])), 36e-16, rtol=1e-6), "two anchors 1e-8 rad apart"
 ### BEGIN HIDDEN TESTS
 # SENTINEL-FOUNDATIONS-HIDDEN-3
 draw = np.random.default_rng(3)
 many, heavy = draw.normal(size=(6, 2)), draw.uniform(0.1, 3, 6)
-assert np.isclose(
-    pair_determinant(many, heavy), fisher.pair_determinant(many, heavy), rtol=1e-9
-), "six random ranges"
+assert np.isclose(pair_determinant(many, heavy), fisher.pair_determinant(many, heavy), rtol=1e-9), "six random ranges"
 assert pair_determinant(many[:1], heavy[:1]) == 0, "one range alone locates nothing"
 ### END HIDDEN TESTS
 
@@ -263,34 +206,22 @@ draw = np.random.default_rng(4)
 for _ in range(200):
     root = draw.normal(size=(2, 2))
     matrix = root @ root.T
-    matrix *= (
-        np.trace(np.linalg.inv(matrix)) / crb_limit_m2
-    )  # now the bound is exactly the limit
-    assert cone_holds(1.001 * matrix, crb_limit_m2), (
-        "a little more information: the limit is met"
-    )
-    assert not cone_holds(0.999 * matrix, crb_limit_m2), (
-        "a little less information: the limit is not met"
-    )
+    matrix *= np.trace(np.linalg.inv(matrix)) / crb_limit_m2  # now the bound is exactly the limit
+    assert cone_holds(1.001 * matrix, crb_limit_m2), "a little more information: the limit is met"
+    assert not cone_holds(0.999 * matrix, crb_limit_m2), "a little less information: the limit is not met"
 first, second = draw.normal(size=(2, 3))
 (v1, s1), (v2, s2) = (crb_cone(*point, crb_limit_m2) for point in (first, second))
 v3, s3 = crb_cone(*((first + second) / 2), crb_limit_m2)
-assert np.allclose((v1 + v2) / 2, v3) and np.isclose((s1 + s2) / 2, s3), (
-    "v and s must be affine"
-)
+assert np.allclose((v1 + v2) / 2, v3) and np.isclose((s1 + s2) / 2, s3), "v and s must be affine"
 ### BEGIN HIDDEN TESTS
 # SENTINEL-FOUNDATIONS-HIDDEN-4
 for _ in range(200):
     root = draw.normal(size=(2, 2))
-    assert not cone_holds(-50 * root @ root.T, crb_limit_m2), (
-        "minus an information matrix never meets a limit"
-    )
+    assert not cone_holds(-50 * root @ root.T, crb_limit_m2), "minus an information matrix never meets a limit"
     spread = draw.uniform(0.05, 20)
     matrix = root @ root.T
     assert cone_holds(matrix, spread) == (np.trace(np.linalg.inv(matrix)) <= spread)
-assert not cone_holds(np.diag([1e9, 0.0]), crb_limit_m2), (
-    "a singular matrix never meets a limit"
-)
+assert not cone_holds(np.diag([1e9, 0.0]), crb_limit_m2), "a singular matrix never meets a limit"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -305,9 +236,7 @@ assert not cone_holds(np.diag([1e9, 0.0]), crb_limit_m2), (
 # `high - low <= tolerance * high`. You may rely on `low` being reachable and `high` not at the start.
 
 # %% nbgrader={"grade_id": "oracle", "locked": true}
-interference = np.array(cross_gain)[None, :] * (
-    1 - np.eye(3)
-)  # row: receiving link, column: transmitter
+interference = np.array(cross_gain)[None, :] * (1 - np.eye(3))  # row: receiving link, column: transmitter
 
 
 def oracle(target):
@@ -315,9 +244,7 @@ def oracle(target):
     reach = target * np.max(np.abs(np.linalg.eigvals(interference)))
     if reach >= 1:
         return "infeasible", np.inf
-    powers = np.linalg.solve(
-        np.eye(3) - target * interference, np.full(3, target * link_noise_w)
-    )
+    powers = np.linalg.solve(np.eye(3) - target * interference, np.full(3, target * link_noise_w))
     margin = float(np.max(powers) / link_power_w - 1)
     if -0.5 < margin <= 0:
         return "failed", margin
@@ -348,18 +275,11 @@ assert 0 <= high - low <= 1e-6 * high, "the bracket is too wide"
 ### BEGIN HIDDEN TESTS
 # SENTINEL-FOUNDATIONS-HIDDEN-5
 noise_part = np.full((3, 1), link_noise_w / link_power_w)
-radii = [
-    np.max(np.abs(np.linalg.eigvals(interference + noise_part * np.eye(3)[i])))
-    for i in range(3)
-]
+radii = [np.max(np.abs(np.linalg.eigvals(interference + noise_part * np.eye(3)[i]))) for i in range(3)]
 assert np.isclose(low, 1 / max(radii), rtol=2e-6), "the closed form by eigenvalues"
 asked = []
-other = largest_reachable(
-    lambda t: (asked.append(t), ("failed", t - 0.01))[1], 1e-6, 1e6, 1e-9
-)
-assert other[0] <= 0.01 < other[1] and other[1] - other[0] <= 1e-9 * other[1], (
-    "a solver that always fails has a margin, too"
-)
+other = largest_reachable(lambda t: (asked.append(t), ("failed", t - 0.01))[1], 1e-6, 1e6, 1e-9)
+assert other[0] <= 0.01 < other[1] and other[1] - other[0] <= 1e-9 * other[1], "a solver that always fails has a margin, too"
 assert len(asked) < 100, "more than 100 questions"
 ### END HIDDEN TESTS
 
@@ -382,17 +302,10 @@ def dinkelbach(gain_per_w, cap_w, circuit_w, tolerance=1e-10):
     """Best powers (K,), their ratio in bit/J (per hertz), and the list of the ratios on the way, the first at full power."""
     ### BEGIN SOLUTION
     # SENTINEL-FOUNDATIONS-6: the derivative of log2(1 + g p) is g / (ln 2 (1 + g p))
-    gain_per_w, powers = (
-        np.asarray(gain_per_w, dtype=float),
-        np.asarray(cap_w, dtype=float),
-    )
+    gain_per_w, powers = np.asarray(gain_per_w, dtype=float), np.asarray(cap_w, dtype=float)
     ratios = []
     while True:
-        ratios.append(
-            float(
-                np.sum(np.log2(1 + gain_per_w * powers)) / (np.sum(powers) + circuit_w)
-            )
-        )
+        ratios.append(float(np.sum(np.log2(1 + gain_per_w * powers)) / (np.sum(powers) + circuit_w)))
         if len(ratios) > 1 and ratios[-1] - ratios[-2] <= tolerance * ratios[-1]:
             return powers, ratios[-1], ratios
         powers = np.clip(1 / (ratios[-1] * np.log(2)) - 1 / gain_per_w, 0, cap_w)
@@ -404,25 +317,15 @@ powers, ratio, ratios = dinkelbach([channel_snr_per_w[0]], [5.0], circuit_w)
 grid = np.linspace(0, 5, 200_001)
 best = np.max(np.log2(1 + channel_snr_per_w[0] * grid) / (grid + circuit_w))
 assert np.isclose(ratio, best, rtol=1e-6), f"one channel: a fine grid finds {best:.6f}"
-assert np.isclose(
-    ratio, np.log2(1 + channel_snr_per_w[0] * powers[0]) / (powers[0] + circuit_w)
-), "the ratio of these powers"
-assert np.all(np.diff(ratios) >= -1e-12) and len(ratios) <= 12, (
-    "the ratios rise, in a few steps"
-)
+assert np.isclose(ratio, np.log2(1 + channel_snr_per_w[0] * powers[0]) / (powers[0] + circuit_w)), "the ratio of these powers"
+assert np.all(np.diff(ratios) >= -1e-12) and len(ratios) <= 12, "the ratios rise, in a few steps"
 ### BEGIN HIDDEN TESTS
 # SENTINEL-FOUNDATIONS-HIDDEN-6
 gains, caps = np.array(channel_snr_per_w), np.array(channel_cap_w)
 powers, ratio, ratios = dinkelbach(gains, caps, circuit_w)
-assert (
-    np.shape(powers) == (4,) and np.all(powers >= 0) and np.all(powers <= caps + 1e-12)
-), "powers within their limits"
-assert np.isclose(
-    ratio, np.sum(np.log2(1 + gains * powers)) / (np.sum(powers) + circuit_w), rtol=1e-9
-)
-slope = (
-    gains / (np.log(2) * (1 + gains * powers)) - ratio
-)  # of R - q P: the sign says whether a change could help
+assert np.shape(powers) == (4,) and np.all(powers >= 0) and np.all(powers <= caps + 1e-12), "powers within their limits"
+assert np.isclose(ratio, np.sum(np.log2(1 + gains * powers)) / (np.sum(powers) + circuit_w), rtol=1e-9)
+slope = gains / (np.log(2) * (1 + gains * powers)) - ratio  # of R - q P: the sign says whether a change could help
 assert np.all(slope[powers < caps - 1e-9] <= 1e-6), "more power on a channel would help"
 assert np.all(slope[powers > 1e-9] >= -1e-6), "less power on a channel would help"
 ### END HIDDEN TESTS
@@ -467,38 +370,20 @@ def certified_minimum(q, b, c, radius):
 # %% nbgrader={"grade_id": "s-procedure-test", "grade": true, "points": 4}
 def least_on_ball(q, b, c, radius):
     """Trying out 200,000 errors: close to the minimum in the plane, but no proof."""
-    angle, length = np.meshgrid(
-        np.linspace(0, 2 * np.pi, 2001), radius * np.linspace(0, 1, 101)
-    )
+    angle, length = np.meshgrid(np.linspace(0, 2 * np.pi, 2001), radius * np.linspace(0, 1, 101))
     x, y = length * np.cos(angle), length * np.sin(angle)
-    return np.min(
-        q[0, 0] * x**2
-        + 2 * q[0, 1] * x * y
-        + q[1, 1] * y**2
-        + 2 * (b[0] * x + b[1] * y)
-        + c
-    )
+    return np.min(q[0, 0] * x**2 + 2 * q[0, 1] * x * y + q[1, 1] * y**2 + 2 * (b[0] * x + b[1] * y) + c)
 
 
-wanted, other = (
-    np.array([1.0, 0.6]),
-    np.array([-0.4, 0.9]),
-)  # beams; the channel is (1.2, 0.5) plus the error
+wanted, other = np.array([1.0, 0.6]), np.array([-0.4, 0.9])  # beams; the channel is (1.2, 0.5) plus the error
 channel = np.array([1.2, 0.5])
 form = np.outer(wanted, wanted) - 1.5 * np.outer(other, other)
 cases = [(form, form @ channel, channel @ form @ channel - 0.1, error_radius)]
-cases.append(
-    (np.diag([2.0, 5.0]), np.array([0.1, -0.2]), 0.3, 1.0)
-)  # convex, with its minimum inside the ball
+cases.append((np.diag([2.0, 5.0]), np.array([0.1, -0.2]), 0.3, 1.0))  # convex, with its minimum inside the ball
 for q, b, c, radius in cases:
     bound, multiplier = certified_minimum(q, b, c, radius)
-    assert multiplier >= 0 and np.linalg.eigvalsh(q)[0] + multiplier > 0, (
-        "this multiplier proves nothing"
-    )
-    assert np.isclose(
-        bound,
-        c - multiplier * radius**2 - b @ np.linalg.solve(q + multiplier * np.eye(2), b),
-    ), "not g(multiplier)"
+    assert multiplier >= 0 and np.linalg.eigvalsh(q)[0] + multiplier > 0, "this multiplier proves nothing"
+    assert np.isclose(bound, c - multiplier * radius**2 - b @ np.linalg.solve(q + multiplier * np.eye(2), b)), "not g(multiplier)"
     tried = least_on_ball(q, b, c, radius)
     assert bound <= tried + 1e-8, "an error was found that is worse than your bound"
     assert bound >= tried - 1e-4 * max(1, abs(tried)), "a larger bound is possible"
@@ -510,13 +395,9 @@ for _ in range(20):
     q, radius = root + root.T, draw.uniform(0.2, 2)
     bound, multiplier = certified_minimum(q, b, 0.7, radius)
     assert multiplier >= 0 and np.linalg.eigvalsh(q)[0] + multiplier > 0
-    worst = -np.linalg.solve(
-        q + multiplier * np.eye(4), b
-    )  # on the sphere when the multiplier is the best one
+    worst = -np.linalg.solve(q + multiplier * np.eye(4), b)  # on the sphere when the multiplier is the best one
     assert np.linalg.norm(worst) <= radius * (1 + 1e-6), "outside the ball"
-    assert np.isclose(worst @ q @ worst + 2 * b @ worst + 0.7, bound, atol=1e-5), (
-        "the bound is not attained"
-    )
+    assert np.isclose(worst @ q @ worst + 2 * b @ worst + 0.7, bound, atol=1e-5), "the bound is not attained"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -536,27 +417,13 @@ import matplotlib.pyplot as plt
 
 between_deg = np.linspace(2, 178, 177)
 between = np.deg2rad(between_deg)
-first, second = (
-    np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-    for angle in (0 * between, between)
-)
+first, second = (np.stack([np.cos(angle), np.sin(angle)], axis=-1) for angle in (0 * between, between))
 pair = np.stack([first, second], axis=1)
-error_m = np.sqrt(
-    fisher.crb_trace(pair, np.full((len(between), 2), range_std_m[0] ** -2))
-)
+error_m = np.sqrt(fisher.crb_trace(pair, np.full((len(between), 2), range_std_m[0] ** -2)))
 fig, ax = plt.subplots()
 ax.plot(between_deg, error_m)
-ax.axvline(
-    anchor_angles_deg[1] - anchor_angles_deg[0],
-    label="first two anchors",
-    color="#B8420A",
-    linestyle="--",
-)
-ax.set(
-    xlabel="Angle between the anchors (degrees)",
-    ylabel="Position error bound (m)",
-    yscale="log",
-)
+ax.axvline(anchor_angles_deg[1] - anchor_angles_deg[0], label="first two anchors", color="#B8420A", linestyle="--")
+ax.set(xlabel="Angle between the anchors (degrees)", ylabel="Position error bound (m)", yscale="log")
 ax.legend()
 ### END SOLUTION
 
