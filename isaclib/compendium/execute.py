@@ -10,7 +10,9 @@ import json
 import os
 import platform
 import shutil
+import signal
 import sys
+import threading
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -92,7 +94,20 @@ def publish(partial: Path, final: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def stop_with_parent() -> None:
+    """Interrupt this process when the one that started it has gone (killed, say): no run may outlive its build."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main() -> int:
+    stop_with_parent()
     job = json.loads(Path(sys.argv[1]).read_text())
     failure = execute(job)
     if failure is None:

@@ -97,6 +97,11 @@ class Run:
         return self.root / "build" / "runs" / self.section / self.notebook / self.label
 
     @property
+    def partial(self) -> Path:
+        """Where this process makes the run: its own folder, so that two builds at once do not mix."""
+        return self.directory.with_name(f".{self.label}.{os.getpid()}.partial")
+
+    @property
     def source(self) -> Path:
         return self.root / "notebooks" / self.section / f"{self.notebook}.py"
 
@@ -278,16 +283,15 @@ def carry_out(
 
 
 def _run_child(run: Run, jobs: int, scheduler: str | None, children: dict[Run, subprocess.Popen]) -> Outcome:
-    partial = run.directory.with_name(f".{run.label}.partial")
     run.log.parent.mkdir(parents=True, exist_ok=True)
     run.log.unlink(missing_ok=True)
-    failure_file = run.log.with_suffix(".failure.json")
+    failure_file = run.log.with_suffix(f".{os.getpid()}.failure.json")
     failure_file.unlink(missing_ok=True)
     run_context = Context(
         section=run.section,
         notebook=run.notebook,
         set_name=run.label,
-        directory=str(partial),
+        directory=str(run.partial),
         root=str(run.root),
         baseline=run.baseline,
         seed=run.values.get("seed"),
@@ -296,7 +300,7 @@ def _run_child(run: Run, jobs: int, scheduler: str | None, children: dict[Run, s
     )
     job = {
         "source": str(run.source),
-        "partial": str(partial),
+        "partial": str(run.partial),
         "directory": str(run.directory),
         "failure": str(failure_file),
         "root": str(run.root),
@@ -311,7 +315,7 @@ def _run_child(run: Run, jobs: int, scheduler: str | None, children: dict[Run, s
             "digest": run.digest(),
         },
     }
-    job_file = run.log.with_suffix(".job.json")
+    job_file = run.log.with_suffix(f".{os.getpid()}.job.json")
     job_file.write_text(json.dumps(job))
     # The kernel must import this very library, installed or not.
     path = os.pathsep.join([str(PACKAGE.parent), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -340,7 +344,7 @@ def _run_child(run: Run, jobs: int, scheduler: str | None, children: dict[Run, s
     if code == 0:
         run.log.unlink(missing_ok=True)
         return Outcome(run, "done", seconds)
-    shutil.rmtree(partial, ignore_errors=True)
+    shutil.rmtree(run.partial, ignore_errors=True)
     if failure_file.exists():
         failure = json.loads(failure_file.read_text())
         failure_file.unlink()
@@ -363,7 +367,7 @@ def _stop(children: dict[Run, subprocess.Popen]) -> None:
             child.wait(timeout=10)
         except subprocess.TimeoutExpired:
             _signal(child, signal.SIGKILL)
-        shutil.rmtree(run.directory.with_name(f".{run.label}.partial"), ignore_errors=True)
+        shutil.rmtree(run.partial, ignore_errors=True)
 
 
 def _signal(child: subprocess.Popen, number: int) -> None:

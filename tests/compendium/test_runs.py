@@ -135,6 +135,23 @@ def test_an_interrupt_leaves_what_had_finished_and_goes_on_from_there(project):
     assert list(project.glob("build/runs/demo/results/.*")) == []
 
 
+def test_a_killed_build_leaves_no_run_behind(project):
+    edit(project / "notebooks" / "demo" / "model.py", "slope * 2", "import time; time.sleep(600)")
+    script = (
+        "import sys; from pathlib import Path; from isaclib.compendium import runs\n"
+        "runs.carry_out(runs.plan(Path(sys.argv[1]), 'quick')[:1], listener=lambda *event: print(event[0], flush=True))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    child = subprocess.Popen([sys.executable, "-c", script, str(project)], stdout=subprocess.PIPE, text=True, env=environment)
+    assert child.stdout.readline() == "start\n"
+    while not list(project.glob("build/runs/demo/model/.*.partial/source.ipynb")):
+        time.sleep(0.2)
+    child.kill()
+    while list(project.glob("build/runs/demo/model/.*.partial")):  # the orphan notices, stops its kernel and cleans up
+        time.sleep(0.2)
+    assert list(project.glob("build/runs/demo/model/*")) == []
+
+
 def test_a_custom_run_lands_beside_the_named_ones(project):
     section = runs.load_section(project, "demo")
     values = section.schema.load_named("quick")
