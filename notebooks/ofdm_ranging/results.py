@@ -940,7 +940,7 @@ claims.record(
 
 # %%
 explored_db = [-8.0, -11.0, -14.0, -17.0, -20.0, -23.0, -26.0, -29.0, -32.0]
-explored_cells = [0.7, 0.8, 0.85, 0.9, 0.95, 1.0, 1.2]
+explored_cells = [0.75, 0.85, 0.9, 1.0, 1.05, 1.1, 1.2]
 grid = (len(explored_db), len(explored_cells))
 capacity, upper, lost, deviation, lobe = (np.full(grid, np.nan) for _ in range(5))
 share_bars, parts = np.full((*grid, 16), np.nan), np.array_split(index, 16)
