@@ -1090,9 +1090,9 @@ explorers.show(
         Bars("Power of each station", stations, power_bars, "W"),
         Bars("Range STD of each station", stations, std_bars, "m"),
     ],
-    caption="Weaken the self-interference: stations with good echoes give up power, until all range equally well or a user "
-    "is at its threshold. Then raise the threshold to see how the users take the powers over. "
-    "Full power is called infeasible where it leaves a user below the threshold.",
+    caption="Strengthen the self-interference: it grows with a station's own power, so powers matter less and full power "
+    "becomes nearly as good. Then raise the users' threshold and see the powers turn to the users and the stations' "
+    "accuracies drift apart. Full power is called infeasible where it leaves a user below the threshold.",
     fallback="per_station",
     log=True,
 )

@@ -953,7 +953,7 @@ claims.table(
 
 # %%
 explored_dbm = [10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0]
-explored_priorities = [0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95]
+explored_priorities = [0.05, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 0.8]
 explored_floors_mbps = [(5.0, 20.0), (15.0, 60.0), (30.0, 5.0)]
 explored_drops = np.flatnonzero(si.solve_exact_batch(base).feasible)[:4]
 grid = (
@@ -1010,8 +1010,8 @@ explorers.show(
             "Mbit/s",
         ),
     ],
-    caption="Raise the ISaC priority: band and power move to the ISaC user (c: its communication, s: its sensing), and the "
-    "others stay on their floors. A factor below 1 is the proof that the floors cannot be met.",
+    caption="Raise the ISaC priority: at some point most of the band and power jump to the ISaC user (c: its communication, "
+    "s: its sensing), and the others are left with their floors. A factor below 1 is the proof that the floors cannot be met.",
     fallback="rates_vs_priority",
 )
 

@@ -676,7 +676,7 @@ explorers.show(
         Bars("Part of the slot time", names_of_users, slot_bars, "%"),
     ],
     caption="Tighten the limit from the right: the powers rise together until they meet the cap, and charging takes the "
-    "frame. Then raise the charging power: the throughput grows, but the powers that the limit asks for hardly change.",
+    "frame. Then raise the charging power: the throughput grows, but the powers that the limit asks for fall only a little.",
     fallback="users_vs_crb_limit",
     log=True,
 )
