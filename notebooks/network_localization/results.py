@@ -1070,7 +1070,8 @@ for a, b in np.ndindex(grid[:2]):
         allowed_there, nl.range_std_m(lanes, cap_powers).max(1), np.nan
     )
     served_db[a, b] = linear_to_db(best.best_attainable)
-    power_bars[a, b], std_bars[a, b] = best.powers_w, best.range_std_m
+    power_bars[a, b] = best.powers_w
+    std_bars[a, b] = 100 * best.range_std_m / best.range_std_m.max(1, keepdims=True)
 stations = [f"BS {i + 1}" for i in range(base_stations)]
 explorers.show(
     "interference_and_threshold",
@@ -1088,7 +1089,7 @@ explorers.show(
     ],
     bars=[
         Bars("Power of each station", stations, power_bars, "W"),
-        Bars("Range STD of each station", stations, std_bars, "m"),
+        Bars("Range STD over the worst", stations, std_bars, "%"),
     ],
     caption="Strengthen the self-interference: it grows with a station's own power, so powers matter less and full power "
     "becomes nearly as good. Then raise the users' threshold and see the powers turn to the users and the stations' "

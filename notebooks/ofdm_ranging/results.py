@@ -990,6 +990,7 @@ explorers.show(
     "and watch the powers leave the good channels and form a window. With a narrow one both limits soon "
     "exclude each other; infeasible is then a proof.",
     fallback="capacity_surface",
+    log=True,
 )
 
 # %% [markdown]
