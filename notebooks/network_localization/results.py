@@ -75,8 +75,10 @@ from matplotlib.ticker import LogLocator
 
 from isaclib import InfeasibleScenario
 from isaclib import network_localization as nl
-from isaclib.compendium import claims, figures, runs
+from isaclib.compendium import claims, explorers, figures, runs
+from isaclib.compendium.explorers import Bars, Control, Readout
 from isaclib.foundations import montecarlo, plotting
+from isaclib.foundations.scenario import Batch
 from isaclib.foundations.units import db_to_linear, linear_to_db, w_to_dbm
 
 settings = {
@@ -1039,6 +1041,64 @@ assert 0.9 < np.median(rmse_exact / bound_exact) < 1.1
 # up the information of all stations, and a good pair of directions may already be enough, while the max-min rule takes power
 # from the stations that measure well. Bounds on the position itself are the limits in the chapter on wireless powered sensing.
 #
+#
+# ## Explore
+#
+# The certified optimum of a few drops on a grid of self-interference levels and users' thresholds.
+
+# %%
+explored_levels = [-140.0, -130.0, -120.0, -115.0, -110.0, -105.0, -100.0, -95.0]
+explored_levels += [-90.0, -85.0, -80.0]
+explored_thresholds = [-10.0, -7.5, -5.0, -2.5, 0.0, 2.5, 5.0, 7.5, 10.0]
+explored_drops = np.flatnonzero(attainable >= db_to_linear(min_comm_sinr_db))[:5]
+explored = Batch([batch[d] for d in explored_drops])
+grid = (len(explored_levels), len(explored_thresholds), len(explored_drops))
+worst, mean, lower, at_cap, served_db = (np.full(grid, np.nan) for _ in range(5))
+power_bars, std_bars = (np.full((*grid, base_stations), np.nan) for _ in range(2))
+for a, b in np.ndindex(grid[:2]):
+    lanes = explored.replace(
+        self_interference_gain=db_to_linear(explored_levels[a]),
+        min_comm_sinr=db_to_linear(explored_thresholds[b]),
+    )
+    best, cap_powers = nl.solve_exact_batch(lanes), full[explored_drops]
+    worst[a, b], mean[a, b] = best.range_std_m.max(1), best.range_std_m.mean(1)
+    lower[a, b] = nl.range_std_from_sinr_m(
+        best.bound, lanes.bandwidth_hz, lanes.processing_gain
+    )
+    allowed_there = nl.comm_sinr(lanes, cap_powers).min(1) >= lanes.min_comm_sinr
+    at_cap[a, b] = np.where(
+        allowed_there, nl.range_std_m(lanes, cap_powers).max(1), np.nan
+    )
+    served_db[a, b] = linear_to_db(best.best_attainable)
+    power_bars[a, b] = best.powers_w
+    std_bars[a, b] = 100 * best.range_std_m / best.range_std_m.max(1, keepdims=True)
+stations = [f"BS {i + 1}" for i in range(base_stations)]
+explorers.show(
+    "interference_and_threshold",
+    controls=[
+        Control("Self-interference", explored_levels, "dB"),
+        Control("Users' threshold", explored_thresholds, "dB"),
+        Control("Realization", [f"drop {d}" for d in explored_drops]),
+    ],
+    readouts=[
+        Readout("Worst range STD", worst, "m"),
+        Readout("Certified lower bound", lower, "m"),
+        Readout("Mean range STD", mean, "m"),
+        Readout("Worst range STD at full power", at_cap, "m"),
+        Readout("Largest threshold that can be met", served_db, "dB"),
+    ],
+    bars=[
+        Bars("Power of each station", stations, power_bars, "W"),
+        Bars("Range STD over the worst", stations, std_bars, "%"),
+    ],
+    caption="Strengthen the self-interference: it grows with a station's own power, so powers matter less and full power "
+    "becomes nearly as good. Then raise the users' threshold and see the powers turn to the users and the stations' "
+    "accuracies drift apart. Full power is called infeasible where it leaves a user below the threshold.",
+    fallback="per_station",
+    log=True,
+)
+
+# %% [markdown]
 # ## Bring your own scenario
 #
 # Give the gains directly. Here are two stations, the first with a bad echo. The printed line is the certificate: value, proven

@@ -55,8 +55,9 @@ import numpy as np
 import pandas as pd
 
 from isaclib import semi_isac as si
-from isaclib.compendium import claims, figures
-from isaclib.foundations import montecarlo, plotting
+from isaclib.compendium import claims, explorers, figures
+from isaclib.compendium.explorers import Bars, Control, Readout
+from isaclib.foundations import montecarlo, plotting, units
 
 setting = {
     "radius_m": radius_m,
@@ -943,6 +944,75 @@ claims.table(
     ),
     caption="Prices of the example drop (weighted sum, bit/s per unit) against central differences of the optimum.",
     precision=6,
+)
+
+# %% [markdown]
+# ## Explore
+#
+# The certified optimum of a few drops on a grid of power budgets, priorities and floors.
+
+# %%
+explored_dbm = [10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0]
+explored_priorities = [0.05, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 0.8]
+explored_floors_mbps = [(5.0, 20.0), (15.0, 60.0), (30.0, 5.0)]
+explored_drops = np.flatnonzero(si.solve_exact_batch(base).feasible)[:4]
+grid = (
+    len(explored_dbm),
+    len(explored_priorities),
+    len(explored_floors_mbps),
+    len(explored_drops),
+)
+cases = [
+    drop.replace(
+        power_budget_w=units.dbm_to_w(budget),
+        weights=[(1 - priority) / 2, priority, (1 - priority) / 2],
+        min_sensing_bps=1e6 * sensing,
+        min_rate_bps=1e6 * rate,
+    )
+    for budget in explored_dbm
+    for priority in explored_priorities
+    for sensing, rate in explored_floors_mbps
+    for drop in (base[d] for d in explored_drops)
+]
+best = si.solve_exact_batch(cases)
+budgets_w = np.array([case.power_budget_w for case in cases])[:, None]
+users_short = ["sensing", "ISaC", "comm."]
+explorers.show(
+    "budget_priority_floors",
+    controls=[
+        Control("Power budget", explored_dbm, "dBm"),
+        Control("ISaC priority", explored_priorities),
+        Control(
+            "Floors: sensing, rate",
+            [f"{s:g}, {r:g} Mbit/s" for s, r in explored_floors_mbps],
+        ),
+        Control("Realization", [f"drop {d}" for d in explored_drops]),
+    ],
+    readouts=[
+        Readout(
+            "Weighted sum of rates", (best.objective / 1e6).reshape(grid), "Mbit/s"
+        ),
+        Readout("Certified upper bound", (best.bound / 1e6).reshape(grid), "Mbit/s"),
+        Readout("Sum of rates", best.rates_bps.sum(1).reshape(grid) / 1e6, "Mbit/s"),
+        Readout("Floors could grow by the factor", best.best_attainable.reshape(grid)),
+    ],
+    bars=[
+        Bars("Share of the band", users_short, best.shares.reshape(*grid, 3)),
+        Bars(
+            "Share of the power budget",
+            users_short,
+            (best.powers_w / budgets_w).reshape(*grid, 3),
+        ),
+        Bars(
+            "Rate",
+            ["sens.", "ISaC c", "ISaC s", "comm."],
+            (best.rates_bps / 1e6).reshape(*grid, 4),
+            "Mbit/s",
+        ),
+    ],
+    caption="Raise the ISaC priority: at some point most of the band and power jump to the ISaC user (c: its communication, "
+    "s: its sensing), and the others are left with their floors. A factor below 1 is the proof that the floors cannot be met.",
+    fallback="rates_vs_priority",
 )
 
 # %% [markdown]

@@ -47,8 +47,10 @@ import pandas as pd
 from matplotlib.ticker import LogFormatter
 
 from isaclib import wireless_powered as wp
-from isaclib.compendium import claims, figures, runs
+from isaclib.compendium import claims, explorers, figures, runs
+from isaclib.compendium.explorers import Bars, Control, Readout
 from isaclib.foundations import montecarlo, plotting, units
+from isaclib.foundations.scenario import Batch
 
 law = dict(
     users=users,
@@ -627,6 +629,56 @@ figures.show(
     alt="Left: users' powers over the CRB limit rise as the limit tightens until each meets the cap. Right: "
     "slot times fall by orders of magnitude while the charging time approaches ten seconds.",
     solver="scalar search",
+)
+
+# %% [markdown]
+# ## Explore
+#
+# The certified optimum of a few draws on a grid of CRB limits and charging powers.
+
+# %%
+explored_limits = [0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.5, 1.0]
+explored_powers = [1.0, 2.5, 5.0, 10.0, 20.0, 40.0]
+explored_draws = typical[:4]
+explored = Batch([batch[d] for d in explored_draws])
+grid = (len(explored_limits), len(explored_powers), len(explored_draws))
+throughput, upper, charging, crb, least_crb = (np.full(grid, np.nan) for _ in range(5))
+power_bars, slot_bars = (np.full((*grid, users), np.nan) for _ in range(2))
+for a, b in np.ndindex(grid[:2]):
+    lanes = explored.replace(
+        crb_limit_m2=explored_limits[a], bs_power_w=explored_powers[b]
+    )
+    best = wp.solve_exact_batch(lanes)
+    throughput[a, b] = best.min_throughput_bit / 1e3
+    upper[a, b] = throughput[a, b] * (1 + best.gap)
+    charging[a, b], least_crb[a, b] = best.charging_time_s, best.best_attainable
+    power_bars[a, b] = best.powers_w
+    slot_bars[a, b] = 100 * best.times_s / best.times_s.sum(axis=1, keepdims=True)
+    for c in np.flatnonzero(best.feasible):
+        crb[a, b, c] = wp.crb_trace(lanes[c], best.powers_w[c]).max()
+names_of_users = [str(m + 1) for m in range(users)]
+explorers.show(
+    "limit_and_power",
+    controls=[
+        Control("CRB limit", explored_limits, "m²"),
+        Control("Charging power", explored_powers, "W"),
+        Control("Realization", [f"draw {d}" for d in explored_draws]),
+    ],
+    readouts=[
+        Readout("Minimum throughput", throughput, "kbit"),
+        Readout("Certified upper bound", upper, "kbit"),
+        Readout("Charging time", charging, "s"),
+        Readout("Worst CRB", crb, "m²"),
+        Readout("Least worst CRB of any allocation", least_crb, "m²"),
+    ],
+    bars=[
+        Bars("Power of each user", names_of_users, power_bars, "W"),
+        Bars("Part of the slot time", names_of_users, slot_bars, "%"),
+    ],
+    caption="Tighten the limit from the right: the powers rise together until they meet the cap, and charging takes the "
+    "frame. Then raise the charging power: the throughput grows, but the powers that the limit asks for fall only a little.",
+    fallback="users_vs_crb_limit",
+    log=True,
 )
 
 # %% [markdown]

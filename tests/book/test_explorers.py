@@ -1,0 +1,144 @@
+"""The explorers of the built pages: wherever the sliders stand, the page shows what isaclib computes there anew."""
+
+import inspect
+import json
+
+import numpy as np
+import pytest
+from small_project import ROOT
+
+from isaclib import network_localization as nl
+from isaclib import ofdm_ranging as ofdm
+from isaclib import semi_isac as si
+from isaclib import wireless_powered as wp
+from isaclib.compendium import check
+from isaclib.compendium.parameters import load_schema
+from isaclib.foundations.errors import InfeasibleScenario
+from isaclib.foundations.scenario import Batch
+from isaclib.foundations.units import db_to_linear, dbm_to_w, linear_to_db
+
+HALF_A_DIGIT = 5.1e-4  # relative: a page shows four digits, rounded from six
+
+
+def settings(chapter: str, law) -> tuple[dict, dict]:
+    """The quick set, and its part that the law of the random scenarios takes."""
+    values = load_schema(ROOT / "notebooks" / chapter).load_named("quick")
+    return values, {name: values[name] for name in inspect.signature(law).parameters if name in values}
+
+
+def wireless_powered(limit, power, draw) -> dict:
+    values, law = settings("wireless_powered", wp.Scenario.random)
+    batch = wp.Scenario.random_batch(np.random.default_rng(values["seed"]), values["draws"], **law)
+    case = batch[int(draw.split()[1])].replace(crb_limit_m2=limit, bs_power_w=power)
+    least = wp.crb_trace(case, np.full(values["users"], values["max_power_w"])).max()
+    try:
+        best = wp.solve_exact(case)
+    except InfeasibleScenario:
+        return {"Minimum throughput": None, "Charging time": None, "Worst CRB": None, "Least worst CRB of any allocation": least}
+    return {
+        "Minimum throughput": best.min_throughput_bit / 1e3,
+        "Certified upper bound": best.certificate.bound / 1e3,
+        "Charging time": best.charging_time_s,
+        "Worst CRB": wp.crb_trace(case, best.powers_w).max(),
+        "Least worst CRB of any allocation": least,
+    }
+
+
+def network_localization(level, threshold, drop) -> dict:
+    values, law = settings("network_localization", nl.Scenario.random)
+    batch = nl.Scenario.random_batch(np.random.default_rng(values["seed"]), values["draws"], **law)
+    case = batch[int(drop.split()[1])].replace(self_interference_gain=db_to_linear(level), min_comm_sinr=db_to_linear(threshold))
+    cap = np.full(values["base_stations"], case.max_power_w)
+    served = nl.comm_sinr(case, cap).min() >= case.min_comm_sinr
+    known = {
+        "Worst range STD at full power": nl.range_std_m(case, cap).max() if served else None,
+        "Largest threshold that can be met": linear_to_db(nl.max_min_comm_sinr(Batch([case]))[0][0]),
+    }
+    try:
+        best = nl.solve_exact(case)
+    except InfeasibleScenario:
+        return {"Worst range STD": None, "Mean range STD": None} | known
+    bound = nl.range_std_from_sinr_m(best.certificate.bound, case.bandwidth_hz, case.processing_gain)
+    stds = nl.range_std_m(case, best.powers_w)
+    return {"Worst range STD": stds.max(), "Certified lower bound": bound, "Mean range STD": stds.mean()} | known
+
+
+def semi_isac(budget_dbm, priority, floors, drop) -> dict:
+    values = load_schema(ROOT / "notebooks" / "semi_isac").load_named("quick")
+    law = {name: values[name] for name in si.scenario.DEFAULTS if name in values}
+    batch = si.Scenario.random_batch(np.random.default_rng(values["seed"]), values["draws"], **law)
+    sensing, rate = (1e6 * float(floor) for floor in floors.removesuffix(" Mbit/s").split(", "))
+    case = batch[int(drop.split()[1])].replace(
+        power_budget_w=dbm_to_w(budget_dbm),
+        weights=[(1 - priority) / 2, priority, (1 - priority) / 2],
+        min_sensing_bps=sensing,
+        min_rate_bps=rate,
+    )
+    try:
+        best = si.solve_exact(case)
+    except InfeasibleScenario as refusal:
+        factor = refusal.best_attainable / refusal.limit
+        return {"Weighted sum of rates": None, "Sum of rates": None, "Floors could grow by the factor": factor}
+    rates = si.rates(case, best.shares, best.powers_w)
+    return {
+        "Weighted sum of rates": si.weighted_sum_bps(case, rates) / 1e6,
+        "Certified upper bound": best.certificate.bound / 1e6,
+        "Sum of rates": rates.sum() / 1e6,
+    }
+
+
+def ofdm_ranging(sidelobe_db, cells) -> dict:
+    values, law = settings("ofdm_ranging", ofdm.Scenario.random)
+    case = ofdm.Scenario.random(np.random.default_rng(values["seed"]), **law)
+    limits = {"peak_sidelobe_db": sidelobe_db, "max_main_lobe_width_m": cells * case.range_cell_m}
+    try:
+        best = ofdm.solve_exact(case, **limits)
+    except InfeasibleScenario:
+        return {"Capacity": None, "Certified upper bound": None, "Main-lobe width": None}
+    water = ofdm.waterfill(case)
+    crb, crb_of_water = (ofdm.toa_crb_s2(case, powers) for powers in (best.powers_w, water.powers_w))
+    return {
+        "Capacity": ofdm.capacity_bps(case, best.powers_w) / 1e6,
+        "Certified upper bound": best.certificate.bound / 1e6,
+        "Loss against water-filling": 100 * np.round(1 - best.capacity_bps / water.capacity_bps, 6),
+        "Main-lobe width": ofdm.main_lobe_width_m(case, best.powers_w) / case.range_cell_m,
+        "Delay deviation bound over water-filling's": np.sqrt(crb / crb_of_water),
+    }
+
+
+def agrees(shown: str, expected: float | None) -> bool:
+    if expected is None or shown == "infeasible":
+        return shown == "infeasible" and expected is None
+    return bool(np.isclose(float(shown.split()[0]), expected, rtol=HALF_A_DIGIT, atol=0.0))
+
+
+@pytest.mark.parametrize(
+    "anew", [wireless_powered, network_localization, semi_isac, ofdm_ranging], ids=lambda anew: anew.__name__
+)
+def test_the_page_shows_the_optimum_at_every_position(html, browser_available, anew):
+    if not browser_available:
+        return
+    with check.serve(html) as address, check.browser() as chromium:
+        tab = chromium.new_page()
+        tab.goto(f"{address}/notebooks/{anew.__name__}/results.html")
+        frame = tab.locator(".isac-explorer")
+        assert frame.count() == 1
+        controls = json.loads(frame.locator("script").text_content())["controls"]
+        last = [len(control["values"]) - 1 for control in controls]
+        sliders = frame.locator("input").all()
+        seen = []
+        for position in (
+            [0] * len(last),
+            [n // 2 for n in last],
+            [n // 3 for n in last],
+            last,
+            [last[0], *[0] * (len(last) - 1)],
+        ):
+            for slider, step in zip(sliders, position, strict=True):
+                slider.fill(str(step))
+            names, values = (frame.locator(f".isac-readouts {tag}").all_inner_texts() for tag in ("dt", "dd"))
+            shown = dict(zip(names, values, strict=True))
+            expected = anew(*(control["values"][step] for control, step in zip(controls, position, strict=True)))
+            assert {name: shown[name] for name, value in expected.items() if not agrees(shown[name], value)} == {}, position
+            seen.append(shown[names[0]])
+        assert len(set(seen)) >= 3, "the positions tell nothing apart"
