@@ -29,7 +29,7 @@ book: $(VENV)/ready ## all runs at paper scale, then the book (_build/html), the
 	$(BIN)/isac book --jobs $(JOBS)
 
 test: $(VENV)/ready ## the whole test suite
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 bench: $(VENV)/ready ## timings, as ratios in one run on this machine
 	$(BIN)/isac bench

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
 import logging
 import os
 import sys
 import time
 import webbrowser
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -248,9 +250,27 @@ def book(base: str, output: Path | None, open_: bool, check: bool, jobs: int, sc
 
     A failing run or any warning of the build publishes nothing: the last good book stays as it was.
     """
+    root = project_root()
+    with _alone(root / "build" / "book.lock"):
+        _book(root, base, output, open_, check, jobs, scheduler)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One book at a time in a checkout: a second build waits for the first, and then finds its runs done."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _console.print("another build of this checkout is running: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _book(root: Path, base: str, output: Path | None, open_: bool, check: bool, jobs: int, scheduler: str | None) -> None:
     from . import site
 
-    root = project_root()
     target = output or (root / "_build" / "html" if base == "paper" else root / "build" / "test-site")
     start = time.perf_counter()
     runs = workshop.plan(root, base)

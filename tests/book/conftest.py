@@ -12,13 +12,6 @@ from small_project import ROOT
 from isaclib.compendium import check, site
 
 
-def pytest_collection_modifyitems(items):
-    # One worker builds and reads the site: two would race for the same folder.
-    for item in items:
-        if Path(__file__).parent in Path(item.fspath).parents:
-            item.add_marker(pytest.mark.xdist_group("site"))
-
-
 @pytest.fixture(scope="session")
 def html() -> Path:
     command = [sys.executable, "-m", "isaclib.compendium.cli", "book", "--set", "quick", "--no-check"]

@@ -28,10 +28,3 @@ def finished(tmp_path_factory) -> Path:
 def finished_copy(finished, tmp_path) -> Path:
     """A copy of the finished project that a test may change."""
     return Path(shutil.copytree(finished, tmp_path / "project"))
-
-
-def pytest_collection_modifyitems(items):
-    # The finished project is made once: one worker runs all tests that read it.
-    for item in items:
-        if Path(__file__).parent in Path(item.fspath).parents:
-            item.add_marker(pytest.mark.xdist_group("workshop"))
