@@ -520,9 +520,11 @@ grid = [(s, comm_power_dbm, limit) for s in sensing_levels_dbm for limit in limi
 by_limit = pd.concat(sweep(which, grid) for which in schemes)
 
 # %% tags=["hide-input"]
-figure, axes = panels(by_limit, "limit_m2", "rate", sensing_levels_dbm, "sensing_dbm")
+figure, axes = panels(
+    by_limit, "limit_m2", "rate", sensing_levels_dbm, "sensing_dbm", scale=1e11
+)
 for ax, level in zip(axes, sensing_levels_dbm):
-    ax.set(xlabel="Position limit (m$^2$)", xscale="log", title=f"{level:g} dBm of sensing")
+    ax.set(xlabel="Position limit ($10^{-11}$ m$^2$)", title=f"{level:g} dBm of sensing")
 axes[0].set_ylabel("Worst-user rate (bit/s/Hz)")
 figures.show(
     figure,
@@ -531,7 +533,7 @@ figures.show(
     caption="Worst-user rate against the position limit. A weaker limit helps while it decides the share of time. Beyond, "
     "Main and the optimum stop at the share that is best for the rate, whereas EI goes on talking with channels it knows "
     "less and less, and loses. MRT, which errors hurt little, stays flat at a lower level.",
-    alt="Two panels of rates against the position limit on a logarithmic axis: all rise at first; then Main and the exact optimum and "
+    alt="Two panels of rates against the position limit: all rise at first; then Main and the exact optimum and "
     "MRT stay flat while EI falls.",
     paper="Fig. 7",
 )
@@ -616,8 +618,8 @@ for column, name, ylabel, paper in (
         figure,
         name,
         data=traces,
-        caption=f"The alternation from {len(shown)} starts (of {len(share_starts)}), step of the search {share_step:g}. All meet; the share "
-        "overshoots and comes back while the rate grows. The last point is the projection on the position limit, which the paper's curves "
+        caption=f"The alternation from {len(shown)} starts (of {len(share_starts)}), step of the search {share_step:g}. All meet, the rate "
+        "grows on the way. A finer search takes more iterations. The last point is the projection on the position limit, which the paper's curves "
         "do not show: it costs rate.",
         alt=f"{ylabel} against the iteration from three starts: the curves merge after the first iterations, and all drop together "
         "at the last point.",
