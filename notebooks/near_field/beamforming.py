@@ -169,7 +169,9 @@ for sinr in (1.0, 1e6, 1e12):
 rows = []
 for count in (1, 2, 3, 4):
     own, radii = random_channels((3, count, 4), 0.3)
-    beams = random_channels((procedure_draws, 3 * count, 4), 0)[0].reshape(-1, 3, count, 4)
+    beams = random_channels((procedure_draws, 3 * count, 4), 0)[0].reshape(
+        -1, 3, count, 4
+    )
     certified = worst_case(own, radii, beams, 2.0)
     attained = worst_channels(own, radii, beams, 2.0, certified)[1].min(axis=2)
     gap = (attained - certified.value) / np.maximum(1, np.abs(attained))
@@ -225,9 +227,7 @@ claims.table(
 rows = []
 for sinr in margin_sinrs:
     by_cuts = nf.power_margin(h, margin_error * norms, sinr, noise, 1.0)
-    by_sdp = nf.power_margin(
-        h, margin_error * norms, sinr, noise, 1.0, method="sdp"
-    )
+    by_sdp = nf.power_margin(h, margin_error * norms, sinr, noise, 1.0, method="sdp")
     rows.append(
         {
             "sinr": sinr,
@@ -350,7 +350,10 @@ def alternation(which, sensing_dbm, comm_dbm):
     key = which, sensing_dbm, comm_dbm
     if key not in kept:
         changed, scaled = setting(sensing_dbm, comm_dbm, np.inf)
-        solver, table = {"main": (nf.solve_main, curve), "mrt": (nf.solve_mrt, matched)}[which]
+        solver, table = {
+            "main": (nf.solve_main, curve),
+            "mrt": (nf.solve_mrt, matched),
+        }[which]
         start = float(np.clip(share_of(start_error, changed, scaled), 0.05, 0.99))
         kept[key] = solver(
             changed, start=start, sensing=scaled, curve=table, step=share_step
@@ -362,7 +365,9 @@ def solve(which, sensing_dbm, comm_dbm, limit=crlb_limit_m2):
     """Share, guaranteed rate and its upper bound (exact only) of a scheme."""
     changed, scaled = setting(sensing_dbm, comm_dbm, limit)
     if which == "exact":
-        found = nf.solve_exact(changed, sensing=scaled, curve=curve, tolerance=sinr_tolerance / 3)
+        found = nf.solve_exact(
+            changed, sensing=scaled, curve=curve, tolerance=sinr_tolerance / 3
+        )
         return found.time_allocation, found.worst_rate_bps_hz, found.certificate.bound
     if which == "ignorant":
         found = nf.solve_error_ignorant(changed, sensing=scaled, curve=ignorant)
@@ -394,7 +399,9 @@ def sweep(which, points):
 
 
 choices = pd.concat(
-    sweep(which, [(level, comm_power_dbm, crlb_limit_m2) for level in sensing_levels_dbm])
+    sweep(
+        which, [(level, comm_power_dbm, crlb_limit_m2) for level in sensing_levels_dbm]
+    )
     for which in schemes
 )
 
@@ -409,18 +416,31 @@ for ax, level in zip(np.atleast_1d(axes), sensing_levels_dbm):
         order = np.argsort(shares)[np.sort(shares) > 0.02]
         rates = nf.rate_bps_hz(shares[order], points[order, 1])
         role, label = schemes[which]
-        plotting.line(ax, shares[order], rates, role, label=f"{label}, any share", markers=False)
+        plotting.line(
+            ax, shares[order], rates, role, label=f"{label}, any share", markers=False
+        )
         rows.extend((level, which, *row) for row in zip(shares[order], rates))
     here = choices[choices.sensing_dbm == level]
     for which, (role, label) in schemes.items():
         chosen = here[here.scheme == which].iloc[0]
         mark = {"main": "o", "ignorant": "s", "mrt": "^", "exact": "*"}[which]
         colour = plotting.role(role)["color"]
-        ax.plot(chosen.share, chosen.rate, mark, color=colour, ms=11 if which == "exact" else 6, label=f"{label} chooses")
+        ax.plot(
+            chosen.share,
+            chosen.rate,
+            mark,
+            color=colour,
+            ms=11 if which == "exact" else 6,
+            label=f"{label} chooses",
+        )
         rows.append((level, f"{which} chooses", chosen.share, chosen.rate))
     largest = nf.largest_time_allocation(changed, scaled)
     ax.axvline(largest, color=plotting.INK, linewidth=0.8)
-    ax.set(xlabel="Communication share (1)", xlim=(0, 1.02), title=f"{level:g} dBm of sensing")
+    ax.set(
+        xlabel="Communication share (1)",
+        xlim=(0, 1.02),
+        title=f"{level:g} dBm of sensing",
+    )
 np.atleast_1d(axes)[0].set_ylabel("Worst-user rate (bit/s/Hz)")
 np.atleast_1d(axes)[-1].legend(fontsize="x-small")
 figures.show(
@@ -465,7 +485,11 @@ def value(frame, column="rate", **where):
     """The one entry of a column at the given point."""
     part = frame
     for name, wanted in where.items():
-        part = part[np.isclose(part[name], wanted, rtol=1e-9, atol=0)] if name != "scheme" else part[part.scheme == wanted]
+        part = (
+            part[np.isclose(part[name], wanted, rtol=1e-9, atol=0)]
+            if name != "scheme"
+            else part[part.scheme == wanted]
+        )
     return float(part[column].iloc[0])
 
 
@@ -524,7 +548,9 @@ figure, axes = panels(
     by_limit, "limit_m2", "rate", sensing_levels_dbm, "sensing_dbm", scale=1e11
 )
 for ax, level in zip(axes, sensing_levels_dbm):
-    ax.set(xlabel="Position limit ($10^{-11}$ m$^2$)", title=f"{level:g} dBm of sensing")
+    ax.set(
+        xlabel="Position limit ($10^{-11}$ m$^2$)", title=f"{level:g} dBm of sensing"
+    )
 axes[0].set_ylabel("Worst-user rate (bit/s/Hz)")
 figures.show(
     figure,
@@ -565,7 +591,10 @@ claims.record(
     trend=min(first.values()) > 1.1 and below < elsewhere["main"],
 )
 
-tight = value(by_limit, scheme="ignorant", sensing_dbm=high, limit_m2=limits[0]) / rates("main", high)[0]
+tight = (
+    value(by_limit, scheme="ignorant", sensing_dbm=high, limit_m2=limits[0])
+    / rates("main", high)[0]
+)
 mrt_part = rates("mrt", high) / rates("main", high)
 mrt_flat = bool(np.all(np.diff(rates("mrt", high)) > -2 * sinr_tolerance))
 claims.record(
@@ -595,7 +624,10 @@ traces = pd.concat(
         {
             "start": start,
             "iteration": np.arange(len(found.history)),
-            "share": [*found.time_history[: len(found.history) - 1], found.time_allocation],
+            "share": [
+                *found.time_history[: len(found.history) - 1],
+                found.time_allocation,
+            ],
             "rate": [step.objective for step in found.history],
         }
     )
@@ -630,12 +662,20 @@ for column, name, ylabel, paper in (
 free_shares = np.array([found.time_history[-1] for found in starts])
 ends = np.array([found.worst_rate_bps_hz for found in starts])
 iterations = np.array([found.certificate.iterations for found in starts])
-same = np.ptp(free_shares) <= 2 * share_step and np.ptp(ends) <= sinr_tolerance * ends.max()
+same = (
+    np.ptp(free_shares) <= 2 * share_step
+    and np.ptp(ends) <= sinr_tolerance * ends.max()
+)
 climbs = all(
-    np.all(np.diff([step.objective for step in found.history[:-1]]) > -2 * sinr_tolerance)
+    np.all(
+        np.diff([step.objective for step in found.history[:-1]]) > -2 * sinr_tolerance
+    )
     for found in starts
 )
-falls_last = any(found.history[-1].objective < found.history[-2].objective * (1 - sinr_tolerance) for found in starts)
+falls_last = any(
+    found.history[-1].objective < found.history[-2].objective * (1 - sinr_tolerance)
+    for found in starts
+)
 claims.record(
     "004-C7",
     ours=f"{len(starts)} starts end at shares of {free_shares.min():.3g} to {free_shares.max():.3g} after {iterations.min()} to "
@@ -689,7 +729,9 @@ figures.show(
 growing, by_comm = True, 0.0
 for which in schemes:
     part = by_sensing[by_sensing.scheme == which].sort_values("sensing_dbm")
-    columns = part.pivot(index="sensing_dbm", columns="comm_dbm", values="share").to_numpy()
+    columns = part.pivot(
+        index="sensing_dbm", columns="comm_dbm", values="share"
+    ).to_numpy()
     growing &= bool(np.all(np.diff(columns, axis=0) > -1e-2))
     by_comm = max(by_comm, np.ptp(columns, axis=1).max())
 table = by_sensing.pivot_table(index="sensing_dbm", columns="scheme", values="share")
@@ -717,7 +759,9 @@ for size in array_sizes:
     wide = nf.channels(scenario.replace(antennas=size))
     radii = margin_error * np.linalg.norm(wide, axis=2)
     best = nf.robust_sinr(wide, radii, noise, power, tolerance=sinr_tolerance)
-    mrt = nf.robust_sinr(wide, radii, noise, power, tolerance=sinr_tolerance, matched=True)
+    mrt = nf.robust_sinr(
+        wide, radii, noise, power, tolerance=sinr_tolerance, matched=True
+    )
     rows.append(
         {
             "antennas": size,
@@ -728,7 +772,10 @@ for size in array_sizes:
         }
     )
 arrays = pd.DataFrame(rows)
-claims.table(arrays, caption="Spectral efficiency in the communication phase at the same relative error, and the time of the best beams.")
+claims.table(
+    arrays,
+    caption="Spectral efficiency in the communication phase at the same relative error, and the time of the best beams.",
+)
 
 changed, scaled = setting(sensing_power_dbm, comm_power_dbm)
 seconds = {}
@@ -781,4 +828,6 @@ own_radii = 0.05 * np.linalg.norm(own, axis=2)
 answer = nf.robust_sinr(own, own_radii, 0.1, 1.0)
 print(answer.certificate)
 print("certified per user:", nf.worst_sinr(own, own_radii, answer.beams, 0.1))
-print("attained by an adversary:", nf.adversarial_sinr(own, own_radii, answer.beams, 0.1))
+print(
+    "attained by an adversary:", nf.adversarial_sinr(own, own_radii, answer.beams, 0.1)
+)
