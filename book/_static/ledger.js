@@ -4,6 +4,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const tables = [...document.querySelectorAll("main table")].filter((table) => table.rows[0]?.cells[5]?.textContent.trim() === "verdict");
   if (!tables.length) return;
   const parts = tables.map((table) => {
+    table.classList.add("isac-ledger");
     const part = table.closest("section");
     const title = part.querySelector("h2")?.firstChild?.textContent ?? "";
     const rows = [...table.querySelectorAll("tbody tr")].map((row) => ({ row, verdict: row.cells[5]?.textContent.trim() ?? "" }));
