@@ -211,7 +211,7 @@ def _plan(root: Path, section: workshop.Section, notebook: str | None, set_name:
         if missing:
             _console.print(f"taken from the set 'quick': {', '.join(missing)}")
         values |= own
-    elif set_name not in BASE_SETS or set_name != "quick":
+    elif set_name != "quick":
         values |= schema.load_named(set_name)
     values |= changes
     label = Path(set_name).stem if is_file else set_name
@@ -279,7 +279,7 @@ def _book(root: Path, base: str, output: Path | None, open_: bool, check: bool, 
         sys.exit(1)
     made = time.perf_counter()
     try:
-        rebuilt = site.build(root, runs, base, target, accept=_accept if check else None)
+        rebuilt = site.build(root, runs, base, target, accept=_check_tree if check else None)
     except site.BuildError as error:
         _console.print(f"isac: {error}\nnothing was published", markup=False, style="bold red")
         sys.exit(1)
@@ -295,12 +295,8 @@ def _book(root: Path, base: str, output: Path | None, open_: bool, check: bool, 
         webbrowser.open((target / "index.html").as_uri())
 
 
-def _accept(html: Path, pages: Sequence[str]) -> list[str]:
-    """Problems of a freshly built tree (empty: publish it)."""
-    return _check_tree(html, pages)
-
-
 def _check_tree(html: Path, pages: Sequence[str], every_view: bool = False) -> list[str]:
+    """Problems of a built tree (empty: publish it)."""
     from . import check as checker
 
     problems = checker.static_problems(html, pages)

@@ -25,7 +25,7 @@ from typing import Any
 
 from . import context as _context
 from .context import Context
-from .parameters import BASE_SETS, ParameterError, Schema, check_section
+from .parameters import ParameterError, Schema, check_section
 
 _LOG = logging.getLogger(__name__)
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -375,7 +375,3 @@ def _signal(child: subprocess.Popen, number: int) -> None:
         os.killpg(child.pid, number)
     except ProcessLookupError:
         _LOG.debug("process %s had ended", child.pid)
-
-
-def is_base(set_name: str) -> bool:
-    return set_name in BASE_SETS

@@ -22,7 +22,6 @@ import nbformat
 import yaml
 
 from . import pages
-from .context import page_name
 from .execute import publish
 from .figures import METADATA_KEY
 from .runs import PACKAGE, Run, library_digest
@@ -82,9 +81,8 @@ def stage(root: Path, runs: Sequence[Run], source: Path) -> None:
     shutil.rmtree(source, ignore_errors=True)
     source.mkdir(parents=True)
     shutil.copytree(root / "book", source / "book")
-    config = yaml.safe_load((root / "_config.yml").read_text())
-    (source / "_config.yml").write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
-    shutil.copy(root / "_toc.yml", source / "_toc.yml")
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(root / name, source / name)
     for run in runs:
         page = source / "notebooks" / run.section / f"{run.page}.ipynb"
         page.parent.mkdir(parents=True, exist_ok=True)
@@ -197,9 +195,7 @@ def publish_notebooks(root: Path, runs: Sequence[Run]) -> None:
     """Put the executed notebooks of the book beside their sources and remove strays of earlier builds."""
     wanted = {}
     for run in runs:
-        wanted[root / "notebooks" / run.section / f"{page_name(run.notebook, run.label)}.ipynb"] = (
-            run.directory / "notebook.ipynb"
-        )
+        wanted[root / "notebooks" / run.section / f"{run.page}.ipynb"] = run.directory / "notebook.ipynb"
     for stray in (root / "notebooks").glob("*/*.ipynb"):
         if stray not in wanted:
             stray.unlink()
