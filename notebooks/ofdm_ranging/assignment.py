@@ -131,6 +131,7 @@ def profile(powers, delays):
 def peak_sidelobe_db(powers, start):
     """Peak sidelobe level in dB of amplitude over the delays from start to N/2."""
     ### BEGIN SOLUTION
+    # SENTINEL-OFDM-RANGING-2: decibels of amplitude
     delays = np.linspace(start, len(powers) / 2, int(100 * (len(powers) / 2 - start)) + 1)
     return 20 * np.log10(np.max(np.abs(profile(powers, delays))))
     ### END SOLUTION

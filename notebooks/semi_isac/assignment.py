@@ -236,6 +236,7 @@ def scaled_rate(s, gain, total_mhz, circuit_w):
 def best_efficiency(gain, total_mhz, budget_w, circuit_w):
     """Power in W, at most budget_w, with the best efficiency, and this efficiency in Mbit/J."""
     ### BEGIN SOLUTION
+    # SENTINEL-SEMI-ISAC-4: a third of the interval goes in each step
     low, high = 1 / (budget_w + circuit_w), 1 / circuit_w
     for _ in range(120):
         left, right = low + (high - low) / 3, high - (high - low) / 3
