@@ -58,8 +58,8 @@ extra_w = 0.4  # power on offer, for the same money (W); variant: 0.2..0.6
 #
 # $$ R^{\mathrm s}(b, p) = b \log_2\Bigl(1 + \frac{a p}{c p + b}\Bigr). $$
 #
-# How large can it become, however much power is sent? Write the rate so that the limits come out right and without a warning
-# turned into `nan`: `power_w` may be 0 and it may be `np.inf`, `band_mhz` may be 0 (then the rate is 0), and the clutter may
+# How large can it become, however much power is sent? Write the rate so that the limits come out as numbers
+# and not as `nan`: `power_w` may be 0 and it may be `np.inf`, `band_mhz` may be 0 (then the rate is 0), and the clutter may
 # be 0. All arguments may be arrays that broadcast.
 
 
@@ -183,21 +183,22 @@ def split_band(powers_w, gains, priorities, total_mhz):
 # %% nbgrader={"grade_id": "split-test", "grade": true, "points": 4}
 def worth_of_band(bands, powers, gains, priorities):
     """Weighted sum of rates, and what one more MHz is worth to each user, by central differences."""
-    strength = np.asarray(powers) * np.asarray(gains)
+    strength = powers * gains
 
     def rates(b):
-        return np.asarray(priorities) * b * np.log2(1 + strength / b)
+        return priorities * b * np.log2(1 + strength / b)
 
     step = 1e-4 * bands
     return rates(bands).sum(), (rates(bands + step) - rates(bands - step)) / (2 * step)
 
 
-bands = np.asarray(split_band(user_power_w, link_gain, [1.0, 1.0, 1.0], bandwidth_mhz))
-strength = np.array(user_power_w) * np.array(link_gain)
+powers, gains = np.array(user_power_w), np.array(link_gain)
+bands = np.asarray(split_band(powers, gains, np.ones(3), bandwidth_mhz))
+strength = powers * gains
 assert np.allclose(bands, bandwidth_mhz * strength / strength.sum(), rtol=1e-5), "equal weights: in proportion to g p"
-bands = np.asarray(split_band(user_power_w, link_gain, weights, bandwidth_mhz))
+bands = np.asarray(split_band(powers, gains, np.array(weights), bandwidth_mhz))
 assert np.isclose(bands.sum(), bandwidth_mhz), "the bands must fill the whole band"
-total, slopes = worth_of_band(bands, user_power_w, link_gain, weights)
+total, slopes = worth_of_band(bands, powers, gains, np.array(weights))
 assert np.allclose(slopes, slopes[0], rtol=1e-6), f"one more MHz is worth {slopes} to the three users"
 ### BEGIN HIDDEN TESTS
 # SENTINEL-SEMI-ISAC-HIDDEN-3
@@ -442,7 +443,8 @@ multiplier = (pair[0] / (1 + snr)) / (pair[1] / (1 + other)) - 1
 bands = np.array([70.0, 30.0])
 powers = bands * np.array([snr, other]) / pair
 rates = bands * np.log2(1 + np.array([snr, other]))
-found = tangent_bound(bands, powers, [0.0, multiplier], pair, [0.0, rates[1]], bands.sum(), powers.sum())
+multipliers, floors = np.array([0.0, multiplier]), np.array([0.0, rates[1]])
+found = tangent_bound(bands, powers, multipliers, pair, floors, bands.sum(), powers.sum())
 assert multiplier > 0 and np.isclose(found, rates.sum(), rtol=1e-7), "at the optimal prices the bound is the optimum"
 ### END HIDDEN TESTS
 
