@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import threading
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,8 +72,9 @@ class Cluster:
         future = self._client.submit(execute_parcel, pack(run, self.scheduler), pure=False, retries=_RETRIES)
         try:
             returned = future.result()
-        except (UnlikeWorker, KilledWorker) as error:
-            return Outcome(run, "failed", failure={"cell": "before the first cell", "error": str(error), "source": ""})
+        except (UnlikeWorker, KilledWorker, CancelledError, OSError) as error:  # the last two: the scheduler has gone
+            problem = f"{type(error).__name__}: {error}"
+            return Outcome(run, "failed", failure={"cell": "on the cluster", "error": problem, "source": ""})
         outcome = dataclasses.replace(returned.outcome, run=run)
         run.log.parent.mkdir(parents=True, exist_ok=True)
         if outcome.ok:

@@ -61,7 +61,7 @@ def table_rows(found: Sequence[Stage]) -> list[list[str]]:
     """The stages as cells; Sphinx, the checks and the sum as marks that :func:`fill` replaces."""
     rows = [[stage.name, _seconds(stage.wall), _seconds(stage.processor, "")] for stage in found]
     later = {"sphinx": "pages (Sphinx)", "check": "checks of the pages", "sum": "**sum**"}
-    return [*rows, *([later[mark], f"@@{mark}@@", ""] for mark in LATER)]
+    return [*rows, *([later[mark], f"¤{mark}¤", ""] for mark in LATER)]
 
 
 def complete(found: Sequence[Stage], sphinx: float, check: float | None) -> dict[str, float | None]:
@@ -74,14 +74,14 @@ def fill(html: Path, values: Mapping[str, float | None]) -> None:
     """Replace the marks in the built pages by the seconds of this very build."""
     for page in html.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        if f"@@{LATER[0]}@@" in text:
+        if f"¤{LATER[0]}¤" in text:
             page.write_text(filled(text, values), encoding="utf-8")
 
 
 def filled(text: str, values: Mapping[str, float | None]) -> str:
     """A text with its marks replaced."""
     for mark in LATER:
-        text = text.replace(f"@@{mark}@@", _seconds(values[mark], "left out"))
+        text = text.replace(f"¤{mark}¤", _seconds(values[mark], "left out"))
     return text
 
 

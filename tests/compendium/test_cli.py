@@ -93,7 +93,7 @@ def test_a_book_says_where_its_time_went_and_is_left_alone_when_nothing_changed(
     assert first.exit_code == 0, first.output
     for stage in ("environment", "runs: Demo", "all runs", "pages (Sphinx)", "checks of the pages", "sum"):
         assert stage in first.output
-    assert "@@" not in first.output
+    assert "¤" not in first.output
     again = isac(finished_copy, "book", "--set", "quick", "--no-check")
     assert again.exit_code == 0 and "the book is unchanged" in again.output and "3 of 3 runs are current" in again.output
     result = isac(finished_copy, "launch-tree", str(finished_copy / "tree"), "--set", "quick")
