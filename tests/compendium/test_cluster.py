@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from small_project import copy_project, edit
 
-from isaclib.compendium import cluster, runs
-from isaclib.compendium.parameters import ParameterError
+from isaclib.compendium import cli, cluster, runs
 
 # A simulation in the small project's results notebook: slow draws that leave the number of their process behind.
 SIMULATION = """
@@ -181,8 +181,11 @@ def test_an_interrupt_stops_what_the_worker_does(one_worker, project):
         time.sleep(0.1)
 
 
-def test_no_scheduler_is_refused_with_the_remedy(monkeypatch):
+def test_no_scheduler_is_refused_with_the_remedy(project, monkeypatch):
     import dask
 
-    with dask.config.set({"distributed.comm.timeouts.connect": "300ms"}), pytest.raises(ParameterError, match="dask scheduler"):
-        cluster.Cluster("tcp://127.0.0.1:9")
+    monkeypatch.setattr(cli, "project_root", lambda: project)
+    with dask.config.set({"distributed.comm.timeouts.connect": "300ms"}):
+        result = CliRunner().invoke(cli.main, ["run", "demo", "model", "--scheduler", "tcp://127.0.0.1:9"])
+    assert result.exit_code == cli.BAD_INPUT
+    assert "no scheduler answers at tcp://127.0.0.1:9" in result.output and "dask scheduler" in result.output
