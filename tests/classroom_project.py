@@ -1,13 +1,20 @@
-"""The tiny project of the classroom's tests, and how to fill in a release like a student."""
+"""The tiny project of the classroom's tests, how to fill in a release like a student, and how to find a solution that leaked."""
 
 import copy
+import gzip
+import io
+import re
 import shutil
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import nbformat
 from small_project import ROOT
 
 TINY = ROOT / "tests" / "data" / "classroom"
+SENTINEL = re.compile(rb"SENTINEL-[A-Z-]+-\d")
 
 
 def copy_tiny(target: Path) -> Path:
@@ -40,3 +47,20 @@ def answers(instructor: nbformat.NotebookNode) -> dict[str, str]:
         for each in instructor.cells
         if each.metadata.get("nbgrader", {}).get("solution")
     }
+
+
+def leaks(paths: Iterable[Path]) -> list[str]:
+    """Where a sentinel stands: files, and members of archives in archives, whatever they are called."""
+    return [name for path in paths for name, content in _unpacked(str(path), path.read_bytes()) if SENTINEL.search(content)]
+
+
+def _unpacked(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
+    yield name, content
+    if zipfile.is_zipfile(io.BytesIO(content)):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for member in archive.namelist():
+                yield from _unpacked(f"{name}/{member}", archive.read(member))
+    elif content.startswith(b"\x1f\x8b"):
+        yield from _unpacked(f"{name} unzipped", gzip.decompress(content))
+    elif content.startswith(b"# Sphinx inventory version 2"):
+        yield f"{name} inflated", zlib.decompress(content.split(b"\n", 4)[4])

@@ -20,8 +20,12 @@ class Context:
 
     Attributes
     ----------
-    section, notebook, set_name : str
-        Which notebook runs with which parameter set.
+    section : str
+        Section of the notebook that runs.
+    notebook : str
+        Name of the notebook.
+    set_name : str
+        Parameter set it runs with.
     directory : str
         Folder of the unfinished run, for figures and claims; empty when interactive.
     root : str

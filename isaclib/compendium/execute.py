@@ -107,6 +107,8 @@ def stop_with_parent() -> None:
 
 
 def main() -> int:
+    # A build started in the background ignores interrupts, and its children inherit that: this one must listen.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     stop_with_parent()
     job = json.loads(Path(sys.argv[1]).read_text())
     failure = execute(job)

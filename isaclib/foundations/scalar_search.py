@@ -35,8 +35,10 @@ class Minimum:
 
     Attributes
     ----------
-    argument, value : float or ndarray (D,)
-        The best point found and the function there.
+    argument : float or ndarray (D,)
+        The best point found.
+    value : float or ndarray (D,)
+        The function there.
     bound : float or ndarray (D,)
         Lower bound on the minimum from the tangents at the ends of the final bracket.
     iterations : int

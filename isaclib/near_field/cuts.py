@@ -53,8 +53,10 @@ class CutResult:
 
     Attributes
     ----------
-    upper, lower : float
-        Bounds on the margin; ``upper`` is infinite when no robust beams were found, ``lower`` then says why.
+    upper : float
+        Margin that the beams reach; infinite when no robust beams were found, ``lower`` then says why.
+    lower : float
+        Certified lower bound on the margin.
     beams : ndarray (K, M, r) or None
         Robust beams of margin ``upper``.
     multipliers : ndarray (K, M) or None

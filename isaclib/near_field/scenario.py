@@ -45,10 +45,14 @@ class Scenario(ScenarioBase):
     carrier_hz : float
     noise_w : float
         Noise power per antenna, of sensing and communication alike.
-    block_s, sensing_block_s : float
-        T and :math:`\tau_s`; :math:`\tau = (1-\eta) T/\tau_s` snapshots are taken.
-    comm_power_w, sensing_power_w : float
-        Budget of *each* access point in the two phases.
+    block_s : float
+        Duration :math:`T` of a coherence block.
+    sensing_block_s : float
+        Duration :math:`\tau_s` of a snapshot; :math:`\tau = (1-\eta) T/\tau_s` snapshots are taken.
+    comm_power_w : float
+        Budget of *each* access point while it communicates.
+    sensing_power_w : float
+        Budget of *each* access point while it senses.
     crlb_limit_m2 : float
         Limit on the position bound summed over all users (inf switches it off).
     error_slope_per_m : float

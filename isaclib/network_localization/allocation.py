@@ -22,10 +22,11 @@ class Allocation:
     Attributes
     ----------
     powers_w : (B,)
+        Transmit powers.
     worst_sensing_sinr : float
         The objective: the least sensing SINR, eq. (11), linear.
     range_std_m : (B,)
-        Eq. (12), metres.
+        Standard deviation of each range, eq. (12), metres.
     certificate : Certificate
     history : tuple of Step
         One per iteration of an iterative method, the start as iteration 0; empty for direct methods.
@@ -44,9 +45,18 @@ class AllocationBatch:
 
     Attributes
     ----------
-    powers_w, range_std_m : (D, B)
-    worst_sensing_sinr, bound, gap, residual : (D,)
-        The value, the certified upper bound on it, their relative distance, the largest relative violation.
+    powers_w : (D, B)
+        Transmit powers.
+    range_std_m : (D, B)
+        Standard deviation of each range, eq. (12), metres.
+    worst_sensing_sinr : (D,)
+        The objective: the least sensing SINR, eq. (11), linear.
+    bound : (D,)
+        Certified upper bound on the value.
+    gap : (D,)
+        Relative distance of bound and value.
+    residual : (D,)
+        Largest relative violation of a constraint.
     feasible : (D,) bool
         Whether some allocation meets every user's threshold.
     best_attainable : (D,)

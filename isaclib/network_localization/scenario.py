@@ -44,15 +44,25 @@ class Scenario(ScenarioBase):
         :math:`|h_{ij}|^2` from BS i to user j; zero diagonal.
     ue_echo_gain : (B, B)
         :math:`|\alpha_{i\check{\jmath}}|^2` from BS i over the target to user j; the diagonal is the own echo.
-    noise_bs_w, noise_ue_w, max_power_w, bandwidth_hz : float
-        Noise powers and power cap per BS in W, bandwidth in Hz.
+    noise_bs_w : float
+        Noise power at a BS.
+    noise_ue_w : float
+        Noise power at a UE.
+    max_power_w : float
+        Power cap of each BS.
+    bandwidth_hz : float
+        Bandwidth.
     min_comm_sinr : float
         Least SINR of each user, linear (0: no such limit). A vector of thresholds :math:`\gamma_j` is this scalar with
         ``link_gain`` multiplied by :math:`\gamma/\gamma_j`.
     processing_gain : float
         Factor on the sensing SINR inside the range accuracy (1: none, as the paper writes it).
-    bs_positions_m (B, 3), ue_positions_m (B, 3), target_position_m (3,) : optional
-        Only the position functions need them.
+    bs_positions_m : (B, 3), optional
+        Positions of the BSs; only the position functions need them.
+    ue_positions_m : (B, 3), optional
+        Positions of the UEs.
+    target_position_m : (3,), optional
+        Position of the target.
     """
 
     echo_gain: np.ndarray = array("B", positive=True)

@@ -35,8 +35,10 @@ class Scenario(ScenarioBase):
         :math:`|a|^2` of eq. (1), linear.
     symbols : int
         OFDM symbols that one delay estimate averages.
-    sidelobe_start, sidelobe_stop : float
-        Sidelobes are delays with :math:`u_0 \le |B\tau| \le u_1`, in 1/bandwidth; stop None means N/2, all delays.
+    sidelobe_start : float
+        Sidelobes are delays with :math:`u_0 \le |B\tau| \le u_1`: this is :math:`u_0`, in 1/bandwidth.
+    sidelobe_stop : float
+        The :math:`u_1`, in 1/bandwidth; None means N/2, all delays.
     oversampling : int
         Grid points per 1/bandwidth of the first search for peaks (they are refined afterwards).
     """

@@ -32,7 +32,10 @@ class Allocation:
 
     Attributes
     ----------
-    shares, powers_w : (3,)
+    shares : (3,)
+        Shares of the bandwidth.
+    powers_w : (3,)
+        Transmit powers.
     rates_bps : (4,)
         Sensing of user 0, communication of user 1, sensing of user 1, communication of user 2; (K, 2) for a ``Network``.
     objective : float
@@ -61,8 +64,10 @@ class Prices:
 
     Attributes
     ----------
-    bandwidth_per_hz, power_per_w : float
-        Derivative of the optimum with respect to the bandwidth and to the power budget.
+    bandwidth_per_hz : float
+        Derivative of the optimum with respect to the bandwidth.
+    power_per_w : float
+        Derivative of the optimum with respect to the power budget.
     min_sensing : (2,)
         Gain per bit/s by which the sensing floor of user 0, of user 1 is lowered ((K,) for a ``Network``).
     min_rate : (2,)

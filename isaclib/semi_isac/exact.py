@@ -33,14 +33,20 @@ class AllocationBatch:
 
     Attributes
     ----------
-    shares, powers_w : (D, K)
+    shares : (D, K)
+        Shares of the bandwidth.
+    powers_w : (D, K)
+        Transmit powers.
     rates_bps : (D, 4), or (D, K, 2) for networks
     objective : (D,)
     feasible : (D,) bool
     best_attainable : (D,)
         Largest factor by which all floors together can be multiplied; below 1 the network is infeasible (a certified upper
         bound there); infinite where there is no floor.
-    gap, residual : (D,)
+    gap : (D,)
+        Certified relative gap.
+    residual : (D,)
+        Largest relative violation of a constraint.
     bound : (D,)
         Certified upper bound on the objective.
     iterations : (D,) int

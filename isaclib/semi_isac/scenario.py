@@ -43,11 +43,20 @@ class Network(ScenarioBase):
         Two-way power gain of the clutter, summed over the clutters.
     link_gain : (K,)
         Power gain of the link to user k.
-    bandwidth_hz, noise_psd_w_per_hz, power_budget_w, circuit_power_w : float
+    bandwidth_hz : float
+        Bandwidth of the three services together.
+    noise_psd_w_per_hz : float
+        Noise power density.
+    power_budget_w : float
+        Power that the services share.
+    circuit_power_w : float
+        Power of the circuits, counted by the efficiency only.
     weights : (K,)
         Priorities; user k's sensing and communication rates share one weight.
-    min_sensing_bps, min_rate_bps : (K,)
-        Floors on both rates, in bit/s.
+    min_sensing_bps : (K,)
+        Floor on the sensing rate, in bit/s.
+    min_rate_bps : (K,)
+        Floor on the communication rate, in bit/s.
     """
 
     radar_gain: np.ndarray = array("K", minimum=0)
@@ -99,7 +108,14 @@ class Scenario(ScenarioBase):
         Two-way gain of the clutter in the bands of users 0 and 1, summed over the clutters.
     link_gain : (2,)
         One-way gain of the links to users 1 and 2.
-    bandwidth_hz, noise_psd_w_per_hz, power_budget_w, circuit_power_w : float
+    bandwidth_hz : float
+        Bandwidth of the three services together.
+    noise_psd_w_per_hz : float
+        Noise power density.
+    power_budget_w : float
+        Power that the services share.
+    circuit_power_w : float
+        Power of the circuits, counted by the efficiency only.
     weights : (3,)
         Priorities of the users; user 1's weight multiplies both its rates.
     min_sensing_bps : (2,) or float

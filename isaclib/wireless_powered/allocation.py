@@ -17,8 +17,11 @@ class Allocation:
     Attributes
     ----------
     powers_w : (M,)
+        Transmit powers of the users.
     charging_time_s : float
+        Time of the wireless power transfer.
     times_s : (M,)
+        Transmission times of the users.
     min_throughput_bit : float
         Least of the users' throughputs.
     certificate : Certificate
@@ -40,15 +43,23 @@ class AllocationBatch:
 
     Attributes
     ----------
-    powers_w, times_s : (D, M)
-    charging_time_s, min_throughput_bit : (D,)
+    powers_w : (D, M)
+        Transmit powers of the users.
+    times_s : (D, M)
+        Transmission times of the users.
+    charging_time_s : (D,)
+        Time of the wireless power transfer.
+    min_throughput_bit : (D,)
+        Least of the users' throughputs.
     feasible : (D,) bool
     best_attainable : (D,)
         The least worst-target CRB in m^2 that any allocation attains (inf where the geometry is degenerate).
     worst_target : (D,) int
         The target that attains it.
-    gap, residual : (D,)
-        Certified relative gap and largest relative constraint violation.
+    gap : (D,)
+        Certified relative gap.
+    residual : (D,)
+        Largest relative violation of a constraint.
     """
 
     powers_w: np.ndarray

@@ -2,6 +2,7 @@
 
 import nbformat
 import pytest
+from classroom_project import leaks
 from small_project import ROOT
 
 from isaclib.compendium import classroom
@@ -23,6 +24,7 @@ def test_the_instructor_scores_full_marks(case, section):
     assert len(by_hand) == len(found.assignment.tasks) - len(full(found)) > 0
 
 
+@pytest.mark.whole
 def test_the_instructor_of_a_variant_scores_full_marks(case, section):
     found = case(section)
     assert found.scores("variant") == full(found), found.notes("variant")
@@ -34,13 +36,14 @@ def test_an_untouched_release_scores_nothing(case, section):
     assert all(note.startswith(NOT_ANSWERED) for note in found.notes("untouched").values())
 
 
-@pytest.mark.parametrize("student", ["hasty", "confused"])
+@pytest.mark.parametrize("student", ["hasty", pytest.param("confused", marks=pytest.mark.whole)])
 def test_a_wrong_submission_scores_nothing_and_says_why(case, section, student):
     found = case(section)
     assert found.scores(student) == dict.fromkeys(full(found), 0.0), found.notes(student)
     assert all(found.notes(student)[task] not in ("", NOT_ANSWERED) for task in full(found))
 
 
+@pytest.mark.whole
 def test_mischief_costs_its_own_task_only(case, section):
     found = case(section)
     changed, deleted, loops, broken = list(full(found))[:4]
@@ -77,6 +80,12 @@ def test_the_release_holds_no_solution(case, section):
     text = nbformat.writes(case(section).release)
     for mark in ("SENTINEL", "BEGIN SOLUTION", "HIDDEN", "variant:"):
         assert mark not in text
+
+
+@pytest.mark.whole
+def test_the_archive_for_the_students_holds_no_solution(case, section, tmp_path):
+    archive = classroom.release(case(section).assignment, tmp_path)
+    assert leaks([archive]) == []
 
 
 def test_variants_differ_in_their_numbers(case, section):

@@ -117,7 +117,8 @@ def test_a_failing_run_keeps_the_last_good_one(finished_copy):
 def test_an_interrupt_leaves_what_had_finished_and_goes_on_from_there(project):
     edit(project / "notebooks" / "demo" / "results.py", "x = np.linspace(0, 1, points)", "import time; time.sleep(600); x = 0")
     script = (
-        "import sys; from pathlib import Path; from isaclib.compendium import runs\n"
+        "import signal, sys; from pathlib import Path; from isaclib.compendium import runs\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background would hand on that it is ignored\n"
         "runs.carry_out(runs.plan(Path(sys.argv[1]), 'quick'), jobs=1 + 1,\n"
         "    listener=lambda event, run, outcome: print(event, run.name, flush=True))\n"
     )
@@ -135,10 +136,11 @@ def test_an_interrupt_leaves_what_had_finished_and_goes_on_from_there(project):
     assert list(project.glob("build/runs/demo/results/.*")) == []
 
 
-def test_a_killed_build_leaves_no_run_behind(project):
+def test_a_killed_build_in_the_background_leaves_no_run_behind(project):
     edit(project / "notebooks" / "demo" / "model.py", "slope * 2", "import time; time.sleep(600)")
     script = (
-        "import sys; from pathlib import Path; from isaclib.compendium import runs\n"
+        "import signal, sys; from pathlib import Path; from isaclib.compendium import runs\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what it starts in the background\n"
         "runs.carry_out(runs.plan(Path(sys.argv[1]), 'quick')[:1], listener=lambda *event: print(event[0], flush=True))\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}

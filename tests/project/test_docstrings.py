@@ -1,0 +1,32 @@
+"""Docstrings of the library, as the API pages of the book print them."""
+
+import ast
+import inspect
+
+import pytest
+from small_project import ROOT
+
+CLASSES = {
+    f"{path.parent.name}.{path.stem}.{node.name}": ast.get_docstring(node)
+    for path in sorted((ROOT / "isaclib").rglob("*.py"))
+    for node in ast.walk(ast.parse(path.read_text()))
+    if isinstance(node, ast.ClassDef) and "\nAttributes\n---" in (ast.get_docstring(node) or "")
+}
+
+
+def attributes(docstring: str) -> list[str]:
+    """Lines of the section that name attributes."""
+    section = inspect.cleandoc(docstring).split("\nAttributes\n")[1].splitlines()[1:]
+    end = section.index("") if "" in section else len(section)
+    return [line for line in section[:end] if not line.startswith(" ")]
+
+
+def test_there_are_classes_to_look_at():
+    assert len(CLASSES) > 20
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_attribute_has_a_line_of_its_own(name):
+    """Two names before one colon come out garbled: the first as a type of the second."""
+    for line in attributes(CLASSES[name]):
+        assert line.partition(" : ")[0].isidentifier(), f"{name}: {line!r}"
