@@ -140,7 +140,9 @@ def _plan(root: Path, section: workshop.Section, notebook: str | None, set_name:
         values |= schema.load_named(set_name)
     values |= changes
     label = Path(set_name).stem if is_file else set_name
-    return [workshop.custom_run(root, section, name, values, label, "paper") for name in notebooks]
+    base = base_runs_for(root, section) if "what_if" in notebooks else []
+    own = [workshop.custom_run(root, section, name, values, label, "paper", base[0] if base else None) for name in notebooks]
+    return [*base, *own]
 
 
 def base_runs_for(root: Path, section: workshop.Section) -> list[Run]:

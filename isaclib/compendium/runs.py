@@ -177,11 +177,19 @@ def what_if_run(root: Path, section: Section, set_name: str, base: str, results:
     return Run(root, section.name, "what_if", label, _own(section, "what_if", values), base, results)
 
 
-def custom_run(root: Path, section: Section, notebook: str, values: dict[str, Any], set_name: str, baseline: str) -> Run:
+def custom_run(
+    root: Path,
+    section: Section,
+    notebook: str,
+    values: dict[str, Any],
+    set_name: str,
+    baseline: str,
+    results: Run | None = None,
+) -> Run:
     """A run with the user's own values: it lands under ``<set>+<hash>`` and never feeds the book."""
     own = _own(section, notebook, values)
     mark = hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:8]
-    return Run(root, section.name, notebook, f"{set_name}+{mark}", own, baseline)
+    return Run(root, section.name, notebook, f"{set_name}+{mark}", own, baseline, results)
 
 
 def _own(section: Section, notebook: str, values: dict[str, Any]) -> dict[str, Any]:

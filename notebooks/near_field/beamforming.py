@@ -63,7 +63,8 @@ import numpy as np
 import pandas as pd
 
 from isaclib import near_field as nf
-from isaclib.compendium import claims, figures
+from isaclib.compendium import claims, explorers, figures
+from isaclib.compendium.explorers import Bars, Control, Readout
 from isaclib.foundations import plotting, units
 from isaclib.near_field.adversary import worst_case, worst_channels
 
@@ -810,6 +811,79 @@ claims.record(
     tolerance="at least 0.95 for the largest array; trend: the ratio grows with every step",
     reproduced=arrays.ratio.iloc[-1] > 0.95,
     trend=bool(np.all(np.diff(arrays.ratio) > 0)),
+)
+
+# %% [markdown]
+# ## Explore
+#
+# Choose the share, the sensing power and the position limit yourself. Half the sensing power doubles the squared error, and so
+# does half the time to look. The positions of the grid therefore meet in a few points of the curve, and each is solved once.
+
+# %% tags=["hide-input"]
+halves, doublings, octaves = np.arange(-3, 8) / 2, np.arange(-2, 3), np.array([2, 1, 0])
+at_limit = 1 - share_of(error_slope_per_m * np.sqrt(crlb_limit_m2), scenario, sensing)
+explored_shares = 1 - at_limit * 2.0**-halves
+octave = np.add.outer(halves, -doublings)  # of the squared error; 0 at the limit
+shown = np.unique(octave[octave <= octaves[0]])
+user_names = [f"user {k + 1}" for k in range(len(h))]
+solved = {
+    name: np.full(octave.shape, np.nan) for name in ("best", "upper", "ei", "mrt")
+}
+user_power_w = np.full((*octave.shape, len(h)), np.nan)
+for step in shown:
+    here = octave == step
+    error = error_slope_per_m * np.sqrt(crlb_limit_m2 * 2.0**step)
+    best = curve.solve(error, power)
+    solved["best"][here] = best.sinr
+    solved["upper"][here] = min(best.certificate.bound, curve.upper(error, power))
+    solved["ei"][here] = nf.worst_sinr(h, error * norms, unaware, noise).min()
+    solved["mrt"][here] = matched.solve(error, power).sinr
+    user_power_w[here] = np.sum(np.abs(best.beams) ** 2, axis=(1, 2))
+
+admitted = octave[..., None] <= octaves
+rate_at = {
+    name: np.where(
+        admitted, nf.rate_bps_hz(explored_shares[:, None], sinr)[..., None], np.nan
+    )
+    for name, sinr in solved.items()
+}
+everywhere = np.ones(admitted.shape)
+bound_um = 1e6 * np.sqrt(crlb_limit_m2 * 2.0**octave)[..., None] * everywhere
+explorers.show(
+    "share_power_limit",
+    controls=[
+        Control("Communication share", explored_shares),
+        Control("Sensing power", scenario.sensing_power_w * 2.0**doublings, "W"),
+        Control("Position limit", 1e6 * np.sqrt(crlb_limit_m2 * 2.0**octaves), "µm"),
+    ],
+    readouts=[
+        Readout("Rate of best beams", rate_at["best"], "bit/s/Hz"),
+        Readout("Certified upper bound", rate_at["upper"], "bit/s/Hz"),
+        Readout("Rate of error-ignorant beams (EI)", rate_at["ei"], "bit/s/Hz"),
+        Readout("Rate of matched beams (MRT)", rate_at["mrt"], "bit/s/Hz"),
+        Readout("Position bound", bound_um, "µm"),
+        Readout("Relative channel error", 1e-6 * error_slope_per_m * bound_um),
+    ],
+    bars=[
+        Bars(
+            "Worst-user rate",
+            ["bound", "best", "EI", "MRT"],
+            np.stack(
+                [rate_at[name] for name in ("upper", "best", "ei", "mrt")], axis=-1
+            ),
+            "bit/s/Hz",
+        ),
+        Bars(
+            "Transmit power of the best beams",
+            user_names,
+            np.where(admitted[..., None], user_power_w[:, :, None], np.nan),
+            "W",
+        ),
+    ],
+    caption="The sliders set how long the users talk, how strongly the network looks, and how well it must know where they are. Lengthen the share "
+    "until the limit forbids it: for little sensing power that happens while the rate still rises. With the weakest limit "
+    "and much power the rate falls on its own before.",
+    fallback="rate_vs_share",
 )
 
 # %% [markdown]

@@ -31,8 +31,6 @@
 # %% nbgrader={"grade_id": "setup", "locked": true}
 import numpy as np
 
-from isaclib.foundations import fisher
-
 # %% [markdown]
 # All numbers of your variant stand in the next cell. Tasks refer to them by name.
 
@@ -198,6 +196,8 @@ for first in (1, -carriers / 2, 1000):
 assert np.isclose(delay_crb(numbers, 3 * pair, snr), by_hand), "the SNR already holds the total power"
 ### BEGIN HIDDEN TESTS
 # SENTINEL-OFDM-RANGING-HIDDEN-3
+from isaclib.foundations import fisher
+
 draw = np.random.default_rng(3)
 powers, amplitude = draw.exponential(size=carriers), 0.6 - 0.3j
 rate = 2 * np.pi * numbers / carriers
@@ -261,7 +261,8 @@ for count, cap in ((10, 0.1), (10, 0.13), (16, 0.3), (24, 0.07)):
 # (or there is none at all), and those that meet the second an interval $[0, \alpha_{\max}]$.
 #
 # Find the smallest weight that meets **both**, by a bisection with few questions: return a weight that meets both and lies at
-# most `tolerance` above the smallest one, or `None` if there is none. Which end of which interval has to be looked at first?
+# most `tolerance` above the smallest one, or `None` if there is none (where the two intervals share less than `tolerance`, either
+# answer counts). Which end of which interval has to be looked at first?
 
 
 # %% nbgrader={"grade_id": "mixture", "solution": true}
@@ -331,7 +332,9 @@ assert weight is not None and 0.123 <= weight <= 0.123 + 1e-9 and len(asked) < 6
 # $$ p_n = \Bigl(\frac{1}{\ln 2\,(\lambda - \mu d_n^2)} - \frac{1}{g_n}\Bigr)^+ , \qquad \lambda > \mu \max_n d_n^2, \quad \mu \ge 0 , $$
 #
 # and that $\mu$ is the capacity that one more unit of $\kappa$ costs. For given $\mu$ find $\lambda$ from the budget by bisection;
-# find $\mu$ by a bisection around it. If water-filling alone meets the limit, $\mu = 0$. The tests want $10^{-6}$.
+# find $\mu$ by a bisection around it. If water-filling alone meets the limit, $\mu = 0$. The tests want
+# budget, moment and capacity right to $10^{-6}$ of themselves, so let both bisections run until their ends meet in the machine's
+# numbers, and keep the end that meets the limit. Every $\kappa$ in the tests can be reached.
 
 
 # %% nbgrader={"grade_id": "price", "solution": true}

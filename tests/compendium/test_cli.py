@@ -68,6 +68,15 @@ def test_own_values_come_from_a_file_or_the_command_line(isac, project):
     assert len(list((project / "build" / "runs" / "demo" / "model").glob("own+*"))) == 1
 
 
+def test_a_what_if_of_your_own_makes_the_run_that_it_is_compared_with(isac, project):
+    own = project / "own.yml"
+    own.write_text("slope: 2.5\n")
+    result = isac(project, "run", "demo", "what_if", "--set", str(own))
+    assert result.exit_code == 0, result.output
+    assert (project / "build" / "runs" / "demo" / "results" / "paper" / "run.json").exists()
+    assert len(list((project / "build" / "runs" / "demo" / "what_if").glob("own+*"))) == 1
+
+
 def test_claims_exits_1_when_a_verdict_differs(isac, finished_copy):
     result = isac(finished_copy, "claims", "--set", "quick")
     assert result.exit_code == 0 and "009-C1" in result.output

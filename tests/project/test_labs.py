@@ -1,0 +1,110 @@
+"""The lab sheets: their sets pass the section's schema, their commands are commands, and a lab runs as it is written."""
+
+import re
+import shlex
+import shutil
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from small_project import ROOT
+
+from isaclib.compendium import cli, runs
+from isaclib.compendium.parameters import load_schema
+
+CHAPTERS = ["near_field", "network_localization", "ofdm_ranging", "semi_isac", "wireless_powered"]
+CHEAPEST = "near_field"  # one scenario, no draws
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(chapter: str, language: str) -> list[str]:
+    text = (ROOT / "book" / f"lab_{chapter}.md").read_text()
+    return [body for kind, body in BLOCK.findall(text) if kind == language]
+
+
+def commands(chapter: str) -> list[list[str]]:
+    lines = [line for block in blocks(chapter, "bash") for line in block.splitlines()]
+    return [shlex.split(line) for line in lines]
+
+
+def planned(chapter: str, command: list[str], folder) -> list[runs.Run]:
+    """The runs that a command line asks for, with the lab's set where it names ``my_set.yml``."""
+    (text,) = blocks(chapter, "yaml")
+    (folder / "my_set.yml").write_text(text)
+    assert command[:2] == ["isac", "run"], command
+    arguments = [str(folder / word) if word == "my_set.yml" else word for word in command[2:]]
+    chosen = cli.run.make_context("run", arguments).params
+    section = runs.load_section(ROOT, chosen["section"])
+    assert chosen["notebook"] in section.notebooks
+    return cli._plan(ROOT, section, chosen["notebook"], chosen["set_name"], chosen["assignments"])
+
+
+def test_every_chapter_has_a_lab_in_the_contents_and_on_the_instructors_page():
+    papers = next(part for part in yaml.safe_load((ROOT / "_toc.yml").read_text())["parts"] if part["caption"] == "Papers")
+    chapters = {chapter["file"].removeprefix("book/") for chapter in papers["chapters"]} - {"synthesis", "performance"}
+    assert {path.stem.removeprefix("lab_") for path in (ROOT / "book").glob("lab_*.md")} == set(CHAPTERS) <= chapters
+    contents, guide = (ROOT / "_toc.yml").read_text(), (ROOT / "book" / "instructors.md").read_text()
+    for chapter in CHAPTERS:
+        assert f"file: book/lab_{chapter}\n" in contents
+        assert f"{{doc}}`lab_{chapter}`" in guide
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_set_is_complete_and_valid(chapter, tmp_path):
+    (text,) = blocks(chapter, "yaml")
+    path = tmp_path / "my_set.yml"
+    path.write_text(text)
+    schema = load_schema(ROOT / "notebooks" / chapter)
+    values = schema.load(path, complete_for=["what_if"])
+    assert list(values) and set(values) == set(schema.names("what_if")), "a name that the notebook does not take"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_command_asks_for_the_lab_and_for_what_it_is_compared_with(chapter, tmp_path):
+    lines = commands(chapter)
+    assert len(lines) >= 3
+    labels = set()
+    for command in lines:
+        base, own = planned(chapter, command, tmp_path)
+        assert (base.notebook, base.label) == ("results", "paper")
+        assert (own.section, own.notebook, own.needs) == (chapter, "what_if", base)
+        labels.add(own.label)
+    assert len(labels) == len(lines), "two commands that ask for the same"
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_values_that_the_questions_name_are_valid(chapter):
+    text = (ROOT / "book" / f"lab_{chapter}.md").read_text()
+    questions = text[text.index("## Questions") : text.index("## Hand in")]
+    schema = load_schema(ROOT / "notebooks" / chapter)
+    named = [yaml.safe_load(entry) for entry in re.findall(r"`(\w+: [^`]+)`", questions)]
+    assert len(named) >= 3
+    for entry in named:
+        schema.check(entry, "a question")
+    for word in re.findall(r"`(\w+)`", questions):
+        assert word in schema.parameters, f"{word} is no parameter"
+    assert "*Hint:*" in questions and "olution" not in questions
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """What a lab needs of a checkout, with its section's results run at the size of the set 'quick' and fewer draws."""
+    root = tmp_path / "checkout"
+    shutil.copytree(ROOT / "notebooks" / CHEAPEST, root / "notebooks" / CHEAPEST)
+    monkeypatch.setattr(cli, "project_root", lambda: root)
+    small = yaml.safe_load((ROOT / "notebooks" / CHEAPEST / "parameters" / "quick.yml").read_text())
+    small |= {"spectrum_draws": 1, "localization_draws": 10, "cost_antennas_full": [5], "cost_antennas_reduced": [5, 7]}
+    (root / "notebooks" / CHEAPEST / "parameters" / "paper.yml").write_text(yaml.safe_dump(small))
+    return root
+
+
+def test_a_lab_runs_as_it_is_written(checkout):
+    (text,) = blocks(CHEAPEST, "yaml")
+    own = checkout / "my_set.yml"
+    own.write_text(text)
+    command = [str(own) if word == "my_set.yml" else word for word in commands(CHEAPEST)[0][1:]]
+    result = CliRunner().invoke(cli.main, command)
+    assert result.exit_code == 0, result.output
+    (folder,) = (checkout / "build" / "runs" / CHEAPEST / "what_if").glob("my_set+*")
+    assert (folder / "figures" / "crlb_vs_power.csv").exists()
+    assert "My near field" in (folder / "notebook.ipynb").read_text()
