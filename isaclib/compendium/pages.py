@@ -76,9 +76,9 @@ def gallery(runs: Sequence[Run], titles: Mapping[str, str]) -> str:
                     if run.notebook != "what_if"
                     else (f"/notebooks/{section}/{run.page}", "doc")
                 )
-                name = entry["name"].replace("_", " ")
+                name = _as_words(entry["name"])
                 what_if = run.values.get("title", "") if run.notebook == "what_if" else ""
-                title = f"{what_if}: {name}" if what_if else name.capitalize()
+                title = f"{what_if}: {name}" if what_if else name[:1].upper() + name[1:]
                 cards += [
                     f":::{{grid-item-card}} {title}",
                     f":img-top: /figures/{section}/{run.page}/{entry['name']}.svg",
@@ -93,6 +93,13 @@ def gallery(runs: Sequence[Run], titles: Mapping[str, str]) -> str:
         if cards:
             parts += [f"## {heading}", "", "::::{grid} 1 2 2 3", ":gutter: 2", "", *cards, "::::", ""]
     return "\n".join(parts) or "No figures.\n"
+
+
+_ACRONYMS = {"bs", "crb", "crlb", "ei", "isac", "mrt", "music", "rcs", "sca", "si", "sinr", "toa", "ue", "wpt"}
+
+
+def _as_words(name: str) -> str:
+    return " ".join(word.upper() if word in _ACRONYMS else word for word in name.split("_"))
 
 
 def archive(runs: Sequence[Run], rows: Sequence[ledgers.Row], path: Path) -> None:
@@ -258,7 +265,7 @@ def runs_page(runs: Sequence[Run], titles: Mapping[str, str]) -> str:
     return (
         "\n\n".join(
             [
-                ledgers.markdown_table(rows, ["chapter", "notebook", "set", "seed", "cone solvers", "seconds"]),
+                ledgers.markdown_table(rows, ["chapter", "notebook", "set", "seed", "solvers", "seconds"]),
                 "Versions: " + ", ".join(f"{name} {number}" for name, number in versions.items()) + ".",
                 "## Where the time goes",
                 "A build from nothing, stage by stage, on the machine that made this copy. Notebooks run side by side, so "

@@ -5,7 +5,6 @@ import shlex
 
 import click
 import pytest
-from packaging.requirements import Requirement
 from small_project import ROOT
 
 from isaclib.compendium import cli, runs
@@ -55,10 +54,8 @@ def test_every_command_is_accepted_by_its_program(line):
         programs = {"scheduler": dask_scheduler.main, "worker": dask_worker.main}
         assert parsed(programs[arguments[0]], arguments[0], arguments[1:])
     elif program == "pip":
-        requirement = Requirement(arguments[1])
-        assert requirement.name == "isaclib"
-        extras = (ROOT / "pyproject.toml").read_text()
-        assert all(re.search(rf"^{extra} = ", extras, re.M) for extra in requirement.extras)
+        extra = re.fullmatch(r"\.\[(\w+)\]", arguments[1])[1]
+        assert arguments[0] == "install" and re.search(rf"^{extra} = ", (ROOT / "pyproject.toml").read_text(), re.M)
     else:
         assert program == "make"
         assert all(re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M) for target in arguments if "=" not in target)
