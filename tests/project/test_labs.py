@@ -1,5 +1,6 @@
 """The lab sheets: their sets pass the section's schema, their commands are commands, and a lab runs as it is written."""
 
+import json
 import re
 import shlex
 import shutil
@@ -78,7 +79,7 @@ def test_values_that_the_questions_name_are_valid(chapter):
     questions = text[text.index("## Questions") : text.index("## Hand in")]
     schema = load_schema(ROOT / "notebooks" / chapter)
     named = [yaml.safe_load(entry) for entry in re.findall(r"`(\w+: [^`]+)`", questions)]
-    assert len(named) >= 3
+    assert len(named) >= 2
     for entry in named:
         schema.check(entry, "a question")
     for word in re.findall(r"`(\w+)`", questions):
@@ -88,13 +89,14 @@ def test_values_that_the_questions_name_are_valid(chapter):
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """What a lab needs of a checkout, with its section's results run at the size of the set 'quick' and fewer draws."""
+    """What a lab needs of a checkout; its base run stands there as finished, with the columns that the lab compares with."""
     root = tmp_path / "checkout"
     shutil.copytree(ROOT / "notebooks" / CHEAPEST, root / "notebooks" / CHEAPEST)
     monkeypatch.setattr(cli, "project_root", lambda: root)
-    small = yaml.safe_load((ROOT / "notebooks" / CHEAPEST / "parameters" / "quick.yml").read_text())
-    small |= {"spectrum_draws": 1, "localization_draws": 10, "cost_antennas_full": [5], "cost_antennas_reduced": [5, 7]}
-    (root / "notebooks" / CHEAPEST / "parameters" / "paper.yml").write_text(yaml.safe_dump(small))
+    (base,) = cli.base_runs_for(root, runs.load_section(root, CHEAPEST))
+    (base.directory / "figures").mkdir(parents=True)
+    (base.directory / "figures" / "crlb_vs_power.csv").write_text("sensing_power_dbm,optimal_m3_m\n20,2.0e-5\n40,2.0e-6\n")
+    (base.directory / "run.json").write_text(json.dumps({"digest": base.digest()}))
     return root
 
 
@@ -107,4 +109,4 @@ def test_a_lab_runs_as_it_is_written(checkout):
     assert result.exit_code == 0, result.output
     (folder,) = (checkout / "build" / "runs" / CHEAPEST / "what_if").glob("my_set+*")
     assert (folder / "figures" / "crlb_vs_power.csv").exists()
-    assert "My near field" in (folder / "notebook.ipynb").read_text()
+    assert "1 of 2 runs are current" in result.output
