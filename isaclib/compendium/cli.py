@@ -24,6 +24,7 @@ from . import runs as workshop
 from .assignment_cli import assignment
 from .context import project_root
 from .parameters import BASE_SETS, ParameterError, parse_assignment
+from .printing import pdf
 from .runs import Outcome, Run
 
 _console = Console(highlight=False, soft_wrap=True)
@@ -129,6 +130,7 @@ def main(verbose: bool) -> None:
 
 
 main.add_command(assignment)
+main.add_command(pdf)
 
 
 @main.command("list")

@@ -76,7 +76,7 @@ def gallery(runs: Sequence[Run]) -> str:
                 title = entry["name"].replace("_", " ").capitalize()
                 cards += [
                     f":::{{grid-item-card}} {title}",
-                    f":img-top: /figures/{section}/{run.page}/{entry['name']}.svg",
+                    f":img-top: /figures/{section}/{run.page}/{entry['name']}.webp",
                     f":img-alt: {entry['alt']}",
                     ":class-img-top: dark-light isac-figure",
                     f":link: {link}",

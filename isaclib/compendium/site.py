@@ -24,6 +24,7 @@ import yaml
 from . import pages
 from .execute import publish
 from .figures import METADATA_KEY
+from .polish import polish
 from .runs import PACKAGE, Run, library_digest
 
 _LOG = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ def build(root: Path, runs: Sequence[Run], base: str, target: Path, *, accept: J
     html = _jupyter_book(source, output, work / "build.log")
     _check_toc_pages(source, html)
     trim_mathjax(html)
+    polish(html)
     problems = accept(html, toc_pages(source / "_toc.yml")) if accept else []
     if problems:
         raise BuildError("the built book has problems:\n  " + "\n  ".join(problems[:40]))
@@ -88,7 +90,7 @@ def stage(root: Path, runs: Sequence[Run], source: Path) -> None:
         page.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(book_notebook(run), page)
         for figure in sorted((run.directory / "figures").glob("*")):
-            if figure.suffix in (".svg", ".csv"):
+            if figure.suffix in (".svg", ".csv", ".webp"):
                 folder = source / "figures" / run.section / run.page
                 folder.mkdir(parents=True, exist_ok=True)
                 shutil.copy(figure, folder / figure.name)
