@@ -36,11 +36,11 @@ _INKS = """(parts) => {
         }
         return grounds.get(element);
     };
-    const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);  // axe does not judge single characters
     const inks = new Map();
     for (let word = words.nextNode(); word; word = words.nextNode()) {
         const element = word.parentElement;
-        if (!word.data.trim() || element.closest(`${parts}, script, style, noscript, template, svg`)) continue;
+        if (word.data.trim().length < 2 || element.closest(`${parts}, script, style, noscript, template, svg`)) continue;
         const place = element.getBoundingClientRect();
         if (place.width < 2 || place.height < 2 || place.right <= 0 || place.left >= innerWidth) continue;
         const style = getComputedStyle(element);

@@ -33,10 +33,11 @@ _TEXT_WIDTH_PX = 657  # A4 less the margins of the print style: 174 mm
 # Formulas that are wider than the paper shrink; pictures and folded code are there before the printer looks.
 _FIT = """() => {
     for (const formula of document.querySelectorAll('mjx-container[display="true"]')) {
-        const inner = formula.querySelector('mjx-math');
-        const room = formula.parentElement.clientWidth;
-        const wide = inner ? inner.getBoundingClientRect().width + (formula.parentElement.querySelector('.eqno')?.offsetWidth ?? 0) : 0;
-        if (room && wide > room) formula.style.fontSize = `${Math.max(45, Math.floor(100 * room / wide) - 2)}%`;
+        const frame = formula.parentElement;
+        const ink = formula.querySelector('mjx-math')?.getBoundingClientRect().width ?? 0;
+        const number = frame.querySelector('.eqno')?.offsetWidth ?? 0;
+        const share = (frame.clientWidth - number) / ink;
+        if (frame.clientWidth && share < 1) formula.style.fontSize = `${Math.max(45, Math.floor(100 * share) - 2)}%`;
     }
 }"""
 _NUMBER = """(pages) => {
@@ -114,7 +115,8 @@ def assemble(html: Path, parts: Sequence[Part]) -> str:
             *_head(first, base),
             f"<style>{_running_heads(titles)}</style>",
             '</head>\n<body class="isac-print">',
-            f'<header class="isac-print-title"><p class="isac-print-name">{heading}</p>{below}<p>isaclib {__version__}</p></header>',
+            f'<header class="isac-print-title"><p class="isac-print-name">{heading}</p>{below}',
+            f"<p>isaclib {__version__}</p></header>",
             '<nav class="isac-print-contents" aria-label="Contents"><p>Contents</p>',
             *_contents(parts, titles),
             '</nav>\n<div class="bd-content">',
@@ -141,6 +143,8 @@ def _localise(article: Tag, document: str, wanted: set[str]) -> None:
         picture["loading"] = "eager"
     for unwanted in article.select("script:not([type^='math']), .isac-explorer, .headerlink, .toctree-wrapper"):
         unwanted.decompose()
+    for word in article.select("table code .pre, table code:not(:has(*))"):
+        word.replace_with(BeautifulSoup(str(word).replace("_", "_<wbr>"), "html.parser"))
     for link in article.find_all("a", href=True):
         parts = urlsplit(link["href"])
         if parts.scheme:
