@@ -1,13 +1,15 @@
 """``isac check``: the published tree as a reader's browser sees it.
 
-Two parts. The static part reads every page: links and anchors lead somewhere, images have a description, nothing is
-loaded from another host. The browser part opens every page of the table of contents in headless Chromium: no console
-error, no request off this machine, every formula typeset, no sideways scrolling, every image loaded.
+Two parts. The static part reads every page: links and anchors lead somewhere, images have a description and a size,
+headings are in order, nothing is heavy or loaded from another host. The browser part opens every page of the table of
+contents in headless Chromium: no console error, no request off this machine, every formula typeset, no sideways scrolling,
+every image loaded, no serious finding of axe.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import shutil
 import threading
@@ -19,6 +21,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
+
+from .accessibility import Auditor
+from .polish import built_pages
 
 
 class NoBrowser(RuntimeError):
@@ -47,6 +52,7 @@ class View:
         return f"{self.width} px, {self.theme}"
 
 
+MOST_BYTES = 1_500_000  # of a page with its pictures
 VIEWS = tuple(View(width, theme) for width in (1300, 400) for theme in ("light", "dark"))
 
 
@@ -68,11 +74,15 @@ def static_problems(html: Path, pages: Iterable[str] = ()) -> list[Problem]:
         tags = soup(path).find_all(lambda tag: tag.has_attr("id") or (tag.name == "a" and tag.has_attr("name")))
         return frozenset(tag.get("id") or tag.get("name") for tag in tags)
 
-    for path in sorted(html.rglob("*.html")):
+    for path in built_pages(html):
         name = path.relative_to(html).as_posix()
-        if name.startswith(("_static/", "_sources/")):
-            continue
+        weight = page_weight(path, soup(path))
+        if weight > MOST_BYTES:
+            problems.append(Problem(name, f"weighs {weight / 1e6:.1f} MB with its figures (at most {MOST_BYTES / 1e6:.1f})"))
+        problems += [Problem(name, what) for what in _heading_problems(soup(path))]
         for image in soup(path).find_all("img"):
+            if not (image.get("loading") == "lazy" and image.get("width") and image.get("height")):
+                problems.append(Problem(name, f"image {image.get('src', '')} does not say its size or is not lazy"))
             if not image.get("alt", "").strip() and image.get("aria-hidden") != "true" and not _decorative(image):
                 problems.append(Problem(name, f"image {image.get('src', '')} has no alternative text"))
         for tag, attribute in (("a", "href"), ("link", "href"), ("script", "src"), ("img", "src"), ("iframe", "src")):
@@ -81,6 +91,27 @@ def static_problems(html: Path, pages: Iterable[str] = ()) -> list[Problem]:
                 if problem:
                     problems.append(Problem(name, problem))
     return problems
+
+
+def page_weight(path: Path, soup: BeautifulSoup) -> int:
+    """Bytes of a page and of its pictures, without what all pages share (style, scripts, fonts)."""
+    pictures = {(path.parent / unquote(image.get("src", ""))).resolve() for image in soup.find_all("img")}
+    return path.stat().st_size + sum(picture.stat().st_size for picture in pictures if picture.is_file())
+
+
+def _heading_problems(soup: BeautifulSoup) -> Iterator[str]:
+    """One title, and no level left out on the way down."""
+    headings = [
+        (int(tag.name[1]), tag.get_text(" ", strip=True)) for tag in soup.select(", ".join(f"article h{n}" for n in range(1, 7)))
+    ]
+    titles = sum(level == 1 for level, _ in headings)
+    if headings and titles != 1:
+        yield f"has {titles} titles of level 1"
+    for (above, _), (level, text) in itertools.pairwise(headings):
+        if level > above + 1:
+            yield f"heading {text!r} goes from level {above} to {level}"
+    if soup.html is not None and not soup.html.get("lang"):
+        yield "does not say its language"
 
 
 def _decorative(image) -> bool:
@@ -162,7 +193,18 @@ def browser():
             chromium.close()
 
 
-_READY = """async () => {
+@contextmanager
+def reader(chromium, view: View):
+    """An empty page of a browser window as this reader has set it up."""
+    context = chromium.new_context(viewport={"width": view.width, "height": 900}, color_scheme=view.theme)
+    context.add_init_script(f"localStorage.setItem('mode', '{view.theme}'); localStorage.setItem('theme', '{view.theme}');")
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+READY = """async () => {
     if (document.querySelector('.math')) {
         for (let i = 0; i < 100 && !window.MathJax?.startup?.promise; i++) await new Promise(go => setTimeout(go, 50));
         await window.MathJax?.startup?.promise;
@@ -205,34 +247,33 @@ def browser_problems(
         When there is no Chromium or no driver.
     """
     problems: list[Problem] = []
+    audited: set[int] = set()  # widths at which the structure was looked at: it does not depend on the colours
     with serve(html) as address, browser() as chromium:
         for view in views:
-            context = chromium.new_context(viewport={"width": view.width, "height": 900}, color_scheme=view.theme)
-            context.add_init_script(
-                f"localStorage.setItem('mode', '{view.theme}'); localStorage.setItem('theme', '{view.theme}');"
-            )
-            page = context.new_page()
-            current: list[str] = []
+            auditor = Auditor(structure=view.width not in audited)
+            audited.add(view.width)
+            with reader(chromium, view) as page:
+                current: list[str] = []
 
-            def note_request(request, seen=current) -> None:
-                if not request.url.startswith((address, "data:", "blob:")):
-                    seen.append(f"asks {request.url}")
+                def note_request(request, seen=current) -> None:
+                    if not request.url.startswith((address, "data:", "blob:")):
+                        seen.append(f"asks {request.url}")
 
-            page.on(
-                "console",
-                lambda message, seen=current: seen.append(f"console: {message.text}") if message.type == "error" else None,
-            )
-            page.on("pageerror", lambda error, seen=current: seen.append(f"script error: {error}"))
-            page.on("request", note_request)
-            for name in pages:
-                current.clear()
-                page.goto(f"{address}/{name}.html", wait_until="load")
-                page.evaluate(_READY)
-                theme = page.evaluate("document.documentElement.dataset.theme")
-                if theme != view.theme:
-                    current.append(f"the theme is {theme}")
-                problems += [Problem(f"{name} ({view})", what) for what in [*current, *page.evaluate(_FINDINGS)]]
-            context.close()
+                page.on(
+                    "console",
+                    lambda message, seen=current: seen.append(f"console: {message.text}") if message.type == "error" else None,
+                )
+                page.on("pageerror", lambda error, seen=current: seen.append(f"script error: {error}"))
+                page.on("request", note_request)
+                for name in pages:
+                    current.clear()
+                    page.goto(f"{address}/{name}.html", wait_until="load")
+                    page.evaluate(READY)
+                    theme = page.evaluate("document.documentElement.dataset.theme")
+                    if theme != view.theme:
+                        current.append(f"the theme is {theme}")
+                    found = [*page.evaluate(_FINDINGS), *auditor.findings(page)]
+                    problems += [Problem(f"{name} ({view})", what) for what in [*current, *found]]
             progress(f"{len(pages)} pages at {view}")
     return problems
 
@@ -243,16 +284,11 @@ def screenshots(html: Path, pages: Sequence[str], folder: Path, views: Sequence[
     made = []
     with serve(html) as address, browser() as chromium:
         for view in views:
-            context = chromium.new_context(viewport={"width": view.width, "height": 900}, color_scheme=view.theme)
-            context.add_init_script(
-                f"localStorage.setItem('mode', '{view.theme}'); localStorage.setItem('theme', '{view.theme}');"
-            )
-            page = context.new_page()
-            for name in pages:
-                page.goto(f"{address}/{name}.html", wait_until="load")
-                page.evaluate(_READY)
-                path = folder / f"{name.replace('/', '.')}.{view.width}.{view.theme}.png"
-                page.screenshot(path=path, full_page=True)
-                made.append(path)
-            context.close()
+            with reader(chromium, view) as page:
+                for name in pages:
+                    page.goto(f"{address}/{name}.html", wait_until="load")
+                    page.evaluate(READY)
+                    path = folder / f"{name.replace('/', '.')}.{view.width}.{view.theme}.png"
+                    page.screenshot(path=path, full_page=True)
+                    made.append(path)
     return made

@@ -20,6 +20,7 @@ from .assignment_cli import assignment
 from .book_cli import book, check, claims, launch_tree, with_workers
 from .context import project_root
 from .parameters import BASE_SETS, ParameterError, parse_assignment
+from .printing import pdf
 from .progress import CONSOLE, make, report, short
 from .runs import Run
 
@@ -59,7 +60,7 @@ def main(verbose: bool) -> None:
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(name)s: %(message)s")
 
 
-for _command in (assignment, book, check, claims, launch_tree):
+for _command in (assignment, book, check, claims, launch_tree, pdf):
     main.add_command(_command)
 
 

@@ -117,6 +117,7 @@ def show(
             raise ValueError(f"figure {name}: the name was used before in this notebook")
         entry["order"] = len(list(folder.glob("*.svg")))
         (folder / f"{name}.svg").write_text(svg)
+        plotting.save_preview(figure, folder / f"{name}.webp")
         table.to_csv(folder / f"{name}.csv", index=False, float_format="%.10g")
         (folder / f"{name}.json").write_text(json.dumps(entry, indent=1))
     display_with_myst({"image/svg+xml": svg, "text/plain": alt}, myst(entry))

@@ -81,7 +81,7 @@ def gallery(runs: Sequence[Run], titles: Mapping[str, str]) -> str:
                 title = f"{what_if}: {name}" if what_if else name[:1].upper() + name[1:]
                 cards += [
                     f":::{{grid-item-card}} {title}",
-                    f":img-top: /figures/{section}/{run.page}/{entry['name']}.svg",
+                    f":img-top: /figures/{section}/{run.page}/{entry['name']}.webp",
                     f":img-alt: {entry['alt']}",
                     ":class-img-top: dark-light isac-figure",
                     f":link: {link}",

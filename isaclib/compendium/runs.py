@@ -178,13 +178,7 @@ def what_if_run(root: Path, section: Section, set_name: str, base: str, results:
 
 
 def custom_run(
-    root: Path,
-    section: Section,
-    notebook: str,
-    values: dict[str, Any],
-    set_name: str,
-    baseline: str,
-    results: Run | None = None,
+    root: Path, section: Section, notebook: str, values: dict[str, Any], set_name: str, baseline: str, results: Run | None = None
 ) -> Run:
     """A run with the user's own values: it lands under ``<set>+<hash>`` and never feeds the book."""
     own = _own(section, notebook, values)

@@ -24,6 +24,7 @@ import yaml
 from . import pages, times
 from .execute import publish
 from .figures import METADATA_KEY
+from .polish import polish
 from .runs import PACKAGE, Run, library_digest
 
 BINDER = "https://mybinder.org"  # opens a notebook of a public repository in the reader's browser
@@ -69,6 +70,7 @@ def build(root: Path, runs: Sequence[Run], base: str, target: Path, *, accept: J
     html = _jupyter_book(source, output, work / "build.log")
     _check_toc_pages(source, html)
     trim_mathjax(html)
+    polish(html)
     built = time.perf_counter()
     problems = accept(html, toc_pages(source / "_toc.yml")) if accept else []
     if problems:
@@ -98,7 +100,7 @@ def stage(root: Path, runs: Sequence[Run], source: Path) -> None:
         page.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(book_notebook(run), page)
         for figure in sorted((run.directory / "figures").glob("*")):
-            if figure.suffix in (".svg", ".csv"):
+            if figure.suffix in (".svg", ".csv", ".webp"):
                 folder = source / "figures" / run.section / run.page
                 folder.mkdir(parents=True, exist_ok=True)
                 shutil.copy(figure, folder / figure.name)

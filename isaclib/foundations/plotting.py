@@ -6,6 +6,7 @@ scheme keeps its colour, dash and marker through the whole book: the certified o
 
 from __future__ import annotations
 
+import io
 import re
 from itertools import cycle, islice
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 INK = "#222222"
 # Contrast of at least 4.5:1 on white, distinct under the common colour-vision deficiencies; dash and marker carry the
@@ -192,3 +194,12 @@ def save_svg(figure: Figure, path) -> None:
     """Write the figure as SVG: text as outlines, transparent ground, reproducible bytes."""
     with mpl.rc_context(_STYLE):
         figure.savefig(path, format="svg", dpi=150, metadata={"Date": None, "Creator": None})
+
+
+def save_preview(figure: Figure, path, *, width_px: int = 480) -> None:
+    """Write a small picture of the figure (lossless WebP of few colours, about 10 kB), for pages that show many at once."""
+    drawn = io.BytesIO()
+    with mpl.rc_context(_STYLE):
+        figure.savefig(drawn, format="png", dpi=width_px / figure.get_figwidth())
+    colours = Image.open(drawn).quantize(24, method=Image.Quantize.FASTOCTREE)
+    colours.convert("RGBA").save(path, "WEBP", lossless=True, quality=100, method=4)

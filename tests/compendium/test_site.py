@@ -96,7 +96,7 @@ def test_a_tree_that_is_not_accepted_is_not_published(finished_copy):
 def test_the_gallery_shows_every_figure_and_links_to_it(book):
     text = page(book, "book/gallery")
     pictures = [image["src"].rsplit("/", 1)[-1] for image in text.find_all("img", class_="isac-figure")]
-    assert sorted(pictures) == ["parabola.svg", "steeper.svg"]
+    assert sorted(pictures) == ["parabola.webp", "steeper.webp"]
     links = [link["href"] for link in text.find_all("a", class_="sd-stretched-link")]
     assert any("fig-demo-parabola" in link for link in links) and any("what_if_louder" in link for link in links)
     titles = [card.get_text(strip=True) for card in text.find_all(class_="sd-card-title")]

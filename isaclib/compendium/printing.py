@@ -1,0 +1,277 @@
+"""``isac pdf``: the built book, or one chapter of it, as a PDF.
+
+The pages are laid one after the other into a single document with a title page and a table of contents; links between pages
+become links inside the document. Headless Chromium prints it twice: the first printing tells on which page a chapter starts.
+"""
+
+from __future__ import annotations
+
+import itertools
+import posixpath
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import click
+import yaml
+from bs4 import BeautifulSoup, Tag
+from rich.console import Console
+
+from .. import __version__
+from .check import READY, NoBrowser, browser, serve
+from .context import project_root
+from .parameters import ParameterError
+
+_console = Console(highlight=False, soft_wrap=True)
+_PRINTED = "print.html"
+_PATIENCE_MS = 600_000  # a whole book of formulas
+_TEXT_WIDTH_PX = 657  # A4 less the margins of the print style: 174 mm
+
+# Formulas that are wider than the paper shrink; pictures and folded code are there before the printer looks.
+_FIT = """() => {
+    for (const formula of document.querySelectorAll('mjx-container[display="true"]')) {
+        const frame = formula.parentElement;
+        const ink = formula.querySelector('mjx-math')?.getBoundingClientRect().width ?? 0;
+        const number = frame.querySelector('.eqno')?.offsetWidth ?? 0;
+        const share = (frame.clientWidth - number) / ink;
+        if (frame.clientWidth && share < 1) formula.style.fontSize = `${Math.max(45, Math.floor(100 * share) - 2)}%`;
+    }
+}"""
+_NUMBER = """(pages) => {
+    for (const place of document.querySelectorAll('.isac-print-page')) place.textContent = pages[place.dataset.target] ?? '';
+}"""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A chapter of the table of contents: the heading it stands under, and its pages."""
+
+    caption: str
+    documents: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.documents[0].removeprefix("book/")
+
+
+def read_contents(toc: Path) -> list[Part]:
+    """The chapters of a table of contents, in order; the root page is the first."""
+    contents = yaml.safe_load(toc.read_text())
+    parts = [Part("", (contents["root"],))]
+    groups = contents.get("parts") or [{"chapters": contents.get("chapters", [])}]
+    for group in groups:
+        for chapter in group.get("chapters", []):
+            sections = tuple(section["file"] for section in chapter.get("sections", []))
+            parts.append(Part(group.get("caption", ""), (chapter["file"], *sections)))
+    return parts
+
+
+def choose(parts: Sequence[Part], chapter: str | None) -> list[Part]:
+    """All chapters, or the one with this name.
+
+    Raises
+    ------
+    ParameterError
+        When there is no chapter of this name.
+    """
+    if chapter is None:
+        return list(parts)
+    for part in parts:
+        if chapter == part.name:
+            return [part]
+    raise ParameterError("isac pdf", chapter, "is not a chapter", f"chapters: {', '.join(part.name for part in parts)}")
+
+
+# ---------------------------------------------------------------- one document
+
+
+def slug(document: str) -> str:
+    """The anchor of a page inside the printed document."""
+    return re.sub(r"[^\w-]", "-", document)
+
+
+def assemble(html: Path, parts: Sequence[Part]) -> str:
+    """The HTML document that is printed: title page, contents, then every page as an article."""
+    wanted = {document for part in parts for document in part.documents}
+    first = BeautifulSoup((html / f"{parts[0].documents[0]}.html").read_text(encoding="utf-8"), "html.parser")
+    base = posixpath.dirname(parts[0].documents[0])
+    articles, titles = [], {}
+    for document in (document for part in parts for document in part.documents):
+        soup = BeautifulSoup((html / f"{document}.html").read_text(encoding="utf-8"), "html.parser")
+        article = soup.select_one("article")
+        titles[document] = _title(article)
+        _localise(article, document, wanted)
+        articles.append(f'<article class="bd-article" id="{slug(document)}">{article.decode_contents()}</article>')
+    book = " ".join((first.title.string or "").split("—")[-1].split())
+    heading = book if len(parts) > 1 else titles[parts[0].documents[0]]
+    below = f"<p>A chapter of <em>{book}</em></p>" if len(parts) == 1 else ""
+    return "\n".join(
+        [
+            '<!DOCTYPE html>\n<html lang="en" data-theme="light" data-mode="light">\n<head>\n<meta charset="utf-8">',
+            f"<title>{heading}</title>",
+            *_head(first, base),
+            f"<style>{_running_heads(titles)}</style>",
+            '</head>\n<body class="isac-print">',
+            f'<header class="isac-print-title"><p class="isac-print-name">{heading}</p>{below}',
+            f"<p>isaclib {__version__}</p></header>",
+            '<nav class="isac-print-contents" aria-label="Contents"><p>Contents</p>',
+            *_contents(parts, titles),
+            '</nav>\n<div class="bd-content">',
+            *articles,
+            "</div></body></html>",
+        ]
+    )
+
+
+def _title(article: Tag) -> str:
+    heading = article.find("h1")
+    for mark in heading.select(".headerlink"):
+        mark.decompose()
+    return heading.get_text().strip()
+
+
+def _localise(article: Tag, document: str, wanted: set[str]) -> None:
+    """Addresses as seen from the root of the site; links to printed pages lead inside the document, others are plain words."""
+    own, folder = slug(document), posixpath.dirname(document)
+    for tag in article.find_all(id=True):
+        tag["id"] = f"{own}--{tag['id']}"
+    for picture in article.find_all("img", src=True):
+        picture["src"] = posixpath.normpath(posixpath.join(folder, picture["src"]))
+        picture["loading"] = "eager"
+    for unwanted in article.select("script:not([type^='math']), .isac-explorer, .headerlink, .toctree-wrapper"):
+        unwanted.decompose()
+    for word in article.select("table code .pre, table code:not(:has(*))"):
+        word.replace_with(BeautifulSoup(str(word).replace("_", "_<wbr>"), "html.parser"))
+    for link in article.find_all("a", href=True):
+        parts = urlsplit(link["href"])
+        if parts.scheme:
+            continue
+        target = posixpath.normpath(posixpath.join(folder, unquote(parts.path))) if parts.path else f"{document}.html"
+        target = target.removesuffix(".html")
+        if target in wanted:
+            link["href"] = f"#{slug(target)}--{parts.fragment}" if parts.fragment else f"#{slug(target)}"
+        else:
+            del link["href"]
+
+
+def _head(page: BeautifulSoup, base: str) -> Iterator[str]:
+    """Style sheets and the formula setter of a page of the site."""
+    for sheet in page.select('head link[rel="stylesheet"]'):
+        yield f'<link rel="stylesheet" href="{posixpath.normpath(posixpath.join(base, sheet["href"]))}">'
+    for script in page.find_all("script"):
+        source = script.get("src", "")
+        if "mathjax" in source:
+            yield f'<script src="{posixpath.normpath(posixpath.join(base, source))}" defer></script>'
+        elif not source and "window.MathJax" in script.get_text():
+            yield str(script)
+
+
+def _contents(parts: Sequence[Part], titles: dict[str, str]) -> Iterator[str]:
+    for caption, group in itertools.groupby(parts, key=lambda part: part.caption):
+        yield f"<p>{caption}</p><ul>" if caption and len(parts) > 1 else "<ul>"
+        for part in group:
+            for document in part.documents:
+                level = "isac-print-chapter" if document == part.documents[0] else "isac-print-section"
+                anchor = slug(document)
+                yield (
+                    f'<li class="{level}"><a href="#{anchor}"><span>{titles[document]}</span>'
+                    f'<span class="isac-print-page" data-target="{anchor}"></span></a></li>'
+                )
+        yield "</ul>"
+
+
+def _running_heads(titles: dict[str, str]) -> str:
+    """Every page of the paper says in its head which page of the book it belongs to."""
+    rules = []
+    for number, (document, title) in enumerate(titles.items()):
+        words = title.replace("\\", "").replace('"', "'")
+        rules.append(f'@page part{number} {{ @top-left {{ content: "{words}"; }} }} #{slug(document)} {{ page: part{number}; }}')
+    return "\n".join(rules)
+
+
+# ---------------------------------------------------------------- printing
+
+
+def print_pdf(html: Path, parts: Sequence[Part], target: Path) -> None:
+    """Print these chapters of a built book.
+
+    Raises
+    ------
+    NoBrowser
+        When there is no Chromium or no driver.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    text = assemble(html, parts)
+    with serve(html) as address, browser() as chromium:
+        page = chromium.new_page(viewport={"width": _TEXT_WIDTH_PX, "height": 900}, color_scheme="light")
+        page.set_default_timeout(_PATIENCE_MS)
+        page.route(f"{address}/{_PRINTED}", lambda route: route.fulfill(body=text, content_type="text/html; charset=utf-8"))
+        page.emulate_media(media="print")
+        page.goto(f"{address}/{_PRINTED}", wait_until="load")
+        page.evaluate(READY)
+        page.evaluate(_FIT)
+        draft = page.pdf(prefer_css_page_size=True, print_background=True)
+        page.evaluate(_NUMBER, Pdf(draft).destinations())
+        page.pdf(path=target, prefer_css_page_size=True, print_background=True, tagged=True, outline=True)
+
+
+class Pdf:
+    """The skeleton of a PDF as Chromium writes it (plain objects, a classical table): its pages and where links lead."""
+
+    def __init__(self, content: bytes) -> None:
+        found = re.finditer(rb"(?:^|\n)(\d+) 0 obj\s*(.*?)(?=\bstream\r?\n|\bendobj)", content, re.DOTALL)
+        self.objects = {int(match[1]): match[2] for match in found}
+        catalog = next(text for text in self.objects.values() if re.search(rb"/Type\s*/Catalog\b", text))
+        self.catalog = catalog
+        self.pages = list(self._leaves(int(re.search(rb"/Pages (\d+) 0 R", catalog)[1])))
+
+    def _leaves(self, number: int) -> Iterator[int]:
+        node = self.objects[number]
+        children = re.search(rb"/Kids\s*\[(.*?)\]", node, re.DOTALL)
+        if not children:
+            yield number
+            return
+        for child in re.findall(rb"(\d+) 0 R", children[1]):
+            yield from self._leaves(int(child))
+
+    def destinations(self) -> dict[str, int]:
+        """Page number (from 1) of every anchor that a link leads to."""
+        place = re.search(rb"/Dests (\d+) 0 R", self.catalog)
+        if not place:
+            return {}
+        order = {number: position for position, number in enumerate(self.pages, 1)}
+        entries = re.findall(rb"/([^\s/\[]+)\s*\[(\d+) 0 R", self.objects[int(place[1])])
+        return {_decoded(name): order[int(number)] for name, number in entries if int(number) in order}
+
+
+def _decoded(name: bytes) -> str:
+    return re.sub(rb"#([0-9a-fA-F]{2})", lambda match: bytes([int(match[1], 16)]), name).decode("utf-8", "replace")
+
+
+@click.command()
+@click.argument("chapter", required=False)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Where to write it [default: _build/isac.pdf].")
+@click.option(
+    "--tree", type=click.Path(path_type=Path, exists=True, file_okay=False), help="The built book [default: _build/html]."
+)
+def pdf(chapter: str | None, out: Path | None, tree: Path | None) -> None:
+    """Print the built book, or one CHAPTER of it, as a PDF (needs Chromium; no LaTeX).
+
+    A chapter is named as its page: wireless_powered, foundations, claims ...
+    """
+    root = project_root()
+    html = tree or root / "_build" / "html"
+    if not (html / "index.html").exists():
+        raise ParameterError("isac pdf", str(html), "holds no built book", "run 'make book' first")
+    parts = choose(read_contents(root / "_toc.yml"), chapter)
+    target = out or root / "_build" / f"{chapter or 'isac'}.pdf"
+    try:
+        print_pdf(html, parts, target)
+    except NoBrowser as error:
+        _console.print(f"isac: {error}", markup=False, style="bold red")
+        sys.exit(1)
+    pages = len(Pdf(target.read_bytes()).pages)
+    _console.print(f"{target}: {pages} pages, {target.stat().st_size / 1e6:.1f} MB", markup=False)

@@ -1,0 +1,194 @@
+"""What is done for readers: the last hand on pages, axe, weights, print."""
+
+import os
+import re
+import zlib
+
+import pytest
+
+from isaclib.compendium import check, polish, printing
+from isaclib.compendium.accessibility import Auditor
+from isaclib.compendium.parameters import ParameterError
+
+SVG = '<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="90pt" height="45pt" viewBox="0 0 90 45"></svg>'
+
+
+def write(folder, name, body, head="<title>One — Small book</title>"):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(
+        f'<!DOCTYPE html><html lang="en" data-theme="light"><head>{head}</head>'
+        f"<body><main><article>{body}</article></main></body></html>"
+    )
+    return path
+
+
+@pytest.fixture
+def browser_available() -> bool:
+    """False where no browser is installed; in CI that is an error."""
+    try:
+        with check.browser():
+            return True
+    except check.NoBrowser:
+        assert os.environ.get("CI") != "true", "CI must have a browser"
+        return False
+
+
+# ---------------------------------------------------------------- the last hand
+
+
+def test_images_say_their_size_and_wait(tmp_path):
+    (tmp_path / "a.svg").write_text(SVG)
+    path = write(tmp_path, "p.html", '<img src="a.svg" alt="a > b"><img src="gone.svg" alt="x">')
+    polish.polish(tmp_path)
+    text = path.read_text()
+    assert '<img loading="lazy" width="120" height="60" src="a.svg"' in text
+    assert '<img src="gone.svg"' in text
+    polish.polish(tmp_path)
+    assert path.read_text() == text
+
+
+def test_an_identity_is_given_once(tmp_path):
+    path = write(tmp_path, "p.html", '<section id="twice">1</section><section class="x" id="twice">2</section><p id="once">3</p>')
+    polish.polish(tmp_path)
+    assert path.read_text().count('id="twice"') == 1
+    assert '<section class="x">2' in path.read_text() and 'id="once"' in path.read_text()
+
+
+def test_what_folds_is_named(tmp_path):
+    arrow = '<details><summary><span class="toctree-toggle"></span></summary></details>'
+    path = write(tmp_path, "p.html", f'<summary aria-label="Toggle hidden content"><span>Show code</span></summary>{arrow}')
+    polish.polish(tmp_path)
+    text = path.read_text()
+    assert "<summary><span>Show code" in text and 'aria-label="Pages of this chapter"><span class="toctree-toggle"' in text
+
+
+# ---------------------------------------------------------------- checks
+
+
+def found(folder) -> str:
+    return " ".join(str(problem) for problem in check.static_problems(folder))
+
+
+def test_a_heavy_page_is_found(tmp_path):
+    (tmp_path / "a.svg").write_text(SVG + " " * check.MOST_BYTES)
+    write(tmp_path, "p.html", '<h1>T</h1><img src="a.svg" alt="large" loading="lazy" width="1" height="1">')
+    assert "weighs 1.5 MB" in found(tmp_path)
+    (tmp_path / "a.svg").write_text(SVG)
+    assert found(tmp_path) == ""
+
+
+def test_headings_in_disorder_and_images_without_size_are_found(tmp_path):
+    (tmp_path / "a.svg").write_text(SVG)
+    write(tmp_path, "p.html", '<h1>T</h1><h3>deep</h3><h1>again</h1><img src="a.svg" alt="a curve">')
+    text = found(tmp_path)
+    for part in ("2 titles", "'deep' goes from level 1 to 3", "does not say its size"):
+        assert part in text
+
+
+def test_axe_finds_ink_and_names_and_looks_at_an_ink_once(tmp_path, browser_available):
+    write(
+        tmp_path,
+        "p.html",
+        '<p style="color:#999;background:#fff">pale</p><p style="color:#999;background:#fff">pale again</p>'
+        '<a href="p.html"></a><p style="color:#000">plain</p>',
+    )
+    if not browser_available:
+        return
+    with check.browser() as chromium, check.serve(tmp_path) as address, check.reader(chromium, check.VIEWS[0]) as page:
+        auditor = Auditor()
+        page.goto(f"{address}/p.html")
+        first = auditor.findings(page)
+        assert [text.split(":")[0] for text in first] == ["color-contrast", "link-name"]
+        assert "2.8" in first[0]
+        page.goto(f"{address}/p.html")
+        assert [text.split(":")[0] for text in auditor.findings(page)] == ["link-name"]  # the ink was reported
+        page.goto(f"{address}/p.html")
+        assert Auditor(structure=False).findings(page) == first[:1]
+
+
+def test_axe_sees_ink_in_code_and_under_a_veil(tmp_path, browser_available):
+    write(
+        tmp_path,
+        "p.html",
+        '<pre style="background:#eee"><span style="color:#000">x = </span><span style="color:#aaa">1000</span></pre>'
+        '<div style="opacity:0.3"><p style="color:#000">veiled</p></div>',
+    )
+    if not browser_available:
+        return
+    with check.browser() as chromium, check.serve(tmp_path) as address, check.reader(chromium, check.VIEWS[0]) as page:
+        page.goto(f"{address}/p.html")
+        (text,) = Auditor(structure=False).findings(page)
+        assert text.startswith("color-contrast") and "(2," in text
+
+
+# ---------------------------------------------------------------- print
+
+
+@pytest.fixture
+def small_site(tmp_path):
+    (tmp_path / "_images").mkdir()
+    (tmp_path / "_images" / "a.svg").write_text(SVG)
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "_static" / "s.css").write_text("@page { size: A4; margin: 20mm } article { break-before: page }")
+    head = '<title>{} — Small book</title><link rel="stylesheet" href="{}_static/s.css">'
+    write(tmp_path, "book/one.html", '<h1>One<a class="headerlink" href="#x">#</a></h1>', head.format("One", "../"))
+    write(
+        tmp_path,
+        "book/two.html",
+        '<h1>Two</h1><p id="here">See <a href="../n/three.html#there">there</a>, <a href="#here">here</a>, '
+        '<a href="https://example.org/">far</a> and <a href="gone.html">elsewhere</a>.</p><img src="../_images/a.svg" alt="a">',
+        head.format("Two", "../"),
+    )
+    write(tmp_path, "n/three.html", '<h1>Three</h1><p id="there">There.</p>', head.format("Three", "../"))
+    (tmp_path / "_toc.yml").write_text(
+        "root: book/one\nparts:\n  - caption: All\n    chapters:\n      - file: book/two\n        sections: [{file: n/three}]\n"
+    )
+    return tmp_path
+
+
+def test_the_contents_are_read_and_a_chapter_chosen(small_site):
+    parts = printing.read_contents(small_site / "_toc.yml")
+    assert [(part.name, part.caption, len(part.documents)) for part in parts] == [("one", "", 1), ("two", "All", 2)]
+    assert printing.choose(parts, "two") == [parts[1]]
+    with pytest.raises(ParameterError, match="chapters: one, two"):
+        printing.choose(parts, "four")
+
+
+def test_links_lead_inside_the_printed_document(small_site):
+    parts = printing.read_contents(small_site / "_toc.yml")
+    text = printing.assemble(small_site, parts)
+    assert 'href="#n-three--there"' in text and 'id="n-three--there"' in text
+    assert 'href="#book-two--here"' in text and 'href="https://example.org/"' in text
+    assert "gone.html" not in text and "elsewhere" in text
+    assert 'src="_images/a.svg"' in text and 'href="_static/s.css"' in text
+    assert text.count("Small book") == 2 and "headerlink" not in text
+    identities = re.findall(r'\bid="([^"]*)"', text)
+    assert len(identities) == len(set(identities))
+    alone = printing.assemble(small_site, parts[1:])
+    assert "A chapter of <em>Small book</em>" in alone and "One" not in alone
+
+
+def words_per_page(path) -> list[int]:
+    """Pieces of text that each page of a PDF draws."""
+    content = path.read_bytes()
+    skeleton = printing.Pdf(content)
+    counts = []
+    for page in skeleton.pages:
+        stream = int(re.search(rb"/Contents (\d+) 0 R", skeleton.objects[page])[1])
+        found = re.search(rb"(?:^|\n)%d 0 obj.*?stream\r?\n(.*?)\r?\nendstream" % stream, content, re.DOTALL)
+        counts.append(len(re.findall(rb"\bT[jJ]\b", zlib.decompress(found[1]))))
+    return counts
+
+
+def test_the_pdf_has_every_page_and_tells_where_it_starts(small_site, browser_available):
+    target = small_site / "out" / "small.pdf"
+    if not browser_available:
+        return
+    printing.print_pdf(small_site, printing.read_contents(small_site / "_toc.yml"), target)
+    skeleton = printing.Pdf(target.read_bytes())
+    starts = skeleton.destinations()
+    places = [starts[name] for name in ("book-one", "book-two", "n-three")]
+    assert places == sorted(set(places)) and places[-1] == len(skeleton.pages)
+    assert starts["n-three--there"] == places[-1]
+    assert min(words_per_page(target)) > 0
