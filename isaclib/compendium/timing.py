@@ -42,11 +42,16 @@ class PowerLaw:
 
     Attributes
     ----------
-    exponent, factor : float
+    exponent : float
+        The power of x.
+    factor : float
+        The value at x = 1.
     error : float
         Standard error of the exponent (nan for two points).
-    low, high : float
-        Range of x that was fitted.
+    low : float
+        Smallest x that was fitted.
+    high : float
+        Largest x that was fitted.
     """
 
     exponent: float
