@@ -5,6 +5,9 @@ PYTHON ?= python3
 JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
+# Seconds since make was started, for the book's table of where the time goes.
+STARTED := $(shell date +%s)
+SECONDS_SO_FAR = $$(( $$(date +%s) - $(STARTED) ))
 
 .DEFAULT_GOAL := help
 .PHONY: help environment book test bench lint lock clean
@@ -19,10 +22,13 @@ $(VENV)/packages: requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, this is {v.major}.{v.minor}: name another one with make PYTHON=...")'
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@echo $(SECONDS_SO_FAR) > $(VENV)/seconds-packages
 	@touch $@
 
 $(VENV)/ready: $(VENV)/packages pyproject.toml
+	@echo $(SECONDS_SO_FAR) > $(VENV)/before-isaclib
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@echo $$(( $(SECONDS_SO_FAR) - $$(cat $(VENV)/before-isaclib) )) > $(VENV)/seconds-isaclib
 	@touch $@
 
 book: $(VENV)/ready ## all runs at paper scale, then the book (_build/html), then its check

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import resource
 import shutil
 import signal
 import sys
@@ -47,7 +48,7 @@ def execute(job: dict) -> dict | None:
         source = partial / "source.ipynb"
         notebook = jupytext.read(job["source"])
         nbformat.write(notebook, source)
-        start = time.perf_counter()
+        started, start = time.time(), time.perf_counter()
         try:
             papermill.execute_notebook(
                 source,
@@ -68,6 +69,9 @@ def execute(job: dict) -> dict | None:
         record = {
             **job["record"],
             "seconds": round(time.perf_counter() - start, 2),
+            "processor_seconds": round(_processor_seconds(), 2),
+            "started": round(started, 2),
+            "finished": round(time.time(), 2),
             "versions": versions(),
             "solvers": sorted({name for path in (partial / "figures").glob("*.json") for name in _solvers(path)}),
         }
@@ -77,6 +81,12 @@ def execute(job: dict) -> dict | None:
         return None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _processor_seconds() -> float:
+    """Processor time of this process, its kernel and the kernel's workers (those that have ended)."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def _solvers(path: Path) -> list[str]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..foundations import plotting
 from . import claims as ledgers
+from . import times
 from .figures import label
 from .parameters import Schema, load_schema
 from .runs import Run
@@ -35,9 +38,9 @@ def generate(root: Path, runs: Sequence[Run], source: Path) -> None:
     """Write the fragments that the prose includes to ``source/generated``, and the summary figure of the claims."""
     folder = source / "generated"
     folder.mkdir(parents=True)
-    sections = _sections(runs)
+    titles = section_titles(root, _sections(runs))
     errata = []
-    for section in sections:
+    for section in titles:
         path = root / "notebooks" / section
         (folder / f"parameters_{section}.md").write_text(parameter_table(load_schema(path)))
         errata += ledgers.load_errata(path, root)
@@ -45,11 +48,11 @@ def generate(root: Path, runs: Sequence[Run], source: Path) -> None:
     if rows:
         picture = source / "figures" / "compendium" / "claims.svg"
         picture.parent.mkdir(parents=True, exist_ok=True)
-        claims_figure(rows, sections, picture)
-    (folder / "claims.md").write_text(claims_page(rows, sections))
-    (folder / "errata.md").write_text(errata_page(errata, sections))
-    (folder / "runs.md").write_text(runs_table(runs))
-    (folder / "gallery.md").write_text(gallery(runs))
+        claims_figure(rows, titles, picture)
+    (folder / "claims.md").write_text(claims_page(rows, titles))
+    (folder / "errata.md").write_text(errata_page(errata, titles))
+    (folder / "runs.md").write_text(runs_page(runs, titles))
+    (folder / "gallery.md").write_text(gallery(runs, titles))
     archive(runs, rows, folder / "isac_numbers.zip")
 
 
@@ -59,10 +62,10 @@ def figure_entries(run: Run) -> list[dict]:
     return [json.loads(path.read_text()) for path in paths]
 
 
-def gallery(runs: Sequence[Run]) -> str:
+def gallery(runs: Sequence[Run], titles: Mapping[str, str]) -> str:
     """All figures as cards that link to the place where they are discussed."""
     parts = []
-    for section in _sections(runs):
+    for section, heading in titles.items():
         cards = []
         for run in runs:
             if run.section != section:
@@ -73,7 +76,9 @@ def gallery(runs: Sequence[Run]) -> str:
                     if run.notebook != "what_if"
                     else (f"/notebooks/{section}/{run.page}", "doc")
                 )
-                title = entry["name"].replace("_", " ").capitalize()
+                name = _as_words(entry["name"])
+                what_if = run.values.get("title", "") if run.notebook == "what_if" else ""
+                title = f"{what_if}: {name}" if what_if else name[:1].upper() + name[1:]
                 cards += [
                     f":::{{grid-item-card}} {title}",
                     f":img-top: /figures/{section}/{run.page}/{entry['name']}.svg",
@@ -86,8 +91,15 @@ def gallery(runs: Sequence[Run]) -> str:
                     "",
                 ]
         if cards:
-            parts += [f"## {section_title(section)}", "", "::::{grid} 1 2 2 3", ":gutter: 2", "", *cards, "::::", ""]
+            parts += [f"## {heading}", "", "::::{grid} 1 2 2 3", ":gutter: 2", "", *cards, "::::", ""]
     return "\n".join(parts) or "No figures.\n"
+
+
+_ACRONYMS = {"bs", "crb", "crlb", "ei", "isac", "mrt", "music", "rcs", "sca", "si", "sinr", "toa", "ue", "wpt"}
+
+
+def _as_words(name: str) -> str:
+    return " ".join(word.upper() if word in _ACRONYMS else word for word in name.split("_"))
 
 
 def archive(runs: Sequence[Run], rows: Sequence[ledgers.Row], path: Path) -> None:
@@ -105,16 +117,17 @@ def archive(runs: Sequence[Run], rows: Sequence[ledgers.Row], path: Path) -> Non
         add("claims.json", json.dumps(claims, indent=1, ensure_ascii=False))
 
 
-def claims_figure(rows: Sequence[ledgers.Row], sections: Sequence[str], path: Path) -> None:
+def claims_figure(rows: Sequence[ledgers.Row], titles: Mapping[str, str], path: Path) -> None:
     """Verdicts per paper as stacked bars."""
-    sections = [section for section in sections if any(row.claim.section == section for row in rows)]
+    sections = [section for section in titles if any(row.claim.section == section for row in rows)]
+    names = [textwrap.fill(short_title(titles[section]), 18) for section in sections]
     figure, axes = plotting.subplots(height=0.9 + 0.5 * len(sections))
     start = np.zeros(len(sections))
     for index, verdict in enumerate(ledgers.VERDICTS):
         found = [(row.claim.section, (row.found or {}).get("verdict")) for row in rows]
         counts = np.array([found.count((section, verdict)) for section in sections], dtype=float)
         look = {"color": plotting.COLOURS[(2, 0, 3, 1)[index]], "edgecolor": "white", "hatch": ("", "//", "..", "xx")[index]}
-        axes.barh([section_title(section) for section in sections], counts, left=start, label=verdict, **look)
+        axes.barh(names, counts, left=start, label=verdict, **look)
         start += counts
     axes.invert_yaxis()
     axes.set_xlabel("Claims (1)")
@@ -123,9 +136,21 @@ def claims_figure(rows: Sequence[ledgers.Row], sections: Sequence[str], path: Pa
     plotting.save_svg(figure, path)
 
 
-def section_title(section: str) -> str:
-    """A section's name as the book prints it: ``wireless_powered`` becomes "Wireless powered"."""
-    return section.replace("_", " ").capitalize()
+def section_titles(root: Path, sections: Iterable[str]) -> dict[str, str]:
+    """Title of each section: that of its page ``book/<section>.md``; of one without a page its name as words."""
+    return {
+        section: _page_title(root / "book" / f"{section}.md") or section.replace("_", " ").capitalize() for section in sections
+    }
+
+
+def _page_title(page: Path) -> str:
+    found = re.search(r"^# +(.+?) *$", page.read_text(), re.M) if page.exists() else None
+    return found[1] if found else ""
+
+
+def short_title(title: str) -> str:
+    """A title without its subtitle, for tables and axes."""
+    return title.partition(":")[0]
 
 
 def parameter_table(schema: Schema) -> str:
@@ -163,7 +188,7 @@ def _value(value) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def claims_page(rows: Sequence[ledgers.Row], sections: Sequence[str]) -> str:
+def claims_page(rows: Sequence[ledgers.Row], titles: Mapping[str, str]) -> str:
     """The claims ledger: counts, then a table per section."""
     if not rows:
         return "No claims have been recorded.\n"
@@ -175,10 +200,10 @@ def claims_page(rows: Sequence[ledgers.Row], sections: Sequence[str]) -> str:
         "```{figure} /figures/compendium/claims.svg\n:alt: Stacked bars: number of claims per paper and verdict. In all: "
         f"{summary}.\n:class: dark-light isac-figure\nVerdicts per paper. In all {len(rows)} claims: {summary}.\n```",
     ]
-    for section in sections:
+    for section, heading in titles.items():
         own = [row for row in rows if row.claim.section == section]
         if own:
-            parts += [f"## {section_title(section)}", ledgers.markdown_table([_claim_cells(row) for row in own], _CLAIM_HEADER)]
+            parts += [f"## {heading}", ledgers.markdown_table([_claim_cells(row) for row in own], _CLAIM_HEADER)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -196,16 +221,16 @@ def _claim_cells(row: ledgers.Row) -> list[str]:
     return [link, says, claim.paper, found["ours"], found["tolerance"], f"**{verdict}**", f"`{found['set']}`"]
 
 
-def errata_page(errata: Sequence[ledgers.Erratum], sections: Sequence[str]) -> str:
+def errata_page(errata: Sequence[ledgers.Erratum], titles: Mapping[str, str]) -> str:
     """The errata ledger: one block per erratum, grouped by section."""
     if not errata:
         return "No errata have been recorded.\n"
     parts = []
-    for section in sections:
+    for section, heading in titles.items():
         own = [erratum for erratum in errata if erratum.section == section]
         if not own:
             continue
-        parts.append(f"## {section_title(section)}")
+        parts.append(f"## {heading}")
         for erratum in own:
             lines = [
                 f"(erratum-{erratum.id.lower()})=",
@@ -224,8 +249,8 @@ def errata_page(errata: Sequence[ledgers.Erratum], sections: Sequence[str]) -> s
     return "\n\n".join(parts) + "\n"
 
 
-def runs_table(runs: Sequence[Run]) -> str:
-    """Which runs made this book: set, seed, solvers, seconds; and the versions they share."""
+def runs_page(runs: Sequence[Run], titles: Mapping[str, str]) -> str:
+    """Which runs made this book (set, seed, solvers, seconds), the versions they share, and where the time of a build goes."""
     rows, versions = [], {}
     for run in runs:
         record = run.record() or {}
@@ -233,6 +258,22 @@ def runs_table(runs: Sequence[Run]) -> str:
         solvers = ", ".join(record.get("solvers", [])) or "none"
         seed = "" if record.get("seed") is None else str(record["seed"])
         page = f"{{doc}}`{run.notebook} </notebooks/{run.section}/{run.page}>`"
-        rows.append([section_title(run.section), page, f"`{run.label}`", seed, solvers, f"{record.get('seconds', 0):.1f}"])
-    table = ledgers.markdown_table(rows, ["chapter", "notebook", "set", "seed", "cone solvers", "seconds"])
-    return f"{table}\n\nVersions: " + ", ".join(f"{name} {number}" for name, number in versions.items()) + ".\n"
+        chapter = short_title(titles[run.section])
+        rows.append([chapter, page, f"`{run.label}`", seed, solvers, f"{record.get('seconds', 0):.1f}"])
+    short = {section: short_title(title) for section, title in titles.items()}
+    stages = times.table_rows(times.stages(runs, short))
+    return (
+        "\n\n".join(
+            [
+                ledgers.markdown_table(rows, ["chapter", "notebook", "set", "seed", "solvers", "seconds"]),
+                "Versions: " + ", ".join(f"{name} {number}" for name, number in versions.items()) + ".",
+                "## Where the time goes",
+                "A build from nothing, stage by stage, on the machine that made this copy. Notebooks run side by side, so "
+                "the wall clock of a chapter is the time during which at least one of its notebooks was at work, and chapters "
+                "overlap; processor time includes starting a kernel and writing the figures. What was not made anew for "
+                "this copy counts with the seconds it took when it was made.",
+                ledgers.markdown_table(stages, ["stage", "wall clock (s)", "processor (s)"]),
+            ]
+        )
+        + "\n"
+    )

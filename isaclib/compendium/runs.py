@@ -234,7 +234,7 @@ def carry_out(
     jobs : int
         Notebooks side by side. A single run gets all of them for its draws.
     scheduler : str, optional
-        Dask scheduler for the draws.
+        Address of a Dask scheduler: its workers execute the runs (see :mod:`isaclib.compendium.cluster`) and their draws.
     force : bool
         Run even what is current.
     listener : callable
@@ -261,9 +261,11 @@ def carry_out(
     waiting = {run: run.needs for run in due if run.needs in due}
     ready = [run for run in due if run not in waiting]
 
+    cluster = _cluster(scheduler) if scheduler and due else None
+
     def work(run: Run) -> Outcome:
         listener("start", run, None)
-        outcome = _run_child(run, inner, scheduler, children)
+        outcome = cluster.run(run) if cluster else run_child(run, inner, scheduler, children)
         listener("end", run, outcome)
         return outcome
 
@@ -284,13 +286,28 @@ def carry_out(
                         listener("end", follower, outcomes[follower])
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        _stop(children)
+        stop(children)
         raise
+    finally:
+        if cluster:
+            cluster.close()
     pool.shutdown()
     return [outcomes[run] for run in runs]
 
 
-def _run_child(run: Run, jobs: int, scheduler: str | None, children: dict[Run, subprocess.Popen]) -> Outcome:
+def _cluster(scheduler: str):
+    from .cluster import Cluster
+
+    return Cluster(scheduler)
+
+
+def run_child(
+    run: Run, jobs: int, scheduler: str | None, children: dict[Run, subprocess.Popen], digest: str | None = None
+) -> Outcome:
+    """Make one run in a child process, which stands in ``children`` while it lasts.
+
+    ``digest`` (default: that of the run) goes into its record.
+    """
     run.log.parent.mkdir(parents=True, exist_ok=True)
     run.log.unlink(missing_ok=True)
     failure_file = run.log.with_suffix(f".{os.getpid()}.failure.json")
@@ -320,7 +337,7 @@ def _run_child(run: Run, jobs: int, scheduler: str | None, children: dict[Run, s
             "baseline": run.baseline,
             "parameters": run.values,
             "seed": run.values.get("seed"),
-            "digest": run.digest(),
+            "digest": digest or run.digest(),
         },
     }
     job_file = run.log.with_suffix(f".{os.getpid()}.job.json")
@@ -365,7 +382,7 @@ def _run_child(run: Run, jobs: int, scheduler: str | None, children: dict[Run, s
     return Outcome(run, "failed", seconds, failure)
 
 
-def _stop(children: dict[Run, subprocess.Popen]) -> None:
+def stop(children: dict[Run, subprocess.Popen]) -> None:
     """Interrupt the children (papermill then stops its kernel), and end those that do not listen."""
     processes = dict(children)
     for child in processes.values():

@@ -9,24 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nbformat
 import yaml
 
-from . import pages
+from . import pages, times
 from .execute import publish
 from .figures import METADATA_KEY
 from .runs import PACKAGE, Run, library_digest
 
-_LOG = logging.getLogger(__name__)
+BINDER = "https://mybinder.org"  # opens a notebook of a public repository in the reader's browser
 
 
 class BuildError(RuntimeError):
@@ -65,15 +65,25 @@ def build(root: Path, runs: Sequence[Run], base: str, target: Path, *, accept: J
     stamp.unlink(missing_ok=True)
     output = work / "output"
     shutil.rmtree(output, ignore_errors=True)
+    start = time.perf_counter()
     html = _jupyter_book(source, output, work / "build.log")
     _check_toc_pages(source, html)
     trim_mathjax(html)
+    built = time.perf_counter()
     problems = accept(html, toc_pages(source / "_toc.yml")) if accept else []
     if problems:
         raise BuildError("the built book has problems:\n  " + "\n  ".join(problems[:40]))
+    check_seconds = time.perf_counter() - built if accept else None
+    seconds = times.complete(times.stages(runs, {run.section: run.section for run in runs}), built - start, check_seconds)
+    times.fill(html, seconds)
     publish(html, target)
-    stamp.write_text(json.dumps({"digest": digest}))
+    stamp.write_text(json.dumps({"digest": digest, "seconds": seconds}))
     return True
+
+
+def last_seconds(root: Path, base: str) -> dict[str, float | None]:
+    """What the last successful build on ``base`` took: ``sphinx``, ``check`` (None: left out) and the ``sum`` of all stages."""
+    return json.loads((root / "build" / "site" / base / "built.json").read_text())["seconds"]
 
 
 def stage(root: Path, runs: Sequence[Run], source: Path) -> None:
@@ -81,8 +91,8 @@ def stage(root: Path, runs: Sequence[Run], source: Path) -> None:
     shutil.rmtree(source, ignore_errors=True)
     source.mkdir(parents=True)
     shutil.copytree(root / "book", source / "book")
-    for name in ("_config.yml", "_toc.yml"):
-        shutil.copy(root / name, source / name)
+    shutil.copy(root / "_toc.yml", source)
+    (source / "_config.yml").write_text(configuration((root / "_config.yml").read_text()))
     for run in runs:
         page = source / "notebooks" / run.section / f"{run.page}.ipynb"
         page.parent.mkdir(parents=True, exist_ok=True)
@@ -95,19 +105,41 @@ def stage(root: Path, runs: Sequence[Run], source: Path) -> None:
     pages.generate(root, runs, source)
 
 
+def configuration(text: str) -> str:
+    """Jupyter Book's configuration: with launch buttons where a repository is named, without any where none is.
+
+    The address is that of ``repository: url`` in ``_config.yml``, or of the variable ``ISAC_REPOSITORY`` (the publishing
+    workflow sets it to the repository in which it runs).
+    """
+    settings = yaml.safe_load(text)
+    address = os.environ.get("ISAC_REPOSITORY") or settings.get("repository", {}).get("url")
+    if not address:
+        return text
+    settings["repository"] = {**settings.get("repository", {}), "url": address}
+    settings["launch_buttons"] = {**settings.get("launch_buttons", {}), "binderhub_url": BINDER}
+    return yaml.safe_dump(settings, sort_keys=False)
+
+
 # Code that presents a result folds away: the result is the news.
 _PRESENTS = re.compile(r"^\s*(figures\.show|claims\.record|explorers\.show)\(", re.M)
 
 
-def book_notebook(run: Run) -> nbformat.NotebookNode:
-    """The executed notebook as the book shows it: figures and claims as MyST, defaults hidden, titles filled in."""
+def executed_notebook(run: Run) -> nbformat.NotebookNode:
+    """The executed notebook; in a what-if with the title and the question of its set."""
     notebook = nbformat.read(run.directory / "notebook.ipynb", as_version=4)
-    injected = any("injected-parameters" in cell.metadata.get("tags", []) for cell in notebook.cells)
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags", [])
         if cell.cell_type == "markdown" and run.notebook == "what_if":
             for name in ("title", "question"):
                 cell.source = cell.source.replace(f"{{{name}}}", str(run.values.get(name, "")))
+    return notebook
+
+
+def book_notebook(run: Run) -> nbformat.NotebookNode:
+    """The executed notebook as the book shows it: figures and claims as MyST, defaults hidden, titles filled in."""
+    notebook = executed_notebook(run)
+    injected = any("injected-parameters" in cell.metadata.get("tags", []) for cell in notebook.cells)
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
         if cell.cell_type != "code":
             continue
         cell.metadata = nbformat.from_dict({"tags": tags})  # no times, no papermill marks: equal runs give equal pages

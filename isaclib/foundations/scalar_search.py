@@ -9,6 +9,7 @@ Two facts carry most of the exact solvers of this library:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +19,11 @@ from .errors import InvalidScenario
 
 Lanes = np.ndarray | float
 _HUGE = 1e100  # stands for infinite function values, which cannot be interpolated
+_GRID = (np.arange(16) + 0.5) / 16  # where interpolation looks first, in units of the interval
+# And then, in units of its window; the two zeros make room for the ends of the bracket.
+_NODES = np.append(np.cos(np.pi * (np.arange(6) + 0.5) / 6)[::-1], [0.0, 0.0])
+_WINDOW = 0.003  # half of the window in units of the interval; each further call narrows it by as much
+_CALLS = 5
 
 
 @dataclass(frozen=True)
@@ -168,6 +174,70 @@ def sign_change(
     positive = fa > 0
     low, high = np.where(positive, a, b), np.where(positive, b, a)
     return Bracket(low[0], high[0], iterations) if scalar else Bracket(low, high, iterations)
+
+
+def sign_change_by_interpolation(
+    function: Callable[[np.ndarray], np.ndarray],
+    low: float,
+    high: float,
+    *,
+    rough: Callable[[np.ndarray], np.ndarray] | None = None,
+    tolerance: float = 1e-12,
+) -> Bracket:
+    r"""The bracket of :func:`sign_change` for one decreasing function that takes many arguments at once.
+
+    With arrays of a few numbers a call costs nearly the same for a dozen arguments as for one. A first call covers the
+    interval; each later one asks for the two ends of a bracket around the root that the last one made likely, and for six
+    Chebyshev points around it, whose inverse interpolation polynomial gives the next root. A smooth function takes three
+    calls. Where five have not proved a bracket (a jump, or kinks next to the root), :func:`sign_change` finds it.
+
+    Parameters
+    ----------
+    function : callable
+        Maps arguments (K,) to values (K,); infinite values are allowed, nan is not. It may be asked a little (0.3 % of the
+        interval) beyond its ends.
+    low, high : float
+        Points, ``low < high``, where the function is positive and not positive; the caller warrants it.
+    rough : callable, optional
+        What the first call asks instead of ``function``: an approximation that is good to a percent and costs less.
+    tolerance : float
+        Absolute length of the bracket. Not below the spacing of floats near the root.
+
+    Returns
+    -------
+    Bracket
+        As of :func:`sign_change`; ``iterations`` counts the calls. The last two arguments of the last call are its ends, so
+        that the caller has whatever else it computed there.
+    """
+    width = float(high - low)
+    grid = low + width * _GRID
+    values = (rough or function)(grid).tolist()
+    turn = next((i for i, value in enumerate(values) if value <= 0), len(values))
+    near = slice(max(0, turn - 2), turn + 2)
+    root = _inverse_interpolation(grid[near].tolist(), values[near])
+    reach = _WINDOW * width
+    for calls in range(2, _CALLS + 1):
+        if not low < root < high:
+            break
+        grid = root + reach * _NODES
+        grid[-2:] = root - 0.45 * tolerance, root + 0.45 * tolerance
+        *values, left, right = function(grid).tolist()
+        if left > 0 >= right:
+            return Bracket(grid[-2], grid[-1], calls)
+        root = _inverse_interpolation(grid[:-2].tolist(), values)
+        reach *= _WINDOW
+    bracket = sign_change(lambda x: function(np.array([x]))[0], low, high, tolerance=tolerance)
+    function(np.array([bracket.low, bracket.high]))
+    return Bracket(bracket.low, bracket.high, bracket.iterations + calls)
+
+
+def _inverse_interpolation(x: list[float], f: list[float]) -> float:
+    """Neville's value at f = 0 of the polynomial x(f); nan where values are equal or infinite."""
+    if len(set(f)) < len(f) or not all(map(math.isfinite, f)):
+        return math.nan
+    for k in range(1, len(f)):
+        x = [(f[i] * x[i + 1] - f[i + k] * x[i]) / (f[i] - f[i + k]) for i in range(len(f) - k)]
+    return x[0]
 
 
 def minimise_convex(

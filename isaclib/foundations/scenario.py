@@ -163,20 +163,22 @@ class Batch(Sequence):
         if len({type(row) for row in rows}) != 1 or not isinstance(rows[0], ScenarioBase):
             raise InvalidScenario("scenarios", "mixes types", "a batch holds scenarios of one chapter")
         self._rows = rows
-        self._columns: dict[str, Any] = {}
         for field in dataclasses.fields(rows[0]):
             values = [getattr(row, field.name) for row in rows]
             first = values[0]
             if first is None or isinstance(first, str):
                 if any(type(value) is not type(first) or value != first for value in values):
                     raise InvalidScenario(field.name, "differs in kind over the batch", "solve the kinds separately")
-                self._columns[field.name] = first
+                setattr(self, field.name, first)
                 continue
-            if len({np.shape(value) for value in values}) != 1 or any(value is None for value in values):
+            if len(rows) == 1:
+                column = np.array(first)[None]
+            elif len({np.shape(value) for value in values}) != 1 or any(value is None for value in values):
                 raise InvalidScenario(field.name, "differs in shape over the batch", "solve equal shapes together")
-            column = np.stack(values)
+            else:
+                column = np.stack(values)
             column.setflags(write=False)
-            self._columns[field.name] = column
+            setattr(self, field.name, column)
 
     @classmethod
     def of(cls, scenarios: Batch | Sequence[ScenarioBase]) -> Batch:
@@ -184,10 +186,7 @@ class Batch(Sequence):
         return scenarios if isinstance(scenarios, cls) else cls(scenarios)
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return self.__dict__["_columns"][name]
-        except KeyError:
-            raise AttributeError(f"a scenario of this batch has no field {name!r}") from None
+        raise AttributeError(f"a scenario of this batch has no field {name!r}")
 
     def __getitem__(self, index):
         return Batch(self._rows[index]) if isinstance(index, slice) else self._rows[index]

@@ -148,13 +148,16 @@ class SinrCurve:
         return point
 
     def upper(self, errors, power_w: float):
-        """Upper bound on the robust SINR at the given errors, from the nearest witnesses (inf without any)."""
+        """Upper bound on the robust SINR at the given errors, from the nearest witnesses (inf without any).
+
+        From an error of 1 on every ball holds the channel 0, and nothing can be guaranteed.
+        """
         e = np.atleast_1d(np.asarray(errors, dtype=float))
         result = np.full(e.shape, np.inf)
         logs = np.array([_log(witness.relative_error) for witness in self._witnesses])
         order = np.argsort(np.abs(_log(e)[:, None] - logs), axis=1)[:, :_NEAREST]
         for index, witness in enumerate(self._witnesses):
-            chosen = np.any(order == index, axis=1)
+            chosen = np.any(order == index, axis=1) & (e < 1)
             if np.any(chosen):
                 problem = reduce(self.channels, witness.relative_error * self.norms, self.noise_w)
                 problem = problem.matched() if self.matched else problem
@@ -162,6 +165,7 @@ class SinrCurve:
                 factors = e[chosen] / witness.relative_error if witness.relative_error > 0 else np.zeros(np.sum(chosen))
                 limits = sinr_limits(problem, witness.dual, power_w, factors)
                 result[chosen] = np.minimum(result[chosen], limits)
+        result[e >= 1] = 0.0
         return result[0] if np.ndim(errors) == 0 else result
 
 

@@ -21,7 +21,7 @@ def draw_deployment(axes, scenario: Scenario, *, side_m: float, coverage_radius_
         axes.annotate(f"BS {i + 1}", station, textcoords="offset points", xytext=(7, 7), color=colour)
         axes.annotate(f"UE {i + 1}", user, textcoords="offset points", xytext=(7, -10), color=colour)
     axes.plot(*target, marker="*", markersize=13, color=plotting.INK, linestyle="")
-    axes.annotate("target", target, textcoords="offset points", xytext=(8, 6))
+    axes.annotate("target", target, textcoords="offset points", xytext=(-9, -6), ha="right")
     if signals:
         _draw_signals(axes, bs, ue, target)
     reach = np.max(np.abs(bs)) + coverage_radius_m

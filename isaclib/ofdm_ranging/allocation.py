@@ -56,7 +56,7 @@ class AllocationBatch:
     constraint: tuple[str, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Limits:
     r"""The limits of problem (9); None switches one off.
 

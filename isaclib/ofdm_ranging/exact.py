@@ -65,12 +65,7 @@ def solve_exact(
         The solver stopped early; says nothing about feasibility.
     """
     began = time.perf_counter()
-    limits = Limits(
-        peak_sidelobe_db=peak_sidelobe_db,
-        max_toa_crb_s2=max_toa_crb_s2,
-        max_main_lobe_width_m=max_main_lobe_width_m,
-        max_capacity_loss=max_capacity_loss,
-    )
+    limits = Limits(peak_sidelobe_db, max_toa_crb_s2, max_main_lobe_width_m, max_capacity_loss)
     try:
         return _solve(scenario, limits, began)
     except InfeasibleScenario as failure:
@@ -306,12 +301,7 @@ def verify(
         ``status`` is "optimal" only where gap <= 1e-6 and residual <= 1e-7; whatever the allocation says of itself is ignored.
     """
     began = time.perf_counter()
-    limits = Limits(
-        peak_sidelobe_db=peak_sidelobe_db,
-        max_toa_crb_s2=max_toa_crb_s2,
-        max_main_lobe_width_m=max_main_lobe_width_m,
-        max_capacity_loss=max_capacity_loss,
-    )
+    limits = Limits(peak_sidelobe_db, max_toa_crb_s2, max_main_lobe_width_m, max_capacity_loss)
     value = float(capacity_bps(scenario, allocation.powers_w))
     bound = capacity_bound(scenario, limits, allocation.powers_w)
     residual = limits.residual(scenario, allocation.powers_w)

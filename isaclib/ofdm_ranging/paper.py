@@ -48,12 +48,7 @@ def straightforward_rule(
     mode "communication". Never raises for infeasibility. The certificate has a residual and no bound.
     """
     began = time.perf_counter()
-    limits = Limits(
-        peak_sidelobe_db=peak_sidelobe_db,
-        max_toa_crb_s2=max_toa_crb_s2,
-        max_main_lobe_width_m=max_main_lobe_width_m,
-        max_capacity_loss=max_capacity_loss,
-    )
+    limits = Limits(peak_sidelobe_db, max_toa_crb_s2, max_main_lobe_width_m, max_capacity_loss)
     powers = waterfill_powers(scenario.carrier_snr, 1.0) * scenario.power_budget_w
     if peak_sidelobe_db is not None:
         try:
@@ -95,12 +90,7 @@ def dynamic_allocation(
         Never raises for infeasibility. No bound in the certificate; ``history`` holds the tested weights' capacities.
     """
     began = time.perf_counter()
-    limits = Limits(
-        peak_sidelobe_db=peak_sidelobe_db,
-        max_toa_crb_s2=max_toa_crb_s2,
-        max_main_lobe_width_m=max_main_lobe_width_m,
-        max_capacity_loss=max_capacity_loss,
-    )
+    limits = Limits(peak_sidelobe_db, max_toa_crb_s2, max_main_lobe_width_m, max_capacity_loss)
     ambiguity = Limits(peak_sidelobe_db=peak_sidelobe_db)
     accuracy = Limits(max_toa_crb_s2=max_toa_crb_s2, max_main_lobe_width_m=max_main_lobe_width_m)
     start = waterfill_powers(scenario.carrier_snr, 1.0) * scenario.power_budget_w

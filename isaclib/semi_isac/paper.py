@@ -28,7 +28,7 @@ import numpy as np
 from ..foundations import conic
 from ..foundations.certificate import Step
 from ..foundations.errors import InvalidScenario, SolverFailure
-from .allocation import Allocation, build, objective_value, residual
+from .allocation import Allocation, Criterion, build, objective_value, residual
 from .bands import Bands
 from .exact import infeasible, solve_exact_batch
 from .scenario import Network, Scenario
@@ -128,9 +128,34 @@ def _checked(scenario, shares, powers, answer) -> None:
         raise SolverFailure(answer.solver, answer.status, {"residual": violation})
 
 
-def _into_budgets(shares, powers):
-    """Remove the solver's rounding from the budgets: a few 1e-10, far below the tolerance of the floors."""
-    return shares / max(shares.sum(), 1.0), powers / max(powers.sum(), 1.0)
+def _answer(program: _ConeProgram, scenario, bands: Bands, price: float = 0.0):
+    """Shares and powers (in units of the budgets) that keep the floors, and what the solver said."""
+    shares, powers, answer = program.solve(bands, price)
+    _checked(scenario, shares, powers, answer)
+    # The solver's rounding leaves the budgets by a few 1e-10, far below the tolerance of the floors.
+    return shares / max(shares.sum(), 1.0), powers / max(powers.sum(), 1.0), answer
+
+
+def _one_program(scenario, criterion: Criterion, method: str) -> Allocation:
+    """The optimum of a criterion that is one cone program; the bound is the solver's dual objective."""
+    start = time.perf_counter()
+    bands, fractional = Bands.of([scenario]), criterion == "efficiency"
+    unit = bands.scale[0] * scenario.weights.max()
+    if fractional:
+        bands = bands.unweighted()
+        unit = bands.scale[0] / bands.power_w[0]
+    shares, powers, answer = _answer(_program(scenario.users, fractional), scenario, bands)
+    return build(
+        scenario,
+        shares,
+        powers * scenario.power_budget_w,
+        criterion=criterion,
+        scheme="joint",
+        method=method,
+        bound=answer.bound * float(unit),
+        iterations=answer.iterations,
+        seconds=time.perf_counter() - start,
+    )
 
 
 def solve_sum(scenario: Scenario | Network) -> Allocation:
@@ -142,22 +167,7 @@ def solve_sum(scenario: Scenario | Network) -> Allocation:
     ------
     InfeasibleScenario, SolverFailure
     """
-    start = time.perf_counter()
-    bands = Bands.of([scenario])
-    shares, powers, answer = _program(scenario.users, False).solve(bands)
-    _checked(scenario, shares, powers, answer)
-    shares, powers = _into_budgets(shares, powers)
-    return build(
-        scenario,
-        shares,
-        powers * scenario.power_budget_w,
-        criterion="sum",
-        scheme="joint",
-        method="exponential cone program",
-        bound=answer.bound * float(bands.scale[0] * scenario.weights.max()),
-        iterations=answer.iterations,
-        seconds=time.perf_counter() - start,
-    )
+    return _one_program(scenario, "sum", "exponential cone program")
 
 
 def solve_efficiency(
@@ -185,29 +195,10 @@ def solve_efficiency(
     InfeasibleScenario, SolverFailure
     """
     if method == "charnes_cooper":
-        return _charnes_cooper(scenario)
+        return _one_program(scenario, "efficiency", "Charnes-Cooper cone program")
     if method == "dinkelbach":
         return _dinkelbach(scenario, tolerance, max_iterations)
     raise InvalidScenario("method", f"{method!r} is not a known choice", "use 'charnes_cooper' or 'dinkelbach'")
-
-
-def _charnes_cooper(scenario) -> Allocation:
-    start = time.perf_counter()
-    bands = Bands.of([scenario]).unweighted()
-    shares, powers, answer = _program(scenario.users, True).solve(bands)
-    _checked(scenario, shares, powers, answer)
-    shares, powers = _into_budgets(shares, powers)
-    return build(
-        scenario,
-        shares,
-        powers * scenario.power_budget_w,
-        criterion="efficiency",
-        scheme="joint",
-        method="Charnes-Cooper cone program",
-        bound=answer.bound * float(bands.scale[0] / bands.power_w[0]),
-        iterations=answer.iterations,
-        seconds=time.perf_counter() - start,
-    )
 
 
 def _dinkelbach(scenario, tolerance: float, max_iterations: int) -> Allocation:
@@ -218,9 +209,7 @@ def _dinkelbach(scenario, tolerance: float, max_iterations: int) -> Allocation:
     q, bound, history = 0.0, math.inf, [Step(0, 0.0, False, 0.0)]
     best: tuple[np.ndarray, np.ndarray] | None = None
     for iteration in range(1, max_iterations + 1):
-        shares, powers, answer = program.solve(bands, q)
-        _checked(scenario, shares, powers, answer)
-        shares, powers = _into_budgets(shares, powers)
+        shares, powers, answer = _answer(program, scenario, bands, q)
         # EE - q <= F(q)/(sum p + P_c) <= F(q)/P_c for every allocation: the dual value of each step bounds the optimum.
         bound = min(bound, q + max(answer.bound - q * circuit, 0.0) / circuit)
         total = float(bands.rates(np.maximum(shares[None], 1e-300), powers[None]).sum())

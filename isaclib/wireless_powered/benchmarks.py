@@ -29,7 +29,7 @@ from ..foundations.scalar_search import sign_change
 from ..foundations.scenario import Batch
 from .allocation import Allocation, AllocationBatch
 from .curve import Curve, Sensing
-from .exact import allocations, infeasible, log_excess_of, row
+from .exact import allocations, infeasible, limit_use, row
 from .scenario import Scenario, harvest_rate_w
 
 _TOLERANCE = 1e-11  # of ln rho
@@ -82,14 +82,14 @@ def _prepare(batch: Batch):
     if batch.sensing != "power":
         raise InvalidScenario("sensing", "the comparison schemes are those of the paper", 'use sensing="power"')
     curve, sensing = Curve(batch), Sensing(batch, batch.bs_power_w)
-    return curve, sensing, sensing.crb(np.broadcast_to(curve.max_power, curve.k.shape))
+    return curve, sensing, sensing.crb(curve.max_power)
 
 
 def _equal_time(batch: Batch) -> tuple[AllocationBatch, np.ndarray, int]:
     curve, sensing, full = _prepare(batch)
     draws, users = curve.k.shape
     feasible = full.max(axis=1) <= batch.crb_limit_m2
-    log_limit = log_excess_of(sensing, np.where(feasible, batch.crb_limit_m2, np.inf))
+    used = limit_use(sensing, np.where(feasible, batch.crb_limit_m2, np.inf))
     lane = np.arange(draws)
 
     def at(log_ratio):
@@ -104,8 +104,8 @@ def _equal_time(batch: Batch) -> tuple[AllocationBatch, np.ndarray, int]:
 
     def excess(log_ratio):
         ratio, powers, rate, slope = at(log_ratio)
-        with np.errstate(divide="ignore"):
-            return np.maximum(np.log(slope * (users + ratio) / rate), log_limit(powers))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.log(np.fmax(slope * (users + ratio) / rate, used(powers)))
 
     caps = curve.max_power / curve.harvest
     low = np.log(1e-6 * np.minimum(1 / curve.k, caps).min(axis=1))  # every x below 1e-6: the rate is still a straight line
@@ -124,7 +124,7 @@ def _equal_time(batch: Batch) -> tuple[AllocationBatch, np.ndarray, int]:
 
 def _max_power(batch: Batch) -> tuple[AllocationBatch, np.ndarray, int]:
     curve, sensing, full = _prepare(batch)
-    powers = np.broadcast_to(curve.max_power, curve.k.shape)
+    powers = curve.max_power
     rates = curve.max_log_snr / np.log(2)
     s = (powers / (rates * curve.harvest)).max(axis=1)
     bound = batch.bandwidth_hz * batch.time_budget_s / ((1 / rates).sum(axis=1) + s)

@@ -18,16 +18,20 @@ logarithms of the slope and of the CRB are nearly straight lines, and nothing is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
+from ..foundations.scalar_search import Bracket, sign_change, sign_change_by_interpolation
 from ..foundations.scenario import Batch
 from .scenario import SPEED_M_PER_S
 
 _LN2 = float(np.log(2.0))
 _SMALL = 1e-2  # below it closed forms cancel; the Taylor series used there are exact to rounding
 _NEWTON_STEPS = 2  # each maps an error e to at most e^2/12, and the starting formula is good to 0.005
+TOLERANCE = 1e-11  # of z: a relative accuracy of s, and so of R
 # det J below this fraction of (tr J)^2 is a sum of squared rounding errors of unit vectors: the geometry is degenerate.
 _DEGENERATE = 1e-26
 
@@ -43,45 +47,52 @@ class Rows:
         return column[self._rows] if isinstance(column, np.ndarray) else column
 
 
-def log_snr_of_load(log_load: np.ndarray) -> np.ndarray:
+def log_snr_of_load(log_load: np.ndarray, steps: int = _NEWTON_STEPS) -> np.ndarray:
     r"""Solve :math:`(e^L - 1)/L = y` for :math:`L > 0`, given :math:`w = \ln y > 0`; elementwise.
 
     :math:`\kappa(L) = \ln((e^L - 1)/L)` is the cumulant function of a uniform random variable: convex, with a slope between
     1/2 and 1, so Newton's method converges from anywhere, and from this start in two steps.
     """
     w = log_load
-    L = w + np.log1p(w + np.log1p(w * w / (6 + 2 * w)))
-    for _ in range(_NEWTON_STEPS):
-        decay = 1 - np.exp(-L)
-        L = L - (L + np.log(decay / L) - w) / (1 / decay - 1 / L)
-    small = w < _SMALL
-    if small.any():
+    L = w + np.log(1 + w + np.log(1 + w * w / (6 + 2 * w)))
+    for _ in range(steps):
+        decay, inverse = 1 - np.exp(-L), 1 / L
+        L = L - (L - w + np.log(decay * inverse)) / (1 / decay - inverse)
+    if w.min() < _SMALL:
         series = w * (2 - w * (1 / 3 - w * (1 / 9 - w * (19 / 540 - w * (17 / 1620 - w * 13 / 4536)))))
-        L = np.where(small, series, L)
+        L = np.where(w < _SMALL, series, L)
     return L
 
 
-def load_curvature(log_snr: np.ndarray) -> np.ndarray:
-    r""":math:`\psi = (1 + x)\ln(1 + x) - x = e^L(L - 1) + 1`, elementwise."""
+def load_curvature(log_snr: np.ndarray, snr: np.ndarray | None = None) -> np.ndarray:
+    r""":math:`\psi = (1 + x)\ln(1 + x) - x = e^L(L - 1) + 1`, elementwise; ``snr`` is x where it is known already."""
     L = log_snr
-    small = L < _SMALL
-    value = np.exp(L) * (L - 1) + 1
-    if small.any():
+    x = np.expm1(L) if snr is None else snr
+    value = (1 + x) * L - x
+    if L.min() < _SMALL:
         series = L**2 * (1 / 2 + L * (1 / 3 + L * (1 / 8 + L * (1 / 30 + L * (1 / 144 + L / 840)))))
-        value = np.where(small, series, value)
+        value = np.where(L < _SMALL, series, value)
     return value
 
 
-@dataclass(frozen=True)
-class Point:
-    """The curve at one s per lane: powers_w (D, M), rates r_m (D, M) in bit/s/Hz; the rest (D,)."""
+class Point(NamedTuple):
+    """The curve at one s per lane: powers_w and log_snr (..., D, M); s, total = G and pull = 1 - G' (..., D)."""
 
     s: np.ndarray
+    log_snr: np.ndarray
     powers_w: np.ndarray
-    rates: np.ndarray
     total: np.ndarray
-    slope: np.ndarray
-    log_pull: np.ndarray
+    pull: np.ndarray
+
+    @property
+    def slope(self) -> np.ndarray:
+        """:math:`G'(s)`."""
+        return 1 - self.pull
+
+    @property
+    def rates(self) -> np.ndarray:
+        """:math:`r_m` in bit/s/Hz."""
+        return self.log_snr / _LN2
 
 
 class Curve:
@@ -95,20 +106,21 @@ class Curve:
     """
 
     def __init__(self, batch: Batch | Rows, *, capped: bool = True) -> None:
-        draws = len(batch.noise_w)
         self.harvest = batch.harvest_efficiency * batch.gain_bs_user * batch.bs_power_w[:, None]
         self.snr_per_w = batch.gain_bs_user / batch.noise_w[:, None]
         self.k = self.snr_per_w * self.harvest
-        self.max_power = batch.max_power_w[:, None] if capped else np.full((draws, 1), np.inf)
-        self.max_log_snr = np.log1p(self.snr_per_w * self.max_power)
+        cap = batch.max_power_w[:, None] if capped else np.inf
+        self.max_power = np.zeros_like(self.k) + cap
+        max_snr = self.snr_per_w * self.max_power
+        self.max_log_snr = np.log1p(max_snr)
         weakest = self.k.min(axis=1)
         self.s_low = _LN2 / weakest
         self._log_k_ratio = np.log(self.k / weakest[:, None])
-        # Below x_low the weakest user alone makes G' < 0: psi(x) <= x^2/2 < k there, and it is not capped. Padé's
+        # Below x_low the weakest user alone makes G' < 0: psi(x) <= x^2/2 < k there, and nobody is capped. Padé's
         # ln(1+x) <= x(6+x)/(6+4x) turns x_low into a z that is no larger than the one of x_low.
-        at = np.argmin(self.k, axis=1)
-        cap = np.expm1(self.max_log_snr[np.arange(draws), at]) if capped else np.inf
-        x_low = 0.5 * np.minimum(np.sqrt(2 * weakest), cap)
+        x_low = 0.5 * np.sqrt(2 * weakest)
+        if capped:
+            x_low = np.minimum(x_low, 0.5 * max_snr.min(axis=1))
         self.z_low = np.log(3 * x_low / (6 + x_low))
 
     def z_all_capped(self) -> np.ndarray:
@@ -116,18 +128,35 @@ class Curve:
         s_cap = (self.max_power / (self.harvest * self.max_log_snr / _LN2)).max(axis=1)
         return np.log(s_cap * (1 + 1e-9) / self.s_low - 1 + 1e-9)  # 1e-9: strictly beyond the last cap in spite of rounding
 
-    def at(self, z: np.ndarray) -> Point:
-        """The point :math:`p(s)` with G, G' and :math:`\\ln(1 - G')`."""
-        s = self.s_low * (1 + np.exp(z))
-        L = log_snr_of_load(self._log_k_ratio + np.logaddexp(0.0, z)[:, None])
-        free = self.max_log_snr > L
-        pull = np.where(free, self.k / load_curvature(L), 0.0).sum(axis=1)
+    def at(self, z: np.ndarray, newton_steps: int = _NEWTON_STEPS) -> Point:
+        """The point :math:`p(s)` with G and G'; leading axes of z (..., D) are several points of the same lanes."""
+        excess = np.exp(z)
+        s = self.s_low * (1 + excess)
+        L = log_snr_of_load(self._log_k_ratio + np.log1p(excess)[..., None], newton_steps)
+        x = np.expm1(L)
+        pull = ((self.max_log_snr > L) * self.k / load_curvature(L, x)).sum(axis=-1)
+        powers = np.minimum(x / self.snr_per_w, self.max_power)
         L = np.minimum(L, self.max_log_snr)
-        powers = np.where(free, np.expm1(L) / self.snr_per_w, self.max_power)
-        rates = L / _LN2
-        with np.errstate(divide="ignore"):
-            log_pull = np.log(pull)
-        return Point(s, powers, rates, s + (1 / rates).sum(axis=1), 1 - pull, log_pull)
+        return Point(s, L, powers, s + _LN2 * (1 / L).sum(axis=-1), pull)
+
+
+def locate(curve: Curve, excess: Callable[[Point], np.ndarray], high: np.ndarray) -> tuple[Bracket, Point, Point]:
+    """Where ``excess`` of the point changes its sign between ``curve.z_low`` and ``high``, with the points on both sides."""
+    both = None
+    with np.errstate(divide="ignore", invalid="ignore"):  # ln 0 where every user is capped; infinite CRBs without a limit
+        if len(high) > 1:
+            bracket = sign_change(lambda z: excess(curve.at(z)), curve.z_low, high, tolerance=TOLERANCE)
+            both = curve.at(np.stack([bracket.low, bracket.high]))
+        else:
+
+            def values(z, newton_steps=_NEWTON_STEPS):
+                nonlocal both
+                both = curve.at(z[:, None], newton_steps)
+                return excess(both)[:, 0]
+
+            rough = partial(values, newton_steps=0)
+            bracket = sign_change_by_interpolation(values, curve.z_low[0], high[0], rough=rough, tolerance=TOLERANCE)
+    return bracket, Point(*(part[-2] for part in both)), Point(*(part[-1] for part in both))
 
 
 class Sensing:
@@ -148,41 +177,39 @@ class Sensing:
         if batch.sensing == "energy":
             scale = scale * batch.bandwidth_hz
         k = scale[:, None, None] * batch.gain_transmitter_target
-        bs_x, bs_y = _directions(batch.bs_position_m[:, None], batch.target_positions_m)
-        # Layout (D, N, M): the users lie next to each other, as the sums over them want it.
-        user_x, user_y = _directions(batch.user_positions_m[:, None], batch.target_positions_m[:, :, None])
-        x = user_x * bs_x[..., None] + user_y * bs_y[..., None] + 1
-        y = user_y * bs_x[..., None] - user_x * bs_y[..., None]
-        users = np.ascontiguousarray(k[:, 1:].swapaxes(1, 2))
-        wx = users * x
-        self._forms = np.concatenate([wx * x, users * y * y, wx * y], axis=1)
+        # Points of the plane as complex numbers: turning is multiplying. The coordinates stay (D, M, N).
+        bs, users, targets = (_complex(at) for at in (batch.bs_position_m, batch.user_positions_m, batch.target_positions_m))
+        monostatic, legs = targets - bs[:, None], targets[:, None] - users[:, :, None]
+        turned = legs * (monostatic.conj() / np.abs(monostatic))[:, None] / np.abs(legs) + 1
+        x, y = turned.real, turned.imag
+        wx, wy = k[:, 1:] * x, k[:, 1:] * y
+        self._forms = np.concatenate([wx * x, wy * y, wx * y], axis=2)
         self._base = 4 * bs_spent[:, None] * k[:, 0]
         self._pairs = None
         if np.any(self._base == 0):  # nothing is left beside the bracket: use the pair sum, eq. (18)
-            cross = x[..., :, None] * y[..., None, :] - x[..., None, :] * y[..., :, None]
-            self._pairs = 0.5 * users[..., :, None] * users[..., None, :] * cross**2
+            pairs = x[:, :, None] * y[:, None] - x[:, None] * y[:, :, None]
+            self._pairs = 0.5 * k[:, 1:, None] * k[:, None, 1:] * pairs**2
 
     def crb(self, spent: np.ndarray) -> np.ndarray:
-        """:math:`\\operatorname{tr} J_n^{-1}` (D, N) in m^2, inf where the geometry is degenerate."""
-        sums = (self._forms @ spent[:, :, None])[..., 0]
-        n = sums.shape[1] // 3
-        A, B, C = sums[:, :n], sums[:, n : 2 * n], sums[:, 2 * n :]
+        """:math:`\\operatorname{tr} J_n^{-1}` (..., D, N) in m^2, inf where the geometry is degenerate."""
+        points = spent.reshape(-1, *self._forms.shape[:2])  # (K, D, M): lanes first, so that each is one matrix product
+        sums = (points.swapaxes(0, 1) @ self._forms).swapaxes(0, 1).reshape(*spent.shape[:-1], -1)
+        n = self._base.shape[1]
+        A, B, C = sums[..., :n], sums[..., n : 2 * n], sums[..., 2 * n :]
         if self._pairs is None:
-            users = np.maximum(A * B - C * C, 0.0)
+            users = A * B - C * C
         else:
-            users = np.einsum("di,dnij,dj->dn", spent, self._pairs, spent, optimize=True)
+            users = np.einsum("...di,dijn,...dj->...dn", spent, self._pairs, spent, optimize=True)
         trace, determinant = self._base + A + B, self._base * B + users
-        regular = determinant > _DEGENERATE * trace**2
-        return np.where(regular, trace / np.where(regular, determinant, 1.0), np.inf)
+        regular = determinant > _DEGENERATE * trace * trace
+        return np.divide(trace, determinant, out=np.full(trace.shape, np.inf), where=regular)
 
     def forms(self, d: int) -> tuple[np.ndarray, np.ndarray]:
         """Row d: what the BS adds to A (N,), and the users' coefficients of A, B, C (3, N, M)."""
         targets = self._base.shape[1]
-        return self._base[d], self._forms[d].reshape(3, targets, -1)
+        return self._base[d], self._forms[d].T.reshape(3, targets, -1)
 
 
-def _directions(from_m: np.ndarray, to_m: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Components of the unit vectors between two broadcast sets of points (..., 2)."""
-    x, y = to_m[..., 0] - from_m[..., 0], to_m[..., 1] - from_m[..., 1]
-    length = np.sqrt(x * x + y * y)
-    return x / length, y / length
+def _complex(positions_m: np.ndarray) -> np.ndarray:
+    """Points (..., 2) as complex numbers (...)."""
+    return np.ascontiguousarray(positions_m).view(complex)[..., 0]

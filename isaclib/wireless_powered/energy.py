@@ -31,11 +31,10 @@ import numpy as np
 from ..foundations import conic
 from ..foundations.certificate import Certificate, relative_gap
 from ..foundations.errors import SolverFailure
-from ..foundations.scalar_search import sign_change
 from ..foundations.scenario import Batch
 from .allocation import Allocation, AllocationBatch, min_throughput_bit, residual
-from .curve import Curve, Sensing
-from .exact import _TOLERANCE, allocations, infeasible, row, tangent_bound
+from .curve import Curve, Sensing, locate
+from .exact import allocations, infeasible, row, tangent_bound
 from .scenario import Scenario, harvest_rate_w
 
 _LOG = logging.getLogger(__name__)
@@ -94,15 +93,13 @@ def _search(batch: Batch) -> tuple[AllocationBatch, np.ndarray, int, np.ndarray]
     with np.errstate(divide="ignore"):
         log_share = np.where(feasible, np.log(least_charging / batch.time_budget_s), -np.inf)
 
-    def excess(z):
-        point = curve.at(z)
-        return np.maximum(point.log_pull, log_share + np.log(point.total / point.s))
+    def excess(point):
+        return np.maximum(np.log(point.pull), log_share + np.log(point.total / point.s))
 
     high = np.maximum(curve.z_low + 1, 0.0)
-    while np.any(outside := excess(high) > 0):
+    while np.any(outside := excess(curve.at(high)) > 0):
         high = np.where(outside, high + 2, high)
-    bracket = sign_change(excess, curve.z_low, high, tolerance=_TOLERANCE)
-    left, right = curve.at(bracket.low), curve.at(bracket.high)
+    bracket, left, right = locate(curve, excess, high)
     bound = batch.bandwidth_hz * batch.time_budget_s / tangent_bound(left, right)
     frame = batch.time_budget_s / right.total
     times, throughput = frame[:, None] / right.rates, batch.bandwidth_hz * frame

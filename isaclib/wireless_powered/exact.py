@@ -21,16 +21,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..foundations.certificate import Certificate, relative_gap
+from ..foundations.certificate import Certificate
 from ..foundations.errors import InfeasibleScenario
-from ..foundations.scalar_search import sign_change
 from ..foundations.scenario import Batch
 from .allocation import Allocation, AllocationBatch
-from .curve import Curve, Point, Rows, Sensing
+from .curve import Curve, Point, Rows, Sensing, locate
 from .scenario import Scenario
 
 _CHUNK = 256  # lanes per pass: their arrays stay in the processor's cache
-_TOLERANCE = 1e-11  # of z: a relative accuracy of s, and so of R
 _OPTIMAL_GAP = 1e-6
 
 
@@ -78,17 +76,15 @@ def solve_exact_batch(scenarios: Batch | Sequence[Scenario]) -> AllocationBatch:
 def _solve_chunk(batch: Batch | Rows) -> tuple[AllocationBatch, np.ndarray, int]:
     curve = Curve(batch)
     sensing = Sensing(batch, batch.bs_power_w)
-    full = sensing.crb(np.broadcast_to(curve.max_power, curve.k.shape))
+    full = sensing.crb(curve.max_power)
     feasible = full.max(axis=1) <= batch.crb_limit_m2
     # Lanes that are infeasible run along without a sensing limit, and are blanked at the end.
-    log_limit = log_excess_of(sensing, np.where(feasible, batch.crb_limit_m2, np.inf))
+    used = limit_use(sensing, np.where(feasible, batch.crb_limit_m2, np.inf))
 
-    def excess(z: np.ndarray) -> np.ndarray:
-        point = curve.at(z)
-        return np.maximum(point.log_pull, log_limit(point.powers_w))
+    def excess(point: Point) -> np.ndarray:
+        return np.log(np.fmax(point.pull, used(point.powers_w)))
 
-    bracket = sign_change(excess, curve.z_low, curve.z_all_capped(), tolerance=_TOLERANCE)
-    left, right = curve.at(bracket.low), curve.at(bracket.high)
+    bracket, left, right = locate(curve, excess, curve.z_all_capped())
     bound = batch.bandwidth_hz * batch.time_budget_s / tangent_bound(left, right)
     frame = batch.time_budget_s / right.total
     times = frame[:, None] / right.rates
@@ -97,23 +93,16 @@ def _solve_chunk(batch: Batch | Rows) -> tuple[AllocationBatch, np.ndarray, int]
     return result, bound, bracket.iterations
 
 
-def log_excess_of(sensing: Sensing, limit: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """The function powers -> ln of the worst CRB over its limit (D,); -inf where there is no limit, whatever the CRB."""
-    limited = np.isfinite(limit)
-    log_limit = np.log(np.where(limited, limit, 1.0))
-
-    def log_excess(powers: np.ndarray) -> np.ndarray:
-        return np.where(limited, np.log(sensing.crb(powers).max(axis=1)) - log_limit, -np.inf)
-
-    return log_excess
+def limit_use(sensing: Sensing, limit: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """The function powers (..., D, M) -> worst CRB over its limit (..., D); nan for an infinite CRB without a limit."""
+    return lambda powers: sensing.crb(powers).max(axis=-1) / limit
 
 
 def tangent_bound(left: Point, right: Point) -> np.ndarray:
     r"""Least value that convexity allows for G on :math:`[s_\alpha, s_\beta]`, given values and slopes at both ends."""
-    rise = np.where(right.slope > left.slope, right.slope - left.slope, 1.0)
-    crossing = (left.total - right.total + right.slope * right.s - left.slope * left.s) / rise
-    crossing = np.clip(crossing, left.s, right.s)
-    return np.where(left.slope >= 0, left.total, left.total + left.slope * (crossing - left.s))
+    length, rise = right.s - left.s, np.maximum(left.pull - right.pull, np.finfo(float).tiny)
+    crossing = (left.total - right.total + right.slope * length) / rise
+    return left.total + np.minimum(left.slope, 0.0) * np.minimum(np.maximum(crossing, 0.0), length)
 
 
 def allocations(batch, curve, sensing, powers, charging, times, throughput, feasible, crb_at_best, bound) -> AllocationBatch:
@@ -123,17 +112,14 @@ def allocations(batch, curve, sensing, powers, charging, times, throughput, feas
         crb = sensing.crb(powers)
     else:  # sensing.crb is per second of charging
         crb = sensing.crb(spent / charging[:, None]) / charging[:, None]
+    excess = np.maximum((charging + times.sum(axis=1)) / batch.time_budget_s, (powers / batch.max_power_w[:, None]).max(axis=1))
+    excess = np.maximum(excess, (spent / (curve.harvest * charging[:, None])).max(axis=1))
     limited = np.isfinite(batch.crb_limit_m2)
-    over = [
-        (charging + times.sum(axis=1)) / batch.time_budget_s - 1,
-        (powers / batch.max_power_w[:, None]).max(axis=1) - 1,
-        (spent / (curve.harvest * charging[:, None])).max(axis=1) - 1,
-        np.where(limited, crb.max(axis=1) / np.where(limited, batch.crb_limit_m2, 1.0) - 1, 0.0),
-    ]
-    worst = np.argmax(crb_at_best, axis=1)
+    excess = np.maximum(excess, np.where(limited, crb.max(axis=1) / np.where(limited, batch.crb_limit_m2, 1.0), 0.0))
+    worst, everywhere = np.argmax(crb_at_best, axis=1), feasible.all()
 
     def blank(values):
-        return np.where(feasible if values.ndim == 1 else feasible[:, None], values, np.nan)
+        return values if everywhere else np.where(feasible if values.ndim == 1 else feasible[:, None], values, np.nan)
 
     return AllocationBatch(
         powers_w=blank(powers),
@@ -144,7 +130,7 @@ def allocations(batch, curve, sensing, powers, charging, times, throughput, feas
         best_attainable=crb_at_best[np.arange(len(worst)), worst],
         worst_target=worst,
         gap=blank(np.abs(bound - throughput) / throughput),
-        residual=blank(np.maximum(0.0, np.max(over, axis=0))),
+        residual=blank(np.maximum(excess - 1, 0.0)),
     )
 
 
@@ -162,7 +148,7 @@ def row(batch: AllocationBatch, d: int, bound: float, method: str, iterations: i
         value=value,
         bound=float(bound),
         residual=float(batch.residual[d]),
-        status="optimal" if relative_gap(value, bound) <= _OPTIMAL_GAP else "iteration_limit",
+        status="optimal" if batch.gap[d] <= _OPTIMAL_GAP else "iteration_limit",
         iterations=iterations,
         seconds=seconds,
     )

@@ -106,7 +106,8 @@ print("halfway in w {:.2f}, in log w {:.2f} m^2".format(*bound[2:]))
 # %% [markdown]
 # A change of variables helps one constraint and may harm another, so look at all of them first.
 #
-# *Used in:* wireless-powered sensing (the paper's change of variables; our exact solution works in $p$ and needs none).
+# *Used in:* {ref}`wireless-powered sensing <chapter-wireless-powered>` (the paper's change of variables; our exact solution
+# works in $p$ and needs none).
 #
 # ## Perspective
 #
@@ -155,8 +156,8 @@ print(f"sum {shared.value:.8f}, dual bound {shared.bound:.8f}")
 print(f"by hand {np.log2(1 + 2 * energies.sum()):.8f}")
 
 # %% [markdown]
-# *Used in:* wireless-powered sensing (energies instead of powers) and semi-integrated sensing and communication (spectrum
-# shares).
+# *Used in:* {ref}`wireless-powered sensing <chapter-wireless-powered>` (energies instead of powers) and
+# {ref}`semi-integrated sensing and communication <chapter-semi-isac>` (spectrum shares).
 #
 # ## Difference of convex functions and the tangent bound
 #
@@ -278,8 +279,9 @@ figures.show(
 # Both runs met their stopping rule, and one of them is wrong. This is why every chapter places a certified optimum beside a
 # method of this kind.
 #
-# *Used in:* network localization (difference of convex functions) and wireless-powered sensing (successive convex
-# approximation); both papers use it, and we measure what it loses.
+# *Used in:* {ref}`network localization <chapter-network-localization>` (difference of convex functions) and
+# {ref}`wireless-powered sensing <chapter-wireless-powered>` (successive convex approximation); both papers use it, and we
+# measure what it loses.
 #
 # ## Ratios: bisect on a margin, not on a status
 #
@@ -368,8 +370,8 @@ figures.show(
 )
 
 # %% [markdown]
-# *Used in:* network localization (this program), near-field sensing (the least power that meets a robust ratio, as a multiple
-# of the budget).
+# *Used in:* {ref}`network localization <chapter-network-localization>` (this program),
+# {ref}`near-field sensing <chapter-near-field>` (the least power that meets a robust ratio, as a multiple of the budget).
 #
 # ## Linear-fractional objectives: Charnes–Cooper and Dinkelbach
 #
@@ -500,7 +502,7 @@ figures.show(
 )
 
 # %% [markdown]
-# *Used in:* semi-integrated sensing and communication, for the energy efficiency.
+# *Used in:* {ref}`semi-integrated sensing and communication <chapter-semi-isac>`, for the energy efficiency.
 #
 # ## An uncertain channel: the S-procedure
 #
@@ -618,7 +620,7 @@ figures.show(
 # With several balls, one for each access point, the same argument with one multiplier per ball still gives a valid bound, but
 # it may no longer be tight.
 #
-# *Used in:* near-field sensing, for the robust beams and for the channel that tests them.
+# *Used in:* {ref}`near-field sensing <chapter-near-field>`, for the robust beams and for the channel that tests them.
 #
 # ## The duality gap as a certificate
 #
@@ -704,16 +706,16 @@ figures.show(
 )
 
 # %% [markdown]
-# *Used in:* every chapter; OFDM ranging meets this very dual. In the book each exact solution carries such a certificate, and
-# the function `verify` of each chapter recomputes it from the allocation alone.
+# *Used in:* every chapter; {ref}`OFDM ranging <chapter-ofdm-ranging>` meets this very dual. In the book each exact solution
+# carries such a certificate, and the function `verify` of each chapter recomputes it from the allocation alone.
 #
 # ## Which tool where
 #
 # | what makes the problem hard | tool | chapter |
 # |---|---|---|
-# | products of powers and times | logarithmic variables, perspective | wireless-powered sensing |
-# | a bound on the position error | one second-order cone per target | wireless-powered sensing |
-# | interference in a worst ratio | margin and bisection, closed form | network localization |
-# | shares of spectrum, energy efficiency | perspective, Charnes–Cooper, Dinkelbach | semi-integrated sensing and communication |
-# | sidelobes and capacity | convex constraints, dual of water-filling | OFDM ranging |
-# | uncertain channels | S-procedure, margin | near-field sensing |
+# | products of powers and times | logarithmic variables, perspective | {ref}`wireless-powered sensing <chapter-wireless-powered>` |
+# | a bound on the position error | one second-order cone per target | {ref}`wireless-powered sensing <chapter-wireless-powered>` |
+# | interference in a worst ratio | margin and bisection, closed form | {ref}`network localization <chapter-network-localization>` |
+# | shares of spectrum, energy efficiency | perspective, Charnes–Cooper, Dinkelbach | {ref}`semi-integrated sensing and communication <chapter-semi-isac>` |
+# | sidelobes and capacity | convex constraints, dual of water-filling | {ref}`OFDM ranging <chapter-ofdm-ranging>` |
+# | uncertain channels | S-procedure, margin | {ref}`near-field sensing <chapter-near-field>` |

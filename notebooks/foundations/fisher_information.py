@@ -140,7 +140,8 @@ print(
 )
 
 # %% [markdown]
-# *Used in:* OFDM ranging, where the powers $p_n$ are the variables and {eq}`fi-delay` is a concave function of them.
+# *Used in:* {ref}`OFDM ranging <chapter-ofdm-ranging>`, where the powers $p_n$ are the variables and {eq}`fi-delay` is a
+# concave function of them.
 #
 # ## From ranges to a position
 #
@@ -226,7 +227,7 @@ J
 #
 # and the terms with $i = j$ vanish. $\blacksquare$ All terms are non-negative, so this proves the Cauchy–Schwarz inequality
 # $C^2 \le AB$ as well and says when it is an equality. The identity is equation (18) of the paper of the chapter on
-# wireless-powered sensing. First in symbols, then with many measurements.
+# {ref}`wireless-powered sensing <chapter-wireless-powered>`. First in symbols, then with many measurements.
 
 # %%
 for count in (2, 3, 4):
@@ -391,8 +392,8 @@ figures.show(
 )
 
 # %% [markdown]
-# *Used in:* wireless-powered sensing, where a scenario with such a target is infeasible for every power, and network
-# localization.
+# *Used in:* {ref}`wireless-powered sensing <chapter-wireless-powered>`, where a scenario with such a target is infeasible
+# for every power, and {ref}`network localization <chapter-network-localization>`.
 #
 # ## The bound is convex in the weights
 #
@@ -478,7 +479,7 @@ print(f"least total weight {by_cone.value:.7f}, dual bound {by_cone.bound:.7f}")
 print(f"by the matrix inequality {by_matrix.value:.7f}")
 
 # %% [markdown]
-# *Used in:* wireless-powered sensing, as the constraint on the bound of every target.
+# *Used in:* {ref}`wireless-powered sensing <chapter-wireless-powered>`, as the constraint on the bound of every target.
 #
 # ## Nuisance parameters and error ellipses
 #
@@ -567,7 +568,8 @@ figures.show(
 )
 
 # %% [markdown]
-# *Used in:* near-field sensing, where the unknown reflectivities are the nuisance parameters, and OFDM ranging (above).
+# *Used in:* {ref}`near-field sensing <chapter-near-field>`, where the unknown reflectivities are the nuisance parameters,
+# and {ref}`OFDM ranging <chapter-ofdm-ranging>` (above).
 #
 # ## Is the bound reached?
 #
@@ -687,4 +689,4 @@ figures.show(
 # The lesson for the chapters: a constraint on the Cramér–Rao bound controls the accuracy *above the threshold*. Below it one
 # needs bounds that know about ambiguities, such as the sidelobe level.
 #
-# *Used in:* every chapter that limits the bound; OFDM ranging limits the sidelobes beside it.
+# *Used in:* every chapter that limits the bound; {ref}`OFDM ranging <chapter-ofdm-ranging>` limits the sidelobes beside it.

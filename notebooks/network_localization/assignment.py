@@ -171,13 +171,13 @@ assert np.isfinite(ideal) and ideal > 0, "without self-interference there is no 
 
 
 # %% nbgrader={"grade_id": "least-powers", "solution": true}
-def least_powers(target, F, v, C, u, cap_w):
-    """The least powers (B,) in W that meet all requirements for the ratio target, or None where they exceed cap_w."""
+def least_powers(ratio, F, v, C, u, cap_w):
+    """The least powers (B,) in W that meet all requirements for the ratio, or None where they exceed cap_w."""
     ### BEGIN SOLUTION
     # SENTINEL-NETWORK-LOCALIZATION-3: the iteration rises, so the first power above the cap ends it
     powers = np.zeros(len(v))
     while True:
-        following = np.maximum(target * (F @ powers + v), C @ powers + u)
+        following = np.maximum(ratio * (F @ powers + v), C @ powers + u)
         if np.any(following > cap_w):
             return None
         if np.all(following - powers <= 1e-13 * following):
@@ -274,15 +274,15 @@ assert np.isclose(alone[0], 0.25) and alone[1][0] == 1.0, "no interference: the 
 largest_gain = np.max(np.abs(np.linalg.eigvals(F)))
 
 
-def needed_over_cap(target):
-    """Largest of the least powers for the ratio target, over the cap; infinity where there are none."""
-    if target * largest_gain >= 1:
+def needed_over_cap(ratio):
+    """Largest of the least powers for the ratio, over the cap; infinity where there are none."""
+    if ratio * largest_gain >= 1:
         return np.inf
-    return float(np.max(np.linalg.solve(np.eye(3) - target * F, target * v)) / max_power_w)
+    return float(np.max(np.linalg.solve(np.eye(3) - ratio * F, ratio * v)) / max_power_w)
 
 
 # %% nbgrader={"grade_id": "bisection", "solution": true}
-def largest_target(needed, low, high, tolerance):
+def largest_ratio(needed, low, high, tolerance):
     """The last bracket (low, high) around the largest ratio that can be reached; needed(t) <= 1 says that t can."""
     ### BEGIN SOLUTION
     # SENTINEL-NETWORK-LOCALIZATION-5: halve the number of decades, not the distance
@@ -304,21 +304,21 @@ asked = []
 
 def counted(function):
     asked.clear()
-    return lambda target: (asked.append(target), function(target))[1]
+    return lambda ratio: (asked.append(ratio), function(ratio))[1]
 
 
-low, high = largest_target(counted(needed_over_cap), 1e-12, 1e3, 1e-9)
+low, high = largest_ratio(counted(needed_over_cap), 1e-12, 1e3, 1e-9)
 assert len(asked) <= 45, f"{len(asked)} questions are too many"
 assert needed_over_cap(low) <= 1 < needed_over_cap(high), "the answer is not between these ends"
 assert high <= (1 + 1e-9) * low, "the bracket is too wide"
-nothing = largest_target(counted(lambda target: np.inf), 1e-12, 1e3, 1e-9)
+nothing = largest_ratio(counted(lambda ratio: np.inf), 1e-12, 1e3, 1e-9)
 assert nothing[0] == 0.0 and nothing[1] == 1e-12, "even the lower end is out of reach"
 ### BEGIN HIDDEN TESTS
 # SENTINEL-NETWORK-LOCALIZATION-HIDDEN-5
 radii = [np.max(np.abs(np.linalg.eigvals(F + np.outer(v, np.eye(3)[k]) / max_power_w))) for k in range(3)]
 assert np.isclose(low, 1 / np.max(radii), rtol=1e-7, atol=0), "the closed form by eigenvalues"
 for edge in (3e-11, 0.2, 700.0):
-    low, high = largest_target(counted(lambda target, edge=edge: (target / edge) ** 4), 1e-12, 1e3, 1e-9)
+    low, high = largest_ratio(counted(lambda ratio, edge=edge: (ratio / edge) ** 4), 1e-12, 1e3, 1e-9)
     assert low <= edge < high <= (1 + 1e-9) * low and len(asked) <= 45, f"an answer at {edge}"
 ### END HIDDEN TESTS
 

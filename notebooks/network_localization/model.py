@@ -174,10 +174,19 @@ claims.table(
 # %% [markdown]
 # ## Four signal-to-interference ratios
 #
+# In every pair of indices the first one sends and the second one listens:
+#
+# * $h_{ij}$ is the link from station $i$ to the user of station $j$;
+# * $\alpha_{ji}$ is the echo of station $j$'s signal at station $i$, so that $\alpha_{ii}$ is the own echo;
+# * $\alpha_{i\check{\jmath}}$, with a mark on the listener, is the echo of station $i$'s signal at user $j$;
+# * $g_{ji}$ is the direct signal from station $j$ to station $i$, and $\alpha_i^{\mathrm{SI}}$ the way from the transmitter of
+#   station $i$ into its own receiver.
+#
 # Alone, communication sees only the other stations' links (eq. 4), and sensing sees only echoes and self-interference (eq. 6):
 #
-# $$\gamma^{c,\text{alone}}_j = \frac{p_j |h_{jj}|^2}{\sum_{i \ne j} p_i |h_{ij}|^2 + \sigma_{\mathrm{UE}}^2}, \qquad
-# \gamma^{s,\text{alone}}_i = \frac{p_i |\alpha_{ii}|^2}{\sum_{j \ne i} p_j |\alpha_{ji}|^2
+# $$\gamma^{c,\text{alone}}_j = \frac{p_j |h_{jj}|^2}{\sum_{i \ne j} p_i |h_{ij}|^2 + \sigma_{\mathrm{UE}}^2},$$
+#
+# $$\gamma^{s,\text{alone}}_i = \frac{p_i |\alpha_{ii}|^2}{\sum_{j \ne i} p_j |\alpha_{ji}|^2
 # + p_i |\alpha_i^{\mathrm{SI}}|^2 + \sigma_{\mathrm{BS}}^2}.$$
 #
 # Together, the target's echoes reach the users, and the stations hear one another's direct signals $g_{ji}$ (eqs. 9 and 11):
@@ -266,8 +275,17 @@ claims.record(
 # ```
 #
 # with $G = 1$ in the paper and $G$ the processing gain here. It falls strictly with $\gamma$, so for equal bandwidths the
-# station with the worst range is the one with the worst ratio, and $\min_p \max_i \sigma_i$ (P1) becomes $\max_p \min_i
-# \gamma_i^s$ (P2).
+# station with the worst range is the one with the worst ratio. The problem of the paper (P1), to make the worst range as good
+# as possible while every user keeps its threshold, is therefore the same as to make the worst ratio as large as possible (P2):
+#
+# ```{math}
+# :label: nl-problem
+# \begin{aligned}
+# \min_p\ \max_i\ \sigma_i(p) \quad\Longleftrightarrow\quad &\max_p\ \min_i\ \gamma^s_i(p) \\
+# \text{s.t.}\quad &\gamma^c_j(p) \ge \gamma_{\mathrm{th}} \text{ for all } j, \\
+# &0 \le p_i \le P_{\max} \text{ for all } i.
+# \end{aligned}
+# ```
 
 # %%
 gamma, width, gain, speed = sp.symbols("gamma W G c", positive=True)
@@ -284,9 +302,12 @@ assert np.argmax(nl.range_std_m(scenario, full)) == np.argmin(
 #
 # The paper calls (P1) nonlinear and non-convex. It is nonetheless an easy problem. The worst ratio is at least $t$ exactly if
 #
-# $$p_i |\alpha_{ii}|^2 \ge t \Bigl(\textstyle\sum_{j \ne i} p_j (|\alpha_{ji}|^2 + |g_{ji}|^2)
-# + p_i |\alpha^{\mathrm{SI}}_i|^2 + \sigma_{\mathrm{BS}}^2\Bigr)
-# \quad\text{for all } i,$$
+# $$
+# \begin{aligned}
+# p_i |\alpha_{ii}|^2 \ge t \Bigl(&\textstyle\sum_{j \ne i} p_j (|\alpha_{ji}|^2 + |g_{ji}|^2) \\
+# &+ p_i |\alpha^{\mathrm{SI}}_i|^2 + \sigma_{\mathrm{BS}}^2\Bigr) \quad\text{for all } i,
+# \end{aligned}
+# $$
 #
 # and for a *fixed* $t$ these are linear inequalities in $p$, like the users' thresholds. Superlevel sets are polyhedra, hence
 # convex: the objective is quasi-concave {cite}`boyd2004`, every strict local optimum is global, and a bisection over
@@ -329,7 +350,7 @@ assert np.allclose(at_cap, 1.0)
 # %% [markdown]
 # ## The paper's way: slack variables and a difference of convex functions
 #
-# With the target $t$ as a variable (P3) and a slack $\beta_i$ above interference plus noise (13), what remains is $p_i
+# With the worst ratio $t$ as a variable (P3) and a slack $\beta_i$ above interference plus noise (13), what remains is $p_i
 # |\alpha_{ii}|^2 \ge t \beta_i$ (14). The product is written as a difference of squares, $t\beta = \frac14[(t+\beta)^2 -
 # (t-\beta)^2]$, and the second square is replaced by its tangent at the last iterate $(t_0, \beta_0)$ (15):
 #
@@ -360,9 +381,9 @@ assert (
 )  # the same inequality in another unit is another inequality
 
 # %% [markdown]
-# ## The exact way: the least powers for a target
+# ## The exact way: the least powers for a wanted ratio
 #
-# Divide each row by its own gain. For a target $t$ the powers must satisfy
+# Divide each row by its own gain. For a wanted ratio $t$ the powers must satisfy
 #
 # ```{math}
 # :label: nl-fixed
@@ -380,10 +401,10 @@ rows = nl.system(scenario)
 best = nl.solve_exact(scenario)
 
 
-def least_fixed_point(target, rounds=4000):
+def least_fixed_point(wanted, rounds=4000):
     powers = np.zeros((1, B))
     for _ in range(rounds):
-        powers = np.maximum(target * rows.sensing_rows(powers), rows.comm_rows(powers))
+        powers = np.maximum(wanted * rows.sensing_rows(powers), rows.comm_rows(powers))
     return powers[0]
 
 
@@ -406,20 +427,22 @@ for i in range(B):
     )
 axes.axhline(1.0, **plotting.role("reference"), label="cap")
 axes.set(
-    yscale="log", xlabel="Target over optimum (1)", ylabel="Least power over cap (1)"
+    yscale="log",
+    xlabel="Wanted ratio over optimum (1)",
+    ylabel="Least power over cap (1)",
 )
 axes.legend(loc="center left")
 figures.show(
     figure,
     "least_powers",
     data={
-        "target_over_optimum": fractions,
+        "wanted_over_optimum": fractions,
         **{f"station_{i + 1}": needed[:, i] for i in range(B)},
     },
-    caption="The least powers that reach a target, on one drop, found by iterating the map from zero. The optimum is "
+    caption="The least powers that reach a wanted ratio, on one drop, found by iterating the map from zero. The optimum is "
     "where the first "
     "station meets its cap. A station that stays flat sends what its user needs; it rises once its echo asks for more.",
-    alt="Least powers of each station against the target, on a logarithmic axis. All rise, faster and faster near the "
+    alt="Least powers of each station against the wanted ratio, on a logarithmic axis. All rise, faster and faster near the "
     "optimum, where "
     "the first of them meets the cap.",
 )
@@ -486,15 +509,18 @@ assert abs(np.sqrt(np.mean(errors**2) / nl.position_crb_m2(coherent, full)) - 1)
 # %% [markdown]
 # ## How each equation was pinned down
 #
-# * **(1), (2)**: OFDM, unit variance, independent data, $p_i \le P_{\max}$. Nothing is left open that matters here. * **(3),
-# (4)**: interference from other stations' downlink, and noise. Nothing is left open. * **(5), (6)**: echo, bistatic echoes, own
-# self-interference with an attenuation, noise. The attenuation in (5) makes self-interference scale with $p_i$. * **The
-# coefficient $\alpha$** "gathers the effect of the target radar cross section" and the path loss, with exponent 2. We take the
-# radar equation with exponent 2 on each leg. * **(7) to (9)**: extra echoes at the users, regrouped. Open: whether the own echo
-# is signal or interference. We take interference; a test shows that it hardly matters. * **(10), (11)**: a channel between base
-# stations. Its model is open; we take that of the users' links. * **(12)**: nonlinear through the square root, minimal where
-# the SINR is maximal, taken from a radar text. The constant is that text's. * **(13) to (15)**: an affine bound, a product, and
-# a difference of convex functions on the right side. Splitting the product into squares is the only reading in which (13) is
-# convex and (14) is not. The units of the split are ours.
+# * **(1), (2)**: OFDM, unit variance, independent data, $p_i \le P_{\max}$. Nothing is left open that matters here.
+# * **(3), (4)**: interference from other stations' downlink, and noise. Nothing is left open.
+# * **(5), (6)**: echo, bistatic echoes, own self-interference with an attenuation, noise. The attenuation in (5) makes
+#   self-interference scale with $p_i$.
+# * **The coefficient $\alpha$** "gathers the effect of the target radar cross section" and the path loss, with exponent 2. We
+#   take the radar equation with exponent 2 on each leg.
+# * **(7) to (9)**: extra echoes at the users, regrouped. Open: whether the own echo is signal or interference. We take
+#   interference; a test shows that it hardly matters.
+# * **(10), (11)**: a channel between base stations. Its model is open; we take that of the users' links.
+# * **(12)**: nonlinear through the square root, minimal where the SINR is maximal, taken from a radar text. The constant is
+#   that text's.
+# * **(13) to (15)**: an affine bound, a product, and a difference of convex functions on the right side. Splitting the product
+#   into squares is the only reading in which (13) is convex and (14) is not. The units of the split are ours.
 #
 # Parameters whose numbers are missing are marked *assumed* in the table of parameter sets.

@@ -10,7 +10,7 @@ import pytest
 from classroom_project import SENTINEL, leaks
 from small_project import ROOT
 
-from isaclib.compendium import classroom
+from isaclib.compendium import classroom, publishing, runs
 
 PLANTED = b"# SENTINEL-DEMO-HIDDEN-1: the answer"
 
@@ -61,3 +61,10 @@ def test_no_solution_is_in_the_built_book(html):
     assert any(path.name == "isac_numbers.zip" for path in published)
     assert leaks(published) == []
     assert [str(path) for path in published if path.stem == "assignment"] == []
+
+
+def test_no_solution_is_in_the_folder_behind_the_launch_buttons(html, tmp_path):
+    """``html``: its runs are the ones that are copied."""
+    files = publishing.launch_tree(ROOT, runs.plan(ROOT, "quick"), tmp_path / "tree")
+    assert {path.parent.name for path in files if path.suffix == ".ipynb"} >= set(classroom.assignment_names(ROOT))
+    assert [str(path) for path in files if path.stem == "assignment" or SENTINEL.search(path.read_bytes())] == []

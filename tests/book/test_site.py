@@ -1,10 +1,14 @@
 """The built site, page by page."""
 
+import re
+
 import pytest
+import yaml
+from bs4 import BeautifulSoup
 from small_project import ROOT
 
 from isaclib.compendium import check, runs
-from isaclib.compendium.pages import claim_rows
+from isaclib.compendium.pages import claim_rows, figure_entries, section_titles
 
 
 def test_every_page_of_the_contents_is_built(html, pages):
@@ -27,8 +31,6 @@ def test_pages_in_the_browser(html, pages, view, browser_available):
 
 
 def test_every_figure_offers_its_numbers(html):
-    from bs4 import BeautifulSoup
-
     bare = []
     for page in html.glob("notebooks/*/*.html"):
         text = BeautifulSoup(page.read_text(), "html.parser")
@@ -42,3 +44,57 @@ def test_every_figure_offers_its_numbers(html):
 def test_every_claim_on_file_was_measured_and_agrees_on_its_identity():
     rows = claim_rows(ROOT, runs.plan(ROOT, "quick"))
     assert [row.claim.id for row in rows if row.found is None] == []
+
+
+def soup(path) -> BeautifulSoup:
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+def test_every_row_of_the_ledger_leads_to_the_cell_that_measured_it(html):
+    claims = html / "book" / "claims.html"
+    rows = {row.claim.id: row for row in claim_rows(ROOT, runs.plan(ROOT, "quick"))}
+    lines = soup(claims).select("main table tbody tr")
+    assert sorted(line.td.get_text(strip=True) for line in lines) == sorted(rows)
+    measured = {}
+    for line in lines:
+        identifier = line.td.get_text(strip=True)
+        page, _, anchor = line.td.a["href"].partition("#")
+        target = (claims.parent / page).resolve()
+        measured.setdefault(target, soup(target))
+        box = measured[target].find(id=anchor)
+        assert "isac-claim" in box["class"], identifier
+        assert box.get_text(" ", strip=True).startswith(f"Claim {identifier}: {rows[identifier].found['verdict']}")
+        assert line.find_all("td")[-1].get_text(strip=True) == rows[identifier].found["set"]
+
+
+def test_ledgers_gallery_and_runs_name_the_chapters_as_their_pages_do(html):
+    papers = yaml.safe_load((ROOT / "tests" / "data" / "papers.yml").read_text())
+    for section, title in section_titles(ROOT, papers).items():
+        own = soup(html / "book" / f"{section}.html").h1.find(string=True, recursive=False)
+        assert own.strip() == title
+        for page in ("claims", "errata", "gallery"):
+            headings = [
+                heading.find(string=True, recursive=False) for heading in soup(html / "book" / f"{page}.html").find_all("h2")
+            ]
+            assert title in headings, page
+
+
+def test_no_two_cards_of_the_gallery_share_a_name(html):
+    for part in soup(html / "book" / "gallery.html").select("main section section"):
+        names = [card.get_text(strip=True) for card in part.select(".sd-card-title")]
+        assert len(names) == len(set(names)) > 0, sorted(name for name in names if names.count(name) > 1)
+
+
+def test_every_figure_of_the_papers_is_in_the_book(html):
+    """``html``: its runs left the figures."""
+    papers = yaml.safe_load((ROOT / "tests" / "data" / "papers.yml").read_text())
+    found = {section: set() for section in papers}
+    for run in runs.plan(ROOT, "quick"):
+        if run.section in papers and run.notebook != "what_if":
+            named = (re.sub(r"[()]", "", entry["paper"]) for entry in figure_entries(run))
+            found[run.section] |= {figure for figure in named if figure}
+    assert found == {section: set(paper["figures"]) for section, paper in papers.items()}
+
+
+def test_no_launch_button_without_a_repository(html):
+    assert [page.name for page in html.glob("notebooks/*/*.html") if soup(page).find(class_="dropdown-launch-buttons")] == []

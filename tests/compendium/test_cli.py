@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 from small_project import edit
 
-from isaclib.compendium import cli
+from isaclib.compendium import book_cli, cli, runs
 
 
 @pytest.fixture
@@ -12,7 +12,8 @@ def isac(monkeypatch):
     """Calls the command line on a project."""
 
     def call(root, *arguments):
-        monkeypatch.setattr(cli, "project_root", lambda: root)
+        for module in (cli, book_cli):
+            monkeypatch.setattr(module, "project_root", lambda: root)
         return CliRunner().invoke(cli.main, list(arguments))
 
     return call
@@ -41,6 +42,8 @@ def test_run_says_where_the_results_are(isac, finished):
         (["run", "demo", "-p", "slope=1000"], "out of range"),
         (["run", "demo", "model", "--set", "louder"], "goes with the notebook what_if"),
         (["check", "."], "holds no built book"),
+        (["launch-tree", "tree"], "not made yet: demo/model"),
+        (["run", "demo", "--jobs", "0"], "0 is not in the range"),
     ],
 )
 def test_bad_input_exits_2_and_names_the_remedy(isac, project, arguments, says):
@@ -82,7 +85,31 @@ def test_claims_exits_1_when_a_verdict_differs(isac, finished_copy):
     assert result.exit_code == 1 and "1 differ" in result.output
 
 
+def test_a_book_with_a_failing_notebook_publishes_nothing_and_finishes_the_rest(isac, project):
+    published = project / "build" / "test-site" / "index.html"
+    published.parent.mkdir(parents=True)
+    published.write_text("the last good book")
+    edit(project / "notebooks" / "demo" / "results.py", "x = np.linspace(0, 1, points)", "x = 1 / 0")
+    result = isac(project, "book", "--set", "quick", "--no-check")
+    assert result.exit_code == 1
+    assert "nothing was published" in result.output and "ZeroDivisionError" in result.output and "cell 5" in result.output
+    assert published.read_text() == "the last good book"
+    assert [run.is_current() for run in runs.plan(project, "quick")] == [True, False, False]
+
+
+def test_a_book_says_where_its_time_went_and_is_left_alone_when_nothing_changed(isac, finished_copy):
+    first = isac(finished_copy, "book", "--set", "quick", "--no-check")
+    assert first.exit_code == 0, first.output
+    for stage in ("environment", "runs: Demo", "all runs", "pages (Sphinx)", "checks of the pages", "sum"):
+        assert stage in first.output
+    assert "¤" not in first.output
+    again = isac(finished_copy, "book", "--set", "quick", "--no-check")
+    assert again.exit_code == 0 and "the book is unchanged" in again.output and "3 of 3 runs are current" in again.output
+    result = isac(finished_copy, "launch-tree", str(finished_copy / "tree"), "--set", "quick")
+    assert result.exit_code == 0 and "3 notebooks" in result.output
+
+
 def test_help_teaches(isac, finished):
-    for arguments in (["--help"], ["run", "--help"], ["book", "--help"], ["check", "--help"]):
+    for arguments in (["--help"], ["run", "--help"], ["book", "--help"], ["check", "--help"], ["launch-tree", "--help"]):
         result = isac(finished, *arguments)
         assert result.exit_code == 0 and len(result.output.splitlines()) > 5

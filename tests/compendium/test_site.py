@@ -7,10 +7,11 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 from bs4 import BeautifulSoup
 from small_project import edit
 
-from isaclib.compendium import check, runs, site
+from isaclib.compendium import check, pages, runs, site
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +99,46 @@ def test_the_gallery_shows_every_figure_and_links_to_it(book):
     assert sorted(pictures) == ["parabola.svg", "steeper.svg"]
     links = [link["href"] for link in text.find_all("a", class_="sd-stretched-link")]
     assert any("fig-demo-parabola" in link for link in links) and any("what_if_louder" in link for link in links)
+    titles = [card.get_text(strip=True) for card in text.find_all(class_="sd-card-title")]
+    assert titles == ["Parabola", "A steeper parabola: steeper"], "a what-if's card carries the title of its set"
+
+
+def test_sections_carry_the_title_of_their_page(finished_copy):
+    assert pages.section_titles(finished_copy, ["demo", "no_page"]) == {"demo": "Demo", "no_page": "No page"}
+    edit(finished_copy / "book" / "demo.md", "# Demo", "# Parabolas: a demonstration")
+    stage = finished_copy / "stage"
+    site.stage(finished_copy, runs.plan(finished_copy, "quick"), stage)
+    text = {path.stem: path.read_text() for path in (stage / "generated").glob("*.md")}
+    for page in ("claims", "errata", "gallery"):
+        assert "## Parabolas: a demonstration\n" in text[page], page
+    assert "| Parabolas | {doc}`results" in text["runs"], "tables leave the subtitle out"
+    assert "Parabolas" in (stage / "figures" / "compendium" / "claims.svg").read_text()
+
+
+def test_the_page_of_the_runs_says_where_the_time_goes(finished, book):
+    (table,) = [table for table in page(book, "book/claims").find_all("table") if "wall clock (s)" in table.get_text()]
+    cells = [[cell.get_text(strip=True) for cell in line.find_all("td")] for line in table.select("tbody tr")]
+    rows = {name: seconds for name, *seconds in cells}
+    records = [run.record() for run in runs.plan(finished, "quick")]
+    assert float(rows["runs: Demo"][1]) == round(sum(record["processor_seconds"] for record in records))
+    longest, together = max(record["seconds"] for record in records), sum(record["seconds"] for record in records)
+    assert round(longest) <= float(rows["all runs, side by side"][0]) <= round(together)
+    assert float(rows["pages (Sphinx)"][0]) > 0 and rows["checks of the pages"][0] == "left out"
+    assert site.last_seconds(finished, "quick")["sum"] >= site.last_seconds(finished, "quick")["sphinx"] + longest
+    assert "¤" not in (book / "book" / "claims.html").read_text()
+
+
+def test_launch_buttons_appear_only_where_a_repository_is_named(finished_copy, book, monkeypatch):
+    name = "notebooks/demo/results"
+    assert not page(book, name).find(class_="dropdown-launch-buttons")
+    edit(finished_copy / "_config.yml", 'url: ""', "url: https://github.com/someone/isac")
+    target = finished_copy / "html"
+    site.build(finished_copy, runs.plan(finished_copy, "quick"), "quick", target)
+    (link,) = page(target, name).select(".dropdown-launch-buttons a")
+    assert link["href"].endswith("/v2/gh/someone/isac/launch?urlpath=lab/tree/notebooks/demo/results.ipynb")
+    assert not page(target, "book/demo").find(class_="dropdown-launch-buttons")
+    monkeypatch.setenv("ISAC_REPOSITORY", "https://github.com/other/fork")
+    assert yaml.safe_load(site.configuration("title: x"))["repository"]["url"] == "https://github.com/other/fork"
 
 
 def test_the_archive_holds_every_number(finished, book):

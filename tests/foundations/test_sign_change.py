@@ -1,8 +1,9 @@
 """The bracketing search for a sign change."""
 
 import numpy as np
+import pytest
 
-from isaclib.foundations.scalar_search import sign_change
+from isaclib.foundations.scalar_search import sign_change, sign_change_by_interpolation
 
 TOLERANCE = 1e-12
 
@@ -37,3 +38,43 @@ def test_jumps_and_infinities_cost_no_more_than_bisection():
 def test_decreasing_search_is_allowed():
     bracket = sign_change(lambda x: x - 1.0, 3.0, 0.0, tolerance=TOLERANCE)
     assert bracket.high <= 1.0 < bracket.low + 1e-15
+
+
+@pytest.mark.parametrize("root", [-2.9, 0.0, 0.37, 6.0])
+def test_interpolation_brackets_a_smooth_root_in_three_calls(root):
+    asked = []
+
+    def function(x):
+        asked.append(x)
+        return np.expm1(0.3 * (root - x))
+
+    bracket = sign_change_by_interpolation(function, -3.0, 7.0, tolerance=TOLERANCE)
+    assert bracket.low <= root <= bracket.high and bracket.high - bracket.low <= TOLERANCE
+    assert bracket.iterations == len(asked) == 3
+    assert tuple(asked[-1][-2:]) == (bracket.low, bracket.high)  # what the caller computed there can be used
+
+
+def test_a_rough_first_look_changes_nothing_but_the_work():
+    function = lambda x: np.exp(-x) - x  # noqa: E731
+    rough = lambda x: function(x) + 0.01 * np.sin(40 * x)  # noqa: E731
+    plain = sign_change_by_interpolation(function, -1.0, 3.0, tolerance=TOLERANCE)
+    found = sign_change_by_interpolation(function, -1.0, 3.0, rough=rough, tolerance=TOLERANCE)
+    assert abs(found.low - plain.low) <= TOLERANCE and function(found.low) > 0 >= function(found.high)
+
+
+@pytest.mark.parametrize("where", [0.3, 0.999])
+def test_interpolation_falls_back_at_jumps_kinks_and_infinities(where):
+    jump = lambda x: np.where(x < where, np.inf, -np.inf)  # noqa: E731
+    step = lambda x: np.where(x < where, 2.0 - x, -0.1 * x)  # noqa: E731
+    kink = lambda x: np.maximum(where - x, 50 * (where - x))  # noqa: E731
+    for function in (jump, step, kink):
+        asked = []
+
+        def recorded(x, function=function, asked=asked):
+            asked.append(x)
+            return function(x)
+
+        bracket = sign_change_by_interpolation(recorded, 0.0, 1.0, tolerance=TOLERANCE)
+        assert function(np.array(bracket.low)) > 0 >= function(np.array(bracket.high))
+        assert bracket.high - bracket.low <= TOLERANCE
+        assert tuple(asked[-1][-2:]) == (bracket.low, bracket.high)

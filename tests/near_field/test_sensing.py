@@ -141,6 +141,17 @@ def test_infeasible_limits_say_what_is_attainable(paper):
         assert caught.value.best_attainable == np.inf
 
 
+def test_e11_printed_share_may_lie_outside_the_frame(paper):
+    s, sensing = paper
+    strict = s.replace(crlb_limit_m2=5e-12)
+    printed = nf.time_allocation_limit(strict, sensing.crlb_bar_m2)
+    assert printed < 0, "eq. (17) as it stands gives a share of the frame that does not exist"
+    with pytest.raises(InfeasibleScenario):
+        nf.largest_time_allocation(strict, sensing)
+    allowed = nf.largest_time_allocation(s, sensing)
+    assert allowed == nf.time_allocation_limit(s, sensing.crlb_bar_m2) and 0 < allowed < 1
+
+
 @pytest.mark.parametrize("reduced", [True, False])
 def test_users_on_the_axis_of_an_array(reduced):
     """Endfire: a column of the wave basis is zero, and the two users' gains cannot be told apart on that array."""

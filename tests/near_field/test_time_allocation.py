@@ -76,6 +76,19 @@ def test_no_share_beats_the_exact_one(solved):
         assert rate_bps_hz(eta, point.sinr) <= exact.certificate.bound
 
 
+def test_without_a_position_limit_the_share_stops_where_the_rate_is_best():
+    # The largest share is then 1, where no time is left to look and every channel is in the balls.
+    scenario = small()
+    sensing = optimise_sensing(scenario)
+    free = solve_exact(scenario.replace(crlb_limit_m2=np.inf), sensing=sensing)
+    wide = solve_exact(scenario.replace(crlb_limit_m2=1e-7), sensing=sensing)
+    assert 0 < free.time_allocation < 1 and free.certificate.gap < RATE
+    assert free.worst_rate_bps_hz == pytest.approx(wide.worst_rate_bps_hz, rel=RATE)
+    curve = curve_of(scenario)
+    curve.solve(1e-3, scenario.comm_power_w)
+    assert np.all(curve.upper([1.0, 2.0, np.inf], scenario.comm_power_w) == 0)
+
+
 def test_one_dual_point_bounds_the_curve_at_other_errors_and_powers():
     scenario = small()
     h = channels(scenario)

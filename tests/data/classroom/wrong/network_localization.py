@@ -14,8 +14,8 @@ def power_for_std(std_m, echo_gain, self_gain, interference_w, bandwidth_hz, pro
     return ratio * (interference_w + self_gain * max_power_w) / echo_gain  # self-interference as fixed noise: no floor
 """,
     "least-powers": """
-def least_powers(target, F, v, C, u, cap_w):
-    powers = np.linalg.solve(np.eye(len(v)) - target * F, target * v)  # the users are forgotten
+def least_powers(ratio, F, v, C, u, cap_w):
+    powers = np.linalg.solve(np.eye(len(v)) - ratio * F, ratio * v)  # the users are forgotten
     return powers if np.all(powers >= 0) and np.all(powers <= cap_w) else None
 """,
     "perron": """
@@ -26,7 +26,7 @@ def best_ratio(F, v, cap_w):
     return 1 / np.abs(values[top]), cap_w * powers / np.max(powers)
 """,
     "bisection": """
-def largest_target(needed, low, high, tolerance):
+def largest_ratio(needed, low, high, tolerance):
     if needed(low) > 1:
         return 0.0, low
     while high > (1 + tolerance) * low:
@@ -69,10 +69,10 @@ def power_for_std(std_m, echo_gain, self_gain, interference_w, bandwidth_hz, pro
     return ratio * interference_w / left if left > 0 else np.inf
 """,
     "least-powers": """
-def least_powers(target, F, v, C, u, cap_w):
+def least_powers(ratio, F, v, C, u, cap_w):
     powers = np.full(len(v), cap_w)  # from above, and stopped too soon
     for _ in range(5):
-        powers = np.minimum(np.maximum(target * (F @ powers + v), C @ powers + u), cap_w)
+        powers = np.minimum(np.maximum(ratio * (F @ powers + v), C @ powers + u), cap_w)
     return powers
 """,
     "perron": """
@@ -84,7 +84,7 @@ def best_ratio(F, v, cap_w):
     return 1 / radii[k], cap_w * powers / powers[k]
 """,
     "bisection": """
-def largest_target(needed, low, high, tolerance):
+def largest_ratio(needed, low, high, tolerance):
     while high > (1 + tolerance) * low:
         middle = np.sqrt(low * high)
         if np.isfinite(needed(middle)):  # some powers are enough, if above the cap

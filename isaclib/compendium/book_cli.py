@@ -1,0 +1,188 @@
+"""``isac book``, ``isac check``, ``isac claims`` and ``isac launch-tree``: the commands around the built book."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+import webbrowser
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from . import runs as workshop
+from .context import project_root
+from .parameters import BASE_SETS, ParameterError
+from .progress import CONSOLE, make, report, short
+from .runs import Run
+
+_BASE = click.option("--set", "base", type=click.Choice(BASE_SETS), default="paper", show_default=True, help="Scale of the runs.")
+_JOBS = click.option(
+    "--jobs", type=click.IntRange(1), default=2, show_default=True, help="Notebooks (or, for one notebook, draws) side by side."
+)
+_SCHEDULER = click.option(
+    "--scheduler", metavar="ADDRESS", help="Send notebooks and their draws to this Dask scheduler (extra 'cluster')."
+)
+
+
+def with_workers(command: Callable) -> Callable:
+    """Add the options that say who does the work: ``--jobs`` and ``--scheduler``."""
+    return _JOBS(_SCHEDULER(command))
+
+
+@click.command()
+@_BASE
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Where to publish [default: _build/html, or build/test-site for quick]."
+)
+@click.option("--open", "open_", is_flag=True, help="Open the book in the browser.")
+@click.option("--check/--no-check", default=True, show_default=True, help="Check the built pages before they are published.")
+@with_workers
+def book(base: str, output: Path | None, open_: bool, check: bool, jobs: int, scheduler: str | None) -> None:
+    """Make all runs that are not current, then the book, then check it.
+
+    A failing run or any warning of the build publishes nothing: the last good book stays as it was.
+    """
+    root = project_root()
+    with _alone(root / "build" / "book.lock"):
+        _book(root, base, output, open_, check, jobs, scheduler)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One book at a time in a checkout: a second build waits for the first, and then finds its runs done."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            CONSOLE.print("another build of this checkout is running: waiting for it")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _book(root: Path, base: str, output: Path | None, open_: bool, check: bool, jobs: int, scheduler: str | None) -> None:
+    from . import site
+
+    target = output or (root / "_build" / "html" if base == "paper" else root / "build" / "test-site")
+    start = time.perf_counter()
+    runs = workshop.plan(root, base)
+    if not report(make(runs, jobs, scheduler)):
+        CONSOLE.print("\nnothing was published", style="bold red")
+        sys.exit(1)
+    made = time.perf_counter()
+    try:
+        rebuilt = site.build(root, runs, base, target, accept=_check_tree if check else None)
+    except site.BuildError as error:
+        CONSOLE.print(f"isac: {error}\nnothing was published", markup=False, style="bold red")
+        sys.exit(1)
+    if base == "paper":
+        site.publish_notebooks(root, runs)
+    seconds = time.perf_counter()
+    if rebuilt:
+        _print_times(root, base, runs)
+    what = f"built in {seconds - made:.0f} s" if rebuilt else "unchanged"
+    CONSOLE.print(f"the book is {what} (runs {made - start:.0f} s): {short(target / 'index.html')}")
+    # Verdicts on file are those at paper scale; a quick book has too few draws for them.
+    if base == "paper" and not _verdicts_as_on_file(root, runs):
+        sys.exit(1)
+    if open_:
+        webbrowser.open((target / "index.html").as_uri())
+
+
+def _print_times(root: Path, base: str, runs: Sequence[Run]) -> None:
+    """Where the time of a build from nothing goes: the same numbers as on the page of the runs."""
+    from . import pages, site, times
+
+    titles = pages.section_titles(root, dict.fromkeys(run.section for run in runs))
+    table = Table("stage of a build from nothing", "wall clock (s)", "processor (s)", box=None, pad_edge=False)
+    seconds = site.last_seconds(root, base)
+    for row in times.table_rows(times.stages(runs, {section: pages.short_title(title) for section, title in titles.items()})):
+        table.add_row(*(times.filled(cell, seconds).replace("**", "") for cell in row))
+    CONSOLE.print(table)
+
+
+def _check_tree(html: Path, pages: Sequence[str], every_view: bool = False) -> list[str]:
+    """Problems of a built tree (empty: publish it)."""
+    from . import check as checker
+
+    problems = checker.static_problems(html, pages)
+    views = checker.VIEWS if every_view else (checker.VIEWS[0], checker.VIEWS[3])
+    try:
+        problems += checker.browser_problems(html, pages, views, progress=lambda text: CONSOLE.print(f"         checked  {text}"))
+    except checker.NoBrowser as error:
+        if os.environ.get("CI") == "true":
+            return [*map(str, problems), str(error)]
+        CONSOLE.print(f"browser checks left out: {error}", style="yellow")
+    return [str(problem) for problem in problems]
+
+
+@click.command()
+@click.argument("tree", type=click.Path(path_type=Path, exists=True, file_okay=False), required=False)
+def check(tree: Path | None) -> None:
+    """Check a built book: links, anchors, descriptions, console, requests, formulas, widths; and the verdicts on file."""
+    from . import site
+
+    root = project_root()
+    html = tree or root / "_build" / "html"
+    if not (html / "index.html").exists():
+        raise ParameterError("isac check", str(html), "holds no built book", "run 'make book' first")
+    problems = _check_tree(html, site.toc_pages(root / "_toc.yml"), every_view=True)
+    for problem in problems:
+        CONSOLE.print(problem, markup=False, style="red")
+    well = tree is not None or _verdicts_as_on_file(root, workshop.plan(root, "paper"))
+    CONSOLE.print("the book is sound" if well and not problems else f"{len(problems)} problems")
+    sys.exit(0 if well and not problems else 1)
+
+
+def _verdicts_as_on_file(root: Path, runs: Sequence[Run]) -> bool:
+    """Print the claims whose verdict is not the one on file."""
+    from . import pages
+
+    differing = [row for row in pages.claim_rows(root, runs) if not row.agrees]
+    for row in differing:
+        found = row.found["verdict"] if row.found else "not measured"
+        CONSOLE.print(f"claim {row.claim.id}: {found}; on file: {row.claim.expected}", markup=False, style="yellow")
+    return not differing
+
+
+@click.command()
+@_BASE
+def claims(base: str) -> None:
+    """The ledger of claims from the runs at hand; exit code 1 if a verdict differs from the one on file."""
+    from . import pages
+
+    root = project_root()
+    rows = pages.claim_rows(root, workshop.plan(root, base))
+    table = Table("claim", "paper's value", "ours", "verdict", "on file", box=None, pad_edge=False)
+    for row in rows:
+        ours, verdict = (row.found["ours"], row.found["verdict"]) if row.found else ("", "not measured")
+        table.add_row(row.claim.id, row.claim.paper, ours, verdict, row.claim.expected, style=None if row.agrees else "yellow")
+    CONSOLE.print(table)
+    differing = sum(not row.agrees for row in rows)
+    CONSOLE.print(f"{len(rows)} claims, {differing} differ from the verdict on file")
+    sys.exit(1 if differing else 0)
+
+
+@click.command("launch-tree")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@_BASE
+def launch_tree(folder: Path, base: str) -> None:
+    """Write the executed notebooks, with what they need to run again, to FOLDER.
+
+    This is what the publishing workflow pushes to the branch that launch buttons open. Instructor notebooks and
+    assignment tests are not in it.
+    """
+    from . import publishing
+
+    root = project_root()
+    try:
+        files = publishing.launch_tree(root, workshop.plan(root, base), folder.resolve())
+    except publishing.LaunchTreeError as error:
+        raise ParameterError("isac launch-tree", str(folder), str(error)) from None
+    notebooks = sum(path.suffix == ".ipynb" for path in files)
+    CONSOLE.print(f"{notebooks} notebooks and {len(files) - notebooks} other files in {short(folder)}", markup=False)

@@ -1,0 +1,77 @@
+"""Every command and every piece of code in the guides: parsed by what would run it, or run."""
+
+import re
+import shlex
+
+import click
+import pytest
+from small_project import ROOT
+
+from isaclib.compendium import cli, runs
+
+GUIDES = sorted((ROOT / "book").glob("guide_*.md"))
+
+
+def blocks(language: str, path) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", path.read_text(), re.M | re.S)
+
+
+COMMANDS = [
+    pytest.param(line, id=f"{path.stem}: {line}")
+    for path in GUIDES
+    for block in blocks("bash", path)
+    for line in block.splitlines()
+    if line and not line.startswith("#")
+]
+
+
+def parsed(command: click.Command, name: str, arguments: list[str]) -> click.Context:
+    """The innermost command with its arguments parsed, not invoked; raises for an unknown option or a wrong value."""
+    if not isinstance(command, click.Group):
+        return command.make_context(name, list(arguments))
+    inner = command.commands.get(arguments[0])
+    assert inner is not None, f"{name} has no command {arguments[0]}"
+    return parsed(inner, arguments[0], arguments[1:])
+
+
+def test_the_guides_have_commands():
+    assert len(COMMANDS) >= 8
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_every_command_is_accepted_by_its_program(line):
+    program, *arguments = shlex.split(line, comments=True)
+    if program == "isac":
+        context = parsed(cli.main, program, arguments)
+        if context.info_name == "run":
+            section = runs.load_section(ROOT, context.params["section"])
+            assert context.params["notebook"] in (None, *section.notebooks)
+            name = context.params["set_name"]
+            assert name.endswith(".yml") or name in section.schema.sets()
+    elif program == "dask":
+        from distributed.cli import dask_scheduler, dask_worker
+
+        programs = {"scheduler": dask_scheduler.main, "worker": dask_worker.main}
+        assert parsed(programs[arguments[0]], arguments[0], arguments[1:])
+    elif program == "pip":
+        extra = re.fullmatch(r"\.\[(\w+)\]", arguments[1])[1]
+        assert arguments[0] == "install" and re.search(rf"^{extra} = ", (ROOT / "pyproject.toml").read_text(), re.M)
+    else:
+        assert program == "make"
+        assert all(re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M) for target in arguments if "=" not in target)
+
+
+@pytest.fixture(scope="module")
+def address():
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        yield cluster.scheduler_address
+
+
+@pytest.mark.parametrize("path", [path for path in GUIDES if blocks("python", path)], ids=lambda path: path.stem)
+def test_the_code_of_a_guide_runs(path, address):
+    names = {"address": address}
+    for block in blocks("python", path):
+        exec(compile(block, str(path), "exec"), names)
+    assert len(names) > 2
