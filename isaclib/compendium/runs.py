@@ -255,7 +255,11 @@ def carry_out(
     waiting = {run: run.needs for run in due if run.needs in due}
     ready = [run for run in due if run not in waiting]
 
-    cluster = _cluster(scheduler) if scheduler and due else None
+    cluster = None
+    if scheduler and due:
+        from .cluster import Cluster
+
+        cluster = Cluster(scheduler)
 
     def work(run: Run) -> Outcome:
         listener("start", run, None)
@@ -287,12 +291,6 @@ def carry_out(
             cluster.close()
     pool.shutdown()
     return [outcomes[run] for run in runs]
-
-
-def _cluster(scheduler: str):
-    from .cluster import Cluster
-
-    return Cluster(scheduler)
 
 
 def run_child(
