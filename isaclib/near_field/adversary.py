@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 
 # Barrier weights in units of the noise power, to which everything is scaled.
-_BARRIERS = 10.0 ** -np.arange(0, 12, 1.5)
+_BARRIERS = 10.0 ** -np.arange(0, 12, 2.0)
 _NEWTON_STEPS = 15
 # Fraction of the barrier weight at which a stage ends: the path needs to be followed, not traced.
 _DECREMENT = 1e-2

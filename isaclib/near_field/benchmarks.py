@@ -9,8 +9,8 @@ import numpy as np
 from ..foundations.certificate import Certificate
 from .given_beams import certified_sinr
 from .scenario import Scenario, channels
-from .sensing import Sensing, largest_time_allocation, optimise_sensing
-from .time_allocation import Allocation, SinrCurve, curve_of, rate_bps_hz, relative_error
+from .sensing import Sensing
+from .time_allocation import Allocation, SinrCurve, prepare, rate_bps_hz, relative_error
 
 
 def solve_error_ignorant(scenario: Scenario, *, sensing: Sensing | None = None, curve: SinrCurve | None = None) -> Allocation:
@@ -26,9 +26,7 @@ def solve_error_ignorant(scenario: Scenario, *, sensing: Sensing | None = None, 
         When the position limit cannot be met.
     """
     begin = time.perf_counter()
-    sensing = optimise_sensing(scenario) if sensing is None else sensing
-    eta = largest_time_allocation(scenario, sensing)
-    curve = curve_of(scenario) if curve is None else curve
+    sensing, eta, curve = prepare(scenario, sensing, curve)
     point = curve.solve(0.0, scenario.comm_power_w)
     h = channels(scenario)
     radii = relative_error(scenario, sensing.crlb_bar_m2, eta) * np.linalg.norm(h, axis=2)

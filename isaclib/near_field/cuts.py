@@ -32,11 +32,10 @@ _CONE_TOLERANCE = 1e-9
 _IDLE_PART, _IDLE_ROUNDS = 1e-5, 3
 # A worst value this close to 1 (or above) violates nothing that the cone solver could see.
 _VIOLATION = 1e-9
-# Two worst channels of one user closer than this part of the balls say the same.
-_DISTINCT = 0.3
-# Precision of the adversary as a part of the gap it is to close.
-# Phase errors (rad) below this change a modulus by less than 1e-8.
-_PHASE = 1e-4
+# Two worst channels of one user closer than this part of the balls say the same; so many different ones are listed at once.
+_DISTINCT, _MOST = 0.3, 4
+# The adversary also faces these mixtures of the newest beams and the best ones: cuts of the newest alone would oscillate.
+_MIXTURES = (0.5, 0.1)
 # The bound by weights is tried when the cone solver's own bound is this part of the tolerance away.
 _FIRST_TRY = 0.7
 # So many rounds in which neither bound moved by this part of the tolerance: what is left of the gap is the S-procedure's.
@@ -44,6 +43,7 @@ _STALE_ROUNDS, _STALE = 6, 0.3
 # A lower bound beyond which a margin is infinite for every purpose.
 _HOPELESS = 1e9
 _TINY = 1e-300
+# Precision of the adversary as a part of the gap it is to close.
 _ADVERSARY_PART, _FINEST, _COARSEST = 1e-3, 1e-10, 1e-6
 
 
@@ -95,10 +95,10 @@ class _ConeProgram:
             for k in range(users):
                 rows = slice(1 + 2 * width * k, 1 + 2 * width * (k + 1))
                 head[m, rows, self._part(k)] = -self._embedding(per_ap[k, m])
-        self.head = sparse.csr_matrix(head.reshape(aps * self.power_dimension, self.columns))
-        self.rows: list[sparse.csr_matrix] = []
+        self.head = head.reshape(aps * self.power_dimension, self.columns)
         self.owners: list[int] = []
         self.channels: list[np.ndarray] = []
+        self.views: list[np.ndarray] = []
         self.phases: list[complex] = []
         self.idle: list[int] = []
 
@@ -107,11 +107,11 @@ class _ConeProgram:
 
     def add(self, k: int, channel: np.ndarray, beams: np.ndarray | None = None) -> None:
         """List a channel of user k, at the phase of ``beams`` (K, M, r) where these are given."""
-        phase = 1.0 + 0j if beams is None else self._phase(channel, beams[k])
-        self.rows.append(self._block(k, channel * phase))
         self.owners.append(k)
         self.channels.append(channel)
-        self.phases.append(phase)
+        # Received amplitudes per unit of each entry of each user's beam: (K, inner).
+        self.views.append(np.matmul(channel.conj(), self.bases))
+        self.phases.append(1.0 + 0j if beams is None else self._phase(channel, beams[k]))
         self.idle.append(0)
 
     @staticmethod
@@ -121,22 +121,20 @@ class _ConeProgram:
 
     def turn(self, beams: np.ndarray) -> None:
         """Give each listed channel the phase at which the beams are received with a positive real amplitude."""
-        for i, (k, channel) in enumerate(zip(self.owners, self.channels)):
-            phase = self._phase(channel, beams[k])
-            if abs(phase - self.phases[i]) > _PHASE:
-                self.phases[i], self.rows[i] = phase, self._block(k, channel * phase)
+        self.phases = [self._phase(channel, beams[k]) for k, channel in zip(self.owners, self.channels)]
 
-    def _block(self, k: int, channel: np.ndarray) -> sparse.csr_matrix:
-        block = np.zeros((2 * self.users, self.columns))
-        row = 2
-        for j in range(self.users):
-            embedded = self._embedding(channel.conj()[None] @ self.bases[j])
-            if j == k:
-                block[0, self._part(j)] = -embedded[0] / np.sqrt(self.sinr)
-            else:
-                block[row : row + 2, self._part(j)] = -embedded
-                row += 2
-        return sparse.csr_matrix(block)
+    def _cuts(self) -> np.ndarray:
+        """Rows of all cuts, (2 K n, columns): own amplitude, the noise, then the others' amplitudes."""
+        owners, count = np.asarray(self.owners), len(self.owners)
+        views = np.asarray(self.views) * np.conj(self.phases)[:, None, None]
+        seen = self._embedding(views.reshape(count * self.users, -1)).reshape(count, self.users, 2, self.size)
+        blocks = np.zeros((count, 2 * self.users, self.columns))
+        for k in range(self.users):
+            mine = np.flatnonzero(owners == k)
+            blocks[mine, 0, self._part(k)] = -seen[mine, k, 0] / np.sqrt(self.sinr)
+            for place, j in enumerate(j for j in range(self.users) if j != k):
+                blocks[mine, 2 + 2 * place : 4 + 2 * place, self._part(j)] = -seen[mine, j]
+        return blocks.reshape(-1, self.columns)
 
     def _embedding(self, block: np.ndarray) -> np.ndarray:
         """Real form of a complex matrix acting on (real parts, imaginary parts) of the entries; rows interleaved."""
@@ -148,16 +146,18 @@ class _ConeProgram:
 
     def solve(self):
         """(feasible, beams, dual objective, multipliers of the cuts, multipliers of the power limits)."""
-        matrix = sparse.vstack([self.head, *self.rows], format="csc")
+        matrix = sparse.csc_matrix(np.concatenate([self.head, self._cuts()]))
         right = np.zeros(matrix.shape[0])
         right[self.head.shape[0] + 1 :: 2 * self.users] = 1.0
         objective = np.zeros(self.columns)
         objective[-1] = 1.0
         cones = [clarabel.SecondOrderConeT(self.power_dimension)] * self.shape[1]
-        cones += [clarabel.SecondOrderConeT(2 * self.users)] * len(self.rows)
+        cones += [clarabel.SecondOrderConeT(2 * self.users)] * len(self.owners)
         settings = clarabel.DefaultSettings()
         settings.verbose = False
         settings.max_threads = 1
+        # The bases have scaled the program already.
+        settings.equilibrate_enable = False
         settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = _CONE_TOLERANCE
         quadratic = sparse.csc_matrix((self.columns, self.columns))
         answer = clarabel.DefaultSolver(quadratic, objective, matrix, right, cones, settings).solve()
@@ -175,7 +175,7 @@ class _ConeProgram:
         busy = multipliers > _IDLE_PART * np.max(multipliers)
         self.idle = [0 if b else age + 1 for b, age in zip(busy, self.idle)]
         keep = [i for i, age in enumerate(self.idle) if age < _IDLE_ROUNDS]
-        for name in ("rows", "owners", "channels", "phases", "idle"):
+        for name in ("owners", "channels", "views", "phases", "idle"):
             values = getattr(self, name)
             setattr(self, name, [values[i] for i in keep])
 
@@ -226,7 +226,7 @@ def margin_by_cuts(
             wanted /= 3
             if last or upper <= lower * (1 + tolerance):
                 break
-        tried = beams[None] if best is None else np.stack([beams, 0.5 * (beams + best)])
+        tried = beams[None] if best is None else np.stack([beams, *(a * beams + (1 - a) * best for a in _MIXTURES)])
         gap = upper / outer - 1 if np.isfinite(upper) else np.inf
         precision = float(np.clip(_ADVERSARY_PART * gap, _FINEST, _COARSEST))
         found = worst_case(problem.channels, problem.radii, tried, sinr, precision=precision)
@@ -241,10 +241,13 @@ def margin_by_cuts(
         program.forget(pull)
         program.turn(beams)
         for s, k in np.ndindex(values.shape[:2]):
-            for start in range(2):
-                far = np.linalg.norm(faced[s, k, start] - faced[s, k, 0]) > _DISTINCT * np.linalg.norm(problem.radii[k])
-                if values[s, k, start] < 1 - _VIOLATION and (start == 0 or far):
-                    program.add(k, faced[s, k, start].ravel(), beams)
+            kept: list[np.ndarray] = []
+            for channel, value in zip(faced[s, k], values[s, k]):
+                if len(kept) == _MOST or value >= 1 - _VIOLATION:
+                    break
+                if all(np.linalg.norm(channel - other) > _DISTINCT * np.linalg.norm(problem.radii[k]) for other in kept):
+                    kept.append(channel)
+                    program.add(k, channel.ravel(), beams)
         moved = outer > mark[0] * (1 + _STALE * tolerance) or upper < mark[1] * (1 - _STALE * tolerance)
         stale, mark = (0, (outer, upper)) if moved else (stale + 1, mark)
     return CutResult(upper, lower, best, proof, dual, _errors(program, problem), rounds)

@@ -15,8 +15,8 @@ from ..foundations.scenario import Batch
 from .given_beams import certified_values
 from .information import crlb_m2, time_allocation_limit
 from .scenario import Scenario, channels
-from .sensing import Sensing, largest_time_allocation, optimise_sensing
-from .time_allocation import Allocation, SinrCurve, best_time_allocation, curve_of, rate_bound, relative_error
+from .sensing import Sensing, optimise_sensing
+from .time_allocation import Allocation, SinrCurve, best_time_allocation, prepare, rate_bound, relative_error
 
 _TOLERANCE = 1e-5
 
@@ -45,9 +45,7 @@ def solve_exact(
         When the position limit cannot be met.
     """
     begin = time.perf_counter()
-    sensing = optimise_sensing(scenario) if sensing is None else sensing
-    largest = largest_time_allocation(scenario, sensing)
-    curve = curve_of(scenario) if curve is None else curve
+    sensing, largest, curve = prepare(scenario, sensing, curve)
     found = best_time_allocation(scenario, sensing.crlb_bar_m2, largest, curve, tolerance=tolerance)
     eta = found.time_allocation
     point = curve.solve(float(relative_error(scenario, sensing.crlb_bar_m2, eta)), scenario.comm_power_w)

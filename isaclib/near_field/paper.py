@@ -27,8 +27,8 @@ from .adversary import worst_case
 from .reduction import reduce
 from .robust import RobustSinr, power_margin
 from .scenario import Scenario, channels
-from .sensing import Sensing, largest_time_allocation, optimise_sensing
-from .time_allocation import Allocation, SinrCurve, curve_of, rate_bps_hz, relative_error
+from .sensing import Sensing
+from .time_allocation import Allocation, SinrCurve, prepare, rate_bps_hz, relative_error
 
 # Step of the one-dimensional search over the share; the paper does not state its own.
 _STEP = 1e-2
@@ -69,35 +69,33 @@ def solve_main(
     InfeasibleScenario
         When the position limit cannot be met.
     """
-    return _alternate(scenario, start, tolerance, max_iterations, sensing, curve, step, matched=False)
+    begin_at = {"start": start, "sensing": sensing, "curve": curve}
+    return _alternate(scenario, **begin_at, tolerance=tolerance, max_iterations=max_iterations, step=step)
 
 
-def solve_mrt(
+def solve_mrt(scenario: Scenario, *, start: float = 0.5, **options) -> Allocation:
+    r"""TD-ISAC-MRT, Algorithm 4: as :func:`solve_main` with :math:`w_{k,m}=\sqrt{P_{k,m}}\,h_{k,m}/\|h_{k,m}\|`.
+
+    Takes the options of :func:`solve_main`; ``curve`` must be one with ``matched=True``.
+    """
+    return _alternate(scenario, matched=True, start=start, **options)
+
+
+def _alternate(
     scenario: Scenario,
     *,
-    start: float = 0.5,
+    matched: bool = False,
+    start: float,
     tolerance: float = 1e-3,
     max_iterations: int = 20,
     sensing: Sensing | None = None,
     curve: SinrCurve | None = None,
     step: float = _STEP,
 ) -> Allocation:
-    r"""TD-ISAC-MRT, Algorithm 4: as :func:`solve_main` with :math:`w_{k,m}=\sqrt{P_{k,m}}\,h_{k,m}/\|h_{k,m}\|`.
-
-    ``curve`` must be one with ``matched=True``.
-    """
-    return _alternate(scenario, start, tolerance, max_iterations, sensing, curve, step, matched=True)
-
-
-def _alternate(scenario, start, tolerance, max_iterations, sensing, curve, step, *, matched: bool) -> Allocation:
     begin = time.perf_counter()
     if not 0 < start < 1:
         raise InvalidScenario("start", f"must lie strictly between 0 and 1, but is {start}")
-    sensing = optimise_sensing(scenario) if sensing is None else sensing
-    largest = largest_time_allocation(scenario, sensing)
-    curve = curve_of(scenario, matched=matched) if curve is None else curve
-    if curve.matched != matched:
-        raise InvalidScenario("curve", "is that of the other kind of beams", f"make it with matched={matched}")
+    sensing, largest, curve = prepare(scenario, sensing, curve, matched=matched)
     eta, etas, history = float(start), [float(start)], []
     converged = False
     for iteration in range(1, max_iterations + 1):
@@ -163,7 +161,7 @@ def constraint_margins(scenario: Scenario, crlb_bar_m2: float, beams: np.ndarray
 
 def constraint_margin_share(scenario: Scenario, sensing: Sensing, point: RobustSinr, eta: float, *, step: float = _STEP) -> float:
     r"""The share of eq. (16): best of a grid over (0, 1) and of the present share, for the present beams and rate."""
-    etas = np.append(np.arange(step, 1 - step / 2, step), eta)
+    etas = np.append(step * np.arange(1, round(1 / step)), eta)
     rate = float(rate_bps_hz(eta, point.sinr))
     margins = constraint_margins(scenario, sensing.crlb_bar_m2, point.beams, rate, etas).min(axis=1)
     return float(etas[int(np.argmax(margins))])

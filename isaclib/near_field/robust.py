@@ -31,10 +31,11 @@ from .sdp import margin_by_sdp
 
 _TOLERANCE = 1e-6
 _MAX_EVALUATIONS = 40
-# Far from the root only the direction counts.
-_COARSE, _FAR = 1e-2, 8.0
+# Far from the root only the direction counts: a margin proven this large says where to go on.
+_COARSE, _FAR, _COARSEST = 1e-2, 1.1, 0.1
 # Steps below this part of the tolerance, and trials within this part of the bracket of an old one, lead nowhere.
-_STANDSTILL, _REPEAT = 0.1, 0.01
+_STANDSTILL, _REPEAT = 0.1, 1e-3
+_SHARPER, _SHARPEST = 0.3, 0.05
 _CLOSE = 2e-2
 _ROUNDING = 1e-9
 # A proven lower bound this large is reported as an infinite margin.
@@ -244,7 +245,7 @@ def robust_sinr(
     guess = _first_guess(problem, max_power_w) if start is None else start.sinr
     best, bound, beams, multipliers, dual = 0.0, np.inf, None, None, None
     history: list[tuple[float, float, float]] = []
-    gamma, precision = guess, _COARSE
+    gamma, precision, sharper = guess, _COARSE, 1.0
     while len(history) < _MAX_EVALUATIONS:
         if method == "cuts":
             found = margin_by_cuts(problem, gamma, max_power_w, tolerance=precision, cuts=cuts, enough=_FAR)
@@ -263,7 +264,7 @@ def robust_sinr(
             excess = max(found.upper, 1.0)
             # Scaling beams down by s and the SINR with them leaves M + Lambda no smaller: the same multipliers prove it.
             best, beams, multipliers = gamma / excess, found.beams / math.sqrt(excess), found.multipliers
-            if tolerance < bound / best - 1 < _CLOSE:
+            if tolerance < bound / best - 1 < _CLOSE * _slope(history):
                 # Scaled beams reach more than the scaled SINR.
                 sinr = float(np.min(certify(problem.channels, problem.radii, beams)[0])) * (1 - _ROUNDING)
                 proof = worst_case(problem.channels, problem.radii, beams[None], max(sinr, best))
@@ -273,9 +274,12 @@ def robust_sinr(
             break
         following = _next(history, best, bound, method)
         if abs(following / gamma - 1) < _STANDSTILL * tolerance:
-            break
+            # The same SINR again: only a closer look at its margin can help, until that does not, either.
+            sharper *= _SHARPER
+            if sharper < _SHARPEST:
+                break
         distance = math.log(bound / best) if best > 0 and np.isfinite(bound) else 1.0
-        gamma, precision = following, _precision(distance, tolerance)
+        gamma, precision = following, sharper * _precision(distance, tolerance, _slope(history))
     status = "optimal" if best > 0 and bound / best - 1 <= tolerance else "converged"
     if beams is None:
         raise SolverFailure("cuts", "no robust beams found", message="the error radii leave no positive SINR")
@@ -330,5 +334,16 @@ def _next(history, best: float, bound: float, method: str) -> float:
     return math.exp(0.5 * (low + high))
 
 
-def _precision(distance: float, tolerance: float) -> float:
-    return float(np.clip(0.02 * distance**2 if distance < 0.1 else _COARSE * distance, 0.3 * tolerance, _COARSE))
+def _slope(history) -> float:
+    """Slope of log t over log gamma between the two margins nearest to the root; never less than 1."""
+    points = sorted((abs(math.log(lower)), gamma, lower) for gamma, _, lower in history if 0 < lower < _HOPELESS)[:2]
+    if len(points) < 2 or points[0][1] == points[1][1]:
+        return 1.0
+    (_, xa, ya), (_, xb, yb) = points
+    return max(math.log(ya / yb) / math.log(xa / xb), 1.0)
+
+
+def _precision(distance: float, tolerance: float, slope: float) -> float:
+    """Gap of the next margin: what is left of it in the SINR is less by the slope."""
+    wanted = 0.02 * distance**2 if distance < 0.1 else _COARSE * distance
+    return float(np.clip(wanted * slope, 0.3 * tolerance * slope, _COARSEST if slope > 1 else _COARSE))

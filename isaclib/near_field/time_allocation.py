@@ -19,14 +19,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..foundations.certificate import Certificate, Step
+from ..foundations.errors import InvalidScenario
 from .dual_bound import DualPoint, sinr_limits
 from .reduction import reduce
 from .robust import RobustSinr, robust_sinr
 from .scenario import Scenario, channels
+from .sensing import Sensing, largest_time_allocation, optimise_sensing
 
 _FIRST_NODES, _FIRST_SHARE = 33, 0.8
 _MAX_ROUNDS, _HALVINGS = 60, 25
 _NEAREST = 3
+# Two errors this close are one: shares that differ by rounding.
+_SAME = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +131,7 @@ class SinrCurve:
     def solve(self, error: float, power_w: float) -> RobustSinr:
         """Robust SINR at one relative error and power limit per AP, started from the nearest solved point."""
         for e, power, point in self._points:
-            if e == error and power == power_w:
+            if abs(e - error) <= _SAME * error and power == power_w:
                 return point
         start = None
         if self._points and error > 0:
@@ -176,6 +180,17 @@ def _log(value):
 def curve_of(scenario: Scenario, *, matched: bool = False) -> SinrCurve:
     """An empty curve of a scenario's channels."""
     return SinrCurve(channels(scenario), scenario.noise_w, matched=matched)
+
+
+def prepare(
+    scenario: Scenario, sensing: Sensing | None, curve: SinrCurve | None, *, matched: bool = False
+) -> tuple[Sensing, float, SinrCurve]:
+    """What every scheme starts from: the optimal sensing, the largest admissible share and a curve, where not given."""
+    sensing = optimise_sensing(scenario) if sensing is None else sensing
+    curve = curve_of(scenario, matched=matched) if curve is None else curve
+    if curve.matched != matched:
+        raise InvalidScenario("curve", "is that of the other kind of beams", f"make it with matched={matched}")
+    return sensing, largest_time_allocation(scenario, sensing), curve
 
 
 @dataclass(frozen=True)

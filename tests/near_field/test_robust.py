@@ -1,12 +1,14 @@
 """Power margin, robust SINR and worst case: closed forms, two methods, weak duality, invariances."""
 
 import itertools
+from types import SimpleNamespace
 
+import clarabel
 import numpy as np
 import pytest
 
 from isaclib import InvalidScenario
-from isaclib.near_field import Scenario, channels
+from isaclib.near_field import Scenario, channels, cuts
 from isaclib.near_field.adversary import _Dual, worst_case, worst_channels
 from isaclib.near_field.cuts import margin_by_cuts
 from isaclib.near_field.dual_bound import dual_residual
@@ -102,6 +104,31 @@ def test_reduced_size_does_not_grow_with_antennas():
         assert np.allclose(
             problem.lift(problem.channels), h / np.sqrt(NOISE), rtol=0, atol=1e-9 * np.abs(h).max() / np.sqrt(NOISE)
         )
+
+
+def test_cost_of_a_margin_does_not_grow_with_antennas(monkeypatch):
+    """Work counted, not timed: non-zeros of the cone programs times interior-point steps, summed over the rounds."""
+    work = []
+
+    class Counted:
+        def __init__(self, quadratic, objective, matrix, *rest):
+            self.nonzeros, self.solver = matrix.nnz, clarabel.DefaultSolver(quadratic, objective, matrix, *rest)
+
+        def solve(self):
+            answer = self.solver.solve()
+            work.append(self.nonzeros * answer.iterations)
+            return answer
+
+    monkeypatch.setattr(cuts, "clarabel", SimpleNamespace(**(vars(clarabel) | {"DefaultSolver": Counted})))
+    totals = []
+    for antennas in (21, 201):
+        work.clear()
+        # The aperture stays: more antennas lie closer together.
+        h = channels(Scenario.random(np.random.default_rng(1), antennas=antennas, antenna_spacing_m=0.53 / (antennas - 1)))
+        found = power_margin(h, 1e-3 * np.linalg.norm(h, axis=2), 1e5, NOISE, POWER, tolerance=1e-5)
+        assert found.certificate.gap <= 1e-5 and found.certificate.residual < 1e-6
+        totals.append((sum(work), len(work)))
+    assert totals[1][0] <= 1.5 * totals[0][0] and totals[1][1] <= 1.5 * totals[0][1]
 
 
 def test_scaled_bases_are_dual_to_the_channels(paper):

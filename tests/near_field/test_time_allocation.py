@@ -15,12 +15,14 @@ from isaclib.near_field.given_beams import adversarial_sinr
 from isaclib.near_field.paper import constraint_margins, rank_one_ratios, solve_main, solve_mrt
 from isaclib.near_field.reduction import reduce
 from isaclib.near_field.robust import power_margin, robust_sinr
-from isaclib.near_field.time_allocation import curve_of, rate_bps_hz, relative_error
+from isaclib.near_field.time_allocation import SinrCurve, curve_of, rate_bps_hz, relative_error
 
 # Bounds of the exact solution are closed to 1e-5 in the rate; certificates are recomputed to rounding.
 RATE, RESIDUAL = 2e-5, 1e-6
 # A share found on a grid of step 1e-2 and beams solved to 3e-5 may miss the best rate by no more than its grid.
 ORDER = 1e-4
+# Points of the curve that only have to be ordered; the rates are logarithms of them.
+COARSE = 1e-3
 
 
 def small(seed=3, **changes):
@@ -121,6 +123,54 @@ def test_schemes_are_ordered(solved):
     # Main adjusts its beams to the errors at the share it ends with; with that share, ignorance cannot do better.
     if main.time_allocation == ignorant.time_allocation:
         assert ignorant.worst_rate_bps_hz <= main.worst_rate_bps_hz * (1 + ORDER)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_schemes_are_ordered_on_random_geometries(seed):
+    """Exact >= Main >= EI after post-processing, exact >= MRT, and no certified rate above the attained one."""
+    rng = np.random.default_rng(seed)
+    users, aps = 1 + seed % 3, 1 + seed // 3 % 3
+    base = Scenario.random(
+        rng,
+        ap_positions_m=rng.uniform(0, 70, (aps, 2)),
+        user_positions_m=rng.uniform(10, 60, (users, 2)),
+        antennas=7,
+        antenna_spacing_m=0.08,
+        crlb_limit_m2=np.inf,
+    )
+    sensing = optimise_sensing(base)
+    # The limit admits the share 1/2, where the relative channel error is 1e-3 as in the paper's working point.
+    limit = 2 * sensing.crlb_bar_m2 * base.sensing_block_s / base.block_s
+    scenario = base.replace(crlb_limit_m2=limit, error_slope_per_m=1e-3 / np.sqrt(limit))
+    h = channels(scenario)
+    curve, unaware = (SinrCurve(h, scenario.noise_w, tolerance=COARSE) for _ in range(2))
+    matched = SinrCurve(h, scenario.noise_w, tolerance=COARSE, matched=True)
+    exact = solve_exact(scenario, sensing=sensing, curve=curve, tolerance=COARSE)
+    main = solve_main(scenario, sensing=sensing, curve=curve, step=0.1)
+    mrt = solve_mrt(scenario, sensing=sensing, curve=matched, step=0.1)
+    ignorant = solve_error_ignorant(scenario, sensing=sensing, curve=unaware)
+    assert main.time_allocation == pytest.approx(ignorant.time_allocation) == pytest.approx(0.5)
+    assert exact.certificate.gap <= 2 * COARSE
+    for scheme in (main, mrt, ignorant):
+        assert scheme.worst_rate_bps_hz <= exact.certificate.bound
+        radii = relative_error(scenario, sensing.crlb_bar_m2, scheme.time_allocation) * np.linalg.norm(h, axis=2)
+        attained = np.min(adversarial_sinr(h, radii, scheme.beams, scenario.noise_w))
+        assert scheme.worst_rate_bps_hz <= rate_bps_hz(scheme.time_allocation, attained) * (1 + 1e-9)
+    assert ignorant.worst_rate_bps_hz <= main.worst_rate_bps_hz * (1 + COARSE)
+    if users == 1:
+        # Nobody to disturb: the worst error points against each beam, and matched beams are the best.
+        assert mrt.worst_rate_bps_hz == pytest.approx(main.worst_rate_bps_hz, rel=COARSE)
+    else:
+        assert mrt.worst_rate_bps_hz < main.worst_rate_bps_hz
+
+
+def test_ten_starts_end_at_one_point(solved):
+    scenario, sensing, curve, exact = solved
+    found = [solve_main(scenario, start=start, sensing=sensing, curve=curve, step=0.05) for start in np.arange(0.05, 1, 0.1)]
+    assert len({a.time_history[0] for a in found}) == 10
+    assert all(a.certificate.status == "converged" for a in found)
+    assert np.ptp([a.time_allocation for a in found]) < ORDER
+    assert np.ptp([a.worst_rate_bps_hz for a in found]) < ORDER * exact.worst_rate_bps_hz
 
 
 def test_alternation_does_not_lose_rate_on_its_way(solved):
