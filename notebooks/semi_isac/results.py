@@ -299,7 +299,8 @@ def two_averages(result, scale, label, name, caption, alt, paper):
             }
         ax.set(xlabel=floor_label)
     columns |= {
-        f"{scheme}_infeasible": lost for scheme, lost in result.infeasible.items()
+        f"{scheme}_infeasible_percent": 100 * lost / draws
+        for scheme, lost in result.infeasible.items()
     }
     axes[0].set(
         ylabel=label, title=f"{result.common['joint'].count} drops served by all"

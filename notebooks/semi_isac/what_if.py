@@ -130,11 +130,10 @@ plotting.line(
     "reference",
     label="joint, base set",
 )
-base_lost = 100 * before["joint_infeasible"] / draws
 plotting.line(
     axes[1],
     before["sensing_floor_mbps"],
-    base_lost,
+    before["joint_infeasible_percent"],
     "reference",
     label="joint, base set",
 )
