@@ -339,8 +339,7 @@ print(sca.certificate)
 #
 # **Step 3: $G$ is convex.** With $x = a_mp_m$ and $L = \ln(1+x)$ the curve is $x/L = k_ms/\ln2$, and
 #
-# $$\frac{\mathrm d(1/L)}{\mathrm d(x/L)} = -\frac{1}{(1+x)L - x}, \qquad\text{so}\qquad G'(s) = 1 - \sum_{m\text{ not
-# capped}}\frac{k_m}{(1+x_m)L_m - x_m} .$$
+# $$\frac{\mathrm d(1/L)}{\mathrm d(x/L)} = -\frac{1}{(1+x)L - x}, \qquad\text{so}\qquad G'(s) = 1 - \sum_{m:\,p_m<P_{\max}}\frac{k_m}{(1+x_m)L_m - x_m} .$$
 #
 # The denominator grows with $x$, hence with $s$: $G'$ increases. A user that meets the cap leaves the sum, which only lifts
 # $G'$.

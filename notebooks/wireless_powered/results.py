@@ -710,12 +710,7 @@ own = wp.Scenario(
 mine = wp.solve_exact(own)
 print(mine.certificate)
 print(wp.verify(own, mine))
-print(
-    "powers (W):",
-    np.round(mine.powers_w, 4),
-    " charging (s):",
-    round(mine.charging_time_s, 3),
-    " times (s):",
-    np.round(mine.times_s, 4),
-)
+print("powers (W):", np.round(mine.powers_w, 4))
+print("charging (s):", round(mine.charging_time_s, 3))
+print("times (s):", np.round(mine.times_s, 4))
 print("CRB (m^2):", np.round(wp.crb_trace(own, mine.powers_w), 4))

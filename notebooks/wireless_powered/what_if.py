@@ -137,19 +137,25 @@ plotting.line(below, base["axis"], 100 * base["infeasible_share"], "reference")
 ax.set(xscale="log", yscale="log", ylabel="Minimum throughput (kbit)")
 ax.legend()
 below.set(xlabel="CRB limit (m$^2$)", ylabel="Infeasible (%)")
+unlike = (
+    " Its limits are far larger because a power in watts counts once, and an energy with every one of its samples."
+    if sensing == "energy"
+    else ""
+)
 figures.show(
     fig,
     "throughput_vs_crb_limit",
     data=data,
     caption=f"{title}: mean over the {keep.sum()} of {draws} draws that are feasible at every limit, with 95 % "
-    "bands, and the share of infeasible draws. Gray: the main run, over its own draws.",
+    f"bands, and the share of infeasible draws (at {crb_limit_m2:g} m²: {1 - here.feasible.mean():.1%}). "
+    f"Gray: the main run, over its own draws.{unlike}",
     alt="Mean minimum throughput over the CRB limit beside the main run's optimum, and the share of infeasible draws below.",
     solver="scalar search"
     + (", CLARABEL where a cap binds" if sensing == "energy" else ""),
 )
 
 # %% [markdown]
-# What the frame is used for, draw by draw, and how much of the frame's charging the limit costs.
+# What the frame is used for, draw by draw, and what the limit leaves of the throughput.
 
 # %%
 free = wp.solve_exact_batch(batch.replace(crb_limit_m2=float("inf")))
@@ -188,7 +194,7 @@ figures.show(
         "charging_share_free": shares["without it"],
         "throughput_kept": kept,
     },
-    caption=f"Distribution over the {ok.sum()} feasible draws at a limit of {crb_limit_m2:g} m²: charging share "
+    caption=f"Distribution over the {ok.sum()} of {draws} draws that are feasible at a limit of {crb_limit_m2:g} m²: charging share "
     "with and without the limit (left), and what the limit leaves of the throughput (right; median "
     f"{np.median(kept):.1%}).",
     alt="Two distribution functions: share of the frame spent charging with and without the sensing limit, "
