@@ -65,6 +65,12 @@ def median_s(work):
     return float(np.median(timing.seconds(work, repeats)))
 
 
+def measured(work):
+    """Processor seconds of a piece of work, and its result: a median, or once if it is slow."""
+    took, result = timing.timed(work)
+    return (median_s(work) if took < patience_s else took), result
+
+
 facts = timing.machine()
 claims.table(
     pd.DataFrame({"what": list(facts), "value": list(facts.values())}),
@@ -245,9 +251,8 @@ pair = nf.with_access_points(field, [0, 1]).replace(
 
 def timed_at(sizes, prepare):
     """Median seconds at every size, and what the work returns."""
-    runs = [[timing.timed(prepare(size)) for _ in range(repeats)] for size in sizes]
-    spent = [np.median([took for took, _ in each]) for each in runs]
-    return np.array(spent), np.array([each[0][1] for each in runs])
+    spent, values = zip(*(measured(prepare(size)) for size in sizes))
+    return np.array(spent), np.array(values)
 
 
 def sense(reduced):
@@ -337,12 +342,9 @@ def beams(method):
     return nf.power_margin(heard, radii, 1e5, *limits, method=method)
 
 
-runs = {
-    method: [timing.timed(lambda m=method: beams(m)) for _ in range(repeats)]
-    for method in ("cuts", "sdp")
-}
-road = {method: found for method, ((_, found), *_) in runs.items()}
-spent = {method: np.median([took for took, _ in each]) for method, each in runs.items()}
+spent, road = {}, {}
+for method in ("cuts", "sdp"):
+    spent[method], road[method] = measured(lambda m=method: beams(m))
 assert abs(road["sdp"].margin / road["cuts"].margin - 1) < 1e-4
 claims.table(
     pd.DataFrame(
@@ -427,10 +429,7 @@ def grow(counts, prepare, share=1):
     """Sizes and seconds per scenario, until the work takes longer than the patience."""
     done, spent = [], []
     for count in counts:
-        work = prepare(count)
-        took, _ = timing.timed(work)
-        if took < patience_s:  # else once is enough
-            took = median_s(work)
+        took, _ = measured(prepare(count))
         done.append(count)
         spent.append(took / share)
         if took > patience_s:
