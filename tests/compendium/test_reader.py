@@ -192,3 +192,12 @@ def test_the_pdf_has_every_page_and_tells_where_it_starts(small_site, browser_av
     assert places == sorted(set(places)) and places[-1] == len(skeleton.pages)
     assert starts["n-three--there"] == places[-1]
     assert min(words_per_page(target)) > 0
+
+
+def test_the_command_refuses_what_it_cannot_print(small_site, monkeypatch):
+    monkeypatch.setattr(printing, "project_root", lambda: small_site)
+    (small_site / "index.html").write_text("")
+    (small_site / "n" / "three.html").unlink()
+    for arguments, says in ((["four"], "chapters: one, two"), (["two"], "n/three: is not in the built book")):
+        with pytest.raises(ParameterError, match=says):
+            printing.pdf.main([*arguments, "--tree", str(small_site)], standalone_mode=False)
