@@ -55,6 +55,12 @@ def test_an_identity_is_given_once(tmp_path):
     assert '<section class="x">2' in path.read_text() and 'id="once"' in path.read_text()
 
 
+def test_a_reference_is_an_item_of_its_list(tmp_path):
+    path = write(tmp_path, "p.html", '<div role="list"><div class="citation" role="doc-biblioentry">Boyd</div></div>')
+    polish.polish(tmp_path)
+    assert '<div role="list"><div class="citation" role="listitem">' in path.read_text()
+
+
 def test_what_folds_is_named(tmp_path):
     arrow = '<details><summary><span class="toctree-toggle"></span></summary></details>'
     path = write(tmp_path, "p.html", f'<summary aria-label="Toggle hidden content"><span>Show code</span></summary>{arrow}')
