@@ -31,12 +31,13 @@ def polish(html: Path) -> None:
     * Images say their size, so that nothing jumps when they arrive, and are loaded when they come near the screen.
     * An identity is given once: exercises, proofs and the search page repeat theirs.
     * What folds is named by its own words ("Show code cell source"), not by the same label everywhere; the arrows of
-      the table of contents, which have no words, get a name.
+      the table of contents, which have no words, get a name. A reference is an item of the list it stands in.
     """
     for path in built_pages(html):
         text = path.read_text(encoding="utf-8")
         better = _unique_identities(_sized_images(text, path.parent))
         better = _BRANCH.sub('<summary aria-label="Pages of this chapter">', _SUMMARY.sub(r"\1", better))
+        better = better.replace('role="doc-biblioentry"', 'role="listitem"')
         if better != text:
             path.write_text(better, encoding="utf-8")
 

@@ -267,6 +267,9 @@ def pdf(chapter: str | None, out: Path | None, tree: Path | None) -> None:
     if not (html / "index.html").exists():
         raise ParameterError("isac pdf", str(html), "holds no built book", "run 'make book' first")
     parts = choose(read_contents(root / "_toc.yml"), chapter)
+    missing = [name for part in parts for name in part.documents if not (html / f"{name}.html").exists()]
+    if missing:
+        raise ParameterError("isac pdf", missing[0], "is not in the built book", "run 'make book' again")
     target = out or root / "_build" / f"{chapter or 'isac'}.pdf"
     try:
         print_pdf(html, parts, target)

@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 from small_project import edit
 
-from isaclib.compendium import book_cli, cli, runs
+from isaclib.compendium import book_cli, cli, printing, runs
 
 
 @pytest.fixture
@@ -12,7 +12,7 @@ def isac(monkeypatch):
     """Calls the command line on a project."""
 
     def call(root, *arguments):
-        for module in (cli, book_cli):
+        for module in (cli, book_cli, printing):
             monkeypatch.setattr(module, "project_root", lambda: root)
         return CliRunner().invoke(cli.main, list(arguments))
 
@@ -42,6 +42,7 @@ def test_run_says_where_the_results_are(isac, finished):
         (["run", "demo", "-p", "slope=1000"], "out of range"),
         (["run", "demo", "model", "--set", "louder"], "goes with the notebook what_if"),
         (["check", "."], "holds no built book"),
+        (["pdf"], "holds no built book"),
         (["launch-tree", "tree"], "not made yet: demo/model"),
         (["run", "demo", "--jobs", "0"], "0 is not in the range"),
     ],

@@ -55,6 +55,12 @@ def test_an_identity_is_given_once(tmp_path):
     assert '<section class="x">2' in path.read_text() and 'id="once"' in path.read_text()
 
 
+def test_a_reference_is_an_item_of_its_list(tmp_path):
+    path = write(tmp_path, "p.html", '<div role="list"><div class="citation" role="doc-biblioentry">Boyd</div></div>')
+    polish.polish(tmp_path)
+    assert '<div role="list"><div class="citation" role="listitem">' in path.read_text()
+
+
 def test_what_folds_is_named(tmp_path):
     arrow = '<details><summary><span class="toctree-toggle"></span></summary></details>'
     path = write(tmp_path, "p.html", f'<summary aria-label="Toggle hidden content"><span>Show code</span></summary>{arrow}')
@@ -192,3 +198,12 @@ def test_the_pdf_has_every_page_and_tells_where_it_starts(small_site, browser_av
     assert places == sorted(set(places)) and places[-1] == len(skeleton.pages)
     assert starts["n-three--there"] == places[-1]
     assert min(words_per_page(target)) > 0
+
+
+def test_the_command_refuses_what_it_cannot_print(small_site, monkeypatch):
+    monkeypatch.setattr(printing, "project_root", lambda: small_site)
+    (small_site / "index.html").write_text("")
+    (small_site / "n" / "three.html").unlink()
+    for arguments, says in ((["four"], "chapters: one, two"), (["two"], "n/three: is not in the built book")):
+        with pytest.raises(ParameterError, match=says):
+            printing.pdf.main([*arguments, "--tree", str(small_site)], standalone_mode=False)
