@@ -2,9 +2,9 @@
 
 import os
 import re
-import zlib
 
 import pytest
+from printed import drawn_per_page
 
 from isaclib.compendium import check, polish, printing
 from isaclib.compendium.accessibility import Auditor
@@ -175,18 +175,6 @@ def test_links_lead_inside_the_printed_document(small_site):
     assert "A chapter of <em>Small book</em>" in alone and "One" not in alone
 
 
-def words_per_page(path) -> list[int]:
-    """Pieces of text that each page of a PDF draws."""
-    content = path.read_bytes()
-    skeleton = printing.Pdf(content)
-    counts = []
-    for page in skeleton.pages:
-        stream = int(re.search(rb"/Contents (\d+) 0 R", skeleton.objects[page])[1])
-        found = re.search(rb"(?:^|\n)%d 0 obj.*?stream\r?\n(.*?)\r?\nendstream" % stream, content, re.DOTALL)
-        counts.append(len(re.findall(rb"\bT[jJ]\b", zlib.decompress(found[1]))))
-    return counts
-
-
 def test_the_pdf_has_every_page_and_tells_where_it_starts(small_site, browser_available):
     target = small_site / "out" / "small.pdf"
     if not browser_available:
@@ -197,7 +185,7 @@ def test_the_pdf_has_every_page_and_tells_where_it_starts(small_site, browser_av
     places = [starts[name] for name in ("book-one", "book-two", "n-three")]
     assert places == sorted(set(places)) and places[-1] == len(skeleton.pages)
     assert starts["n-three--there"] == places[-1]
-    assert min(words_per_page(target)) > 0
+    assert min(drawn_per_page(target.read_bytes(), skeleton)) > 0
 
 
 def test_the_command_refuses_what_it_cannot_print(small_site, monkeypatch):

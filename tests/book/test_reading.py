@@ -1,0 +1,80 @@
+"""Reading the built site: search, keyboard, what moves while a page arrives, and the book on paper."""
+
+import pytest
+from bs4 import BeautifulSoup
+from printed import drawn_per_page
+from small_project import ROOT
+
+from isaclib.compendium import check, printing
+
+LAYOUT_SHIFT = 0.1  # what browsers call good; formulas that are set after the text take a little
+_SHIFT = """() => new Promise(done => {
+    let sum = 0;
+    const observer = new PerformanceObserver(list => { for (const entry of list.getEntries()) sum += entry.value; });
+    observer.observe({ type: 'layout-shift', buffered: true });
+    setTimeout(() => done(sum), 500);
+})"""
+
+
+@pytest.mark.parametrize("word, page", [("crb_trace", "book/api/foundations"), ("water-filling", "book/glossary")])
+def test_the_search_finds_symbols_and_words(html, browser_available, word, page):
+    if not browser_available:
+        return
+    with check.serve(html) as address, check.browser() as chromium:
+        tab = chromium.new_page()
+        tab.goto(f"{address}/search.html?q={word}")
+        found = tab.locator(f'#search-results li a[href*="{page.rsplit("/", 1)[-1]}.html"]')
+        found.first.wait_for()
+        assert found.count() >= 1
+
+
+def test_every_page_leads_on(html, pages):
+    for before, name, after in zip([None, *pages], pages, [*pages[1:], None]):
+        soup = BeautifulSoup((html / f"{name}.html").read_text(), "html.parser")
+        for neighbour, side in ((before, "left-prev"), (after, "right-next")):
+            link = soup.select_one(f"a.{side}")
+            assert (link is None) == (neighbour is None), f"{name}: {side}"
+            if link:
+                assert ((html / name).parent / link["href"]).resolve() == (html / f"{neighbour}.html").resolve()
+
+
+def test_formulas_are_no_stops_of_the_keyboard_and_wide_things_are(html, browser_available):
+    if not browser_available:
+        return
+    with check.serve(html) as address, check.browser() as chromium, check.reader(chromium, check.View(400, "light")) as tab:
+        tab.goto(f"{address}/book/notation.html")
+        tab.evaluate(check.READY)
+        assert tab.locator("mjx-container").count() > 20
+        assert tab.locator('main span.math mjx-container[tabindex="0"]').count() == 0
+        assert tab.locator('main .pst-scrollable-table-container[tabindex="0"]').count() >= 1
+        tab.keyboard.press("Tab")
+        assert tab.evaluate("document.activeElement.getAttribute('href')") == "#main-content"
+
+
+@pytest.mark.parametrize("page", ["book/gallery", "book/wireless_powered", "notebooks/semi_isac/results"])
+def test_nothing_jumps_while_a_page_arrives(html, browser_available, page):
+    if not browser_available:
+        return
+    with check.serve(html) as address, check.browser() as chromium:
+        tab = chromium.new_page(viewport={"width": 1300, "height": 900})
+        tab.goto(f"{address}/{page}.html", wait_until="load")
+        tab.evaluate("async () => { await window.MathJax?.startup?.promise; }")
+        assert tab.evaluate(_SHIFT) <= LAYOUT_SHIFT
+
+
+def test_a_chapter_on_paper(html, browser_available, tmp_path):
+    if not browser_available:
+        return
+    parts = printing.choose(printing.read_contents(ROOT / "_toc.yml"), "wireless_powered")
+    target = tmp_path / "chapter.pdf"
+    printing.print_pdf(html, parts, target)
+    content = target.read_bytes()
+    skeleton = printing.Pdf(content)
+    starts = skeleton.destinations()
+    places = [starts[printing.slug(document)] for document in parts[0].documents]
+    assert places == sorted(set(places)) and len(skeleton.pages) > 20
+    drawn = drawn_per_page(content, skeleton)
+    assert min(drawn[2:]) > 3, [
+        number for number, count in enumerate(drawn, 1) if count <= 3
+    ]  # running head and page number are two
+    assert len(content) < 6_000_000
