@@ -647,7 +647,12 @@ for number, (ax, (name, found)) in enumerate(zip(panels.flat, frontiers.items())
     )
     star = np.median(found["operating"], axis=0)
     ax.plot(
-        *star, "*", color=plotting.COLOURS[1], ms=12, label="operating point, median"
+        *star,
+        "*",
+        zorder=6,
+        color=plotting.COLOURS[1],
+        ms=12,
+        label="operating point, median",
     )
     title = name[0].upper() + name[1:]
     ax.set(title=title, xlim=(-0.03, 1.05), ylim=(-0.03, 1.08))
