@@ -295,7 +295,13 @@ figures.show(
 # m(t) = \max_{0\le p\le P}\;\min_i\;\Bigl[G_{ii}\,p_i - t\bigl(\textstyle\sum_{j\ne i}G_{ij}\,p_j + 1\bigr)\Bigr].
 # ```
 #
-# This program is feasible for every $t$, $m$ is continuous and strictly decreasing, and $\min_i\mathrm{SINR}_i \ge t$ is
+# ```{prf:theorem} A margin decides
+# :label: cv-theorem-margin
+#
+# A common ratio $t\ge0$ can be reached exactly when $m(t)\ge0$.
+# ```
+#
+# This program is feasible for every $t\ge0$, $m$ is continuous and strictly decreasing, and $\min_i\mathrm{SINR}_i \ge t$ is
 # possible exactly when $m(t)\ge0$. For powers with individual caps there is a closed form to compare with. With $F_{ij} =
 # G_{ij}/G_{ii}$ ($j\ne i$) and $v_i = 1/G_{ii}$,
 #

@@ -548,6 +548,12 @@ assert np.all(
 # (nf-witness)=
 # ### A certificate that needs no solver
 #
+# ```{prf:theorem} Weak duality for the sensing bound
+# :label: nf-theorem-witness
+#
+# Every symmetric matrix $V$ with positive trace and all matrices $X_{lm}$ give the lower bound {eq}`nf-certificate` on what any admissible covariance reaches.
+# ```
+#
 # For every symmetric matrix $V$ we have $\operatorname{Tr}J^{-1}\ge 2\operatorname{Tr}V-\operatorname{Tr}(VJV)$, because
 # $\operatorname{Tr}\bigl((J^{-1/2}-J^{1/2}V)^{\mathsf T}(J^{-1/2}-J^{1/2}V)\bigr)\ge0$. And for any matrices $X_{lm}$ the
 # minimum in {eq}`nf-schur` is

@@ -460,6 +460,13 @@ figures.show(
 # t^\star = \frac{1}{\max_k\ \rho\!\left(F + v\, e_k^{\mathsf T}\right)}.
 # ```
 #
+# ```{prf:theorem} Perron and Frobenius
+# :label: nl-theorem-perron
+#
+# Without users' thresholds no powers below the cap lift all sensing ratios above $t^\star$ of {eq}`nl-perron`, and one vector of
+# powers reaches it.
+# ```
+#
 # Why the maximum over $k$: since $\det(I - t(F + v e_k^{\mathsf T})) = \det(I - tF)\,(1 - p_k(t))$ with $p(t) = t(I -
 # tF)^{-1}v$, the first zero in $t$ is where $p_k$ reaches the cap. With users' rows the same works after eliminating them, for
 # each choice of $S$ (see `isaclib.network_localization.perron`). Each choice drops constraints, so each gives an *upper* bound,

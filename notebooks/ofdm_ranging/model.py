@@ -397,7 +397,19 @@ print(f"least width {least_width:.4f}/B = {least_width * scenario.range_cell_m:.
 # %% [markdown]
 # ## Problem (9) is convex
 #
-# The paper calls its problem non-convex (erratum 003-E2). Take the limits one by one, with all power used, $\sum_n p_n = P$
+# The paper calls its problem non-convex (erratum 003-E2).
+#
+# ```{margin} Assumption
+# The main-lobe limit is left out: as a limit on the *first* crossing it is the one that is not convex, see the last point.
+# ```
+#
+# ```{prf:theorem} A convex problem
+# :label: ofdm-theorem-convex
+#
+# To maximise capacity under limits on the sidelobes, on the CRB and on the loss of capacity is a convex problem.
+# ```
+#
+# For the proof take the limits one by one, with all power used, $\sum_n p_n = P$
 # (which is optimal: the ratios are
 # homogeneous in $p$, while capacity and $q$ grow with it).
 #

@@ -205,6 +205,18 @@ assert (
 #
 # ## Why the problem is convex
 #
+# ```{margin} Assumption
+# The three users have bands of their own and do not disturb one another; clutter grows with the power of the user that lights it.
+# ```
+#
+# ```{prf:theorem} Concave rates
+# :label: si-theorem-concave
+#
+# Each of the four rates is jointly concave in share and power and homogeneous of degree one, so that any weighted sum of rates
+# under floors and budgets is a convex problem.
+# ```
+#
+# The proof is one word.
 # Each rate is a **perspective**: $\beta\,r(p/\beta)$ with a concave function $r$ of one variable. Perspectives of concave functions
 # are jointly concave {cite}`boyd2004`, and homogeneous of degree one. The paper uses the Hessian instead. Its determinant is
 # **zero**, not positive, for exactly this reason: along a ray $(\beta, p)\propto(\beta_0,p_0)$ the function is linear.

@@ -318,6 +318,15 @@ print(sca.certificate)
 # (wp-exact)=
 # ## The exact way: one curve, one search
 #
+# ```{prf:theorem} One curve, one threshold
+# :label: wp-theorem-threshold
+#
+# Whenever the limit on the CRB can be met, the allocation at the point {eq}`wp-optimum` of the curve {eq}`wp-curve` is
+# optimal. Its minimum throughput is $WT/G(s^\star)$.
+# ```
+#
+# The proof takes four steps; a fifth turns it into a certificate.
+#
 # **Step 1: times from powers.** Fix the powers and ask for throughput $R$ for everybody. With $r_m = \log_2(1 + a_mp_m)$
 # bit/s/Hz, $a_m = h_{0,m}/\sigma^2$,
 # user $m$ needs at least $t_m = R/(Wr_m)$. Measure the charging time in units of $R/W$, $s = Wt_0/R$. The frame is full when
