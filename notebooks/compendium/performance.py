@@ -424,7 +424,7 @@ figures.show(
 # parameters. Exponents are fitted over the upper half of each curve, where overhead counts least; the table says over which range.
 
 
-# %%
+# %% tags=["hide-input"]
 def grow(counts, prepare, share=1):
     """Sizes and seconds per scenario, until the work takes longer than the patience."""
     done, spent = [], []

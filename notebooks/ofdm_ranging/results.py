@@ -492,7 +492,7 @@ claims.record(
 # ## Figure 4: the largest capacity under both limits
 #
 # For every pair of a sidelobe and a main-lobe limit: the capacity that the paper's dynamic allocation reaches in joint operation,
-# and the certified optimum. White cells: communication only. In the right panel white is a certificate that no allocation meets
+# and the certified optimum. Empty cells: communication only. In the right panel empty is a certificate that no allocation meets
 # both limits; in the left panel it only says that the rule found none.
 
 # %%
@@ -568,8 +568,8 @@ figures.show(
     ).reset_index(),
     caption=(
         "Largest capacity in joint operation over both limits, one channel; the paper draws this as a "
-        "surface. White: communication only. "
-        f"The exact panel is certified to a relative gap of {surface_gap:.0e}, its white cells by dual "
+        "surface. Empty: communication only. "
+        f"The exact panel is certified to a relative gap of {surface_gap:.0e}, its empty cells by dual "
         "bounds. The rule gives up many cells "
         "where joint operation is possible."
     ),
@@ -734,7 +734,7 @@ figures.show(
         "gave to communication only. "
         "Bottom: capacity below the optimum, mean of the draws on which the rule did operate jointly; the "
         "straightforward rule's allocation is itself an optimum, so it loses "
-        f"nothing there. White: no such draw. The dynamic rule falls back less often in {fewer} cells and more often in {more}. "
+        f"nothing there. Empty: no such draw. The dynamic rule falls back less often in {fewer} cells and more often in {more}. "
         f"Largest gap of the optima: {scores[:, :, 1].max():.0e}. The paper has no such figure."
     ),
     alt="Four heat maps: both rules fall back on many feasible draws, more so for tight limits; the dynamic one loses a few percent of "

@@ -128,7 +128,9 @@ cell_axes.set(
     aspect="equal",
     ylim=(-radius_m * 1.05, radius_m * 1.95),
 )
-cell_axes.legend(loc="upper center", ncols=1, fontsize="x-small")
+cell_axes.legend(
+    loc="upper center", fontsize="x-small", frameon=True, framealpha=1, edgecolor="none"
+)
 left = 0.0
 for k in range(3):
     look = plotting.style(k)

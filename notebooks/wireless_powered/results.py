@@ -623,8 +623,7 @@ figures.show(
     | {f"power_{m}_w": along.powers_w[:, m] for m in range(users)}
     | {f"time_{m}_s": along.times_s[:, m] for m in range(users)},
     caption="Powers and slot times of the optimum as the limit tightens (from right to left), one line per user, "
-    "dark: strong channel to the "
-    "base station. All powers move together along one curve; users reach the cap one after another, and "
+    "from violet (strong channel to the base station) to yellow (weak). All powers move together along one curve; users reach the cap one after another, and "
     "charging takes the whole frame.",
     alt="Left: users' powers over the CRB limit rise as the limit tightens until each meets the cap. Right: "
     "slot times fall by orders of magnitude while the charging time approaches ten seconds.",
