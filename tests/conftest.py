@@ -1,12 +1,16 @@
-"""How ``make test`` shares tests out over workers: by file, and the assignments by section.
+"""How ``make test`` shares tests out over workers (by file, and the assignments by section), and whether there is a browser.
 
 All tests of a file run on one worker, since they share what its fixtures made. The assignments stand in one file but are
 graded section by section: in one piece they would keep one worker busy long after the other has finished.
 """
 
+import os
 import re
+import warnings
 
 import pytest
+
+from isaclib.compendium import check
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -22,3 +26,15 @@ def pytest_xdist_make_scheduler(config, log):
             return f"{file}::{section[1]}" if section else file
 
     return ByFileAndSection(config, log)
+
+
+@pytest.fixture(scope="session")
+def browser_available() -> bool:
+    """False where no Chromium is installed; in CI that is an error."""
+    try:
+        check.find_chromium()
+    except check.NoBrowser as error:
+        assert os.environ.get("CI") != "true", f"CI needs a browser: {error}"
+        warnings.warn(f"browser tests left out: {error}", stacklevel=2)
+        return False
+    return True

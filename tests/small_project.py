@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def copy_project(target: Path) -> Path:
     shutil.copytree(ROOT / "tests" / "data" / "project", target)
     shutil.copy(ROOT / "_config.yml", target)
+    (target / "requirements.lock").write_text("numpy==2.0.0 --hash=sha256:0\n")
     shutil.copytree(ROOT / "book" / "_static", target / "book" / "_static")
     return target
 

@@ -9,14 +9,12 @@ from pathlib import Path
 
 import click
 import nbformat
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from .context import project_root
 from .parameters import ParameterError
-
-_console = Console(highlight=False, soft_wrap=True)
+from .progress import CONSOLE
 
 
 @click.group()
@@ -35,6 +33,7 @@ def assignment() -> None:
         raise ParameterError("isac assignment", "nbgrader", "is not installed", "install the extra 'classroom'")
 
 
+_FOLDER = click.Path(path_type=Path, file_okay=False)
 _VARIANT = click.option("--variant", type=click.IntRange(0), metavar="SEED", help="Draw the numbers anew from this seed.")
 
 
@@ -56,13 +55,13 @@ def list_() -> None:
         loaded = load_assignment(project_root(), name)
         by_hand = sum(task.points for task in loaded.tasks if task.by_hand)
         table.add_row(name, str(len(loaded.tasks)), f"{loaded.automatic_points:g}", f"{by_hand:g}")
-    _console.print(table)
+    CONSOLE.print(table)
 
 
 @assignment.command()
 @click.argument("name")
 @_VARIANT
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for the archive [default: build/assignments].")
+@click.option("--out", type=_FOLDER, help="Folder for the archive [default: build/assignments].")
 @click.option("--check/--no-check", default=True, show_default=True, help="First see that the instructor's answers pass.")
 def release(name: str, variant: int | None, out: Path | None, check: bool) -> None:
     """Write the archive that students receive: notebook, library, pinned packages, steps; no solutions."""
@@ -76,18 +75,22 @@ def release(name: str, variant: int | None, out: Path | None, check: bool) -> No
         if result.score < chosen.automatic_points:
             for row in result.rows:
                 if row.score is not None and row.score < row.maximum:
-                    _console.print(f"{row.task}: {row.note}", markup=False, style="red")
-            _console.print("the instructor's answers do not pass: nothing was released", style="bold red")
+                    CONSOLE.print(f"{row.task}: {row.note}", markup=False, style="red")
+            CONSOLE.print("the instructor's answers do not pass: nothing was released", style="bold red")
             sys.exit(1)
     archive = classroom.release(chosen, (out or _default(root)).resolve())
     size = archive.stat().st_size / 1e6
-    _console.print(f"{chosen.label}: {len(chosen.tasks)} tasks, {size:.1f} MB: {_shown(archive)}", markup=False)
+    CONSOLE.print(f"{chosen.label}: {len(chosen.tasks)} tasks, {size:.1f} MB: {_shown(archive)}", markup=False)
 
 
 @assignment.command()
 @click.argument("name")
 @click.argument("submissions", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for the results [default: build/assignments/graded/NAME].")
+@click.option(
+    "--out",
+    type=_FOLDER,
+    help="Folder for the results [default: build/assignments/graded/NAME].",
+)
 @click.option("--roster", type=click.Path(path_type=Path), help="CSV with a column student (and variant): tells who is missing.")
 @click.option("--variant", type=click.IntRange(0), metavar="SEED", help="Grade everybody against this variant.")
 @click.option("--seconds", type=click.IntRange(1), default=30, show_default=True, help="Time limit of a cell.")
@@ -115,7 +118,7 @@ def grade(name: str, submissions: Path, out: Path | None, roster: Path | None, v
     def report(graded: grading.Graded) -> None:
         nonlocal done
         done += 1
-        _console.print(f"{f'[{done}/{len(collected)}]':>8} {graded.student}: {graded.problem or 'graded'}", markup=False)
+        CONSOLE.print(f"{f'[{done}/{len(collected)}]':>8} {graded.student}: {graded.problem or 'graded'}", markup=False)
         path = notebooks / f"{graded.student}.ipynb"
         path.unlink(missing_ok=True)
         if graded.executed is not None:
@@ -136,16 +139,16 @@ def grade(name: str, submissions: Path, out: Path | None, roster: Path | None, v
         remarks = graded.problem or (f"not passed: {', '.join(failed)}" if failed else "")
         seed = "" if graded.variant is None else str(graded.variant)
         table.add_row(escape(graded.student), seed, f"{graded.score:g}", f"{of:g}", f"{graded.open} open", escape(remarks))
-    _console.print(table)
+    CONSOLE.print(table)
     seconds_taken = time.perf_counter() - start
-    _console.print(f"{len(results)} submissions in {seconds_taken:.0f} s: {_shown(target / 'grades.csv')}", markup=False)
+    CONSOLE.print(f"{len(results)} submissions in {seconds_taken:.0f} s: {_shown(target / 'grades.csv')}", markup=False)
     sys.exit(1 if any(graded.problem for graded in results) else 0)
 
 
 @assignment.command()
 @click.argument("name")
 @click.argument("graded", type=click.Path(path_type=Path), required=False)
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for the pages [default: GRADED/feedback].")
+@click.option("--out", type=_FOLDER, help="Folder for the pages [default: GRADED/feedback].")
 def feedback(name: str, graded: Path | None, out: Path | None) -> None:
     """Write one page per student from a folder GRADED of 'grade' [default: build/assignments/graded/NAME].
 
@@ -166,5 +169,5 @@ def feedback(name: str, graded: Path | None, out: Path | None) -> None:
     pages = feedback.write((out or source / "feedback").resolve(), title, by_student, source / "notebooks")
     waiting = sum(row.score is None for row in rows)
     if waiting:
-        _console.print(f"{waiting} answers have not been graded by hand yet; their pages say so", style="yellow")
-    _console.print(f"{len(pages)} pages: {_shown(pages[0].parent)}" if pages else "grades.csv is empty", markup=False)
+        CONSOLE.print(f"{waiting} answers have not been graded by hand yet; their pages say so", style="yellow")
+    CONSOLE.print(f"{len(pages)} pages: {_shown(pages[0].parent)}" if pages else "grades.csv is empty", markup=False)

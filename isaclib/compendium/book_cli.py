@@ -16,8 +16,9 @@ from rich.table import Table
 
 from . import runs as workshop
 from .context import project_root
+from .execute import holds_something_else
 from .parameters import BASE_SETS, ParameterError
-from .progress import CONSOLE, make, report, short
+from .progress import CONSOLE, built_book, make, report, short
 from .runs import Run
 
 _BASE = click.option("--set", "base", type=click.Choice(BASE_SETS), default="paper", show_default=True, help="Scale of the runs.")
@@ -48,6 +49,8 @@ def book(base: str, output: Path | None, open_: bool, check: bool, jobs: int, sc
     A failing run or any warning of the build publishes nothing: the last good book stays as it was.
     """
     root = project_root()
+    if output and holds_something_else(output, "searchindex.js"):
+        raise ParameterError("isac book", "--output", f"{output} holds something else than a book", "name a new folder")
     with _alone(root / "build" / "book.lock"):
         _book(root, base, output, open_, check, jobs, scheduler)
 
@@ -88,7 +91,7 @@ def _book(root: Path, base: str, output: Path | None, open_: bool, check: bool, 
     what = f"built in {seconds - made:.0f} s" if rebuilt else "unchanged"
     CONSOLE.print(f"the book is {what} (runs {made - start:.0f} s): {short(target / 'index.html')}")
     # Verdicts on file are those at paper scale; a quick book has too few draws for them.
-    if base == "paper" and not _verdicts_as_on_file(root, runs):
+    if base == "paper" and _differing_verdicts(root, runs):
         sys.exit(1)
     if open_:
         webbrowser.open((target / "index.html").as_uri())
@@ -106,8 +109,8 @@ def _print_times(root: Path, base: str, runs: Sequence[Run]) -> None:
     CONSOLE.print(table)
 
 
-def _check_tree(html: Path, pages: Sequence[str], every_view: bool = False) -> list[str]:
-    """Problems of a built tree (empty: publish it)."""
+def _check_tree(html: Path, pages: Sequence[str], every_view: bool = False) -> tuple[list[str], bool]:
+    """Problems of a built tree (none: publish it), and whether the checks in a browser were made too."""
     from . import check as checker
 
     problems = checker.static_problems(html, pages)
@@ -116,9 +119,10 @@ def _check_tree(html: Path, pages: Sequence[str], every_view: bool = False) -> l
         problems += checker.browser_problems(html, pages, views, progress=lambda text: CONSOLE.print(f"         checked  {text}"))
     except checker.NoBrowser as error:
         if os.environ.get("CI") == "true":
-            return [*map(str, problems), str(error)]
+            return [*map(str, problems), str(error)], False
         CONSOLE.print(f"browser checks left out: {error}", style="yellow")
-    return [str(problem) for problem in problems]
+        return [str(problem) for problem in problems], False
+    return [str(problem) for problem in problems], True
 
 
 @click.command()
@@ -128,26 +132,24 @@ def check(tree: Path | None) -> None:
     from . import site
 
     root = project_root()
-    html = tree or root / "_build" / "html"
-    if not (html / "index.html").exists():
-        raise ParameterError("isac check", str(html), "holds no built book", "run 'make book' first")
-    problems = _check_tree(html, site.toc_pages(root / "_toc.yml"), every_view=True)
+    html = built_book(root, tree, "isac check")
+    problems, _ = _check_tree(html, site.toc_pages(root / "_toc.yml"), every_view=True)
     for problem in problems:
         CONSOLE.print(problem, markup=False, style="red")
-    well = tree is not None or _verdicts_as_on_file(root, workshop.plan(root, "paper"))
-    CONSOLE.print("the book is sound" if well and not problems else f"{len(problems)} problems")
-    sys.exit(0 if well and not problems else 1)
+    count = len(problems) + (_differing_verdicts(root, workshop.plan(root, "paper")) if tree is None else 0)
+    CONSOLE.print(f"{count} problems" if count else "the book is sound")
+    sys.exit(1 if count else 0)
 
 
-def _verdicts_as_on_file(root: Path, runs: Sequence[Run]) -> bool:
-    """Print the claims whose verdict is not the one on file."""
+def _differing_verdicts(root: Path, runs: Sequence[Run]) -> int:
+    """Print the claims whose verdict is not the one on file, and count them."""
     from . import pages
 
     differing = [row for row in pages.claim_rows(root, runs) if not row.agrees]
     for row in differing:
         found = row.found["verdict"] if row.found else "not measured"
         CONSOLE.print(f"claim {row.claim.id}: {found}; on file: {row.claim.expected}", markup=False, style="yellow")
-    return not differing
+    return len(differing)
 
 
 @click.command()

@@ -52,6 +52,7 @@ class View:
         return f"{self.width} px, {self.theme}"
 
 
+PATIENCE_MS = 600_000  # a busy machine is no fault of a page
 MOST_BYTES = 1_500_000  # of a page with its pictures
 VIEWS = tuple(View(width, theme) for width in (1300, 400) for theme in ("light", "dark"))
 
@@ -95,7 +96,8 @@ def static_problems(html: Path, pages: Iterable[str] = ()) -> list[Problem]:
 
 def page_weight(path: Path, soup: BeautifulSoup) -> int:
     """Bytes of a page and of its pictures, without what all pages share (style, scripts, fonts)."""
-    pictures = {(path.parent / unquote(image.get("src", ""))).resolve() for image in soup.find_all("img")}
+    sources = [urlsplit(image.get("src", "")) for image in soup.find_all("img")]
+    pictures = {(path.parent / unquote(source.path)).resolve() for source in sources if not source.scheme}
     return path.stat().st_size + sum(picture.stat().st_size for picture in pictures if picture.is_file())
 
 
@@ -197,6 +199,7 @@ def browser():
 def reader(chromium, view: View):
     """An empty page of a browser window as this reader has set it up."""
     context = chromium.new_context(viewport={"width": view.width, "height": 900}, color_scheme=view.theme)
+    context.set_default_timeout(PATIENCE_MS)
     context.add_init_script(f"localStorage.setItem('mode', '{view.theme}'); localStorage.setItem('theme', '{view.theme}');")
     try:
         yield context.new_page()
@@ -276,19 +279,3 @@ def browser_problems(
                     problems += [Problem(f"{name} ({view})", what) for what in [*current, *found]]
             progress(f"{len(pages)} pages at {view}")
     return problems
-
-
-def screenshots(html: Path, pages: Sequence[str], folder: Path, views: Sequence[View] = VIEWS) -> list[Path]:
-    """Full-page pictures of pages, to be looked at."""
-    folder.mkdir(parents=True, exist_ok=True)
-    made = []
-    with serve(html) as address, browser() as chromium:
-        for view in views:
-            with reader(chromium, view) as page:
-                for name in pages:
-                    page.goto(f"{address}/{name}.html", wait_until="load")
-                    page.evaluate(READY)
-                    path = folder / f"{name.replace('/', '.')}.{view.width}.{view.theme}.png"
-                    page.screenshot(path=path, full_page=True)
-                    made.append(path)
-    return made

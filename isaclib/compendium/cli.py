@@ -116,7 +116,12 @@ def run(
 def _plan(root: Path, section: workshop.Section, notebook: str | None, set_name: str, assignments: Sequence[str]) -> list[Run]:
     schema = section.schema
     is_file = set_name.endswith((".yml", ".yaml")) or os.sep in set_name
-    changes = dict(parse_assignment(text, schema) for text in assignments)
+    changes = {}
+    for text in assignments:
+        name, value = parse_assignment(text, schema)
+        if name in changes:
+            raise ParameterError("-p", name, "is given twice", "keep one of them")
+        changes[name] = value
     what_if = not is_file and set_name in schema.what_ifs()
     if notebook is None:
         notebooks = ["what_if"] if what_if else list(section.base_notebooks)
@@ -124,11 +129,12 @@ def _plan(root: Path, section: workshop.Section, notebook: str | None, set_name:
         notebooks = [notebook]
         if what_if != (notebook == "what_if") and not (is_file or changes):
             kind = "a what-if set: it goes with the notebook what_if" if what_if else "no what-if set"
-            raise ParameterError("isac run", set_name, f"is {kind}", f"sets: {', '.join(schema.sets())}")
+            known = schema.what_ifs() if notebook == "what_if" else BASE_SETS
+            raise ParameterError("isac run", set_name, f"is {kind}", f"sets: {', '.join(known)}")
     if not is_file and not changes:
         if what_if:
-            base = base_runs_for(root, section)
-            return [*base, workshop.what_if_run(root, section, set_name, "paper", base[0] if base else None)]
+            own = workshop.what_if_run(root, section, set_name, "paper")
+            return [*own.needs, own]
         return workshop.base_runs(root, section, _known_base(set_name, schema), notebooks)
     values = schema.load_named("quick")
     if is_file:
@@ -141,14 +147,8 @@ def _plan(root: Path, section: workshop.Section, notebook: str | None, set_name:
         values |= schema.load_named(set_name)
     values |= changes
     label = Path(set_name).stem if is_file else set_name
-    base = base_runs_for(root, section) if "what_if" in notebooks else []
-    own = [workshop.custom_run(root, section, name, values, label, "paper", base[0] if base else None) for name in notebooks]
-    return [*base, *own]
-
-
-def base_runs_for(root: Path, section: workshop.Section) -> list[Run]:
-    """The results run at paper scale that a what-if compares itself with."""
-    return workshop.base_runs(root, section, "paper", ["results"]) if "results" in section.notebooks else []
+    own = [workshop.custom_run(root, section, name, values, label, "paper") for name in notebooks]
+    return [*dict.fromkeys(needed for run in own for needed in run.needs), *own]
 
 
 def _known_base(set_name: str, schema) -> str:

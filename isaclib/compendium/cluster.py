@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,12 +66,10 @@ class Cluster:
 
     def run(self, run: Run) -> Outcome:
         """Have a worker make the run and put what it made in its place here."""
-        from distributed.scheduler import KilledWorker
-
         future = self._client.submit(execute_parcel, pack(run, self.scheduler), pure=False, retries=_RETRIES)
         try:
             returned = future.result()
-        except (UnlikeWorker, KilledWorker, CancelledError, OSError) as error:  # the last two: the scheduler has gone
+        except Exception as error:  # a worker that differs or was lost, a scheduler without isaclib or gone: this run has failed
             problem = f"{type(error).__name__}: {error}"
             return Outcome(run, "failed", failure={"cell": "on the cluster", "error": problem, "source": ""})
         outcome = dataclasses.replace(returned.outcome, run=run)
@@ -97,7 +94,7 @@ def pack(run: Run, scheduler: str) -> Parcel:
         folder = run.root / "build" / "runs" / run.section
         paths += sorted(folder.glob(f"*/{run.baseline}/figures/*.csv"))
     files = {str(path.relative_to(run.root)): path.read_bytes() for path in paths}
-    lean = dataclasses.replace(run, needs=None)
+    lean = dataclasses.replace(run, needs=())
     return Parcel(lean, run.digest(), files, _library(), versions(), scheduler)
 
 
@@ -139,8 +136,7 @@ def execute_parcel(parcel: Parcel) -> Returned:
         while not finished.wait(_POLL_S):
             task = worker.state.tasks.get(key)
             if task is None or task.state == "cancelled":
-                workshop.stop(children)
-                return
+                workshop.stop(children)  # again and again: the child may be about to start
 
     threading.Thread(target=watch, daemon=True).start()
     try:

@@ -100,8 +100,18 @@ def publish(partial: Path, final: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
     if final.exists():
         os.replace(final, old)
-    os.replace(partial, final)
+    try:
+        os.replace(partial, final)
+    except OSError:
+        if old.exists():
+            os.replace(old, final)
+        raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def holds_something_else(folder: Path, mark: str) -> bool:
+    """Whether a folder that is to be replaced has content, and not the file by which its maker knows its own."""
+    return folder.exists() and any(folder.iterdir()) and not (folder / mark).exists()
 
 
 def stop_with_parent() -> None:

@@ -69,23 +69,28 @@ class Parameter:
                     where, self.name, f"{value!r} is not a known choice", f"use one of {', '.join(self.options)}"
                 )
             return value
+        article = "an" if kind == "integer" else "a"
+        wanted = f"{article} {kind}" + ("" if self.unit == "1" else f" in {self.unit}")
         if isinstance(value, str):
             try:
                 number = float(value)
             except ValueError:
                 number = None
-            hint = f"write {_yaml_float(number)}: YAML 1.1 reads {value} as text" if number is not None else f"give a {kind}"
-            raise ParameterError(where, self.name, f"{value!r} is text where a {kind} belongs", hint)
+            hint = f"write {_yaml_float(number)}: YAML 1.1 reads {value} as text" if number is not None else f"give {wanted}"
+            raise ParameterError(where, self.name, f"{value!r} is text where {article} {kind} belongs", hint)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ParameterError(where, self.name, f"{value!r} is not a {kind}", f"give a {kind} in {self.unit}")
+            raise ParameterError(where, self.name, f"{value!r} is not {article} {kind}", f"give {wanted}")
+        if value != value or (kind == "integer" and abs(value) == math.inf):
+            raise ParameterError(where, self.name, f"is not a finite number ({value})", f"give {wanted}")
         if kind == "integer" and value != int(value):
             raise ParameterError(where, self.name, f"{value!r} is not a whole number", "round it")
-        if math.isnan(value):
-            raise ParameterError(where, self.name, "is not a number (nan)", f"give a {kind} in {self.unit}")
         if self.range and not self.range[0] <= value <= self.range[1]:
             low, high = (f"{end:g}" for end in self.range)
             raise ParameterError(where, self.name, f"{value!r} is out of range", f"allowed are {low} to {high} {self.unit_text}")
-        return int(value) if kind == "integer" else float(value)
+        try:
+            return int(value) if kind == "integer" else float(value)
+        except OverflowError:
+            raise ParameterError(where, self.name, "is too large", f"give {wanted}") from None
 
     @property
     def unit_text(self) -> str:
@@ -147,6 +152,8 @@ class _UniqueKeys(yaml.SafeLoader):
     def construct_mapping(self, node, deep=False):
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a name must be a word", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
             seen.add(key.value)
@@ -159,12 +166,14 @@ def read_flat_yaml(path: Path) -> dict[str, Any]:
         content = yaml.load(path.read_text(), Loader=_UniqueKeys)
     except FileNotFoundError:
         raise ParameterError(path, "file", "does not exist", "check the path") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ParameterError(path, "file", f"cannot be read ({error.strerror})", "name a file") from None
+    except (yaml.YAMLError, ValueError) as error:  # a date that is none, a number of thousands of digits, no text
         raise ParameterError(path, "file", f"is not valid YAML ({' '.join(str(error).split())})", "mend the line") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise ParameterError(path, "file", "is not a list of name: value lines", "write one 'name: value' per line")
+        raise ParameterError(path, "file", "does not hold name: value lines", "write one 'name: value' per line")
     return content
 
 
@@ -306,7 +315,7 @@ def parse_assignment(text: str, schema: Schema) -> tuple[str, Any]:
         raise ParameterError("-p", text, "is not name=value", "for example -p draws=50")
     try:
         parsed = yaml.safe_load(value)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         parsed = value
     parameter = schema.parameters.get(name.strip())
     if isinstance(parsed, str) and parameter is not None and parameter.type in ("number", "integer"):

@@ -12,22 +12,21 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from html import escape, unescape
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import click
 import yaml
 from bs4 import BeautifulSoup, Tag
-from rich.console import Console
 
 from .. import __version__
-from .check import READY, NoBrowser, browser, serve
+from .check import PATIENCE_MS, READY, NoBrowser, browser, serve
 from .context import project_root
 from .parameters import ParameterError
+from .progress import CONSOLE, built_book, short
 
-_console = Console(highlight=False, soft_wrap=True)
 _PRINTED = "print.html"
-_PATIENCE_MS = 600_000  # a whole book of formulas
 _TEXT_WIDTH_PX = 657  # A4 less the margins of the print style: 174 mm
 
 # Formulas that are wider than the paper shrink; pictures and folded code are there before the printer looks.
@@ -102,10 +101,10 @@ def assemble(html: Path, parts: Sequence[Part]) -> str:
     for document in (document for part in parts for document in part.documents):
         soup = BeautifulSoup((html / f"{document}.html").read_text(encoding="utf-8"), "html.parser")
         article = soup.select_one("article")
-        titles[document] = _title(article)
+        titles[document] = escape(_title(article))
         _localise(article, document, wanted)
         articles.append(f'<article class="bd-article" id="{slug(document)}">{article.decode_contents()}</article>')
-    book = " ".join((first.title.string or "").split("—")[-1].split())
+    book = escape(" ".join((first.title.string or "").split("—")[-1].split()))
     heading = book if len(parts) > 1 else titles[parts[0].documents[0]]
     below = f"<p>A chapter of <em>{book}</em></p>" if len(parts) == 1 else ""
     return "\n".join(
@@ -139,7 +138,8 @@ def _localise(article: Tag, document: str, wanted: set[str]) -> None:
     for tag in article.find_all(id=True):
         tag["id"] = f"{own}--{tag['id']}"
     for picture in article.find_all("img", src=True):
-        picture["src"] = posixpath.normpath(posixpath.join(folder, picture["src"]))
+        if not urlsplit(picture["src"]).scheme:
+            picture["src"] = posixpath.normpath(posixpath.join(folder, picture["src"]))
         picture["loading"] = "eager"
     for unwanted in article.select("script:not([type^='math']), .isac-explorer, .headerlink, .toctree-wrapper"):
         unwanted.decompose()
@@ -187,7 +187,7 @@ def _running_heads(titles: dict[str, str]) -> str:
     """Every page of the paper says in its head which page of the book it belongs to."""
     rules = []
     for number, (document, title) in enumerate(titles.items()):
-        words = title.replace("\\", "").replace('"', "'")
+        words = unescape(title).replace("\\", "").replace('"', "'").replace("<", "\\3c ")
         rules.append(f'@page part{number} {{ @top-left {{ content: "{words}"; }} }} #{slug(document)} {{ page: part{number}; }}')
     return "\n".join(rules)
 
@@ -207,7 +207,7 @@ def print_pdf(html: Path, parts: Sequence[Part], target: Path) -> None:
     text = assemble(html, parts)
     with serve(html) as address, browser() as chromium:
         page = chromium.new_page(viewport={"width": _TEXT_WIDTH_PX, "height": 900}, color_scheme="light")
-        page.set_default_timeout(_PATIENCE_MS)
+        page.set_default_timeout(PATIENCE_MS)
         page.route(f"{address}/{_PRINTED}", lambda route: route.fulfill(body=text, content_type="text/html; charset=utf-8"))
         page.emulate_media(media="print")
         page.goto(f"{address}/{_PRINTED}", wait_until="load")
@@ -263,9 +263,7 @@ def pdf(chapter: str | None, out: Path | None, tree: Path | None) -> None:
     A chapter is named as its page: wireless_powered, foundations, claims ...
     """
     root = project_root()
-    html = tree or root / "_build" / "html"
-    if not (html / "index.html").exists():
-        raise ParameterError("isac pdf", str(html), "holds no built book", "run 'make book' first")
+    html = built_book(root, tree, "isac pdf")
     parts = choose(read_contents(root / "_toc.yml"), chapter)
     missing = [name for part in parts for name in part.documents if not (html / f"{name}.html").exists()]
     if missing:
@@ -274,7 +272,7 @@ def pdf(chapter: str | None, out: Path | None, tree: Path | None) -> None:
     try:
         print_pdf(html, parts, target)
     except NoBrowser as error:
-        _console.print(f"isac: {error}", markup=False, style="bold red")
+        CONSOLE.print(f"isac: {error}", markup=False, style="bold red")
         sys.exit(1)
     pages = len(Pdf(target.read_bytes()).pages)
-    _console.print(f"{target}: {pages} pages, {target.stat().st_size / 1e6:.1f} MB", markup=False)
+    CONSOLE.print(f"{short(target)}: {pages} pages, {target.stat().st_size / 1e6:.1f} MB", markup=False)

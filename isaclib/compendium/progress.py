@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from . import runs as workshop
+from .parameters import ParameterError
 from .runs import Outcome, Run
 
 CONSOLE = Console(highlight=False, soft_wrap=True)
@@ -72,6 +73,7 @@ def report(outcomes: Sequence[Outcome]) -> bool:
 
 
 def make(runs: Sequence[Run], jobs: int, scheduler: str | None, force: bool = False) -> list[Outcome]:
+    """Carry out runs in sight of the user."""
     with Bar(len(runs)) as bar:
         outcomes = workshop.carry_out(runs, jobs=jobs, scheduler=scheduler, force=force, listener=bar)
     current = sum(outcome.state == "current" for outcome in outcomes)
@@ -86,3 +88,17 @@ def short(path: Path) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
+
+
+def built_book(root: Path, tree: Path | None, command: str) -> Path:
+    """The built book that a command reads: ``tree``, or the published one.
+
+    Raises
+    ------
+    ParameterError
+        When there is none.
+    """
+    html = tree or root / "_build" / "html"
+    if not (html / "index.html").exists():
+        raise ParameterError(command, str(html), "holds no built book", "run 'make book' first")
+    return html

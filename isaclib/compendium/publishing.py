@@ -11,7 +11,7 @@ from pathlib import Path
 
 import nbformat
 
-from .execute import publish
+from .execute import holds_something_else, publish
 from .runs import PACKAGE, Run
 from .site import executed_notebook
 
@@ -39,12 +39,12 @@ def launch_tree(root: Path, runs: Sequence[Run], target: Path) -> list[Path]:
     Raises
     ------
     LaunchTreeError
-        When a run has not been made, or ``target`` holds something else.
+        When a run is not current, or ``target`` holds something else.
     """
-    missing = [run.name for run in runs if run.record() is None]
-    if missing:
-        raise LaunchTreeError(f"not made yet: {', '.join(missing)}; make them with 'make book'")
-    if target.exists() and any(target.iterdir()) and not (target / ".binder" / "postBuild").exists():
+    due = [run.name for run in runs if not run.is_current()]
+    if due:
+        raise LaunchTreeError(f"not made from the present sources: {', '.join(due)}; make them with 'make book'")
+    if holds_something_else(target, ".binder/postBuild"):
         raise LaunchTreeError(f"{target} holds something else: name a new folder")
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)

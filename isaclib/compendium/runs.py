@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -86,7 +87,7 @@ class Run:
     label: str
     values: dict[str, Any] = field(hash=False)
     baseline: str
-    needs: Run | None = None
+    needs: tuple[Run, ...] = ()
 
     @property
     def name(self) -> str:
@@ -119,7 +120,7 @@ class Run:
             "source": self.source.read_text(),
             "values": self.values,
             "baseline": self.baseline if self.notebook == "what_if" else "",
-            "needs": self.needs.digest() if self.needs else "",
+            "needs": [needed.digest() for needed in self.needs],
             "library": library_digest(PACKAGE, self.root / "requirements.lock"),
         }
         return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
@@ -150,12 +151,10 @@ def plan(root: Path, base: str, sections: Sequence[str] | None = None) -> list[R
     In a quick book the what-ifs take the parameters that only set the amount of work (``size: true``) from ``quick``.
     """
     runs = []
-    for name in sections or section_names(root):
-        section = load_section(root, name)
+    for section in (load_section(root, name) for name in sections or section_names(root)):
         runs += base_runs(root, section, base)
-        results = next((run for run in runs if run.section == name and run.notebook == "results"), None)
         if "what_if" in section.notebooks:
-            runs += [what_if_run(root, section, set_name, base, results) for set_name in section.schema.what_ifs()]
+            runs += [what_if_run(root, section, set_name, base) for set_name in section.schema.what_ifs()]
     return runs
 
 
@@ -166,7 +165,13 @@ def base_runs(root: Path, section: Section, base: str, notebooks: Iterable[str] 
     return [Run(root, section.name, notebook, base, _own(section, notebook, values), base) for notebook in chosen]
 
 
-def what_if_run(root: Path, section: Section, set_name: str, base: str, results: Run | None) -> Run:
+def compared_runs(root: Path, section: Section, base: str) -> tuple[Run, ...]:
+    """The runs whose numbers the section's what-if notebook reads (``figures.baseline("results", ...)``)."""
+    source = (section.folder / "what_if.py").read_text()
+    return tuple(base_runs(root, section, base, dict.fromkeys(re.findall(r'\bbaseline\(\s*"(\w+)"', source))))
+
+
+def what_if_run(root: Path, section: Section, set_name: str, base: str) -> Run:
     """The what-if notebook with one of its sets, compared with the runs of ``base``."""
     values = section.schema.load_named(set_name, complete_for=["what_if"])
     label = set_name
@@ -174,16 +179,15 @@ def what_if_run(root: Path, section: Section, set_name: str, base: str, results:
         quick = section.schema.load_named("quick")
         values |= {name: quick[name] for name, parameter in section.schema.parameters.items() if parameter.size and name in quick}
         label = f"{set_name}+quick"
-    return Run(root, section.name, "what_if", label, _own(section, "what_if", values), base, results)
+    return Run(root, section.name, "what_if", label, _own(section, "what_if", values), base, compared_runs(root, section, base))
 
 
-def custom_run(
-    root: Path, section: Section, notebook: str, values: dict[str, Any], set_name: str, baseline: str, results: Run | None = None
-) -> Run:
+def custom_run(root: Path, section: Section, notebook: str, values: dict[str, Any], set_name: str, baseline: str) -> Run:
     """A run with the user's own values: it lands under ``<set>+<hash>`` and never feeds the book."""
     own = _own(section, notebook, values)
+    needs = compared_runs(root, section, baseline) if notebook == "what_if" else ()
     mark = hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()[:8]
-    return Run(root, section.name, notebook, f"{set_name}+{mark}", own, baseline, results)
+    return Run(root, section.name, notebook, f"{set_name}+{mark}", own, baseline, needs)
 
 
 def _own(section: Section, notebook: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -252,7 +256,7 @@ def carry_out(
     inner = jobs if len(due) == 1 else 1
     # Long ones first, as far as earlier runs tell; unknown ones count as long.
     due.sort(key=lambda run: -((run.record() or {}).get("seconds", 1e6)))
-    waiting = {run: run.needs for run in due if run.needs in due}
+    waiting = {run: needed for run in due if (needed := {*run.needs} & {*due})}
     ready = [run for run in due if run not in waiting]
 
     cluster = None
@@ -275,13 +279,15 @@ def carry_out(
             for future in finished:
                 run = pending.pop(future)
                 outcomes[run] = future.result()
-                for follower in [follower for follower, needed in waiting.items() if needed == run]:
-                    del waiting[follower]
-                    if outcomes[run].ok:
-                        pending[pool.submit(work, follower)] = follower
-                    else:
+                for follower in [follower for follower, needed in waiting.items() if run in needed]:
+                    waiting[follower].discard(run)
+                    if not outcomes[run].ok:
+                        del waiting[follower]
                         outcomes[follower] = Outcome(follower, "skipped", failure={"error": f"needs {run.name}"})
                         listener("end", follower, outcomes[follower])
+                    elif not waiting[follower]:
+                        del waiting[follower]
+                        pending[pool.submit(work, follower)] = follower
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         stop(children)

@@ -34,7 +34,7 @@ class BuildError(RuntimeError):
     """The book could not be built; the message holds the first warnings or errors."""
 
 
-Judge = Callable[[Path, list[str]], list[str]]
+Judge = Callable[[Path, list[str]], tuple[list[str], bool]]
 
 
 def build(root: Path, runs: Sequence[Run], base: str, target: Path, *, accept: Judge | None = None) -> bool:
@@ -45,7 +45,8 @@ def build(root: Path, runs: Sequence[Run], base: str, target: Path, *, accept: J
     root, runs, base, target
         The checkout, the finished runs, the set they were made with, and where the book goes.
     accept : callable, optional
-        Given the built tree and its pages, returns what is wrong with it; only a tree without problems is published.
+        Given the built tree and its pages, returns what is wrong with it, and whether every check could be made; only a tree
+        without problems is published. A book that has not changed since, but was not checked in full, is checked now.
 
     Returns
     -------
@@ -61,7 +62,11 @@ def build(root: Path, runs: Sequence[Run], base: str, target: Path, *, accept: J
     source, stamp = work / "source", work / "built.json"
     stage(root, runs, source)
     digest = _digest(source, library_digest(PACKAGE, root / "requirements.lock"))  # the reference holds the docstrings
-    if stamp.exists() and json.loads(stamp.read_text())["digest"] == digest and (target / "index.html").exists():
+    record = json.loads(stamp.read_text()) if stamp.exists() else {}
+    made = {"digest": digest, "target": str(target.resolve())}
+    if made.items() <= record.items() and (target / "index.html").exists():
+        if accept and not record["checked"]:
+            stamp.write_text(json.dumps(record | {"checked": _accepted(accept, target, source)}))
         return False
     stamp.unlink(missing_ok=True)
     output = work / "output"
@@ -72,15 +77,25 @@ def build(root: Path, runs: Sequence[Run], base: str, target: Path, *, accept: J
     trim_mathjax(html)
     polish(html)
     built = time.perf_counter()
-    problems = accept(html, toc_pages(source / "_toc.yml")) if accept else []
-    if problems:
-        raise BuildError("the built book has problems:\n  " + "\n  ".join(problems[:40]))
-    check_seconds = time.perf_counter() - built if accept else None
+    checked = accept is not None and _accepted(accept, html, source)
+    check_seconds = time.perf_counter() - built if checked else None
     seconds = times.complete(times.stages(runs, {run.section: run.section for run in runs}), built - start, check_seconds)
     times.fill(html, seconds)
-    publish(html, target)
-    stamp.write_text(json.dumps({"digest": digest, "seconds": seconds}))
+    arrived = target.with_name(f".{target.name}.new")  # the target may lie on another disk
+    shutil.rmtree(arrived, ignore_errors=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(html, arrived)
+    publish(arrived, target)
+    stamp.write_text(json.dumps({**made, "seconds": seconds, "checked": checked}))
     return True
+
+
+def _accepted(accept: Judge, html: Path, source: Path) -> bool:
+    """Whether every check was made; BuildError when one found something."""
+    problems, complete = accept(html, toc_pages(source / "_toc.yml"))
+    if problems:
+        raise BuildError("the built book has problems:\n  " + "\n  ".join(problems[:40]))
+    return complete
 
 
 def last_seconds(root: Path, base: str) -> dict[str, float | None]:
@@ -229,11 +244,11 @@ def publish_notebooks(root: Path, runs: Sequence[Run]) -> None:
     """Put the executed notebooks of the book beside their sources and remove strays of earlier builds."""
     wanted = {}
     for run in runs:
-        wanted[root / "notebooks" / run.section / f"{run.page}.ipynb"] = run.directory / "notebook.ipynb"
+        wanted[root / "notebooks" / run.section / f"{run.page}.ipynb"] = run
     for stray in (root / "notebooks").glob("*/*.ipynb"):
         if stray not in wanted:
             stray.unlink()
-    for path, executed in wanted.items():
+    for path, run in wanted.items():
         temporary = path.with_suffix(".partial")
-        shutil.copy(executed, temporary)
+        nbformat.write(executed_notebook(run), temporary)
         os.replace(temporary, path)

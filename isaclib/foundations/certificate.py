@@ -22,10 +22,10 @@ _TINY = float(np.finfo(float).tiny)
 
 
 def relative_gap(value, bound):
-    """Distance of value and bound relative to the value, elementwise; nan where there is no bound."""
+    """Distance of value and bound relative to the value, elementwise; nan where there is no bound, 0 where both are infinite."""
     value, bound = np.asarray(value, dtype=float), np.asarray(bound, dtype=float)
     with np.errstate(over="ignore", invalid="ignore"):
-        return (np.abs(bound - value) / np.maximum(np.abs(value), _TINY))[()]
+        return np.where(value == bound, 0.0, np.abs(bound - value) / np.maximum(np.abs(value), _TINY))[()]
 
 
 @dataclass(frozen=True, kw_only=True)

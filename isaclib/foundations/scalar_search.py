@@ -206,8 +206,8 @@ def sign_change_by_interpolation(
     Returns
     -------
     Bracket
-        As of :func:`sign_change`; ``iterations`` counts the calls. The last two arguments of the last call are its ends, so
-        that the caller has whatever else it computed there.
+        As of :func:`sign_change`; ``iterations`` counts the calls, at most. The last two arguments of the last call are its
+        ends, so that the caller has whatever else it computed there.
     """
     width = float(high - low)
     grid = low + width * _GRID
@@ -228,7 +228,7 @@ def sign_change_by_interpolation(
         reach *= _WINDOW
     bracket = sign_change(lambda x: function(np.array([x]))[0], low, high, tolerance=tolerance)
     function(np.array([bracket.low, bracket.high]))
-    return Bracket(bracket.low, bracket.high, bracket.iterations + calls)
+    return Bracket(bracket.low, bracket.high, bracket.iterations + calls + 1)
 
 
 def _inverse_interpolation(x: list[float], f: list[float]) -> float:

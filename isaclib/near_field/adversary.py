@@ -147,7 +147,10 @@ def worst_case(
         for _ in range(_NEWTON_STEPS):
             gradient, hessian = dual.derivatives(multipliers, values, vectors, tau)
             ridge = 1e-14 * np.trace(hessian, axis1=1, axis2=2)[:, None, None] * np.eye(aps)
-            step = np.linalg.solve(hessian + ridge, -gradient[..., None])[..., 0]
+            try:
+                step = np.linalg.solve(hessian + ridge, -gradient[..., None])[..., 0]
+            except np.linalg.LinAlgError:  # flat to the last digit: any point is as good a bound
+                break
             decrement = np.sum(step * gradient, axis=1)
             active &= decrement > _DECREMENT * tau
             if not np.any(active):

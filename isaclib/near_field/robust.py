@@ -142,7 +142,11 @@ def power_margin(
     problem = reduce(channels, error_radii, noise_w, reduced=reduced)
     users = len(problem.channels)
     ratio = np.ones(users)
-    if method == "cuts":
+    if np.any(np.all(problem.radii >= np.linalg.norm(problem.channels, axis=2), axis=1)):
+        found = CutResult(
+            np.inf, np.inf, beams=None, multipliers=None, dual=None, cuts=(), rounds=0
+        )  # some user's channel may be 0
+    elif method == "cuts":
         found = margin_by_cuts(problem, sinr, max_power_w, tolerance=tolerance)
     else:
         relaxed = margin_by_sdp(problem, sinr, max_power_w)

@@ -19,7 +19,7 @@ logarithms of the slope and of the CRB are nearly straight lines, and nothing is
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +34,7 @@ _NEWTON_STEPS = 2  # each maps an error e to at most e^2/12, and the starting fo
 TOLERANCE = 1e-11  # of z: a relative accuracy of s, and so of R
 # det J below this fraction of (tr J)^2 is a sum of squared rounding errors of unit vectors: the geometry is degenerate.
 _DEGENERATE = 1e-26
+_CANCELS = 1e-5  # a determinant below this part of A B has lost too many digits
 
 
 class Rows:
@@ -185,10 +186,7 @@ class Sensing:
         wx, wy = k[:, 1:] * x, k[:, 1:] * y
         self._forms = np.concatenate([wx * x, wy * y, wx * y], axis=2)
         self._base = 4 * bs_spent[:, None] * k[:, 0]
-        self._pairs = None
-        if np.any(self._base == 0):  # nothing is left beside the bracket: use the pair sum, eq. (18)
-            pairs = x[:, :, None] * y[:, None] - x[:, None] * y[:, :, None]
-            self._pairs = 0.5 * k[:, 1:, None] * k[:, None, 1:] * pairs**2
+        self._turned, self._users = turned, k[:, 1:]
 
     def crb(self, spent: np.ndarray) -> np.ndarray:
         """:math:`\\operatorname{tr} J_n^{-1}` (..., D, N) in m^2, inf where the geometry is degenerate."""
@@ -196,13 +194,19 @@ class Sensing:
         sums = (points.swapaxes(0, 1) @ self._forms).swapaxes(0, 1).reshape(*spent.shape[:-1], -1)
         n = self._base.shape[1]
         A, B, C = sums[..., :n], sums[..., n : 2 * n], sums[..., 2 * n :]
-        if self._pairs is None:
-            users = A * B - C * C
-        else:
+        product = A * B
+        trace, determinant = self._base + A + B, self._base * B + (product - C * C)
+        if (determinant < _CANCELS * product).any():  # little is left of the bracket: use the pair sum, eq. (18)
             users = np.einsum("...di,dijn,...dj->...dn", spent, self._pairs, spent, optimize=True)
-        trace, determinant = self._base + A + B, self._base * B + users
+            determinant = np.where(determinant < _CANCELS * product, self._base * B + users, determinant)
         regular = determinant > _DEGENERATE * trace * trace
         return np.divide(trace, determinant, out=np.full(trace.shape, np.inf), where=regular)
+
+    @cached_property
+    def _pairs(self) -> np.ndarray:
+        """Coefficients of the pair sum (D, M, M, N)."""
+        x, y, k = self._turned.real, self._turned.imag, self._users
+        return 0.5 * k[:, :, None] * k[:, None] * (x[:, :, None] * y[:, None] - x[:, None] * y[:, :, None]) ** 2
 
     def forms(self, d: int) -> tuple[np.ndarray, np.ndarray]:
         """Row d: what the BS adds to A (N,), and the users' coefficients of A, B, C (3, N, M)."""

@@ -33,7 +33,8 @@ from .allocation import Allocation, min_throughput_bit, residual
 from .scenario import Scenario, crb_trace, harvest_rate_w, range_gradients, sensing_coefficients
 
 _LN2 = float(np.log(2.0))
-_NEAR_ONE = 1e-6  # Lambert's form loses half its digits as y -> 1; there x = 2(y - 1) to first order
+_NEAR_ONE = 1e-4  # Lambert's form loses its digits as y -> 1; there x(y) is a series in y - 1
+_SMALL = 1e-2
 _TIGHT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}  # asked of the solver; how far it comes is seen here
 # Largest relative gap and residual that pass: scalar search for power sensing, cones for energy sensing.
 _PASS = {"power": (1e-6, 1e-7), "energy": (1e-5, 1e-6)}
@@ -84,11 +85,13 @@ def _curve_bound(scenario: Scenario) -> tuple[float, int]:
         y = np.maximum(k * s / _LN2, 1.0)
         with np.errstate(divide="ignore", invalid="ignore"):
             x = -1 - y * lambertw(-np.exp(-1 / y) / y, k=-1).real
-        x = np.where(y - 1 < _NEAR_ONE, 2 * (y - 1), x)
+            x = x - (x - y * np.log1p(x)) / (1 - y / (1 + x))  # the branch point is near: one step of Newton mends the digits
+        d = y - 1
+        x = np.where(d < _NEAR_ONE, d * (2 + d * (2 / 3 - d * 2 / 9)), x)
         free = x < cap
         x = np.minimum(x, cap)
         with np.errstate(divide="ignore"):
-            slope = 1 - np.sum(np.where(free, k / ((1 + x) * np.log1p(x) - x), 0.0))
+            slope = 1 - np.sum(np.where(free, k / _price(x), 0.0))
             return x / a, s + np.sum(_LN2 / np.log1p(x)), slope
 
     def reached(s):
@@ -111,6 +114,12 @@ def _curve_bound(scenario: Scenario) -> tuple[float, int]:
         crossing = np.clip((g_left - g_right + slope_right * width) / max(slope_right - slope_left, 1e-300), 0.0, width)
         least = g_left + slope_left * crossing if np.isfinite(slope_left) else -np.inf
     return scenario.bandwidth_hz * scenario.time_budget_s / least, bracket.iterations
+
+
+def _price(x: np.ndarray) -> np.ndarray:
+    """(1 + x) ln(1 + x) - x, by its series where the terms cancel."""
+    series = x * x * sum((-x) ** n / ((n + 1) * (n + 2)) for n in range(8))
+    return np.where(x < _SMALL, series, (1 + x) * np.log1p(x) - x)
 
 
 def _dual_bound(scenario: Scenario, powers, charging, times) -> float:

@@ -3,13 +3,12 @@
 import os
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import pytest
 from small_project import ROOT
 
-from isaclib.compendium import check, site
+from isaclib.compendium import site
 
 
 @pytest.fixture(scope="session")
@@ -24,15 +23,3 @@ def html() -> Path:
 @pytest.fixture(scope="session")
 def pages() -> list[str]:
     return site.toc_pages(ROOT / "_toc.yml")
-
-
-@pytest.fixture(scope="session")
-def browser_available() -> bool:
-    """False where no Chromium is installed; in CI that is an error."""
-    try:
-        check.find_chromium()
-    except check.NoBrowser as error:
-        assert os.environ.get("CI") != "true", f"CI needs a browser: {error}"
-        warnings.warn(f"browser tests left out: {error}", stacklevel=2)
-        return False
-    return True

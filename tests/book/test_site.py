@@ -41,7 +41,7 @@ def test_every_figure_offers_its_numbers(html):
     assert bare == []
 
 
-def test_every_claim_on_file_was_measured_and_agrees_on_its_identity():
+def test_every_claim_on_file_was_measured(html):
     rows = claim_rows(ROOT, runs.plan(ROOT, "quick"))
     assert [row.claim.id for row in rows if row.found is None] == []
 

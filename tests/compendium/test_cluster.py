@@ -75,20 +75,24 @@ def test_a_single_run_gives_its_jobs_to_the_draws(alone, tmp_path):
 
 def test_several_runs_go_side_by_side_and_keep_one_job_each(project, monkeypatch):
     at_work, most, given = set(), [], []
+    together = threading.Barrier(2)
 
     def run_child(run, jobs, scheduler, children):
         at_work.add(run)
         most.append(len(at_work))
         given.append(jobs)
-        time.sleep(0.3)
+        if jobs_at_once == 2 and len(most) <= 2:
+            together.wait()
         at_work.discard(run)
         return runs.Outcome(run, "done")
 
     monkeypatch.setattr(runs, "run_child", run_child)
     plan = runs.plan(project, "quick")
-    runs.carry_out(plan, jobs=2)
+    jobs_at_once = 2
+    runs.carry_out(plan, jobs=jobs_at_once)
     assert max(most) == 2 and set(given) == {1}
-    runs.carry_out(plan[:2], jobs=1)
+    jobs_at_once = 1
+    runs.carry_out(plan[:2], jobs=jobs_at_once)
     assert most[-2:] == [1, 1]
     runs.carry_out(plan[:1], jobs=5)
     assert given[-1] == 5

@@ -41,7 +41,13 @@ BAD_SETS = {
     "text for a number": ("slope: 1.0", "slope: steep", "slope", "is text where a number belongs"),
     "out of range": ("slope: 1.0", "slope: 11.0", "slope", "allowed are 0.1 to 10 m"),
     "not whole": ("points: 5", "points: 5.5", "points", "not a whole number"),
-    "boolean for a number": ("points: 5", "points: yes", "points", "not a integer"),
+    "boolean for a number": ("points: 5", "points: yes", "points", "not an integer"),
+    "an integer without end": ("points: 5", "points: .inf", "points", "not a finite number"),
+    "an integer that is no number": ("points: 5", "points: .nan", "points", "not a finite number"),
+    "hundreds of digits": ("slope: 1.0", f"slope: {'9' * 400}", "slope", "out of range"),
+    "thousands of digits": ("slope: 1.0", f"slope: {'9' * 5000}", "file", "not valid YAML"),
+    "no day of any month": ("points: 5", "points: 2020-13-45", "file", "not valid YAML"),
+    "a list for a name": ("kind: plain", "? [1, 2]\n: plain", "file", "a name must be a word"),
     "not finite": ("slope: 1.0", "slope: .nan", "slope", "nan"),
     "no list": ("levels: [0.0, 10.0]", "levels: 3.0", "levels", "write [..., ...]"),
     "empty list": ("levels: [0.0, 10.0]", "levels: []", "levels", "not a list"),
@@ -56,7 +62,7 @@ BAD_SETS = {
         "slope: 1.0\npoints: 5\nlevels: [0.0, 10.0]\nkind: plain\nseed: 1\n",
         "- 1\n",
         "file",
-        "not a list of name: value",
+        "does not hold name: value",
     ),
 }
 

@@ -4,6 +4,7 @@ import json
 
 import nbformat
 import pytest
+from small_project import edit
 
 from isaclib.compendium import publishing, runs
 
@@ -29,7 +30,6 @@ def test_a_what_if_finds_the_numbers_it_compares_itself_with(tree):
 
 
 def test_the_environment_is_the_lock(finished_copy, tmp_path):
-    (finished_copy / "requirements.lock").write_text("numpy==2.0.0 --hash=sha256:0\n")
     publishing.launch_tree(finished_copy, runs.plan(finished_copy, "quick"), tmp_path / "tree")
     binder = tmp_path / "tree" / ".binder"
     assert (binder / "requirements.txt").read_text() == (finished_copy / "requirements.lock").read_text()
@@ -56,6 +56,12 @@ def test_an_earlier_tree_is_replaced_and_a_strange_folder_is_not(finished, tree,
     with pytest.raises(publishing.LaunchTreeError, match="something else"):
         publishing.launch_tree(finished, plan, strange)
     assert (strange / "thesis.tex").exists()
+
+
+def test_a_run_of_older_sources_is_named(finished_copy, tmp_path):
+    edit(finished_copy / "notebooks" / "demo" / "model.py", "slope * 2", "slope * 3")
+    with pytest.raises(publishing.LaunchTreeError, match=r"present sources: demo/model \[quick\]"):
+        publishing.launch_tree(finished_copy, runs.plan(finished_copy, "quick"), tmp_path / "tree")
 
 
 def test_a_missing_run_is_named(project, tmp_path):

@@ -1,6 +1,5 @@
 """What is done for readers: the last hand on pages, axe, weights, print."""
 
-import os
 import re
 
 import pytest
@@ -21,17 +20,6 @@ def write(folder, name, body, head="<title>One — Small book</title>"):
         f"<body><main><article>{body}</article></main></body></html>"
     )
     return path
-
-
-@pytest.fixture
-def browser_available() -> bool:
-    """False where no browser is installed; in CI that is an error."""
-    try:
-        with check.browser():
-            return True
-    except check.NoBrowser:
-        assert os.environ.get("CI") != "true", "CI must have a browser"
-        return False
 
 
 # ---------------------------------------------------------------- the last hand

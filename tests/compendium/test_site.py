@@ -67,6 +67,33 @@ def test_nothing_changed_nothing_built(finished, book):
     assert not site.build(finished, runs.plan(finished, "quick"), "quick", book)
 
 
+def test_an_unchecked_book_is_checked_when_that_is_asked(finished, book):
+    plan, asked = runs.plan(finished, "quick"), []
+
+    def judge(problems, complete):
+        def accept(html, pages):
+            asked.append(html)
+            return problems, complete
+
+        return accept
+
+    with pytest.raises(site.BuildError, match="too dark"):
+        site.build(finished, plan, "quick", book, accept=judge(["too dark"], True))
+    for complete in (False, True, True):
+        assert not site.build(finished, plan, "quick", book, accept=judge([], complete))
+    assert asked == [book] * 3, "once without a browser, once with one, and then it is known"
+
+
+def test_a_book_elsewhere_is_no_reason_to_leave_the_old_one(finished_copy, tmp_path):
+    plan = runs.plan(finished_copy, "quick")
+    here, there = tmp_path / "here", tmp_path / "there"
+    assert site.build(finished_copy, plan, "quick", here)
+    edit(finished_copy / "book" / "demo.md", "# Demo", "# Demonstration")
+    assert site.build(finished_copy, plan, "quick", there)
+    assert site.build(finished_copy, plan, "quick", here)
+    assert page(here, "book/demo").find("h1").get_text().startswith("Demonstration")
+
+
 def test_a_changed_number_reaches_the_ledger(finished_copy):
     edit(finished_copy / "notebooks" / "demo" / "results.py", "slope * x[-1] ** 2:.3g", "2 * slope * x[-1] ** 2:.3g")
     plan = runs.plan(finished_copy, "quick")
@@ -89,7 +116,9 @@ def test_a_broken_reference_fails_every_time_and_publishes_nothing(finished_copy
 def test_a_tree_that_is_not_accepted_is_not_published(finished_copy):
     target = finished_copy / "html"
     with pytest.raises(site.BuildError, match="too dark"):
-        site.build(finished_copy, runs.plan(finished_copy, "quick"), "quick", target, accept=lambda html, pages: ["too dark"])
+        site.build(
+            finished_copy, runs.plan(finished_copy, "quick"), "quick", target, accept=lambda html, pages: (["too dark"], True)
+        )
     assert not target.exists()
 
 

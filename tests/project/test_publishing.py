@@ -76,7 +76,8 @@ def test_the_push_replaces_the_branch_by_the_folder_and_touches_nothing_else(ste
     for content in ("first", "second"):
         (launch / "notebooks" / "demo").mkdir(parents=True, exist_ok=True)
         (launch / "notebooks" / "demo" / f"{content}.ipynb").write_text(content)
-        (launch / "notebooks" / "demo" / "first.ipynb").unlink() if content == "second" else None
+        if content == "second":
+            (launch / "notebooks" / "demo" / "first.ipynb").unlink()
         index = {"GIT_INDEX_FILE": str(work / "build" / "launch.index")}
         subprocess.run(["bash", "-e", "-c", step["run"]], cwd=work, env={**environment, **index}, capture_output=True, check=True)
         assert git("ls-tree", "-r", "--name-only", "launch", folder=remote) == f"notebooks/demo/{content}.ipynb"
