@@ -114,4 +114,4 @@ def test_a_lab_runs_as_it_is_written(checkout):
     assert result.exit_code == 0, result.output
     (folder,) = (checkout / "build" / "runs" / CHEAPEST / "what_if").glob("my_set+*")
     assert (folder / "figures" / "crlb_vs_power.csv").exists()
-    assert "1 of 2 runs are current" in result.output
+    assert "2 of 3 runs are current" in result.output
