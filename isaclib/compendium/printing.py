@@ -13,12 +13,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape, unescape
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import click
 import yaml
 from bs4 import BeautifulSoup, Tag
+from pypdf import PdfReader
 
 from .. import __version__
 from .check import PATIENCE_MS, READY, NoBrowser, browser, serve
@@ -214,41 +216,14 @@ def print_pdf(html: Path, parts: Sequence[Part], target: Path) -> None:
         page.evaluate(READY)
         page.evaluate(_FIT)
         draft = page.pdf(prefer_css_page_size=True, print_background=True)
-        page.evaluate(_NUMBER, Pdf(draft).destinations())
+        page.evaluate(_NUMBER, destinations(PdfReader(BytesIO(draft))))
         page.pdf(path=target, prefer_css_page_size=True, print_background=True, tagged=True, outline=True)
 
 
-class Pdf:
-    """The skeleton of a PDF as Chromium writes it (plain objects, a classical table): its pages and where links lead."""
-
-    def __init__(self, content: bytes) -> None:
-        found = re.finditer(rb"(?:^|\n)(\d+) 0 obj\s*(.*?)(?=\bstream\r?\n|\bendobj)", content, re.DOTALL)
-        self.objects = {int(match[1]): match[2] for match in found}
-        catalog = next(text for text in self.objects.values() if re.search(rb"/Type\s*/Catalog\b", text))
-        self.catalog = catalog
-        self.pages = list(self._leaves(int(re.search(rb"/Pages (\d+) 0 R", catalog)[1])))
-
-    def _leaves(self, number: int) -> Iterator[int]:
-        node = self.objects[number]
-        children = re.search(rb"/Kids\s*\[(.*?)\]", node, re.DOTALL)
-        if not children:
-            yield number
-            return
-        for child in re.findall(rb"(\d+) 0 R", children[1]):
-            yield from self._leaves(int(child))
-
-    def destinations(self) -> dict[str, int]:
-        """Page number (from 1) of every anchor that a link leads to."""
-        place = re.search(rb"/Dests (\d+) 0 R", self.catalog)
-        if not place:
-            return {}
-        order = {number: position for position, number in enumerate(self.pages, 1)}
-        entries = re.findall(rb"/([^\s/\[]+)\s*\[(\d+) 0 R", self.objects[int(place[1])])
-        return {_decoded(name): order[int(number)] for name, number in entries if int(number) in order}
-
-
-def _decoded(name: bytes) -> str:
-    return re.sub(rb"#([0-9a-fA-F]{2})", lambda match: bytes([int(match[1], 16)]), name).decode("utf-8", "replace")
+def destinations(document: PdfReader) -> dict[str, int]:
+    """Page number (from 1) of every anchor that a link of the document leads to."""
+    places = document.named_destinations.items()
+    return {name.removeprefix("/"): document.get_destination_page_number(place) + 1 for name, place in places}
 
 
 @click.command()
@@ -274,5 +249,5 @@ def pdf(chapter: str | None, out: Path | None, tree: Path | None) -> None:
     except NoBrowser as error:
         CONSOLE.print(f"isac: {error}", markup=False, style="bold red")
         sys.exit(1)
-    pages = len(Pdf(target.read_bytes()).pages)
+    pages = len(PdfReader(target).pages)
     CONSOLE.print(f"{short(target)}: {pages} pages, {target.stat().st_size / 1e6:.1f} MB", markup=False)
