@@ -81,7 +81,13 @@ isotropic = np.stack(
 # %% [markdown]
 # ## The system
 #
-# The figure is drawn from the scenario. Each bar is an array, enlarged twenty times; the arc is the border of its near field.
+# The figure is drawn from the scenario. Each bar is an array, enlarged twenty times; the arc around it is the border of its near
+# field.
+#
+# ```{margin} Assumption
+# Access points and users lie in a plane, in line of sight, and their clocks and phases agree. The paper does not say how the
+# arrays are turned; ours face the centre of the area.
+# ```
 
 # %% tags=["hide-input"]
 figure, axes = plotting.subplots(1, 1, width=5.6, height=5.4)
@@ -149,6 +155,11 @@ figures.show(
 # \beta_{k,m} = \tilde\beta_{k,m}\,e^{-j\frac{2\pi}{\lambda} r_{k,m(0)}} .
 # ```
 #
+# ```{margin} Assumption
+# One path, no scattering, no shadowing. The amplitude is the same on all antennas of an array; only the phase is that of a
+# spherical wave.
+# ```
+#
 # With $\mathbf u$ the unit vector from the centre to the user, an expansion in $o/r$ shows what the array can see:
 #
 # ```{math}
@@ -200,7 +211,7 @@ claims.table(
 # %% [markdown]
 # The second row is a surprise. The aperture of the paper, spread over its 21 antennas, puts them about two and a half wavelengths
 # apart. Such an array has grating lobes: directions whose sines differ by $\lambda/d$ give the same plane wave. Half a wavelength
-# would remove them, and the near field with them (erratum 004-E7). Only the curvature and the other access points tell the lobes
+# would remove them, and the near field with them ({ref}`erratum 004-E7 <erratum-004-e7>`). Only the curvature and the other access points tell the lobes
 # apart.
 
 # %% tags=["hide-input"]
@@ -258,7 +269,7 @@ figures.show(
     "close). The "
     "paper's index runs from $-N$ to $N$ and allows odd numbers only, while its Figs. 3 and 4 use 20, 32, 40 and 60 antennas; "
     "here "
-    "the offsets are symmetric for any number (erratum 004-E6).",
+    "the offsets are symmetric for any number ({ref}`erratum 004-E6 <erratum-004-e6>`).",
     alt="A line of equally spaced antennas and the paths from each of them to one user in front of the array.",
     paper="Fig. 2",
 )
@@ -266,7 +277,7 @@ figures.show(
 # %% [markdown]
 # The paper prints the amplitude $\tilde\beta = \sqrt{\lambda/(4\pi r^2)}$. Its unit is not that of a ratio: measured in
 # millimetres
-# the same system would have another gain (erratum 004-E3). Free space gives $\lambda/(4\pi r)$. The difference,
+# the same system would have another gain ({ref}`erratum 004-E3 <erratum-004-e3>`). Free space gives $\lambda/(4\pi r)$. The difference,
 # $10\log_{10}(4\pi/\lambda)$ dB for every hop, is large; we keep the printed gain as the default, because the paper's numbers are
 # built on it, and offer `path_gain="physical"`.
 
@@ -286,6 +297,11 @@ print(
 #
 # Access point $m$ sends $\mathbf s_m[t]$ with covariance $\mathbf\Psi_m$, independent of the others. User $k$ reflects it, access
 # point $l$ receives it:
+#
+# ```{margin} Assumption
+# Every user is a point that scatters. The receiver sees each pair of access points apart: signals of different access points
+# are uncorrelated, and direct paths and clutter have been removed.
+# ```
 #
 # ```{math}
 # :label: nf-echo-model
@@ -413,9 +429,9 @@ print(f"information of the positions: closed form and differences agree to {wors
 # the Schur complement, and $\operatorname{Tr} J_e^{-1}$ bounds the summed squared position error of every unbiased estimator. Two
 # facts follow from the minimum over $z$ without any algebra. First, gains of different pairs do not couple, so the minimum
 # splits:
-# $J_e = \sum_{l,m} S_{lm}$ with one small Schur complement for every pair. Second, for fixed $z = -X^{\mathsf T}x$ the form is
-# linear
-# in $\mathbf\Psi$; a minimum of linear functions is concave. **$J_e$ is a concave, matrix-valued function of the
+# $J_e = \sum_{l,m} S_{lm}$ with one small Schur complement for every pair. Second, fix any rule $z = -X^{\mathsf T}x$ by which the
+# gains follow the positions; the form is then linear
+# in $\mathbf\Psi$, and a minimum of linear functions is concave. **$J_e$ is a concave, matrix-valued function of the
 # covariances**, and
 # therefore $\operatorname{Tr}J_e^{-1}$ is convex in them {cite}`boyd2004`.
 
@@ -436,7 +452,7 @@ assert np.linalg.eigvalsh(middle - chord)[0] > -1e-9 * np.abs(chord).max()
 # the gains
 # and is eliminated with them. Both together destroy the bound: the phase is no longer eliminated, and what should be an
 # information
-# matrix has negative eigenvalues (errata 004-E5).
+# matrix has negative eigenvalues (errata {ref}`004-E5d <erratum-004-e5d>` and {ref}`004-E5e <erratum-004-e5e>`).
 
 # %%
 slope = nf.steering_derivatives(scenario)
@@ -480,13 +496,18 @@ values = list(lowest.values())
 assert np.allclose(values[:3], values[0], rtol=1e-3) and values[3] < 0
 assert np.isclose(values[0], np.linalg.eigvalsh(by_pairs)[0], rtol=1e-6)
 claims.table(
-    pd.DataFrame({"variant": list(lowest), "least eigenvalue (1/m^2)": values}),
-    caption="Least eigenvalue of the equivalent information of one sensing block, isotropic covariances.",
+    pd.DataFrame({"variant": list(lowest), "least eigenvalue (1/m²)": values}),
+    caption="Least eigenvalue of the equivalent information of one sensing block, isotropic covariances. An information matrix cannot have a negative one.",
 )
 
 # %% [markdown]
 # (nf-sensing)=
 # ## The best sensing covariances
+#
+# ```{margin} Assumption
+# The covariances are optimised at the true positions and reflectivities, which a real network would know only from the block
+# before.
+# ```
 #
 # The bound over the $\tau = (1-\eta)T/\tau_s$ blocks of the sensing phase is
 #
@@ -580,23 +601,33 @@ claims.table(
     pd.DataFrame(
         {
             "quantity": [
-                "bound of one block, isotropic (m^2)",
-                "bound of one block, optimised (m^2)",
-                "certified lower bound (m^2)",
+                "bound of one block, isotropic (m²)",
+                "bound of one block, optimised (m²)",
+                "certified lower bound (m²)",
                 "relative gap",
-                "lower bound from the isotropic witness (m^2)",
+                "lower bound from the isotropic witness (m²)",
             ],
-            "value": [isotropic_bar, checked.value, checked.bound, checked.gap, crude],
+            "value": [
+                f"{isotropic_bar:.6g}",
+                f"{checked.value:.6g}",
+                f"{checked.bound:.6g}",
+                f"{checked.gap:.1e}",
+                f"{crude:.3g}",
+            ],
         }
     ),
-    caption=str(sensing.certificate),
-    precision=6,
+    caption="Squared position error, summed over the users, that one sensing block allows at best. Solved by a "
+    f"{sensing.certificate.method}; value, bound and gap recomputed in NumPy.",
 )
 
 # %% [markdown]
 # Where does the power go? The eigenvalues of the optimal covariances say that each access point lights only a few directions: one
 # user's position is measured best by the pairs that see it best, and the bound asks for no more. This will matter for MUSIC, see
 # {doc}`results`.
+#
+# The table gives the largest eigenvalues as shares of the power, and what arrives in the direction of each user as a share of what a
+# beam pointed at that user alone would send there. These last shares need not add up to one: users who stand behind one
+# another, seen from an access point, are lit by the same beam.
 
 # %%
 spectra = np.linalg.eigvalsh(sensing.covariances)[:, ::-1] / scenario.sensing_power_w
@@ -605,13 +636,12 @@ lit = np.einsum("kma,mab,kmb->mk", a.conj(), sensing.covariances, a).real / (
 )
 table = pd.DataFrame({"access point": np.arange(len(aps)) + 1})
 for r in range(3):
-    table[f"eigenvalue {r + 1} (share)"] = spectra[:, r]
+    table[f"eigenvalue {r + 1}"] = [f"{share:.3f}" for share in spectra[:, r]]
 for k in range(count):
-    table[f"towards user {k + 1} (share)"] = lit[:, k]
+    table[f"user {k + 1}"] = [f"{share:.3f}" for share in lit[:, k]]
 claims.table(
     table,
-    precision=3,
-    caption="Largest eigenvalues of the optimal covariances and power towards each user.",
+    caption="Largest eigenvalues of the optimal covariances, and power towards each user, both as shares. 0.000 is a dark direction.",
 )
 
 # %% [markdown]
@@ -645,7 +675,7 @@ _ = claims.record(
 #
 # With the paper's numbers the limit of $10^{-11}\,\mathrm m^2$ is out of reach by many orders of magnitude, for *every*
 # covariance
-# (erratum 004-E2). The model takes one snapshot per millisecond and a noise of $-70$ dBm, and gives the receiver no processing
+# ({ref}`erratum 004-E2 <erratum-004-e2>`). The model takes one snapshot per millisecond and a noise of $-70$ dBm, and gives the receiver no processing
 # gain. We add exactly one number, $G_p$, chosen so that the largest admissible communication share
 #
 # ```{math}
@@ -658,7 +688,14 @@ _ = claims.record(
 # is doubled, 0.75 at 40 dBm.
 #
 # Is such a gain absurd? A receiver limited by thermal noise that integrates a whole sensing block coherently has, compared with
-# one sample at noise power $\sigma^2$, the gain $\sigma^2\tau_s/(k_BT_0)$, whatever its bandwidth.
+# one sample at noise power $\sigma^2$, the gain $\sigma^2\tau_s/(k_BT_0)$, whatever its bandwidth. The line below the table
+# compares the two: what we add is of that size, but more than even this ideal receiver has, and the printed path gain is generous
+# besides. Micrometres from echoes are the setting of the paper, not a forecast.
+#
+# ```{margin} Assumption
+# One gain serves all pairs of access points. It is calibrated for one draw of the reflectivities; {doc}`results` shows how
+# much others need.
+# ```
 
 # %%
 thermal_db = units.linear_to_db(
@@ -684,14 +721,22 @@ frame = pd.DataFrame(
     rows,
     columns=[
         "sensing power (dBm)",
-        "limit (m^2)",
-        "largest share",
+        "limit (m²)",
+        "largest communication share",
         "relative channel error at the limit",
     ],
 )
-claims.table(frame, caption="What the calibration implies.")
+claims.table(
+    frame,
+    caption="What the calibration implies: the largest share of the block that the limit leaves to communication.",
+    precision=3,
+)
+excess_db = sensing_processing_gain_db - thermal_db
 print(
-    f"needed gain {needed_db:.3f} dB, in use {sensing_processing_gain_db} dB; an ideal receiver has {thermal_db:.1f} dB"
+    f"gain needed for the first row: {needed_db:.2f} dB; in use: {sensing_processing_gain_db:.2f} dB"
+)
+print(
+    f"ideal receiver: {thermal_db:.1f} dB, that is {abs(excess_db):.1f} dB {'less' if excess_db > 0 else 'more'} than in use"
 )
 
 # %% [markdown]
@@ -722,7 +767,12 @@ print(
 # $0.21\,\lambda$.
 # The constant is a *mean* over directions. The worst direction, straight towards the access point, has the slope
 # $2\pi/\lambda$, larger
-# by $\pi/2$: the radius of eq. (4) is not an upper bound (erratum 004-E4).
+# by the factor $\pi/2$: the radius of eq. (4) is not an upper bound ({ref}`erratum 004-E4 <erratum-004-e4>`).
+#
+# ```{margin} Assumption
+# The chapter follows the paper and takes the mean for the radius of the error ball. Its guarantees hold for errors up to
+# that radius, not for every error.
+# ```
 
 # %%
 x, phi = sp.symbols("x phi", positive=True)
@@ -755,7 +805,10 @@ frame = pd.DataFrame(
         "line / measured": 4 * lengths / wavelength / np.array(measured),
     }
 )
-claims.table(frame, caption="Relative channel error, averaged over 2000 directions.")
+claims.table(
+    frame,
+    caption=f"Relative channel error, averaged over {len(turns)} directions, beside the law and its tangent.",
+)
 
 # %% [markdown]
 # The model is complete. How well do the users get located, and what does MUSIC make of it? Continue with {doc}`results`.
