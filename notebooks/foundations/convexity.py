@@ -100,8 +100,8 @@ bound = [
     for w in (first, second, (first + second) / 2, np.sqrt(first * second))
 ]
 assert bound[2] < max(bound[:2]) < bound[3] / 10
-print("at both ends {:.2f} and {:.2f} m^2".format(*bound[:2]))
-print("halfway in w {:.2f}, in log w {:.2f} m^2".format(*bound[2:]))
+print("bound at both ends: {:.2f} and {:.2f} m²".format(*bound[:2]))
+print("halfway in w: {:.2f} m², halfway in log w: {:.2f} m²".format(*bound[2:]))
 
 # %% [markdown]
 # A change of variables helps one constraint and may harm another, so look at all of them first.
@@ -152,8 +152,10 @@ bits = -cp.sum(cp.rel_entr(times, times + 2.0 * energies)) / np.log(2)
 shared = conic.solve(cp.Problem(cp.Maximize(bits), [cp.sum(times) <= 1]))
 assert np.allclose(times.value, energies / energies.sum(), atol=1e-5)
 assert np.isclose(shared.value, np.log2(1 + 2 * energies.sum()), rtol=1e-7)
-print(f"sum {shared.value:.8f}, dual bound {shared.bound:.8f}")
-print(f"by hand {np.log2(1 + 2 * energies.sum()):.8f}")
+by_hand = np.log2(1 + 2 * energies.sum())
+print(
+    f"cone program {shared.value:.8f}, dual bound {shared.bound:.8f}, by hand {by_hand:.8f}"
+)
 
 # %% [markdown]
 # *Used in:* {ref}`wireless-powered sensing <chapter-wireless-powered>` (energies instead of powers) and
@@ -163,8 +165,16 @@ print(f"by hand {np.log2(1 + 2 * energies.sum()):.8f}")
 #
 # With interference a rate is a *difference* of concave functions,
 #
-# $$R(p) = \log_2\bigl(\sigma^2 + \textstyle\sum_j g_jp_j\bigr) - \log_2\bigl(\sigma^2 + \textstyle\sum_{j\ne i} g_jp_j\bigr) =
-# u(p) - w(p).$$
+# ```{margin} Assumption
+# Interference is treated as noise: no receiver decodes what is meant for another.
+# ```
+#
+# $$
+# \begin{aligned}
+# R(p) &= \log_2\bigl(\sigma^2 + \textstyle\sum_j g_jp_j\bigr) - \log_2\bigl(\sigma^2 + \textstyle\sum_{j\ne i} g_jp_j\bigr)\\
+# &= u(p) - w(p).
+# \end{aligned}
+# $$
 #
 # The concave part $u$ is welcome; the term $-w$ is convex. A convex function lies above its tangents, so that
 #
@@ -226,9 +236,9 @@ starts = (0.05 * power_budget_w, 0.3 * power_budget_w)
 paths = [ascend(start) for start in starts]
 for path in paths:
     assert np.all(np.diff(rate(path)) >= -1e-10), "it never gets worse"
-    print(f"from {path[0]:.2f} W to {path[-1]:.4f} W: {rate(path[-1]):.4f} bit/s/Hz")
+    print(f"from {path[0]:.2f} W to {path[-1]:.2f} W: {rate(path[-1]):.4f} bit/s/Hz")
 print(
-    f"best on a fine grid: {rate(axis).max():.4f} bit/s/Hz at {axis[rate(axis).argmax()]:.3f} W"
+    f"best on a fine grid: {rate(axis).max():.4f} bit/s/Hz at {axis[rate(axis).argmax()]:.2f} W"
 )
 
 # %%
@@ -257,7 +267,7 @@ ax.set(
     ylabel="Sum of the rates (bit/s/Hz)",
     ylim=(rate(axis).min() - 1.2, rate(axis).max() + 0.4),
 )
-ax.legend(loc="lower right")
+ax.legend(loc="upper center")
 figures.show(
     fig,
     "tangent_bound",
@@ -301,8 +311,11 @@ figures.show(
 # A common ratio $t\ge0$ can be reached exactly when $m(t)\ge0$.
 # ```
 #
-# This program is feasible for every $t\ge0$, $m$ is continuous and strictly decreasing, and $\min_i\mathrm{SINR}_i \ge t$ is
-# possible exactly when $m(t)\ge0$. For powers with individual caps there is a closed form to compare with. With $F_{ij} =
+# *Proof.* The bracket of link $i$ is non-negative exactly when its ratio, useful power over interference and noise, is at least $t$; the
+# noise power is 1. The smallest bracket is non-negative for some powers exactly when all ratios reach $t$ with them. $\blacksquare$
+#
+# Unlike the question for a status, the program behind $m(t)$ is feasible for every $t\ge0$, and $m$ is continuous and strictly
+# decreasing. For powers with individual caps there is a closed form to compare with. With $F_{ij} =
 # G_{ij}/G_{ii}$ ($j\ne i$) and $v_i = 1/G_{ii}$,
 #
 # $$t^\star = \frac{1}{\max_i\,\rho\bigl(F + v\,e_i^{\mathsf T}/P\bigr)},$$
@@ -362,7 +375,7 @@ ax.plot(
 )
 ax.set(
     xlabel="Demanded signal-to-interference-and-noise ratio $t$ (1)",
-    ylabel="Margin (noise power) (1)",
+    ylabel="Margin over the noise power (1)",
 )
 ax.legend()
 figures.show(
@@ -457,16 +470,24 @@ assert np.isclose(ratio(y.value / s.value), root.high, rtol=1e-6)
 table = pd.DataFrame(
     {
         "method": ["Charnes–Cooper (cone program)", "Dinkelbach", "bisection on F(q)"],
-        "bit/Hz/J": [f"{cone.value:.9f}", f"{trace[-1]:.9f}", f"{root.low:.9f}"],
-        "upper bound": [f"{cone.bound:.9f}", "", f"{root.high:.9f}"],
+        "efficiency (bit/Hz/J)": [
+            f"{cone.value:.9f}",
+            f"{trace[-1]:.9f}",
+            f"{root.low:.9f}",
+        ],
+        "upper bound (bit/Hz/J)": [f"{cone.bound:.9f}", "none", f"{root.high:.9f}"],
         "steps": [cone.iterations, len(trace) - 2, root.iterations],
     }
 )
-claims.table(table, caption="Three ways to the same energy efficiency.")
+claims.table(
+    table,
+    caption="Three ways to the same energy efficiency. The bound of the cone program and the optimum differ by "
+    f"{abs(cone.bound / root.high - 1):.0e} of it.",
+)
 
 # %% [markdown]
-# Look at the last digits: the dual bound of the cone program lies a little *below* the optimum that the other two agree on. A
-# solver's bound is as exact as its dual residual, here some $10^{-9}$. Where a chapter needs more, it builds the bound itself.
+# Look at the last digits: a solver's bound is as exact as its dual residual, so it may even lie a little *below* the optimum
+# that the other two agree on. Where a chapter needs more digits, it builds the bound itself.
 #
 # How fast is Dinkelbach? At a smooth point the error is squared at each step: $e_{k+1}\approx K e_k^2$.
 
@@ -476,9 +497,9 @@ steps = np.arange(len(errors))
 shown = errors > 1e-14
 tail = errors[errors > 1e-12]
 assert np.all(np.diff(tail) < 0), "monotone"
-print(
-    "e[k+1] / e[k]^2 from the second step on:", np.round(tail[2:] / tail[1:-1] ** 2, 2)
-)
+factors = tail[2:] / tail[1:-1] ** 2
+print("error over the square of the error before, from the second step on:")
+print("  " + ", ".join(f"{factor:.2f}" for factor in factors))
 
 halving = root.high * 0.5**steps
 fig, ax = plotting.subplots(height=3.2)
@@ -511,6 +532,11 @@ figures.show(
 # *Used in:* {ref}`semi-integrated sensing and communication <chapter-semi-isac>`, for the energy efficiency.
 #
 # ## An uncertain channel: the S-procedure
+#
+# ```{margin} Assumption
+# Nothing is known about the error but its length. A ball is the worst case over all directions, a distribution would be another
+# problem.
+# ```
 #
 # A beam must work for *every* channel in a ball: $\tilde h = h + \Delta$ with $\|\Delta\|\le\varepsilon$. With Hermitian $M$
 # (useful beam over the demanded ratio, minus the interfering beams) the worst case is
@@ -632,8 +658,12 @@ figures.show(
 #
 # Let $p$ be any feasible point of a maximisation and $D$ the dual function. For every price $\nu\ge0$
 #
-# $$\underbrace{R(p)}_{\text{what we have}}\ \le\ R^\star\ \le\ \underbrace{D(\nu) = \nu P +
-# \sum_k\max_{x\ge0}\,\bigl[\log_2(1+g_kx) - \nu x\bigr]}_{\text{what nobody can exceed}} .$$
+# $$
+# \begin{aligned}
+# \underbrace{R(p)}_{\text{what we have}} &\le R^\star \le \underbrace{D(\nu)}_{\text{what nobody can exceed}},\\
+# D(\nu) &= \nu P + \sum_k\max_{x\ge0}\,\bigl[\log_2(1+g_kx) - \nu x\bigr] .
+# \end{aligned}
+# $$
 #
 # Nothing here asks for convexity or for a solver that can be trusted: the two numbers are recomputed from $p$ and $\nu$. If
 # they agree, both are optimal. Convexity is what makes the gap *close*. For the sum rate under a power budget, $D$ is convex in
@@ -669,7 +699,7 @@ certificates = {
     )
 }
 for entry in certificates.values():
-    print(entry)
+    print(str(entry).replace(": ", ":\n  ", 1))
 assert (
     certificates["water-filling"].gap < 1e-9 < 1e-3 < certificates["equal powers"].gap
 )

@@ -62,6 +62,10 @@ rng = np.random.default_rng(seed)
 #
 # A signal with tones at $f_n$ of power $p_n$ arrives with a delay $\tau$ and an unknown complex amplitude $\alpha$:
 #
+# ```{margin} Assumption
+# One path, known tones, white noise. Echoes from elsewhere would be further unknowns, and more information would be lost to them.
+# ```
+#
 # $$y_n = \alpha \sqrt{p_n}\, e^{-\mathrm{j}2\pi f_n\tau} + z_n, \qquad \theta = (\tau, \mathrm{Re}\,\alpha,
 # \mathrm{Im}\,\alpha).$$
 #
@@ -83,7 +87,7 @@ rng = np.random.default_rng(seed)
 # ```
 #
 # so only the spread of the spectrum *around its centroid* counts: a carrier offset that is common to all tones cannot be told
-# from the phase of $\alpha$. We let SymPy do the algebra for three tones.
+# from the phase of $\alpha$. We let SymPy do the algebra for three tones, and see that the spread is a sum over *differences* of tones:
 
 # %%
 f1, f2, f3, p1, p2, p3, tau, a_re, a_im = sp.symbols(
@@ -103,7 +107,11 @@ spread = sum(f**2 * p for f, p in zip(tones_f, tones_p))
 spread -= tones_f.dot(tones_p) ** 2 / sum(tones_p)
 expected = 8 * sp.pi**2 * (a_re**2 + a_im**2) * spread
 assert sp.simplify(J_e - expected) == 0
-sp.factor(J_e)
+
+pairs = combinations(zip(tones_f, tones_p), 2)
+differences = sum(p * q * (f - g) ** 2 for (f, p), (g, q) in pairs) / sum(tones_p)
+assert sp.simplify(spread - differences) == 0
+differences
 
 # %% [markdown]
 # A path length is $r = c\tau$, so the information on the range is $w = J_e/c^2$ in $1/\mathrm{m}^2$, and $1/w$ is the smallest
@@ -133,17 +141,20 @@ assert np.isclose(
 flat = 8 * np.pi**2 / 12 * units.db_to_linear(snr_db) / cell**2
 # An integral over the band against a sum of tones
 assert abs(flat / weight - 1) < 2 / tones**2
-print(f"smallest standard deviation of the path length: {100 / np.sqrt(weight):.1f} cm")
 known_amplitude = cell / np.sqrt(information[0, 0])
-print(
-    f"with a known amplitude, tones counted from 0 Hz:       {100 * known_amplitude:.1f} cm"
-)
+print("smallest standard deviation of the path length")
+print(f"  amplitude unknown: {100 / np.sqrt(weight):.1f} cm")
+print(f"  amplitude known, tones counted from 0 Hz: {100 * known_amplitude:.1f} cm")
 
 # %% [markdown]
 # *Used in:* {ref}`OFDM ranging <chapter-ofdm-ranging>`, where the powers $p_n$ are the variables and {eq}`fi-delay` is a
 # concave function of them.
 #
 # ## From ranges to a position
+#
+# ```{margin} Assumption
+# Range errors are independent, unbiased and Gaussian, with variances that do not depend on the position. Their weights are known.
+# ```
 #
 # Let $r_m(q)$ be the range that measurement $m$ sees for a target at $q$, with independent errors of variance $1/w_m$. By the
 # chain rule the information on the position is a **weighted sum of outer products**,
@@ -169,7 +180,7 @@ by_library = geometry.bistatic_range_gradients(
     [[0.5, 2.0]], [-4.0, 1.0], [[3.0, -1.0]]
 )[0, 0]
 assert np.allclose(by_library, np.array(gradient.subs(place), dtype=float).ravel())
-by_library
+print("gradient of a bistatic range:", np.round(by_library, 4))
 
 # %% [markdown]
 # The definition says that $J$ is the expected curvature of the log-likelihood. With noise-free data the curvature is its own
@@ -200,15 +211,20 @@ curvature = np.array([[second_difference(a, b) for a in steps] for b in steps])
 directions = geometry.unit_vectors(anchors, target[None])[:, 0]
 J = fisher.range_fim(directions, weights)
 assert np.allclose(-curvature / (4 * h**2), J, atol=1e-6)
-J
+print("J in 1/m²:")
+print(np.round(J, 4))
 
 # %% [markdown]
 # ## The determinant of a planar information matrix
 #
 # In the plane write $g_m = (x_m, y_m)$ and
 #
-# $$A = \sum_m w_m x_m^2, \qquad B = \sum_m w_m y_m^2, \qquad C = \sum_m w_m x_m y_m, \qquad
-# J = \begin{pmatrix}A & C\\ C & B\end{pmatrix}.$$
+# $$
+# \begin{aligned}
+# A &= \sum_m w_m x_m^2, & B &= \sum_m w_m y_m^2,\\
+# C &= \sum_m w_m x_m y_m, & J &= \begin{pmatrix}A & C\\ C & B\end{pmatrix}.
+# \end{aligned}
+# $$
 #
 # Then $\operatorname{tr}J^{-1} = (A+B)/(AB-C^2)$, and **Lagrange's identity** turns the determinant into a sum over pairs:
 #
@@ -221,8 +237,8 @@ J
 #
 # $$\begin{aligned}
 # AB - C^2 &= \sum_{i,j} w_iw_j\,(x_i^2y_j^2 - x_iy_ix_jy_j)\\
-# &= \tfrac12\sum_{i,j} w_iw_j\,(x_i^2y_j^2 + x_j^2y_i^2 - 2x_iy_ix_jy_j)
-# = \tfrac12\sum_{i,j} w_iw_j\,(x_iy_j - x_jy_i)^2,
+# &= \tfrac12\sum_{i,j} w_iw_j\,(x_i^2y_j^2 + x_j^2y_i^2 - 2x_iy_ix_jy_j)\\
+# &= \tfrac12\sum_{i,j} w_iw_j\,(x_iy_j - x_jy_i)^2,
 # \end{aligned}$$
 #
 # and the terms with $i = j$ vanish. $\blacksquare$ All terms are non-negative, so this proves the Cauchy–Schwarz inequality
@@ -306,7 +322,8 @@ figures.show(
     },
     caption="Relative rounding error of the determinant of four nearly parallel ranges, against rational arithmetic. The "
     "difference "
-    "$AB - C^2$ loses all its digits below a spread of about $10^{-8}$ rad; the pair sum {eq}`fi-lagrange` keeps at least six.",
+    "$AB - C^2$ loses all its digits below a spread of about $10^{-8}$ rad; the pair sum {eq}`fi-lagrange` keeps at least "
+    f"{int(-np.log10(errors['pairs'].max()))}.",
     alt="Two curves over the spread of the directions on logarithmic axes. The error of the difference grows as the "
     "inverse square of "
     "the spread and passes one at ten to the minus eight; the error of the pair sum grows only as the inverse of the spread.",
@@ -319,9 +336,9 @@ figures.show(
 # gradients (or one that is zero). Then one direction is not measured by anybody and no estimator works, however large the
 # power. For bistatic ranges with one receiver:
 #
-# * one transmitter at the receiver and one user: singular for every target on the line through the two;
 # * a target between a user and the receiver has a zero gradient for this user;
-# * a target on the line through station and user, but not between them, has parallel gradients.
+# * a target on the line through the two, but not between them, has a gradient along that line;
+# * so a station that transmits and receives, with one user only, is blind on the whole line through the two.
 #
 # The library reports an infinite bound in these cases, never a division by zero.
 
@@ -371,7 +388,13 @@ for ax, values, count in zip(axes, maps, (1, 2)):
         aspect="equal",
     )
 axes[0].set_ylabel("y (m)")
-fig.colorbar(mesh, ax=axes, label="Position error bound (dB re 1 m)", shrink=0.85)
+fig.colorbar(
+    mesh,
+    ax=axes,
+    label="Position error bound (dB re 1 m)",
+    shrink=0.85,
+    extend="max",
+)
 figures.show(
     fig,
     "bound_map",
@@ -384,7 +407,7 @@ figures.show(
     caption="Lower bound on the root-mean-square position error, with a standard deviation of 1 m for each bistatic "
     "range. Triangle: station "
     "(transmits and receives); circles: users that transmit. With one user the line through station and user is blind; a "
-    "second user off that line removes it.",
+    "second user off that line removes it. The scale ends at 20 dB, where the bound goes on to infinity.",
     alt="Two maps of the position error bound. On the left, with one user, a band along the line through station and user marks "
     "targets that "
     "cannot be located. On the right, with a second user, the band has gone and the bound stays below ten metres on the "
@@ -400,8 +423,12 @@ figures.show(
 # In the chapters the weights are proportional to powers, so we want to optimise over them. Along a line $J(t) = J + tV$ with
 # symmetric $V$,
 #
-# $$\frac{\mathrm{d}^2}{\mathrm{d}t^2}\operatorname{tr}J(t)^{-1} = 2\operatorname{tr}\left(J^{-1}VJ^{-1}VJ^{-1}\right) =
-# 2\,\bigl\|J^{-1/2}VJ^{-1}\bigr\|_F^2 \ge 0,$$
+# $$
+# \begin{aligned}
+# \frac{\mathrm{d}^2}{\mathrm{d}t^2}\operatorname{tr}J(t)^{-1} &= 2\operatorname{tr}\left(J^{-1}VJ^{-1}VJ^{-1}\right)\\
+# &= 2\,\bigl\|J^{-1/2}VJ^{-1}\bigr\|_F^2 \ge 0,
+# \end{aligned}
+# $$
 #
 # and $J$ is linear in the weights: **$\operatorname{tr}J^{-1}$ is a convex and decreasing function of the weights**
 # {cite}`boyd2004`. A finite difference confirms the formula, random chords confirm the conclusion.
@@ -435,7 +462,12 @@ assert np.all(values[0] <= (share * values[1] + (1 - share) * values[2]) * (1 + 
 #
 # *Proof.* If the right-hand side $A+B-2/\eta$ is non-negative, both sides may be squared, and
 #
-# $$\Bigl(A+B-\frac2\eta\Bigr)^2 - (A-B)^2 - 4C^2 - \frac4{\eta^2} = 4\Bigl(AB - C^2 - \frac{A+B}{\eta}\Bigr),$$
+# $$
+# \begin{aligned}
+# &\Bigl(A+B-\frac2\eta\Bigr)^2 - (A-B)^2 - 4C^2 - \frac4{\eta^2}\\
+# &\qquad= 4\Bigl(AB - C^2 - \frac{A+B}{\eta}\Bigr),
+# \end{aligned}
+# $$
 #
 # so that the cone says $AB - C^2 \ge (A+B)/\eta$. Since $A + B \ge 2/\eta > 0$, the determinant is positive and division gives
 # $\operatorname{tr}J^{-1}\le\eta$. Conversely, $\operatorname{tr}J^{-1}\le\eta$ bounds both eigenvalues of $J$ from below by
@@ -452,9 +484,8 @@ A, B, C = J[:, 0, 0], J[:, 1, 1], J[:, 0, 1]
 limits = fisher.crb_trace(fan, samples) * np.exp(rng.normal(size=5000))
 in_cone = np.sqrt((A - B) ** 2 + 4 * C**2 + 4 / limits**2) <= A + B - 2 / limits
 assert np.array_equal(in_cone, fisher.crb_trace(fan, samples) <= limits)
-print(
-    f"{in_cone.sum()} of {in_cone.size} random cases meet their limit, by both criteria"
-)
+print(f"{in_cone.sum()} of {in_cone.size} random cases meet their limit,")
+print("the same ones by the trace and by the cone")
 
 # %% [markdown]
 # A small problem that uses it: the least total weight (think of power) that locates a target to
@@ -482,6 +513,10 @@ print(f"by the matrix inequality {by_matrix.value:.7f}")
 # *Used in:* {ref}`wireless-powered sensing <chapter-wireless-powered>`, as the constraint on the bound of every target.
 #
 # ## Nuisance parameters and error ellipses
+#
+# ```{margin} Assumption
+# The clock offset is one number, the same for all ranges, and nothing is known about it beforehand.
+# ```
 #
 # Suppose that the receiver's clock is off by an unknown $b$, so that it measures $r_m(q) + b$. The parameters are $(q, b)$ with
 # gradients $(g_m, 1)$, and the Schur complement {eq}`fi-schur` leaves
@@ -686,7 +721,7 @@ figures.show(
 )
 
 # %% [markdown]
-# The lesson for the chapters: a constraint on the Cramér–Rao bound controls the accuracy *above the threshold*. Below it one
-# needs bounds that know about ambiguities, such as the sidelobe level.
+# The lesson for the chapters: a constraint on the Cramér–Rao bound controls the accuracy only where the *signal-to-noise ratio is above
+# the threshold* (the left part of the figure). Below it one needs measures that know about ambiguities, such as the sidelobe level.
 #
 # *Used in:* every chapter that limits the bound; {ref}`OFDM ranging <chapter-ofdm-ranging>` limits the sidelobes beside it.

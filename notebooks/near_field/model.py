@@ -151,8 +151,8 @@ figures.show(
 # ```{math}
 # :label: nf-steering
 # \mathbf h_{k,m} = \beta_{k,m}\,\mathbf a_{k,m},\qquad
-# [\mathbf a_{k,m}]_n = e^{-j\frac{2\pi}{\lambda}\left(r_{k,m(n)} - r_{k,m(0)}\right)},\qquad
-# \beta_{k,m} = \tilde\beta_{k,m}\,e^{-j\frac{2\pi}{\lambda} r_{k,m(0)}} .
+# [\mathbf a_{k,m}]_n = e^{-\mathrm j\frac{2\pi}{\lambda}\left(r_{k,m(n)} - r_{k,m(0)}\right)},\qquad
+# \beta_{k,m} = \tilde\beta_{k,m}\,e^{-\mathrm j\frac{2\pi}{\lambda} r_{k,m(0)}} .
 # ```
 #
 # ```{margin} Assumption
@@ -305,7 +305,7 @@ print(
 #
 # ```{math}
 # :label: nf-echo-model
-# \mathbf y_l = \sum_k \sum_m \alpha_{k,l,m}\,\mathbf a_{k,l}\,\mathbf a_{k,m}^H\,\mathbf s_m + \mathbf n_l,
+# \mathbf y_l = \sum_k \sum_m \alpha_{k,l,m}\,\mathbf a_{k,l}\,\mathbf a_{k,m}^{\mathsf H}\,\mathbf s_m + \mathbf n_l,
 # \qquad \alpha_{k,l,m} = \rho_{k,l,m}\,\beta_{k,l}\,\beta_{k,m}^{*}.
 # ```
 #
@@ -313,7 +313,7 @@ print(
 # points,
 # and unknown. So are the $\alpha$: they are nuisance parameters, $KM^2$ complex numbers that have to be estimated along with the
 # $2K$ coordinates. (The conjugate in $\alpha$ is missing in the paper; the next cell shows that $\mathbf h_{k,l}\mathbf
-# h_{k,m}^H$
+# h_{k,m}^{\mathsf H}$
 # needs it.)
 
 # %%
@@ -331,32 +331,32 @@ assert np.allclose(
 # white
 # noise of power $\sigma^2$. For such a model the information is the Gram matrix of the derivatives of the mean
 # {cite}`kay1993`; with
-# $\mathbf S\mathbf S^H = \tau\mathbf\Psi$ and a receiver gain $G_p$ (below),
+# $\mathbf S\mathbf S^{\mathsf H} = \tau\mathbf\Psi$ and a receiver gain $G_p$ (below),
 #
 # ```{math}
 # :label: nf-information
-# J_{pq} = \tau\,\frac{2 G_p}{\sigma^2}\;\Re\operatorname{Tr}\!\left(\mathbf\Psi\,
-#   \frac{\partial\mathbf H^H}{\partial\theta_p}\,\frac{\partial\mathbf H}{\partial\theta_q}\right).
+# J_{pq} = \tau\,\frac{2 G_p}{\sigma^2}\;\Re\operatorname{tr}\!\left(\mathbf\Psi\,
+#   \frac{\partial\mathbf H^{\mathsf H}}{\partial\theta_p}\,\frac{\partial\mathbf H}{\partial\theta_q}\right).
 # ```
 #
 # The derivatives with respect to the positions and the gains of user $k$, in block $(l, m)$, are
 #
 # $$
 # \begin{aligned}
-# \frac{\partial}{\partial c_k^q} &:\quad \alpha_{k,l,m}\bigl(\partial_q\mathbf a_{k,l}\,\mathbf a_{k,m}^H
-#   + \mathbf a_{k,l}\,\partial_q\mathbf a_{k,m}^H\bigr),\\
-# \frac{\partial}{\partial\Re\alpha_{k,l,m}} &:\quad \mathbf a_{k,l}\mathbf a_{k,m}^H,\qquad
-# \frac{\partial}{\partial\Im\alpha_{k,l,m}}:\quad j\,\mathbf a_{k,l}\mathbf a_{k,m}^H .
+# \frac{\partial}{\partial c_k^q} &:\quad \alpha_{k,l,m}\bigl(\partial_q\mathbf a_{k,l}\,\mathbf a_{k,m}^{\mathsf H}
+#   + \mathbf a_{k,l}\,\partial_q\mathbf a_{k,m}^{\mathsf H}\bigr),\\
+# \frac{\partial}{\partial\Re\alpha_{k,l,m}} &:\quad \mathbf a_{k,l}\mathbf a_{k,m}^{\mathsf H},\qquad
+# \frac{\partial}{\partial\Im\alpha_{k,l,m}}:\quad \mathrm j\,\mathbf a_{k,l}\mathbf a_{k,m}^{\mathsf H} .
 # \end{aligned}
 # $$
 #
-# All of them are sums of terms $\mathbf u\,\mathbf v^H$ with $\mathbf u,\mathbf v$ taken from $\mathbf a, \partial_x\mathbf a,
+# All of them are sums of terms $\mathbf u\,\mathbf v^{\mathsf H}$ with $\mathbf u,\mathbf v$ taken from $\mathbf a, \partial_x\mathbf a,
 # \partial_y\mathbf a$, and for such terms
 #
 # ```{math}
 # :label: nf-rank-one
-# \operatorname{Tr}\!\left(\mathbf\Psi\,(\mathbf u_1\mathbf v_1^H)^H\,\mathbf u_2\mathbf v_2^H\right)
-#   = (\mathbf u_1^H\mathbf u_2)\,(\mathbf v_1^H\mathbf\Psi\,\mathbf v_2)^{*}.
+# \operatorname{tr}\!\left(\mathbf\Psi\,(\mathbf u_1\mathbf v_1^{\mathsf H})^{\mathsf H}\,\mathbf u_2\mathbf v_2^{\mathsf H}\right)
+#   = (\mathbf u_1^{\mathsf H}\mathbf u_2)\,(\mathbf v_1^{\mathsf H}\mathbf\Psi\,\mathbf v_2)^{*}.
 # ```
 #
 # Hence the whole matrix consists of products of two small Gram matrices, one of the receiver and one of the transmitter. Because
@@ -426,14 +426,14 @@ print(f"information of the positions: closed form and differences agree to {wors
 # J_e = J_{pp} - J_{p\alpha} J_{\alpha\alpha}^{-1} J_{p\alpha}^{\mathsf T},
 # ```
 #
-# the Schur complement, and $\operatorname{Tr} J_e^{-1}$ bounds the summed squared position error of every unbiased estimator. Two
+# the Schur complement, and $\operatorname{tr} J_e^{-1}$ bounds the summed squared position error of every unbiased estimator. Two
 # facts follow from the minimum over $z$ without any algebra. First, gains of different pairs do not couple, so the minimum
 # splits:
 # $J_e = \sum_{l,m} S_{lm}$ with one small Schur complement for every pair. Second, fix any rule $z = -X^{\mathsf T}x$ by which the
 # gains follow the positions; the form is then linear
 # in $\mathbf\Psi$, and a minimum of linear functions is concave. **$J_e$ is a concave, matrix-valued function of the
 # covariances**, and
-# therefore $\operatorname{Tr}J_e^{-1}$ is convex in them {cite}`boyd2004`.
+# therefore $\operatorname{tr}J_e^{-1}$ is convex in them {cite}`boyd2004`.
 
 # %%
 by_pairs = nf.position_information(scenario, isotropic)
@@ -514,14 +514,14 @@ claims.table(
 # ```{math}
 # :label: nf-crlb
 # \mathrm{CRLB}(\mathbf\Psi,\eta) = \frac{\tau_s}{(1-\eta)T}\,\overline{\mathrm{CRLB}}(\mathbf\Psi),\qquad
-# \overline{\mathrm{CRLB}}(\mathbf\Psi) = \operatorname{Tr} J_e(\mathbf\Psi)^{-1}
+# \overline{\mathrm{CRLB}}(\mathbf\Psi) = \operatorname{tr} J_e(\mathbf\Psi)^{-1}
 # ```
 #
 # with $J_e$ of one block, and the best covariances solve
 #
 # ```{math}
 # :label: nf-sensing-problem
-# \min_{\mathbf\Psi_m\succeq0}\ \operatorname{Tr}J_e(\mathbf\Psi)^{-1}\quad\text{s.t.}\quad \operatorname{Tr}\mathbf\Psi_m\le
+# \min_{\mathbf\Psi_m\succeq0}\ \operatorname{tr}J_e(\mathbf\Psi)^{-1}\quad\text{s.t.}\quad \operatorname{tr}\mathbf\Psi_m\le
 # P^s_{\max} .
 # ```
 #
@@ -530,19 +530,19 @@ claims.table(
 # budget only scales them: $J_e$ is linear in a common factor of all $\mathbf\Psi_m$.
 #
 # **Range reduction.** By {eq}`nf-rank-one` $J_e$ depends on $\mathbf\Psi_m$ only through
-# $\mathbf U_m^H\mathbf\Psi_m\mathbf U_m$ with the $3K$ columns $\mathbf U_m = [\mathbf a, \partial_x\mathbf
+# $\mathbf U_m^{\mathsf H}\mathbf\Psi_m\mathbf U_m$ with the $3K$ columns $\mathbf U_m = [\mathbf a, \partial_x\mathbf
 # a,\partial_y\mathbf a]$. Let
 # $\mathbf Q_m$ be an orthonormal basis of their span. Replacing $\mathbf\Psi_m$ by
-# $\mathbf Q_m\mathbf Q_m^H\,\mathbf\Psi_m\,\mathbf Q_m\mathbf Q_m^H$ changes no entry of $J_e$, and a projection never
+# $\mathbf Q_m\mathbf Q_m^{\mathsf H}\,\mathbf\Psi_m\,\mathbf Q_m\mathbf Q_m^{\mathsf H}$ changes no entry of $J_e$, and a projection never
 # increases the
-# trace. So nothing is lost by searching among the $\mathbf Q_m\mathbf Y_m\mathbf Q_m^H$ with $\mathbf Y_m\succeq0$ of size
+# trace. So nothing is lost by searching among the $\mathbf Q_m\mathbf Y_m\mathbf Q_m^{\mathsf H}$ with $\mathbf Y_m\succeq0$ of size
 # $3K$, whatever
 # the number of antennas.
 #
 # **Block decoupling.** The paper's linear matrix inequality has the size $2K+2KM^2$. With the sum over pairs it splits into $M^2$
 # inequalities of size $4K$: find $U_{lm}$ with
 # $\begin{bmatrix} J_{pp}^{lm}-U_{lm} & J_{p\alpha}^{lm}\\ \cdot & J_{\alpha\alpha}^{lm}\end{bmatrix}\succeq0$ and
-# minimise $\operatorname{Tr}\bigl(\sum_{lm}U_{lm}\bigr)^{-1}$.
+# minimise $\operatorname{tr}\bigl(\sum_{lm}U_{lm}\bigr)^{-1}$.
 
 # %%
 draw = rng.standard_normal((len(aps), antennas, antennas)) + 1j * rng.standard_normal(
@@ -575,16 +575,16 @@ assert np.all(
 # Every symmetric matrix $V$ with positive trace and all matrices $X_{lm}$ give the lower bound {eq}`nf-certificate` on what any admissible covariance reaches.
 # ```
 #
-# For every symmetric matrix $V$ we have $\operatorname{Tr}J^{-1}\ge 2\operatorname{Tr}V-\operatorname{Tr}(VJV)$, because
-# $\operatorname{Tr}\bigl((J^{-1/2}-J^{1/2}V)^{\mathsf T}(J^{-1/2}-J^{1/2}V)\bigr)\ge0$. And for any matrices $X_{lm}$ the
+# For every symmetric matrix $V$ we have $\operatorname{tr}J^{-1}\ge 2\operatorname{tr}V-\operatorname{tr}(VJV)$, because
+# $\operatorname{tr}\bigl((J^{-1/2}-J^{1/2}V)^{\mathsf T}(J^{-1/2}-J^{1/2}V)\bigr)\ge0$. And for any matrices $X_{lm}$ the
 # minimum in {eq}`nf-schur` is
 # at most its value at $z=-X_{lm}^{\mathsf T}x$. Together the right-hand side becomes linear in the covariances,
-# $2\operatorname{Tr}V-\sum_m\operatorname{Tr}(G_m\mathbf\Psi_m)$, and the worst admissible covariance costs
+# $2\operatorname{tr}V-\sum_m\operatorname{tr}(G_m\mathbf\Psi_m)$, and the worst admissible covariance costs
 # $P\lambda_{\max}(G_m)$. Choosing the best scale of $V$,
 #
 # ```{math}
 # :label: nf-certificate
-# \overline{\mathrm{CRLB}}(\mathbf\Psi)\ \ge\ \frac{(\operatorname{Tr}V)^2}{P\sum_m\lambda_{\max}\bigl(G_m(V,X)\bigr)}
+# \overline{\mathrm{CRLB}}(\mathbf\Psi)\ \ge\ \frac{(\operatorname{tr}V)^2}{P\sum_m\lambda_{\max}\bigl(G_m(V,X)\bigr)}
 # \qquad\text{for all admissible }\mathbf\Psi .
 # ```
 #
