@@ -918,8 +918,8 @@ claims.table(
                 f"{value:.2f}" for value in arrays.equal_s
             ],
             "best SINR (dB)": [f"{value:.1f}" for value in arrays.sinr_db],
-            "error times SINR": [f"{value:.2f}" for value in arrays.leak],
-            "margins": arrays.programs,
+            "squared error × SINR": [f"{value:.2f}" for value in arrays.leak],
+            "margins solved": arrays.programs,
             "time of the best (s)": [f"{value:.2f}" for value in arrays.exact_s],
         }
     ),
@@ -943,8 +943,8 @@ claims.table(
             "matched / best": [f"{value:.2f}" for value in arrays.ratio],
         }
     ),
-    caption="Spectral efficiency of the worst user in the communication phase. Matched beams are limited by the interference between users, "
-    "which grows with the array as the signal does.",
+    caption="Spectral efficiency of the worst user in the communication phase. Matched beams are limited by the interference "
+    "between users and not by noise, so that the power which a larger array collects does not help them.",
 )
 
 # %% tags=["hide-input"]
