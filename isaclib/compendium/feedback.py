@@ -28,6 +28,7 @@ options: {enableMenu: false, ignoreHtmlClass: "highlight|output_text"}};"""
 # On a phone figures shrink, and long lines and formulas scroll by themselves.
 _STYLE = (
     "<style>img, svg {max-width: 100%; height: auto} pre, mjx-container[display] {overflow-x: auto; max-width: 100%}"
+    " .panel-heading {overflow: hidden}"
     " @media (max-width: 600px) {.container, #notebook-container, .panel-body {padding-left: 6px; padding-right: 6px}}</style>"
 )
 
