@@ -265,9 +265,14 @@ def _readme(assignment: Assignment, wheel: str) -> str:
     )
     variant = "" if assignment.variant is None else f", variant {assignment.variant}"
     title = assignment.section.replace("_", " ")
+    by_tests = assignment.automatic_points
+    total = sum(task.points for task in assignment.tasks)
+    packages = sum("==" in line for line in (assignment.root / "requirements.lock").read_text().splitlines())
     return f"""# Assignment: {title}{variant}
 
-You need Python 3.11 or newer. No git and no account is needed; the packages are downloaded once.
+You need Python 3.11 or newer, 2 GB of disk and a connection for the installation. No git and no account is needed. What to
+read before stands in the first cell of the notebook; these are pages of the book *Resource allocation for ISAC*, whose address
+you have from your teacher.
 
 ## Set up (once)
 
@@ -279,7 +284,9 @@ python3 -m venv .venv
 .venv/bin/python -m pip install --no-deps {wheel}
 ```
 
-Windows: write `py -3 -m venv .venv` and then `.venv\\Scripts\\python` in place of `.venv/bin/python`.
+Windows: write `py -3 -m venv .venv` and then `.venv\\Scripts\\python` in place of `.venv/bin/python`. On Debian and Ubuntu the
+first command may ask you to install the package `python3-venv`. The second one installs {packages} packages, those with which
+the whole book is made; depending on machine and connection it takes from one minute to ten, once.
 
 ## Work
 
@@ -288,7 +295,8 @@ Windows: write `py -3 -m venv .venv` and then `.venv\\Scripts\\python` in place 
 ```
 
 1. Write your answers where the notebook says `YOUR CODE HERE` (delete the line `raise NotImplementedError()`) or
-   `YOUR ANSWER HERE`. Helper cells of your own are welcome; keep them above the cell that uses them.
+   `YOUR ANSWER HERE`. Cells of your own are welcome, for helpers, computations and notes; keep them above the cell that uses
+   them. The written answer itself must stand in its own cell.
 2. Run the test cell below each answer. A test cell that stays silent has passed; some checks run only when your work is
    graded, so a silent cell is a good sign but no promise.
 3. Do not change, copy or delete the given cells: they are put back before grading.
@@ -300,4 +308,9 @@ Windows: write `py -3 -m venv .venv` and then `.venv\\Scripts\\python` in place 
 | task | points | graded |
 | --- | --- | --- |
 {points}
+
+Together {total:g} points: {by_tests:g} by tests, {total - by_tests:g} by hand.
+
+"Show" and "prove" in a task are for you: only code, the figure and the written answer are graded, but the reasons help
+with all three.
 """

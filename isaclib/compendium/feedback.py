@@ -25,6 +25,14 @@ tex: {inlineMath: [["$", "$"], ["\\(", "\\)"]], displayMath: [["$$", "$$"], ["\\
 options: {enableMenu: false, ignoreHtmlClass: "highlight|output_text"}};"""
 
 
+# On a phone figures shrink, and long lines and formulas scroll by themselves.
+_STYLE = (
+    "<style>img, svg {max-width: 100%; height: auto} pre, mjx-container[display] {overflow-x: auto; max-width: 100%}"
+    " .panel-heading {overflow: hidden}"
+    " @media (max-width: 600px) {.container, #notebook-container, .panel-body {padding-left: 6px; padding-right: 6px}}</style>"
+)
+
+
 def page(title: str, student: str, notebook: nbformat.NotebookNode, rows: Sequence[Row]) -> str:
     """The HTML page of a graded notebook: score and remark at each task, formulas without any server."""
     marked = nbformat.from_dict(notebook)
@@ -112,6 +120,6 @@ def _offline(body: str) -> str:
     """Put our MathJax into the page, in place of the address of one, and drop whatever else would be fetched."""
     body = re.sub(r"<script type=\"text/x-mathjax-config\">.*?</script>", "", body, flags=re.S)
     body = re.sub(r"<(script|link)\b[^>]*\b(src|href)=\"https?://[^>]*>(\s*</script>)?", "", body)
-    ours = f"<script>{_CONFIGURATION}</script>\n<script>{_mathjax()}</script>"
+    ours = f"{_STYLE}<script>{_CONFIGURATION}</script>\n<script>{_mathjax()}</script>"
     before, found, after = body.partition("</head>")
     return before + ours + found + after

@@ -25,6 +25,7 @@ COLUMNS = ("student", "task", "score", "max", "note")
 BY_HAND = "to be graded by hand"
 NOT_ANSWERED = "not answered"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_CELL_FILE = re.compile(r"\(\d+\.py, (line \d+)\)")  # the kernel's name for a cell, which tells a student nothing
 
 
 @dataclass(frozen=True)
@@ -143,9 +144,10 @@ def _read_roster(path: Path) -> dict[str, int | None]:
 
 
 def graft(release: nbformat.NotebookNode, submitted: nbformat.NotebookNode) -> tuple[nbformat.NotebookNode, dict[str, str]]:
-    """The release with the student's answers and helper cells in it, and what had to be mended, by cell."""
+    """The release with the student's answers and own cells in it, and what had to be mended, by cell."""
     given = {cell.metadata.nbgrader.grade_id: cell for cell in release.cells if "nbgrader" in cell.metadata}
     plain = {cell.source.strip() for cell in release.cells if "nbgrader" not in cell.metadata}
+    texts = {cell.get("id") for cell in release.cells if "nbgrader" not in cell.metadata} - {None}
     answers: dict[str, nbformat.NotebookNode] = {}
     helpers: dict[str | None, list[nbformat.NotebookNode]] = {}
     mended: dict[str, str] = {}
@@ -153,8 +155,11 @@ def graft(release: nbformat.NotebookNode, submitted: nbformat.NotebookNode) -> t
     for cell in submitted.cells:
         name = _grade_id(cell)
         if name not in given:
-            if cell.cell_type == "code" and cell.source.strip() and cell.source.strip() not in plain:
+            own = cell.source.strip() and cell.source.strip() not in plain
+            if own and cell.cell_type == "code":
                 helpers.setdefault(last, []).append(nbformat.v4.new_code_cell(cell.source))
+            elif own and cell.cell_type == "markdown" and cell.get("id") not in texts:  # not a given text that was changed
+                helpers.setdefault(last, []).append(nbformat.v4.new_markdown_cell(cell.source))
             continue
         original = given[name]
         if original.metadata.nbgrader.solution:
@@ -280,7 +285,7 @@ def _failure(cell: nbformat.NotebookNode) -> str:
     for output in cell.get("outputs", []):
         if output.output_type == "error":
             lines = _ANSI.sub("", output.evalue).strip().splitlines()
-            text = lines[0][:160] if lines else ""
+            text = _CELL_FILE.sub(r"(\1)", lines[0])[:160] if lines else ""
             return text if output.ename in (STOPPED, DIED) else f"{output.ename}: {text}" if text else output.ename
     return ""
 

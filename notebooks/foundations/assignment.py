@@ -17,13 +17,14 @@
 # limit on the error becomes a cone, and three ways to be sure of an optimum: a bisection that trusts a number and not a
 # message, a ratio solved by a few simple problems, and a worst case over a ball that is proved and not sampled.
 #
-# **Read before.** The pages on Fisher information and on convexity of the chapter *Foundations*. You need linear algebra,
-# gradients and NumPy; no solver is called here.
+# **Read before.** The pages *Fisher information for localization* and *A convexity toolbox* of the chapter *Foundations*. You
+# need linear algebra, gradients and NumPy; no solver is called here.
 #
 # **Time.** About three hours. The tasks do not use one another's answers: if one resists, go on with the next.
 #
-# **Rules.** Write your answers with NumPy, not by calling the function of `isaclib` that does the same. The test cell below
-# an answer is silent when it passes; some further tests run only when your work is graded.
+# **Rules.** Write your answers with NumPy, not by calling the function of `isaclib` that does the same. Where a shape is given,
+# the tests may hand over lists as well as arrays (`np.asarray` takes both), and of another length than in your variant. The test
+# cell below an answer is silent when it passes; some further tests run only when your work is graded.
 
 # %% nbgrader={"grade_id": "setup", "locked": true}
 import numpy as np

@@ -17,13 +17,15 @@
 # the worst channel of a ball is found and proved, how a guarantee becomes a matrix that must not have a negative eigenvalue, and
 # how a search over the time to look ends with a proof.
 #
-# **Read before.** The pages *model* and *beamforming* of the chapter on the near field, and the page on Fisher information of the
-# foundations. You need complex vectors, eigenvalues and NumPy; no solver is called here.
+# **Read before.** The pages *From spherical waves to a bound on the position* and *Beams that survive a wrong position, and the
+# time to look* of the chapter *Near-field sensing for cell-free beams*, and of the chapter *Foundations* the page *Fisher
+# information for localization*. You need complex vectors, eigenvalues and NumPy; no solver is called here.
 #
 # **Time.** About three hours. The tasks do not use one another's answers: if one resists, go on with the next.
 #
-# **Rules.** Write your answers with NumPy, not by calling the function of `isaclib` that does the same. The test cell below
-# an answer is silent when it passes; some further tests run only when your work is graded.
+# **Rules.** Write your answers with NumPy, not by calling the function of `isaclib` that does the same. Where a shape is given,
+# the tests may hand over lists as well as arrays (`np.asarray` takes both), and of another length than in your variant. The test
+# cell below an answer is silent when it passes; some further tests run only when your work is graded.
 
 # %% nbgrader={"grade_id": "setup", "locked": true}
 import numpy as np
@@ -209,7 +211,7 @@ for _ in range(5):
     expected = abs(np.vdot(beams, some)) - np.array(error_radii) @ np.linalg.norm(beams, axis=1)
     assert np.isclose(worst_channel(some, beams, error_radii)[1], max(0, expected)), "the closed form"
 check_worst(some, some, [5.0, 9.0, 7.0], 5)
-assert worst_channel(some, some, [5.0, 9.0, 7.0])[1] == 0, "large balls leave nothing"
+assert 0 <= worst_channel(some, some, [5.0, 9.0, 7.0])[1] <= 1e-9, "large balls leave nothing"
 silent = some * np.array([1.0, 0.0, 1.0])[:, None]
 errors, amplitude = worst_channel(some, silent, error_radii)
 assert np.all(np.isfinite(errors)) and np.isclose(abs(np.vdot(silent, some + errors)), amplitude), "a silent access point"

@@ -17,13 +17,14 @@
 # how a list of requirements becomes the smallest powers that meet all of them; an optimum as an eigenvalue, with its proof; one
 # step of the paper's algorithm, seen from inside; and how ranges become a position whose error can be predicted.
 #
-# **Read before.** The page *The model: who disturbs whom* of the chapter *Network localization*, and of the foundations the page
-# on Fisher information. You need linear algebra, eigenvalues and NumPy; no solver is called here.
+# **Read before.** The page *The model: who disturbs whom* of the chapter *Network localization*, and of the chapter *Foundations*
+# the page *Fisher information for localization*. You need linear algebra, eigenvalues and NumPy; no solver is called here.
 #
 # **Time.** About three hours. The tasks do not use one another's answers: if one resists, go on with the next.
 #
-# **Rules.** Write your answers with NumPy, not by calling the function of `isaclib` that does the same. The test cell below
-# an answer is silent when it passes; some further tests run only when your work is graded.
+# **Rules.** Write your answers with NumPy, not by calling the function of `isaclib` that does the same. Where a shape is given,
+# the tests may hand over lists as well as arrays (`np.asarray` takes both), and of another length than in your variant. The test
+# cell below an answer is silent when it passes; some further tests run only when your work is graded.
 
 # %% nbgrader={"grade_id": "setup", "locked": true}
 import numpy as np
@@ -85,7 +86,8 @@ u = 10 ** (min_comm_sinr_db / 10) * noise_w / np.diagonal(link_gain)
 #     + p_i |\alpha^{\mathrm{SI}}_i|^2 + \sigma^2} .
 # $$
 #
-# A stand-alone radar network would not hear the direct signals. Return both ratios. The matrices have the receiver in the row
+# A stand-alone radar network would not hear the direct signals. Return both ratios. All arguments but the powers and the noise
+# are power gains: the squared magnitudes of the formula, not the amplitudes. The matrices have the receiver in the row
 # and a zero diagonal; they need not be symmetric.
 
 
@@ -255,7 +257,7 @@ for _ in range(20):
     ratio, powers = best_ratio(matrix, column, 2.0)
     assert np.allclose(powers / (matrix @ powers + column), ratio, rtol=1e-7) and np.isclose(np.max(powers), 2.0)
 alone = best_ratio(np.diag([3.0, 1.0]), np.array([1.0, 2.0]), 1.0)
-assert np.isclose(alone[0], 0.25) and alone[1][0] == 1.0, "no interference: the station with the worst ratio is at the cap"
+assert np.isclose(alone[0], 0.25) and np.isclose(alone[1][0], 1.0), "no interference: the station with the worst ratio is at the cap"
 ### END HIDDEN TESTS
 
 # %% [markdown]
@@ -468,7 +470,8 @@ ax.legend()
 # and wants to send with half of the power everywhere. What is the worst standard deviation of a range, at full power, at half
 # power and at the optimum without users, before and after the rise? Which station must send at its cap, and could you have known
 # before solving that one must? Answer in at most 200 words with the six numbers, and say what you would do instead of the
-# colleague's proposal. The formula of task 4 gives the optimum; $\sigma = c/(2W\sqrt{2G\gamma})$.
+# colleague's proposal. The formula of task 4 gives the optimum (its three eigenvalue problems take one line each, should your
+# function resist); $\sigma = c/(2W\sqrt{2G\gamma})$.
 #
 # **Rubric.** 1 point: six right numbers with their unit. 1 point: the argument that scaling all powers up improves *every*
 # ratio, so that at least one station is at its cap at every optimum; the right station named. 1 point: a proposal that follows

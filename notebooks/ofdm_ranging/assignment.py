@@ -17,13 +17,15 @@
 # a ranging receiver sees, what an unknown phase costs a delay estimate, why accuracy wants the edges of the band, and what a
 # limit on accuracy costs in capacity.
 #
-# **Read before.** The model page of the chapter *Ranging with OFDM* and the page on Fisher information of the *Foundations*.
-# You need the discrete Fourier transform, Lagrange multipliers and NumPy; no solver is called here.
+# **Read before.** The page *The model* of the chapter *Ranging with OFDM*, and of the chapter *Foundations* the page *Fisher
+# information for localization*. You need the discrete Fourier transform, Lagrange multipliers and NumPy; no solver is called
+# here.
 #
 # **Time.** Three to four hours. The tasks do not use one another's answers: if one resists, go on with the next.
 #
-# **Rules.** Write your answers with NumPy, not by calling the function of `isaclib` that does the same. The test cell below
-# an answer is silent when it passes; some further tests run only when your work is graded.
+# **Rules.** Write your answers with NumPy, not by calling the function of `isaclib` that does the same. Where a shape is given,
+# the tests may hand over lists as well as arrays (`np.asarray` takes both), and of another length than in your variant. The test
+# cell below an answer is silent when it passes; some further tests run only when your work is graded.
 #
 # **Units.** Powers are shares of the budget, so that they sum to one. The gain $g_n$ is the signal-to-noise ratio that carrier
 # $n$ would have with the whole budget. Delays $u$ count in units of one over the bandwidth, relative to the true delay.
@@ -260,9 +262,9 @@ for count, cap in ((10, 0.1), (10, 0.13), (16, 0.3), (24, 0.07)):
 # measured is convex or concave along the line, so that the weights that meet the first form an interval $[\alpha_{\min}, 1]$
 # (or there is none at all), and those that meet the second an interval $[0, \alpha_{\max}]$.
 #
-# Find the smallest weight that meets **both**, by a bisection with few questions: return a weight that meets both and lies at
-# most `tolerance` above the smallest one, or `None` if there is none (where the two intervals share less than `tolerance`, either
-# answer counts). Which end of which interval has to be looked at first?
+# Find the smallest weight that meets **both**, by a bisection with few questions (fewer than 60 to each oracle for a tolerance of
+# $10^{-9}$): return a weight that meets both and lies at most `tolerance` above the smallest one, or `None` if there is none
+# (where the two intervals share less than `tolerance`, either answer counts). Which end of which interval has to be looked at first?
 
 
 # %% nbgrader={"grade_id": "mixture", "solution": true}
@@ -310,7 +312,8 @@ assert smallest_weight(lambda weight: False, lambda weight: True, 1e-6) is None,
 joint = smallest_weight(moment_met, loss_met, 1e-6)
 assert (joint is None) == (not loss_met(right + 1e-6)), "both limits of the scene"
 assert smallest_weight(lambda weight: weight > 0.7, lambda weight: weight < 0.6, 1e-6) is None, "the intervals do not meet"
-assert smallest_weight(lambda weight: True, lambda weight: weight < 0.3, 1e-9) == 0, "nothing needs to be mixed in"
+nothing = smallest_weight(lambda weight: True, lambda weight: weight < 0.3, 1e-9)
+assert nothing is not None and 0 <= nothing <= 1e-9, "nothing needs to be mixed in"
 asked = []
 weight = smallest_weight(lambda weight: (asked.append(weight), weight >= 0.123)[1], lambda weight: weight <= 0.2, 1e-9)
 assert weight is not None and 0.123 <= weight <= 0.123 + 1e-9 and len(asked) < 60, "with few questions"

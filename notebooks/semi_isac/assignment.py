@@ -17,21 +17,21 @@
 # being strictly so, how one condition on slopes splits a band, how a ratio becomes a concave function of one number, and how
 # two prices prove that an allocation cannot be beaten.
 #
-# **Read before.** The model page of the chapter *Semi-ISaC* and the page on convexity of the *Foundations*. You need partial
-# derivatives, bisection and NumPy; no solver is called here.
+# **Read before.** The page *Three services, two budgets* of the chapter *Semi-ISaC: sharing spectrum and power among three
+# services*, and of the chapter *Foundations* the page *A convexity toolbox*. You need partial derivatives, bisection and NumPy;
+# no solver is called here.
 #
 # **Time.** Three to four hours. The tasks do not use one another's answers: if one resists, go on with the next.
 #
-# **Rules.** Write your answers with NumPy, not by calling the function of `isaclib` that does the same. The test cell below
-# an answer is silent when it passes; some further tests run only when your work is graded.
+# **Rules.** Write your answers with NumPy, not by calling the function of `isaclib` that does the same. Where a shape is given,
+# the tests may hand over lists as well as arrays (`np.asarray` takes both), and of another length than in your variant. The test
+# cell below an answer is silent when it passes; some further tests run only when your work is graded.
 #
 # **Units.** Bands are in MHz, powers in W, rates in Mbit/s. Every gain is divided by the noise density, so that it has the
 # unit MHz/W: a user with the gain $g$, the band $b$ and the power $p$ sees the signal-to-noise ratio $g p / b$.
 
 # %% nbgrader={"grade_id": "setup", "locked": true}
 import numpy as np
-
-from isaclib.foundations import scalar_search
 
 # %% [markdown]
 # All numbers of your variant stand in the next cell. Tasks refer to them by name.
@@ -58,9 +58,9 @@ extra_w = 0.4  # power on offer, for the same money (W); variant: 0.2..0.6
 #
 # $$ R^{\mathrm s}(b, p) = b \log_2\Bigl(1 + \frac{a p}{c p + b}\Bigr). $$
 #
-# How large can it become, however much power is sent? Write the rate so that the limits come out as numbers
-# and not as `nan`: `power_w` may be 0 and it may be `np.inf`, `band_mhz` may be 0 (then the rate is 0), and the clutter may
-# be 0. All arguments may be arrays that broadcast.
+# How large can it become, however much power is sent? Write the rate so that the limits come out right and never as `nan`:
+# `power_w` may be 0, `band_mhz` may be 0 (then the rate is 0), and the clutter may be 0. With clutter `power_w` may also be
+# `np.inf`. Band and power may be arrays that broadcast.
 
 
 # %% nbgrader={"grade_id": "echo", "solution": true}
@@ -151,7 +151,8 @@ for band, power in ((1.0, 5.0), (40.0, 0.01), (0.3, 0.3)):
 # Show that at the optimum $w_k R_k'(b_k) = \nu$ for all $k$: one more megahertz is worth the same to everybody. For equal
 # weights conclude that all signal-to-noise ratios are equal, so that $b_k$ is proportional to $g_k p_k$. For other weights find
 # $\nu$ by bisection, and $b_k(\nu)$ by bisection inside it ($R_k'$ falls from infinity to 0). Both searches may run in the
-# logarithm. The tests want the slopes equal to $10^{-6}$.
+# logarithm. All powers, gains and weights are positive. The tests want the slopes equal to a relative $10^{-6}$ and the bands to
+# fill the whole band.
 
 
 # %% nbgrader={"grade_id": "split", "solution": true}
@@ -327,7 +328,7 @@ assert np.allclose(alone, bands * (2 ** (min_rate_mbps / bands) - 1) / link_gain
 #
 # $$ \nu = \frac{\partial V}{\partial B}, \qquad \mu = \frac{\partial V}{\partial P}, \qquad \lambda = -\frac{\partial V}{\partial f} $$
 #
-# by finite differences. Choose form and step with care: the tests want $10^{-6}$. Then explain to yourself the identity
+# by finite differences. Choose form and step with care: the tests want a relative error below $10^{-6}$. Then explain to yourself the identity
 # $V = \nu B + \mu P - \lambda f$ that the test checks: what happens to $V$ when band, power and floor are all doubled?
 
 # %% nbgrader={"grade_id": "oracle", "locked": true}
@@ -374,6 +375,9 @@ parts = per_mhz * bandwidth_mhz + per_w * power_budget_w - per_floor * min_sensi
 assert np.isclose(parts, value, rtol=1e-6), f"the identity: {parts:.6f} is not {value:.6f} Mbit/s"
 ### BEGIN HIDDEN TESTS
 # SENTINEL-SEMI-ISAC-HIDDEN-6
+from isaclib.foundations import scalar_search
+
+
 def smooth(total, power, floor):
     return np.sqrt(total * power) - 3 * floor**2 / power
 
@@ -428,6 +432,8 @@ for _ in range(200):
     assert loose >= alone * (1 - 1e-9), "an allocation beats your bound"
 ### BEGIN HIDDEN TESTS
 # SENTINEL-SEMI-ISAC-HIDDEN-7
+from isaclib.foundations import scalar_search
+
 for _ in range(200):
     bands, powers = draw.dirichlet(np.ones(3)) * bandwidth_mhz, draw.dirichlet(np.ones(3)) * power_budget_w
     rates = bands * np.log2(1 + gains * powers / bands)
@@ -481,7 +487,8 @@ ax.legend()
 # ## Task 9: a design question (3 points, graded by hand)
 #
 # For the same money the operator of task 6 can have `extra_mhz` more megahertz or `extra_w` more watts. Which one should it take?
-# Compute the gain of both offers with `best_rate` (it is given), and compare with what the prices predict: price times amount.
+# Compute the gain of both offers with `best_rate` (it is given) in a cell of your own above the answer, and compare with what the
+# prices predict: price times amount (if task 6 resists, any difference quotient with a small step will do for the prices).
 # Which prediction is the better one, and on which side do both err? From which power budget on would your answer change? Answer
 # in at most 150 words, with numbers.
 #

@@ -19,12 +19,14 @@
 # a bad idea; and how a problem with seven variables shrinks to a search in one.
 #
 # **Read before.** The page *The model, and why its optimum can be had* of the chapter *Wireless powered ISAC*, and of the
-# foundations the page on Fisher information. You need derivatives, logarithms and NumPy; no solver is called here.
+# chapter *Foundations* the page *Fisher information for localization*. You need derivatives, logarithms and NumPy; no solver is
+# called here.
 #
 # **Time.** About three hours. The tasks do not use one another's answers: if one resists, go on with the next.
 #
-# **Rules.** Write your answers with NumPy, not by calling the function of `isaclib` that does the same. The test cell below
-# an answer is silent when it passes; some further tests run only when your work is graded.
+# **Rules.** Write your answers with NumPy, not by calling the function of `isaclib` that does the same. Where a shape is given,
+# the tests may hand over lists as well as arrays (`np.asarray` takes both), and of another length than in your variant. The test
+# cell below an answer is silent when it passes; some further tests run only when your work is graded.
 
 # %% nbgrader={"grade_id": "setup", "locked": true}
 import numpy as np
@@ -343,7 +345,7 @@ x = gain_per_w[0] * best_power(gain_per_w[0], harvest_w[0], max_power_w)
 assert np.isclose((1 + x) * np.log1p(x), gain_per_w[0] * harvest_w[0] + x, rtol=1e-7), "the condition does not hold"
 edge = 7.0 / 3.0  # x = 7 is best for k = 8 ln 8 - 7
 assert np.isclose(best_power(3.0, (8 * np.log(8) - 7) / 3, 10.0), edge, rtol=1e-8), "a case with a known answer"
-assert best_power(3.0, (8 * np.log(8) - 7) / 3, 2.0) == 2.0, "below the best power the cap is optimal"
+assert np.isclose(best_power(3.0, (8 * np.log(8) - 7) / 3, 2.0), 2.0, rtol=1e-8), "below the best power the cap is optimal"
 ### END HIDDEN TESTS
 
 # %% [markdown]

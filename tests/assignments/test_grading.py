@@ -94,6 +94,25 @@ def test_right_answers_count_in_whatever_shape(graded, student):
     assert found["double"][0] == 2 and found["line"][0] == 3, found
 
 
+def test_own_cells_are_kept_and_changed_texts_are_not(release):
+    own = copy.deepcopy(release)
+    given = [each.cell_type == "markdown" and "nbgrader" not in each.metadata for each in own.cells]
+    text = given.index(True)
+    own.cells[text].source += " I changed this."
+    own.cells.insert(text + 1, nbformat.v4.new_markdown_cell("My derivation."))
+    own.cells.insert(text + 2, nbformat.v4.new_code_cell("mine = 1"))
+    whole, mended = grading.graft(release, own)
+    sources = [each.source for each in whole.cells]
+    assert sources.count("My derivation.") == sources.count("mine = 1") == 1 and not mended
+    assert release.cells[text].source in sources and own.cells[text].source not in sources
+
+
+def test_a_cell_that_is_no_python_is_named_without_the_file_of_the_kernel():
+    broken = nbformat.v4.new_code_cell("def f(")
+    broken.outputs = [nbformat.v4.new_output("error", ename="SyntaxError", evalue="'(' was never closed (4019597577.py, line 1)")]
+    assert grading._failure(broken) == "SyntaxError: '(' was never closed (line 1)"
+
+
 def test_an_answer_for_a_person_waits_for_one(graded):
     assert rows(graded, "good")["why"] == (None, grading.BY_HAND)
     assert graded["good"].open == 1 and graded["good"].score == 5

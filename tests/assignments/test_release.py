@@ -38,7 +38,10 @@ def test_the_archive_holds_notebook_lock_library_and_steps(archive):
     assert archive.read("tiny-variant-5/requirements.lock") == (TINY.parents[2] / "requirements.lock").read_bytes()
     steps = archive.read("tiny-variant-5/README.md").decode()
     assert "--require-hashes -r requirements.lock" in steps and WHEEL in steps
-    assert "| `why` | 2 | by hand |" in steps
+    assert "| `why` | 2 | by hand |" in steps and "Together 7 points: 5 by tests, 2 by hand" in steps
+    lock = archive.read("tiny-variant-5/requirements.lock").decode().splitlines()
+    packages = [line for line in lock if line and not line.startswith((" ", "#", "-"))]
+    assert f"installs {len(packages)} packages" in steps
 
 
 def test_nothing_in_the_archive_leaks_a_solution(archive, tmp_path):
