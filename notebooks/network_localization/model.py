@@ -309,7 +309,8 @@ claims.record(
 # ```{math}
 # :label: nl-problem
 # \begin{aligned}
-# \min_p\ \max_i\ \sigma_i(p) \quad\Longleftrightarrow\quad &\max_p\ \min_i\ \gamma^s_i(p) \\
+# &\min_p\ \max_i\ \sigma_i(p) \\
+# \Longleftrightarrow\quad &\max_p\ \min_i\ \gamma^s_i(p) \\
 # \text{s.t.}\quad &\gamma^c_j(p) \ge \gamma_{\mathrm{th}} \text{ for all } j, \\
 # &0 \le p_i \le P_{\max} \text{ for all } i.
 # \end{aligned}
@@ -384,7 +385,10 @@ assert np.allclose(at_cap, 1.0)
 #
 # ```{math}
 # :label: nl-dc
-# p_i |\alpha_{ii}|^2 \ge \tfrac14\left[(t + \beta_i)^2 - 2 (t_0 - \beta_{0})(t - \beta_i) + (t_0 - \beta_{0})^2\right].
+# \begin{aligned}
+# p_i |\alpha_{ii}|^2 \ge \tfrac14\bigl[&(t + \beta_i)^2 - 2 (t_0 - \beta_{0})(t - \beta_i) \\
+# &+ (t_0 - \beta_{0})^2\bigr].
+# \end{aligned}
 # ```
 #
 # The cell below expands the right side. It equals the tangent plane of $t\beta$ plus $\frac14[(t - t_0) + (\beta_i -

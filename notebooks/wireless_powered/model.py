@@ -229,8 +229,10 @@ for axis in (0, 1):
 #
 # ```{math}
 # :label: wp-fim
-# J_n(p) = \sum_{m=0}^M p_m K_{m,n}\, g_{m,n}g_{m,n}^{\mathsf T} = \begin{bmatrix} A_n & C_n \\ C_n & B_n \end{bmatrix},
-# \qquad \operatorname{tr} J_n^{-1} = \frac{A_n + B_n}{A_nB_n - C_n^2} \le \eta .
+# \begin{aligned}
+# J_n(p) = \sum_{m=0}^M p_m K_{m,n}\, g_{m,n}g_{m,n}^{\mathsf T} &= \begin{bmatrix} A_n & C_n \\ C_n & B_n \end{bmatrix}, \\
+# \operatorname{tr} J_n^{-1} = \frac{A_n + B_n}{A_nB_n - C_n^2} &\le \eta .
+# \end{aligned}
 # ```
 #
 # The determinant is a sum over pairs of directions, $\sum_{i<j} w_iw_j (g_i\times g_j)^2$: two transmitters help each other
@@ -293,8 +295,8 @@ assert np.allclose(gradient, proof, rtol=1e-3)  # d tr J^-1 / d p_m = -K |J^-1 g
 # :label: wp-p1
 # \begin{aligned}
 # \max_{t,\,p}\ &\min_m\ t_m W\log_2\!\Bigl(1 + \frac{p_mh_{0,m}}{\sigma^2}\Bigr) \\
-# \text{s.t.}\ &\sum_{m=0}^M t_m \le T,\quad t_mp_m \le \zeta_mh_{0,m}p_0t_0,\quad
-# p_m \le P_{\max},\quad \operatorname{tr}J_n(p)^{-1} \le \eta .
+# \text{s.t.}\ &\sum_{m=0}^M t_m \le T,\quad t_mp_m \le \zeta_mh_{0,m}p_0t_0, \\
+# &p_m \le P_{\max},\quad \operatorname{tr}J_n(p)^{-1} \le \eta .
 # \end{aligned}
 # ```
 #
