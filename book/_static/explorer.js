@@ -91,7 +91,8 @@
       const { label, unit, values } = spec.readouts[0];
       const control = spec.controls[0];
       const line = control.values.map((_, step) => values[index([step, ...at.slice(1)])]);
-      const svg = canvas(`${label}${unit ? ` (${unit})` : ""}`, `${label} over ${control.label}`);
+      const measured = [unit, spec.log ? "log scale" : ""].filter(Boolean).join(", ");
+      const svg = canvas(`${label}${measured ? ` (${measured})` : ""}`, `${label} over ${control.label}`);
       const scale = heightScale(line, spec.log);
       const x = (step) => LEFT + 6 + ((inner.width - 12) * step) / Math.max(1, sizes[0] - 1);
       let path = "";

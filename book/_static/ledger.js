@@ -1,13 +1,13 @@
-/* Filters for the claims ledger: by paper (the headings) and by verdict (the sixth column). Without scripts the whole
+/* Filters for the claims ledger: by paper (the headings) and by verdict (the fourth column). Without scripts the whole
    ledger is shown. */
 document.addEventListener("DOMContentLoaded", () => {
-  const tables = [...document.querySelectorAll("main table")].filter((table) => table.rows[0]?.cells[5]?.textContent.trim() === "verdict");
+  const VERDICT = 3;
+  const tables = [...document.querySelectorAll("main table")].filter((table) => table.rows[0]?.cells[VERDICT]?.textContent.trim() === "verdict");
   if (!tables.length) return;
   const parts = tables.map((table) => {
-    table.classList.add("isac-ledger");
     const part = table.closest("section");
     const title = part.querySelector("h2")?.firstChild?.textContent ?? "";
-    const rows = [...table.querySelectorAll("tbody tr")].map((row) => ({ row, verdict: row.cells[5]?.textContent.trim() ?? "" }));
+    const rows = [...table.querySelectorAll("tbody tr")].map((row) => ({ row, verdict: row.cells[VERDICT]?.textContent.trim() ?? "" }));
     return { part, title, rows };
   });
   const bar = document.createElement("p");

@@ -1,5 +1,5 @@
-/* For readers with a keyboard: what scrolls sideways can be reached and scrolled with the arrow keys. For readers with a printer:
-   paper is white, whatever the screen is. */
+/* For readers with a keyboard: what scrolls sideways can be reached and scrolled with the arrow keys. For readers with a phone:
+   a tap on a figure shows it at its own size. For readers with a printer: paper is white, whatever the screen is. */
 (() => {
   const WIDE = ".pst-scrollable-table-container, pre, .cell_output table, div.math, mjx-container[display=true]";
   const mark = () => {
@@ -14,6 +14,27 @@
     clearTimeout(waiting);
     waiting = setTimeout(mark, 150);
   };
+  const element = (name, properties) => Object.assign(document.createElement(name), properties);
+  const enlarge = () => {
+    const dialog = element("dialog", { className: "isac-large", ariaLabel: "Figure at its own size" });
+    const close = element("button", { type: "button", textContent: "Close" });
+    const frame = element("div", { tabIndex: 0 });
+    const large = element("img", {});
+    close.addEventListener("click", () => dialog.close());
+    frame.append(large);
+    dialog.append(close, frame);
+    for (const image of document.querySelectorAll("main figure img.isac-figure")) {
+      const button = element("button", { type: "button", className: "isac-enlarge", title: "Enlarge" });
+      button.addEventListener("click", () => {
+        Object.assign(large, { src: image.src, alt: image.alt, width: image.getAttribute("width") });
+        if (!dialog.isConnected) document.body.append(dialog);
+        dialog.showModal();
+      });
+      image.replaceWith(button);
+      button.append(image);
+    }
+  };
+  if (matchMedia("(max-width: 60rem)").matches) document.addEventListener("DOMContentLoaded", enlarge);
   const start = async () => {
     await window.MathJax?.startup?.promise;
     mark();

@@ -154,25 +154,27 @@ def short_title(title: str) -> str:
 
 
 def parameter_table(schema: Schema) -> str:
-    """Every parameter with its values at both scales, where a what-if differs, and the provenance."""
+    """Every parameter with its value at paper scale, the sets in which it differs, and the provenance; four columns, as wide as
+    a page. Each cell can be read without its heading, because on a phone the cells of a row stand below one another."""
     if not schema.parameters:
         return "This section has no parameters.\n"
     sets = {name: schema.load_named(name) for name in schema.sets()}
-    paper, what_ifs = sets["paper"], schema.what_ifs()
+    paper = sets["paper"]
     rows = []
     for name, parameter in schema.parameters.items():
         if parameter.type == "string" and not parameter.options:
             continue
-        source = f": {parameter.source}" if parameter.source else ""
         changed = [
             f"`{other}`: {_value(sets[other][name])}"
-            for other in what_ifs
+            for other in ("quick", *schema.what_ifs())
             if name in sets[other] and sets[other][name] != paper.get(name)
         ]
-        values = [_value(sets["quick"].get(name)), _value(paper.get(name)), "; ".join(changed)]
-        rows.append([f"`{name}`", parameter.meaning, _unit(parameter.unit), *values, f"{parameter.provenance}{source}"])
-    header = ["name", "meaning", "unit", "`quick`", "`paper`", "what-ifs, where different", "provenance of the `paper` value"]
-    return ledgers.markdown_table(rows, header) + "\n"
+        value = f"{_value(paper.get(name))} {_unit(parameter.unit)}".strip() if name in paper else ""
+        meaning = f"{parameter.meaning[:1].upper()}{parameter.meaning[1:]}"
+        source = f": {parameter.source}" if parameter.source else ""
+        rows.append([f"`{name}`<br>{meaning}", value, "<br>".join(changed), f"{parameter.provenance}{source}"])
+    header = ["parameter", "`paper`", "other sets, where different", "provenance of the `paper` value"]
+    return f":::{{div}} isac-cards isac-parameters\n{ledgers.markdown_table(rows, header)}\n:::\n"
 
 
 def _unit(unit: str) -> str:
@@ -185,6 +187,8 @@ def _value(value) -> str:
     if isinstance(value, list):
         entries = [_value(entry) for entry in value]
         return ", ".join(entries) if len(entries) <= 8 else f"{entries[0]}, {entries[1]} … {entries[-1]} ({len(entries)} values)"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -203,22 +207,24 @@ def claims_page(rows: Sequence[ledgers.Row], titles: Mapping[str, str]) -> str:
     for section, heading in titles.items():
         own = [row for row in rows if row.claim.section == section]
         if own:
-            parts += [f"## {heading}", ledgers.markdown_table([_claim_cells(row) for row in own], _CLAIM_HEADER)]
+            table = ledgers.markdown_table([_claim_cells(row) for row in own], _CLAIM_HEADER)
+            parts += [f"## {heading}", f":::{{div}} isac-cards isac-ledger\n{table}\n:::"]
     return "\n\n".join(parts) + "\n"
 
 
-_CLAIM_HEADER = ["claim", "the paper says", "paper's value", "ours", "criterion", "verdict", "set"]
+_CLAIM_HEADER = ["claim", "the paper says", "ours", "verdict", "set"]
 
 
 def _claim_cells(row: ledgers.Row) -> list[str]:
     claim = row.claim
-    says = f"“{claim.quote}” ({claim.figure})"
+    says = f"“{claim.quote}” ({claim.figure})<br>*Paper's value:* {claim.paper}"
     if row.found is None:
-        return [claim.id, says, claim.paper, "not measured by any run of this book", "", "", ""]
+        return [claim.id, says, "not measured by any run of this book", "", ""]
     found = row.found
     link = f"{{ref}}`{claim.id} <claim-{claim.id.lower()}>`"
+    ours = f"{found['ours']}<br>*Criterion:* {found['tolerance']}"
     verdict = found["verdict"] if row.agrees else f"{found['verdict']} (on file: {claim.expected})"
-    return [link, says, claim.paper, found["ours"], found["tolerance"], f"**{verdict}**", f"`{found['set']}`"]
+    return [link, says, ours, f"**{verdict}**", f"`{found['set']}`"]
 
 
 def errata_page(errata: Sequence[ledgers.Erratum], titles: Mapping[str, str]) -> str:

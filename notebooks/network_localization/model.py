@@ -18,7 +18,8 @@
 # builds the paper's model {cite}`nl_paper` step by step and runs a check for each step.
 #
 # The text of the paper that we could read has no formulas. Each equation below was therefore rebuilt from the sentences around
-# it, and the list at the end of the notebook says for each one what pinned it down.
+# it, and the list at the end of the notebook says for each one what pinned it down. "Eq. (n)" and labels like (P1) are the
+# paper's own; numbers of our formulas are links.
 
 # %% tags=["parameters"]
 seed = 2402
@@ -43,7 +44,7 @@ noise_figure_db = 7.0
 processing_gain_db = 0.0
 model_draws = 1000
 
-# %%
+# %% tags=["hide-input"]
 import inspect
 
 import numpy as np
@@ -86,7 +87,7 @@ figures.show(
         "z_m": points[:, 2],
     },
     caption="The system from above. Dashed circles: where each user may stand. Hexagon: where the target may stand. Arrows: the "
-    "signals at BS 1 and its user. What BS 1 does not draw here is its self-interference, which it hears from itself.",
+    "signals at BS 1 and its user (UE 1). Not drawn: the self-interference, which a station hears from itself.",
     alt="Base stations on alternate vertices of a hexagon, one user in a circle around each, a target inside the hexagon. "
     "Arrows show the own echo, a bistatic echo, a direct signal between base stations and a user's link.",
     paper="Fig. 1",
@@ -97,11 +98,17 @@ figures.show(
 #
 # Base station $i$ sends $\sqrt{p_i}\,x_i(t)$ with an OFDM signal of unit mean power (eqs. 1 and 2),
 #
-# $$x_i(t) = \sum_m \sum_k s_i[m,k]\,e^{\mathrm{j} 2\pi k \Delta f t}\, g(t - mT), \qquad 0 \le p_i \le P_{\max}.$$
+# $$x_i(t) = \sum_m \sum_k s_i[m,k]\,e^{\mathrm{j} 2\pi k \Delta f t}\, \psi(t - mT), \qquad 0 \le p_i \le P_{\max},$$
+#
+# with data $s_i[m,k]$ on subcarrier $k$ of symbol $m$, subcarrier spacing $\Delta f$, symbol length $T$ and pulse $\psi$.
+#
+# ```{margin} Assumption
+# The stations do not know one another's data: what comes from elsewhere is noise, never a second look at the target.
+# ```
 #
 # Two facts are enough for the whole chapter. First, the data of different stations are independent, so at a receiver the other
 # stations' *powers* add, as noise does. Second, a receiver that knows its own data can add up all $N = N_{\mathrm{sc}}
-# N_{\mathrm{sym}}$ resource elements coherently: the own echo gains a factor $N$ over everything that is independent of it. The
+# N_{\mathrm{sym}}$ resource elements (subcarriers times symbols) coherently: the own echo gains a factor $N$ over everything that is independent of it. The
 # paper's formulas leave this factor out; here it is the parameter *processing gain*, 1 unless we say otherwise. The next cell
 # sees both facts in random data.
 
@@ -123,16 +130,22 @@ assert (
 # %% [markdown]
 # ## Links and echoes
 #
-# Users' links are Rician: $h = \sqrt{g}\,\bigl(\sqrt{K/(K+1)} + \sqrt{1/(K+1)}\,z\bigr)$ with $z \sim \mathcal{CN}(0,1)$ and a
-# path gain $g$ that falls with distance to the power 2.5. The mean of $|h|^2/g$ is 1. An echo follows the bistatic radar
-# equation {cite}`nl_curry`,
+# Users' links are Rician with factor $K$: $h = \sqrt{\ell}\,\bigl(\sqrt{K/(K+1)} + \sqrt{1/(K+1)}\,z\bigr)$ with
+# $z \sim \mathcal{CN}(0,1)$ and a path gain $\ell$ that falls with distance to the power 2.5. The mean of $|h|^2/\ell$ is 1. An
+# echo follows the bistatic radar equation {cite}`nl_curry`,
+#
+# ```{margin} Assumption
+# One target, a point that scatters alike in all directions; there is no other clutter.
+# ```
+#
 #
 # ```{math}
 # :label: nl-radar
 # |\alpha_{ji}|^2 = \frac{\lambda^2\,\sigma_{\mathrm{RCS}}}{(4\pi)^3\, d_{j}^2\, d_{i}^2},
 # ```
 #
-# with $d_i$ the distance between station $i$ and the target. One consequence shapes the problem: the bistatic echo is the
+# with $\lambda$ the wavelength, $\sigma_{\mathrm{RCS}}$ the radar cross section and $d_i$ the distance between station $i$ and the
+# target. One consequence shapes the problem: the bistatic echo is the
 # geometric mean of the two monostatic ones, $|\alpha_{ji}|^2 = |\alpha_{jj}||\alpha_{ii}|$, so it lies between
 # the two. The *direct* signal between two stations makes one trip instead of two and is far stronger than any echo.
 
@@ -165,14 +178,20 @@ claims.table(
     pd.DataFrame(
         {
             "signal at a base station": list(levels),
-            "median gain (dB)": linear_to_db(list(levels.values())),
+            "median gain (dB)": [
+                f"{linear_to_db(level):.1f}" for level in levels.values()
+            ],
         }
     ),
-    caption="Median power gains at a base station.",
+    caption=f"Median power gains at a base station, each over {model_draws} drops.",
 )
 
 # %% [markdown]
 # ## Four signal-to-interference ratios
+#
+# ```{margin} Assumption
+# All gains are known where the powers are chosen, and do not change while they are used.
+# ```
 #
 # In every pair of indices the first one sends and the second one listens:
 #
@@ -203,6 +222,11 @@ claims.table(
 #     + p_i |\alpha_i^{\mathrm{SI}}|^2 + \sigma_{\mathrm{BS}}^2}.
 # ```
 #
+# ```{margin} Assumption
+# What a canceller leaves of the own signal is proportional to the own power; a fixed floor would behave like noise.
+# ```
+#
+# The noise powers at a user and at a station are $\sigma_{\mathrm{UE}}^2$ and $\sigma_{\mathrm{BS}}^2$.
 # Self-interference is a *gain* on the own power: reducing one's power reduces it too, and the own ratio can never exceed
 # $|\alpha_{ii}|^2/|\alpha_i^{\mathrm{SI}}|^2$.
 
@@ -249,7 +273,7 @@ figures.show(
 )
 
 # %% [markdown]
-# Integration can only add terms to a denominator, so the inequality is strict on every drop. The size is very uneven:
+# Integration can only add terms to a denominator, so both ratios fall on every drop. The size is very uneven:
 # communication hardly notices the echoes, while sensing suffers. This is why the thresholds of the users, and not the echoes at
 # the users, are what limits the powers.
 
@@ -269,19 +293,24 @@ claims.record(
 #
 # A range measured in bandwidth $W$ at ratio $\gamma$ has standard deviation (eq. 12) {cite}`nl_curry`
 #
+# ```{margin} Assumption
+# The formula holds for one resolved echo at a high ratio $G\gamma$. At a low one the error is larger; the paper uses it there too.
+# ```
+#
 # ```{math}
 # :label: nl-std
 # \sigma_i = \frac{c}{2 W \sqrt{2\, G\, \gamma^s_i}},
 # ```
 #
-# with $G = 1$ in the paper and $G$ the processing gain here. It falls strictly with $\gamma$, so for equal bandwidths the
+# with $c$ the speed of light and $G$ the processing gain ($G = 1$ in the paper). It falls strictly with $\gamma$, so for equal bandwidths the
 # station with the worst range is the one with the worst ratio. The problem of the paper (P1), to make the worst range as good
 # as possible while every user keeps its threshold, is therefore the same as to make the worst ratio as large as possible (P2):
 #
 # ```{math}
 # :label: nl-problem
 # \begin{aligned}
-# \min_p\ \max_i\ \sigma_i(p) \quad\Longleftrightarrow\quad &\max_p\ \min_i\ \gamma^s_i(p) \\
+# &\min_p\ \max_i\ \sigma_i(p) \\
+# \Longleftrightarrow\quad &\max_p\ \min_i\ \gamma^s_i(p) \\
 # \text{s.t.}\quad &\gamma^c_j(p) \ge \gamma_{\mathrm{th}} \text{ for all } j, \\
 # &0 \le p_i \le P_{\max} \text{ for all } i.
 # \end{aligned}
@@ -350,13 +379,16 @@ assert np.allclose(at_cap, 1.0)
 # %% [markdown]
 # ## The paper's way: slack variables and a difference of convex functions
 #
-# With the worst ratio $t$ as a variable (P3) and a slack $\beta_i$ above interference plus noise (13), what remains is $p_i
-# |\alpha_{ii}|^2 \ge t \beta_i$ (14). The product is written as a difference of squares, $t\beta = \frac14[(t+\beta)^2 -
-# (t-\beta)^2]$, and the second square is replaced by its tangent at the last iterate $(t_0, \beta_0)$ (15):
+# With the worst ratio $t$ as a variable (P3) and a slack $\beta_i$ above interference plus noise (eq. 13), what remains is $p_i
+# |\alpha_{ii}|^2 \ge t \beta_i$ (eq. 14). The product is written as a difference of squares, $t\beta = \frac14[(t+\beta)^2 -
+# (t-\beta)^2]$, and the second square is replaced by its tangent at the last iterate $(t_0, \beta_0)$ (eq. 15):
 #
 # ```{math}
 # :label: nl-dc
-# p_i |\alpha_{ii}|^2 \ge \tfrac14\left[(t + \beta_i)^2 - 2 (t_0 - \beta_{0})(t - \beta_i) + (t_0 - \beta_{0})^2\right].
+# \begin{aligned}
+# p_i |\alpha_{ii}|^2 \ge \tfrac14\bigl[&(t + \beta_i)^2 - 2 (t_0 - \beta_{0})(t - \beta_i) \\
+# &+ (t_0 - \beta_{0})^2\bigr].
+# \end{aligned}
 # ```
 #
 # The cell below expands the right side. It equals the tangent plane of $t\beta$ plus $\frac14[(t - t_0) + (\beta_i -
@@ -515,6 +547,8 @@ assert abs(np.sqrt(np.mean(errors**2) / nl.position_crb_m2(coherent, full)) - 1)
 
 # %% [markdown]
 # ## How each equation was pinned down
+#
+# The numbers are the paper's.
 #
 # * **(1), (2)**: OFDM, unit variance, independent data, $p_i \le P_{\max}$. Nothing is left open that matters here.
 # * **(3), (4)**: interference from other stations' downlink, and noise. Nothing is left open.

@@ -66,7 +66,7 @@ size_draws = 20
 position_draws = 200
 trials = 400
 
-# %%
+# %% tags=["hide-input"]
 import inspect
 
 import numpy as np
@@ -282,8 +282,13 @@ for panel, name, over in zip(panels, ("mean", "worst"), (np.mean, np.max)):
             color=colour,
             linestyle="-",
             linewidth=2.0,
-            marker=plotting.style(index)["marker"],
-            markevery=[0],
+        )
+        iterated = (level, min_comm_sinr_db) in std_of
+        panel.plot(
+            [],
+            [],
+            color=colour,
+            marker=plotting.style(index)["marker"] if iterated else "",
             label=f"{level:.0f} dB",
         )
         panel.plot(
@@ -293,7 +298,7 @@ for panel, name, over in zip(panels, ("mean", "worst"), (np.mean, np.max)):
             f"{name}_exact_{level:.0f}_db_m": np.sort(ours),
             f"{name}_full_power_{level:.0f}_db_m": np.sort(theirs),
         }
-        if (level, min_comm_sinr_db) in std_of:
+        if iterated:
             sample = std_of[level, min_comm_sinr_db]
             sample = np.sort(over(sample[np.isfinite(sample[:, 0])], axis=1))
             at = (np.arange(1, 10) / 10 * len(sample)).astype(int)
@@ -325,7 +330,7 @@ figures.show(
     "range_std_cdf",
     data=columns,
     caption=f"Solid: exact; dashed: full power (the paper's IC); markers: deciles of Algorithm 1 on its {heuristic_draws} "
-    f"drops. {served.sum()} of {draws} drops are "
+    f"drops, at those levels at which it was run. {served.sum()} of {draws} drops are "
     "feasible. The left panel is the paper's, and as there the gain shrinks as self-interference grows; with ours it even "
     "turns into a loss of the mean. The right panel shows what is optimised.",
     alt="Distribution functions of the range standard deviation for several self-interference levels. For the mean the "
@@ -536,7 +541,7 @@ claims.record(
     "001-C3",
     ours=f"the average power of every station falls, for BS 1 from {w_to_dbm(exact_power[0, 0]):.1f} to "
     f"{w_to_dbm(exact_power[-1, 0]):.1f} dBm, but all powers fall together on {100 * lowered:.0f} % of the drops: "
-    f"the largest power is never below {largest.min():.6f} of the cap",
+    f"the largest power of a drop is never less than {100 * largest.min():.2f} % of the cap",
     tolerance="reproduced: all powers of a drop fall on most drops; trend: every station's average falls along the whole sweep",
     reproduced=bool(lowered > 0.5),
     trend=every_average_falls,
@@ -558,7 +563,7 @@ claims.record(
 # Note that the *mean* may even fall at first when the threshold rises: the users make the good stations keep power that the
 # max-min rule would take from them.
 
-# %%
+# %% tags=["hide-input"]
 common = by_threshold[max(all_thresholds)].feasible
 counts = pd.DataFrame(
     {
@@ -706,7 +711,7 @@ claims.record(
 # The problem is quasi-concave, so a good local method has a chance to be globally right. With balanced units it nearly always
 # is.
 
-# %%
+# %% tags=["hide-input"]
 gaps = {
     point: 1 - value_of[point] / certified[point].worst_sensing_sinr[:heuristic_draws]
     for point in points
@@ -724,11 +729,11 @@ def below_cap(point):
 
 summary = pd.DataFrame(
     {
-        "self-int. (dB)": [point[0] for point in points],
-        "users (dB)": [point[1] for point in points],
+        "self-interference (dB)": [point[0] for point in points],
+        "users' threshold (dB)": [point[1] for point in points],
         "drops": [int(np.isfinite(gaps[point]).sum()) for point in points],
         "within 0.1 % (%)": [
-            100 * float(np.mean(gaps[point][np.isfinite(gaps[point])] <= 1e-3))
+            f"{100 * np.mean(gaps[point][np.isfinite(gaps[point])] <= 1e-3):.1f}"
             for point in points
         ],
         "largest gap (%)": [
@@ -736,7 +741,7 @@ summary = pd.DataFrame(
         ],
         "steps, median": [float(np.nanmedian(steps_of[point])) for point in points],
         "steps, most": [int(np.nanmax(steps_of[point])) for point in points],
-        "below cap (%)": [100 * float(np.mean(below_cap(point))) for point in points],
+        "below cap (%)": [f"{100 * np.mean(below_cap(point)):.1f}" for point in points],
     }
 )
 pooled = np.concatenate([gap[np.isfinite(gap)] for gap in gaps.values()])
@@ -921,7 +926,7 @@ figures.show(
 claims.record(
     "001-C7",
     ours=f"Algorithm 1 takes {dc_steps[0]:.0f} iterations in the median for {sizes[0]} stations and {dc_steps[-1]:.0f} for "
-    f"{sizes[-1]}; mean iterations grow like the number of constraints to the power {growth:.2f}; "
+    f"{sizes[-1]}; mean iterations change like the number of constraints to the power {growth:.2f}; "
     f"the exact solver takes {exact_steps[0]:.0f} to {exact_steps[-1]:.0f} steps",
     tolerance="trend: iterations grow no faster than the square root of the number of constraints; the expressions "
     "themselves are missing in our text",
@@ -932,7 +937,7 @@ claims.record(
 # %% [markdown]
 # ## From ranges to a position
 #
-# Without coherent processing the ranges are off by more than a position in a hexagon of this size can use. Here each station
+# Without coherent processing the range errors are a large part of the hexagon's side, too large for a useful position. Here each station
 # adds up one slot of OFDM symbols, which multiplies the ratio inside {eq}`nl-std` by the number of resource elements. The
 # ranges are fused by weighted least squares at known height. For each drop the root-mean-square error over many noisy triples
 # stands beside the Cramér-Rao bound on the position.
@@ -970,11 +975,11 @@ bound_full, rmse_full, worst_full, bound_exact, rmse_exact, worst_exact = positi
 figure, panels = plotting.subplots(1, 2, height=3.4)
 ends = [positions[:, [0, 1, 3, 4]].min(), positions[:, [0, 1, 3, 4]].max()]
 panels[0].plot(ends, ends, **plotting.role("reference"), label="error = bound")
-for label, role, x, y in (
-    ("full power", "benchmark_1", bound_full, rmse_full),
-    ("exact", "paper", bound_exact, rmse_exact),
+full_looks = plotting.role("benchmark_1")
+for label, looks, x, y in (
+    ("full power", full_looks, bound_full, rmse_full),
+    ("exact", {"marker": "o", "color": plotting.INK}, bound_exact, rmse_exact),
 ):
-    looks = plotting.role(role)
     panels[0].plot(
         x,
         y,
@@ -1026,7 +1031,7 @@ figures.show(
     "position error; the curve of the optimum lies left of the curve of full power.",
 )
 
-# %%
+# %% tags=["hide-input"]
 table = pd.DataFrame(
     {
         "quantity (median over drops, m)": [
@@ -1035,14 +1040,11 @@ table = pd.DataFrame(
             "range STD of the worst station",
         ],
         "full power": [
-            np.median(rmse_full),
-            np.median(bound_full),
-            np.median(worst_full),
+            f"{np.median(values):.3f}" for values in (rmse_full, bound_full, worst_full)
         ],
         "exact": [
-            np.median(rmse_exact),
-            np.median(bound_exact),
-            np.median(worst_exact),
+            f"{np.median(values):.3f}"
+            for values in (rmse_exact, bound_exact, worst_exact)
         ],
     }
 )
@@ -1116,8 +1118,8 @@ explorers.show(
 # %% [markdown]
 # ## Bring your own scenario
 #
-# Give the gains directly. Here are two stations, the first with a bad echo. The printed line is the certificate: value, proven
-# bound, residual.
+# Give the gains directly. Here are two stations, the first with a bad echo. The first line printed is the certificate: the worst
+# ratio, the proven bound on it, the residual.
 
 # %%
 mine = nl.Scenario(
@@ -1136,7 +1138,8 @@ mine = nl.Scenario(
 )
 answer = nl.solve_exact(mine)
 print(answer.certificate)
-print("powers (W):", answer.powers_w, " range STD (m):", answer.range_std_m)
+print("powers (W):", answer.powers_w.round(4))
+print("range STD (m):", answer.range_std_m.round(3))
 print("checked again without the solver:", nl.verify(mine, answer))
 try:
     nl.solve_exact(mine.replace(min_comm_sinr=50.0))

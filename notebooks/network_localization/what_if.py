@@ -15,7 +15,7 @@
 #
 # {question}
 #
-# Dashed grey curves repeat the numbers of the `paper` set.
+# Dashed grey curves repeat the numbers of the chapter's main run (the `paper` set); the table at the end holds the two side by side.
 
 # %% tags=["parameters"]
 seed = 2402
@@ -56,7 +56,7 @@ thresholds_db = [-15.0, -10.0, -7.5, -5.0, -2.5, 0.0, 2.5, 5.0, 7.5, 10.0]
 title = "a what-if"
 question = "What changes?"
 
-# %%
+# %% tags=["hide-input"]
 import inspect
 
 import numpy as np
@@ -236,7 +236,7 @@ figures.show(
 #
 # The same quantities at the self-interference and the threshold of the two sets, averaged over their feasible drops.
 
-# %%
+# %% tags=["hide-input"]
 own = {
     "exact, worst of the stations (m)": columns_of["exact_worst_m"],
     "full power, worst of the stations (m)": columns_of["full_power_worst_m"],

@@ -15,16 +15,13 @@
 # # The model, and why its optimum can be had
 #
 # A base station feeds its users by radio. They have nothing else to live on: what they harvest in the first part of a frame
-# they
-# spend in the second, one after the other, to send data. Their signals also hit passive targets, and the base station
-# locates the
-# targets from the echoes. How long should it charge, how long should each user transmit, and with which power, so that
+# they spend in the second, one after the other, to send data. Their signals also hit passive targets, and the base station
+# locates the targets from the echoes. How long should it charge, how long should each user transmit, and with which power, so that
 # the *poorest* user sends as much as possible while *every* target is located well enough {cite}`wireless_powered_paper`?
 #
 # This page builds the model step by step, checks each step numerically, and ends with a result that the paper does not
-# have: the
-# problem looks hopelessly non-convex, yet its global optimum is the zero crossing of **one** monotone function of **one**
-# variable.
+# have: the problem looks hopelessly non-convex, yet its global optimum is the zero crossing of **one** monotone function of
+# **one** variable. "Eq. (n)" means the paper's own numbering; numbers of our formulas are links.
 
 # %% tags=["parameters"]
 seed = 7
@@ -45,7 +42,7 @@ harvest_efficiency = 0.7
 crb_limit_m2 = 0.05
 tolerance = 1.0e-5
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.patches as patches
 import numpy as np
 import pandas as pd
@@ -82,10 +79,18 @@ full = np.full(users, max_power_w)
 # %% [markdown]
 # ## The system
 #
-# In the first $t_0$ seconds the base station sends with power $p_0$, and user $m$ harvests $E_m = \zeta_m h_{0,m} p_0 t_0$
-# joule.
+# In the first $t_0$ seconds the base station sends with power $p_0$, and user $m$ of $M$ harvests $E_m = \zeta_m h_{0,m} p_0 t_0$
+# joule, with $h_{0,m}$ the power gain of its channel to the base station and $\zeta_m$ the efficiency of its rectifier.
 # Then the users take turns: user $m$ sends for $t_m$ seconds with power $p_m$. Every transmission, the charging signal
-# included, is also an illumination of the targets.
+# included, is also an illumination of the $N$ targets.
+#
+# ```{margin} Assumption
+# Harvesting is linear: $\zeta_m$ does not depend on the received power. A real rectifier has a threshold and saturates.
+# ```
+#
+# ```{margin} Assumption
+# A user spends energy on its signal only; circuits cost nothing, and nothing is stored for the next frame.
+# ```
 
 # %%
 fig, (ax, frame) = plotting.subplots(2, 1, width=6.4, height=6.4, height_ratios=[4, 1])
@@ -119,8 +124,18 @@ ax.scatter(
     color=plotting.role("benchmark_1")["color"],
     label="base station",
 )
-ax.set(xlabel="x (m)", ylabel="y (m)", aspect="equal")
-ax.legend(loc="upper right")
+ax.add_patch(
+    patches.Circle(bs, radius_m, fill=False, edgecolor="0.6", ls=(0, (4, 3)), lw=1.0)
+)
+edge = 1.05 * radius_m
+ax.set(
+    xlabel="x (m)",
+    ylabel="y (m)",
+    aspect="equal",
+    xlim=bs[0] + np.array([-edge, edge]),
+    ylim=bs[1] + np.array([-edge, edge]),
+)
+ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 example = wp.solve_exact(scenario.replace(crb_limit_m2=float("inf")))
 edges = np.concatenate(
     [[0, example.charging_time_s], example.charging_time_s + np.cumsum(example.times_s)]
@@ -154,9 +169,9 @@ frame.set(
     xlim=(0, time_budget_s),
     ylim=(0, 1.6),
     xlabel="Time in the frame (s)",
-    ylabel="Slot (1)",
     yticks=[],
 )
+frame.spines["left"].set_visible(False)
 slots = pd.DataFrame(
     {"slot": np.arange(users + 1), "start_s": edges[:-1], "end_s": edges[1:]}
 )
@@ -164,7 +179,7 @@ figures.show(
     fig,
     "system",
     data=slots,
-    caption="A realization of the system. One user's signal reaches the base station directly (dotted, data) and "
+    caption="A realization of the system inside its disk (dashed). One user's signal reaches the base station directly (dotted, data) and "
     "over a target (solid, "
     "sensing). Below, the frame of the optimum without a sensing limit: charging first, then one slot per user.",
     alt="Map of a disk with the base station in the centre, ten users and ten targets, and the two paths of "
@@ -176,9 +191,10 @@ figures.show(
 # %% [markdown]
 # ## From ranges to an error on the map
 #
-# The echo of user $m$ over target $n$ travels $r_{m,n} = \|x_m - q_n\| + \|x_0 - q_n\|$. Its gradient with respect to the
-# target is minus
-# the sum of two unit vectors, towards the user and towards the base station. The derivative is checked by finite differences.
+# The echo of user $m$ at $x_m$ over target $n$ at $q_n$ travels $r_{m,n} = \|x_m - q_n\| + \|x_0 - q_n\|$ to the base station
+# at $x_0$; $m = 0$ is the charging signal of the base station itself. The gradient $g_{m,n}$ of this range with respect to the
+# target is minus the sum of two unit vectors, towards the user and towards the base station. The derivative is checked by
+# finite differences.
 
 # %%
 step = 1e-5
@@ -199,17 +215,28 @@ for axis in (0, 1):
 # A range of variance $1/w$ carries the information $w\,g g^{\mathsf T}$ about the position
 # ({doc}`/notebooks/foundations/fisher_information`).
 # In the paper, as in {cite}`wireless_powered_godrich2011`, $w_{m,n} = p_m K_{m,n}$ with
-# $K_{m,n} = 8\pi^2W^2h_{m,n}/(\sigma^2c^2)$, so that
+# $K_{m,n} = 8\pi^2W^2h_{m,n}/(\sigma^2c^2)$, where $h_{m,n}$ is the gain from transmitter $m$ to target $n$, $W$ the bandwidth,
+# $\sigma^2$ the noise power and $c$ the speed of light. Every target must be located within the limit $\eta$:
+#
+# ```{margin} Assumption
+# The information grows with the *power* of a transmission, whatever its length, and counts the way to the target but not the
+# way back: so the paper prints it (erratum 000-E3). The last section mends the first of the two.
+# ```
+#
+# ```{margin} Assumption
+# Each echo is told apart from the others and from the direct signal; delays carry all the information, angles none.
+# ```
 #
 # ```{math}
 # :label: wp-fim
-# J_n(p) = \sum_{m=0}^M p_m K_{m,n}\, g_{m,n}g_{m,n}^{\mathsf T} = \begin{bmatrix} A_n & C_n \\ C_n & B_n \end{bmatrix},
-# \qquad \operatorname{tr} J_n^{-1} = \frac{A_n + B_n}{A_nB_n - C_n^2} \le \eta .
+# \begin{aligned}
+# J_n(p) = \sum_{m=0}^M p_m K_{m,n}\, g_{m,n}g_{m,n}^{\mathsf T} &= \begin{bmatrix} A_n & C_n \\ C_n & B_n \end{bmatrix}, \\
+# \operatorname{tr} J_n^{-1} = \frac{A_n + B_n}{A_nB_n - C_n^2} &\le \eta .
+# \end{aligned}
 # ```
 #
 # The determinant is a sum over pairs of directions, $\sum_{i<j} w_iw_j (g_i\times g_j)^2$: two transmitters help each other
-# as much as
-# their gradients differ in direction. Here is the identity for three directions, symbolically.
+# as much as their gradients differ in direction. Here is the identity for three directions, symbolically.
 
 # %%
 w, x, y = (sp.symbols(f"{s}0:3", real=True) for s in "wxy")
@@ -229,9 +256,8 @@ assert np.allclose(
 
 # %% [markdown]
 # Two consequences. **More power never hurts**: $J_n$ grows with every $p_m$, so $\operatorname{tr}J_n^{-1}$ falls. And
-# **some scenes are hopeless**: if
-# every user that could help stands on the line through base station and target, all gradients are parallel, the
-# determinant is 0 and no power helps. The library then says so by name.
+# **some scenes are hopeless**: if every user that could help stands on the line through base station and target, all gradients
+# are parallel, the determinant is 0 and no power helps. The library then names the target.
 
 # %%
 for _ in range(200):
@@ -259,28 +285,32 @@ assert np.allclose(gradient, proof, rtol=1e-3)  # d tr J^-1 / d p_m = -K |J^-1 g
 # %% [markdown]
 # ## The problem
 #
+# The poorest user's bits are to be as many as possible in a frame of $T$ seconds, with a cap $P_{\max}$ on every user's power:
+#
+# ```{margin} Assumption
+# The base station knows all channels and the geometry, and they stay as they are for the whole frame.
+# ```
+#
 # ```{math}
 # :label: wp-p1
 # \begin{aligned}
 # \max_{t,\,p}\ &\min_m\ t_m W\log_2\!\Bigl(1 + \frac{p_mh_{0,m}}{\sigma^2}\Bigr) \\
-# \text{s.t.}\ &\sum_{m=0}^M t_m \le T,\quad t_mp_m \le \zeta_mh_{0,m}p_0t_0,\quad
-# p_m \le P_{\max},\quad \operatorname{tr}J_n(p)^{-1} \le \eta .
+# \text{s.t.}\ &\sum_{m=0}^M t_m \le T,\quad t_mp_m \le \zeta_mh_{0,m}p_0t_0, \\
+# &p_m \le P_{\max},\quad \operatorname{tr}J_n(p)^{-1} \le \eta .
 # \end{aligned}
 # ```
 #
 # Times multiply powers, and a ratio of quadratics is bounded. The paper calls the CRB constraint non-convex. **It is convex
-# in the
-# powers** (erratum 000-E10), because $\operatorname{tr}J^{-1}$ is a convex function of a positive definite $J$ {cite}`boyd2004`
-# and $J_n$ is linear in $p$; it is even a
-# single second-order cone,
+# in the powers** (erratum 000-E10), because $\operatorname{tr}J^{-1}$ is a convex function of a positive definite $J$
+# {cite}`boyd2004` and $J_n$ is linear in $p$; it is even a single second-order cone,
 #
 # ```{math}
 # :label: wp-cone
 # \operatorname{tr}J^{-1} \le \eta \quad\Longleftrightarrow\quad \bigl\|(A - B,\ 2C,\ 2/\eta)\bigr\| \le A + B - 2/\eta .
 # ```
 #
-# Square both sides: $(A+B-2/\eta)^2 - (A-B)^2 - 4C^2 - 4/\eta^2 = 4\,[\,AB - C^2 - (A+B)/\eta\,]$, which is the printed
-# polynomial $-\tfrac{4}{\eta}F_n(p)$.
+# Square both sides: $(A+B-2/\eta)^2 - (A-B)^2 - 4C^2 - 4/\eta^2 = 4\,[\,AB - C^2 - (A+B)/\eta\,]$, which is
+# $-\tfrac{4}{\eta}$ times the paper's polynomial $F_n(p) = A_n + B_n - \eta\,(A_nB_n - C_n^2)$.
 
 # %%
 a, b, c, eta = sp.symbols("A B C eta", positive=True)
@@ -297,8 +327,7 @@ assert np.all(middle <= limits.mean(axis=0) * (1 + 1e-12))  # convex along every
 # ## The paper's way: logarithms and tangents
 #
 # With $u = \ln t$ and $v = \ln p$ products become sums, and the log of the throughput, $u_m + \ln W + \ln\log_2(1 +
-# a_me^{v_m})$, is concave
-# (the printed eq. (29) misplaces $W$, erratum 000-E1). The price: in $v$ the CRB constraint *loses* its convexity. The paper
+# a_me^{v_m})$ with $a_m = h_{0,m}/\sigma^2$, is concave (the printed eq. (29) misplaces $W$, erratum 000-E1). The price: in $v$ the CRB constraint *loses* its convexity. The paper
 # replaces its concave part by a tangent, solves, and repeats. Every iterate is feasible, and the objective never falls.
 
 # %%
@@ -322,14 +351,13 @@ print(sca.certificate)
 # :label: wp-theorem-threshold
 #
 # Whenever the limit on the CRB can be met, the allocation at the point {eq}`wp-optimum` of the curve {eq}`wp-curve` is
-# optimal. Its minimum throughput is $WT/G(s^\star)$.
+# optimal. Its minimum throughput is $WT/G(s^\star)$, with $G$ of step 1 below.
 # ```
 #
 # The proof takes four steps; a fifth turns it into a certificate.
 #
 # **Step 1: times from powers.** Fix the powers and ask for throughput $R$ for everybody. With $r_m = \log_2(1 + a_mp_m)$
-# bit/s/Hz, $a_m = h_{0,m}/\sigma^2$,
-# user $m$ needs at least $t_m = R/(Wr_m)$. Measure the charging time in units of $R/W$, $s = Wt_0/R$. The frame is full when
+# bit/s/Hz, user $m$ needs at least $t_m = R/(Wr_m)$. Measure the charging time in units of $R/W$, $s = Wt_0/R$. The frame is full when
 #
 # $$R = \frac{WT}{G}, \qquad G = s + \sum_m \frac{1}{r_m(p_m)} .$$
 #
@@ -412,8 +440,11 @@ throughput = bandwidth_hz * time_budget_s / total
 star = exact.charging_time_s * bandwidth_hz / exact.min_throughput_bit
 fig, panels = plotting.subplots(2, 1, width=6.4, height=5.6, sharex=True)
 plotting.line(panels[0], s, throughput / 1e3, "exact")
-plotting.line(panels[1], s, crb, "paper")
+plotting.line(panels[1], s, crb, "exact")
 panels[1].axhline(crb_limit_m2, color="0.5", ls="--", lw=1.2)
+panels[1].annotate(
+    "limit", (s[0], crb_limit_m2), (0, -4), textcoords="offset points", va="top"
+)
 for ax, level in zip(panels, (exact.min_throughput_bit / 1e3, crb_limit_m2)):
     ax.axvline(star, color="0.5", lw=1.0)
     ax.plot(star, level, "o", color="0.2", ms=7)
@@ -468,7 +499,8 @@ print(
 #
 # **Equal times.** With $t_m = t$ and $\rho = t_0/t$ the powers are $\min(P_{\max}, c_m\rho)$, and the throughput
 # $WT\min_mr_m/(M+\rho)$ is concave over affine: one search again. Without
-# cap and limit the weakest user decides, and Lambert's function gives $\rho = (u-1)/k$ with $u = e^{1+W_0((kM-1)/e)}$.
+# cap and limit the weakest user decides, and Lambert's function $W_0$ gives $\rho = (u-1)/k$ with $k = \min_mk_m$ and
+# $u = e^{1+W_0((kM-1)/e)}$.
 # **Full power** fixes $p_m = P_{\max}$; the rest is a linear program with a
 # closed form. Its CRBs are constants, so $\eta$ cannot enter (erratum 000-E4).
 
@@ -496,15 +528,15 @@ claims.table(
         [
             (
                 name,
-                one.min_throughput_bit / 1e3,
-                one.charging_time_s,
-                one.certificate.seconds * 1e3,
+                f"{one.min_throughput_bit / 1e3:.2f}",
+                f"{one.charging_time_s:.3f}",
+                f"{one.certificate.seconds * 1e3:.1f}",
             )
             for name, one in chains.items()
         ],
         columns=["scheme", "throughput (kbit)", "charging (s)", "solved in (ms)"],
     ),
-    caption="The example scene.",
+    caption=f"The four schemes on the example scene, with a frame of {time_budget_s:g} s and a limit of {crb_limit_m2:g} m².",
 )
 
 # %% [markdown]

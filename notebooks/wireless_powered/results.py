@@ -40,7 +40,7 @@ bs_powers_w = [5.0, 10.0, 20.0]
 tolerance = 1.0e-5
 iterations_shown = 12
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -118,7 +118,7 @@ shown = int(typical[np.argsort(advantage)[len(typical) // 2]])
 one = batch[shown]
 feasible = wp.solve_exact_batch(batch).feasible
 print(
-    f"draw {shown} is shown; {feasible.sum()} of {draws} draws are feasible at {crb_limit_m2} m^2"
+    f"draw {shown} is shown; {feasible.sum()} of {draws} draws are feasible at {crb_limit_m2} m²"
 )
 print(
     f"worst certificate: gap {max(gap_a, gap_b):.1e}, residual {max(residual_a, residual_b):.1e}"
@@ -128,8 +128,7 @@ print(
 # ## The scene
 #
 # Uncertainty ellipses before and after: with every user at a hundredth of its largest power, and at the optimum. The limit
-# asks
-# that the *worst* target be located well enough, and the optimum spends no more on sensing than that takes.
+# asks that the *worst* target be located well enough, and the optimum spends no more on sensing than that takes.
 
 # %%
 optimum = wp.solve_exact(one)
@@ -149,7 +148,7 @@ states = {
     "after: the optimum": optimum.powers_w,
 }
 stretch = 2.4477  # a Gaussian error lies inside with probability 0.95
-fig, panels = plotting.subplots(1, 2, width=8.6, height=4.6, sharex=True, sharey=True)
+fig, panels = plotting.subplots(1, 2, width=7.2, height=4.4, sharex=True, sharey=True)
 rows = []
 for ax, (state, powers) in zip(np.ravel(panels), states.items()):
     info, crb = wp.fisher_information(one, powers), wp.crb_trace(one, powers)
@@ -163,11 +162,19 @@ for ax, (state, powers) in zip(np.ravel(panels), states.items()):
     ax.scatter(*one.target_positions_m.T, marker="x", s=24, color="0.5", label="target")
     size = 15 + 160 * powers / max_power_w
     ax.scatter(
+        [],
+        [],
+        s=40,
+        color=plotting.role("exact")["color"],
+        label="user (area: power)",
+    )
+    ax.scatter(
         *one.user_positions_m.T,
         s=size,
         marker="o",
-        label="user (area: power)",
-        **{"color": plotting.role("exact")["color"]},
+        alpha=0.7,
+        linewidth=0,
+        color=plotting.role("exact")["color"],
     )
     ax.scatter(
         *one.bs_position_m,
@@ -181,7 +188,10 @@ for ax, (state, powers) in zip(np.ravel(panels), states.items()):
         xlabel="x (m)",
         ylabel="y (m)",
         aspect="equal",
+        xticks=np.linspace(-radius_m, radius_m, 5),
+        yticks=np.linspace(-radius_m, radius_m, 5),
     )
+panels[1].set_ylabel("")
 fig.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 table = pd.DataFrame(rows, columns=["state", "target", "x_m", "y_m", "crb_m2"])
 figures.show(
@@ -189,9 +199,8 @@ figures.show(
     "scenario_map",
     data=table,
     caption="Targets with 95 % ellipses of the Cramér–Rao bound, before and after the allocation. The optimum "
-    "raises the powers of "
-    "those users that look at the badly located targets from the side, and stops exactly where the worst "
-    "target meets the limit.",
+    "raises all powers together along its curve and stops where the worst target meets the limit. Who sends with "
+    "most power is decided by the channels to the base station, not by who sees that target best.",
     alt="Two maps of the disk with base station, users and targets. At small equal power some error ellipses "
     "are large; at the "
     "optimum all are small, and the users' powers differ widely.",
@@ -301,7 +310,7 @@ figures.show(
     fig,
     "convergence_average",
     data={"iteration": axis, **columns},
-    caption=f"Mean over {len(best)} feasible draws of {draws} ({1 - len(best) / draws:.1%} infeasible), each draw "
+    caption=f"Mean over {len(best)} feasible draws of {draws} ({100 - 100 * len(best) / draws:.1f} % infeasible), each draw "
     "relative to its own "
     "optimum, with 95 % bands. The SCA reaches the optimum on every one of them.",
     alt="Mean ratio of throughput to optimum over iterations. The paper's algorithm rises to one, equal time "
@@ -366,7 +375,8 @@ def draw_one(name, axis, label, bits, sca, paper, caption):
     data = {"axis": axis, "sca_bit": sca} | {
         f"{scheme.replace(' ', '_')}_bit": bits[scheme][shown] for scheme in roles
     }
-    alt = f"Minimum throughput over {label}: optimum and SCA coincide on top, equal time below, maximum power far below."
+    axis_name = label.replace("m$^2$", "m²")
+    alt = f"Minimum throughput over {axis_name}: optimum and SCA coincide on top, equal time below, maximum power far below."
     figures.show(
         fig,
         name,
@@ -413,8 +423,9 @@ def draw_average(name, axis, label, bits, keep, paper, caption):
         f"Mean over the {keep.sum()} of {draws} draws that are feasible at every point, with 95 % bands; "
         f"below, the share of infeasible draws. {caption}"
     )
+    axis_name = label.replace("m$^2$", "m²")
     alt = (
-        f"Mean minimum throughput over {label} for three schemes with narrow bands, optimum highest, "
+        f"Mean minimum throughput over {axis_name} for three schemes with narrow bands, optimum highest, "
         "and the share of infeasible draws."
     )
     figures.show(
@@ -441,7 +452,7 @@ draw_one(
     "all (erratum 000-E4).",
 )
 
-# %%
+# %% tags=["hide-input"]
 draw_average(
     "throughput_vs_crb_limit_average",
     limits,
@@ -455,7 +466,7 @@ draw_average(
 # %% [markdown]
 # ## Throughput against the charging power (Fig. 4)
 
-# %%
+# %% tags=["hide-input"]
 draw_one(
     "throughput_vs_bs_power",
     bs_powers,
@@ -466,7 +477,7 @@ draw_one(
     "One realization. More charging power helps twice: it brings energy, and its own echoes relieve the users of sensing.",
 )
 
-# %%
+# %% tags=["hide-input"]
 draw_average(
     "throughput_vs_bs_power_average",
     bs_powers,
@@ -480,6 +491,10 @@ draw_average(
 
 
 # %%
+def yes(holds):
+    return "yes" if holds else "no"
+
+
 def above(bits, other, keep):
     return bool(np.all(bits["exact"][keep] > bits[other][keep]))
 
@@ -499,9 +514,9 @@ better = all(
 full_best = wp.solve_max_power_batch(batch).min_throughput_bit[feasible]
 claims.record(
     "000-C2",
-    ours=f"the optimum lies above both schemes on every draw and point ({better}); in the convergence process "
+    ours=f"the optimum lies above both schemes on every draw and point: {yes(better)}; in the convergence process "
     "the SCA leads at "
-    f"{ahead.mean():.1%} of all iterations and draws. At the default limit the median factor is "
+    f"{100 * ahead.mean():.1f} % of all iterations and draws. At the default limit the median factor is "
     f"{np.median(best / equal_best):.2f} over equal time and {np.median(best / full_best):.0f} over full "
     "power",
     tolerance="above both at every point of both axes, and at 99 % of the iterations after the start",
@@ -515,10 +530,7 @@ limit_growth = {
 claims.record(
     "000-C3",
     ours="more throughput at the loosest than at the strictest limit, on every draw: "
-    + ", ".join(
-        f"{words[scheme]} {'yes' if up else 'no'}"
-        for scheme, up in limit_growth.items()
-    )
+    + ", ".join(f"{words[scheme]} {yes(up)}" for scheme, up in limit_growth.items())
     + ". The full-power throughput varies by "
     f"{np.ptp(by_limit['full power'][keep_limit], axis=1).max():.1g} bit along the axis: it cannot depend "
     "on the limit",
@@ -534,8 +546,8 @@ share = np.median(gain["full power"] / gain["exact"])
 inferior = above(by_power, "equal time", keep_power)
 claims.record(
     "000-C4",
-    ours=f"all schemes grow on every draw ({all(power_growth.values())}); equal time is inferior on every draw "
-    f"({inferior}); full power gains {share:.1%} of what the optimum gains (median), "
+    ours=f"all schemes grow on every draw: {yes(all(power_growth.values()))}; equal time is inferior on every draw: "
+    f"{yes(inferior)}; full power gains {100 * share:.1f} % of what the optimum gains (median), "
     "although it grows by a factor of "
     f"{np.median(by_power['full power'][keep_power][:, -1] / by_power['full power'][keep_power][:, 0]):.1f}",
     tolerance="growth and order on every draw; gain of full power at most a tenth of the optimum's",
@@ -544,8 +556,8 @@ claims.record(
 )
 claims.record(
     "000-C5",
-    ours=f"full power reaches {np.median(full_best / best):.1%} of the optimum (median), and at most "
-    f"{np.max(full_best / best):.1%}, although its CRBs are the best of all",
+    ours=f"full power reaches {100 * np.median(full_best / best):.1f} % of the optimum (median), and at most "
+    f"{100 * np.max(full_best / best):.1f} %, although its CRBs are the best of all",
     tolerance="below half of the optimum on every draw",
     reproduced=np.max(full_best / best) < 0.5,
     trend=np.median(full_best / best) < 0.5,
@@ -572,8 +584,8 @@ with_signal = np.array([worst_crb(scenario, 1.0) for scenario in batch])
 without = np.array([worst_crb(scenario, 0.0) for scenario in batch])
 claims.record(
     "000-C6",
-    ours=f"median of the worst target's CRB at full power: {np.median(with_signal):.2e} m² with the charging signal, "
-    f"{np.median(without):.2e} m² without ({np.median(without / with_signal) - 1:.0%} more in the median draw)",
+    ours=f"median of the worst target's CRB at full power: {np.median(with_signal):.2g} m² with the charging signal, "
+    f"{np.median(without):.2g} m² without ({100 * np.median(without / with_signal) - 100:.0f} % more in the median draw)",
     tolerance="smaller with it on every draw",
     reproduced=np.all(with_signal < without),
     trend=np.median(with_signal) < np.median(without),
@@ -582,11 +594,9 @@ claims.record(
 # %% [markdown]
 # ## What every user does as the limit tightens
 #
-# From right to left the limit becomes strict. First nobody cares. Then the users whose signals are cheapest for the
-# network, those
-# close to the base station, raise their power, up to the cap; the price is time: strong bursts need charging, and the slots
-# in
-# which bits flow shrink to milliseconds.
+# From right to left the limit becomes strict. As long as it does not bind, nothing moves. Then all powers rise together along
+# the curve of {eq}`wp-curve`, and the users with the best channels to the base station are the first to meet the cap. The price is
+# time: strong bursts need charging, and the slots in which bits flow shrink by orders of magnitude.
 
 # %%
 loose = wp.solve_exact(one.replace(crb_limit_m2=float("inf")))
@@ -712,4 +722,4 @@ print(wp.verify(own, mine))
 print("powers (W):", np.round(mine.powers_w, 4))
 print("charging (s):", round(mine.charging_time_s, 3))
 print("times (s):", np.round(mine.times_s, 4))
-print("CRB (m^2):", np.round(wp.crb_trace(own, mine.powers_w), 4))
+print("CRB (m²):", np.round(wp.crb_trace(own, mine.powers_w), 4))

@@ -56,6 +56,37 @@ def test_formulas_are_no_stops_of_the_keyboard_and_wide_things_are(html, browser
         assert tab.evaluate("document.activeElement.getAttribute('href')") == "#main-content"
 
 
+@pytest.mark.parametrize("width", [1300, 400])
+def test_parameters_and_claims_are_as_wide_as_the_page(html, browser_available, width):
+    if not browser_available:
+        return
+    with check.serve(html) as address, check.browser() as chromium, check.reader(chromium, check.View(width, "light")) as tab:
+        for page in ("wireless_powered", "network_localization", "semi_isac", "ofdm_ranging", "near_field", "claims"):
+            tab.goto(f"{address}/book/{page}.html")
+            tab.evaluate(check.READY)
+            spare = tab.evaluate(
+                "[...document.querySelectorAll('.isac-cards table')].map(t => t.parentElement.clientWidth - t.scrollWidth)"
+            )
+            assert spare and min(spare) >= 0, page
+
+
+def test_a_tap_shows_a_figure_at_its_own_size_on_a_phone(html, browser_available):
+    if not browser_available:
+        return
+    with check.serve(html) as address, check.browser() as chromium, check.reader(chromium, check.View(400, "dark")) as tab:
+        tab.goto(f"{address}/notebooks/wireless_powered/results.html")
+        tab.evaluate(check.READY)
+        figure, dialog = tab.locator("main figure .isac-enlarge").first, tab.locator("dialog.isac-large")
+        own = int(figure.locator("img").get_attribute("width"))
+        assert figure.bounding_box()["width"] <= 400 < own
+        figure.click()
+        dialog.wait_for()
+        assert dialog.locator("img").bounding_box()["width"] == own
+        assert tab.evaluate("document.documentElement.scrollWidth <= 400")
+        tab.keyboard.press("Escape")
+        dialog.wait_for(state="hidden")
+
+
 @pytest.mark.parametrize("page", ["book/gallery", "book/wireless_powered", "notebooks/semi_isac/results"])
 def test_nothing_jumps_while_a_page_arrives(html, browser_available, page):
     if not browser_available:

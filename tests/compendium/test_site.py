@@ -55,8 +55,11 @@ def test_a_what_if_page_has_its_own_title(book):
 
 
 def test_the_parameter_table_says_where_values_come_from(book):
-    text = page(book, "book/demo").get_text()
-    assert "stated: Section I" in text and "Factor of the parabola" in text
+    rows = page(book, "book/demo").select(".isac-parameters tbody tr")
+    cells = {row.code.get_text(): [cell.get_text(" ", strip=True) for cell in row.find_all("td")] for row in rows}
+    assert {len(row) for row in cells.values()} == {4}
+    assert any("stated: Section I" in row[3] and "Factor of the parabola" in row[0] for row in cells.values())
+    assert any("louder" in row[2] for row in cells.values())
 
 
 def test_no_page_asks_another_host_or_has_a_dead_link(finished, book):
