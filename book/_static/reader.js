@@ -1,7 +1,7 @@
 /* For readers with a keyboard: what scrolls sideways can be reached and scrolled with the arrow keys. For readers with a phone:
    a tap on a figure shows it at its own size. For readers with a printer: paper is white, whatever the screen is. */
 (() => {
-  const WIDE = ".pst-scrollable-table-container, pre, .cell_output table, div.math, mjx-container[display=true]";
+  const WIDE = ".pst-scrollable-table-container, pre, .cell_output table, div.math, span.math, mjx-container[display=true]";
   const mark = () => {
     for (const element of document.querySelectorAll(`main :is(${WIDE})`)) {
       const scrolls = element.scrollWidth > element.clientWidth + 1 && getComputedStyle(element).overflowX !== "visible";

@@ -14,6 +14,7 @@ _SOURCE = re.compile(r'\bsrc="([^":]+)"')
 _IDENTITY = re.compile(r'(<[a-zA-Z][\w-]*\b[^<>]*?)\s+id="([^"]*)"')
 _SUMMARY = re.compile(r'(<summary)\s+aria-label="Toggle hidden content"')
 _BRANCH = re.compile(r'<summary>(?=<span class="toctree-toggle")')
+_LOGO = re.compile(r'<div class="sidebar-primary-item">(?=\s*<a class="navbar-brand)')
 _SVG_SIZE = re.compile(r'<svg\b[^>]*?\bwidth="([\d.]+)(pt|px)?"[^>]*?\bheight="([\d.]+)')
 _PX_PER_PT = 4 / 3
 
@@ -31,13 +32,15 @@ def polish(html: Path) -> None:
     * Images say their size, so that nothing jumps when they arrive, and are loaded when they come near the screen.
     * An identity is given once: exercises, proofs and the search page repeat theirs.
     * What folds is named by its own words ("Show code cell source"), not by the same label everywhere; the arrows of
-      the table of contents, which have no words, get a name. A reference is an item of the list it stands in.
+      the table of contents, which have no words, get a name. A reference is an item of the list it stands in, and the
+      name of the book over the table of contents is a landmark as the rest of the page is.
     """
     for path in built_pages(html):
         text = path.read_text(encoding="utf-8")
         better = _unique_identities(_sized_images(text, path.parent))
         better = _BRANCH.sub('<summary aria-label="Pages of this chapter">', _SUMMARY.sub(r"\1", better))
         better = better.replace('role="doc-biblioentry"', 'role="listitem"')
+        better = _LOGO.sub('<div class="sidebar-primary-item" role="navigation" aria-label="Title page">', better)
         if better != text:
             path.write_text(better, encoding="utf-8")
 

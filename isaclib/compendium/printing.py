@@ -30,6 +30,8 @@ from .progress import CONSOLE, built_book, short
 
 _PRINTED = "print.html"
 _TEXT_WIDTH_PX = 657  # A4 less the margins of the print style: 174 mm
+_WHOLE_LINES = 24  # a listing of at most so many lines stays on one page; a longer one breaks where it has an empty line
+_FEWEST_LINES = 6  # between two places where a listing may break
 
 # Formulas that are wider than the paper shrink; pictures and folded code are there before the printer looks.
 _FIT = """() => {
@@ -147,6 +149,12 @@ def _localise(article: Tag, document: str, wanted: set[str]) -> None:
         unwanted.decompose()
     for word in article.select("table code .pre, table code:not(:has(*))"):
         word.replace_with(BeautifulSoup(str(word).replace("_", "_<wbr>"), "html.parser"))
+    for listing in article.select(".highlight pre"):
+        pieces = "".join(f'<span class="isac-print-piece">{piece}</span>' for piece in break_listing(listing.decode_contents()))
+        listing.replace_with(BeautifulSoup(f"<pre>{pieces}</pre>", "html.parser"))  # a parser keeps spaces in a pre only
+    for words in article.find_all("p"):
+        if words.get_text().rstrip().endswith(":"):
+            words["class"] = [*words.get("class", []), "isac-print-lead"]
     for link in article.find_all("a", href=True):
         parts = urlsplit(link["href"])
         if parts.scheme:
@@ -157,6 +165,23 @@ def _localise(article: Tag, document: str, wanted: set[str]) -> None:
             link["href"] = f"#{slug(target)}--{parts.fragment}" if parts.fragment else f"#{slug(target)}"
         else:
             del link["href"]
+
+
+def break_listing(html: str) -> list[str]:
+    """The pieces of a coloured listing that stay whole on paper.
+
+    Every line of Pygments closes the marks that it opens, so that a listing can be cut between any two lines.
+    """
+    lines = html.splitlines(keepends=True)
+    if len(lines) <= _WHOLE_LINES:
+        return [html]
+    pieces: list[list[str]] = [[]]
+    for place, line in enumerate(lines):
+        pieces[-1].append(line)
+        long_enough = min(len(pieces[-1]), len(lines) - place - 1) >= _FEWEST_LINES
+        if long_enough and (not line.strip() or len(pieces[-1]) >= _WHOLE_LINES):
+            pieces.append([])
+    return ["".join(piece) for piece in pieces]
 
 
 def _head(page: BeautifulSoup, base: str) -> Iterator[str]:

@@ -50,6 +50,14 @@ def test_a_reference_is_an_item_of_its_list(tmp_path):
     assert '<div role="list"><div class="citation" role="listitem">' in path.read_text()
 
 
+def test_the_name_of_the_book_is_a_landmark(tmp_path):
+    logo = '<div class="sidebar-primary-item">\n <a class="navbar-brand logo" href="#">Book</a></div>'
+    path = write(tmp_path, "p.html", logo + '<div class="sidebar-primary-item"><nav></nav></div>')
+    for _ in range(2):
+        polish.polish(tmp_path)
+        assert path.read_text().count('class="sidebar-primary-item" role="navigation"') == 1
+
+
 def test_what_folds_is_named(tmp_path):
     arrow = '<details><summary><span class="toctree-toggle"></span></summary></details>'
     path = write(tmp_path, "p.html", f'<summary aria-label="Toggle hidden content"><span>Show code</span></summary>{arrow}')
@@ -162,6 +170,19 @@ def test_links_lead_inside_the_printed_document(small_site):
     assert len(identities) == len(set(identities))
     alone = printing.assemble(small_site, parts[1:])
     assert "A chapter of <em>Small book</em>" in alone and "One" not in alone
+
+
+def test_a_long_listing_breaks_at_an_empty_line_and_keeps_its_indentation(small_site):
+    short = [f"    line {number}\n" for number in range(24)]
+    long = [*short[:10], "\n", *short, *short]
+    assert printing.break_listing("".join(short)) == ["".join(short)]
+    pieces = printing.break_listing("".join(long))
+    assert "".join(pieces) == "".join(long) and pieces[0] == "".join(long[:11])
+    assert min(piece.count("\n") for piece in pieces) >= 6 and max(piece.count("\n") for piece in pieces) <= 24 + 6
+    path = small_site / "book" / "two.html"
+    path.write_text(path.read_text().replace("</p>", f'</p><div class="highlight"><pre>{"".join(long)}</pre></div>'))
+    text = printing.assemble(small_site, printing.read_contents(small_site / "_toc.yml"))
+    assert text.count('<span class="isac-print-piece">') == len(pieces) and text.count("    line 9\n") == 3
 
 
 def test_the_pdf_has_every_page_and_tells_where_it_starts(small_site, browser_available):
