@@ -15,13 +15,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import nbformat
 import yaml
 
 from . import pages, times
+from .claims import Claim, load_claims
 from .execute import publish
 from .figures import METADATA_KEY
 from .polish import polish
@@ -110,10 +111,11 @@ def stage(root: Path, runs: Sequence[Run], source: Path) -> None:
     shutil.copytree(root / "book", source / "book")
     shutil.copy(root / "_toc.yml", source)
     (source / "_config.yml").write_text(configuration((root / "_config.yml").read_text()))
+    quoted = {claim.id: claim for section in {run.section for run in runs} for claim in load_claims(root / "notebooks" / section)}
     for run in runs:
         page = source / "notebooks" / run.section / f"{run.page}.ipynb"
         page.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(book_notebook(run), page)
+        nbformat.write(book_notebook(run, quoted), page)
         for figure in sorted((run.directory / "figures").glob("*")):
             if figure.suffix in (".svg", ".csv", ".webp"):
                 folder = source / "figures" / run.section / run.page
@@ -151,8 +153,15 @@ def executed_notebook(run: Run) -> nbformat.NotebookNode:
     return notebook
 
 
-def book_notebook(run: Run) -> nbformat.NotebookNode:
-    """The executed notebook as the book shows it: figures and claims as MyST, defaults hidden, titles filled in."""
+# A claim that a notebook recorded: its identifier stands in the title of the box.
+_BOX = re.compile(r"^(:::\{admonition\} Claim (\S+): .*\n:class: isac-claim .*\n)", re.M)
+
+
+def book_notebook(run: Run, quoted: Mapping[str, Claim] | None = None) -> nbformat.NotebookNode:
+    """The executed notebook as the book shows it: figures and claims as MyST, defaults hidden, titles filled in.
+
+    ``quoted`` holds the claims on file by identifier: the box of a claim begins with the sentence that it is about.
+    """
     notebook = executed_notebook(run)
     injected = any("injected-parameters" in cell.metadata.get("tags", []) for cell in notebook.cells)
     for cell in notebook.cells:
@@ -170,10 +179,16 @@ def book_notebook(run: Run) -> nbformat.NotebookNode:
             if myst is None:
                 outputs.append(output)
             elif myst:
+                myst = _BOX.sub(lambda box: box[1] + _said(box[2], quoted or {}), myst)
                 outputs.append(nbformat.v4.new_output("display_data", data={"text/markdown": myst}))
         cell.outputs = outputs
     notebook.metadata = nbformat.from_dict({"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
     return notebook
+
+
+def _said(identifier: str, quoted: Mapping[str, Claim]) -> str:
+    claim = quoted.get(identifier)
+    return f"The paper ({claim.figure}): “{claim.quote}”\n\n*Ours:* " if claim else ""
 
 
 # ---------------------------------------------------------------- Jupyter Book

@@ -215,6 +215,12 @@ def test_the_book_notebook_hides_defaults_and_pictures(finished):
     assert nbformat.validate(notebook) is None
 
 
+def test_the_box_of_a_claim_begins_with_what_the_paper_says(book):
+    box = page(book, "notebooks/demo/results").find(class_="isac-claim").get_text(" ", strip=True)
+    said, ours = box.index("The paper (Fig. 1): “the end is one metre high”"), box.index("Ours:")
+    assert box.index("Claim 009-C1") < said < ours < box.index("Criterion:")
+
+
 def test_the_static_check_finds_what_is_wrong(tmp_path):
     (tmp_path / "index.html").write_text(
         '<a href="gone.html">x</a><a href="#nothing">x</a><img src="a.svg"><script src="https://cdn.example/x.js"></script>'
