@@ -137,6 +137,8 @@ def verify(scenario: Scenario, allocation: Allocation) -> Certificate:
     wrong_value = relative_gap(value, allocation.worst_sensing_sinr)
     violation = max(negative, float(residual(scenario, usable)), wrong_value, float(np.max(np.nan_to_num(wrong_std, nan=0.0))))
     bound = perron.bound_at(scenario, usable)
+    if bound == 0 and value > 0 and violation <= RESIDUAL_TOLERANCE:
+        bound = math.inf  # "the thresholds cannot be met" beside powers that meet them: only rounding says so, nothing is known
     proven = violation <= RESIDUAL_TOLERANCE and relative_gap(value, bound) <= OPTIMALITY_TOLERANCE
     return Certificate(
         method="recomputed, Perron-Frobenius bound",

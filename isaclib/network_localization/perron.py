@@ -31,6 +31,7 @@ from ..foundations.errors import InvalidScenario
 from .scenario import comm_interference_gain, sensing_interference_gain, sensing_sinr
 
 ROUNDING = 1e-12  # relative size of what a solve of a small well-scaled system leaves of an exact zero
+_SOLVE_ERROR = 4 * float(np.finfo(float).eps)  # times size and largest entry of the inverse: error of a solution of order 1
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def row_bound(rows: System, sensing: np.ndarray) -> np.ndarray:
 
     It is inf where the choice says nothing, and 0 where the user rows left over cannot be met together.
     """
-    return _bound(*_eigenproblems(rows, sensing)[:2])[0]
+    return _bound(*_eigenproblems(rows, sensing, widen=True)[:2])[0]
 
 
 def row_optimum(rows: System, sensing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -98,19 +99,31 @@ def row_optimum(rows: System, sensing: np.ndarray) -> tuple[np.ndarray, np.ndarr
     """
     per_cap, possible, K, fixed = _eigenproblems(rows, sensing)
     t, cap = _bound(per_cap, possible)
-    lanes = np.arange(len(t))
-    matrix = per_cap[lanes, cap]
-    values, vectors = np.linalg.eig(matrix)
-    w = np.abs(vectors[lanes, :, np.argmax(np.abs(values), axis=-1)])
+    push, room = _raised(per_cap, K, fixed, cap)
+    # Where noise is far below interference several caps share the radius to rounding; the powers tell which one binds.
+    binding = np.argmin(room, axis=-1)
+    if len(other := np.flatnonzero((binding != cap) & possible)):
+        push[other], room[other] = _raised(per_cap[other], K[other], fixed[other], binding[other])
+    with np.errstate(invalid="ignore"):
+        return t, push * np.min(room, axis=-1, keepdims=True) + fixed
+
+
+def _raised(per_cap, K, fixed, cap) -> tuple[np.ndarray, np.ndarray]:
+    """What the Perron vector of each lane's cap adds to q-bar, up to a factor, and the factor (D, B) at which each BS is full."""
+    matrix = per_cap[np.arange(len(cap)), cap]
     # One product of non-negative numbers gives small entries the relative accuracy that the eigenvector routine does not.
-    push = _times(K, _times(matrix, w))
+    push = _times(K, _times(matrix, _perron_vector(matrix)))
     with np.errstate(divide="ignore", invalid="ignore"):
-        q = push * ((1 - fixed[lanes, cap]) / push[lanes, cap])[:, None] + fixed
-    return t, q
+        return push, np.where(push > 0, np.maximum(1 - fixed, 0.0) / push, np.inf)
 
 
-def _eigenproblems(rows: System, sensing: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The matrices (D, k, B, B) of the closed form, whether each lane has any, and K, q-bar of the module's docstring."""
+def _eigenproblems(
+    rows: System, sensing: np.ndarray, *, widen: bool = False
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The matrices (D, k, B, B) of the closed form, whether each lane has any, and K, q-bar of the module's docstring.
+
+    ``widen`` adds to the room under each cap what rounding may have taken from it, so that the bound stays one.
+    """
     identity = np.eye(rows.F.shape[-1])
     held = np.where(sensing[..., None], 0.0, rows.C)
     K = _solve(identity - held, np.broadcast_to(identity, held.shape))
@@ -119,12 +132,15 @@ def _eigenproblems(rows: System, sensing: np.ndarray) -> tuple[np.ndarray, np.nd
     possible = np.min(K, axis=(-2, -1)) >= -rounding
     K = np.where(possible[:, None, None], np.maximum(K, 0.0), 0.0)
     fixed = _times(K, np.where(sensing, 0.0, rows.u))
-    possible &= np.all(fixed <= 1 + ROUNDING, axis=-1)
+    possible &= np.all(fixed <= 1 + rounding[:, None], axis=-1)
     spare = np.maximum(1 - fixed, np.finfo(float).tiny)
+    if widen:
+        spare = spare + _SOLVE_ERROR * K.shape[-1] * np.max(K, axis=(-2, -1), keepdims=True)[..., 0]
     column = np.where(sensing, _times(rows.F, fixed) + rows.v, 0.0)
     base = np.where(sensing[..., None], rows.F @ K, 0.0)
-    with np.errstate(over="ignore"):
-        per_cap = base[:, None] + column[:, None, :, None] * (K / spare[..., None])[:, :, None, :]
+    with np.errstate(over="ignore", invalid="ignore"):
+        added = column[:, None, :, None] * (K / spare[..., None])[:, :, None, :]
+        per_cap = base[:, None] + np.where(np.isnan(added), 0.0, added)  # 0 times infinity: a row that asks for nothing
     return np.where(np.isfinite(per_cap), per_cap, np.finfo(float).max), possible, K, fixed
 
 
@@ -169,10 +185,38 @@ def max_min_comm_sinr(scenarios) -> tuple[np.ndarray, np.ndarray]:
     link = np.reshape(scenarios.link_gain, (-1, size))
     C = comm_interference_gain(scenarios).reshape(-1, size, size) / link[:, :, None]
     u = np.atleast_1d(scenarios.noise_ue_w)[:, None] / (link * np.atleast_1d(scenarios.max_power_w)[:, None])
-    per_cap = C[:, None] + u[:, None, :, None] * np.eye(size)[:, None, :]
+    radius, cap = _largest(_capped(C, u))
+    return 1 / radius, cap
+
+
+def users_optimum(rows: System) -> np.ndarray:
+    """Powers q (D, B), largest entry 1, at which all users have their largest common SINR: the Perron vector of that problem.
+
+    At a threshold of that SINR they are what :func:`least_powers` of the users' rows would give, were its matrix not
+    singular to working precision where noise is far below interference.
+    """
+    per_cap = _capped(rows.C, rows.u)
+    matrix = per_cap[np.arange(len(per_cap)), _largest(per_cap)[1]]
+    q = _times(matrix, _perron_vector(matrix))
+    return q / np.max(q, axis=-1, keepdims=True)
+
+
+def _capped(C: np.ndarray, u: np.ndarray) -> np.ndarray:
+    """The users' matrices (D, k, B, B) with BS k at its cap."""
+    return C[:, None] + u[:, None, :, None] * np.eye(u.shape[-1])[:, None, :]
+
+
+def _largest(per_cap: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Largest spectral radius (D,) over the caps, and the cap (D,) that gives it."""
     radius = np.max(np.abs(np.linalg.eigvals(per_cap)), axis=-1)
     cap = np.argmax(radius, axis=-1)
-    return 1 / radius[np.arange(len(radius)), cap], cap
+    return radius[np.arange(len(radius)), cap], cap
+
+
+def _perron_vector(matrix: np.ndarray) -> np.ndarray:
+    """Eigenvectors (D, B) >= 0 of the largest eigenvalues of non-negative matrices (D, B, B)."""
+    values, vectors = np.linalg.eig(matrix)
+    return np.abs(vectors[np.arange(len(matrix)), :, np.argmax(np.abs(values), axis=-1)])
 
 
 def bound_at(scenario, powers_w: np.ndarray) -> float:

@@ -77,9 +77,13 @@ def load_curvature(log_snr: np.ndarray, snr: np.ndarray | None = None) -> np.nda
 
 
 class Point(NamedTuple):
-    """The curve at one s per lane: powers_w and log_snr (..., D, M); s, total = G and pull = 1 - G' (..., D)."""
+    r"""The curve at one s per lane: powers_w and log_snr (..., D, M); s, beyond, total = G and pull = 1 - G' (..., D).
+
+    ``beyond`` is :math:`s - s_{low}`, of which s itself may keep no digit.
+    """
 
     s: np.ndarray
+    beyond: np.ndarray
     log_snr: np.ndarray
     powers_w: np.ndarray
     total: np.ndarray
@@ -132,13 +136,14 @@ class Curve:
     def at(self, z: np.ndarray, newton_steps: int = _NEWTON_STEPS) -> Point:
         """The point :math:`p(s)` with G and G'; leading axes of z (..., D) are several points of the same lanes."""
         excess = np.exp(z)
-        s = self.s_low * (1 + excess)
+        beyond = self.s_low * excess
+        s = self.s_low + beyond
         L = log_snr_of_load(self._log_k_ratio + np.log1p(excess)[..., None], newton_steps)
         x = np.expm1(L)
         pull = ((self.max_log_snr > L) * self.k / load_curvature(L, x)).sum(axis=-1)
         powers = np.minimum(x / self.snr_per_w, self.max_power)
         L = np.minimum(L, self.max_log_snr)
-        return Point(s, L, powers, s + _LN2 * (1 / L).sum(axis=-1), pull)
+        return Point(s, beyond, L, powers, s + _LN2 * (1 / L).sum(axis=-1), pull)
 
 
 def locate(curve: Curve, excess: Callable[[Point], np.ndarray], high: np.ndarray) -> tuple[Bracket, Point, Point]:

@@ -100,7 +100,7 @@ def _search(batch: Batch) -> tuple[AllocationBatch, np.ndarray, int, np.ndarray]
     while np.any(outside := excess(curve.at(high)) > 0):
         high = np.where(outside, high + 2, high)
     bracket, left, right = locate(curve, excess, high)
-    bound = batch.bandwidth_hz * batch.time_budget_s / tangent_bound(left, right)
+    bound = batch.bandwidth_hz * (batch.time_budget_s / tangent_bound(left, right))
     frame = batch.time_budget_s / right.total
     times, throughput = frame[:, None] / right.rates, batch.bandwidth_hz * frame
     best = per_second / batch.time_budget_s[:, None]

@@ -85,7 +85,7 @@ def _solve_chunk(batch: Batch | Rows) -> tuple[AllocationBatch, np.ndarray, int]
         return np.log(np.fmax(point.pull, used(point.powers_w)))
 
     bracket, left, right = locate(curve, excess, curve.z_all_capped())
-    bound = batch.bandwidth_hz * batch.time_budget_s / tangent_bound(left, right)
+    bound = batch.bandwidth_hz * (batch.time_budget_s / tangent_bound(left, right))  # rounds like the throughput below
     frame = batch.time_budget_s / right.total
     times = frame[:, None] / right.rates
     throughput = batch.bandwidth_hz * frame
@@ -100,9 +100,10 @@ def limit_use(sensing: Sensing, limit: np.ndarray) -> Callable[[np.ndarray], np.
 
 def tangent_bound(left: Point, right: Point) -> np.ndarray:
     r"""Least value that convexity allows for G on :math:`[s_\alpha, s_\beta]`, given values and slopes at both ends."""
-    length, rise = right.s - left.s, np.maximum(left.pull - right.pull, np.finfo(float).tiny)
+    length, rise = right.beyond - left.beyond, np.maximum(left.pull - right.pull, np.finfo(float).tiny)
     crossing = (left.total - right.total + right.slope * length) / rise
-    return left.total + np.minimum(left.slope, 0.0) * np.minimum(np.maximum(crossing, 0.0), length)
+    least = left.total + np.minimum(left.slope, 0.0) * np.minimum(np.maximum(crossing, 0.0), length)
+    return np.minimum(least, right.total)  # G takes this value: only rounding can put the bound above it
 
 
 def allocations(batch, curve, sensing, powers, charging, times, throughput, feasible, crb_at_best, bound) -> AllocationBatch:

@@ -34,6 +34,9 @@ from .scenario import Scenario, crb_trace, harvest_rate_w, range_gradients, sens
 
 _LN2 = float(np.log(2.0))
 _NEAR_ONE = 1e-4  # Lambert's form loses its digits as y -> 1; there x(y) is a series in y - 1
+_NEAREST = 1e-100  # how near s/s_low the search starts: no optimum of numbers in floating point is nearer
+_ROUNDING = 1e-11  # more than the formulas of the curve lose, as a part of the bound
+_CRB_ROUNDING = 1e-14  # by so much a CRB may miss its limit: an optimum at the edge of what can be reached is not refused
 _SMALL = 1e-2
 _TIGHT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}  # asked of the solver; how far it comes is seen here
 # Largest relative gap and residual that pass: scalar search for power sensing, cones for energy sensing.
@@ -81,39 +84,44 @@ def _curve_bound(scenario: Scenario) -> tuple[float, int]:
     k = a * c
     cap = a * scenario.max_power_w if power else np.full(len(a), np.inf)
 
-    def curve(s):
-        y = np.maximum(k * s / _LN2, 1.0)
+    s_low = _LN2 / k.min()
+    ratio = k / k.min()
+
+    def curve(excess):
+        """Powers, G and G' at s = s_low (1 + excess): y - 1 keeps its digits however near s_low is."""
+        d = (ratio - 1) + ratio * excess
+        y = 1 + d
         with np.errstate(divide="ignore", invalid="ignore"):
             x = -1 - y * lambertw(-np.exp(-1 / y) / y, k=-1).real
             x = x - (x - y * np.log1p(x)) / (1 - y / (1 + x))  # the branch point is near: one step of Newton mends the digits
-        d = y - 1
-        x = np.where(d < _NEAR_ONE, d * (2 + d * (2 / 3 - d * 2 / 9)), x)
+        x = np.where(d < _NEAR_ONE, d * (2 + d * (2 / 3 - d * (2 / 9 - d * 14 / 135))), x)
         free = x < cap
         x = np.minimum(x, cap)
         with np.errstate(divide="ignore"):
             slope = 1 - np.sum(np.where(free, k / _price(x), 0.0))
-            return x / a, s + np.sum(_LN2 / np.log1p(x)), slope
+            return x / a, s_low * (1 + excess) + np.sum(_LN2 / np.log1p(x)), slope
 
-    def reached(s):
-        powers, total, slope = curve(s)
+    def reached(excess):
+        powers, total, slope = curve(excess)
         if slope < 0:
             return False
-        charging = s * scenario.time_budget_s / total
+        charging = s_low * (1 + excess) * scenario.time_budget_s / total
         crb = crb_trace(scenario, powers, charging_time_s=charging, times_s=c * charging / powers)
-        return crb.max() <= scenario.crb_limit_m2
+        return crb.max() <= scenario.crb_limit_m2 * (1 + _CRB_ROUNDING)
 
-    low = _LN2 / k.min()
-    high = np.max(cap / np.log1p(cap) * _LN2 / k) * (1 + 1e-9) if power else 1e9 * low
+    high = np.max(cap / np.log1p(cap) * k.min() / k) * (1 + 1e-9) - 1 + 1e-9 if power else 1e9
     if not reached(high):
         return float("nan"), 0  # infeasible: there is nothing to bound
-    bracket = bisect(reached, low, high, geometric=True, tolerance=1e-13)
+    bracket = bisect(reached, _NEAREST, high, geometric=True, tolerance=1e-13)
     (_, g_left, slope_left), (_, g_right, slope_right) = curve(bracket.low), curve(bracket.high)
+    if not np.isfinite(slope_left):
+        return float("inf"), bracket.iterations
     least = g_left
     if slope_left < 0:  # the minimum of G itself: where the tangents cross
-        width = bracket.high - bracket.low
+        width = s_low * (bracket.high - bracket.low)
         crossing = np.clip((g_left - g_right + slope_right * width) / max(slope_right - slope_left, 1e-300), 0.0, width)
-        least = g_left + slope_left * crossing if np.isfinite(slope_left) else -np.inf
-    return scenario.bandwidth_hz * scenario.time_budget_s / least, bracket.iterations
+        least = g_left + slope_left * crossing
+    return scenario.bandwidth_hz * scenario.time_budget_s / least * (1 + _ROUNDING), bracket.iterations
 
 
 def _price(x: np.ndarray) -> np.ndarray:

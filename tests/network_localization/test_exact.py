@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from isaclib import InfeasibleScenario, InvalidScenario
+from isaclib import InfeasibleScenario, InvalidScenario, SolverFailure
 from isaclib import network_localization as nl
 
 from .conftest import varied
@@ -272,3 +272,55 @@ def test_zero_interference_matrices_are_served(scenario):
     alone = quiet.echo_gain * quiet.max_power_w
     expected = np.min(alone / (quiet.self_interference_gain * quiet.max_power_w + quiet.noise_bs_w))
     assert allocation.worst_sensing_sinr == pytest.approx(expected, rel=GAP)
+
+
+def test_a_station_that_hears_nobody_beside_one_in_its_own_echo_by_hand():
+    none = np.zeros((2, 2))
+    scenario = two_stations(
+        bistatic_gain=none, bs_bs_gain=none, self_interference_gain=[0.0, 0.5], noise_bs_w=1e-24, min_comm_sinr=0.0
+    )
+    allocation = nl.solve_exact(scenario)
+    # BS 1 stays below echo over self-interference, and BS 0 needs next to nothing for as much.
+    assert allocation.worst_sensing_sinr == pytest.approx(4.0, rel=GAP)
+    np.testing.assert_allclose(allocation.powers_w, [4.0 * 1e-24 / 4.0, 10.0], rtol=GAP)
+    assert nl.verify(scenario, allocation).status == "optimal"
+
+
+def test_without_noise_the_station_that_the_users_fill_is_found_by_hand():
+    none = np.zeros((2, 2))
+    scenario = two_stations(
+        echo_gain=[1.0, 1.0],
+        bistatic_gain=[[0, 0.1], [10.0, 0]],
+        bs_bs_gain=none,
+        self_interference_gain=[0.0, 0.0],
+        cross_link_gain=none,
+        ue_echo_gain=none,
+        link_gain=[1.0, 1e6],
+        noise_bs_w=1e-25,
+        noise_ue_w=1.0,
+        min_comm_sinr=9.99,
+    )
+    allocation = nl.solve_exact(scenario)
+    # User 0 needs 9.99 W of BS 0; without users BS 0 would send a tenth of BS 1. Now BS 1 takes the cap, 10/(10 * 9.99).
+    np.testing.assert_allclose(allocation.powers_w, [9.99, 10.0], rtol=GAP)
+    assert allocation.worst_sensing_sinr == pytest.approx(10 / 99.9, rel=GAP)
+    assert nl.verify(scenario, allocation).status == "optimal"
+
+
+def test_at_the_very_edge_nothing_unproven_is_called_optimal():
+    proven = 0
+    for seed in range(60):
+        scenario = nl.Scenario.random(np.random.default_rng(seed), base_stations=2 + seed % 4, max_power_dbm=90.0)
+        edge = float(nl.max_min_comm_sinr(scenario)[0][0])
+        scenario = scenario.replace(min_comm_sinr=edge * (1 - (0, 1e-13, 1e-12, 1e-10)[seed % 4]))
+        try:
+            allocation = nl.solve_exact(scenario)
+        except SolverFailure as failure:
+            assert "threshold at the edge" in str(failure)
+            continue
+        certificate = allocation.certificate
+        assert certificate.gap <= GAP and certificate.residual <= 1e-7
+        judged = nl.verify(scenario, allocation)
+        assert judged.bound >= judged.value * (1 - GAP)
+        proven += 1
+    assert proven > 30

@@ -45,6 +45,40 @@ def test_each_single_solution_carries_its_certificate():
         assert own == pytest.approx(np.full(10, allocation.min_throughput_bit), rel=ROUNDING)  # all users are equal
 
 
+def edge_of_the_attainable(seed, margin):
+    """A scenario of odd sizes: SNRs over many decades, and a CRB limit just above what full power attains."""
+    rng = np.random.default_rng(seed)
+    scenario = wp.Scenario.random(
+        rng,
+        users=int(rng.choice([1, 3, 10])),
+        targets=int(rng.choice([1, 5])),
+        max_power_w=10 ** rng.uniform(-9, 3),
+        bs_power_w=10 ** rng.uniform(-6, 6),
+        noise_dbm=rng.uniform(-150, 50),
+        harvest_efficiency=10 ** rng.uniform(-4, 0),
+        crb_limit_m2=np.inf,
+    )
+    full = wp.crb_trace(scenario, np.full(len(scenario.gain_bs_user), scenario.max_power_w)).max()
+    return scenario.replace(crb_limit_m2=full * margin)
+
+
+def test_no_bound_lies_below_its_value_however_odd_the_scenario():
+    for seed in range(100):
+        scenario = edge_of_the_attainable(seed, margin=(1 + 1e-12, 1 + 1e-6, 1.1, 1000.0)[seed % 4])
+        certificate = wp.solve_exact(scenario).certificate
+        assert certificate.status == "optimal" and certificate.bound >= certificate.value
+
+
+def test_the_judge_follows_the_optimum_to_snrs_of_rounding_size():
+    accepted = 0
+    for seed in range(100):
+        scenario = edge_of_the_attainable(seed, margin=(1.1, 1000.0)[seed % 2])
+        judged = wp.verify(scenario, wp.solve_exact(scenario))
+        assert judged.status == "optimal" and judged.bound >= judged.value * (1 - ROUNDING)
+        accepted += scenario.gain_bs_user.min() * scenario.max_power_w / scenario.noise_w < 1e-6
+    assert accepted > 10
+
+
 @pytest.mark.parametrize("limit", [0.05, 0.5, np.inf])
 def test_brute_force_over_charging_share_and_powers_finds_nothing_better(limit):
     rng = np.random.default_rng(12)
