@@ -28,3 +28,28 @@ def test_five_points_of_each_are_given_by_hand():
         tasks = classroom.load_assignment(ROOT, section).tasks
         assert sum(task.points for task in tasks if task.by_hand) == 5, section
         assert sum(not task.by_hand for task in tasks) == 7, section
+
+
+def titles() -> set[str]:
+    """The titles of the book's pages and chapters."""
+    pages = [("# ", path) for path in (ROOT / "book").glob("*.md")]
+    pages += [("# # ", path) for path in (ROOT / "notebooks").glob("*/*.py")]
+    found = (re.search(rf"^{mark}(.+)$", path.read_text(), re.MULTILINE) for mark, path in pages)
+    return {title[1] for title in found if title}
+
+
+@pytest.mark.parametrize("section", classroom.assignment_names(ROOT))
+def test_the_pages_to_read_before_are_named_by_their_titles(section):
+    first = classroom.load_assignment(ROOT, section).notebook.cells[0].source
+    (reading,) = re.findall(r"\*\*Read before\.\*\*(.*?)\n\n", first, re.DOTALL)
+    named = [" ".join(title.split()) for title in re.findall(r"\*([^*]+)\*", reading)]
+    assert len(named) >= 2 and set(named) <= titles(), named
+
+
+@pytest.mark.parametrize("section", classroom.assignment_names(ROOT))
+def test_every_exercise_of_a_chapter_has_a_hint_and_no_solution(section):
+    text = (ROOT / "book" / f"{section}.md").read_text()
+    exercises = re.findall(r"^```\{exercise\}.*?^```$", text, re.MULTILINE | re.DOTALL)
+    assert 3 <= len(exercises) <= 5
+    assert [exercise.splitlines()[0] for exercise in exercises if "*Hint:*" not in exercise] == []
+    assert "{solution" not in text
