@@ -310,6 +310,8 @@ cases = pd.DataFrame(
 all_aps = np.sqrt(nf.crlb_m2(scenario, sensing.covariances, time_allocation))
 even_aps = np.sqrt(nf.crlb_m2(scenario, isotropic, time_allocation))
 cases["over all APs"] = cases["root of the bound (m)"] / all_aps
+
+# %% tags=["hide-input"]
 claims.table(
     pd.DataFrame(
         {
@@ -443,6 +445,8 @@ shares = np.array(
     ]
 )
 easier = np.median(draws[:, 0]) / sensing.crlb_bar_m2
+
+# %% tags=["hide-input"]
 claims.table(
     pd.DataFrame(
         {

@@ -86,6 +86,8 @@ except InfeasibleScenario as error:
     largest_share, attainable = "none", error.best_attainable
 proven = sensing.certificate.bound * sensing_block_s / block_s
 at_share = nf.crlb_m2(scenario, sensing.covariances, time_allocation)
+
+# %% tags=["hide-input"]
 distances = nf.centre_distances_m(scenario)
 report = {
     "limit (m²)": crlb_limit_m2,
@@ -177,6 +179,8 @@ for e in sorted(curve_errors):
 here = pd.DataFrame(rows)
 base = figures.baseline("beamforming", "robust_sinr")
 efficiency = np.log2(1 + here[["exact", "ignorant", "matched"]])
+
+# %% tags=["hide-input"]
 claims.table(
     pd.DataFrame(
         {
@@ -220,7 +224,7 @@ figures.show(
 # %% [markdown]
 # ## In short
 
-# %%
+# %% tags=["hide-input"]
 old = figures.baseline("results", "crlb_vs_power")
 old_root = np.exp(
     np.interp(sensing_power_dbm, old.sensing_power_dbm, np.log(old.optimal_m3_m))
