@@ -204,6 +204,8 @@ for count in (1, 2, 3, 4):
     rows.append((count, gap.size, np.median(gap), gap.max()))
 procedure = pd.DataFrame(rows, columns=["balls", "cases", "median_gap", "largest_gap"])
 assert np.all(procedure.largest_gap[:2] < 1e-4)
+
+# %% tags=["hide-input"]
 claims.table(
     pd.DataFrame(
         {
@@ -254,6 +256,8 @@ reduction = pd.DataFrame(
     rows, columns=["antennas", "full", "reduced", "cuts", "full_s", "reduced_s"]
 )
 assert np.allclose(reduction.full, reduction.reduced, rtol=1e-5)
+
+# %% tags=["hide-input"]
 claims.table(
     pd.DataFrame(
         {
@@ -304,6 +308,8 @@ roads = pd.DataFrame(rows)
 road_gap = (roads.cuts / roads.cuts_bound - 1).max()
 road_difference = np.abs(roads.sdp / roads.cuts - 1).max()
 assert road_gap < 1e-5 and road_difference < 1e-4
+
+# %% tags=["hide-input"]
 claims.table(
     pd.DataFrame(
         {
@@ -909,6 +915,8 @@ for size in array_sizes:
         }
     )
 arrays = pd.DataFrame(rows)
+
+# %% tags=["hide-input"]
 claims.table(
     pd.DataFrame(
         {
@@ -933,7 +941,7 @@ claims.table(
 # Do matched beams come close to the best ones on large arrays, as the paper expects? Both at the same relative channel error; the
 # spacing of the antennas stays, so that the arrays grow longer.
 
-# %%
+# %% tags=["hide-input"]
 claims.table(
     pd.DataFrame(
         {

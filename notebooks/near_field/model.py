@@ -597,6 +597,8 @@ assert checked.status == "optimal" and checked.gap < 1e-5
 crude = nf.sensing_bound(scenario, nf.natural_witness(scenario, isotropic))
 assert crude < checked.bound
 isotropic_bar = nf.crlb_m2(scenario, isotropic, 0) * block_s / sensing_block_s
+
+# %% tags=["hide-input"]
 claims.table(
     pd.DataFrame(
         {

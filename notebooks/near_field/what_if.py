@@ -86,6 +86,14 @@ except InfeasibleScenario as error:
     largest_share, attainable = "none", error.best_attainable
 proven = sensing.certificate.bound * sensing_block_s / block_s
 at_share = nf.crlb_m2(scenario, sensing.covariances, time_allocation)
+
+
+# %% tags=["hide-input"]
+def micrometres(length_m):
+    """Three digits, without a power of ten."""
+    return f"{1e6 * length_m:,.0f}" if length_m >= 1e-4 else f"{1e6 * length_m:.3g}"
+
+
 distances = nf.centre_distances_m(scenario)
 report = {
     "limit (m²)": crlb_limit_m2,
@@ -93,7 +101,9 @@ report = {
     "proven lower bound for every covariance (m²)": proven,
     "attained / limit": attainable / crlb_limit_m2,
     "largest communication share under the limit": largest_share,
-    f"root of the bound at the share {time_allocation:g} (µm)": 1e6 * np.sqrt(at_share),
+    f"root of the bound at the share {time_allocation:g} (µm)": micrometres(
+        np.sqrt(at_share)
+    ),
     "relative channel error there, eq. (4)": error_slope_per_m * np.sqrt(at_share),
     "processing gain in use (dB)": sensing_processing_gain_db,
     f"processing gain for a share of 0.2 at {sensing_power_dbm:g} dBm (dB)": nf.calibrated_gain_db(
@@ -177,6 +187,8 @@ for e in sorted(curve_errors):
 here = pd.DataFrame(rows)
 base = figures.baseline("beamforming", "robust_sinr")
 efficiency = np.log2(1 + here[["exact", "ignorant", "matched"]])
+
+# %% tags=["hide-input"]
 claims.table(
     pd.DataFrame(
         {
@@ -220,7 +232,7 @@ figures.show(
 # %% [markdown]
 # ## In short
 
-# %%
+# %% tags=["hide-input"]
 old = figures.baseline("results", "crlb_vs_power")
 old_root = np.exp(
     np.interp(sensing_power_dbm, old.sensing_power_dbm, np.log(old.optimal_m3_m))
@@ -241,18 +253,23 @@ claims.table(
                 "matched / best",
             ],
             "base run": [
-                f"{1e6 * old_root:.3g}",
+                micrometres(old_root),
                 f"{before['exact']:.2f}",
                 f"{before['matched']:.2f}",
                 f"{before['matched'] / before['exact']:.2f}",
             ],
             "this set": [
-                f"{1e6 * np.sqrt(at_share):.3g}",
+                micrometres(np.sqrt(at_share)),
                 f"{now.exact:.2f}",
                 f"{now.matched:.2f}",
                 f"{now.matched / now.exact:.2f}",
             ],
         }
     ),
-    caption=f"The largest communication share under the limit of {crlb_limit_m2:g} m² is {largest_share} in this set.",
+    caption=f"In this set the limit of {crlb_limit_m2:g} m² "
+    + (
+        "cannot be met by any share of the time."
+        if largest_share == "none"
+        else f"leaves at most the share {largest_share} of the block to communication."
+    ),
 )
