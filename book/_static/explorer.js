@@ -77,13 +77,19 @@
     }
     function heightScale(values, log) {
       const usable = values.filter((value) => value !== null && (!log || value > 0)).map((value) => (log ? Math.log10(value) : value));
+      if (!usable.length) return { place: () => HEIGHT - BOTTOM, empty: true };
       let low = log ? Math.min(...usable) : Math.min(0, ...usable);
       let high = Math.max(...usable);
-      if (!usable.length || high === low) [low, high] = [log ? low - 1 || 0 : 0, (high || 0) + 1];
+      if (high === low) [low, high] = [log ? low - 1 : 0, high + 1];
       const place = (value) => TOP + inner.height * (1 - ((log ? Math.log10(value) : value) - low) / (high - low));
       return { place, low: log ? 10 ** low : low, high: log ? 10 ** high : high };
     }
     const ends = (svg, scale) => {
+      if (scale.empty) {
+        const middle = { x: LEFT + inner.width / 2, y: TOP + inner.height / 2, "text-anchor": "middle" };
+        svg.append(make("text", middle, "infeasible everywhere"));
+        return;
+      }
       for (const value of [scale.low, scale.high])
         svg.append(make("text", { x: LEFT - 5, y: scale.place(value) + 4, "text-anchor": "end" }, number(value)));
     };

@@ -187,4 +187,6 @@ def test_the_page_shows_the_optimum_at_every_position(html, browser_available, a
             expected = anew(*(control["values"][step] for control, step in zip(controls, position, strict=True)))
             assert {name: shown[name] for name, value in expected.items() if not agrees(shown[name], value)} == {}, position
             seen.append(shown[names[0]])
+            drawn = frame.locator(".isac-pictures").inner_html()
+            assert "NaN" not in drawn and "Infinity" not in drawn, position
         assert len(set(seen)) >= 3, "the positions tell nothing apart"
