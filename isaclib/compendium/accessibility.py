@@ -15,9 +15,13 @@ GRAVE = ("serious", "critical")
 # The glyphs of a formula: hidden from readers of speech, who are given the formula as MathML; their ink is the text's.
 _PARTS = "mjx-math"
 
-_PREPARE = """(parts) => {
-    // Plain words for coloured tokens of code, and no glyphs: thousands of elements that no rule on structure asks for.
+_STRIP = """(parts) => {
+    // No glyphs: thousands of elements that no rule asks for, and axe looks at every element whatever it is asked.
     document.querySelectorAll(parts).forEach(glyphs => glyphs.replaceChildren());
+}"""
+
+_PREPARE = """() => {
+    // Plain words for coloured tokens of code, which no rule on structure asks for.
     for (const code of document.querySelectorAll('main pre:not(:has(a, button))')) code.textContent = code.textContent;
 }"""
 
@@ -56,12 +60,13 @@ _RUN = """async ([structure, parts, known]) => {
     const inks = (INKS)(parts);
     const fresh = [...inks.keys()].filter(ink => !known.includes(ink));
     const found = [];
+    (STRIP)(parts);
     if (fresh.length) {
         const words = { include: fresh.flatMap(ink => inks.get(ink).slice(0, 2)) };
         found.push(...(await axe.run(words, { ...options, runOnly: { type: 'rule', values: ['color-contrast'] } })).violations);
     }
     if (structure) {
-        (PREPARE)(parts);
+        (PREPARE)();
         const rules = { 'color-contrast': { enabled: false } };
         const runOnly = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
         found.push(...(await axe.run(document, { ...options, runOnly, rules })).violations);
@@ -69,7 +74,7 @@ _RUN = """async ([structure, parts, known]) => {
     return { fresh, findings: found.map(({ id, impact, help, nodes }) => ({ id, impact, help, count: nodes.length,
         target: nodes[0].target.join(' '),
         message: [...nodes[0].any, ...nodes[0].all, ...nodes[0].none][0]?.message ?? '' })) };
-}""".replace("INKS", _INKS).replace("PREPARE", _PREPARE)
+}""".replace("INKS", _INKS).replace("PREPARE", _PREPARE).replace("STRIP", _STRIP)
 
 
 @functools.cache
