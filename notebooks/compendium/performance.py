@@ -320,6 +320,7 @@ for ax, kind in zip(panels, ("sensing", "beams")):
             )
         )
     ax.set(xscale="log", yscale="log", xlabel="Antennas per access point (1)")
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_title(
         {"sensing": "sensing covariances", "beams": "robust beams at one SINR"}[kind]
     )
