@@ -705,7 +705,7 @@ figures.show(
 )
 
 
-# %%
+# %% tags=["hide-input"]
 def left(name, wanted):
     """Communication on the median frontier at a sensing level."""
     middle = drawn(frontiers[name]["exact"])[0]

@@ -167,15 +167,18 @@ figures.show(
 #
 # ```{math}
 # :label: ofdm-pulse
-# y(u) = \sum_{n=0}^{N-1} p_n |s_n|^2\, e^{j2\pi n u/N}, \qquad
-# \mathrm E\,y(u) = \sum_n p_n\, e^{j2\pi nu/N} \quad\text{since } \mathrm E|s_n|^2 = 1 .
+# \begin{aligned}
+# y(u) &= \sum_{n=0}^{N-1} p_n |s_n|^2\, e^{j2\pi n u/N},\\
+# \mathrm E\,y(u) &= \sum_{n=0}^{N-1} p_n\, e^{j2\pi nu/N},
+# \end{aligned}
 # ```
 #
-# The expectation is the Fourier transform of the powers, eq. (7) of the paper. Only the mean power of the data enters
+# the second because $\mathrm E|s_n|^2=1$. The expectation is the Fourier transform of the powers, eq. (7) of the paper. Only the mean power of the data enters
 # (erratum 003-E7).
 # The data's variance enters the *spread*: for Gaussian data $|s|^2$ is exponential with variance 1, and independent carriers give
 #
-# $$\mathrm E|y(u)|^2 = |\mathrm E\,y(u)|^2 + \sum_n p_n^2 \operatorname{var}|s_n|^2 = |\mathrm E\,y(u)|^2 + \sum_n p_n^2 .$$
+# $$\begin{aligned}\mathrm E|y(u)|^2 &= |\mathrm E\,y(u)|^2 + \sum_n p_n^2 \operatorname{var}|s_n|^2\\
+# &= |\mathrm E\,y(u)|^2 + \sum_n p_n^2 .\end{aligned}$$
 
 # %%
 r = sp.symbols("r", positive=True)
@@ -265,8 +268,10 @@ print(f"{filled.sum()} of {N} carriers filled; certificate: {water.certificate}"
 #
 # ```{math}
 # :label: ofdm-crb
-# \operatorname{var}\hat\tau \ge \frac{\sigma^2}{8\pi^2\Delta f^2|a|^2\, q(p)}, \qquad
-# q(p) = \sum_n n^2p_n - \frac{\bigl(\sum_n n p_n\bigr)^2}{\sum_n p_n}.
+# \begin{aligned}
+# \operatorname{var}\hat\tau &\ge \frac{\sigma^2}{8\pi^2\Delta f^2|a|^2\, q(p)},\\
+# q(p) &= \sum_n n^2p_n - \frac{\bigl(\sum_n n p_n\bigr)^2}{\sum_n p_n}.
+# \end{aligned}
 # ```
 #
 # This is the bound of one symbol; $L$ symbols divide it by $L$. Here it is derived symbolically for four carriers with arbitrary
@@ -514,7 +519,8 @@ for sample in rng.dirichlet(np.ones(N), size=100):
 # Take any complex numbers $z_k$ at delays $u_k$ among the sidelobes, a centre $\mu$ and $\beta \ge 0$. For every allowed $x = p/P$,
 # with $y$ and $\kappa$ now those of $x$,
 #
-# $$\sum_k\Bigl(|z_k|\rho - \operatorname{Re} z_k^*y(u_k)\Bigr) + \beta\Bigl(\sum_n(n-\mu)^2x_n - \kappa\Bigr) \ge 0,$$
+# $$\begin{aligned}&\sum_k\Bigl(|z_k|\rho - \operatorname{Re} z_k^*y(u_k)\Bigr)\\
+# &\quad{}+ \beta\Bigl(\sum_n(n-\mu)^2x_n - \kappa\Bigr) \ge 0,\end{aligned}$$
 #
 # because $\operatorname{Re}z^*y \le |z||y| \le |z|\rho$ and the moment about $\mu$ is at least the centred one. Adding it to
 # the utility and maximising over all $x\ge0$,

@@ -163,11 +163,13 @@ figures.show(
 #
 # ```{math}
 # :label: si-rates
-# R^\mathrm{s}_k = \beta_k B\log_2\!\Big(1+\frac{a_kp_k}{b_kp_k+N_0\beta_kB}\Big),\qquad
-# R^\mathrm{c}_k = \beta_k B\log_2\!\Big(1+\frac{g_kp_k}{N_0\beta_kB}\Big).
+# \begin{aligned}
+# R^\mathrm{s}_k &= \beta_k B\log_2\!\Big(1+\frac{a_kp_k}{b_kp_k+N_0\beta_kB}\Big),\\
+# R^\mathrm{c}_k &= \beta_k B\log_2\!\Big(1+\frac{g_kp_k}{N_0\beta_kB}\Big).
+# \end{aligned}
 # ```
 #
-# The left one is a **mutual information** between response and echo: if both are Gaussian, it is the difference of two
+# The first one is a **mutual information** between response and echo: if both are Gaussian, it is the difference of two
 # entropies $\log_2(\pi\mathrm e\,\text{variance})$ {cite}`semi_isac_tian2019`. We execute that step.
 
 # %%
@@ -260,7 +262,10 @@ h11
 #
 # ```{math}
 # :label: si-bound
-# \sum_{kj}w_k\rho_{kj}\;\le\;\max_kG_{k,\beta}+\max\{0,\max_kG_{k,\pi}\}-\sum_{kj}\lambda_{kj}f_{kj}
+# \begin{aligned}
+# \sum_{kj}w_k\rho_{kj}\;\le\;&\max_kG_{k,\beta}+\max\{0,\max_kG_{k,\pi}\}\\
+# &-\sum_{kj}\lambda_{kj}f_{kj}
+# \end{aligned}
 # ```
 #
 # holds for **every** allocation that meets the floors $f$, whatever point and multipliers we chose. At the optimum the two maxima are
@@ -304,7 +309,7 @@ assert (
 # The classical dual function does optimise over each user, one variable at a time. With $x$ the power density of user $k$, $r_k$ its
 # rate per unit of band and $Q_k(x)=\max_jf_{kj}/r_{kj}(x)$ the least band that meets its floors,
 #
-# $$D(\mu,\nu)=\mu+\nu-\sum_k\min_xQ_k(x)\,[\mu x+\nu-w_kr_k(x)],$$
+# $$\begin{aligned}D(\mu,\nu)=\mu+\nu-\sum_k\min_x\;&Q_k(x)\\&\times[\mu x+\nu-w_kr_k(x)],\end{aligned}$$
 #
 # where $r_k=\sum_jr_{kj}$. It is finite where no user could make money by growing, $\mu x+\nu\ge w_kr_k(x)$ for all $x$. It is convex in the two prices, and its
 # minimum is the optimum: an independent check of the solver on a plain grid.
