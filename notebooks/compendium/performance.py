@@ -43,7 +43,7 @@ lanes = 16
 # %%
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from isaclib import near_field as nf
 from isaclib import network_localization as nl
@@ -69,6 +69,11 @@ def measured(work):
     """Processor seconds of a piece of work, and its result: a median, or once if it is slow."""
     took, result = timing.timed(work)
     return (median_s(work) if took < patience_s else took), result
+
+
+def digits(value):
+    """Decimals that leave three figures of a number, and all of a large one."""
+    return max(0, 2 - int(np.floor(np.log10(value))))
 
 
 facts = timing.machine()
@@ -217,8 +222,10 @@ claims.table(
     pd.DataFrame(
         {
             "problem": race.problem,
-            "paper's algorithm (ms)": 1e3 * race.paper_s,
-            "exact (ms)": 1e3 * race.exact_s,
+            "paper's algorithm (ms)": [
+                f"{1e3 * s:.{digits(1e3 * s)}f}" for s in race.paper_s
+            ],
+            "exact (ms)": [f"{1e3 * s:.{digits(1e3 * s)}f}" for s in race.exact_s],
             "paper over exact": race.paper_s / race.exact_s,
             "paper over exact in a batch": [
                 f"{ratio:.3g}" if ratio > 0 else "no batch"
@@ -313,11 +320,15 @@ for ax, kind in zip(panels, ("sensing", "beams")):
             )
         )
     ax.set(xscale="log", yscale="log", xlabel="Antennas per access point (1)")
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_title(
         {"sensing": "sensing covariances", "beams": "robust beams at one SINR"}[kind]
     )
     ax.legend(title="form (exponent)", fontsize="x-small", title_fontsize="x-small")
 panels[0].set_ylabel("Processor time (s)")
+panels[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+panels[0].yaxis.set_major_formatter("{x:g}")
+panels[0].yaxis.set_minor_formatter(NullFormatter())
 figures.show(
     figure,
     "reduced_against_full",
@@ -358,8 +369,8 @@ claims.table(
             "over cuts": [spent[method] / spent["cuts"] for method in road],
         }
     ),
-    caption=f"Robust beams for one SINR and {road_users} of the paper's users, both in reduced form.",
-    precision=6,
+    caption=f"Robust beams for one SINR and {road_users} of the paper's users, both in reduced form. The share is that of the access points' power.",
+    precision=3,
 )
 
 # %% [markdown]
@@ -410,7 +421,7 @@ figures.show(
             f"{name.replace(' ', '_')}_per_s": rate for name, rate in throughput.items()
         },
     },
-    caption="Certified optima per second against the number of draws solved together, one core.",
+    caption="Exact solves per second against the number of draws solved together, one core.",
     alt="Three rising curves on logarithmic axes that level off: throughput grows with the size of the batch at first and then stays.",
     solver="scalar search, eigenvalues, interior point",
 )

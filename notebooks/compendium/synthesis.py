@@ -178,6 +178,11 @@ assert np.allclose(double, 2 * equal)
 served = si.solve_exact(shared[0])
 half = si.rates(shared[0], served.shares / 2, served.powers_w / 2)
 assert np.allclose(2 * half, served.rates_bps)
+
+# %% [markdown]
+# What each of the five divides, and between whom:
+
+# %% tags=["hide-input"]
 claims.table(
     pd.DataFrame(
         {
@@ -225,7 +230,7 @@ claims.table(
 # divided by the best of the same draw: 1 on the horizontal axis is the best sensing that the system can do when communication asks
 # for nothing, 1 on the vertical axis is the best communication when sensing asks for nothing.
 
-# %%
+# %% tags=["hide-input"]
 claims.table(
     pd.DataFrame(
         {
@@ -316,6 +321,9 @@ def pairs(sensing, communication):
 
 # %% [markdown]
 # ### Wireless powered
+#
+# The limit on the worst target's bound is tightened step by step up to the sharpest that the powers allow; the least throughput of the
+# sensors pays for it.
 
 # %% tags=["hide-input"]
 free = wp.solve_exact_batch(powered.replace(crb_limit_m2=np.inf))
@@ -360,6 +368,9 @@ speed["wireless powered"] = spent, batch_s
 
 # %% [markdown]
 # ### Network localization
+#
+# Here communication is the limit: every user asks for a share of the rate that all of them could have at most, and the worst range
+# error shows what is left for sensing.
 
 # %% tags=["hide-input"]
 idle = nl.solve_exact_batch(network.replace(min_comm_sinr=0.0))
@@ -500,6 +511,8 @@ speed["semi-ISaC"] = spent, batch_s
 
 # %% [markdown]
 # ### OFDM ranging
+#
+# The sidelobes are suppressed step by step, in decibels, down to the least level that any allocation has; capacity pays for it.
 
 # %% tags=["hide-input"]
 lowest_db = float(
@@ -683,16 +696,16 @@ figures.show(
     "frontiers",
     data=pd.DataFrame(rows, columns=names),
     caption=f"What sensing costs, on axes normalised to each draw's own best: certified frontiers (median and 10 to 90 % of {draws} "
-    "draws; near field: its one geometry), the results of the papers' algorithms on the same draws, and the papers' operating "
+    "draws; near field: its one geometry), the results of the papers' algorithms on the same draws (median), and the papers' operating "
     "points. The wireless-powered panel has a logarithmic vertical axis; the last panel has not.",
-    alt="Five panels and a summary. The wireless-powered frontier falls steeply and lies near both axes; that of network localization is nearly "
-    "a rectangle; semi-ISaC is a bulging arc with the operating point near the origin; OFDM ranging falls slowly; near field is flat and then "
+    alt="Five panels and a summary. The wireless-powered frontier falls steeply and lies near both axes; that of network localization bulges "
+    "outwards within a wide band; semi-ISaC is a bulging arc with the operating point near the origin; OFDM ranging falls slowly; near field is flat and then "
     "falls to zero. The papers' points lie on the frontiers, in OFDM ranging slightly below.",
     solver="scalar search, eigenvalues, interior point, Clarabel",
 )
 
 
-# %%
+# %% tags=["hide-input"]
 def left(name, wanted):
     """Communication on the median frontier at a sensing level."""
     middle = drawn(frontiers[name]["exact"])[0]
@@ -813,11 +826,11 @@ header = [
     "what the paper did",
     "what is exact",
     "gap",
-    "time over exact",
+    "paper's time over exact",
 ]
 claims.table(
     pd.DataFrame(table, columns=header),
     caption=f"Gap: relative distance of the paper's objective to the certified optimum, median and largest over {draws} draws, the points of the "
-    "figure and the operating point. Time over exact: the paper's time over that of the exact solver, medians at the operating point, one "
+    "figure and the operating point. Last column: the paper's time over that of the exact solver, medians at the operating point, one "
     f"scenario at a time (below 1 the paper's algorithm is the faster one), and per draw when {batch_draws} are solved at once.",
 )

@@ -12,7 +12,7 @@
 
 # %% [markdown]
 # (ofdm-ranging-model)=
-# # The model
+# # The model: capacity, sidelobes and delay
 #
 # A base station sends OFDM symbols to a user and listens to their echo. How it spreads its power over the sub-carriers
 # decides the
@@ -82,7 +82,7 @@ for x, y, text, shape in (
     sketch.annotate(
         text,
         (x, y),
-        xytext=(0, -17),
+        xytext=(0, -26 if text == "base station" else -17),
         textcoords="offset points",
         ha="center",
         fontsize="small",
@@ -159,23 +159,26 @@ figures.show(
 # %% [markdown]
 # ## From the echo to the delay profile
 #
-# Carrier $n$ of the echo of one symbol is, after the receiver's transform, $a\sqrt{p_n}\,s_n e^{-j2\pi n\Delta f\tau}$ plus
-# noise. Pulse
-# compression multiplies it by the conjugate of what was sent, $\sqrt{p_n}s_n^*$, and transforms back. Relative to the true
-# delay, with
-# $u = B\,\delta\tau$ in units of one over the bandwidth $B = N\Delta f$,
+# Carrier $n$ of $N$ sends the data symbol $s_n$ with power $p_n$; carriers are $\Delta f$ apart. The echo has the delay $\tau$ and the
+# complex amplitude $a$: after the receiver's transform its carrier $n$ is $a\sqrt{p_n}\,s_n e^{-j2\pi n\Delta f\tau}$ plus noise.
+# Pulse compression multiplies it by the conjugate of what was sent, $\sqrt{p_n}s_n^*$, and transforms back. Divided by $a$ and
+# without noise, at an offset $\delta\tau$ from the true delay, which $u = B\,\delta\tau$ counts in units of one over the bandwidth
+# $B = N\Delta f$, the output is
 #
 # ```{math}
 # :label: ofdm-pulse
-# y(u) = \sum_{n=0}^{N-1} p_n |s_n|^2\, e^{j2\pi n u/N}, \qquad
-# \mathrm E\,y(u) = \sum_n p_n\, e^{j2\pi nu/N} \quad\text{since } \mathrm E|s_n|^2 = 1 .
+# \begin{aligned}
+# y(u) &= \sum_{n=0}^{N-1} p_n |s_n|^2\, e^{j2\pi n u/N},\\
+# \mathrm E\,y(u) &= \sum_{n=0}^{N-1} p_n\, e^{j2\pi nu/N},
+# \end{aligned}
 # ```
 #
-# The expectation is the Fourier transform of the powers, eq. (7) of the paper. Only the mean power of the data enters
+# the second because $\mathrm E|s_n|^2=1$. The expectation is the Fourier transform of the powers, eq. (7) of the paper. Only the mean power of the data enters
 # (erratum 003-E7).
 # The data's variance enters the *spread*: for Gaussian data $|s|^2$ is exponential with variance 1, and independent carriers give
 #
-# $$\mathrm E|y(u)|^2 = |\mathrm E\,y(u)|^2 + \sum_n p_n^2 \operatorname{var}|s_n|^2 = |\mathrm E\,y(u)|^2 + \sum_n p_n^2 .$$
+# $$\begin{aligned}\mathrm E|y(u)|^2 &= |\mathrm E\,y(u)|^2 + \sum_n p_n^2 \operatorname{var}|s_n|^2\\
+# &= |\mathrm E\,y(u)|^2 + \sum_n p_n^2 .\end{aligned}$$
 
 # %%
 r = sp.symbols("r", positive=True)
@@ -199,9 +202,8 @@ print(
 # %% [markdown]
 # ## Which bandwidth? (erratum 003-E1)
 #
-# One unit of $u$ is the range $c/(2B)$. The paper states 128 sub-carriers and "a bandwidth of 1 MHz", and quotes main lobes
-# between 0.5 m and
-# 1.5 m and a loss of 12 Mbit. Both readings side by side:
+# One unit of $u$ is a *range cell* $c/(2B)$, with the speed of light $c$. The paper states 128 sub-carriers and "a bandwidth of 1 MHz", and quotes main lobes
+# between 0.5 m and 1.5 m and a loss of 12 Mbit/s. Both readings side by side:
 
 # %%
 rows = []
@@ -239,6 +241,7 @@ assert (
 #
 # ## Capacity
 #
+# With the channel gains $|h_n|^2$ to the user and the noise density $N_0$, the capacity
 # $C(p) = \Delta f\sum_n\log_2(1 + p_n|h_n|^2/(N_0\Delta f))$ is concave. Without sensing limits the optimum is water-filling:
 # where power flows the marginal
 # rates are equal, elsewhere they are smaller. These are the Karush-Kuhn-Tucker conditions {cite}`boyd2004`, sufficient for a
@@ -258,18 +261,21 @@ print(f"{filled.sum()} of {N} carriers filled; certificate: {water.certificate}"
 # %% [markdown]
 # ## Accuracy: the bound for an unknown phase
 #
-# The unknowns are the delay and the complex amplitude $a$. Write $\theta = 2\pi\Delta f\tau$, carrier $n$ has mean
-# $a\sqrt{p_n}e^{-jn\theta}$ and noise variance $\sigma^2 = N_0\Delta f$. The Fisher information is
+# The unknowns are the delay and the complex amplitude $a$. Write $\theta = 2\pi\Delta f\tau$; with data of modulus
+# one, carrier $n$ has the mean $\mu_n = a\sqrt{p_n}e^{-jn\theta}$ and noise variance $\sigma^2 = N_0\Delta f$. The Fisher information is
 # $\frac{2}{\sigma^2}\operatorname{Re}\sum_n \partial\mu_n^*\,\partial\mu_n^{\mathsf T}$, and removing the amplitude by a
 # Schur complement {cite}`kay1993` must give
 #
 # ```{math}
 # :label: ofdm-crb
-# \operatorname{var}\hat\tau \ge \frac{\sigma^2}{8\pi^2\Delta f^2|a|^2\, q(p)}, \qquad
-# q(p) = \sum_n n^2p_n - \frac{\bigl(\sum_n n p_n\bigr)^2}{\sum_n p_n}.
+# \begin{aligned}
+# \operatorname{var}\hat\tau &\ge \frac{\sigma^2}{8\pi^2\Delta f^2|a|^2\, q(p)},\\
+# q(p) &= \sum_n n^2p_n - \frac{\bigl(\sum_n n p_n\bigr)^2}{\sum_n p_n}.
+# \end{aligned}
 # ```
 #
-# Here it is derived symbolically for four carriers with arbitrary powers.
+# This is the bound of one symbol; $L$ symbols divide it by $L$. Here it is derived symbolically for four carriers with arbitrary
+# powers.
 
 # %%
 theta, real, imaginary, sigma2 = sp.symbols("theta a_r a_i sigma2", real=True)
@@ -400,7 +406,7 @@ print(f"least width {least_width:.4f}/B = {least_width * scenario.range_cell_m:.
 # The paper calls its problem non-convex (erratum 003-E2).
 #
 # ```{margin} Assumption
-# The main-lobe limit is left out: as a limit on the *first* crossing it is the one that is not convex, see the last point.
+# The main-lobe limit is left out: as a limit on the *first* crossing it is the one that is not convex; see the last point of the proof.
 # ```
 #
 # ```{prf:theorem} A convex problem
@@ -413,12 +419,14 @@ print(f"least width {least_width:.4f}/B = {least_width * scenario.range_cell_m:.
 # (which is optimal: the ratios are
 # homogeneous in $p$, while capacity and $q$ grow with it).
 #
-# * *Sidelobes.* $y(0) = \sum_n p_n$ is linear and $|y(u)|$ a norm of linear functions: $|y(u)| \le \rho\,y(0)$ is a
-#   second-order cone for each $u$.
-# * *CRB.* $q(p)$ in {eq}`ofdm-crb` is linear minus a square over linear, hence concave, and the limit reads $q(p)\ge\kappa$.
-# * *Capacity loss.* $C(p) \ge (1-\epsilon)C_{\mathrm{WF}}$ with $C$ concave. In the maximisation it is not even needed: solve
+# * *Sidelobes.* Here $y$ is the expected output and $\rho$ the limit as a ratio of amplitudes. $y(0) = \sum_n p_n$ is linear and
+#   $|y(u)|$ a norm of linear functions: $|y(u)| \le \rho\,y(0)$ is a second-order cone for each $u$.
+# * *CRB.* $q(p)$ in {eq}`ofdm-crb` is linear minus a square over linear, hence concave, and the limit asks for a least moment,
+#   $q(p)\ge\kappa$.
+# * *Capacity loss.* At most the share $\epsilon$ of water-filling's capacity may be lost: $C(p) \ge (1-\epsilon)C_{\mathrm{WF}}$ with
+#   $C$ concave. In the maximisation it is not even needed: solve
 #   without it, and compare.
-# * *Main lobe.* "At or below half power from $w/2$ to $u_0$" is a family of cones again. "The *first* crossing of half power
+# * *Main lobe.* For a limit $w$ on its width, "at or below half power from $w/2$ to $u_0$" is a family of cones again. "The *first* crossing of half power
 #   comes before $w/2$" is not convex, as two pairs of
 #   tones show: both narrow, their mixture wide.
 
@@ -508,9 +516,11 @@ for sample in rng.dirichlet(np.ones(N), size=100):
 # %% [markdown]
 # ## The certificate
 #
-# Take any complex numbers $z_k$ at delays $u_k$, a centre $\mu$ and $\beta \ge 0$. For every allowed $x = p/P$
+# Take any complex numbers $z_k$ at delays $u_k$ among the sidelobes, a centre $\mu$ and $\beta \ge 0$. For every allowed $x = p/P$,
+# with $y$ and $\kappa$ now those of $x$,
 #
-# $$\sum_k\Bigl(|z_k|\rho - \operatorname{Re} z_k^*y(u_k)\Bigr) + \beta\Bigl(\sum_n(n-\mu)^2x_n - \kappa\Bigr) \ge 0,$$
+# $$\begin{aligned}&\sum_k\Bigl(|z_k|\rho - \operatorname{Re} z_k^*y(u_k)\Bigr)\\
+# &\quad{}+ \beta\Bigl(\sum_n(n-\mu)^2x_n - \kappa\Bigr) \ge 0,\end{aligned}$$
 #
 # because $\operatorname{Re}z^*y \le |z||y| \le |z|\rho$ and the moment about $\mu$ is at least the centred one. Adding it to
 # the utility and maximising over all $x\ge0$,

@@ -12,7 +12,7 @@
 
 # %% [markdown]
 # (ofdm-ranging-results)=
-# # Results
+# # Results: what sidelobe and accuracy limits cost
 #
 # Every figure of the paper {cite}`ofdm_ranging_paper`, the certified optimum of its problem (9) in the same figures, and three
 # experiments that the paper does not have: a score of its rule on many channels, a delay estimator against the bound, and the
@@ -78,16 +78,19 @@ cell = scenario.range_cell_m
 IPM = "interior point with cuts (isaclib)"
 
 # %% [markdown]
-# ## Figure 1: tighter sidelobe limits turn water-filling into a window
+# ## The paper's Fig. 1: tighter sidelobe limits turn water-filling into a window
 #
 # One channel, the capacity-optimal powers under several sidelobe limits (the problem of {cite}`ofdm_ranging_keskin2021`), and
 # the expected pulse-compression outputs. A loose
-# limit leaves water-filling almost alone; a tight one gives the smooth hump of a spectral window, whatever the channel does.
+# limit leaves water-filling almost alone. The tighter it is, the more the powers become the smooth hump of a spectral window, whatever
+# the channel does; at the least level that can be reached nothing is left of the channel.
 
 # %%
 designs = {"no limit": water.powers_w}
 for limit in shown_limits_db:
     designs[f"{limit:g} dB"] = ofdm.solve_sidelobe_limited(scenario, limit).powers_w
+tight = ofdm.minimise_sidelobe(scenario).powers_w
+designs["least level"] = tight
 index = np.arange(carriers)
 gain_db = 10 * np.log10(scenario.channel_gain)
 
@@ -103,19 +106,20 @@ for position, (label, powers) in enumerate(designs.items()):
 plotting.line(bottom, index, gain_db, "exact")
 top.set(ylabel="Power over uniform power (1)")
 bottom.set(xlabel="Sub-carrier (1)", ylabel="Channel gain (dB)")
-top.legend(title="Sidelobe limit", ncols=2)
+top.set_ylim(-0.1, 2.9)
+top.legend(title="Sidelobe limit", ncols=3, loc="upper left")
 figures.show(
     figure,
     "powers",
     data=columns,
     caption=(
         "Powers of the sub-carriers under sidelobe limits, and the channel below. As in the paper: loose limits leave "
-        "water-filling, tight ones give a window. The channel is our draw; the paper does not say which one it used."
+        "water-filling, tight ones lead towards a window, reached at the least level of all. The channel is our draw; the paper "
+        "does not say which one it used."
     ),
     alt=(
-        "Water-filling follows the channel gain and leaves weak carriers empty; with a limit of -30 dB the "
-        "powers form a smooth "
-        "hump over the band."
+        "Water-filling follows the channel gain and leaves weak carriers empty; tighter limits move power towards the middle of "
+        "the band; at the least sidelobe level the powers form a smooth hump that ignores the channel."
     ),
     paper="Fig. 1a",
     solver=IPM,
@@ -168,7 +172,6 @@ figures.show(
 loose = ofdm.solve_sidelobe_limited(
     scenario, float(ofdm.peak_sidelobe_db(scenario, water.powers_w)) + 0.01
 ).powers_w
-tight = ofdm.minimise_sidelobe(scenario).powers_w
 flip = np.corrcoef(tight, tight[::-1])[0, 1]
 hump = tight[carriers // 4 : -carriers // 4].sum() / tight.sum()
 claims.record(
@@ -186,9 +189,9 @@ claims.record(
 )
 
 # %% [markdown]
-# ## Figure 2: what a sidelobe limit costs
+# ## The paper's Fig. 2: what a sidelobe limit costs
 #
-# The paper quotes a loss of about 12 Mbit and a main lobe wider by about 35 % at its tightest limit. It does not say where the
+# The paper quotes a loss of about 12 Mbit/s and a main lobe wider by about 35 % at its tightest limit. It does not say where the
 # sidelobes begin, and the answer hangs on that. So the sweep is made for two readings, over the same channels.
 
 
@@ -270,10 +273,10 @@ figures.show(
     caption=(
         f"Capacity loss and widening of the 3-dB main lobe against water-filling, mean of {sweep_draws} "
         "channels with 95 % bands, the "
-        "same channels at all points. Flat for loose limits, then both rise, as in the paper. A curve ends "
-        "where the limit cannot be met."
+        "same channels at all points. Both grow as the limit tightens, as in the paper; the widening levels off near the "
+        "tightest limits. A curve ends where some channel cannot meet the limit."
     ),
-    alt="Two rising curves in each panel; counting sidelobes from 2/B on allows far lower limits before the curves end.",
+    alt="Two curves in each panel: the loss rises throughout, the widening rises and levels off; counting sidelobes from 2/B on allows far lower limits before the curves end.",
     paper="Fig. 2",
     solver=IPM,
 )
@@ -327,8 +330,7 @@ claims.record(
 # ### A sidelobe limit alone does not guarantee accuracy
 #
 # The widening of the lobe is a picture of accuracy; the Cramér-Rao bound is the measure. Along the sidelobe-limited optimum the
-# least standard deviation of the delay grows with the first ten or so decibels of suppression and then stays high: this is why
-# problem (9) needs its second limit.
+# least standard deviation of the delay grows at first and then stays high: this is why problem (9) needs its second limit.
 
 # %%
 figure, axes = plotting.subplots(height=3.2)
@@ -366,7 +368,7 @@ claims.record(
 )
 
 # %% [markdown]
-# ## Figure 3: what the mixing weight does
+# ## The paper's Fig. 3: what the mixing weight does
 #
 # Algorithm 2 moves water-filling towards one of two targets. "Suppression" is taken as main-lobe level minus peak sidelobe level
 # in dB (the text says "difference between the PSL and MLW", which would subtract metres from decibels: erratum 003-E5).
@@ -411,7 +413,7 @@ def show_mixture(toward, name, paper, caption, alt):
             width=0.7,
         )
         axes.bar_label(
-            bars, fmt="%.2f" if position != 1 else "%.0f", fontsize="x-small"
+            bars, fmt="%.2f" if position != 1 else "%.1f", fontsize="x-small"
         )
         axes.set_xticks(range(len(weights)), [f"{weight:g}" for weight in weights])
         axes.set(xlabel="Weight $\\alpha$ (1)", ylabel=label)
@@ -435,7 +437,7 @@ show_mixture(
     "Bars over the weight: capacity and suppression fall to almost nothing, the main-lobe width falls to about half.",
 )
 
-# %%
+# %% tags=["hide-input"]
 show_mixture(
     "sidelobe",
     "mix_sidelobe",
@@ -489,7 +491,7 @@ claims.record(
 )
 
 # %% [markdown]
-# ## Figure 4: the largest capacity under both limits
+# ## The paper's Fig. 4: the largest capacity under both limits
 #
 # For every pair of a sidelobe and a main-lobe limit: the capacity that the paper's dynamic allocation reaches in joint operation,
 # and the certified optimum. Empty cells: communication only. In the right panel empty is a certificate that no allocation meets
@@ -713,7 +715,7 @@ for (name, axes), values in zip(
     axes.set(title=f"{name}: capacity lost", xlabel="Sidelobe limit (dB)")
 figure.colorbar(mesh, ax=panels[1]).set_label("Below the optimum (%)")
 for axes in panels[:, 0]:
-    axes.set_ylabel("CRB limit over uniform's (1)")
+    axes.set_ylabel("CRB limit over uniform powers' (1)")
 table = pd.DataFrame(
     [(limit, ratio) for limit in score_limits_db for ratio in loose_to_tight],
     columns=["sidelobe_limit_db", "crb_ratio"],
@@ -741,21 +743,24 @@ figures.show(
     "capacity elsewhere, the straightforward one nothing.",
     solver=IPM,
 )
+shown = {
+    "sidelobe_limit_db": ("sidelobe limit (dB)", "g"),
+    "crb_ratio": ("CRB ratio (1)", "g"),
+    "feasible_percent": ("feasible (%)", ".0f"),
+    "dynamic_fell_back_percent": ("dynamic: fell back (%)", ".0f"),
+    "dynamic_lost_percent": ("dynamic: lost (%)", ".1f"),
+    "straightforward_fell_back_percent": ("straightforward: fell back (%)", ".0f"),
+}
 claims.table(
-    table.rename(
-        columns={
-            "sidelobe_limit_db": "sidelobes (dB)",
-            "crb_ratio": "CRB ratio",
-            "feasible_percent": "feasible (%)",
-            "dynamic_fell_back_percent": "dynamic fell back (%)",
-            "dynamic_lost_percent": "dynamic lost (%)",
-            "straightforward_fell_back_percent": "straightforward fell back (%)",
-            "straightforward_lost_percent": "straightforward lost (%)",
+    pd.DataFrame(
+        {
+            heading: [
+                "–" if np.isnan(value) else format(value, digits)
+                for value in table[column]
+            ]
+            for column, (heading, digits) in shown.items()
         }
-    )
-    .round(2)
-    .astype(object)
-    .fillna("–"),
+    ),
     caption="The same numbers, with the share of draws on which joint operation is feasible at all.",
 )
 
@@ -763,9 +768,8 @@ claims.table(
 # ## From the bound to an estimator
 #
 # The CRB promises most to the two edge carriers. A maximum-likelihood estimator (matched filter, search over a window of delays,
-# interpolation) shows what comes of it: at low and middle SNR it picks a wrong peak. Sidelobes set the *threshold* SNR above
-# which the bound means anything, and no CRB
-# limit sees that. Hence both limits.
+# interpolation) shows what comes of it: below a *threshold* SNR it picks a wrong peak, and the bound says nothing. High sidelobes move
+# that threshold up (replicas as high as the main lobe, to infinity), and no CRB limit sees it. Hence both limits.
 
 # %%
 exact = ofdm.solve_exact(
@@ -832,19 +836,24 @@ claims.table(
     pd.DataFrame(
         {
             "SNR (dB)": toa_snr_db,
-            **{f"{name}: RMSE over bound": values for name, values in ratios.items()},
+            **{
+                name: [
+                    f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f}"
+                    for value in values
+                ]
+                for name, values in ratios.items()
+            },
         }
     ),
-    caption="Ratio of the error to its bound; 1 means that the bound is attained.",
-    precision=3,
+    caption=f"RMS error over the square root of the CRB (1); 1 means that the bound is attained. {toa_trials} trials leave a scatter of "
+    f"about {100 / np.sqrt(2 * toa_trials):.1f} % (one standard deviation), common to all schemes because their noise is the same.",
 )
 
 # %% [markdown]
 # ## Random data
 #
-# Equations (6) and (7) speak of the expected output. With Gaussian data one symbol is far from it: $E|y(u)|^2 = |E\,y(u)|^2 +
-# \sum_n p_n^2/L$
-# after averaging $L$ symbols, a floor at every delay that no power allocation removes. How many symbols until a designed
+# The paper's equations (6) and (7) speak of the expected output. With Gaussian data one symbol is far from it:
+# $\mathrm E|y(u)|^2 = |\mathrm E\,y(u)|^2 + \sum_n p_n^2/L$ after averaging $L$ symbols, a floor at every delay that no power allocation removes. How many symbols until a designed
 # sidelobe level shows?
 
 # %%
@@ -916,8 +925,8 @@ figures.show(
     data=columns,
     caption=(
         "Peak sidelobe level of outputs averaged over random symbols: median and 5 to 95 % band of "
-        f"{floor_trials} trials; dotted: the level of the expected "
-        "output. The paper states the effect in Section II-C and designs for the expectation."
+        f"{floor_trials} trials; dotted: the level of the expected output; dashed: the mean-square floor of random data, "
+        "relative to the main lobe. The paper states the effect in Section II-C and designs for the expectation."
     ),
     alt="The level falls by almost ten decibels per decade of symbols at first and levels off at the expectation's level.",
     solver="no cone solver",
@@ -954,7 +963,7 @@ for a, b in np.ndindex(grid):
     if best.mode == "isac":
         capacity[a, b] = best.capacity_bps / 1e6
         upper[a, b] = best.certificate.bound / 1e6
-        lost[a, b] = 100 * np.round(1 - best.capacity_bps / water.capacity_bps, 6)
+        lost[a, b] = np.round(100 * (1 - best.capacity_bps / water.capacity_bps), 2)
         deviation[a, b] = np.sqrt(
             ofdm.toa_crb_s2(scenario, best.powers_w)
             / ofdm.toa_crb_s2(scenario, water.powers_w)
@@ -986,7 +995,7 @@ explorers.show(
             np.broadcast_to(mean_gain, (*grid, 16)),
         ),
     ],
-    caption=f"A range cell is one over the bandwidth, {cell:.3g} m here. With a wide main-lobe limit, tighten the sidelobes "
+    caption=f"A range cell is the range c/(2B) of one over the bandwidth, {cell:.3g} m here. With a wide main-lobe limit, tighten the sidelobes "
     "and watch the powers leave the good channels and form a window. With a narrow one both limits soon "
     "exclude each other; infeasible is then a proof.",
     fallback="capacity_surface",

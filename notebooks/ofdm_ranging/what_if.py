@@ -141,8 +141,9 @@ figures.show(
     },
     caption=(
         f"Capacity loss and main-lobe widening with sidelobes counted from {sidelobe_start:g}/B on and "
-        f"{subcarrier_spacing_hz:g} Hz between carriers, "
-        f"mean of {sweep_draws} channels with 95 % bands, beside the base run. At the tightest limit here the "
+        f"{subcarrier_spacing_hz / 1e3:g} kHz between carriers, "
+        f"mean of {sweep_draws} channels with 95 % bands, beside the base run (on top of it where only the target differs, and for "
+        "the widening, which is relative, where only the spacing differs). At the tightest limit here the "
         f"main lobe is {mean.mean[-1, 2]:.3g} m wide."
     ),
     alt="Capacity loss and widening over the sidelobe limit, each with the base run's curve for comparison.",
@@ -168,7 +169,7 @@ plotting.line(
 )
 panels[0].axvline(weak_target_db, color="0.35", linewidth=0.8)
 panels[0].annotate(
-    "weak target",
+    "weak target's level",
     (weak_target_db, 4),
     xytext=(4, 0),
     textcoords="offset points",
@@ -179,6 +180,7 @@ panels[0].set(
 )
 panels[0].invert_xaxis()
 plotting.line(panels[1], mean.mean[:, 0], seen, "exact", marker="o")
+panels[1].locator_params(axis="x", nbins=5)
 panels[1].set(
     xlabel="Capacity loss (Mbit/s)", ylabel="Weak target seen (%)", ylim=(0, 103)
 )

@@ -71,10 +71,11 @@ setting = {
     "min_sensing_bps": min_sensing_bps,
     "min_rate_bps": min_rate_bps,
 }
-# The first drop that has a solution serves as the example of this page.
+# The example of this page: the first drop in which the ISaC user takes most of the band, as it does in most drops.
 drops = si.Scenario.random_batch(np.random.default_rng(seed), 60, **setting)
 solved = si.solve_exact_batch(drops)
-scenario = drops[int(np.argmax(solved.feasible))]
+typical = solved.feasible & (np.argmax(np.nan_to_num(solved.shares), axis=1) == 1)
+scenario = drops[int(np.argmax(typical if typical.any() else solved.feasible))]
 optimum = si.solve_exact(scenario)
 print(optimum.certificate)
 
@@ -122,15 +123,8 @@ for k in range(3):
     )
 cell_axes.plot(0, 0, "*", color=plotting.INK, markersize=13, label="base station")
 cell_axes.plot(*scatterers.T, "x", color="#5A5A5A", label="clutter")
-cell_axes.set(
-    xlabel="x (m)",
-    ylabel="y (m)",
-    aspect="equal",
-    ylim=(-radius_m * 1.05, radius_m * 1.95),
-)
-cell_axes.legend(
-    loc="upper center", fontsize="x-small", frameon=True, framealpha=1, edgecolor="none"
-)
+cell_axes.set(xlabel="x (m)", ylabel="y (m)", aspect="equal")
+fig.legend(*cell_axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
 left = 0.0
 for k in range(3):
     look = plotting.style(k)
@@ -140,21 +134,20 @@ for k in range(3):
         width=optimum.shares[k],
         color=look["color"],
         alpha=0.55,
-        edgecolor=look["color"],
+        edgecolor=plotting.INK,
         hatch=["//", "xx", ".."][k],
-        label=f"user {k}",
     )
     left += optimum.shares[k]
 band_axes.set(
     xlabel="share of the band (1)", ylabel="power density (W/MHz)", xlim=(0, 1)
 )
-band_axes.legend(fontsize="x-small")
 figures.show(
     fig,
     "system",
     data={"user": np.arange(3), "share": optimum.shares, "power_w": optimum.powers_w},
     caption="The cell with the three kinds of users and the clutter (left; positions drawn for the picture), and how the optimum "
-    "of the example drop splits the band (right): the area of a bar is the power of its user.",
+    "of the example drop splits the band among users 0, 1 and 2 (right, in the same colours): the area of a bar is the power of its "
+    "user. One user takes the surplus, the others get what their floors need.",
     alt="Left: base station in the middle of a circular cell, two-way arrows to a sensing user and an ISaC user, a one-way arrow "
     "to a communication user, crosses for clutter. Right: three bars side by side, width the share of band, height power density.",
     paper="Fig. 1",
@@ -163,18 +156,20 @@ figures.show(
 # %% [markdown]
 # ## Rates
 #
-# User $k$ gets the share $\beta_k$ of the band $B$ and the power $p_k$. The noise of its band is $N_0\beta_k B$ with
-# $N_0 = k_\mathrm{B}T$. That the noise scales with the share is not written in the text we have, but the paper's Hessians are
+# User $k$ gets the share $\beta_k$ of the band $B$ and the power $p_k$. The noise of its band is $N_0\beta_k B$, where the
+# noise density $N_0 = k_\mathrm{B}T$ is Boltzmann's constant times the temperature. That the noise scales with the share is not written in the text we have, but the paper's Hessians are
 # with respect to share *and* power, which only makes sense if it does. The radar receiver sees an echo of power $a_k p_k$ (the
 # signal), clutter of power $b_k p_k$ and noise; the link has the gain $g_k$:
 #
 # ```{math}
 # :label: si-rates
-# R^\mathrm{s}_k = \beta_k B\log_2\!\Big(1+\frac{a_kp_k}{b_kp_k+N_0\beta_kB}\Big),\qquad
-# R^\mathrm{c}_k = \beta_k B\log_2\!\Big(1+\frac{g_kp_k}{N_0\beta_kB}\Big).
+# \begin{aligned}
+# R^\mathrm{s}_k &= \beta_k B\log_2\!\Big(1+\frac{a_kp_k}{b_kp_k+N_0\beta_kB}\Big),\\
+# R^\mathrm{c}_k &= \beta_k B\log_2\!\Big(1+\frac{g_kp_k}{N_0\beta_kB}\Big).
+# \end{aligned}
 # ```
 #
-# The left one is a **mutual information** between response and echo: if both are Gaussian, it is the difference of two
+# The first one is a **mutual information** between response and echo: if both are Gaussian, it is the difference of two
 # entropies $\log_2(\pi\mathrm e\,\text{variance})$ {cite}`semi_isac_tian2019`. We execute that step.
 
 # %%
@@ -195,12 +190,13 @@ assert (
 )
 
 # %% [markdown]
-# The path losses: one way, $G(\lambda/4\pi)^2d^{-\alpha_\mathrm{c}}$; for an echo,
-# $G\lambda^2\sigma_\mathrm{RCS}/((4\pi)^3d^{\alpha_\mathrm{r}})$, with $\alpha_\mathrm{r}$ counted over the whole way there and
-# back. Nakagami fading multiplies a link once and an echo twice.
+# The path gains, with the antenna gain $G$, the wavelength $\lambda$, the distance $d$ and the radar cross section
+# $\sigma_\mathrm{RCS}$: one way, $G(\lambda/4\pi)^2d^{-\alpha_\mathrm{c}}$; for an echo,
+# $G\lambda^2\sigma_\mathrm{RCS}/((4\pi)^3d^{\alpha_\mathrm{r}})$, with the exponent $\alpha_\mathrm{r}$ counted over the whole way
+# there and back. Nakagami fading multiplies a link once and an echo twice.
 #
-# The objective (9) is $\sum_k w_kR_k$ with $R_1=R_1^\mathrm{c}+R_1^\mathrm{s}$, under a floor on each of the four rates,
-# $\sum\beta_k\le1$ and $\sum p_k\le P_{\max}$. Adding radar information to data rates is a modelling choice: the two are
+# The paper's problem (9) maximises $\sum_k w_kR_k$ with the priorities $w_k$ and $R_1=R_1^\mathrm{c}+R_1^\mathrm{s}$, under a floor
+# on each of the four rates, $\sum\beta_k\le1$ and $\sum p_k\le P_{\max}$. Adding radar information to data rates is a modelling choice: the two are
 # measured in the same unit, but nobody can trade one for the other. The floors and the weights are what keeps it meaningful.
 #
 # ## Why the problem is convex
@@ -216,9 +212,9 @@ assert (
 # under floors and budgets is a convex problem.
 # ```
 #
-# The proof is one word.
-# Each rate is a **perspective**: $\beta\,r(p/\beta)$ with a concave function $r$ of one variable. Perspectives of concave functions
-# are jointly concave {cite}`boyd2004`, and homogeneous of degree one. The paper uses the Hessian instead. Its determinant is
+# The proof is one word: each rate is a **perspective**, $\beta\,r(p/\beta)$ with a concave function $r$ of one variable.
+# Perspectives of concave functions are jointly concave {cite}`boyd2004`, and homogeneous of degree one. The paper uses the Hessian
+# instead. Its determinant is
 # **zero**, not positive, for exactly this reason: along a ray $(\beta, p)\propto(\beta_0,p_0)$ the function is linear.
 
 # %%
@@ -250,9 +246,10 @@ h11
 #
 # ## Two prices, and a bound without a solver
 #
-# The three users meet only in the two budgets. An auctioneer who knew the right price $\nu$ per unit of band and $\mu$ per watt
-# could leave each user alone with its own problem. The same idea gives a bound that needs no optimisation at all. A concave
-# function of degree one lies below each of its tangents, and the tangent has no constant:
+# The three users meet only in the two budgets. An auctioneer who knew the right prices $\nu$ of band and $\mu$ of power could leave
+# each user alone with its own problem. From here on power is counted in budgets, $\pi_k=p_k/P_{\max}$, and $\rho_{kj}$ is rate $j$ of
+# user $k$ in a common unit, so that both budgets are 1. The same idea gives a bound that needs no optimisation at all. A concave
+# function $\rho(\beta,\pi)$ of degree one lies below each of its tangents, and the tangent has no constant:
 #
 # ```{math}
 # :label: si-tangent
@@ -260,11 +257,15 @@ h11
 # ```
 #
 # with the derivatives $\hat\rho_\beta,\hat\rho_\pi$ taken at *any* point. Give each rate its weight plus a multiplier
-# $\lambda_{kj}\ge0$ for its floor, $G_k=\sum_j(w_k+\lambda_{kj})\nabla\hat\rho_{kj}$. Because shares and powers sum to at most one,
+# $\lambda_{kj}\ge0$ for its floor $f_{kj}$, and collect the derivatives of user $k$ in
+# $G_k=(G_{k,\beta},G_{k,\pi})=\sum_j(w_k+\lambda_{kj})\nabla\hat\rho_{kj}$. Because shares and powers sum to at most one,
 #
 # ```{math}
 # :label: si-bound
-# \sum_kw_k\rho_k\;\le\;\max_kG_{k,\beta}+\max\{0,\max_kG_{k,\pi}\}-\sum_{kj}\lambda_{kj}f_{kj}
+# \begin{aligned}
+# \sum_{kj}w_k\rho_{kj}\;\le\;&\max_kG_{k,\beta}+\max\{0,\max_kG_{k,\pi}\}\\
+# &-\sum_{kj}\lambda_{kj}f_{kj}
+# \end{aligned}
 # ```
 #
 # holds for **every** allocation that meets the floors $f$, whatever point and multipliers we chose. At the optimum the two maxima are
@@ -282,7 +283,7 @@ for _ in range(2000):
 assert min(worst_case) >= optimum.objective
 assert optimum.certificate.gap < 1e-6
 print(
-    f"random bounds: {min(worst_case) / optimum.objective:.3f} to {max(worst_case) / optimum.objective:.1f} times the optimum"
+    f"random bounds: {min(worst_case) / optimum.objective:.2f} to {max(worst_case) / optimum.objective:.0f} times the optimum"
 )
 print(f"at the optimal prices the gap is {optimum.certificate.gap:.1e}")
 
@@ -308,9 +309,9 @@ assert (
 # The classical dual function does optimise over each user, one variable at a time. With $x$ the power density of user $k$, $r_k$ its
 # rate per unit of band and $Q_k(x)=\max_jf_{kj}/r_{kj}(x)$ the least band that meets its floors,
 #
-# $$D(\mu,\nu)=\mu+\nu-\sum_k\min_xQ_k(x)\,[\mu x+\nu-w_kr_k(x)],$$
+# $$\begin{aligned}D(\mu,\nu)=\mu+\nu-\sum_k\min_x\;&Q_k(x)\\&\times[\mu x+\nu-w_kr_k(x)],\end{aligned}$$
 #
-# finite where no user could make money by growing, $\mu x+\nu\ge w_kr_k(x)$ for all $x$. It is convex in the two prices, and its
+# where $r_k=\sum_jr_{kj}$. It is finite where no user could make money by growing, $\mu x+\nu\ge w_kr_k(x)$ for all $x$. It is convex in the two prices, and its
 # minimum is the optimum: an independent check of the solver on a plain grid.
 
 # %% tags=["hide-input"]
@@ -411,8 +412,8 @@ print(
 # %% [markdown]
 # ## A cone program that survives strong gains
 #
-# The paper hands problem (9) to a standard solver. In the cones of such a solver a sensing rate needs the term
-# $u=\beta\pi/(\kappa\pi+\beta)$. The textbook form $\pi-\kappa\pi^2/(\kappa\pi+\beta)$ subtracts two almost equal numbers when the clutter
+# The paper hands its problem (9) to a standard solver. In the cones of such a solver a sensing rate needs the term
+# $u=\beta\pi/(\kappa\pi+\beta)$, where $\kappa$ is the ratio of clutter to noise with the whole budget in the whole band. The textbook form $\pi-\kappa\pi^2/(\kappa\pi+\beta)$ subtracts two almost equal numbers when the clutter
 # is strong. Written as a **weighted harmonic mean** of share and power it has no large coefficient left:
 
 # %%
@@ -439,7 +440,7 @@ print(
 # %% [markdown]
 # ## Bits per joule
 #
-# Problem (13) maximises $\sum R/(\sum p+P_\mathrm c)$: concave over affine, hence quasi-concave. **Dinkelbach**'s method (Algorithm 1)
+# The paper's problem (13) maximises $\sum R/(\sum p+P_\mathrm c)$ with the circuit power $P_\mathrm c$: concave over affine, hence quasi-concave. **Dinkelbach**'s method (Algorithm 1)
 # solves $F(q)=\max\sum R-q(\sum p+P_\mathrm c)$ and sets $q$ to the efficiency reached. $F$ is convex and decreasing, and
 # the efficiency reached is where its tangent at $q$ crosses zero: Dinkelbach is *Newton's method* on $F$, hence superlinear
 # {cite}`dinkelbach1967`. The linear rate that the paper quotes belongs to programs with several ratios {cite}`semi_isac_crouzeix1985`.
@@ -473,8 +474,11 @@ figures.show(
     caption="Dinkelbach's method is Newton's method on the convex function F: each tangent's zero is the next efficiency.",
     alt="A convex decreasing curve with dotted tangents that step towards its zero in a few iterations.",
 )
-errors = 1 - trace[1:] / efficient.objective
-print("relative errors:", np.array2string(errors, precision=1))
+errors = 1 - trace[1:] / efficient.certificate.bound
+print(
+    "relative distance of the iterates to the certified bound:",
+    ", ".join(f"{error:.1e}" for error in errors),
+)
 
 # %% [markdown]
 # The loop is not even necessary. Rates are homogeneous of degree one, so with $s=1/(\sum p+P_\mathrm c)$ the scaled variables

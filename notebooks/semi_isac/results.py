@@ -158,8 +158,9 @@ claims.table(
 # %% [markdown]
 # ## All schemes along the floors
 #
-# SP-EPA splits the power equally and optimises the spectrum; PA-ESP does the reverse; RA draws both until the floors are met. All see
-# the same drops.
+# The paper compares with three schemes. **SP-EPA** (spectrum partitioning, equal power) splits the power equally and optimises the
+# spectrum; **PA-ESP** (power allocation, equal spectrum) does the reverse; **RA** (random allocation) draws both until the floors are
+# met. All see the same drops.
 
 # %%
 points = [
@@ -218,7 +219,7 @@ figures.show(
     data=columns,
     caption=f"Mean share of each user over {total.common['joint'].count} drops that every scheme can serve at every point ({ratio_text}). "
     "The optimum gives most of the band to whichever user turns it into the most bits, which is usually the ISaC user, paid twice for "
-    "one signal. SP-EPA splits almost alike; random shares do not follow.",
+    "one signal. SP-EPA splits almost alike; random shares do not follow. PA-ESP is not drawn: its shares are a third each.",
     alt="Three panels with shares against the sensing floor. The ISaC user holds most of the band in the joint optimum and in SP-EPA, about "
     "a third under random allocation; sensing shares grow with the floor.",
     paper="Fig. 2",
@@ -269,11 +270,11 @@ claims.record(
 # %% [markdown]
 # ### The sum of rates, averaged in two ways
 #
-# The paper reports that two of the benchmarks *improve* when the floors rise. On one and the same drop that cannot happen: higher floors only
-# remove allocations. The left panel averages over drops that all schemes can serve at all points. The right panel does what
-# happens when failures are silently left out: hard drops disappear as the floors rise, and the average of the survivors goes up.
-# Random allocations are another matter. They are not optimised, and stricter floors reject their worse candidates, so RA may improve on one and the
-# same drop.
+# The paper reports that two of the benchmarks *improve* when the floors rise. For a scheme that optimises, that cannot happen on one and
+# the same drop: higher floors only remove allocations. The left panel averages over drops that all schemes can serve at all points. The
+# right panel shows what happens when failures are silently left out: hard drops disappear as the floors rise, and the average of the
+# survivors may go up. Random allocations are another matter. They are not optimised, and stricter floors reject their worse candidates,
+# so RA may improve on one and the same drop.
 
 
 # %%
@@ -379,12 +380,12 @@ claims.record(
     "002-C3",
     ours="from the lowest to the highest floors, on the same drops: "
     + ", ".join(
-        f"{NAMES[scheme]} {100 * value:+.1f} %"
+        f"{NAMES[scheme]} {100 * value:+.2f} %"
         for scheme, value in change["common"].items()
     )
     + "; each scheme's own drops: "
     + ", ".join(
-        f"{NAMES[scheme]} {100 * value:+.1f} %"
+        f"{NAMES[scheme]} {100 * value:+.2f} %"
         for scheme, value in change["own"].items()
     ),
     tolerance="same drops: joint and SP-EPA fall, PA-ESP and RA rise: reproduced; first half on the same drops, second half only among "
@@ -418,8 +419,8 @@ claims.record(
 )
 
 # %% [markdown]
-# Only one of the three holds. With equal priorities the surplus goes to *one* user, the one with the best total rate per unit of price. That is the
-# ISaC user in most drops, since its band counts twice, and then the communication-only user sits on its floor.
+# Only one of the three holds. With equal priorities the surplus goes to *one* user, the one that earns the most bits with what it costs. That is
+# the ISaC user in most drops, since its band counts twice, and then the communication-only user sits on its floor.
 #
 # ## Priorities
 #
@@ -647,7 +648,7 @@ for index, ((rcs, number), trace) in enumerate(traces.items()):
         np.arange(longest + 1),
         mean,
         index,
-        label=f"{rcs:g} m$^2$, {number} clutters",
+        label=f"{rcs:g} m$^2$, {number} clutter{'s' if number > 1 else ''}",
     )
     columns[f"rcs_{rcs:g}_clutters_{number}_gbit_per_j"] = mean
 ax.set(xlabel="iteration (1)", ylabel="energy efficiency (Gbit/J)")
@@ -707,7 +708,7 @@ figures.show(
 average_count = {key: float(value.mean()) for key, value in counts.items()}
 claims.record(
     "002-C2",
-    ours=f"mean {min(average_count.values()):.2f} to {max(average_count.values()):.2f} iterations over {len(counts)} combinations, at most "
+    ours=f"mean {min(average_count.values()):.3f} to {max(average_count.values()):.3f} iterations over {len(counts)} combinations, at most "
     f"{everything.max()}, to a relative tolerance of 1e-10; mean {rough.mean():.2f} with the rough rule",
     tolerance="at most five on average for every combination (rounded to one decimal)",
     reproduced=all(round(value, 1) <= 5.0 for value in average_count.values()),
@@ -807,7 +808,8 @@ figures.show(
         "power_w": curve.power_w,
         "rate_bps": curve.rate_bps,
     },
-    caption="Pareto frontier of one drop, traced by the Dinkelbach parameter. Beyond the star every extra watt, circuit power included, buys fewer bits per joule.",
+    caption="Pareto frontier of one drop, traced by the Dinkelbach parameter. A line from minus the circuit power to a point of the frontier has the "
+    "efficiency of that point as its slope; the steepest touches at the star. To the right of it more power buys more bits per second, but fewer per joule.",
     alt="A concave curve of rate over power, a straight line from the negative circuit power that touches it at a star.",
 )
 touch = curve.rate_bps / (curve.power_w + example.circuit_power_w)
@@ -881,7 +883,12 @@ for ax, (title, label, which) in zip(axes, panels):
         )
     ax.set(title=title, xlabel=floor_label, ylabel=label)
 axes[2].set_yscale("symlog", linthresh=0.1)
-fig.legend(*axes[2].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+fig.legend(
+    *axes[2].get_legend_handles_labels(),
+    loc="outside upper center",
+    ncols=4,
+    title="right panel: whose floor",
+)
 for column, name in enumerate(
     ["mhz", "watt", "sensing_0", "sensing_1", "rate_1", "rate_2"]
 ):
@@ -897,7 +904,7 @@ figures.show(
     caption=f"Median price over {int(served.sum())} drops, shaded: the middle half. Bandwidth is what limits this cell: one per cent more of it is worth "
     f"{leverage:.0f} times as much as one per cent more power. The dearest promise is the sensing of user 0: its echo travels twice and earns "
     "nothing else.",
-    alt="Three panels: price of a megahertz falls slowly with the floors, price of a watt, and prices of the four floors with the sensing-only floor by far the highest.",
+    alt="Three panels against the sensing floor: the prices of a megahertz and of a watt hardly change; of the four floors, that of the sensing-only user is by far the dearest.",
 )
 
 # %%
@@ -936,15 +943,15 @@ claims.table(
     pd.DataFrame(
         {
             "one more": [
-                "Hz of bandwidth",
+                "MHz of bandwidth",
                 "W of budget",
-                "bit/s of both sensing floors",
+                "Mbit/s of both sensing floors",
             ],
-            "price": analytic,
-            "finite difference": numeric,
+            "price (Mbit/s)": analytic * [1, 1e-6, 1],
+            "finite difference (Mbit/s)": numeric * [1, 1e-6, 1],
         }
     ),
-    caption="Prices of the example drop (weighted sum, bit/s per unit) against central differences of the optimum.",
+    caption="Prices of the example drop, in Mbit/s of the weighted sum, against central differences of the optimum.",
     precision=6,
 )
 

@@ -13,8 +13,9 @@
 # %% [markdown]
 # # {title}
 #
-# {question} The curves of the base set are drawn beside the new ones. With `services = "all"` each of the same three users gets both services on one
-# signal, with both floors; the semi-ISaC network gives each user only what it asked for.
+# {question} The curves of the base set, that of the chapter's *results*, are drawn beside the new ones. With the parameter `services = "all"`
+# each of the same three users gets both services on one signal, with both floors; with `services = "semi"` each user gets only what it asked for,
+# as in the paper.
 
 # %% tags=["parameters"]
 seed = 1
@@ -150,8 +151,8 @@ figures.show(
     fig,
     "sum_vs_floors",
     data=columns,
-    caption="Left: mean sum of rates over the drops that each scheme can serve. Right: the drops that it cannot. Grey: the joint optimum with the base set. "
-    "Averages over different drops may not be compared without the right panel.",
+    caption="Left: mean sum of rates over the drops that each scheme can serve. Right: the drops that it cannot; joint optimum, SP-EPA and RA may lie on "
+    "top of each other. Grey: the joint optimum with the base set. Averages over different drops may not be compared without the right panel.",
     alt="Two panels against the sensing floor: sum of rates per scheme, and percentage of infeasible drops per scheme, each with the base set in grey.",
 )
 
@@ -179,12 +180,16 @@ theirs = np.stack([wanted(solved.rates_bps) for solved in semi], axis=1)
 everywhere = np.isfinite(mine).all(axis=1) & np.isfinite(theirs).all(axis=1)
 fig, axes = plotting.subplots(1, 2, width=7.4, height=3.2)
 columns = {"sensing_floor_mbps": floors_mbps}
-curves = [
-    (mine, "exact", "this network, all rates"),
-    (theirs, "paper", "semi-ISaC network"),
-]
+curves = [(mine, "exact", "semi-ISaC network")]
 if services == "all":
-    curves.append((asked, "benchmark_1", "this network, rates asked for"))
+    curves = [
+        (mine, "exact", "all ISaC, all rates"),
+        (theirs, "paper", "semi-ISaC network"),
+        (asked, "benchmark_1", "all ISaC, rates asked for"),
+    ]
+    said = "A network of ISaC users earns more bits in total, since each band is used twice, but fewer of those that were asked for. "
+else:
+    said = "The services are the paper's, so both networks are one and the same. "
 for table, role, name in curves:
     curve = montecarlo.average(table / 1e9, everywhere)
     plotting.line(
@@ -235,8 +240,8 @@ figures.show(
     fig,
     "common_drops",
     data=columns,
-    caption="Left: sum of rates on the drops that both networks can serve at every point (identical curves when the services are the paper's). A network of "
-    "ISaC users earns more bits in total, since each band is used twice, but fewer of those that were asked for. Right: shares of the band at the joint "
-    "optimum; thin lines without markers: the base set.",
+    caption="Left: sum of rates on the drops that both networks can serve at every point. "
+    + said
+    + "Right: shares of the band at the joint optimum, over its own drops; thin lines without markers: the base set.",
     alt="Left: curves of the sum of rates on common drops. Right: shares of the three users with thin lines for the base set.",
 )
