@@ -230,6 +230,8 @@ def margin_by_cuts(
             helped, known, stale, mark = True, seeds(problem, sinr, power), 0, (0.0, np.inf)
             if known is not None:
                 pull = _list_seeds(program, problem, known)
+                # One phase for old and new: that of the program's beams is arbitrary.
+                program.turn(known.principal)
                 point = best_dual_point(
                     program.channels,
                     program.owners,

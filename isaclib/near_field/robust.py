@@ -27,6 +27,7 @@ from .cuts import CutResult, margin_by_cuts
 from .dual_bound import DualPoint, sinr_limits
 from .given_beams import beam_residual, certify
 from .reduction import Reduced, checked, reduce
+from .root import COARSE, margin_precision, next_sinr, slope
 from .sdp import margin_by_sdp, rank_one
 
 _TOLERANCE = 1e-6
@@ -34,13 +35,9 @@ _TOLERANCE = 1e-6
 _ROUNDS_ALONE = 4
 _MAX_EVALUATIONS = 40
 # Far from the root only the direction counts: a margin proven this large says where to go on.
-_COARSE, _FAR, _COARSEST = 1e-2, 1.1, 0.1
+_FAR = 1.1
 # Steps below this part of the tolerance lead nowhere.
 _STANDSTILL = 0.1
-# So is a trial within this part of the bracket of an old one.
-_REPEAT = 1e-3
-# The bound is near the root within this factor; longest stride from one margin alone; step back where nothing is reached.
-_NEAR, _STRIDE, _RETREAT = 2.0, 5.0, 0.3
 _SHARPER, _SHARPEST = 0.3, 0.05
 _CLOSE = 2e-2
 _ROUNDING = 1e-9
@@ -123,7 +120,7 @@ def _unreachable(problem: Reduced) -> np.ndarray:
     To all others one can: with :math:`p_k\ne0` the shortest channel in its balls, beams :math:`w_k=p_k` are received with
     :math:`\operatorname{Re}(x^Hp_k)\ge\|p_k\|^2` (the balls are convex), and interference is bounded.
     """
-    return np.all(problem.radii >= np.linalg.norm(problem.channels, axis=2), axis=1)
+    return np.all(problem.radii >= np.linalg.norm(problem.channels, axis=2) * (1 - _ROUNDING), axis=1)
 
 
 def power_margin(
@@ -227,8 +224,9 @@ def robust_sinr(
 ) -> RobustSinr:
     r"""Largest SINR with :math:`t^\star(\gamma)\le1`, from a few power margins.
 
-    Each margin by cuts leaves a dual point, and the SINR beyond which that point proves :math:`t^\star>1` is tried next;
-    by semidefinite programs, a safeguarded secant of log t against log gamma. The cuts serve from one to the next.
+    Each margin by cuts leaves a dual point, and the SINR beyond which that point proves :math:`t^\star>1` is tried next where
+    it is near; elsewhere a safeguarded secant of :math:`\gamma/t-\gamma`. The cuts serve from one to the next, and where
+    they are slow, the semidefinite program names worst channels (:mod:`.seeds`); what bounds the SINR is the list alone.
 
     Parameters
     ----------
@@ -268,7 +266,7 @@ def robust_sinr(
     guess = start.sinr if start is not None and 0 < start.sinr < np.inf else _first_guess(problem, max_power_w)
     best, bound, beams, multipliers, dual = 0.0, np.inf, None, None, None
     history: list[tuple[float, float, float]] = []
-    gamma, precision, sharper, alone = guess, _COARSE, 1.0, _ROUNDS_ALONE
+    gamma, precision, sharper, alone = guess, COARSE, 1.0, _ROUNDS_ALONE
     while len(history) < _MAX_EVALUATIONS:
         if method == "cuts":
             found = margin_by_cuts(problem, gamma, max_power_w, tolerance=precision, cuts=cuts, enough=_FAR, help_after=alone)
@@ -292,7 +290,7 @@ def robust_sinr(
             excess = max(found.upper, 1.0)
             # Scaling beams down by s and the SINR with them leaves M + Lambda no smaller: the same multipliers prove it.
             best, beams, multipliers = gamma / excess, found.beams / math.sqrt(excess), found.multipliers
-            if tolerance < bound / best - 1 < _CLOSE * _slope(history):
+            if tolerance < bound / best - 1 < _CLOSE * slope(history):
                 # Scaled beams reach more than the scaled SINR.
                 sinr = float(np.min(certify(problem.channels, problem.radii, beams)[0])) * (1 - _ROUNDING)
                 proof = worst_case(problem.channels, problem.radii, beams[None], max(sinr, best))
@@ -300,14 +298,14 @@ def robust_sinr(
                     best, multipliers = max(sinr, best), proof.multipliers[0]
         if best > 0 and bound / best - 1 <= tolerance:
             break
-        following = _next(history, best, bound)
+        following = next_sinr(history, best, bound)
         if abs(following / gamma - 1) < _STANDSTILL * tolerance:
             # The same SINR again: only a closer look at its margin can help, until that does not, either.
             sharper *= _SHARPER
             if sharper < _SHARPEST:
                 break
         distance = math.log(bound / best) if best > 0 and np.isfinite(bound) else 1.0
-        gamma, precision = following, sharper * _precision(distance, tolerance, _slope(history))
+        gamma, precision = following, sharper * margin_precision(distance, tolerance, slope(history))
     status = "optimal" if best > 0 and bound / best - 1 <= tolerance else "converged"
     if best <= 0:
         raise SolverFailure(method, "no robust beams found", message="some positive SINR can be guaranteed, but none was proven")
@@ -354,48 +352,3 @@ def _first_guess(problem: Reduced, power: float) -> float:
     if problem.frames is not None:
         return _MATCHED_GUESS
     return float(min(0.5 * power / max(spent, 1e-300), max(by_errors, 1e-2)))
-
-
-def _next(history, best: float, bound: float) -> float:
-    r"""The next SINR, between the best one and the bound.
-
-    Where interference limits the users, t grows beyond all bounds at a finite SINR, and everything above is infeasible. The
-    quotient :math:`\gamma/t` only falls to 0 there: the secant of :math:`\gamma/t-\gamma` through the two margins nearest to
-    1 runs towards the root from below. Near the root, the bound (from the dual point) is the better guess.
-    """
-
-    if best <= 0:
-        return _RETREAT * min(gamma for gamma, _, _ in history)
-
-    def fresh(trial: float) -> bool:
-        return min(abs(math.log(trial / gamma)) for gamma, _, _ in history) > _REPEAT * math.log(bound / best)
-
-    if bound < best * _NEAR and fresh(bound):
-        return bound
-    high = min([bound, *(gamma for gamma, upper, _ in history if not np.isfinite(upper))])
-    points = sorted((abs(math.log(upper)), gamma, gamma / upper) for gamma, upper, _ in history if np.isfinite(upper))
-    if not points:
-        return max(_RETREAT * high, best) if np.isfinite(high) else _RETREAT * min(gamma for gamma, _, _ in history)
-    (_, a, reach), *others = points
-    if others and others[0][1] != a:
-        _, b, other = others[0]
-        target = a + (reach - a) / (1 + max((other - reach) / (a - b), 0.0))
-        if best < target < high and fresh(target):
-            return target
-    # One margin alone: gamma / t does not grow.
-    return min(math.sqrt(best * min(high, max(reach, a))), _STRIDE * a)
-
-
-def _slope(history) -> float:
-    """Slope of log t over log gamma between the two margins nearest to the root; never less than 1."""
-    points = sorted((abs(math.log(lower)), gamma, lower) for gamma, _, lower in history if 0 < lower < _HOPELESS)[:2]
-    if len(points) < 2 or points[0][1] == points[1][1]:
-        return 1.0
-    (_, xa, ya), (_, xb, yb) = points
-    return max(math.log(ya / yb) / math.log(xa / xb), 1.0)
-
-
-def _precision(distance: float, tolerance: float, slope: float) -> float:
-    """Gap of the next margin: what is left of it in the SINR is less by the slope."""
-    wanted = 0.02 * distance**2 if distance < 0.1 else _COARSE * distance
-    return float(np.clip(wanted * slope, 0.3 * tolerance * slope, _COARSEST if slope > 1 else _COARSE))

@@ -182,7 +182,7 @@ def _dual_bound(problem, sinr, bases, frames, duals, prices) -> float:
         corner += end
     total = sum(Y)
     best = 0.0
-    # Access points with power to spare have prices of almost 0, on which no dual error can rest: a little price is worth its cost.
+    # Access points with power to spare have prices of almost 0, on which no dual error can rest: a little is worth its cost.
     for least in _LEAST_PRICES:
         q = np.maximum(prices, least * np.max(prices))
         largest = 0.0

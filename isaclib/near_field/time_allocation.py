@@ -130,6 +130,8 @@ class SinrCurve:
 
     def solve(self, error: float, power_w: float) -> RobustSinr:
         """Robust SINR at one relative error and power limit per AP, started from the nearest solved point."""
+        # From an error of 1 on every ball holds the channel 0; more (or infinitely much) changes nothing.
+        error = min(error, 1.0)
         for e, power, point in self._points:
             if abs(e - error) <= _SAME * error and power == power_w:
                 return point
