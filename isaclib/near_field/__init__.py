@@ -17,7 +17,7 @@ from .music import (
     simulate_echoes,
 )
 from .paper import constraint_margin_share, constraint_margins, rank_one_ratios, solve_main, solve_mrt
-from .robust import Margin, RobustSinr, power_margin, rank_one, robust_sinr
+from .robust import Margin, RobustSinr, power_margin, robust_sinr
 from .scenario import (
     CALIBRATION_SEED,
     SENSING_PROCESSING_GAIN_DB,
@@ -32,6 +32,7 @@ from .scenario import (
     steering_vectors,
     with_access_points,
 )
+from .sdp import rank_one
 from .sensing import (
     Sensing,
     Witness,

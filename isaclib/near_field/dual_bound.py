@@ -24,6 +24,8 @@ import numpy as np
 from .reduction import Reduced
 
 _CENTRING_STEPS = 12
+# Newton decrement (squared) from which the next barrier weight may follow.
+_CENTRED = 0.3
 _SHRINK = 0.15
 _FIRST_GAP, _LAST_GAP = 3e-2, 2e-8
 _STEP_TO_WALL = 0.9
@@ -73,14 +75,16 @@ class _Barrier:
             # Real entries see the real part of F only: Re(x x^H) = Re x Re x^T + Im x Im x^T.
             self.columns = np.concatenate([self.columns.real, self.columns.imag], axis=2)
             self.sign, group = np.tile(self.sign, (1, 2)), np.tile(group, 2)
-        self.gather = np.zeros((len(group), self.count + aps))
-        self.gather[np.arange(len(group)), group] = 1.0
+        self.group = group
+        # The columns of one unknown lie together (once for real parts and once for imaginary ones).
+        self.starts = np.concatenate([np.arange(self.count), self.count + width * np.arange(aps)])
+        self.halves = 2 if real else 1
 
     def factor(self, unknowns: np.ndarray) -> np.ndarray | None:
         """Cholesky factors of all F_k in the scaled bases, or None outside."""
         if np.any(unknowns <= 0):
             return None
-        coefficients = self.sign * (self.gather @ unknowns)
+        coefficients = self.sign * unknowns[self.group]
         F = np.matmul(self.columns * coefficients[:, None, :], self.columns.conj().swapaxes(1, 2))
         try:
             return np.linalg.cholesky(F)
@@ -94,10 +98,15 @@ class _Barrier:
     def derivatives(self, unknowns: np.ndarray, factors: np.ndarray, mu: float) -> tuple[np.ndarray, np.ndarray]:
         Z = np.linalg.solve(factors, self.columns)
         products = np.matmul(Z.conj().swapaxes(1, 2), Z)
-        squares = np.einsum("ki,kij,kj->ij", self.sign, products.real**2 + products.imag**2, self.sign)
-        gradient = self.gather.T @ np.einsum("ki,kii->i", self.sign, products.real) + 1 / unknowns
+        squares = products.real**2 + products.imag**2
+        squares *= self.sign[:, :, None]
+        squares *= self.sign[:, None, :]
+        length = len(self.group) // self.halves
+        squares = squares.sum(axis=0).reshape(self.halves, length, self.halves, length).sum(axis=(0, 2))
+        diagonal = np.sum(self.sign * np.diagonal(products, axis1=1, axis2=2).real, axis=0)
+        gradient = np.add.reduceat(diagonal.reshape(self.halves, length).sum(axis=0), self.starts) + 1 / unknowns
         gradient[: self.count] += 1 / mu
-        hessian = self.gather.T @ squares @ self.gather
+        hessian = np.add.reduceat(np.add.reduceat(squares, self.starts, axis=0), self.starts, axis=1)
         hessian[np.arange(len(unknowns)), np.arange(len(unknowns))] += 1 / unknowns**2
         return gradient, hessian
 
@@ -144,7 +153,7 @@ def best_dual_point(
             solved = np.linalg.solve(scaled, np.stack([scale * gradient, scale * null], axis=1)) * scale[:, None]
             step = solved[:, 0] - solved[:, 1] * (null @ solved[:, 0]) / (null @ solved[:, 1])
             decrement = float(gradient @ step)
-            if not decrement > 0.05:
+            if not decrement > _CENTRED:
                 break
             length = min(1.0, _STEP_TO_WALL / max(np.max(-step / unknowns), 1e-300))
             for _ in range(30):

@@ -160,7 +160,12 @@ def constraint_margins(scenario: Scenario, crlb_bar_m2: float, beams: np.ndarray
 
 
 def constraint_margin_share(scenario: Scenario, sensing: Sensing, point: RobustSinr, eta: float, *, step: float = _STEP) -> float:
-    r"""The share of eq. (16): best of a grid over (0, 1) and of the present share, for the present beams and rate."""
+    r"""The share of eq. (16): best of a grid over (0, 1) and of the present share, for the present beams and rate.
+
+    A rate of 0 constrains no share: the present one then stays.
+    """
+    if point.sinr == 0:
+        return eta
     etas = np.append(step * np.arange(1, round(1 / step)), eta)
     rate = float(rate_bps_hz(eta, point.sinr))
     margins = constraint_margins(scenario, sensing.crlb_bar_m2, point.beams, rate, etas).min(axis=1)

@@ -27,14 +27,17 @@ from .cuts import CutResult, margin_by_cuts
 from .dual_bound import DualPoint, sinr_limits
 from .given_beams import beam_residual, certify
 from .reduction import Reduced, checked, reduce
-from .sdp import margin_by_sdp
+from .root import COARSE, margin_precision, next_sinr, slope
+from .sdp import margin_by_sdp, rank_one
 
 _TOLERANCE = 1e-6
+# Rounds of cuts after which the semidefinite program is asked for worst channels.
+_ROUNDS_ALONE = 4
 _MAX_EVALUATIONS = 40
 # Far from the root only the direction counts: a margin proven this large says where to go on.
-_COARSE, _FAR, _COARSEST = 1e-2, 1.1, 0.1
-# Steps below this part of the tolerance, and trials within this part of the bracket of an old one, lead nowhere.
-_STANDSTILL, _REPEAT = 0.1, 1e-3
+_FAR = 1.1
+# Steps below this part of the tolerance lead nowhere.
+_STANDSTILL = 0.1
 _SHARPER, _SHARPEST = 0.3, 0.05
 _CLOSE = 2e-2
 _ROUNDING = 1e-9
@@ -106,6 +109,20 @@ def _check_limits(sinr: float, max_power_w: float) -> None:
             raise InvalidScenario(name, f"must be positive and finite, but is {value}")
 
 
+def _check_method(method: str) -> None:
+    if method not in ("cuts", "sdp"):
+        raise InvalidScenario("method", f"{method!r} is not known", "use 'cuts' or 'sdp'")
+
+
+def _unreachable(problem: Reduced) -> np.ndarray:
+    r"""Users whose balls hold the channel 0, (K,): no SINR above 0 can be guaranteed to them at any power.
+
+    To all others one can: with :math:`p_k\ne0` the shortest channel in its balls, beams :math:`w_k=p_k` are received with
+    :math:`\operatorname{Re}(x^Hp_k)\ge\|p_k\|^2` (the balls are convex), and interference is bounded.
+    """
+    return np.all(problem.radii >= np.linalg.norm(problem.channels, axis=2) * (1 - _ROUNDING), axis=1)
+
+
 def power_margin(
     channels,
     error_radii,
@@ -137,15 +154,12 @@ def power_margin(
     """
     start = time.perf_counter()
     _check_limits(sinr, max_power_w)
-    if method not in ("cuts", "sdp"):
-        raise InvalidScenario("method", f"{method!r} is not known", "use 'cuts' or 'sdp'")
+    _check_method(method)
     problem = reduce(channels, error_radii, noise_w, reduced=reduced)
     users = len(problem.channels)
     ratio = np.ones(users)
-    if np.any(np.all(problem.radii >= np.linalg.norm(problem.channels, axis=2), axis=1)):
-        found = CutResult(
-            np.inf, np.inf, beams=None, multipliers=None, dual=None, cuts=(), rounds=0
-        )  # some user's channel may be 0
+    if np.any(_unreachable(problem)):
+        found = CutResult(np.inf, np.inf, beams=None, multipliers=None, dual=None, cuts=(), rounds=0)
     elif method == "cuts":
         found = margin_by_cuts(problem, sinr, max_power_w, tolerance=tolerance)
     else:
@@ -182,13 +196,6 @@ def power_margin(
 _METHODS = {"cuts": "worst-channel cuts", "sdp": "S-procedure semidefinite program"}
 
 
-def rank_one(covariances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Principal parts sqrt(lambda) v of covariances (K, n, n), and their share of the trace (K,)."""
-    values, vectors = np.linalg.eigh(covariances)
-    share = values[:, -1] / np.maximum(values.sum(axis=1), 1e-300)
-    return vectors[:, :, -1] * np.sqrt(np.maximum(values[:, -1], 0))[:, None], share
-
-
 def _from_covariances(problem: Reduced, relaxed, sinr: float, power: float) -> tuple[CutResult, np.ndarray]:
     """Rank-one beams, scaled until the adversary certifies them (the paper's factor rho_k, one for all users)."""
     stacked, share = rank_one(relaxed.covariances)
@@ -217,8 +224,9 @@ def robust_sinr(
 ) -> RobustSinr:
     r"""Largest SINR with :math:`t^\star(\gamma)\le1`, from a few power margins.
 
-    Each margin by cuts leaves a dual point, and the SINR beyond which that point proves :math:`t^\star>1` is tried next;
-    by semidefinite programs, a safeguarded secant of log t against log gamma. The cuts serve from one to the next.
+    Each margin by cuts leaves a dual point, and the SINR beyond which that point proves :math:`t^\star>1` is tried next where
+    it is near; elsewhere a safeguarded secant of :math:`\gamma/t-\gamma`. The cuts serve from one to the next, and where
+    they are slow, the semidefinite program names worst channels (:mod:`.seeds`); what bounds the SINR is the list alone.
 
     Parameters
     ----------
@@ -236,27 +244,41 @@ def robust_sinr(
     Returns
     -------
     RobustSinr
+        Where some user's balls hold the channel 0 at every AP, no positive SINR can be guaranteed (and everywhere else one
+        can): the answer is then 0, optimal, with beams of 0 and multipliers that are nan. Otherwise
         ``certificate.gap`` is at most ``tolerance``; else the status is ``converged``: with three or more APs and large
         errors, the S-procedure that proves the beams and the finite lists that bound them may leave a gap.
+
+    Raises
+    ------
+    InvalidScenario, SolverFailure
     """
     begin = time.perf_counter()
     _check_limits(1.0, max_power_w)
+    _check_method(method)
     problem = reduce(channels, error_radii, noise_w)
+    if np.any(_unreachable(problem)):
+        return _zero_sinr(np.shape(channels), method, begin)
     if matched:
         problem = problem.matched()
     h, radii = checked(channels, error_radii, noise_w)
-    cuts = None if start is None else start.cuts
-    guess = _first_guess(problem, max_power_w) if start is None else start.sinr
+    cuts = None if start is None else start.cuts or None
+    guess = start.sinr if start is not None and 0 < start.sinr < np.inf else _first_guess(problem, max_power_w)
     best, bound, beams, multipliers, dual = 0.0, np.inf, None, None, None
     history: list[tuple[float, float, float]] = []
-    gamma, precision, sharper = guess, _COARSE, 1.0
+    gamma, precision, sharper, alone = guess, COARSE, 1.0, _ROUNDS_ALONE
     while len(history) < _MAX_EVALUATIONS:
         if method == "cuts":
-            found = margin_by_cuts(problem, gamma, max_power_w, tolerance=precision, cuts=cuts, enough=_FAR)
-            cuts = found.cuts
+            found = margin_by_cuts(problem, gamma, max_power_w, tolerance=precision, cuts=cuts, enough=_FAR, help_after=alone)
+            # Where cuts alone were too slow once, they will be so again.
+            cuts, alone = found.cuts, 0 if found.helped else alone
         else:
             found, _ = _from_covariances(problem, margin_by_sdp(problem, gamma, max_power_w), gamma, max_power_w)
         history.append((gamma, found.upper, found.lower))
+        if found.beams is None and beams is None:
+            beams = _sure_beams(problem, max_power_w)
+            values, multipliers = certify(problem.channels, problem.radii, beams)
+            best = float(np.min(values)) * (1 - _ROUNDING)
         # t / gamma does not fall, so a margin of at least L at gamma excludes what lies above gamma / L; the dual point of
         # the cuts says more.
         limit = gamma / min(found.lower, 1.0) if found.lower > 0 else np.inf
@@ -268,7 +290,7 @@ def robust_sinr(
             excess = max(found.upper, 1.0)
             # Scaling beams down by s and the SINR with them leaves M + Lambda no smaller: the same multipliers prove it.
             best, beams, multipliers = gamma / excess, found.beams / math.sqrt(excess), found.multipliers
-            if tolerance < bound / best - 1 < _CLOSE * _slope(history):
+            if tolerance < bound / best - 1 < _CLOSE * slope(history):
                 # Scaled beams reach more than the scaled SINR.
                 sinr = float(np.min(certify(problem.channels, problem.radii, beams)[0])) * (1 - _ROUNDING)
                 proof = worst_case(problem.channels, problem.radii, beams[None], max(sinr, best))
@@ -276,17 +298,17 @@ def robust_sinr(
                     best, multipliers = max(sinr, best), proof.multipliers[0]
         if best > 0 and bound / best - 1 <= tolerance:
             break
-        following = _next(history, best, bound, method)
+        following = next_sinr(history, best, bound)
         if abs(following / gamma - 1) < _STANDSTILL * tolerance:
             # The same SINR again: only a closer look at its margin can help, until that does not, either.
             sharper *= _SHARPER
             if sharper < _SHARPEST:
                 break
         distance = math.log(bound / best) if best > 0 and np.isfinite(bound) else 1.0
-        gamma, precision = following, sharper * _precision(distance, tolerance, _slope(history))
+        gamma, precision = following, sharper * margin_precision(distance, tolerance, slope(history))
     status = "optimal" if best > 0 and bound / best - 1 <= tolerance else "converged"
-    if beams is None:
-        raise SolverFailure("cuts", "no robust beams found", message="the error radii leave no positive SINR")
+    if best <= 0:
+        raise SolverFailure(method, "no robust beams found", message="some positive SINR can be guaranteed, but none was proven")
     lifted = problem.lift(beams)
     spent = float(np.sum(np.abs(lifted) ** 2, axis=(0, 2)).max() / max_power_w)
     residual = max(beam_residual(h, radii, lifted, best, noise_w, multipliers), spent - 1, 0.0)
@@ -302,6 +324,25 @@ def robust_sinr(
     return RobustSinr(best, lifted, certificate, multipliers, cuts or (), dual, tuple(history))
 
 
+def _sure_beams(problem: Reduced, power: float) -> np.ndarray:
+    """Each user's shortest channel in its balls as its beam, all scaled to the power limit: a positive SINR for all."""
+    lengths = np.maximum(np.linalg.norm(problem.channels, axis=2), 1e-300)
+    beams = problem.channels * np.maximum(1 - problem.radii / lengths, 0)[..., None]
+    beams = beams / np.linalg.norm(beams, axis=(1, 2), keepdims=True)
+    return beams * math.sqrt(power / np.sum(np.abs(beams) ** 2, axis=(0, 2)).max())
+
+
+def _zero_sinr(shape: tuple[int, ...], method: str, begin: float) -> RobustSinr:
+    certificate = Certificate(
+        method=f"channel 0 inside the balls, {_METHODS[method]}",
+        value=0.0,
+        bound=0.0,
+        status="optimal",
+        seconds=time.perf_counter() - begin,
+    )
+    return RobustSinr(0.0, np.zeros(shape, dtype=complex), certificate, np.full(shape[:2], np.nan), (), None, ())
+
+
 def _first_guess(problem: Reduced, power: float) -> float:
     """Half of what zero forcing reaches without errors, or what errors alone allow, whichever is less."""
     duals = np.linalg.pinv(problem.stacked.conj())
@@ -311,43 +352,3 @@ def _first_guess(problem: Reduced, power: float) -> float:
     if problem.frames is not None:
         return _MATCHED_GUESS
     return float(min(0.5 * power / max(spent, 1e-300), max(by_errors, 1e-2)))
-
-
-def _next(history, best: float, bound: float, method: str) -> float:
-    """The next SINR: the bound itself, which converges like Newton's method from above, or a safeguarded secant."""
-    tried = [gamma for gamma, _, _ in history]
-    if (
-        method == "cuts"
-        and np.isfinite(bound)
-        and min(abs(math.log(bound / gamma)) for gamma in tried) > _REPEAT * (math.log(bound / best) if best > 0 else 1.0)
-    ):
-        return bound
-    above = [gamma for gamma, upper, _ in history if not upper <= 1]
-    below = [gamma for gamma, upper, _ in history if upper <= 1]
-    if not below:
-        return 0.3 * min(above)
-    if not above:
-        return min(bound, 3 * max(below))
-    low, high = math.log(max(below)), math.log(min(above))
-    finite = sorted(((math.log(g), math.log(u)) for g, u, _ in history if np.isfinite(u)), key=lambda point: abs(point[1]))
-    if len(finite) > 1 and finite[0][0] != finite[1][0]:
-        (xa, ya), (xb, yb) = finite[:2]
-        target = xa - ya / max((ya - yb) / (xa - xb), 1.0)
-        if low < target < high:
-            return math.exp(target)
-    return math.exp(0.5 * (low + high))
-
-
-def _slope(history) -> float:
-    """Slope of log t over log gamma between the two margins nearest to the root; never less than 1."""
-    points = sorted((abs(math.log(lower)), gamma, lower) for gamma, _, lower in history if 0 < lower < _HOPELESS)[:2]
-    if len(points) < 2 or points[0][1] == points[1][1]:
-        return 1.0
-    (_, xa, ya), (_, xb, yb) = points
-    return max(math.log(ya / yb) / math.log(xa / xb), 1.0)
-
-
-def _precision(distance: float, tolerance: float, slope: float) -> float:
-    """Gap of the next margin: what is left of it in the SINR is less by the slope."""
-    wanted = 0.02 * distance**2 if distance < 0.1 else _COARSE * distance
-    return float(np.clip(wanted * slope, 0.3 * tolerance * slope, _COARSEST if slope > 1 else _COARSE))

@@ -130,12 +130,15 @@ class SinrCurve:
 
     def solve(self, error: float, power_w: float) -> RobustSinr:
         """Robust SINR at one relative error and power limit per AP, started from the nearest solved point."""
+        # From an error of 1 on every ball holds the channel 0; more (or infinitely much) changes nothing.
+        error = min(error, 1.0)
         for e, power, point in self._points:
             if abs(e - error) <= _SAME * error and power == power_w:
                 return point
         start = None
-        if self._points and error > 0:
-            e, power, start = min(self._points, key=lambda item: abs(_log(item[0]) - _log(error)) + abs(_log(item[1] / power_w)))
+        served = [item for item in self._points if item[2].sinr > 0]
+        if served and error > 0:
+            e, power, start = min(served, key=lambda item: abs(_log(item[0]) - _log(error)) + abs(_log(item[1] / power_w)))
             start = replace(start, sinr=float(self.upper(error, power_w)))
         point = robust_sinr(
             self.channels,
@@ -222,6 +225,13 @@ def best_time_allocation(
 
     # Where the errors are small the curve is quickly solved, and its dual point bounds the rest well enough to go on.
     best_eta = min(largest, _FIRST_SHARE)
+    reach = float(relative_error(scenario, crlb_bar_m2, 0.0))
+    if reach >= 1:
+        # Even all the time spent on looking leaves every channel in the balls: no share has a rate.
+        return BestTime(best_eta, 0.0, 0.0, 0)
+    if float(relative_error(scenario, crlb_bar_m2, best_eta)) >= 1:
+        # Half-way (in time) to the share from which on nothing can be guaranteed.
+        best_eta = 0.5 * (1 - reach**2)
     best = solve(best_eta)
     nodes = np.unique(np.append(np.linspace(0, largest, _FIRST_NODES), best_eta))
     limits = envelope(nodes)

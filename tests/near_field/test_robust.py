@@ -324,3 +324,31 @@ def test_unknown_method_and_misshapen_beams_are_named():
         power_margin(h, radii, 1.0, 1.0, 1.0, method="magic")
     with pytest.raises(InvalidScenario, match="beams"):
         adversarial_sinr(h, radii, np.ones((2, 2)), 1.0)
+
+
+@pytest.mark.parametrize("matched", [False, True])
+@pytest.mark.parametrize("method", ["cuts", "sdp"])
+def test_a_user_whose_balls_hold_the_channel_zero_is_guaranteed_nothing(method, matched):
+    h, radii = small(np.random.default_rng(1), users=2)
+    radii[1] = np.linalg.norm(h[1], axis=1)
+    found = robust_sinr(h, radii, 0.1, 1.0, method=method, matched=matched)
+    assert found.sinr == 0 and found.certificate.bound == 0 and found.certificate.status == "optimal"
+    assert np.all(found.beams == 0) and found.beams.shape == h.shape
+    assert power_margin(h, radii, 1e-6, 0.1, 1.0, method=method).margin == np.inf
+    # It serves as a start for what can be guaranteed: the channel of one access point alone stays out of its ball.
+    radii[1, 0] *= 0.5
+    again = robust_sinr(h, radii, 0.1, 1.0, start=found, tolerance=1e-2)
+    assert again.sinr > 0 and np.min(worst_sinr(h, radii, again.beams, 0.1)) >= again.sinr * (1 - 1e-6)
+
+
+def test_large_errors_leave_a_small_sinr_that_is_proven():
+    h, radii = small(np.random.default_rng(5), users=2, aps=2, relative=0.95)
+    found = robust_sinr(h, radii, 0.1, 1.0, tolerance=0.1)
+    assert 0 < found.sinr <= found.certificate.bound and found.certificate.residual < 1e-6
+    assert np.all(worst_sinr(h, radii, found.beams, 0.1) >= found.sinr * (1 - 1e-6))
+
+
+def test_unknown_method_of_the_robust_sinr_is_named():
+    h, radii = small(np.random.default_rng(0))
+    with pytest.raises(InvalidScenario, match="method"):
+        robust_sinr(h, radii, 1.0, 1.0, method="magic")

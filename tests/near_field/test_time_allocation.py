@@ -235,3 +235,29 @@ def test_starts_outside_the_unit_interval_and_wrong_curves_are_named(solved):
         solve_main(scenario, start=1.0, sensing=sensing)
     with pytest.raises(InvalidScenario, match="curve"):
         solve_mrt(scenario, sensing=sensing, curve=curve)
+
+
+def test_no_share_has_a_rate_where_every_channel_is_in_its_ball():
+    scenario = small()
+    sensing = optimise_sensing(scenario)
+    first = float(relative_error(scenario, sensing.crlb_bar_m2, 0.0))
+    hopeless = scenario.replace(error_slope_per_m=1.5 * scenario.error_slope_per_m / first)
+    for solver in (solve_exact, solve_main, solve_mrt, solve_error_ignorant):
+        found = solver(hopeless, sensing=sensing)
+        assert found.worst_rate_bps_hz == 0
+        assert verify(hopeless, found).residual < RESIDUAL
+    assert solve_exact(hopeless, sensing=sensing).certificate.bound == 0
+
+
+def test_a_start_without_any_rate_stays_and_is_projected():
+    scenario = small()
+    sensing = optimise_sensing(scenario)
+    # At the share 0.98 the relative error is 1: nothing can be guaranteed there.
+    slope = scenario.error_slope_per_m / float(relative_error(scenario, sensing.crlb_bar_m2, 0.98))
+    limit = 2 * sensing.crlb_bar_m2 * scenario.sensing_block_s / scenario.block_s
+    blind = scenario.replace(error_slope_per_m=slope, crlb_limit_m2=limit)
+    curve = SinrCurve(channels(scenario), scenario.noise_w, tolerance=0.3)
+    found = solve_main(blind, start=0.99, sensing=sensing, curve=curve)
+    assert found.history[0].objective == 0
+    assert found.time_history == (0.99, 0.99) and found.time_allocation == pytest.approx(0.5)
+    assert found.worst_rate_bps_hz > 0 and verify(blind, found).residual < RESIDUAL

@@ -1,0 +1,303 @@
+r"""An interior-point method for the S-procedure's program that uses its structure.
+
+The unknowns are the K Hermitian matrices :math:`Z_k` (beam covariances in the scaled bases), the multipliers
+:math:`\lambda` and t; every matrix inequality is a sum of congruences,
+
+.. math:: T_k=\sum_js_{kj}\,V_{kj}Z_jV_{kj}^H+\sum_m\lambda_{km}D_m-E\succeq0,\qquad Z_k\succeq0 .
+
+A solver that is given the coefficients of each unknown writes them out, twice as large in real form, and multiplies them in
+every iteration. Here the normal equations of the primal-dual step (Helmberg, Kojima, Monteiro) are assembled from
+Kronecker products of 12 x 12 matrices: :math:`\operatorname{tr}(E_iP\,E_{i'}Q)` for all pairs of unknowns of two users at
+once is one outer product of :math:`P=V_{kj}^HX_kV_{kl}` and :math:`Q=V_{kl}^HT_k^{-1}V_{kj}`.
+
+Nothing here is trusted: the bound is recomputed from the dual matrices and the beams are certified (:mod:`.sdp`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import linalg
+
+from .reduction import Reduced
+
+_MAX_ITERATIONS = 40
+_GAP, _FEASIBLE = 1e-7, 1e-7
+# Start of the slacks; the dual matrices start from identities.
+_START = 3.0
+_TO_WALL = 0.95
+# Beyond this step length of the predictor its centring is trusted.
+_GOOD = 0.1
+_RIDGE = 1e-14
+# Price of the power itself: where an access point has power to spare, the least is taken, which makes the answer unique (and of
+# rank one), at a loss of at most this part for each of them.
+_TIE = 1e-6
+# A dual value (in units of the power that the bases cost) that only an infeasible program reaches.
+_UNBOUNDED = 1e9
+
+
+@dataclass(frozen=True, eq=False)
+class InteriorPoint:
+    """Answer in unit noise.
+
+    Attributes
+    ----------
+    power : float
+        Least power per AP (W).
+    covariances : ndarray (K, d, d), complex
+        In the bases of :class:`Program`.
+    multipliers : ndarray (K, M)
+        For errors in units of their radii.
+    dual : ndarray (K, n + 1, n + 1), complex
+        Of the inequalities :math:`T_k\\succeq0`.
+    prices : ndarray (M,)
+        Of the power limits.
+    iterations : int
+    converged : bool
+        False where the method stalled or the program seems infeasible.
+    """
+
+    power: float
+    covariances: np.ndarray
+    multipliers: np.ndarray
+    dual: np.ndarray
+    prices: np.ndarray
+    iterations: int
+    converged: bool
+
+
+class Coordinates:
+    """Real coordinates of Hermitian (or real symmetric) matrices: diagonal, real parts below it, imaginary parts."""
+
+    def __init__(self, size: int, only_real: bool) -> None:
+        self.size, self.only_real = size, only_real
+        self.rows, self.columns = np.tril_indices(size, -1)
+        self.count = size + (1 if only_real else 2) * len(self.rows)
+        self.diagonal = np.arange(size) * (size + 1)
+        self.lower, self.upper = self.rows * size + self.columns, self.columns * size + self.rows
+
+    def matrices(self, entries: np.ndarray) -> np.ndarray:
+        """Matrices (..., n, n) from coordinates (..., d)."""
+        n, pairs = self.size, len(self.rows)
+        result = np.zeros((*entries.shape[:-1], n * n), dtype=complex)
+        result[..., self.diagonal] = entries[..., :n]
+        off = entries[..., n : n + pairs] + 0j
+        if not self.only_real:
+            off = off + 1j * entries[..., n + pairs :]
+        result[..., self.lower], result[..., self.upper] = off, off.conj()
+        return result.reshape(*entries.shape[:-1], n, n)
+
+    def pairings(self, matrices: np.ndarray) -> np.ndarray:
+        """Re tr(E_i R) for every basis matrix E_i and matrices R (..., n, n): (..., d)."""
+        flat = matrices.reshape(*matrices.shape[:-2], -1)
+        lower, upper = flat[..., self.lower], flat[..., self.upper]
+        parts = [flat[..., self.diagonal].real, lower.real + upper.real]
+        if not self.only_real:
+            # E_i holds i below the diagonal and -i above it.
+            parts.append(lower.imag - upper.imag)
+        return np.concatenate(parts, axis=-1)
+
+    def products(self, P: np.ndarray, Q: np.ndarray) -> np.ndarray:
+        """Sum over the leading axis of Re tr(E_i P E_j Q), (d, d)."""
+        n = self.size
+        # K[(a, b), (c, d)] = P[b, c] Q[d, a]
+        K = P.reshape(len(P), -1).T @ Q.reshape(len(Q), -1)
+        K = K.reshape(n, n, n, n).transpose(3, 0, 1, 2).reshape(n * n, n * n)
+        below, above = K[:, self.lower], K[:, self.upper]
+        parts = [K[:, self.diagonal], below + above]
+        if not self.only_real:
+            parts.append(1j * (below - above))
+        right = np.concatenate(parts, axis=1)
+        below, above = right[self.lower], right[self.upper]
+        parts = [right[self.diagonal].real, (below + above).real]
+        if not self.only_real:
+            parts.append((above - below).imag)
+        return np.concatenate(parts, axis=0)
+
+
+class Program:
+    """Data of the program and its linear map; unknowns in the order t, Z_1 .. Z_K, lambda."""
+
+    def __init__(self, problem: Reduced, sinr: float) -> None:
+        self.users, self.aps, width = problem.channels.shape
+        size = self.aps * width
+        self.bases, only_real = problem.beam_bases(sinr)
+        self.inner = self.bases.shape[2]
+        self.at = Coordinates(self.inner, only_real)
+        diagonal = problem.radii.repeat(width, axis=1)[:, :, None] * np.eye(size)
+        self.frames = np.concatenate([diagonal, problem.stacked[:, :, None]], axis=2)
+        # Columns scaled by sqrt|s|: the congruence with its sign.
+        views = np.matmul(self.frames.conj().swapaxes(1, 2)[:, None], self.bases[None])
+        own = np.eye(self.users, dtype=bool)
+        self.signs = np.where(own, 1.0, -1.0)
+        self.views = views * np.where(own, 1 / np.sqrt(sinr), 1.0)[:, :, None, None]
+        self.adjoints = self.views.conj().swapaxes(2, 3)
+        per_ap = self.bases.reshape(self.users, self.aps, width, self.inner)
+        self.prices = self.at.pairings(np.einsum("kmwi,kmwj->mkij", per_ap.conj(), per_ap)).reshape(self.aps, -1)
+        self.unit = np.max(np.sum(self.prices.reshape(self.aps, self.users, -1)[:, :, : self.inner], axis=(1, 2)) / self.inner)
+        self.prices = self.prices / self.unit
+        # Diagonals of the matrices that the multipliers weigh: ones at an AP, minus one in the corner.
+        self.corners = np.concatenate([np.repeat(np.eye(self.aps), width, axis=1), -np.ones((self.aps, 1))], axis=1)
+        self.count = 1 + self.users * self.at.count + self.users * self.aps
+
+    def split(self, y: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        entries = y[1 : 1 + self.users * self.at.count]
+        return y[0], entries, y[1 + len(entries) :].reshape(self.users, self.aps)
+
+    def blocks(self, y: np.ndarray, noise: float) -> _Blocks:
+        """Z_k, T_k, and the scalars (multipliers, then what the power limits leave); noise 0 for the linear part alone."""
+        t, entries, multipliers = self.split(y)
+        Z = self.at.matrices(entries.reshape(self.users, -1))
+        T = np.einsum("kj,kjab->kab", self.signs, self.views @ Z[None] @ self.adjoints)
+        diagonal = np.arange(T.shape[1])
+        T[:, diagonal, diagonal] += multipliers @ self.corners
+        T[:, -1, -1] -= noise
+        return _Blocks(Z, T, np.concatenate([multipliers.ravel(), t - self.prices @ entries]))
+
+    def adjoint(self, dual: _Blocks) -> np.ndarray:
+        """The transpose of the linear part."""
+        X, Y, x = dual.Z, dual.T, dual.s
+        lit = np.einsum("kj,kjab->jab", self.signs, self.adjoints @ Y[:, None] @ self.views)
+        prices = x[self.users * self.aps :]
+        entries = self.at.pairings(X + lit).ravel() - prices @ self.prices
+        diagonals = np.diagonal(Y, axis1=1, axis2=2).real
+        multipliers = diagonals @ self.corners.T + x[: self.users * self.aps].reshape(self.users, self.aps)
+        return np.concatenate([[np.sum(prices)], entries, multipliers.ravel()])
+
+    def normal(self, dual: _Blocks, inverse: _Blocks) -> np.ndarray:
+        """The matrix of the normal equations: adjoint of X blocks(.) Z^-1, symmetric and positive definite."""
+        X, Y, Zi, Ti, ratio = dual.Z, dual.T, inverse.Z, inverse.T, dual.s * inverse.s
+        users, d, aps = self.users, self.at.count, self.aps
+        H = np.zeros((self.count, self.count))
+        lit = self.adjoints[:, :, None] @ Y[:, None, None] @ self.views[:, None]
+        seen = self.adjoints[:, :, None] @ Ti[:, None, None] @ self.views[:, None]
+        for j in range(users):
+            for other in range(j + 1):
+                signs = (self.signs[:, j] * self.signs[:, other])[:, None, None]
+                P, Q = signs * lit[:, j, other], seen[:, other, j]
+                if other == j:
+                    P, Q = np.concatenate([P, X[j : j + 1]]), np.concatenate([Q, Zi[j : j + 1]])
+                block = self.at.products(P, Q)
+                rows, columns = slice(1 + j * d, 1 + (j + 1) * d), slice(1 + other * d, 1 + (other + 1) * d)
+                H[rows, columns] = block
+                H[columns, rows] = block.T
+        start = 1 + users * d
+        for k in range(users):
+            middle = Y[k][None] * self.corners[:, None, :] @ Ti[k]
+            R = self.signs[k][None, :, None, None] * (self.adjoints[k][None] @ middle[:, None] @ self.views[k][None])
+            columns = slice(start + k * aps, start + (k + 1) * aps)
+            cross = self.at.pairings(R).reshape(aps, -1)
+            H[columns, 1:start], H[1:start, columns] = cross, cross.T
+            H[columns, columns] = self.corners @ (Y[k] * Ti[k].T).real @ self.corners.T
+        multipliers = np.arange(start, self.count)
+        H[multipliers, multipliers] += ratio[: users * aps]
+        rows = np.concatenate([np.ones((aps, 1)), -self.prices], axis=1)
+        H[:start, :start] += (rows.T * ratio[users * aps :]) @ rows
+        return H
+
+
+def _hermitian(matrices: np.ndarray) -> np.ndarray:
+    return 0.5 * (matrices + matrices.conj().swapaxes(-1, -2))
+
+
+def _length(matrix: np.ndarray, step: np.ndarray) -> float:
+    """Longest step that keeps Hermitian matrices positive semidefinite."""
+    root = np.linalg.inv(np.linalg.cholesky(matrix))
+    least = np.linalg.eigvalsh(root @ step @ root.conj().swapaxes(-1, -2))[..., 0].min()
+    return 1 / max(-least, 1e-300)
+
+
+@dataclass(frozen=True, eq=False)
+class _Blocks:
+    """Matrices of the sizes of Z_k and T_k and the scalars: slacks, their multipliers, or steps of either."""
+
+    Z: np.ndarray
+    T: np.ndarray
+    s: np.ndarray
+
+    def plus(self, step: float, other: _Blocks) -> _Blocks:
+        return _Blocks(_hermitian(self.Z + step * other.Z), _hermitian(self.T + step * other.T), self.s + step * other.s)
+
+    def inner(self, other: _Blocks) -> float:
+        matrices = np.vdot(self.Z, other.Z).real + np.vdot(self.T, other.T).real
+        return float(matrices + self.s @ other.s)
+
+    def times(self, other: _Blocks) -> _Blocks:
+        return _Blocks(self.Z @ other.Z, self.T @ other.T, self.s * other.s)
+
+    def room(self, step: _Blocks) -> float:
+        """Longest step that keeps everything non-negative."""
+        scalars = 1 / max(float(np.max(-step.s / self.s)), 1e-300)
+        return min(_length(self.Z, step.Z), _length(self.T, step.T), scalars)
+
+    def largest(self) -> float:
+        return float(max(np.abs(self.Z).max(), np.abs(self.T).max(), np.abs(self.s).max()))
+
+
+def solve(program: Program) -> InteriorPoint:
+    """Least common power over the program, from scaled identities; predictor and corrector share one factor."""
+    users, inner, size = program.users, program.inner, program.corners.shape[1]
+    scalars = users * program.aps + program.aps
+    cost = np.zeros(program.count)
+    cost[0] = 1.0
+    cost[1 : 1 + users * program.at.count] = _TIE * np.sum(program.prices, axis=0)
+    start = _Blocks(np.tile(np.eye(inner) + 0j, (users, 1, 1)), np.tile(np.eye(size) + 0j, (users, 1, 1)), np.ones(scalars))
+    y, dual = np.zeros(program.count), start
+    slack = start.plus(_START - 1, start)
+    total = users * (inner + size) + scalars
+    converged, iterations = False, 0
+    for iterations in range(_MAX_ITERATIONS):  # noqa: B007
+        missing = program.blocks(y, 1.0).plus(-1.0, slack)
+        products = dual.inner(slack)
+        short = float(np.abs(cost - program.adjoint(dual)).max())
+        converged = products <= _GAP * abs(cost @ y) and max(missing.largest(), short) < _FEASIBLE
+        if converged or np.sum(dual.T[:, -1, -1].real) > _UNBOUNDED:
+            break
+        try:
+            step = _Step(program, slack, dual, missing, cost)
+            *_, primal, other = first = step.towards(0.0)
+            primal, other = min(1.0, primal), min(1.0, other)
+            after = dual.plus(other, first[2]).inner(slack.plus(primal, first[1])) / products
+            part = min(1.0, max(after, 1e-6)) ** 3 if min(primal, other) > _GOOD else 0.5
+            dy, dslack, ddual, primal, other = step.towards(part * products / total, first[2].times(first[1]))
+        except np.linalg.LinAlgError:
+            break
+        primal, other = min(1.0, _TO_WALL * primal), min(1.0, _TO_WALL * other)
+        y, slack, dual = y + primal * dy, slack.plus(primal, dslack), dual.plus(other, ddual)
+    power, entries, multipliers = program.split(y)
+    covariances = program.at.matrices(entries.reshape(users, -1))
+    prices = (dual.s[users * program.aps :] + _TIE) / program.unit
+    return InteriorPoint(power * program.unit, covariances, multipliers, dual.T, prices, iterations, bool(converged))
+
+
+class _Step:
+    """Directions from one point: the factor of the normal equations is shared."""
+
+    def __init__(self, program: Program, slack: _Blocks, dual: _Blocks, missing: _Blocks, cost: np.ndarray) -> None:
+        self.program, self.slack, self.dual, self.missing, self.cost = program, slack, dual, missing, cost
+        self.inverse = _Blocks(_hermitian(np.linalg.inv(slack.Z)), _hermitian(np.linalg.inv(slack.T)), 1 / slack.s)
+        normal = program.normal(dual, self.inverse)
+        self.scale = 1 / np.sqrt(np.diagonal(normal))
+        normal *= self.scale[:, None] * self.scale
+        normal[np.diag_indices(len(normal))] += _RIDGE
+        self.factor = linalg.cho_factor(normal, lower=True, overwrite_a=True, check_finite=False)
+
+    def towards(self, target: float, second: _Blocks | None = None):
+        """(step in y, of the slacks, of the dual, longest step of either) for products ``target`` with second-order term."""
+        inverse, dual = self.inverse, self.dual
+
+        def answer(step: _Blocks) -> _Blocks:
+            # target Z^-1 - sym((X step + second) Z^-1)
+            moved = dual.times(step)
+            moved = moved if second is None else _Blocks(moved.Z + second.Z, moved.T + second.T, moved.s + second.s)
+            moved = moved.times(inverse)
+            return _Blocks(
+                target * inverse.Z - _hermitian(moved.Z), target * inverse.T - _hermitian(moved.T), target * inverse.s - moved.s
+            )
+
+        right = self.program.adjoint(answer(self.missing)) - self.cost
+        dy = self.scale * linalg.cho_solve(self.factor, self.scale * right, check_finite=False)
+        dslack = self.program.blocks(dy, 0.0).plus(1.0, self.missing)
+        ddual = answer(dslack).plus(-1.0, dual)
+        return dy, dslack, ddual, self.slack.room(dslack), dual.room(ddual)

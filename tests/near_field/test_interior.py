@@ -1,0 +1,107 @@
+"""The structured interior-point method: its linear algebra, a general solver's answer, and the channels its dual names."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from isaclib.near_field import Scenario, channels
+from isaclib.near_field.cuts import margin_by_cuts
+from isaclib.near_field.dual_bound import dual_residual
+from isaclib.near_field.interior import Program, _Blocks, _hermitian, solve
+from isaclib.near_field.reduction import reduce
+from isaclib.near_field.sdp import margin_by_conic, margin_by_sdp, rank_one
+from isaclib.near_field.seeds import seeds
+
+# Both solvers stop at relative gaps of about 1e-7 and 1e-6.
+SAME = 5e-6
+NOISE, POWER = 1e-10, 1.0
+
+
+def small(seed=0, users=3, aps=2, relative=0.02, matched=False):
+    rng = np.random.default_rng(seed)
+    h = (rng.standard_normal((users, aps, 4)) + 1j * rng.standard_normal((users, aps, 4))) / np.sqrt(2)
+    problem = reduce(h, relative * np.linalg.norm(h, axis=2), 0.1)
+    return problem.matched() if matched else problem
+
+
+def paper(relative, seed=1):
+    h = channels(Scenario.random(np.random.default_rng(seed)))
+    return reduce(h, relative * np.linalg.norm(h, axis=2), NOISE)
+
+
+def random_blocks(program, rng):
+    def positive(count, size):
+        a = rng.standard_normal((count, size, size)) + 1j * rng.standard_normal((count, size, size))
+        return a @ a.conj().swapaxes(1, 2) + np.eye(size)
+
+    users, size = program.users, program.corners.shape[1]
+    return _Blocks(positive(users, program.inner), positive(users, size), rng.uniform(1, 2, users * program.aps + program.aps))
+
+
+@pytest.mark.parametrize("matched", [False, True])
+def test_adjoint_and_normal_equations_are_those_of_the_linear_map(matched):
+    rng = np.random.default_rng(0)
+    program = Program(small(matched=matched), 5.0)
+    y, dual, inverse = rng.standard_normal(program.count), random_blocks(program, rng), random_blocks(program, rng)
+    image = program.blocks(y, 0.0)
+    assert image.inner(dual) == pytest.approx(y @ program.adjoint(dual), rel=1e-10)
+    moved = dual.times(image).times(inverse)
+    expected = program.adjoint(_Blocks(_hermitian(moved.Z), _hermitian(moved.T), moved.s))
+    normal = program.normal(dual, inverse)
+    assert np.allclose(normal @ y, expected, rtol=0, atol=1e-10 * np.abs(expected).max())
+    assert np.allclose(normal, normal.T, rtol=0, atol=1e-12 * np.abs(normal).max())
+
+
+@pytest.mark.parametrize(("users", "aps"), [(1, 1), (2, 2), (3, 2), (2, 3)])
+def test_structured_solver_agrees_with_a_general_one(users, aps):
+    problem = small(seed=users + aps, users=users, aps=aps)
+    ours, general = margin_by_sdp(problem, 5.0, 1.0), margin_by_conic(problem, 5.0, 1.0)
+    assert ours.point is not None and general.point is None
+    assert ours.value == pytest.approx(general.value, rel=SAME)
+    for found in (ours, general):
+        assert found.value * (1 - SAME) <= found.bound <= found.value * (1 + SAME)
+
+
+def test_paper_size_converges_for_small_and_large_errors():
+    for relative, sinr in ((1e-3, 1e5), (1.18e-3, 3e5), (2.5e-3, 1.1e5), (4e-3, 5e4)):
+        found = margin_by_sdp(paper(relative), sinr, POWER)
+        assert found.point is not None and found.iterations <= 20
+        assert found.bound == pytest.approx(found.value, rel=3e-5)
+        assert np.all(rank_one(found.covariances)[1] > 0.99)
+
+
+def test_an_impossible_sinr_does_not_converge_and_the_general_solver_says_so():
+    problem = small(relative=0.3)
+    assert not solve(Program(problem, 1e4)).converged
+    assert margin_by_sdp(problem, 1e4, 1.0, structured_only=True) is None
+    assert margin_by_sdp(problem, 1e4, 1.0).value == np.inf
+    assert seeds(problem, 1e4, 1.0) is None
+
+
+def test_channels_from_the_dual_close_the_margin_without_a_round_of_cuts():
+    problem = paper(1e-3)
+    helped = margin_by_cuts(problem, 1e5, POWER, tolerance=1e-5, help_after=0)
+    alone = margin_by_cuts(problem, 1e5, POWER, tolerance=1e-5)
+    assert helped.helped and not alone.helped
+    assert helped.rounds == 0 < alone.rounds
+    assert helped.upper <= helped.lower * (1 + 1e-5)
+    assert helped.upper == pytest.approx(alone.upper, rel=2e-5)
+    assert dual_residual(problem, 1e5, helped.dual) <= 0
+
+
+def test_listed_channels_lie_inside_the_balls():
+    for relative in (1e-3, 4e-3):
+        problem = paper(relative)
+        known = seeds(problem, 4e4, POWER)
+        assert np.isfinite(known.upper)
+        for errors in known.errors:
+            assert len(errors) > 0 and np.all(np.linalg.norm(errors, axis=2) <= 1 + 1e-9)
+
+
+def test_without_errors_or_with_matched_beams_there_is_no_help():
+    problem = small()
+    assert seeds(problem.matched(), 5.0, 1.0) is None
+    exact = replace(problem, radii=np.zeros_like(problem.radii))
+    assert seeds(exact, 5.0, 1.0) is None
+    assert margin_by_cuts(exact, 5.0, 1.0, help_after=0).upper < np.inf
