@@ -131,6 +131,10 @@ def _plan(root: Path, section: workshop.Section, notebook: str | None, set_name:
             kind = "a what-if set: it goes with the notebook what_if" if what_if else "no what-if set"
             known = schema.what_ifs() if notebook == "what_if" else BASE_SETS
             raise ParameterError("isac run", set_name, f"is {kind}", f"sets: {', '.join(known)}")
+    for name in changes:
+        takers = schema.parameters[name].notebooks
+        if not {*takers} & {*notebooks}:
+            raise ParameterError("-p", name, f"is no parameter of {', '.join(notebooks)}", f"it belongs to {', '.join(takers)}")
     if not is_file and not changes:
         if what_if:
             own = workshop.what_if_run(root, section, set_name, "paper")
@@ -142,6 +146,8 @@ def _plan(root: Path, section: workshop.Section, notebook: str | None, set_name:
         missing = [name for name in values if name not in own]
         if missing:
             CONSOLE.print(f"taken from the set 'quick': {', '.join(missing)}")
+        if idle := [name for name in own if not {*schema.parameters[name].notebooks} & {*notebooks}]:
+            CONSOLE.print(f"not used by {', '.join(notebooks)}: {', '.join(idle)}")
         values |= own
     elif set_name != "quick":
         values |= schema.load_named(set_name)

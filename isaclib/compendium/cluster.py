@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import subprocess
 import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import runs as workshop
+from .children import Children
 from .execute import publish, versions
 from .parameters import ParameterError
 from .runs import Outcome, Run
@@ -129,14 +129,14 @@ def execute_parcel(parcel: Parcel) -> Returned:
         raise UnlikeWorker(f"the worker {worker.address} differs in {what}")
     secede()  # its draws need the places of this worker
     root = Path(tempfile.mkdtemp(prefix="isac-", dir=worker.local_directory))
-    children: dict[Run, subprocess.Popen] = {}
+    children = Children()
     finished = threading.Event()
 
     def watch() -> None:
         while not finished.wait(_POLL_S):
             task = worker.state.tasks.get(key)
             if task is None or task.state == "cancelled":
-                workshop.stop(children)  # again and again: the child may be about to start
+                children.stop()
 
     threading.Thread(target=watch, daemon=True).start()
     try:

@@ -6,6 +6,7 @@ nothing but a log.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import platform
@@ -15,6 +16,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -94,19 +97,31 @@ def _solvers(path: Path) -> list[str]:
 
 
 def publish(partial: Path, final: Path) -> None:
-    """Put a finished folder in place of an older one: there is never a mixture of the two."""
+    """Put a finished folder in place of an older one: never a mixture of the two, even if two processes do it at once."""
     final.parent.mkdir(parents=True, exist_ok=True)
     old = final.with_name(f".{final.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if final.exists():
-        os.replace(final, old)
+    with _alone_in(final.parent):
+        shutil.rmtree(old, ignore_errors=True)
+        if final.exists():
+            os.replace(final, old)
+        try:
+            os.replace(partial, final)
+        except OSError:
+            if old.exists():
+                os.replace(old, final)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder, which leaves no file behind."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
-        os.replace(partial, final)
-    except OSError:
-        if old.exists():
-            os.replace(old, final)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def holds_something_else(folder: Path, mark: str) -> bool:
@@ -114,9 +129,8 @@ def holds_something_else(folder: Path, mark: str) -> bool:
     return folder.exists() and any(folder.iterdir()) and not (folder / mark).exists()
 
 
-def stop_with_parent() -> None:
+def stop_with_parent(parent: int) -> None:
     """Interrupt this process when the one that started it has gone (killed, say): no run may outlive its build."""
-    parent = os.getppid()
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -129,8 +143,8 @@ def stop_with_parent() -> None:
 def main() -> int:
     # A build started in the background ignores interrupts, and its children inherit that: this one must listen.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    stop_with_parent()
     job = json.loads(Path(sys.argv[1]).read_text())
+    stop_with_parent(job["parent"])
     failure = execute(job)
     if failure is None:
         return 0

@@ -308,6 +308,16 @@ def check_section(folder: Path, notebooks: Iterable[str]) -> Schema:
     return schema
 
 
+def _meant(value: Any, kind: str) -> Any:
+    """On the command line 1e-3 can only mean the number where a number belongs; YAML 1.1 reads it as text."""
+    if kind not in ("number", "integer") or not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        return value
+
+
 def parse_assignment(text: str, schema: Schema) -> tuple[str, Any]:
     """``name=value`` of the command line, checked like a line of a set file."""
     name, equals, value = text.partition("=")
@@ -318,9 +328,9 @@ def parse_assignment(text: str, schema: Schema) -> tuple[str, Any]:
     except (yaml.YAMLError, ValueError):
         parsed = value
     parameter = schema.parameters.get(name.strip())
-    if isinstance(parsed, str) and parameter is not None and parameter.type in ("number", "integer"):
-        try:
-            parsed = float(parsed)  # on the command line 1e-3 can only mean the number
-        except ValueError:
-            pass
+    if parameter is not None and parameter.type in _LISTS and isinstance(parsed, list):
+        kind = _LISTS[parameter.type]
+        parsed = [_meant(entry, kind) for entry in parsed]
+    elif parameter is not None:
+        parsed = _meant(parsed, parameter.type)
     return next(iter(schema.check({name.strip(): parsed}, "-p").items()))

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -25,10 +23,10 @@ from pathlib import Path
 from typing import Any
 
 from . import context as _context
+from .children import Children
 from .context import Context
 from .parameters import ParameterError, Schema, check_section
 
-_LOG = logging.getLogger(__name__)
 PACKAGE = Path(__file__).resolve().parents[1]
 _ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")}
 
@@ -245,7 +243,7 @@ def carry_out(
         KeyboardInterrupt goes on; what had finished stays.
     """
     outcomes: dict[Run, Outcome] = {}
-    children: dict[Run, subprocess.Popen] = {}
+    children = Children()
     due = []
     for run in runs:
         if not force and run.is_current():
@@ -290,7 +288,7 @@ def carry_out(
                         pending[pool.submit(work, follower)] = follower
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
-        stop(children)
+        children.stop()
         raise
     finally:
         if cluster:
@@ -299,10 +297,8 @@ def carry_out(
     return [outcomes[run] for run in runs]
 
 
-def run_child(
-    run: Run, jobs: int, scheduler: str | None, children: dict[Run, subprocess.Popen], digest: str | None = None
-) -> Outcome:
-    """Make one run in a child process, which stands in ``children`` while it lasts.
+def run_child(run: Run, jobs: int, scheduler: str | None, children: Children, digest: str | None = None) -> Outcome:
+    """Make one run in a child process, which is one of ``children`` while it lasts.
 
     ``digest`` (default: that of the run) goes into its record.
     """
@@ -327,6 +323,7 @@ def run_child(
         "directory": str(run.directory),
         "failure": str(failure_file),
         "root": str(run.root),
+        "parent": os.getpid(),
         "parameters": run.values,
         "record": {
             "section": run.section,
@@ -351,17 +348,8 @@ def run_child(
     }
     start = time.perf_counter()
     with run.log.open("w") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "isaclib.compendium.execute", str(job_file)],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            cwd=run.root,
-            start_new_session=True,
-        )
-        children[run] = child
-        code = child.wait()
-        children.pop(run, None)
+        command = [sys.executable, "-m", "isaclib.compendium.execute", str(job_file)]
+        code = children.run(run, command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=run.root)
     seconds = time.perf_counter() - start
     job_file.unlink(missing_ok=True)
     if code == 0:
@@ -378,23 +366,3 @@ def run_child(
         tail = run.log.read_text().strip().splitlines()[-1:] or [f"exit code {code}"]
         failure = {"cell": "before the first cell", "error": tail[0], "source": ""}
     return Outcome(run, "failed", seconds, failure)
-
-
-def stop(children: dict[Run, subprocess.Popen]) -> None:
-    """Interrupt the children (papermill then stops its kernel), and end those that do not listen."""
-    processes = dict(children)
-    for child in processes.values():
-        _signal(child, signal.SIGINT)
-    for run, child in processes.items():
-        try:
-            child.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            _signal(child, signal.SIGKILL)
-        shutil.rmtree(run.partial, ignore_errors=True)
-
-
-def _signal(child: subprocess.Popen, number: int) -> None:
-    try:
-        os.killpg(child.pid, number)
-    except ProcessLookupError:
-        _LOG.debug("process %s had ended", child.pid)

@@ -43,6 +43,7 @@ def test_run_says_where_the_results_are(isac, finished):
         (["run", "demo", "-p", "points=nan"], "not a finite number"),
         (["run", "demo", "-p", "points=2020-13-45"], "is text where an integer belongs"),
         (["run", "demo", "-p", "slope=1", "-p", "slope=2"], "given twice"),
+        (["run", "demo", "-p", "title=Mine"], "it belongs to what_if"),
         (["run", "demo", "--set", "./"], "cannot be read"),
         (["run", "demo", "what_if"], "sets: louder"),
         (["book", "--output", "."], "holds something else"),
@@ -68,10 +69,11 @@ def test_a_failing_run_exits_1_and_names_the_cell(isac, project):
 
 def test_own_values_come_from_a_file_or_the_command_line(isac, project):
     own = project / "own.yml"
-    own.write_text("slope: 2.5\n")
+    own.write_text("slope: 2.5\ntitle: Mine\n")
     result = isac(project, "run", "demo", "model", "--set", str(own))
     assert result.exit_code == 0, result.output
     assert "taken from the set 'quick': points" in result.output
+    assert "not used by model: title" in result.output
     assert len(list((project / "build" / "runs" / "demo" / "model").glob("own+*"))) == 1
 
 

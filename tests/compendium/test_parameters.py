@@ -142,8 +142,15 @@ def test_assignments_of_the_command_line(demo):
     schema = load_schema(demo)
     assert parse_assignment("slope=1e0", schema) == ("slope", 1.0)
     assert parse_assignment("levels=[1, 2.5]", schema) == ("levels", [1.0, 2.5])
+    assert parse_assignment("levels=[1e-3, 2]", schema) == ("levels", [0.001, 2.0])
     assert parse_assignment("kind=fancy", schema) == ("kind", "fancy")
-    for text, problem in (("slope", "not name=value"), ("slop=1", "did you mean slope"), ("slope=99", "out of range")):
+    refused = {
+        "slope": "not name=value",
+        "slop=1": "did you mean slope",
+        "slope=99": "out of range",
+        "levels=[a]": "is text where a number",
+    }
+    for text, problem in refused.items():
         with pytest.raises(ParameterError, match=problem):
             parse_assignment(text, schema)
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,7 +13,9 @@ import pytest
 from small_project import ROOT, edit
 
 from isaclib.compendium import runs
+from isaclib.compendium.children import Children
 from isaclib.compendium.context import Context, current
+from isaclib.compendium.execute import publish
 
 
 def due(root: Path) -> list[str]:
@@ -134,6 +137,61 @@ def test_an_interrupt_leaves_what_had_finished_and_goes_on_from_there(project):
     assert model.is_current()
     assert results.record() is None
     assert list(project.glob("build/runs/demo/results/.*")) == []
+
+
+def test_an_interrupt_starts_no_run_that_was_about_to_start(project, monkeypatch):
+    """The interrupt arrives while a worker thread is between its listener and its process."""
+    about_to_start, interrupted = threading.Event(), threading.Event()
+    stop = Children.stop
+
+    def stop_first(children):
+        stop(children)
+        interrupted.set()
+
+    def interrupt(futures, return_when):
+        about_to_start.wait()
+        raise KeyboardInterrupt
+
+    def listener(event, run, outcome):
+        if event == "start":
+            about_to_start.set()
+            interrupted.wait()
+        ended.append(outcome)
+
+    ended = []
+    monkeypatch.setattr(Children, "stop", stop_first)
+    monkeypatch.setattr(runs, "wait", interrupt)
+    edit(project / "notebooks" / "demo" / "model.py", "slope * 2", "import time; time.sleep(600)")
+    with pytest.raises(KeyboardInterrupt):
+        runs.carry_out(runs.plan(project, "quick")[:1], listener=listener)
+    while len(ended) < 2:
+        time.sleep(0.05)
+    assert ended[1].state == "failed"
+    assert list(project.glob("build/runs/demo/model/*")) == []
+
+
+def test_two_builds_publish_the_same_folder_one_after_the_other(tmp_path):
+    """Without a lock one of them finds the other's folder in its way."""
+    problems = []
+
+    def publisher(name):
+        for count in range(200):
+            partial = tmp_path / f".{name}.partial"
+            partial.mkdir()
+            (partial / "who").write_text(f"{name} {count}")
+            try:
+                publish(partial, tmp_path / "final")
+            except OSError as error:
+                problems.append(error)
+                return
+
+    threads = [threading.Thread(target=publisher, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    assert [path.name for path in tmp_path.iterdir()] == ["final"]
 
 
 def test_a_killed_build_in_the_background_leaves_no_run_behind(project):
