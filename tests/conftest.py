@@ -1,7 +1,8 @@
 """How ``make test`` shares tests out over workers (by file, and the assignments by section), and whether there is a browser.
 
 All tests of a file run on one worker, since they share what its fixtures made. The assignments stand in one file but are
-graded section by section: in one piece they would keep one worker busy long after the other has finished.
+graded section by section, and the pages are opened width by width: in one piece they would keep one worker busy long after
+the other has finished.
 """
 
 import os
@@ -22,8 +23,9 @@ def pytest_xdist_make_scheduler(config, log):
     class ByFileAndSection(LoadFileScheduling):
         def _split_scope(self, nodeid):
             file, _, test = nodeid.partition("::")
-            section = re.search(r"(\w+)\]$", test) if file.endswith("assignments/test_assignments.py") else None
-            return f"{file}::{section[1]}" if section else file
+            apart = file.endswith("assignments/test_assignments.py") or test.startswith("test_pages_in_the_browser[")
+            piece = re.search(r"(\w+)\]$", test) if apart else None
+            return f"{file}::{piece[1]}" if piece else file
 
     return ByFileAndSection(config, log)
 

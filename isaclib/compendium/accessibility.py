@@ -55,7 +55,8 @@ _INKS = """(parts) => {
     return inks;
 }"""
 
-_RUN = """async ([structure, parts, known]) => {
+_RUN = (
+    """async ([structure, parts, known]) => {
     const options = { resultTypes: ['violations'], preload: false, iframes: false };
     const inks = (INKS)(parts);
     const fresh = [...inks.keys()].filter(ink => !known.includes(ink));
@@ -74,7 +75,10 @@ _RUN = """async ([structure, parts, known]) => {
     return { fresh, findings: found.map(({ id, impact, help, nodes }) => ({ id, impact, help, count: nodes.length,
         target: nodes[0].target.join(' '),
         message: [...nodes[0].any, ...nodes[0].all, ...nodes[0].none][0]?.message ?? '' })) };
-}""".replace("INKS", _INKS).replace("PREPARE", _PREPARE).replace("STRIP", _STRIP)
+}""".replace("INKS", _INKS)
+    .replace("PREPARE", _PREPARE)
+    .replace("STRIP", _STRIP)
+)
 
 
 @functools.cache

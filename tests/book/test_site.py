@@ -24,10 +24,13 @@ def test_links_anchors_descriptions_and_hosts(html, pages):
     assert [str(problem) for problem in check.static_problems(html, pages)] == []
 
 
-@pytest.mark.parametrize("view", check.VIEWS, ids=str)
-def test_pages_in_the_browser(html, pages, view, browser_available):
+@pytest.mark.parametrize("width", sorted({view.width for view in check.VIEWS}))
+def test_pages_in_the_browser(html, pages, width, browser_available):
+    """In light and dark; the structure, which does not depend on the colours, is audited once for a width."""
+    views = [view for view in check.VIEWS if view.width == width]
+    assert {view.theme for view in views} == {"light", "dark"}
     if browser_available:
-        assert [str(problem) for problem in check.browser_problems(html, pages, [view])] == []
+        assert [str(problem) for problem in check.browser_problems(html, pages, views)] == []
 
 
 def test_every_figure_offers_its_numbers(html):
