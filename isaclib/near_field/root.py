@@ -11,10 +11,10 @@ import numpy as np
 
 # Gap of a margin far from the root as a part of the distance, and the largest gap that is ever asked for.
 COARSE, _COARSEST = 1e-2, 0.1
-# Old trials are those within this part of the bracket. The bound is near the root within a factor; longest stride from one
-# margin alone; step back where nothing is reached.
+# Old trials are those within this part of the bracket. The bound is near the root within a factor, wider where no secant is to
+# be had; longest stride from one margin alone; step back where nothing is reached.
 _REPEAT = 1e-3
-_NEAR, _STRIDE, _RETREAT = 2.0, 5.0, 0.3
+_NEAR, _NEAR_ALONE, _STRIDE, _RETREAT = 2.0, 3.0, 5.0, 0.3
 _APART = 5e-3
 # A proven lower bound this large is an infinite margin.
 _HOPELESS = 1e6
@@ -34,7 +34,7 @@ def next_sinr(history, best: float, bound: float) -> float:
     def fresh(trial: float) -> bool:
         return min(abs(math.log(trial / gamma)) for gamma, _, _ in history) > _REPEAT * math.log(bound / best)
 
-    if bound < best * _NEAR and fresh(bound):
+    if bound < best * (_NEAR if len(history) > 1 else _NEAR_ALONE) and fresh(bound):
         return bound
     high = min([bound, *(gamma for gamma, upper, _ in history if not np.isfinite(upper))])
     points = sorted((abs(math.log(upper)), gamma, gamma / upper) for gamma, upper, _ in history if np.isfinite(upper))
