@@ -116,7 +116,9 @@ def _check_tree(html: Path, pages: Sequence[str], every_view: bool = False) -> t
     problems = checker.static_problems(html, pages)
     views = checker.VIEWS if every_view else (checker.VIEWS[0], checker.VIEWS[3])
     try:
-        problems += checker.browser_problems(html, pages, views, progress=lambda text: CONSOLE.print(f"         checked  {text}"))
+        problems += checker.browser_problems(
+            html, pages, views, jobs=os.cpu_count() or 1, progress=lambda text: CONSOLE.print(f"         checked  {text}")
+        )
     except checker.NoBrowser as error:
         if os.environ.get("CI") == "true":
             return [*map(str, problems), str(error)], False

@@ -21,6 +21,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
+from joblib import Parallel, delayed
 
 from .accessibility import Auditor
 from .polish import built_pages
@@ -240,21 +241,40 @@ _FINDINGS = """() => {
 
 
 def browser_problems(
-    html: Path, pages: Sequence[str], views: Sequence[View] = VIEWS, *, progress: Callable[[str], None] = lambda text: None
+    html: Path,
+    pages: Sequence[str],
+    views: Sequence[View] = VIEWS,
+    *,
+    jobs: int = 1,
+    progress: Callable[[str], None] = lambda text: None,
 ) -> list[Problem]:
-    """What a browser complains about on each page in each view.
+    """What a browser complains about on each page in each view; up to ``jobs`` widths at a time.
 
     Raises
     ------
     NoBrowser
         When there is no Chromium or no driver.
     """
+    groups: dict[int, list[View]] = {}
+    for view in views:
+        groups.setdefault(view.width, []).append(view)
     problems: list[Problem] = []
-    audited: set[int] = set()  # widths at which the structure was looked at: it does not depend on the colours
-    with serve(html) as address, browser() as chromium:
-        for view in views:
-            auditor = Auditor(structure=view.width not in audited)
-            audited.add(view.width)
+    with serve(html) as address:
+        work = Parallel(n_jobs=min(jobs, len(groups)), return_as="generator")
+        found = work(delayed(_problems_at_a_width)(address, pages, same) for same in groups.values())
+        for same, these in zip(groups.values(), found):
+            problems += these
+            for view in same:
+                progress(f"{len(pages)} pages at {view}")
+    return problems
+
+
+def _problems_at_a_width(address: str, pages: Sequence[str], views: Sequence[View]) -> list[Problem]:
+    """The structure is looked at once: it does not depend on the colours."""
+    problems: list[Problem] = []
+    with browser() as chromium:
+        for number, view in enumerate(views):
+            auditor = Auditor(structure=number == 0)
             with reader(chromium, view) as page:
                 current: list[str] = []
 
@@ -277,5 +297,4 @@ def browser_problems(
                         current.append(f"the theme is {theme}")
                     found = [*page.evaluate(_FINDINGS), *auditor.findings(page)]
                     problems += [Problem(f"{name} ({view})", what) for what in [*current, *found]]
-            progress(f"{len(pages)} pages at {view}")
     return problems

@@ -230,16 +230,21 @@ def test_the_static_check_finds_what_is_wrong(tmp_path):
         assert part in found
 
 
-def test_the_browser_check_finds_what_is_wrong(tmp_path):
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_the_browser_check_finds_what_is_wrong(tmp_path, jobs):
     (tmp_path / "index.html").write_text(
         '<html data-theme="light"><body><main><p style="width: 3000px">wide</p><span class="math">x^2</span>'
         "<script>console.error('broken')</script><script>window.MathJax = {startup: {promise: Promise.resolve()}}</script>"
         '<img src="none.svg" alt="none"></main></body></html>'
     )
+    views, told = [check.View(400, "light"), check.View(1300, "light")], []
     try:
-        found = " ".join(str(problem) for problem in check.browser_problems(tmp_path, ["index"], [check.View(400, "light")]))
+        problems = check.browser_problems(tmp_path, ["index"], views, jobs=jobs, progress=told.append)
     except check.NoBrowser:
         assert os.environ.get("CI") != "true", "CI must have a browser"
         return
-    for part in ("scrolls sideways", "not typeset", "broken", "none.svg did not load"):
-        assert part in found
+    assert told == ["1 pages at 400 px, light", "1 pages at 1300 px, light"]
+    for view in views:
+        found = " ".join(problem.what for problem in problems if problem.page == f"index ({view})")
+        for part in ("scrolls sideways", "not typeset", "broken", "none.svg did not load"):
+            assert part in found
