@@ -17,9 +17,9 @@
 # a ranging receiver sees, what an unknown phase costs a delay estimate, why accuracy wants the edges of the band, and what a
 # limit on accuracy costs in capacity.
 #
-# **Read before.** The page *The model* of the chapter *Ranging with OFDM*, and of the chapter *Foundations* the page *Fisher
-# information for localization*. You need the discrete Fourier transform, Lagrange multipliers and NumPy; no solver is called
-# here.
+# **Read before.** The page *The model: capacity, sidelobes and delay* of the chapter *Ranging with OFDM*, and of the chapter
+# *Foundations* the page *Fisher information for localization*. You need the discrete Fourier transform, Lagrange multipliers
+# and NumPy; no solver is called here.
 #
 # **Time.** Three to four hours. The tasks do not use one another's answers: if one resists, go on with the next.
 #
