@@ -104,7 +104,7 @@ def ofdm_ranging(sidelobe_db, cells) -> dict:
     return {
         "Capacity": ofdm.capacity_bps(case, best.powers_w) / 1e6,
         "Certified upper bound": best.certificate.bound / 1e6,
-        "Loss against water-filling": 100 * np.round(1 - best.capacity_bps / water.capacity_bps, 6),
+        "Loss against water-filling": np.round(100 * (1 - best.capacity_bps / water.capacity_bps), 2),
         "Main-lobe width": ofdm.main_lobe_width_m(case, best.powers_w) / case.range_cell_m,
         "Delay deviation bound over water-filling's": np.sqrt(crb / crb_of_water),
     }
