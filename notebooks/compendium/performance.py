@@ -624,8 +624,8 @@ figures.show(
     data=pd.concat(frames),
     caption="Time per scenario against size, with the exponent of the growth. Exact solvers of the first four panels: per draw of "
     f"{lanes} solved at once. A curve that ends early ran out of patience ({patience_s:g} s).",
-    alt="Six panels with logarithmic axes, each with two lines that rise with size. The exact solver lies below the paper's algorithm nearly everywhere; "
-    "the near field shows cuts and semidefinite program.",
+    alt="Six panels with logarithmic axes, each with two lines that rise with size. The exact solver lies below the paper's algorithm in most of them; "
+    "the last compares two exact roads, cuts and a semidefinite program.",
     solver="scalar search, eigenvalues, interior point, SLSQP, Clarabel",
 )
 
