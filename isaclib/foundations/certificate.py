@@ -16,9 +16,23 @@ from typing import Literal
 
 import numpy as np
 
+from .errors import SolverFailure
+
 Status = Literal["optimal", "converged", "iteration_limit"]
 STATUSES: tuple[str, ...] = ("optimal", "converged", "iteration_limit")
 _TINY = float(np.finfo(float).tiny)
+# What may be called optimal at all; the solvers' own limits are tighter (cone programs come to these).
+LARGEST_GAP, LARGEST_RESIDUAL = 1e-5, 1e-6
+ROUNDING = 1e-9  # relative distance by which rounding may put a value beyond its bound
+FEASIBLE = 1e-12  # a larger violation can explain why a value lies beyond the bound
+
+
+def wrong_side(value: float, bound: float, sense: str = "max") -> float:
+    """By how much a value lies beyond its bound, relative to the larger of the two; 0 on the right side or without a bound."""
+    beyond = value - bound if sense == "max" else bound - value
+    if not beyond > 0:  # nan, too: no bound, or both infinite
+        return 0.0
+    return beyond / max(abs(value), abs(bound)) if math.isfinite(beyond) else math.inf
 
 
 def relative_gap(value, bound):
@@ -47,8 +61,17 @@ class Certificate:
         ``optimal``: value and bound meet to tolerance; ``converged``: a stopping rule was met without such a proof.
     iterations : int
     seconds : float
+    sense : {"max", "min"}
+        Of the problem: on which side of the value the bound lies.
     gap : float
         ``|bound - value| / max(|value|, tiny)``, computed here.
+
+    Raises
+    ------
+    ValueError
+        For an optimal status without proof: a gap above 1e-5, a residual above 1e-6, or a nan.
+    SolverFailure
+        For a value that keeps every constraint and lies beyond its bound by more than rounding (1e-9).
     """
 
     method: str
@@ -58,12 +81,26 @@ class Certificate:
     status: Status = "converged"
     iterations: int = 0
     seconds: float = 0.0
+    sense: Literal["max", "min"] = "max"
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
             raise ValueError(f"status must be one of {STATUSES}, not {self.status!r}")
-        if self.status == "optimal" and math.isnan(self.bound):
-            raise ValueError("an optimal status needs a bound")
+        if self.sense not in ("max", "min"):
+            raise ValueError(f"sense must be 'max' or 'min', not {self.sense!r}")
+        beyond = wrong_side(self.value, self.bound, self.sense)
+        if self.residual <= FEASIBLE and beyond > ROUNDING:
+            raise SolverFailure(
+                self.method, "value beyond its bound", {"value": self.value, "bound": self.bound, "beyond": beyond}
+            )
+        if self.status == "optimal":
+            if math.isnan(self.bound) or math.isnan(self.value):
+                raise ValueError("an optimal status needs a value and a bound")
+            if not (self.gap <= LARGEST_GAP and self.residual <= LARGEST_RESIDUAL):
+                raise ValueError(
+                    f"an optimal status needs a gap of at most {LARGEST_GAP:g} and a residual of at most "
+                    f"{LARGEST_RESIDUAL:g}, not {self.gap:.3g} and {self.residual:.3g}"
+                )
 
     @property
     def gap(self) -> float:

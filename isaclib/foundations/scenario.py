@@ -8,13 +8,13 @@ that a formula never has to. Symbols in a shape (``("M", "N + 1")``) are bound b
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
 
+from . import checks
 from .errors import InvalidScenario
 
 _SPEC = "isaclib"
@@ -108,14 +108,21 @@ class ScenarioBase:
                 continue
             value = getattr(self, field.name)
             if isinstance(spec, tuple):
-                if not isinstance(value, str) or value not in spec:
-                    options = ", ".join(repr(option) for option in spec)
-                    raise InvalidScenario(field.name, f"{value!r} is not a known choice", f"use one of {options}")
+                checks.word(field.name, value, spec)
             elif value is None:
                 if not spec.optional:
                     raise InvalidScenario(field.name, "is missing", "give a value")
             elif spec.shape is None:
-                object.__setattr__(self, field.name, _checked_number(field.name, value, spec))
+                number = checks.number(
+                    field.name,
+                    value,
+                    minimum=spec.minimum,
+                    maximum=spec.maximum,
+                    positive=spec.positive,
+                    integer=spec.dtype is int,
+                    infinite=spec.infinite,
+                )
+                object.__setattr__(self, field.name, number)
             else:
                 object.__setattr__(self, field.name, _checked_array(field.name, value, spec, sizes))
         self.validate()
@@ -145,8 +152,8 @@ class ScenarioBase:
     @classmethod
     def random_batch(cls, rng: np.random.Generator, draws: int, **parameters: Any) -> Batch:
         """``draws`` random scenarios, row by row equal to :meth:`random` of ``rng.spawn(draws)``."""
-        if draws < 1:
-            raise InvalidScenario("draws", f"must be at least 1, not {draws}")
+        draws = checks.count("draws", draws)
+        checks.generator("rng", rng)
         return Batch([cls.random(child, **parameters) for child in rng.spawn(draws)])
 
 
@@ -157,19 +164,24 @@ class Batch(Sequence):
     """
 
     def __init__(self, scenarios: Sequence[ScenarioBase]) -> None:
-        rows = tuple(scenarios)
+        if isinstance(scenarios, ScenarioBase):
+            raise InvalidScenario("scenarios", "is a single scenario", "put it into a list: [scenario]")
+        try:
+            rows = tuple(scenarios)
+        except TypeError:
+            raise InvalidScenario("scenarios", f"must be a sequence of scenarios, not {checks.short(scenarios)}") from None
         if not rows:
             raise InvalidScenario("scenarios", "is empty", "give at least one scenario")
         if len({type(row) for row in rows}) != 1 or not isinstance(rows[0], ScenarioBase):
             raise InvalidScenario("scenarios", "mixes types", "a batch holds scenarios of one chapter")
-        self._rows = rows
+        self.__dict__["_rows"] = rows
         for field in dataclasses.fields(rows[0]):
             values = [getattr(row, field.name) for row in rows]
             first = values[0]
             if first is None or isinstance(first, str):
                 if any(type(value) is not type(first) or value != first for value in values):
                     raise InvalidScenario(field.name, "differs in kind over the batch", "solve the kinds separately")
-                setattr(self, field.name, first)
+                self.__dict__[field.name] = first
                 continue
             if len(rows) == 1:
                 column = np.array(first)[None]
@@ -178,7 +190,10 @@ class Batch(Sequence):
             else:
                 column = np.stack(values)
             column.setflags(write=False)
-            setattr(self, field.name, column)
+            self.__dict__[field.name] = column
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"a batch is frozen: batch.replace({name}=...) makes a changed one")
 
     @classmethod
     def of(cls, scenarios: Batch | Sequence[ScenarioBase]) -> Batch:
@@ -205,95 +220,29 @@ class Batch(Sequence):
         return Batch([row.replace(**changes) for row in self._rows])
 
 
-def _checked_number(name: str, value: Any, spec: _Spec) -> float | int:
-    try:
-        given = np.asarray(value)
-    except ValueError:  # lists of unequal lengths
-        given = np.empty(2)
-    if given.ndim != 0 or given.dtype.kind not in "iuf":
-        raise InvalidScenario(name, f"must be one real number, not {_short(value)}")
-    number = float(given)
-    if math.isnan(number) or (math.isinf(number) and not spec.infinite):
-        raise InvalidScenario(name, f"must be finite, not {number}")
-    _check_range(name, np.asarray(number), spec)
-    if spec.dtype is int and math.isfinite(number):
-        if number != int(number):
-            raise InvalidScenario(name, f"must be a whole number, not {number:g}")
-        return int(number)
-    return number
-
-
 def _checked_array(name: str, value: Any, spec: _Spec, sizes: dict[str, int]) -> np.ndarray:
-    try:
-        given = np.asarray(value)
-        if given.dtype.kind not in ("iufc" if spec.dtype is complex else "iuf"):
-            raise TypeError
-        result = np.array(given, dtype=complex if spec.dtype is complex else float)
-    except (TypeError, ValueError):
-        kind = "complex" if spec.dtype is complex else "real"
-        raise InvalidScenario(name, f"must be an array of {kind} numbers, not {_short(value)}") from None
-    shape = _expected_shape(result.shape, spec, sizes)
-    if spec.broadcast and result.ndim == 0 and all(isinstance(size, int) for size in shape):
-        result = np.full(shape, result)
-    _check_shape(name, result.shape, spec, sizes)
-    if not np.all(np.isfinite(result)):
-        where = tuple(int(i) for i in np.argwhere(~np.isfinite(result))[0])
-        raise InvalidScenario(name, f"must be finite, but entry {where} is {result[where]}")
-    if spec.dtype is int:
-        if np.any(fraction := result != np.round(result)):
-            where = tuple(int(i) for i in np.argwhere(fraction)[0])
-            raise InvalidScenario(name, f"must hold whole numbers, but entry {where} is {result[where]:g}")
-        result = result.astype(int)
-    if spec.dtype is not complex:
-        _check_range(name, result, spec)
+    """A field's array: a number is repeated where the field allows it and every symbol of its shape is known."""
+    if spec.broadcast and np.ndim(value) == 0 and all(_known(size, sizes) is not None for size in spec.shape):
+        one = checks.array(name, value, (), dtype=spec.dtype)
+        value = np.full([_known(size, sizes) for size in spec.shape], one)
+    result = checks.array(
+        name,
+        value,
+        spec.shape,
+        dtype=spec.dtype,
+        minimum=spec.minimum,
+        maximum=spec.maximum,
+        positive=spec.positive,
+        sizes=sizes,
+    )
     if spec.zero_diagonal and np.any(np.diagonal(result) != 0):
         raise InvalidScenario(name, "must have a zero diagonal")
     result.setflags(write=False)
     return result
 
 
-def _size_of(symbol: str | int, sizes: dict[str, int]) -> int | None:
+def _known(symbol: str | int, sizes: dict[str, int]) -> int | None:
     if isinstance(symbol, int):
         return symbol
     name, _, offset = symbol.replace(" ", "").partition("+")
     return None if name not in sizes else sizes[name] + int(offset or 0)
-
-
-def _expected_shape(found: tuple[int, ...], spec: _Spec, sizes: dict[str, int]) -> tuple[int | str, ...]:
-    return tuple(symbol if (size := _size_of(symbol, sizes)) is None else size for symbol in spec.shape)
-
-
-def _check_shape(name: str, found: tuple[int, ...], spec: _Spec, sizes: dict[str, int]) -> None:
-    wanted = "(" + ", ".join(str(size) for size in spec.shape) + ("," if len(spec.shape) == 1 else "") + ")"
-    if len(found) != len(spec.shape):
-        raise InvalidScenario(name, f"has shape {found}", f"expected {wanted}")
-    for size, symbol in zip(found, spec.shape, strict=True):
-        expected = _size_of(symbol, sizes)
-        if expected is None:
-            base, _, offset = str(symbol).replace(" ", "").partition("+")
-            sizes[base] = expected = size - int(offset or 0)
-            if expected < 1:
-                raise InvalidScenario(name, f"has shape {found}", f"expected {wanted} with {base} >= 1")
-        elif size != expected:
-            known = ", ".join(f"{key} = {count}" for key, count in sizes.items())
-            raise InvalidScenario(name, f"has shape {found}", f"expected {wanted}" + (f" with {known}" if known else ""))
-
-
-def _check_range(name: str, values: np.ndarray, spec: _Spec) -> None:
-    def first(bad: np.ndarray) -> str:
-        if values.ndim == 0:
-            return f"{float(values):g}"
-        where = tuple(int(i) for i in np.argwhere(bad)[0])
-        return f"{values[where]:g} at entry {where}"
-
-    if spec.positive and np.any(bad := ~(values > 0)):
-        raise InvalidScenario(name, f"must be positive, but is {first(bad)}")
-    if spec.minimum is not None and np.any(bad := values < spec.minimum):
-        raise InvalidScenario(name, f"must be at least {spec.minimum:g}, but is {first(bad)}")
-    if spec.maximum is not None and np.any(bad := values > spec.maximum):
-        raise InvalidScenario(name, f"must be at most {spec.maximum:g}, but is {first(bad)}")
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..foundations.certificate import Certificate, relative_gap
+from ..foundations.certificate import LARGEST_GAP, Certificate, relative_gap
 from ..foundations.errors import InfeasibleScenario
 from ..foundations.scenario import Batch
 from .given_beams import certified_values
@@ -54,7 +54,9 @@ def solve_exact(
         value=found.rate_bps_hz,
         bound=found.bound_bps_hz,
         residual=point.certificate.residual,
-        status="optimal" if relative_gap(found.rate_bps_hz, found.bound_bps_hz) <= 2 * tolerance else "converged",
+        status="optimal"
+        if relative_gap(found.rate_bps_hz, found.bound_bps_hz) <= min(2 * tolerance, LARGEST_GAP)
+        else "converged",
         iterations=found.solved,
         seconds=time.perf_counter() - begin,
     )

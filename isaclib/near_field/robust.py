@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..foundations.certificate import Certificate, relative_gap
+from ..foundations.certificate import LARGEST_GAP, Certificate, relative_gap
 from ..foundations.errors import InvalidScenario, SolverFailure
 from .adversary import worst_case
 from .cuts import CutResult, margin_by_cuts
@@ -172,9 +172,10 @@ def power_margin(
             method=_METHODS[method],
             value=np.inf,
             bound=found.lower,
-            status="iteration_limit" if found.lower < 1e6 else "optimal",
+            status="iteration_limit" if found.lower < 1e6 else "converged",
             iterations=found.rounds,
             seconds=time.perf_counter() - start,
+            sense="min",
         )
         return Margin(np.inf, nothing, certificate, np.full(radii.shape, np.nan), ratio)
     beams = problem.lift(found.beams)
@@ -186,9 +187,10 @@ def power_margin(
         value=margin,
         bound=found.lower,
         residual=beam_residual(h, radii, beams, sinr, noise_w, multipliers),
-        status="optimal" if closed else "converged",
+        status="optimal" if closed and relative_gap(margin, found.lower) <= LARGEST_GAP else "converged",
         iterations=found.rounds,
         seconds=time.perf_counter() - start,
+        sense="min",
     )
     return Margin(margin, beams, certificate, multipliers, ratio)
 
@@ -306,7 +308,7 @@ def robust_sinr(
                 break
         distance = math.log(bound / best) if best > 0 and np.isfinite(bound) else 1.0
         gamma, precision = following, sharper * margin_precision(distance, tolerance, slope(history))
-    status = "optimal" if best > 0 and bound / best - 1 <= tolerance else "converged"
+    status = "optimal" if best > 0 and bound / best - 1 <= min(tolerance, LARGEST_GAP) else "converged"
     if best <= 0:
         raise SolverFailure(method, "no robust beams found", message="some positive SINR can be guaranteed, but none was proven")
     lifted = problem.lift(beams)

@@ -135,6 +135,7 @@ def optimise_sensing(scenario: Scenario, *, reduced: bool = True) -> Sensing:
         status="optimal" if gap <= OPTIMAL_GAP else "converged",
         iterations=solution.iterations,
         seconds=time.perf_counter() - begin,
+        sense="min",
     )
     return Sensing(covariances, value, certificate, witness)
 
@@ -180,7 +181,12 @@ def verify_sensing(scenario: Scenario, sensing: Sensing) -> Certificate:
     honest = relative_gap(value, sensing.crlb_bar_m2) <= OPTIMAL_GAP
     optimal = honest and residual <= 1e-6 and relative_gap(value, bound) <= OPTIMAL_GAP
     return Certificate(
-        method="recomputed", value=value, bound=bound, residual=residual, status="optimal" if optimal else "converged"
+        method="recomputed",
+        value=value,
+        bound=bound,
+        residual=residual,
+        status="optimal" if optimal else "converged",
+        sense="min",
     )
 
 

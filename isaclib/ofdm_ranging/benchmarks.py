@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Literal
 
 import numpy as np
 
@@ -46,7 +47,7 @@ def edges_only(scenario: Scenario, *, carriers_per_side: int = 1) -> Allocation:
         raise InvalidScenario("carriers_per_side", f"is {carriers_per_side!r}", f"an integer from 1 to {scenario.carriers // 2}")
     powers = _edge_powers(scenario, carriers_per_side)
     value, bound = float(toa_crb_s2(scenario, powers)), float(toa_crb_s2(scenario, _edge_powers(scenario, 1)))
-    certificate = _certificate("edges only", scenario, powers, value, bound, began)
+    certificate = _certificate("edges only", scenario, powers, value, bound, began, sense="min")
     return Allocation(powers, "isac", float(capacity_bps(scenario, powers)), certificate)
 
 
@@ -84,7 +85,15 @@ def _edge_powers(scenario: Scenario, per_side: int) -> np.ndarray:
     return powers
 
 
-def _certificate(method: str, scenario: Scenario, powers: np.ndarray, value: float, bound: float, began: float) -> Certificate:
+def _certificate(
+    method: str,
+    scenario: Scenario,
+    powers: np.ndarray,
+    value: float,
+    bound: float,
+    began: float,
+    sense: Literal["max", "min"] = "max",
+) -> Certificate:
     return Certificate(
         method=method,
         value=value,
@@ -92,4 +101,5 @@ def _certificate(method: str, scenario: Scenario, powers: np.ndarray, value: flo
         residual=max(0.0, float(powers.sum() / scenario.power_budget_w - 1)),
         status="optimal" if relative_gap(value, bound) <= _CLOSED_FORM_GAP else "converged",
         seconds=time.perf_counter() - began,
+        sense=sense,
     )

@@ -76,8 +76,9 @@ def solve_exact(
             method=f"water-filling; {failure.constraint} cannot be met",
             value=failure.best_attainable,
             bound=failure.certified_bound,
-            status="optimal",
+            status="optimal" if relative_gap(failure.best_attainable, failure.certified_bound) <= OPTIMAL_GAP else "converged",
             seconds=time.perf_counter() - began,
+            sense="min",
         )
         return Allocation(powers, "communication", float(capacity_bps(scenario, powers)), certificate)
 
@@ -157,6 +158,7 @@ def minimise_sidelobe(scenario: Scenario) -> Allocation:
         status="optimal" if relative_gap(least.level, least.bound) <= OPTIMAL_GAP else "converged",
         iterations=least.rounds,
         seconds=time.perf_counter() - began,
+        sense="min",
     )
     return Allocation(powers, "isac", float(capacity_bps(scenario, powers)), certificate)
 

@@ -147,7 +147,7 @@ def test_random_batch_equals_random_of_the_spawned_children():
         expected = Example.random(child, users=2)
         np.testing.assert_array_equal(scenario.gain, expected.gain)
         np.testing.assert_array_equal(scenario.matrix, expected.matrix)
-    with pytest.raises(InvalidScenario, match="draws: must be at least 1, not 0"):
+    with pytest.raises(InvalidScenario, match="draws: must be at least 1, but is 0"):
         Example.random_batch(np.random.default_rng(5), 0)
 
 

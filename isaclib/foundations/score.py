@@ -1,0 +1,179 @@
+r"""Anybody's allocation against the certified optimum of the same scenario.
+
+For a maximisation with certified optimum :math:`v^\star` an allocation of value :math:`v` has the gap
+:math:`(v^\star - v)/v^\star`, for a minimisation :math:`(v - v^\star)/v^\star`; it is not negative for a feasible
+allocation, up to the certificate's own gap. An allocation that violates a constraint can beat the optimum, so its gap is nan.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+
+from . import checks
+from .certificate import Certificate
+from .errors import InfeasibleScenario, InvalidScenario
+
+TOLERANCE = 1e-6  # relative excess that still counts as rounding
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """What an allocation is worth.
+
+    Attributes
+    ----------
+    value : float
+        Objective of the allocation, recomputed from its arrays; nan where it is not defined.
+    optimum : float
+        Certified optimum of the same scenario; nan for an infeasible scenario.
+    gap : float
+        ``(optimum - value) / optimum``, signed by the sense of the problem; nan unless every violation is at most the
+        tolerance.
+    feasible : bool
+        Whether every violation is at most the tolerance.
+    violations : mapping of str to float
+        Every constraint by name with its excess relative to its limit (0: it holds, inf: it cannot be evaluated).
+    certificate : Certificate or None
+        Of the optimum: how well it is known. None for an infeasible scenario.
+    unit : str
+        Of value and optimum.
+    sense : {"max", "min"}
+    message : str
+        Why there is no optimum, if there is none.
+    """
+
+    value: float
+    optimum: float
+    gap: float
+    feasible: bool
+    violations: Mapping[str, float]
+    certificate: Certificate | None
+    unit: str = ""
+    sense: Literal["max", "min"] = "max"
+    message: str = ""
+
+    def __str__(self) -> str:
+        unit = f" {self.unit}" if self.unit else ""
+        broken = {name: excess for name, excess in self.violations.items() if not excess <= 0}
+        said = ", ".join(f"{name} by {100 * excess:.3g} %" for name, excess in sorted(broken.items(), key=lambda item: -item[1]))
+        if self.certificate is None:
+            return f"The scenario is infeasible: {self.message}." + (f" The allocation violates {said}." if said else "")
+        optimum = f"the certified optimum is {self.optimum:.6g}{unit} (known to {self.certificate.gap:.1e})"
+        if not self.feasible:
+            return f"Infeasible: the allocation violates {said}; its value of {self.value:.6g}{unit} is not compared, {optimum}."
+        distance = "above" if self.sense == "min" else "below"
+        return f"Feasible, {self.value:.6g}{unit}: {100 * self.gap:.3g} % {distance} the optimum; {optimum}."
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers and words, for JSON (nan and inf as None and "inf")."""
+        certificate = self.certificate
+        return {
+            "value": _plain(self.value),
+            "optimum": _plain(self.optimum),
+            "gap": _plain(self.gap),
+            "feasible": self.feasible,
+            "violations": {name: _plain(excess) for name, excess in self.violations.items()},
+            "unit": self.unit,
+            "sense": self.sense,
+            "certificate": None
+            if certificate is None
+            else {
+                "method": certificate.method,
+                "value": _plain(certificate.value),
+                "bound": _plain(certificate.bound),
+                "gap": _plain(certificate.gap),
+                "residual": _plain(certificate.residual),
+                "status": certificate.status,
+            },
+            "message": self.message,
+            "text": str(self),
+        }
+
+
+def judge(
+    value: float,
+    violations: Mapping[str, float],
+    solve: Callable[[], Certificate],
+    *,
+    sense: Literal["max", "min"] = "max",
+    unit: str = "",
+    tolerance: float = TOLERANCE,
+) -> Score:
+    """A :class:`Score` from what a chapter's judge recomputed and the certificate of its exact solver.
+
+    Parameters
+    ----------
+    value : float
+    violations : mapping of str to float
+        Relative excess by constraint; a nan counts as inf, a negative number (slack) as 0.
+    solve : callable
+        Returns the certificate of the exact optimum, or raises InfeasibleScenario.
+    sense : {"max", "min"}
+    unit : str
+    tolerance : float
+        Largest excess of a feasible allocation.
+    """
+    tolerance = checks.number("tolerance", tolerance, minimum=0)
+    over = {name: math.inf if math.isnan(excess) else max(0.0, float(excess)) for name, excess in violations.items()}
+    feasible = all(excess <= tolerance for excess in over.values())
+    common = {"violations": MappingProxyType(over), "unit": unit, "sense": sense}
+    try:
+        certificate = solve()
+    except InfeasibleScenario as error:
+        nan = math.nan
+        return Score(value=value, optimum=nan, gap=nan, feasible=False, certificate=None, message=str(error), **common)
+    optimum = certificate.value
+    distance = optimum - value if sense == "max" else value - optimum
+    gap = math.nan
+    if feasible:
+        gap = 0.0 if value == optimum else distance / abs(optimum) if optimum else math.copysign(math.inf, distance)
+    return Score(value=value, optimum=optimum, gap=gap, feasible=feasible, certificate=certificate, **common)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreBatch:
+    """D scores as columns.
+
+    Attributes
+    ----------
+    value, optimum, gap : (D,)
+    feasible : (D,) bool
+    violations : mapping of str to (D,)
+    rows : tuple of Score
+    """
+
+    value: np.ndarray
+    optimum: np.ndarray
+    gap: np.ndarray
+    feasible: np.ndarray
+    violations: Mapping[str, np.ndarray]
+    rows: tuple[Score, ...] = field(repr=False)
+
+    @classmethod
+    def of(cls, scores: Sequence[Score]) -> ScoreBatch:
+        """Columns of at least one score."""
+        rows = tuple(scores)
+        if not rows:
+            raise InvalidScenario("scores", "is empty", "give at least one score")
+        names = list(dict.fromkeys(name for row in rows for name in row.violations))
+        columns = {name: np.array([getattr(row, name) for row in rows]) for name in ("value", "optimum", "gap", "feasible")}
+        over = {name: np.array([row.violations.get(name, 0.0) for row in rows]) for name in names}
+        return cls(violations=MappingProxyType(over), rows=rows, **columns)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __str__(self) -> str:
+        known = self.gap[np.isfinite(self.gap)]
+        spread = f"; gap: median {np.median(known):.3g}, worst {known.max():.3g}" if len(known) else ""
+        return f"{int(self.feasible.sum())} of {len(self)} feasible{spread}"
+
+
+def _plain(number: float) -> float | str | None:
+    return None if math.isnan(number) else float(number) if math.isfinite(number) else ("inf" if number > 0 else "-inf")

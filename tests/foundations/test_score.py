@@ -1,0 +1,56 @@
+"""Scores: the gap's sign and size by hand, and what is said of the infeasible."""
+
+import math
+
+import numpy as np
+import pytest
+
+from isaclib import InfeasibleScenario, InvalidScenario
+from isaclib.foundations.certificate import Certificate
+from isaclib.foundations.score import ScoreBatch, judge
+
+
+def certificate(value=10.0, sense="max"):
+    return Certificate(method="m", value=value, bound=value, status="optimal", sense=sense)
+
+
+@pytest.mark.parametrize(
+    ("value", "sense", "gap"), [(8.0, "max", 0.2), (12.0, "min", 0.2), (10.0, "max", 0.0), (11.0, "max", -0.1)]
+)
+def test_gap_by_hand(value, sense, gap):
+    score = judge(value, {"cap": -1.0, "floor": 1e-9}, lambda: certificate(sense=sense), sense=sense)
+    assert score.gap == pytest.approx(gap, abs=1e-15) and score.feasible
+    assert dict(score.violations) == {"cap": 0.0, "floor": 1e-9}
+
+
+def test_a_violation_makes_the_gap_nan_and_is_named():
+    score = judge(12.0, {"power_cap": 0.25, "floor": math.nan}, certificate, unit="bit")
+    assert math.isnan(score.gap) and not score.feasible and score.optimum == 10.0 and score.violations["floor"] == math.inf
+    assert "power_cap by 25 %" in str(score) and "12 bit" in str(score)
+    assert judge(9.0, {"power_cap": 0.25}, certificate, tolerance=0.3).gap == pytest.approx(0.1)
+
+
+def test_an_infeasible_scenario_says_so():
+    def solve():
+        raise InfeasibleScenario("crb_limit_m2", limit=1.0, best_attainable=2.0)
+
+    score = judge(3.0, {"crb_limit_m2": 1.0}, solve)
+    assert math.isnan(score.optimum) and math.isnan(score.gap) and score.certificate is None and not score.feasible
+    assert "infeasible" in str(score) and "best attainable value is 2" in str(score)
+    assert score.as_dict()["optimum"] is None
+
+
+def test_an_optimum_of_zero_and_a_negative_one():
+    assert judge(0.0, {}, lambda: certificate(0.0)).gap == 0.0
+    assert judge(-1.0, {}, lambda: certificate(0.0)).gap == math.inf
+    assert judge(-28.0, {}, lambda: certificate(-30.0, "min"), sense="min").gap == pytest.approx(2 / 30)
+
+
+def test_batches_are_the_rows_in_columns():
+    rows = [judge(value, {"cap": over}, certificate) for value, over in ((8.0, 0.0), (12.0, 1.0))]
+    batch = ScoreBatch.of(rows)
+    np.testing.assert_array_equal(batch.gap, [0.2, math.nan])
+    np.testing.assert_array_equal(batch.violations["cap"], [0.0, 1.0])
+    assert str(batch) == "1 of 2 feasible; gap: median 0.2, worst 0.2"
+    with pytest.raises(InvalidScenario):
+        ScoreBatch.of([])
