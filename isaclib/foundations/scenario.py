@@ -32,6 +32,7 @@ class _Spec:
     broadcast: bool
     zero_diagonal: bool
     infinite: bool
+    keep_number: bool = False
 
 
 def array(
@@ -42,6 +43,7 @@ def array(
     dtype: type = float,
     optional: bool = False,
     broadcast: bool = False,
+    keep_number: bool = False,
     zero_diagonal: bool = False,
     default: Any = dataclasses.MISSING,
 ) -> Any:
@@ -60,13 +62,15 @@ def array(
         None is allowed (and is the default).
     broadcast : bool
         A single number is accepted and repeated.
+    keep_number : bool
+        A single number is accepted and stays one: for what is mostly the same for all, and may differ.
     zero_diagonal : bool
         A square matrix whose diagonal must be 0.
     """
     for size in shape:
         if isinstance(size, str) and not _SYMBOL.fullmatch(size):
             raise ValueError(f"a size is an integer, a symbol such as 'M' or a symbol plus an integer, not {size!r}")
-    spec = _Spec(shape, minimum, maximum, positive, dtype, optional, broadcast, zero_diagonal, False)
+    spec = _Spec(shape, minimum, maximum, positive, dtype, optional, broadcast or keep_number, zero_diagonal, False, keep_number)
     return _field(spec, default)
 
 
@@ -112,7 +116,7 @@ class ScenarioBase:
             elif value is None:
                 if not spec.optional:
                     raise InvalidScenario(field.name, "is missing", "give a value")
-            elif spec.shape is None:
+            elif spec.shape is None or (spec.keep_number and _single(value)):
                 number = checks.number(
                     field.name,
                     value,
@@ -222,7 +226,7 @@ class Batch(Sequence):
 
 def _checked_array(name: str, value: Any, spec: _Spec, sizes: dict[str, int]) -> np.ndarray:
     """A field's array: a number is repeated where the field allows it and every symbol of its shape is known."""
-    if spec.broadcast and np.ndim(value) == 0 and all(_known(size, sizes) is not None for size in spec.shape):
+    if spec.broadcast and _single(value) and all(_known(size, sizes) is not None for size in spec.shape):
         one = checks.array(name, value, (), dtype=spec.dtype)
         value = np.full([_known(size, sizes) for size in spec.shape], one)
     result = checks.array(
@@ -239,6 +243,14 @@ def _checked_array(name: str, value: Any, spec: _Spec, sizes: dict[str, int]) ->
         raise InvalidScenario(name, "must have a zero diagonal")
     result.setflags(write=False)
     return result
+
+
+def _single(value: Any) -> bool:
+    """Whether this is one value rather than an array; what NumPy cannot take is left to the guards."""
+    try:
+        return np.ndim(value) == 0
+    except ValueError:
+        return False
 
 
 def _known(symbol: str | int, sizes: dict[str, int]) -> int | None:

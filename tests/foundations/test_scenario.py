@@ -19,6 +19,7 @@ class Example(ScenarioBase):
     matrix: np.ndarray = array("M", "M+1", minimum=0, maximum=9)
     coupling: np.ndarray | None = array("M", "M", zero_diagonal=True, optional=True)
     efficiency: np.ndarray = array("M", minimum=0, maximum=1, broadcast=True, default=0.5)
+    ceiling: float | np.ndarray = array("M", positive=True, keep_number=True, default=2.0)
     channel: np.ndarray = array("K", 2, dtype=complex, default=((1j, 2), (3, 4)))
     counts: np.ndarray | None = array("M", dtype=int, optional=True)
     noise_w: float = number(positive=True, default=1.0)
@@ -61,6 +62,12 @@ def example(**changes):
         ({"coupling": np.ones((2, 2))}, "coupling", "zero diagonal"),
         ({"efficiency": 1.5}, "efficiency", "must be at most 1, but is 1.5"),
         ({"efficiency": [0.1, 0.2, 0.3]}, "efficiency", "has shape"),
+        ({"efficiency": [[0.1], [0.2, 0.3]]}, "efficiency", "must be an array of real numbers"),
+        ({"ceiling": -1.0}, "ceiling", "must be positive, but is -1"),
+        ({"ceiling": [1.0, -1.0]}, "ceiling", r"must be positive, but is -1 at entry \(1,\)"),
+        ({"ceiling": [1.0, 2.0, 3.0]}, "ceiling", "has shape"),
+        ({"ceiling": [[1.0], [2.0, 3.0]]}, "ceiling", "must be an array of real numbers"),
+        ({"ceiling": "high"}, "ceiling", "must be one real number"),
         ({"channel": [[1.0, 2.0, 3.0]]}, "channel", "has shape"),
         ({"channel": [["a", "b"]]}, "channel", "complex numbers"),
         ({"counts": [1.0, 2.5]}, "counts", r"whole numbers, but entry \(1,\) is 2.5"),
@@ -170,6 +177,16 @@ def test_batch_stacks_fields_and_indexes_scenarios():
         batch.gain[0] = 1.0
     with pytest.raises(AttributeError, match="no field 'gian'"):
         _ = batch.gian
+
+
+def test_a_number_that_may_differ_stays_a_number_and_a_batch_keeps_the_kind():
+    one, each = example(ceiling=3), example(ceiling=[3, 4])
+    assert isinstance(one.ceiling, float) and one.ceiling == 3.0
+    np.testing.assert_array_equal(each.ceiling, [3.0, 4.0])
+    assert not each.ceiling.flags.writeable
+    assert Batch([one, one]).ceiling.shape == (2,) and Batch([each, each]).ceiling.shape == (2, 2)
+    with pytest.raises(InvalidScenario, match="ceiling: differs in shape"):
+        Batch([one, each])
 
 
 def test_a_batch_can_be_pickled():
