@@ -1,6 +1,6 @@
 """Wireless powered ISAC with target localization: charging time, slot times and powers for fair uplink throughput."""
 
-from .allocation import Allocation, AllocationBatch, residual
+from .allocation import Allocation, AllocationBatch
 from .benchmarks import (
     equal_time_ratio,
     solve_equal_time,
@@ -27,7 +27,8 @@ from .scenario import (
     snr,
     throughputs,
 )
-from .verify import verify
+from .scoring import score, score_batch
+from .verify import residual, verify, violations
 
 __all__ = [
     "Allocation",
@@ -46,6 +47,8 @@ __all__ = [
     "range_gradients",
     "residual",
     "round_trip_m",
+    "score",
+    "score_batch",
     "sensing_coefficients",
     "sensing_weights",
     "snr",
@@ -59,4 +62,5 @@ __all__ = [
     "solve_sca",
     "throughputs",
     "verify",
+    "violations",
 ]

@@ -1,4 +1,4 @@
-r"""What a solver of this chapter returns, and the residual of a returned allocation on unscaled data."""
+"""What a solver of this chapter returns."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..foundations.certificate import Certificate, Step
-from .scenario import Scenario, crb_trace, harvested_energy_j, throughputs
 
 
 @dataclass(frozen=True)
@@ -52,12 +51,17 @@ class AllocationBatch:
     min_throughput_bit : (D,)
         Least of the users' throughputs.
     feasible : (D,) bool
+    status : (D,) str
+        ``optimal``, ``converged`` (feasible, but value and bound do not meet), ``infeasible``, or ``failed`` (nothing is
+        proven: the row is nan). Average only what is optimal, or say so.
     best_attainable : (D,)
         The least worst-target CRB in m^2 that any allocation attains (inf where the geometry is degenerate).
     worst_target : (D,) int
         The target that attains it.
+    bound : (D,)
+        Certified upper bound on the least throughput.
     gap : (D,)
-        Certified relative gap.
+        Relative distance of value and bound.
     residual : (D,)
         Largest relative violation of a constraint.
     """
@@ -67,41 +71,12 @@ class AllocationBatch:
     times_s: np.ndarray
     min_throughput_bit: np.ndarray
     feasible: np.ndarray
+    status: np.ndarray
     best_attainable: np.ndarray
     worst_target: np.ndarray
+    bound: np.ndarray
     gap: np.ndarray
     residual: np.ndarray
 
     def __len__(self) -> int:
         return len(self.feasible)
-
-
-def residual(scenario: Scenario, powers_w, charging_time_s: float, times_s, *, crb: np.ndarray | None = None) -> float:
-    r"""Largest violation of (26b)-(26f), each relative to its limit; 0 where every constraint holds.
-
-    ``crb`` overrides the recomputed :math:`\operatorname{tr} J_n^{-1}`. Zero powers or times are no violation.
-    """
-    powers, times = np.asarray(powers_w, dtype=float), np.asarray(times_s, dtype=float)
-    if not (np.all(np.isfinite(powers)) and np.all(np.isfinite(times)) and np.isfinite(charging_time_s)):
-        return float("inf")
-    floor = min(
-        powers.min() / scenario.max_power_w, times.min() / scenario.time_budget_s, charging_time_s / scenario.time_budget_s
-    )
-    if floor < 0:  # negative durations or powers have no throughput and no CRB
-        return float(-floor)
-    if crb is None:
-        crb = crb_trace(scenario, powers, charging_time_s=charging_time_s, times_s=times)
-    energy = harvested_energy_j(scenario, charging_time_s)
-    spent = powers * times
-    over = [
-        (charging_time_s + times.sum()) / scenario.time_budget_s - 1,
-        np.max(powers) / scenario.max_power_w - 1,
-        np.max((spent - energy) / np.where(energy > 0, energy, np.finfo(float).tiny)),
-        np.max(crb) / scenario.crb_limit_m2 - 1 if np.isfinite(scenario.crb_limit_m2) else 0.0,
-    ]
-    return float(max(0.0, *over))
-
-
-def min_throughput_bit(scenario: Scenario, times_s, powers_w) -> float:
-    """Objective (26a) of an allocation."""
-    return float(np.min(throughputs(scenario, times_s, powers_w)))

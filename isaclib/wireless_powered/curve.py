@@ -19,33 +19,20 @@ logarithms of the slope and of the CRB are nearly straight lines, and nothing is
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from ..foundations.scalar_search import Bracket, sign_change, sign_change_by_interpolation
 from ..foundations.scenario import Batch
-from .scenario import SPEED_M_PER_S
+from .sensing import Rows, Sensing
 
 _LN2 = float(np.log(2.0))
 _SMALL = 1e-2  # below it closed forms cancel; the Taylor series used there are exact to rounding
 _NEWTON_STEPS = 2  # each maps an error e to at most e^2/12, and the starting formula is good to 0.005
 TOLERANCE = 1e-11  # of z: a relative accuracy of s, and so of R
-# det J below this fraction of (tr J)^2 is a sum of squared rounding errors of unit vectors: the geometry is degenerate.
-_DEGENERATE = 1e-26
-_CANCELS = 1e-5  # a determinant below this part of A B has lost too many digits
-
-
-class Rows:
-    """Consecutive rows of a batch as plain column views: a chunk that costs nothing."""
-
-    def __init__(self, batch: Batch, rows: slice) -> None:
-        self._batch, self._rows = batch, rows
-
-    def __getattr__(self, name: str):
-        column = getattr(self._batch, name)
-        return column[self._rows] if isinstance(column, np.ndarray) else column
+_REACH = 1e-8
 
 
 def log_snr_of_load(log_load: np.ndarray, steps: int = _NEWTON_STEPS) -> np.ndarray:
@@ -57,7 +44,7 @@ def log_snr_of_load(log_load: np.ndarray, steps: int = _NEWTON_STEPS) -> np.ndar
     w = log_load
     L = w + np.log(1 + w + np.log(1 + w * w / (6 + 2 * w)))
     for _ in range(steps):
-        decay, inverse = 1 - np.exp(-L), 1 / L
+        decay, inverse = -np.expm1(-L), 1 / L
         L = L - (L - w + np.log(decay * inverse)) / (1 / decay - inverse)
     if w.min() < _SMALL:
         series = w * (2 - w * (1 / 3 - w * (1 / 9 - w * (19 / 540 - w * (17 / 1620 - w * 13 / 4536)))))
@@ -165,60 +152,47 @@ def locate(curve: Curve, excess: Callable[[Point], np.ndarray], high: np.ndarray
     return bracket, Point(*(part[-2] for part in both)), Point(*(part[-1] for part in both))
 
 
-class Sensing:
-    r"""CRBs of D scenarios as a function of what the users spend (powers, or energies), (D, M) to (D, N).
+def settle(
+    curve: Curve, z: np.ndarray, left: Point, proven: Callable[[Point], np.ndarray], reach: float
+) -> tuple[Point, np.ndarray]:
+    """Move the left ends of brackets until their infeasibility is proven in spite of rounding.
 
-    Gradients are rotated so that the BS's own points along the first axis: :math:`g_0 = (2, 0)`. Then
-    :math:`\det J = 4 w_0 B + (A_u B - C^2)` with the users' sums :math:`A_u, B, C`, where only the bracket cancels.
-
-    Parameters
-    ----------
-    batch : Batch or Rows
-    bs_spent : (D,)
-        Power in W (or energy in J) of the BS that counts for sensing.
+    A left end counts where G decreases there, or where ``proven`` says that it is infeasible. The others are moved to the left
+    in growing steps, by at most ``reach``. Returns the ends, and which of them still prove nothing.
     """
-
-    def __init__(self, batch: Batch | Rows, bs_spent: np.ndarray) -> None:
-        scale = 8 * (np.pi * batch.bandwidth_hz / SPEED_M_PER_S) ** 2 / batch.noise_w
-        if batch.sensing == "energy":
-            scale = scale * batch.bandwidth_hz
-        k = scale[:, None, None] * batch.gain_transmitter_target
-        # Points of the plane as complex numbers: turning is multiplying. The coordinates stay (D, M, N).
-        bs, users, targets = (_complex(at) for at in (batch.bs_position_m, batch.user_positions_m, batch.target_positions_m))
-        monostatic, legs = targets - bs[:, None], targets[:, None] - users[:, :, None]
-        turned = legs * (monostatic.conj() / np.abs(monostatic))[:, None] / np.abs(legs) + 1
-        x, y = turned.real, turned.imag
-        wx, wy = k[:, 1:] * x, k[:, 1:] * y
-        self._forms = np.concatenate([wx * x, wy * y, wx * y], axis=2)
-        self._base = 4 * bs_spent[:, None] * k[:, 0]
-        self._turned, self._users = turned, k[:, 1:]
-
-    def crb(self, spent: np.ndarray) -> np.ndarray:
-        """:math:`\\operatorname{tr} J_n^{-1}` (..., D, N) in m^2, inf where the geometry is degenerate."""
-        points = spent.reshape(-1, *self._forms.shape[:2])  # (K, D, M): lanes first, so that each is one matrix product
-        sums = (points.swapaxes(0, 1) @ self._forms).swapaxes(0, 1).reshape(*spent.shape[:-1], -1)
-        n = self._base.shape[1]
-        A, B, C = sums[..., :n], sums[..., n : 2 * n], sums[..., 2 * n :]
-        product = A * B
-        trace, determinant = self._base + A + B, self._base * B + (product - C * C)
-        if (determinant < _CANCELS * product).any():  # little is left of the bracket: use the pair sum, eq. (18)
-            users = np.einsum("...di,dijn,...dj->...dn", spent, self._pairs, spent, optimize=True)
-            determinant = np.where(determinant < _CANCELS * product, self._base * B + users, determinant)
-        regular = determinant > _DEGENERATE * trace * trace
-        return np.divide(trace, determinant, out=np.full(trace.shape, np.inf), where=regular)
-
-    @cached_property
-    def _pairs(self) -> np.ndarray:
-        """Coefficients of the pair sum (D, M, M, N)."""
-        x, y, k = self._turned.real, self._turned.imag, self._users
-        return 0.5 * k[:, :, None] * k[:, None] * (x[:, :, None] * y[:, None] - x[:, None] * y[:, :, None]) ** 2
-
-    def forms(self, d: int) -> tuple[np.ndarray, np.ndarray]:
-        """Row d: what the BS adds to A (N,), and the users' coefficients of A, B, C (3, N, M)."""
-        targets = self._base.shape[1]
-        return self._base[d], self._forms[d].T.reshape(3, targets, -1)
+    weak, step = (left.slope >= 0) & ~proven(left), TOLERANCE
+    while weak.any() and step <= reach:
+        trial = curve.at(np.maximum(z - step, curve.z_low))
+        done = weak & ((trial.slope < 0) | proven(trial))
+        parts = zip(trial, left, strict=True)
+        left = Point(*(np.where(done if new.ndim == 1 else done[:, None], new, old) for new, old in parts))
+        weak, step = weak & ~done, 8 * step
+    return left, weak
 
 
-def _complex(positions_m: np.ndarray) -> np.ndarray:
-    """Points (..., 2) as complex numbers (...)."""
-    return np.ascontiguousarray(positions_m).view(complex)[..., 0]
+def tangent_bound(left: Point, right: Point) -> np.ndarray:
+    r"""Least value that convexity allows for G on :math:`[s_\alpha, s_\beta]`, given values and slopes at both ends."""
+    length, rise = right.beyond - left.beyond, np.maximum(left.pull - right.pull, np.finfo(float).tiny)
+    crossing = (left.total - right.total + right.slope * length) / rise
+    least = left.total + np.minimum(left.slope, 0.0) * np.minimum(np.maximum(crossing, 0.0), length)
+    return np.minimum(least, right.total)  # G takes this value: only rounding can put the bound above it
+
+
+def search_limits(
+    batch, sensing: Sensing, limit: np.ndarray, full: np.ndarray, dtype: type
+) -> tuple[Sensing, float, Callable[[np.ndarray], np.ndarray]]:
+    """What a search needs to know about the CRB limits (D,) of lanes that meet them at the powers ``full``.
+
+    Returns the CRBs in the given precision; by how much of the search variable a bracket may be widened before more digits are
+    asked for; and the function powers (..., D, M) -> worst CRB over its limit (..., D), which is nan for an infinite CRB without
+    a limit, and at most 1 at ``full`` however it rounds there.
+    """
+    if dtype is float:
+        wide, reach, crb, rounding = sensing, _REACH, sensing.quick_crb, 1e-13
+    else:
+        wide = Sensing(batch, batch.bs_power_w, dtype)
+        reach, crb, rounding = np.inf, wide.crb, 8 * float(np.finfo(dtype).eps)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        least = crb(full).max(axis=-1) * (1 + rounding)
+    limit = np.maximum(limit, np.where(np.isfinite(limit), least, 0.0))
+    return wide, reach, lambda powers: crb(powers).max(axis=-1) / limit

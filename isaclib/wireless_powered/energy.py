@@ -28,14 +28,16 @@ from functools import lru_cache
 import cvxpy as cp
 import numpy as np
 
-from ..foundations import conic
+from ..foundations import checks, conic
 from ..foundations.certificate import Certificate, relative_gap
-from ..foundations.errors import SolverFailure
+from ..foundations.errors import InvalidScenario, SolverFailure
 from ..foundations.scenario import Batch
-from .allocation import Allocation, AllocationBatch, min_throughput_bit, residual
-from .curve import Curve, Sensing, locate
-from .exact import allocations, infeasible, row, tangent_bound
-from .scenario import Scenario, harvest_rate_w
+from .allocation import Allocation, AllocationBatch
+from .batch import allocations, infeasible, row
+from .curve import Curve, locate, tangent_bound
+from .scenario import Scenario, harvest_rate_w, throughputs
+from .sensing import Lane, Sensing
+from .verify import residual
 
 _LOG = logging.getLogger(__name__)
 _CAP_SLACK = 1e-12  # rounding of a power at its cap
@@ -51,40 +53,59 @@ def solve_energy(scenario: Scenario, *, method: str = "auto") -> Allocation:
 
     ``method="cones"`` forces the conic program, for cross-checks. Errors as in :func:`~.exact.solve_exact`; and
     ``SolverFailure`` when the conic solver's answer does not stand the residual test.
+
+    >>> scenario = Scenario.random(np.random.default_rng(1), sensing="energy", max_power_w=0.05, crb_limit_m2=1e-4)
+    >>> allocation = solve_energy(scenario)
+    >>> round(allocation.min_throughput_bit, 1), round(float(allocation.powers_w.max()), 4), allocation.certificate.status
+    (2011746.8, 0.05, 'optimal')
     """
     start = time.perf_counter()
+    _energy_sensing(scenario)
+    checks.word("method", method, ("auto", "cones"))
     if method == "auto":
-        batch, bound, iterations, capped = _search(Batch([scenario]))
-        if batch.feasible[0] and not capped[0]:
-            return row(batch, 0, bound[0], "convex scalar search", iterations, time.perf_counter() - start)
+        result, iterations, capped = _search(Lane(scenario))
+        if result.feasible[0] and not capped[0]:
+            return row(result, 0, "convex scalar search", iterations, time.perf_counter() - start)
     best, worst = best_attainable_crb(scenario)
-    if not best < scenario.crb_limit_m2:
-        raise infeasible(scenario, _only_feasibility(best, worst, len(scenario.gain_bs_user)))
+    if not best <= scenario.crb_limit_m2:
+        raise infeasible(scenario, best, worst)
     return _solve_cones(scenario, start)
 
 
 def solve_energy_batch(batch: Batch) -> AllocationBatch:
     """Rows by search, those with a binding cap one by one through the conic program; infeasible rows are nan."""
-    result, _, _, capped = _search(batch)
-    fields = {name: np.array(getattr(result, name)) for name in AllocationBatch.__dataclass_fields__}
+    result, _, capped = _search(batch)
     for d, scenario in enumerate(batch):
         best, worst = best_attainable_crb(scenario)
-        fields["best_attainable"][d], fields["worst_target"][d] = best, worst
-        if fields["feasible"][d] and capped[d]:
-            if best < scenario.crb_limit_m2:
+        result.best_attainable[d], result.worst_target[d] = best, worst
+        if not result.feasible[d] or not capped[d]:
+            continue
+        fields: dict = dict.fromkeys(("powers_w", "charging_time_s", "times_s", "min_throughput_bit", "bound", "gap", "residual"))
+        status = "infeasible"
+        if best <= scenario.crb_limit_m2:
+            try:
                 one = _solve_cones(scenario, time.perf_counter())
-                for name in ("powers_w", "charging_time_s", "times_s", "min_throughput_bit"):
-                    fields[name][d] = getattr(one, name)
-                fields["gap"][d], fields["residual"][d] = one.certificate.gap, one.certificate.residual
+            except SolverFailure as failure:
+                _LOG.warning("row %d: %s", d, failure)
+                status = "failed"
             else:
-                fields["feasible"][d] = False
-                for name in ("powers_w", "charging_time_s", "times_s", "min_throughput_bit", "gap", "residual"):
-                    fields[name][d] = np.nan
-    return AllocationBatch(**fields)
+                status = one.certificate.status
+                fields = {name: getattr(one, name, None) for name in fields}
+                fields |= {name: getattr(one.certificate, name) for name in ("bound", "gap", "residual")}
+        result.feasible[d], result.status[d] = best <= scenario.crb_limit_m2, status
+        for name, value in fields.items():
+            getattr(result, name)[d] = np.nan if value is None else value
+    return result
 
 
-def _search(batch: Batch) -> tuple[AllocationBatch, np.ndarray, int, np.ndarray]:
-    """The optimum without the caps, its bound, and which rows break a cap."""
+def _energy_sensing(scenario: Scenario) -> None:
+    checks.instance("scenario", scenario, Scenario)
+    if scenario.sensing != "energy":
+        raise InvalidScenario("scenario", 'this is made for sensing="energy"', "solve_exact takes both kinds")
+
+
+def _search(batch: Batch | Lane) -> tuple[AllocationBatch, int, np.ndarray]:
+    """The optimum without the caps, and which rows break a cap."""
     curve = Curve(batch, capped=False)
     sensing = Sensing(batch, batch.bs_power_w)  # per second of charging
     per_second = sensing.crb(curve.harvest)
@@ -102,11 +123,13 @@ def _search(batch: Batch) -> tuple[AllocationBatch, np.ndarray, int, np.ndarray]
     bracket, left, right = locate(curve, excess, high)
     bound = batch.bandwidth_hz * (batch.time_budget_s / tangent_bound(left, right))
     frame = batch.time_budget_s / right.total
-    times, throughput = frame[:, None] / right.rates, batch.bandwidth_hz * frame
+    times, throughput, charging = frame[:, None] / right.rates, batch.bandwidth_hz * frame, right.s * frame
     best = per_second / batch.time_budget_s[:, None]
-    result = allocations(batch, curve, sensing, right.powers_w, right.s * frame, times, throughput, feasible, best, bound)
+    powers = right.powers_w
+    crb = sensing.crb(powers * times / charging[:, None]) / charging[:, None]
+    result = allocations(batch, curve.harvest, crb, powers, charging, times, throughput, feasible, best, bound)
     capped = (right.powers_w > batch.max_power_w[:, None] * (1 + _CAP_SLACK)).any(axis=1)
-    return result, bound, bracket.iterations, capped
+    return result, bracket.iterations, capped
 
 
 def best_attainable_crb(scenario: Scenario) -> tuple[float, int]:
@@ -114,7 +137,12 @@ def best_attainable_crb(scenario: Scenario) -> tuple[float, int]:
 
     The CRB scales with one over the frame, so it is the limit :math:`\eta` at which the shortest frame that meets
     :math:`\eta` is T: a second-order cone program in the shares of time and energy.
+
+    >>> best, target = best_attainable_crb(Scenario.random(np.random.default_rng(1), sensing="energy"))
+    >>> f"{best:.4e}", target
+    ('2.9362e-05', 5)
     """
+    _energy_sensing(scenario)
     sensing, per_second = _per_second(scenario)
     worst = int(np.argmax(per_second))
     if not np.isfinite(per_second[worst]):
@@ -147,7 +175,7 @@ def _sizes(scenario: Scenario) -> tuple[int, int]:
 
 def _per_second(scenario: Scenario) -> tuple[Sensing, np.ndarray]:
     """CRBs (N,) after one second of charging whose every joule is spent."""
-    batch = Batch([scenario])
+    batch = Lane(scenario)
     sensing = Sensing(batch, batch.bs_power_w)
     return sensing, sensing.crb(harvest_rate_w(scenario)[None])[0]
 
@@ -215,8 +243,8 @@ def _solve_cones(scenario: Scenario, start: float) -> Allocation:
     if limited:
         _set_cones(parameters, _per_second(scenario)[0], harvest, scenario.time_budget_s, scenario.crb_limit_m2)
     # The optimum without caps is the yardstick of the objective and of every user's 1 + x.
-    searched, bounds, _, _ = _search(Batch([scenario.replace(crb_limit_m2=np.inf)]))
-    uncapped = bounds[0]
+    searched = _search(Lane(scenario.replace(crb_limit_m2=np.inf)))[0]
+    uncapped = searched.bound[0]
     guess = 1 + scenario.gain_bs_user / scenario.noise_w * searched.powers_w[0]
     parameters["gain"].value = scenario.gain_bs_user / scenario.noise_w * harvest / guess
     parameters["shrink"].value, parameters["log_shrink"].value = 1 / guess, np.log(guess)
@@ -235,7 +263,7 @@ def _solve_cones(scenario: Scenario, start: float) -> Allocation:
         charging = float(variables["charging"].value) * scenario.time_budget_s
         energy = np.clip(np.asarray(variables["energy"].value), 0.0, None) * harvest * scenario.time_budget_s
         powers = np.minimum(energy / times, scenario.max_power_w)
-        value = min_throughput_bit(scenario, times, powers)
+        value = float(throughputs(scenario, times, powers).min())
         violation = residual(scenario, powers, charging, times)
         bound = solution.bound * uncapped
         if violation <= _CONIC_RESIDUAL and relative_gap(value, bound) <= _CONIC_GAP:
@@ -250,18 +278,3 @@ def _solve_cones(scenario: Scenario, start: float) -> Allocation:
             )
             return Allocation(powers, charging, times, value, certificate)
     raise failure
-
-
-def _only_feasibility(best: float, worst: int, users: int) -> AllocationBatch:
-    blank = np.full(1, np.nan)
-    return AllocationBatch(
-        powers_w=np.full((1, users), np.nan),
-        charging_time_s=blank,
-        times_s=np.full((1, users), np.nan),
-        min_throughput_bit=blank,
-        feasible=np.array([False]),
-        best_attainable=np.array([best]),
-        worst_target=np.array([worst]),
-        gap=blank,
-        residual=blank,
-    )

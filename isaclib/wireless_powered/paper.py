@@ -7,7 +7,10 @@ With :math:`u = \ln t`, :math:`v = \ln p` the problem reads
     t_0 + \sum_m e^{u_m} \le T,\quad v_m \le \ln P_{\max},\quad u_m + v_m \le \ln(c_m t_0),\quad \tilde F_n(v) \le 0,
 
 and each iteration replaces the two negative terms of :math:`\tilde F_n` by their tangents at the last point, eq. (32), which
-gives the convex problem (33). It is solved by sequential quadratic programming with exact gradients.
+gives the convex problem (33). It is solved by sequential quadratic programming with exact gradients, in
+:math:`\psi = \ln\frac{t_0}{T - t_0}` in the place of :math:`t_0`: both shares of the frame are log-concave in it,
+:math:`\ln\frac{t_0}{T} = -\ln(1 + e^{-\psi})` and :math:`\ln\frac{T - t_0}{T} = -\ln(1 + e^{\psi})`, so that the problem stays
+convex, and neither share loses its digits where it is small.
 
 Two errata are mended: in eq. (29) the bandwidth is an additive :math:`\ln W`, which is a constant and left out (000-E1); and
 the start, which the paper does not give, is found by :func:`feasible_start`. The stopping rule is read as an increase of the
@@ -18,14 +21,18 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.optimize import minimize
 
+from ..foundations import checks
 from ..foundations.certificate import Certificate, Step
-from ..foundations.errors import InfeasibleScenario, InvalidScenario, SolverFailure
-from .allocation import Allocation, min_throughput_bit, residual
-from .scenario import Scenario, crb_polynomial, crb_trace, harvest_rate_w
+from ..foundations.errors import InvalidScenario, SolverFailure
+from .allocation import Allocation
+from .batch import infeasible, power_sensing
+from .scenario import Scenario, crb_polynomial, crb_trace, harvest_rate_w, throughputs
+from .verify import residual
 
 SCHEMES = ("proposed", "equal_time", "max_power")
 _FEASIBLE = 1e-7  # largest relative violation of a point that counts as feasible
@@ -38,21 +45,34 @@ Start = tuple[np.ndarray, float, np.ndarray]
 
 
 def feasible_start(
-    scenario: Scenario, *, charging_share: float = 0.9, backoffs: tuple[float, ...] = _BACKOFFS, equal_times: bool = False
+    scenario: Scenario, *, charging_share: float = 0.9, backoffs: Sequence[float] = _BACKOFFS, equal_times: bool = False
 ) -> Start:
     r"""Powers, charging time and times at which every constraint of (P1) holds.
 
-    The powers are :math:`(1 - \delta) P_{\max}` with the first :math:`\delta` of ``backoffs`` that meets the CRB limit, which
-    full power does whenever anything does. ``charging_share`` of the frame charges; every user then spends its energy, in
-    equal times if asked for, shortened together if the frame is too short.
+    The powers are :math:`(1 - \delta) P_{\max}` with the first :math:`\delta` of ``backoffs``, each in [0, 1), that meets the CRB
+    limit, which full power does whenever anything does. ``charging_share`` of the frame charges; every user then spends its
+    energy, in equal times if asked for, shortened together if the frame is too short.
 
     Raises
     ------
     InfeasibleScenario
         Naming the target whose CRB misses the limit at full power.
+
+    Examples
+    --------
+    >>> powers, charging, times = feasible_start(Scenario.random(np.random.default_rng(1)))
+    >>> float(powers.max()), charging
+    (1.998, 9.0)
     """
+    checks.instance("scenario", scenario, Scenario)
+    power_sensing(scenario)
+    charging_share = checks.number("charging_share", charging_share, minimum=0, maximum=1)
     if not 0 < charging_share < 1:
-        raise InvalidScenario("charging_share", f"must lie strictly between 0 and 1, but is {charging_share}")
+        raise InvalidScenario("charging_share", f"must lie strictly between 0 and 1, but is {charging_share:g}")
+    backoffs = checks.array("backoffs", backoffs, ("B",), minimum=0, maximum=1).tolist()
+    if 1.0 in backoffs:
+        raise InvalidScenario("backoffs", "must be below 1", "a user without power sends nothing")
+    checks.flag("equal_times", equal_times)
     users = len(scenario.gain_bs_user)
     for backoff in (*backoffs, 0.0):
         powers = np.full(users, scenario.max_power_w * (1 - backoff))
@@ -60,8 +80,7 @@ def feasible_start(
         if crb.max() <= scenario.crb_limit_m2:
             break
     else:
-        worst = int(np.argmax(crb))
-        raise InfeasibleScenario("crb_limit_m2", index=worst, limit=scenario.crb_limit_m2, best_attainable=crb[worst])
+        raise infeasible(scenario, float(crb.max()), int(np.argmax(crb)))
     charging = charging_share * scenario.time_budget_s
     times = harvest_rate_w(scenario) * charging / powers
     if equal_times:
@@ -104,36 +123,43 @@ def solve_sca(
     InvalidScenario
         For ``sensing="energy"``, an unknown scheme, or a start that is not feasible.
     SolverFailure
-        When a convex subproblem was not solved.
+        When no answer of a convex subproblem was feasible.
+
+    Notes
+    -----
+    The status is ``converged`` only if the last subproblem was solved to its own tolerance: where its solver stalls, a small
+    increase says nothing.
+
+    Examples
+    --------
+    >>> allocation = solve_sca(Scenario.random(np.random.default_rng(1)))
+    >>> allocation.certificate.status, round(allocation.min_throughput_bit, 1)
+    ('converged', 16987.4)
     """
     begin = time.perf_counter()
-    if scenario.sensing != "power":
-        raise InvalidScenario("sensing", "the paper's algorithm is made for power-weighted information", "use solve_exact")
-    if scheme not in SCHEMES:
-        raise InvalidScenario("scheme", f"{scheme!r} is not known", f"use one of {', '.join(SCHEMES)}")
+    checks.instance("scenario", scenario, Scenario)
+    power_sensing(scenario)
+    checks.word("scheme", scheme, SCHEMES)
+    tolerance = checks.number("tolerance", tolerance, minimum=0)
+    max_iterations = checks.count("max_iterations", max_iterations)
     if start is None:
         backoffs = (0.0,) if scheme == "max_power" else _BACKOFFS
         start = feasible_start(scenario, backoffs=backoffs, equal_times=scheme == "equal_time")
-    powers, charging, times = (np.asarray(part, dtype=float) for part in start)
-    violation = residual(scenario, powers, float(charging), times)
-    if not (violation <= _FEASIBLE and np.all(powers > 0) and np.all(times > 0)):
-        raise InvalidScenario("start", f"is not feasible: largest relative violation {violation:.2g}", "leave it out")
-    if (scheme == "equal_time" and np.ptp(times) > 0) or (scheme == "max_power" and np.any(powers < scenario.max_power_w)):
-        raise InvalidScenario("start", f"does not belong to the scheme {scheme!r}", "leave it out")
+    powers, charging, times = _checked_start(scenario, start, scheme)
 
     subproblem = _Subproblem(scenario, scheme)
-    point = subproblem.pack(powers, float(charging), times)
-    objective = min_throughput_bit(scenario, times, powers)
+    point = subproblem.pack(powers, charging, times)
+    objective = float(throughputs(scenario, times, powers).min())
     history = [Step(0, objective, True, time.perf_counter() - begin)]
     status = "iteration_limit"
     for iteration in range(1, max_iterations + 1):
-        point = subproblem.solve(point)
+        point, solved = subproblem.solve(point)
         powers, charging, times = subproblem.unpack(point)
-        previous, objective = objective, min_throughput_bit(scenario, times, powers)
+        previous, objective = objective, float(throughputs(scenario, times, powers).min())
         violation = residual(scenario, powers, charging, times)
         history.append(Step(iteration, objective, violation <= _FEASIBLE, time.perf_counter() - begin))
         if math.log(objective / previous) < tolerance:
-            status = "converged"
+            status = "converged" if solved else "iteration_limit"
             break
     certificate = Certificate(
         method="SCA" if scheme == "proposed" else f"SCA, {scheme.replace('_', ' ')}",
@@ -146,8 +172,24 @@ def solve_sca(
     return Allocation(powers, float(charging), times, objective, certificate, tuple(history))
 
 
+def _checked_start(scenario: Scenario, start: Start, scheme: str) -> Start:
+    try:
+        powers, charging, times = start
+    except (TypeError, ValueError):
+        raise InvalidScenario("start", f"must be powers, charging time and times, not {checks.short(start)}") from None
+    sizes = {"M": len(scenario.gain_bs_user)}
+    powers = checks.array("start", powers, ("M",), positive=True, sizes=sizes)
+    times = checks.array("start", times, ("M",), positive=True, sizes=sizes)
+    charging = checks.number("start", charging, positive=True)
+    if not (violation := residual(scenario, powers, charging, times)) <= _FEASIBLE or charging >= scenario.time_budget_s:
+        raise InvalidScenario("start", f"is not feasible: largest relative violation {violation:.2g}", "leave it out")
+    if (scheme == "equal_time" and np.ptp(times) > 0) or (scheme == "max_power" and np.any(powers < scenario.max_power_w)):
+        raise InvalidScenario("start", f"does not belong to the scheme {scheme!r}", "leave it out")
+    return powers, charging, times
+
+
 class _Subproblem:
-    r"""Problem (33) in the variables :math:`(\tau, t_0/T, q, v)` with :math:`u = S q`; :math:`\tau` is the log objective."""
+    r"""Problem (33) in the variables :math:`(\tau, \psi, q, v)` with :math:`u = S q`; :math:`\tau` is the log objective."""
 
     def __init__(self, scenario: Scenario, scheme: str) -> None:
         self.a = scenario.gain_bs_user / scenario.noise_w
@@ -160,17 +202,18 @@ class _Subproblem:
         cap = float(np.log(scenario.max_power_w))
         self.slots = self.selection.shape[1]
         floor = cap if scheme == "max_power" else None
-        self.bounds = [(None, None), (1e-12, 1.0)] + [(None, None)] * self.slots + [(floor, cap)] * users
+        self.bounds = [(None, None)] * (2 + self.slots) + [(floor, cap)] * users
 
     def pack(self, powers, charging, times) -> np.ndarray:
         u, v = np.log(times), np.log(powers)
-        tau = np.min(u + np.log(np.log2(1 + self.a * powers)))
-        return np.concatenate([[tau, charging / self.time_budget], u[: self.slots], v])
+        tau = np.min(u + np.log(np.log1p(self.a * powers) / np.log(2)))
+        return np.concatenate([[tau, np.log(charging / (self.time_budget - charging))], u[: self.slots], v])
 
     def unpack(self, z) -> tuple[np.ndarray, float, np.ndarray]:
-        return np.exp(z[2 + self.slots :]), float(z[1] * self.time_budget), np.exp(self.selection @ z[2 : 2 + self.slots])
+        return np.exp(z[2 + self.slots :]), float(_share(z[1]) * self.time_budget), np.exp(self.selection @ z[2 : 2 + self.slots])
 
-    def solve(self, z0: np.ndarray) -> np.ndarray:
+    def solve(self, z0: np.ndarray) -> tuple[np.ndarray, bool]:
+        """The next point, and whether the solver says that it is optimal."""
         users, slots = self.users, self.slots
         v_ref = z0[2 + slots :]
         p_ref = np.exp(v_ref)
@@ -183,28 +226,28 @@ class _Subproblem:
             alpha, mu = f.alpha / level, f.mu / level
 
         def constraints(z):
-            tau, share, u, v = z[0], z[1], self.selection @ z[2 : 2 + slots], z[2 + slots :]
+            tau, psi, u, v = z[0], z[1], self.selection @ z[2 : 2 + slots], z[2 + slots :]
             p = np.exp(v)
             rate = u + np.log(np.log1p(self.a * p) / np.log(2)) - tau
-            frame = 1 - share - np.exp(u).sum() / self.time_budget
-            energy = self.log_harvest + np.log(share) - u - v
+            frame = np.log(self.time_budget) - np.logaddexp(0, psi) - _log_sum(u)
+            energy = self.log_harvest - np.logaddexp(0, -psi) - u - v
             parts = [rate, [frame], energy]
             if self.sensing is not None:
                 parts.append(1 + (v - v_ref) @ gradient - p @ alpha - mu)
             return np.concatenate(parts)
 
         def jacobian(z):
-            share, u, v = z[1], self.selection @ z[2 : 2 + slots], z[2 + slots :]
+            psi, u, v = z[1], self.selection @ z[2 : 2 + slots], z[2 + slots :]
             p = np.exp(v)
             x = self.a * p
-            rows = np.zeros((len(constraints(z)), len(z)))
+            rows = np.zeros((2 * users + 1 + (0 if self.sensing is None else len(mu)), len(z)))
             rate, frame, energy = slice(0, users), users, slice(users + 1, 2 * users + 1)
             rows[rate, 0] = -1
             rows[rate, 2 : 2 + slots] = self.selection
             rows[rate, 2 + slots :] = np.diag(x / ((1 + x) * np.log1p(x)))
-            rows[frame, 1] = -1
-            rows[frame, 2 : 2 + slots] = -(np.exp(u) / self.time_budget) @ self.selection
-            rows[energy, 1] = 1 / share
+            rows[frame, 1] = -_share(psi)
+            rows[frame, 2 : 2 + slots] = -np.exp(u - _log_sum(u)) @ self.selection
+            rows[energy, 1] = _share(-psi)
             rows[energy, 2 : 2 + slots] = -self.selection
             rows[energy, 2 + slots :] = -np.eye(users)
             if self.sensing is not None:
@@ -213,6 +256,7 @@ class _Subproblem:
 
         cost = np.zeros(len(z0))
         cost[0] = -1
+        best, solved = None, False
         # SLSQP's linearised constraints can be incompatible to rounding at a start where many are active; a start that
         # is strictly inside, and then a coarser tolerance, help. What counts is that the answer is feasible and no worse.
         inside = z0 - np.concatenate([[2 * _NUDGE, 0.0], np.full(slots, _NUDGE), np.zeros(users)])
@@ -228,5 +272,19 @@ class _Subproblem:
             )
             violation = float(max(0.0, -np.min(constraints(result.x))))
             if violation <= _FEASIBLE and result.x[0] >= z0[0] - _FEASIBLE:
-                return result.x
-        raise SolverFailure("SLSQP", str(result.message), {"violation": violation})
+                if best is None or result.x[0] > best[0]:
+                    best, solved = result.x, bool(result.success)
+                if result.success:
+                    return result.x, True
+        if best is None:
+            raise SolverFailure("SLSQP", str(result.message), {"violation": violation})
+        return best, solved
+
+
+def _log_sum(logs: np.ndarray) -> float:
+    peak = logs.max()
+    return peak + math.log(np.exp(logs - peak).sum())
+
+
+def _share(psi: float) -> float:
+    return 0.5 * (1 + math.tanh(0.5 * psi)) if psi > -1 else math.exp(psi) / (1 + math.exp(psi))

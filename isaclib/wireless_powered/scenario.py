@@ -13,17 +13,40 @@ Index 0 along an axis of length M + 1 is the base station.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..foundations import channels, fisher, geometry
+from ..foundations import channels, checks, fisher, geometry
 from ..foundations.errors import InvalidScenario
 from ..foundations.scenario import ScenarioBase, array, choice, number
 from ..foundations.units import dbm_to_w
+from .sensing import SPEED_M_PER_S, Lane, Sensing
 
-SPEED_M_PER_S = 3.0e8  # the rounded value that the paper states
+_LARGEST = 1e140  # of any product of fields that a formula needs, and of its inverse: squares and quotients stay finite
+_FARTHEST_M = 1e100
+# Those products, as exponents of the fields.
+_PRODUCTS = {
+    "the SNR of a user that sends what it harvests": {
+        "harvest_efficiency": 1,
+        "gain_bs_user": 2,
+        "bs_power_w": 1,
+        "noise_w": -1,
+    },
+    "the SNR of a user at full power": {"gain_bs_user": 1, "max_power_w": 1, "noise_w": -1},
+    "the energy that a user harvests": {"harvest_efficiency": 1, "gain_bs_user": 1, "bs_power_w": 1, "time_budget_s": 1},
+    "the bandwidth times the time budget": {"bandwidth_hz": 1, "time_budget_s": 1},
+    "the information of the base station's echo": {
+        "bandwidth_hz": 2,
+        "gain_transmitter_target": 1,
+        "bs_power_w": 1,
+        "noise_w": -1,
+    },
+    "the information of a user's echo": {"bandwidth_hz": 2, "gain_transmitter_target": 1, "max_power_w": 1, "noise_w": -1},
+}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -80,6 +103,27 @@ class Scenario(ScenarioBase):
             if np.any(distance == 0):
                 target = int(np.argwhere(distance == 0)[0, 1])
                 raise InvalidScenario("target_positions_m", f"target {target} coincides with {name}", "move one of them")
+        self._validate_range()
+
+    def _validate_range(self) -> None:
+        """Refuse units in which a formula would leave the range of floating-point numbers, naming the field that does most."""
+        for name in ("bs_position_m", "user_positions_m", "target_positions_m"):
+            checks.in_range(name, getattr(self, name), minimum=-_FARTHEST_M, maximum=_FARTHEST_M)
+        logs = {}
+        for name in set().union(*_PRODUCTS.values()):
+            values = np.atleast_1d(getattr(self, name))
+            values = values[values > 0]  # zero gains take a transmitter out
+            logs[name] = (math.log10(values.min()), math.log10(values.max())) if values.size else (0.0, 0.0)
+        for meaning, exponents in _PRODUCTS.items():
+            for end in (0, 1):
+                parts = {name: power * logs[name][end if power > 0 else 1 - end] for name, power in exponents.items()}
+                if abs(total := sum(parts.values())) > math.log10(_LARGEST):
+                    culprit = max(parts, key=lambda name: abs(parts[name]))
+                    raise InvalidScenario(
+                        culprit,
+                        f"{meaning} is about 1e{total:+.0f} here, which leaves the range of floating-point numbers",
+                        "use other units, or check this value",
+                    )
 
     @classmethod
     def random(
@@ -108,9 +152,18 @@ class Scenario(ScenarioBase):
         :math:`h = z\,\kappa\,\max(d, d_{\min})^{-\nu}` with independent z: ``fading="rayleigh"`` draws z itself from the
         Rayleigh law with :math:`E z^2 = 1`, the paper's words; ``"exponential"`` draws the squared envelope, which is the
         physical power gain; ``"none"`` sets z = 1.
+
+        >>> Scenario.random(np.random.default_rng(1), users=3).gain_bs_user.round(8)
+        array([4.190e-06, 4.040e-06, 1.414e-05])
         """
-        if fading not in ("rayleigh", "exponential", "none"):
-            raise InvalidScenario("fading", f"{fading!r} is not known", "use 'rayleigh', 'exponential' or 'none'")
+        checks.generator("rng", rng)
+        users, targets = checks.count("users", users), checks.count("targets", targets)
+        radius_m = checks.number("radius_m", radius_m, positive=True, maximum=_FARTHEST_M)
+        min_distance_m = checks.number("min_distance_m", min_distance_m, minimum=0, maximum=_FARTHEST_M)
+        path_loss_at_1m = checks.number("path_loss_at_1m", path_loss_at_1m, positive=True)
+        path_loss_exponent = checks.number("path_loss_exponent", path_loss_exponent, minimum=-100, maximum=100)
+        noise_dbm = checks.number("noise_dbm", noise_dbm, minimum=-2000, maximum=2000)
+        checks.word("fading", fading, ("rayleigh", "exponential", "none"))
         bs = np.zeros(2)
         user_positions = geometry.uniform_disk(rng, users, radius_m)
         target_positions = geometry.uniform_disk(rng, targets, radius_m)
@@ -139,25 +192,47 @@ class Scenario(ScenarioBase):
         )
 
 
-def harvested_energy_j(scenario: Scenario, charging_time_s) -> np.ndarray:
-    r"""Eq. (1): :math:`E_m = \zeta_m h_{0,m} t_0 p_0` in joule, (M,)."""
-    return harvest_rate_w(scenario) * charging_time_s
+def harvested_energy_j(scenario: Scenario, charging_time_s: float) -> np.ndarray:
+    r"""Eq. (1): :math:`E_m = \zeta_m h_{0,m} t_0 p_0` in joule, (M,).
+
+    >>> harvested_energy_j(Scenario.random(np.random.default_rng(1), users=2), 9.0).round(7)
+    array([0.0006558, 0.0002292])
+    """
+    charging = checks.number("charging_time_s", charging_time_s, minimum=0)
+    return harvest_rate_w(scenario) * charging
 
 
 def harvest_rate_w(scenario: Scenario) -> np.ndarray:
-    r"""Harvested power :math:`c_m = \zeta_m h_{0,m} p_0` in watt, (M,)."""
+    r"""Harvested power :math:`c_m = \zeta_m h_{0,m} p_0` in watt, (M,).
+
+    >>> harvest_rate_w(Scenario.random(np.random.default_rng(1), users=2)).round(7)
+    array([7.29e-05, 2.55e-05])
+    """
+    checks.instance("scenario", scenario, Scenario)
     return scenario.harvest_efficiency * scenario.gain_bs_user * scenario.bs_power_w
 
 
 def round_trip_m(scenario: Scenario) -> np.ndarray:
-    r"""Eqs. (5), (6): :math:`r_{m,n} = \|x_m - q_n\| + \|x_0 - q_n\|`, (M+1, N) in m; row 0 is monostatic."""
+    r"""Eqs. (5), (6): :math:`r_{m,n} = \|x_m - q_n\| + \|x_0 - q_n\|`, (M+1, N) in m; row 0 is monostatic.
+
+    >>> round_trip_m(Scenario.random(np.random.default_rng(1), users=1, targets=2)).round(2)
+    array([[ 7.59, 19.48],
+           [13.83, 26.57]])
+    """
+    checks.instance("scenario", scenario, Scenario)
     nodes = np.vstack([scenario.bs_position_m, scenario.user_positions_m])
     legs = geometry.distances_m(nodes, scenario.target_positions_m)
     return legs + legs[0]
 
 
 def range_gradients(scenario: Scenario) -> np.ndarray:
-    r"""Eq. (7): :math:`\nabla_{q_n} r_{m,n} = (X_{m,n}, Y_{m,n})`, (M+1, N, 2), dimensionless, length 2 in row 0."""
+    r"""Eq. (7): :math:`\nabla_{q_n} r_{m,n} = (X_{m,n}, Y_{m,n})`, (M+1, N, 2), dimensionless, length 2 in row 0.
+
+    >>> range_gradients(Scenario.random(np.random.default_rng(1), users=1, targets=1))[:, 0].round(3)
+    array([[ 1.897, -0.634],
+           [-0.007, -0.023]])
+    """
+    checks.instance("scenario", scenario, Scenario)
     nodes = np.vstack([scenario.bs_position_m, scenario.user_positions_m])
     return geometry.bistatic_range_gradients(nodes, scenario.bs_position_m, scenario.target_positions_m)
 
@@ -166,48 +241,71 @@ def sensing_coefficients(scenario: Scenario) -> np.ndarray:
     r"""Eq. (9): :math:`K_{m,n} = 8 \pi^2 W^2 h_{m,n} / (\sigma^2 c^2)`, (M+1, N), in 1/(W m^2).
 
     With ``sensing="energy"`` the coefficient is :math:`K_{m,n} W` in 1/(J m^2): the noise energy is :math:`\sigma^2/W`.
+
+    >>> sensing_coefficients(Scenario.random(np.random.default_rng(1), users=1, targets=2)).round(1)
+    array([[220.5,  22. ],
+           [  4.7,   6.6]])
     """
+    checks.instance("scenario", scenario, Scenario)
     k = 8 * (np.pi * scenario.bandwidth_hz / SPEED_M_PER_S) ** 2 * scenario.gain_transmitter_target / scenario.noise_w
     return k * scenario.bandwidth_hz if scenario.sensing == "energy" else k
 
 
-def sensing_weights(scenario: Scenario, powers_w, *, charging_time_s=None, times_s=None) -> np.ndarray:
+def sensing_weights(
+    scenario: Scenario, powers_w: ArrayLike, *, charging_time_s: float | None = None, times_s: ArrayLike | None = None
+) -> np.ndarray:
     """Inverse range variances (M+1, N) in 1/m^2: powers (or energies, for ``sensing="energy"``) times :math:`K_{m,n}`.
 
     Raises
     ------
     InvalidScenario
         When powers or times are malformed, or times are missing though the sensing mode needs them.
+
+    Examples
+    --------
+    >>> sensing_weights(Scenario.random(np.random.default_rng(1), users=1, targets=2), [0.5]).round(1)
+    array([[2205.4,  220. ],
+           [   2.4,    3.3]])
     """
-    spent = np.concatenate([[scenario.bs_power_w], _checked("powers_w", powers_w, scenario)])
-    if scenario.sensing == "energy":
-        if charging_time_s is None or times_s is None:
-            missing = "charging_time_s" if charging_time_s is None else "times_s"
-            raise InvalidScenario(missing, "is missing", 'sensing="energy" weights power times time')
-        spent = spent * np.concatenate([[charging_time_s], _checked("times_s", times_s, scenario)])
-    return spent[:, None] * sensing_coefficients(scenario)
+    bs_spent, spent = _spent(scenario, powers_w, charging_time_s, times_s)
+    return np.concatenate([[bs_spent], spent])[:, None] * sensing_coefficients(scenario)
 
 
-def fisher_information(scenario: Scenario, powers_w, *, charging_time_s=None, times_s=None) -> np.ndarray:
-    r"""Eqs. (8), (10)-(13): :math:`J_n`, (N, 2, 2), in 1/m^2."""
+def fisher_information(
+    scenario: Scenario, powers_w: ArrayLike, *, charging_time_s: float | None = None, times_s: ArrayLike | None = None
+) -> np.ndarray:
+    r"""Eqs. (8), (10)-(13): :math:`J_n`, (N, 2, 2), in 1/m^2.
+
+    >>> fisher_information(Scenario.random(np.random.default_rng(1), users=1, targets=1), [0.5])[0].round(2)
+    array([[ 3816.53, -1275.92],
+           [-1275.92,   426.74]])
+    """
     weights = sensing_weights(scenario, powers_w, charging_time_s=charging_time_s, times_s=times_s)
     return fisher.range_fim(range_gradients(scenario).swapaxes(0, 1), weights.T)
 
 
-def crb_trace(scenario: Scenario, powers_w, *, charging_time_s=None, times_s=None) -> np.ndarray:
+def crb_trace(
+    scenario: Scenario, powers_w: ArrayLike, *, charging_time_s: float | None = None, times_s: ArrayLike | None = None
+) -> np.ndarray:
     r"""Eq. (15): :math:`\operatorname{tr} J_n^{-1}` for each target, (N,) in m^2; inf where the geometry is degenerate.
 
-    The determinant is the sum over pairs of eq. (18), which does not cancel when all directions nearly agree.
+    Bit for bit the numbers by which the solvers decide whether ``crb_limit_m2`` can be met (:mod:`.sensing`).
 
     Parameters
     ----------
     powers_w : (M,)
         User powers, >= 0.
     charging_time_s, times_s : float, (M,)
-        Needed for ``sensing="energy"`` only, ignored otherwise.
+        Needed for ``sensing="energy"`` only, without effect otherwise.
+
+    Examples
+    --------
+    >>> scenario = Scenario.random(np.random.default_rng(1), users=3, targets=2)
+    >>> crb_trace(scenario, [2.0, 2.0, 2.0]).round(4)
+    array([0.0343, 0.0039])
     """
-    weights = sensing_weights(scenario, powers_w, charging_time_s=charging_time_s, times_s=times_s)
-    return fisher.crb_trace(range_gradients(scenario).swapaxes(0, 1), weights.T)
+    bs_spent, spent = _spent(scenario, powers_w, charging_time_s, times_s)
+    return Sensing(Lane(scenario), np.array([bs_spent])).crb(spent[None])[0]
 
 
 @dataclass(frozen=True)
@@ -221,7 +319,15 @@ class CrbPolynomial:
 
 
 def crb_polynomial(scenario: Scenario) -> CrbPolynomial:
-    """The coefficients of eqs. (20)-(23)."""
+    """The coefficients of eqs. (20)-(23), for ``sensing="power"``.
+
+    >>> crb_polynomial(Scenario.random(np.random.default_rng(1), users=2, targets=1)).alpha.round(2)
+    array([[16.9 ],
+           [33.48]])
+    """
+    checks.instance("scenario", scenario, Scenario)
+    if scenario.sensing != "power":
+        raise InvalidScenario("scenario", 'eq. (19) is a polynomial in the powers, which needs sensing="power"', "use crb_trace")
     k, g = sensing_coefficients(scenario), range_gradients(scenario)
     x, y = g[..., 0], g[..., 1]
     cross = x[:, None] * y[None] - x[None] * y[:, None]
@@ -230,29 +336,56 @@ def crb_polynomial(scenario: Scenario) -> CrbPolynomial:
     return CrbPolynomial(length[1:], scenario.bs_power_w * length[0], pair[1:, 1:], pair[0, 1:])
 
 
-def crb_constraint(scenario: Scenario, powers_w) -> np.ndarray:
-    r"""Eq. (19): :math:`F_n(p) = A_n + B_n - \eta (A_n B_n - C_n^2)`, (N,) in 1/m^2, <= 0 where the limit is met."""
-    p = _checked("powers_w", powers_w, scenario)
+def crb_constraint(scenario: Scenario, powers_w: ArrayLike) -> np.ndarray:
+    r"""Eq. (19): :math:`F_n(p) = A_n + B_n - \eta (A_n B_n - C_n^2)`, (N,) in 1/m^2, <= 0 where the limit is met.
+
+    -inf throughout without a limit (:math:`\eta = \infty`).
+
+    >>> crb_constraint(Scenario.random(np.random.default_rng(1), users=2, targets=2), [0.5, 0.01]).round(1)
+    array([3684.1, 1940.4])
+    """
     f = crb_polynomial(scenario)
+    p = _per_user("powers_w", powers_w, scenario)
+    if math.isinf(scenario.crb_limit_m2):
+        return np.full(len(f.mu), -np.inf)
     pairs = 0.5 * np.einsum("i,ijn,j->n", p, f.beta, p) + scenario.bs_power_w * p @ f.phi
     return p @ f.alpha + f.mu - scenario.crb_limit_m2 * pairs
 
 
-def snr(scenario: Scenario, powers_w) -> np.ndarray:
-    r"""Eq. (24): :math:`\gamma_m = p_m h_{0,m} / \sigma^2`, (M,), linear."""
-    return _checked("powers_w", powers_w, scenario) * scenario.gain_bs_user / scenario.noise_w
+def snr(scenario: Scenario, powers_w: ArrayLike) -> np.ndarray:
+    r"""Eq. (24): :math:`\gamma_m = p_m h_{0,m} / \sigma^2`, (M,), linear.
+
+    >>> snr(Scenario.random(np.random.default_rng(1), users=2), [0.5, 0.01]).round(2)
+    array([52048.83,   363.83])
+    """
+    checks.instance("scenario", scenario, Scenario)
+    return _per_user("powers_w", powers_w, scenario) * scenario.gain_bs_user / scenario.noise_w
 
 
-def throughputs(scenario: Scenario, times_s, powers_w) -> np.ndarray:
-    r"""Eq. (25): :math:`R_m = t_m W \log_2(1 + \gamma_m)`, (M,) in bit."""
-    rate = scenario.bandwidth_hz * np.log1p(snr(scenario, powers_w)) / np.log(2)
-    return _checked("times_s", times_s, scenario) * rate
+def throughputs(scenario: Scenario, times_s: ArrayLike, powers_w: ArrayLike) -> np.ndarray:
+    r"""Eq. (25): :math:`R_m = t_m W \log_2(1 + \gamma_m)`, (M,) in bit; 0 for a user without time or power.
+
+    >>> scenario = Scenario.random(np.random.default_rng(1), users=2)
+    >>> throughputs(scenario, [0.01, 0.0], [0.05, 0.0]).round()
+    array([123459.,      0.])
+    """
+    rate = np.log1p(snr(scenario, powers_w)) / np.log(2)
+    return _per_user("times_s", times_s, scenario) * (scenario.bandwidth_hz * rate)
 
 
-def _checked(name: str, values, scenario: Scenario) -> np.ndarray:
-    values = np.asarray(values, dtype=float)
-    if values.shape != scenario.gain_bs_user.shape:
-        raise InvalidScenario(name, f"has shape {values.shape}", f"expected {scenario.gain_bs_user.shape}, one entry per user")
-    if not np.all(np.isfinite(values) & (values >= 0)):
-        raise InvalidScenario(name, "must be finite and at least 0")
-    return values
+def _per_user(name: str, values: ArrayLike, scenario: Scenario) -> np.ndarray:
+    return checks.array(name, values, ("M",), minimum=0.0, sizes={"M": len(scenario.gain_bs_user)})
+
+
+def _spent(scenario: Scenario, powers_w, charging_time_s, times_s) -> tuple[float, np.ndarray]:
+    """What the BS and the users spend on sensing: powers, or energies."""
+    checks.instance("scenario", scenario, Scenario)
+    powers = _per_user("powers_w", powers_w, scenario)
+    charging = None if charging_time_s is None else checks.number("charging_time_s", charging_time_s, minimum=0)
+    times = None if times_s is None else _per_user("times_s", times_s, scenario)
+    if scenario.sensing == "power":
+        return scenario.bs_power_w, powers
+    if charging is None or times is None:
+        missing = "charging_time_s" if charging is None else "times_s"
+        raise InvalidScenario(missing, "is missing", 'sensing="energy" weights power times time')
+    return scenario.bs_power_w * charging, powers * times

@@ -1,46 +1,76 @@
-r"""An independent judge of allocations: residual and bound recomputed without the solvers' own code.
+r"""An independent judge of allocations: violations and bound recomputed from the scenario alone, without a solver.
 
-Power sensing: the curve is rebuilt from Lambert's function,
-:math:`1 + x = -y\,W_{-1}(-e^{-1/y}/y)` for :math:`x/\ln(1 + x) = y`, the CRBs from the pair sum of eq. (18), and the sign
-change by plain bisection.
+Power sensing: the curve of :mod:`.curve` is rebuilt from Lambert's function,
+:math:`1 + x = -y\,W_{-1}(-e^{-1/y}/y)` for :math:`x/\ln(1 + x) = y`, and the sign change found by plain bisection.
 
-Energy sensing: the same curve without caps bounds the optimum, tightly where no cap binds. Elsewhere *any*
-non-negative multipliers
-:math:`w` (rates, :math:`\sum w = 1`), :math:`\lambda` (energy), :math:`\kappa` (caps), :math:`\nu` (CRBs
-:math:`\varphi_n`, linearised at the allocation) bound the optimum by weak duality,
-
-.. math::
-    \frac{R}{W} \le T \max\{S_0, \max_m S_m\} + \sum_n \nu_n (\eta - 2 \varphi_n), \qquad
-    S_0 = \sum_m \lambda_m c_m - \sum_n \nu_n \tfrac{\partial \varphi_n}{\partial t_0}, \qquad
-    S_m = \kappa_m P_{\max} + \max_{p \ge 0}\ w_m \log_2(1 + a_m p) - d_m p,
-
-with :math:`d_m = \lambda_m + \kappa_m + \sum_n \nu_n\, \partial \varphi_n / \partial E_m`. A cone program
-picks good multipliers, and the bound is evaluated here: it holds whatever the solver returned, which only makes it tight.
+Energy sensing: the same curve without caps, and the one without a CRB limit, bound the optimum; where a cap binds, multipliers
+that fit the allocation do (:mod:`.duality`). The least of the three bounds counts.
 """
 
 from __future__ import annotations
 
+import math
 import time
 
-import cvxpy as cp
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import lambertw
 
-from ..foundations import conic
+from ..foundations import checks
 from ..foundations.certificate import Certificate, relative_gap
 from ..foundations.scalar_search import bisect
-from .allocation import Allocation, min_throughput_bit, residual
-from .scenario import Scenario, crb_trace, harvest_rate_w, range_gradients, sensing_coefficients
+from .allocation import Allocation
+from .duality import dual_bound
+from .scenario import Scenario, crb_trace, harvest_rate_w, harvested_energy_j, throughputs
+from .sensing import Lane, Sensing
 
 _LN2 = float(np.log(2.0))
 _NEAR_ONE = 1e-4  # Lambert's form loses its digits as y -> 1; there x(y) is a series in y - 1
 _NEAREST = 1e-100  # how near s/s_low the search starts: no optimum of numbers in floating point is nearer
 _ROUNDING = 1e-11  # more than the formulas of the curve lose, as a part of the bound
-_CRB_ROUNDING = 1e-14  # by so much a CRB may miss its limit: an optimum at the edge of what can be reached is not refused
+_TIGHT = 1e-8  # a larger gap may come from a CRB that hardly changes with the powers: try again with more digits
 _SMALL = 1e-2
-_TIGHT = {"tol_gap_abs": 1e-12, "tol_gap_rel": 1e-12, "tol_feas": 1e-12}  # asked of the solver; how far it comes is seen here
-# Largest relative gap and residual that pass: scalar search for power sensing, cones for energy sensing.
+# Largest relative gap and residual that pass: scalar search for power sensing, interior point for energy sensing.
 _PASS = {"power": (1e-6, 1e-7), "energy": (1e-5, 1e-6)}
+
+
+def violations(scenario: Scenario, powers_w: ArrayLike, charging_time_s: float, times_s: ArrayLike) -> dict[str, float]:
+    r"""Every constraint of (P1) by name, with its excess relative to its limit (0 where it holds).
+
+    ``time_budget_s`` is (26b), ``harvested_energy_j`` (26c), ``max_power_w`` (26d), ``crb_limit_m2`` (26f); inf where a CRB is
+    infinite or energy is spent that nothing was harvested for. Users without power or time violate nothing by that.
+
+    >>> scenario = Scenario.random(np.random.default_rng(1), users=2, targets=1)
+    >>> found = violations(scenario, [2.2, 1.0], 9.0, [1e-4, 1.2])
+    >>> {name: round(excess, 4) for name, excess in found.items()}
+    {'time_budget_s': 0.02, 'harvested_energy_j': 8004.1035, 'max_power_w': 0.1, 'crb_limit_m2': 2.5719}
+    """
+    checks.instance("scenario", scenario, Scenario)
+    sizes = {"M": len(scenario.gain_bs_user)}
+    powers = checks.array("powers_w", powers_w, ("M",), minimum=0, sizes=sizes)
+    charging = checks.number("charging_time_s", charging_time_s, minimum=0)
+    times = checks.array("times_s", times_s, ("M",), minimum=0, sizes=sizes)
+    crb = crb_trace(scenario, powers, charging_time_s=charging, times_s=times).max()
+    energy, spent = harvested_energy_j(scenario, charging), powers * times
+    overspent = np.divide(spent, energy, out=np.where(spent > 0, np.inf, 0.0), where=energy > 0).max() - 1
+    limited = math.isfinite(scenario.crb_limit_m2)
+    excess = {
+        "time_budget_s": (charging + times.sum()) / scenario.time_budget_s - 1,
+        "harvested_energy_j": overspent,
+        "max_power_w": powers.max() / scenario.max_power_w - 1,
+        "crb_limit_m2": crb / scenario.crb_limit_m2 - 1 if limited else 0.0,
+    }
+    return {name: max(0.0, float(over)) for name, over in excess.items()}
+
+
+def residual(scenario: Scenario, powers_w: ArrayLike, charging_time_s: float, times_s: ArrayLike) -> float:
+    """Largest of the :func:`violations`; 0 where every constraint holds.
+
+    >>> scenario = Scenario.random(np.random.default_rng(1), users=2, targets=1)
+    >>> round(residual(scenario, [2.2, 1.0], 9.0, [1e-4, 1.2]), 4)
+    8004.1035
+    """
+    return max(violations(scenario, powers_w, charging_time_s, times_s).values())
 
 
 def verify(scenario: Scenario, allocation: Allocation) -> Certificate:
@@ -49,25 +79,39 @@ def verify(scenario: Scenario, allocation: Allocation) -> Certificate:
     Returns
     -------
     Certificate
-        ``value`` recomputed; ``residual`` of (26b)-(26f), or the relative error of the reported throughput if that is
-        larger; ``bound`` independent of the solver (nan for an allocation without positive powers and times). The status
-        is ``optimal`` exactly if gap and residual pass (1e-6 and 1e-7; 1e-5 and 1e-6 for energy sensing).
+        ``value`` recomputed (nan where powers and times make no allocation); ``residual`` the largest of the :func:`violations`,
+        or the relative error of the reported throughput if that is larger (inf for numbers that are nan, negative or not as
+        many as there are users); ``bound`` independent of the solver (nan where no allocation meets the CRB limit, as
+        ``method`` says). The status is ``optimal`` exactly if gap and residual pass (1e-6 and 1e-7; 1e-5 and 1e-6 for energy
+        sensing).
+
+    Examples
+    --------
+    >>> from isaclib import wireless_powered as wp
+    >>> scenario = wp.Scenario.random(np.random.default_rng(1))
+    >>> wp.verify(scenario, wp.solve_exact(scenario)).status
+    'optimal'
+    >>> wp.verify(scenario, wp.solve_equal_time(scenario)).status
+    'converged'
     """
     start = time.perf_counter()
-    powers, times = np.asarray(allocation.powers_w, dtype=float), np.asarray(allocation.times_s, dtype=float)
-    violation = residual(scenario, powers, allocation.charging_time_s, times)
-    usable = bool(np.all(np.isfinite(powers) & (powers > 0)) and np.all(np.isfinite(times) & (times > 0)))
-    value, bound, iterations = 0.0, float("nan"), 0
-    if usable:
-        value = min_throughput_bit(scenario, times, powers)
-        violation = max(violation, abs(allocation.min_throughput_bit - value) / value)
-        bound, iterations = _curve_bound(scenario)
-        if scenario.sensing == "energy" and relative_gap(value, bound) > _PASS["energy"][0]:
-            bound = min(bound, _dual_bound(scenario, powers, allocation.charging_time_s, times))
+    checks.instance("scenario", scenario, Scenario)
+    checks.instance("allocation", allocation, Allocation, "score takes plain arrays")
+    value, violation, point = math.nan, math.inf, None
+    try:
+        point = _plain(scenario, allocation)
+    except ValueError:  # nan, negative, of another length: no allocation at all
+        pass
+    if point is not None:
+        powers, charging, times, reported = point
+        violation = residual(scenario, powers, charging, times)
+        value = float(throughputs(scenario, times, powers).min())
+        violation = max(violation, float(relative_gap(value, reported)))
+    bound, iterations, method = _bound(scenario, point, value)
     gap_limit, residual_limit = _PASS[scenario.sensing]
-    passes = usable and violation <= residual_limit and relative_gap(value, bound) <= gap_limit
+    passes = violation <= residual_limit and value > 0 and relative_gap(value, bound) <= gap_limit
     return Certificate(
-        method="verification",
+        method=method,
         value=value,
         bound=bound,
         residual=violation,
@@ -77,12 +121,39 @@ def verify(scenario: Scenario, allocation: Allocation) -> Certificate:
     )
 
 
-def _curve_bound(scenario: Scenario) -> tuple[float, int]:
-    """Bound from the curve; for energy sensing it ignores the power caps, which can only raise it."""
+def _plain(scenario: Scenario, allocation: Allocation) -> tuple[np.ndarray, float, np.ndarray, float]:
+    sizes = {"M": len(scenario.gain_bs_user)}
+    return (
+        checks.array("powers_w", allocation.powers_w, ("M",), minimum=0, sizes=sizes),
+        checks.number("charging_time_s", allocation.charging_time_s, minimum=0),
+        checks.array("times_s", allocation.times_s, ("M",), minimum=0, sizes=sizes),
+        checks.number("min_throughput_bit", allocation.min_throughput_bit, minimum=0),
+    )
+
+
+def _bound(scenario: Scenario, point, value: float) -> tuple[float, int, str]:
+    """The least bound at hand, iterations, and what was done, in words."""
+    bound, iterations = _curve_bound(scenario)
+    if scenario.sensing == "power":
+        if relative_gap(value, bound) > _TIGHT:
+            bound, iterations = _curve_bound(scenario, dtype=np.longdouble)
+    elif math.isfinite(bound):
+        unlimited = scenario.replace(crb_limit_m2=math.inf, sensing="power")
+        bound = min(bound, _curve_bound(unlimited)[0])
+        if point is not None and relative_gap(value, bound) > _TIGHT:
+            bound = min(bound, dual_bound(scenario, *point[:3]))
+    method = "verification" + (", no allocation meets crb_limit_m2" if math.isnan(bound) else "")
+    return bound, iterations, method
+
+
+def _curve_bound(scenario: Scenario, dtype: type = float) -> tuple[float, int]:
+    """Bound from the curve; for energy sensing it ignores the power caps, which can only raise it. nan where infeasible."""
     power = scenario.sensing == "power"
     a, c = scenario.gain_bs_user / scenario.noise_w, harvest_rate_w(scenario)
     k = a * c
     cap = a * scenario.max_power_w if power else np.full(len(a), np.inf)
+    lane, limit = Lane(scenario), scenario.crb_limit_m2
+    sensing = Sensing(lane, lane.bs_power_w, dtype)
 
     s_low = _LN2 / k.min()
     ratio = k / k.min()
@@ -91,7 +162,7 @@ def _curve_bound(scenario: Scenario) -> tuple[float, int]:
         """Powers, G and G' at s = s_low (1 + excess): y - 1 keeps its digits however near s_low is."""
         d = (ratio - 1) + ratio * excess
         y = 1 + d
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             x = -1 - y * lambertw(-np.exp(-1 / y) / y, k=-1).real
             x = x - (x - y * np.log1p(x)) / (1 - y / (1 + x))  # the branch point is near: one step of Newton mends the digits
         x = np.where(d < _NEAR_ONE, d * (2 + d * (2 / 3 - d * (2 / 9 - d * 14 / 135))), x)
@@ -99,21 +170,30 @@ def _curve_bound(scenario: Scenario) -> tuple[float, int]:
         x = np.minimum(x, cap)
         with np.errstate(divide="ignore"):
             slope = 1 - np.sum(np.where(free, k / _price(x), 0.0))
-            return x / a, s_low * (1 + excess) + np.sum(_LN2 / np.log1p(x)), slope
+            slots = np.sum(_LN2 / np.log1p(x))
+            return x / a, s_low * (1 + excess) + slots, slope, slots
+
+    least_charging = 0.0 if power else _least_charging_s(sensing, c, limit)
 
     def reached(excess):
-        powers, total, slope = curve(excess)
+        powers, total, slope, slots = curve(excess)
         if slope < 0:
             return False
-        charging = s_low * (1 + excess) * scenario.time_budget_s / total
-        crb = crb_trace(scenario, powers, charging_time_s=charging, times_s=c * charging / powers)
-        return crb.max() <= scenario.crb_limit_m2 * (1 + _CRB_ROUNDING)
+        if power:
+            return bool(sensing.least_worst(powers[None])[0] <= limit)
+        # t_0 = s T / G, with T - t_0 = T slots / G in full digits
+        return slots * scenario.time_budget_s <= total * (scenario.time_budget_s - least_charging)
 
     high = np.max(cap / np.log1p(cap) * k.min() / k) * (1 + 1e-9) - 1 + 1e-9 if power else 1e9
-    if not reached(high):
+    if power and not (math.isinf(limit) or crb_trace(scenario, np.full(len(a), scenario.max_power_w)).max() <= limit):
         return float("nan"), 0  # infeasible: there is nothing to bound
+    if not power:
+        if not least_charging < scenario.time_budget_s:
+            return float("nan"), 0
+        while not reached(high) and high < 1e140:
+            high *= 1e3
     bracket = bisect(reached, _NEAREST, high, geometric=True, tolerance=1e-13)
-    (_, g_left, slope_left), (_, g_right, slope_right) = curve(bracket.low), curve(bracket.high)
+    (_, g_left, slope_left, _), (_, g_right, slope_right, _) = curve(bracket.low), curve(bracket.high)
     if not np.isfinite(slope_left):
         return float("inf"), bracket.iterations
     least = g_left
@@ -121,73 +201,15 @@ def _curve_bound(scenario: Scenario) -> tuple[float, int]:
         width = s_low * (bracket.high - bracket.low)
         crossing = np.clip((g_left - g_right + slope_right * width) / max(slope_right - slope_left, 1e-300), 0.0, width)
         least = g_left + slope_left * crossing
-    return scenario.bandwidth_hz * scenario.time_budget_s / least * (1 + _ROUNDING), bracket.iterations
+    return float(scenario.bandwidth_hz * (scenario.time_budget_s / least) * (1 + _ROUNDING)), bracket.iterations
+
+
+def _least_charging_s(sensing: Sensing, harvest: np.ndarray, limit: float) -> float:
+    """A proven lower bound on the charging time that the CRB limit asks for, every joule spent."""
+    return float(sensing.least_worst(harvest[None])[0] / limit)
 
 
 def _price(x: np.ndarray) -> np.ndarray:
     """(1 + x) ln(1 + x) - x, by its series where the terms cancel."""
     series = x * x * sum((-x) ** n / ((n + 1) * (n + 2)) for n in range(8))
     return np.where(x < _SMALL, series, (1 + x) * np.log1p(x) - x)
-
-
-def _dual_bound(scenario: Scenario, powers, charging, times) -> float:
-    a, c, cap = scenario.gain_bs_user / scenario.noise_w, harvest_rate_w(scenario), scenario.max_power_w
-    x, energy = a * powers, powers * times
-    crb = crb_trace(scenario, powers, charging_time_s=charging, times_s=times)
-    # d tr J^{-1} / dw = -|J^{-1} g|^2 for each weight w; the weights are linear in charging time and energies.
-    g, k = range_gradients(scenario), sensing_coefficients(scenario)
-    weights = np.concatenate([[charging * scenario.bs_power_w], energy])[:, None] * k
-    J = np.einsum("mn,mni,mnj->nij", weights, g, g)
-    pulled = np.linalg.solve(J[None], g[..., None])[..., 0]
-    worth = k * np.sum(pulled**2, axis=-1)
-    worth_charging, worth_energy = scenario.bs_power_w * worth[0], worth[1:]
-    rate = (np.log1p(x) - x / (1 + x)) / _LN2  # what one more second is worth to a user
-
-    limited = np.isfinite(scenario.crb_limit_m2)
-    targets = len(crb) if limited else 0
-    worth_charging, worth_energy, crb = worth_charging[:targets], worth_energy[:, :targets], crb[:targets]
-    slack = scenario.crb_limit_m2 - 2 * crb if limited else np.zeros(0)
-    value = min_throughput_bit(scenario, times, powers) / scenario.bandwidth_hz
-
-    users = len(powers)
-    w, kap, nu = _best_multipliers(scenario, x, powers, rate, worth_charging, worth_energy, slack, value)
-    if not w.sum() > 0:
-        return float("inf")
-    shift = worth_energy @ nu - kap
-
-    # Given the others, the least price mu of a second fixes lambda: at each mu it is the least with S_m <= mu, and
-    # S_0 falls with mu, so that S_0(mu) <= mu turns true once.
-    def charging_price(mu):
-        share = np.where(w > 0, (mu - kap * cap) * _LN2 / np.where(w > 0, w, 1.0), np.inf)
-        reach = bisect(lambda r: np.log(r) - 1 + 1 / r >= share, np.ones(users), np.full(users, 1e30), geometric=True).low
-        lam = np.maximum(np.where(w > 0, w * a / (reach * _LN2), 0.0) + shift, 0.0)
-        return lam @ c + worth_charging @ nu
-
-    floor = max(float((kap * cap).max()), float(worth_charging @ nu))
-    mu = bisect(lambda mu: charging_price(mu) <= mu, floor, floor + 1e6 * (floor + 1.0)).high
-    return float(scenario.bandwidth_hz * (scenario.time_budget_s * mu + nu @ slack) / w.sum())
-
-
-def _best_multipliers(scenario, x, powers, rate, worth_charging, worth_energy, slack, value) -> list[np.ndarray]:
-    r"""Multipliers w, kappa, nu of the least bound: a cone program in which ``kl_div`` is the maximum over p.
-
-    The variables are shares of the price of a second, so that they are of order one: :math:`w` times what a second is
-    worth to the user, :math:`\lambda p`, :math:`\kappa P_{\max}`, and :math:`\nu` times what a second of charging does
-    for the CRB.
-    """
-    users, horizon = len(x), scenario.time_budget_s
-    w, lam, kap = (cp.Variable(users, nonneg=True) for _ in range(3))
-    nu, second = cp.Variable(max(len(slack), 1), nonneg=True), cp.Variable()
-    to_nu = 1 / worth_charging if len(slack) else np.zeros(1)
-    pull = worth_energy * powers[:, None] if len(slack) else np.zeros((users, 1))
-    price = lam + cp.multiply(kap, powers / scenario.max_power_w) - pull @ cp.multiply(to_nu, nu)
-    constraints = [
-        kap + cp.kl_div(cp.multiply(1 / (rate * _LN2), w), cp.multiply(1 / x, price)) <= second,
-        (harvest_rate_w(scenario) / powers) @ lam + (cp.sum(nu) if len(slack) else 0) <= second,
-        (value / (rate * horizon)) @ w == 1,
-    ]
-    weight = slack * to_nu / horizon if len(slack) else np.ones(1)
-    problem = cp.Problem(cp.Minimize(second + weight @ nu), constraints)
-    conic.solve(problem, accept_inaccurate=True, **_TIGHT)
-    w, kap, nu = (np.maximum(np.asarray(part.value), 0.0) for part in (w, kap, nu))
-    return [w / rate, kap / scenario.max_power_w, (nu * to_nu)[: len(slack)]]

@@ -1,0 +1,160 @@
+r"""A bound on the optimum of the energy-sensing problem from any multipliers, and good multipliers for a given allocation.
+
+For every symmetric Y and every positive definite J, :math:`\operatorname{tr} J^{-1} \ge 2\operatorname{tr} Y -
+\operatorname{tr} Y J Y`, with equality at :math:`Y = J^{-1}`. J is linear in the charging time and the energies
+:math:`E_m = p_m t_m`, so that with :math:`Y = \alpha J_n^{-1}` at any allocation at hand, and the best :math:`\alpha`, the CRB
+limit implies
+
+.. math:: b_{n0}\,t_0 + \sum_m b_{nm} E_m \ge \varphi_n / \eta, \qquad
+    b_{nm} = K_{m,n}\,|J_n^{-1} g_m|^2 / \varphi_n, \quad \varphi_n = \operatorname{tr} J_n^{-1}.
+
+Weights :math:`w` of the rates (:math:`\sum w = 1`), prices :math:`\lambda` of the harvested energy and :math:`\nu` of these
+cuts, all non-negative, bound every allocation's :math:`R/W` by
+
+.. math::
+    T \max\{S_0, \max_m S_m\} - \sum_n \nu_n \frac{\varphi_n}{\eta}, \qquad
+    S_0 = \sum_m \lambda_m c_m + \sum_n \nu_n b_{n0}, \qquad
+    S_m = \max_{0 \le p \le P_{\max}} w_m \log_2(1 + a_m p) - \Bigl(\lambda_m - \sum_n \nu_n b_{nm}\Bigr) p .
+
+Given :math:`w` and :math:`\nu`, the best :math:`\lambda` follows from the common price :math:`\mu` of a second:
+:math:`\lambda_m(\mu)` is the least with
+:math:`S_m \le \mu`, and :math:`S_0(\mu)` decreases. :math:`w` and :math:`\nu` come from the optimality conditions at the
+allocation, solved in the sense of non-negative least squares. The bound holds however well they are met.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.optimize import nnls
+
+from ..foundations.scalar_search import bisect
+from .scenario import Scenario, range_gradients, sensing_coefficients
+
+_LN2 = float(np.log(2.0))
+_SMALL = 1e-2
+_NORMAL = 10.0  # weight of sum w = 1 among the optimality conditions, whose terms are of order one
+_ROUNDING = 1e-12  # of the terms of the bound
+
+
+def dual_bound(scenario: Scenario, powers: np.ndarray, charging: float, times: np.ndarray) -> float:
+    """Upper bound on the least throughput in bit of every allocation; tight where this one, all > 0, is optimal."""
+    rates = np.log1p(scenario.gain_bs_user / scenario.noise_w * powers) / _LN2
+    if not (charging > 0 and (times * rates).min() > 0):
+        return float("inf")
+    cuts = Cuts(scenario, powers, charging, times)
+    weights, prices = multipliers(scenario, cuts, powers, charging, times)
+    return evaluate(scenario, cuts, weights, prices)
+
+
+class Cuts:
+    r"""The linear consequences of the CRB limit at one allocation: ``charging`` (N,) and ``energy`` (M, N) are
+    :math:`b_{n0}` and :math:`b_{nm}`, ``level`` (N,) is :math:`\varphi_n / \eta`; none without a limit."""
+
+    def __init__(self, scenario: Scenario, powers: np.ndarray, charging: float, times: np.ndarray) -> None:
+        k, g = sensing_coefficients(scenario), range_gradients(scenario)
+        spent = np.concatenate([[scenario.bs_power_w * charging], powers * times])
+        J = np.einsum("mn,mni,mnj->nij", spent[:, None] * k, g, g)
+        (a, c), b = J[:, 0].T, J[:, 1, 1]
+        with np.errstate(all="ignore"):
+            inverse = np.array([[b, -c], [-c, a]]) / (a * b - c * c)
+            pulled = np.einsum("ijn,mnj->mni", inverse, g)
+            crb = inverse[0, 0] + inverse[1, 1]
+            worth = k * (pulled**2).sum(axis=-1) / crb
+        usable = np.isfinite(scenario.crb_limit_m2) & np.isfinite(worth).all(axis=0) & (crb > 0)
+        self.charging, self.energy = scenario.bs_power_w * worth[0, usable], worth[1:, usable]
+        self.level = crb[usable] / scenario.crb_limit_m2
+
+
+def multipliers(
+    scenario: Scenario, cuts: Cuts, powers: np.ndarray, charging: float, times: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (M,) of the rates and prices (N,) of the cuts that meet the optimality conditions best."""
+    a, c, cap, horizon = _numbers(scenario)
+    users, targets = len(powers), len(cuts.level)
+    x, energy = a * powers, powers * times
+    bits = times * np.log1p(x) / _LN2
+    value = bits.min()
+    harvested = c * charging
+    # Unknowns in units of the value: w, lambda c t_0, kappa P t, nu, mu T. One row per condition.
+    w, lam, kap, nu, mu = np.split(np.arange(3 * users + targets + 1), np.cumsum([users, users, users, targets]))
+    rows = np.zeros((5 * users + targets + 3, 3 * users + targets + 1))
+    m = np.arange(users)
+    rows[m, w] = times * x / ((1 + x) * _LN2) / value
+    rows[m, lam], rows[m, kap] = -energy / harvested, -energy / (cap * times)
+    rows[:users, nu] = cuts.energy * energy[:, None]
+    rows[users + m, w] = times * _second(np.log1p(x)) / _LN2 / value
+    rows[users + m, kap], rows[users + m, mu] = 1.0, -times / horizon
+    rows[2 * users, lam], rows[2 * users, nu], rows[2 * users, mu] = 1.0, cuts.charging * charging, -charging / horizon
+    rows[2 * users + 1, w] = _NORMAL
+    slack = 2 * users + 2
+    rows[slack + m, w] = bits / value - 1
+    rows[slack + users + m, lam] = 1 - energy / harvested
+    rows[slack + 2 * users + m, kap] = 1 - energy / (cap * times)
+    rows[slack + 3 * users + np.arange(targets), nu] = 1 - cuts.level
+    rows[-1, mu] = 1 - (charging + times.sum()) / horizon
+    wanted = np.zeros(len(rows))
+    wanted[2 * users + 1] = _NORMAL
+    size = np.maximum(np.sqrt((rows**2).sum(axis=0)), 1e-300)
+    try:
+        found = nnls(rows / size, wanted, maxiter=100 * len(size))[0] / size
+    except RuntimeError:  # not within so many steps: equal weights are multipliers, too
+        found = np.zeros(len(size))
+        found[w] = 1 / users
+    return found[w], found[nu] * value
+
+
+def evaluate(scenario: Scenario, cuts: Cuts, weights: np.ndarray, prices: np.ndarray) -> float:
+    """The bound in bit for given multipliers (inf where all weights vanish)."""
+    a, c, cap, horizon = _numbers(scenario)
+    w, shift = np.maximum(weights, 0.0), cuts.energy @ prices
+    if not (w.sum() > 0 and np.all(np.isfinite(shift))):
+        return float("inf")
+    from_charging = float(cuts.charging @ prices)
+    full = np.log1p(a * cap)
+    # d = lambda - shift; user m is capped while d <= knee.
+    knee = w * a / ((1 + a * cap) * _LN2)
+    safe = np.where(w > 0, w, 1.0)
+
+    def net_price(mu):
+        at_cap = (w * full / _LN2 - mu) / cap
+        log_snr = _log_snr_of_second(np.where(w > 0, mu * _LN2 / safe, 0.0))
+        free = np.where(w > 0, w * a / _LN2 * np.exp(-log_snr), -mu / cap)
+        return np.maximum(np.where(at_cap <= knee, at_cap, free), -shift)
+
+    def charging_price(mu):
+        return float((net_price(mu) + shift) @ c) + from_charging
+
+    high = max(from_charging, float((w * full).max()) / _LN2, 1e-300)
+    while charging_price(high) > high:
+        high *= 4
+    mu = bisect(lambda mu: charging_price(mu) <= mu, from_charging or high * 1e-300, high, tolerance=1e-13).high
+    d = net_price(mu)
+    with np.errstate(divide="ignore", over="ignore"):
+        best = np.where(d > knee, np.minimum(np.maximum(w / (_LN2 * np.where(d > 0, d, 1.0)) - 1 / a, 0.0), cap), cap)
+    seconds = w * np.log1p(a * best) / _LN2 - d * best
+    second, level = max(charging_price(mu), float(seconds.max())), float(prices @ cuts.level)
+    total = horizon * second * (1 + _ROUNDING) - level * (1 - _ROUNDING)
+    return scenario.bandwidth_hz * total / float(w.sum())
+
+
+def _numbers(scenario: Scenario) -> tuple[np.ndarray, np.ndarray, float, float]:
+    a = scenario.gain_bs_user / scenario.noise_w
+    c = scenario.harvest_efficiency * scenario.gain_bs_user * scenario.bs_power_w
+    return a, c, scenario.max_power_w, scenario.time_budget_s
+
+
+def _second(log_snr: np.ndarray) -> np.ndarray:
+    r""":math:`L - 1 + e^{-L} = \ln(1 + x) - x/(1 + x)`, what one more second is worth, times ln 2."""
+    L = log_snr
+    series = L**2 * (1 / 2 - L * (1 / 6 - L * (1 / 24 - L * (1 / 120 - L * (1 / 720 - L / 5040)))))
+    return np.where(L < _SMALL, series, L + np.expm1(-L))
+
+
+def _log_snr_of_second(worth: np.ndarray) -> np.ndarray:
+    """Inverse of :func:`_second` by Newton's method from the right, where that convex function lies above its tangents."""
+    root = np.sqrt(2 * worth)
+    L = np.minimum(1 + worth, root * (1 + root))
+    for _ in range(8):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            L = np.where(L > 0, L - (_second(L) - worth) / -np.expm1(-L), L)
+    return L
