@@ -16,7 +16,7 @@ help: ## what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 	@echo "  options: JOBS=2 (notebooks side by side), PYTHON=python3 (the interpreter of the environment)"
 
-environment: $(VENV)/ready ## the pinned packages and isaclib in .venv
+environment: $(VENV)/ready ## the pinned packages, isaclib and the workshop in .venv
 
 $(VENV)/packages: requirements.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, this is {v.major}.{v.minor}: name another one with make PYTHON=...")'
@@ -25,9 +25,9 @@ $(VENV)/packages: requirements.lock
 	@echo $(SECONDS_SO_FAR) > $(VENV)/seconds-packages
 	@touch $@
 
-$(VENV)/ready: $(VENV)/packages pyproject.toml
+$(VENV)/ready: $(VENV)/packages pyproject.toml compendium/pyproject.toml
 	@echo $(SECONDS_SO_FAR) > $(VENV)/before-isaclib
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . --editable ./compendium
 	@echo $$(( $(SECONDS_SO_FAR) - $$(cat $(VENV)/before-isaclib) )) > $(VENV)/seconds-isaclib
 	@touch $@
 
@@ -45,7 +45,7 @@ lint: $(VENV)/ready ## style of the sources
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
 lock: ## resolve requirements.lock again (needs uv)
-	uv pip compile pyproject.toml --extra test --extra classroom --extra cluster --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 --output-file requirements.lock
+	uv pip compile pyproject.toml compendium/pyproject.toml --all-extras --no-emit-package isaclib --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 --output-file requirements.lock
 
 clean: ## remove everything that was made, except the environment
 	rm -rf build _build notebooks/*/*.ipynb .pytest_cache .ruff_cache *.egg-info

@@ -11,7 +11,7 @@ import warnings
 
 import pytest
 
-from isaclib.compendium import check
+from compendium.browser.chromium import NoBrowser, find_chromium
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -34,8 +34,8 @@ def pytest_xdist_make_scheduler(config, log):
 def browser_available() -> bool:
     """False where no Chromium is installed; in CI that is an error."""
     try:
-        check.find_chromium()
-    except check.NoBrowser as error:
+        find_chromium()
+    except NoBrowser as error:
         assert os.environ.get("CI") != "true", f"CI needs a browser: {error}"
         warnings.warn(f"browser tests left out: {error}", stacklevel=2)
         return False

@@ -142,10 +142,18 @@ class ScoreBatch:
 
     Attributes
     ----------
-    value, optimum, gap : (D,)
+    value : (D,)
+        Objectives of the allocations.
+    optimum : (D,)
+        Certified optima of their scenarios.
+    gap : (D,)
+        Signed gaps; nan for infeasible rows.
     feasible : (D,) bool
+        Whether every violation is at most the tolerance.
     violations : mapping of str to (D,)
+        Relative excess by constraint.
     rows : tuple of Score
+        The scores one by one.
     """
 
     value: np.ndarray

@@ -43,6 +43,7 @@ lanes = 16
 # %%
 import numpy as np
 import pandas as pd
+from compendium.notebook import figures, tables, timing
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from isaclib import near_field as nf
@@ -50,7 +51,6 @@ from isaclib import network_localization as nl
 from isaclib import ofdm_ranging as ofdm
 from isaclib import semi_isac as si
 from isaclib import wireless_powered as wp
-from isaclib.compendium import claims, figures, timing
 from isaclib.foundations import plotting
 from isaclib.near_field.reduction import reduce
 from isaclib.near_field.sdp import margin_by_conic
@@ -79,7 +79,7 @@ def digits(value):
 
 
 facts = timing.machine()
-claims.table(
+tables.table(
     pd.DataFrame({"what": list(facts), "value": list(facts.values())}),
     caption="What the numbers on this page were made on.",
 )
@@ -220,7 +220,7 @@ figures.show(
     "the time per draw of a batch lies farther left by one or two orders of magnitude.",
     solver="scalar search, eigenvalues, interior point, SLSQP, Clarabel",
 )
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "problem": race.problem,
@@ -366,7 +366,7 @@ gaps = [
     *(found.certificate.gap for found in road.values()),
     general.value / general.bound - 1,
 ]
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "method": [
@@ -630,7 +630,7 @@ figures.show(
 )
 
 # %%
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "solver": [name for name, _, _ in fits],

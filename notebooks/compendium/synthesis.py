@@ -38,13 +38,13 @@ batch_draws = 32
 # %%
 import numpy as np
 import pandas as pd
+from compendium.notebook import figures, tables, timing
 
 from isaclib import near_field as nf
 from isaclib import network_localization as nl
 from isaclib import ofdm_ranging as ofdm
 from isaclib import semi_isac as si
 from isaclib import wireless_powered as wp
-from isaclib.compendium import claims, figures, timing
 from isaclib.foundations import plotting, units
 from isaclib.foundations.scenario import Batch
 from isaclib.ofdm_ranging import cuts
@@ -103,7 +103,7 @@ errors = {
     ),
 }
 factors = {name: before / after for name, (before, after) in errors.items()}
-claims.table(
+tables.table(
     pd.DataFrame({"error": list(factors), "falls by": list(factors.values())}),
     caption="What four times the power does to the standard deviation.",
 )
@@ -141,7 +141,7 @@ spread = {
     "network localization: sensing SINRs, users asking nothing": sinrs,
     "network localization: sensing SINRs, users asking 90 % of what they can get": held,
 }
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "values at the optimum": list(spread),
@@ -183,7 +183,7 @@ assert np.allclose(2 * half, served.rates_bps)
 # What each of the five divides, and between whom:
 
 # %% tags=["hide-input"]
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "chapter": [
@@ -231,7 +231,7 @@ claims.table(
 # for nothing, 1 on the vertical axis is the best communication when sensing asks for nothing.
 
 # %% tags=["hide-input"]
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "chapter": [
@@ -713,7 +713,7 @@ def left(name, wanted):
     return float(np.interp(wanted, *middle.T))
 
 
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "chapter": list(frontiers),
@@ -828,7 +828,7 @@ header = [
     "gap",
     "paper's time over exact",
 ]
-claims.table(
+tables.table(
     pd.DataFrame(table, columns=header),
     caption=f"Gap: relative distance of the paper's objective to the certified optimum, median and largest over {draws} draws, the points of the "
     "figure and the operating point. Last column: the paper's time over that of the exact solver, medians at the operating point, one "

@@ -34,8 +34,8 @@ import cvxpy as cp
 import numpy as np
 import pandas as pd
 import sympy as sp
+from compendium.notebook import figures, tables
 
-from isaclib.compendium import claims, figures
 from isaclib.foundations import (
     certificate,
     channels,
@@ -479,7 +479,7 @@ table = pd.DataFrame(
         "steps": [cone.iterations, len(trace) - 2, root.iterations],
     }
 )
-claims.table(
+tables.table(
     table,
     caption="Three ways to the same energy efficiency. The bound of the cone program and the optimum differ by "
     f"{abs(cone.bound / root.high - 1):.0e} of it.",

@@ -51,8 +51,8 @@ from itertools import combinations
 import cvxpy as cp
 import numpy as np
 import sympy as sp
+from compendium.notebook import context, figures
 
-from isaclib.compendium import figures, runs
 from isaclib.foundations import conic, fisher, geometry, montecarlo, plotting, units
 
 rng = np.random.default_rng(seed)
@@ -646,7 +646,7 @@ def draw(child):
     return child.normal(size=len(anchors))
 
 
-noise = np.stack(montecarlo.map_draws(draw, rng, draws, **runs.workers()))
+noise = np.stack(montecarlo.map_draws(draw, rng, draws, **context.workers()))
 levels = np.asarray(noise_std_m)
 # (draws, levels, anchors): all levels share the same noise
 measured = true_ranges + levels[:, None] * noise[:, None, :]

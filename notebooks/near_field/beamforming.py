@@ -69,10 +69,10 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from compendium.notebook import claims, explorers, figures, tables
+from compendium.notebook.explorers import Bars, Control, Readout
 
 from isaclib import near_field as nf
-from isaclib.compendium import claims, explorers, figures
-from isaclib.compendium.explorers import Bars, Control, Readout
 from isaclib.foundations import plotting, units
 from isaclib.near_field.adversary import worst_case, worst_channels
 from isaclib.near_field.reduction import reduce
@@ -208,7 +208,7 @@ procedure = pd.DataFrame(rows, columns=["balls", "cases", "median_gap", "largest
 assert np.all(procedure.largest_gap[:2] < 1e-4)
 
 # %% tags=["hide-input"]
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "balls (access points)": procedure.balls,
@@ -260,7 +260,7 @@ reduction = pd.DataFrame(
 assert np.allclose(reduction.full, reduction.reduced, rtol=1e-5)
 
 # %% tags=["hide-input"]
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "antennas": reduction.antennas,
@@ -320,7 +320,7 @@ road_difference = (
 assert road_gap < 1e-5 and road_difference < 1e-4
 
 # %% tags=["hide-input"]
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "SINR (dB)": [f"{units.linear_to_db(value):.1f}" for value in roads.sinr],
@@ -930,7 +930,7 @@ for size in array_sizes:
 arrays = pd.DataFrame(rows)
 
 # %% tags=["hide-input"]
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "antennas": arrays.antennas,
@@ -955,7 +955,7 @@ claims.table(
 # spacing of the antennas stays, so that the arrays grow longer.
 
 # %% tags=["hide-input"]
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "antennas": arrays.antennas,

@@ -47,10 +47,10 @@ error_slope_per_m = 373.0
 import numpy as np
 import pandas as pd
 import sympy as sp
+from compendium.notebook import claims, figures, tables
 from scipy.special import struve
 
 from isaclib import near_field as nf
-from isaclib.compendium import claims, figures
 from isaclib.foundations import fisher, plotting, units
 
 aps = np.column_stack([ap_x_m, ap_y_m])
@@ -186,7 +186,7 @@ assert sp.simplify(sp.series(exact, offset, 0, 3).removeO() - expansion) == 0
 aperture = (antennas - 1) * antenna_spacing_m
 edge_phase = np.pi * aperture**2 / (4 * wavelength * scenario.rayleigh_distance_m)
 assert np.isclose(edge_phase, np.pi / 8)
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "quantity": [
@@ -495,7 +495,7 @@ lowest = {
 values = list(lowest.values())
 assert np.allclose(values[:3], values[0], rtol=1e-3) and values[3] < 0
 assert np.isclose(values[0], np.linalg.eigvalsh(by_pairs)[0], rtol=1e-6)
-claims.table(
+tables.table(
     pd.DataFrame({"variant": list(lowest), "least eigenvalue (1/m²)": values}),
     caption="Least eigenvalue of the equivalent information of one sensing block, isotropic covariances. An information matrix cannot have a negative one.",
 )
@@ -599,7 +599,7 @@ assert crude < checked.bound
 isotropic_bar = nf.crlb_m2(scenario, isotropic, 0) * block_s / sensing_block_s
 
 # %% tags=["hide-input"]
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "quantity": [
@@ -641,7 +641,7 @@ for r in range(3):
     table[f"eigenvalue {r + 1}"] = [f"{share:.3f}" for share in spectra[:, r]]
 for k in range(count):
     table[f"user {k + 1}"] = [f"{share:.3f}" for share in lit[:, k]]
-claims.table(
+tables.table(
     table,
     caption="Largest eigenvalues of the optimal covariances, and power towards each user, both as shares. 0.000 is a dark direction.",
 )
@@ -728,7 +728,7 @@ frame = pd.DataFrame(
         "relative channel error at the limit",
     ],
 )
-claims.table(
+tables.table(
     frame,
     caption="What the calibration implies: the largest share of the block that the limit leaves to communication.",
     precision=3,
@@ -807,7 +807,7 @@ frame = pd.DataFrame(
         "line / measured": 4 * lengths / wavelength / np.array(measured),
     }
 )
-claims.table(
+tables.table(
     frame,
     caption=f"Relative channel error, averaged over {len(turns)} directions, beside the law and its tangent.",
 )

@@ -55,13 +55,13 @@ cost_antennas_reduced = [5, 7, 21, 41]
 import matplotlib.colors
 import numpy as np
 import pandas as pd
+from compendium.notebook import claims, context, figures, tables
 from matplotlib.ticker import LogLocator
 from scipy import stats
 from scipy.ndimage import maximum_filter
 from scipy.special import struve
 
 from isaclib import near_field as nf
-from isaclib.compendium import claims, figures, runs
 from isaclib.foundations import montecarlo, plotting, units
 
 aps = np.column_stack([ap_x_m, ap_y_m])
@@ -312,7 +312,7 @@ even_aps = np.sqrt(nf.crlb_m2(scenario, isotropic, time_allocation))
 cases["over all APs"] = cases["root of the bound (m)"] / all_aps
 
 # %% tags=["hide-input"]
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "access points": cases.which.str.replace("+", " and "),
@@ -433,7 +433,9 @@ def optimum_of(rng):
 
 
 draws = np.array(
-    montecarlo.map_draws(optimum_of, streams[2], reflectivity_draws, **runs.workers())
+    montecarlo.map_draws(
+        optimum_of, streams[2], reflectivity_draws, **context.workers()
+    )
 )
 named = scenario.replace(sensing_power_w=units.dbm_to_w(35.0), crlb_limit_m2=1e-11)
 shares = np.array(
@@ -447,7 +449,7 @@ shares = np.array(
 easier = np.median(draws[:, 0]) / sensing.crlb_bar_m2
 
 # %% tags=["hide-input"]
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "quantity": [
@@ -631,7 +633,7 @@ names = [
     "maps without a false peak (%)",
     "false cells per map",
 ]
-claims.table(
+tables.table(
     pd.DataFrame(
         [
             (*row[:2], f"{row[2]:.1f}", f"{100 * row[3]:.0f}", f"{row[4]:.1f}")
@@ -855,7 +857,7 @@ figures.show(
     f"up to {quick.antennas.iloc[-1]} antennas.",
 )
 paired = quick.merge(slow, on="antennas", how="left", suffixes=("", "_stated"))
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "antennas": paired.antennas,

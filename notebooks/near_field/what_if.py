@@ -44,10 +44,10 @@ question = "What if the paper's numbers are used as they stand?"
 # %%
 import numpy as np
 import pandas as pd
+from compendium.notebook import figures, tables
 
 from isaclib import InfeasibleScenario
 from isaclib import near_field as nf
-from isaclib.compendium import claims, figures
 from isaclib.foundations import plotting, units
 
 aps = np.column_stack([ap_x_m, ap_y_m])
@@ -112,7 +112,7 @@ report = {
     "border of the near field (m)": scenario.rayleigh_distance_m,
     "nearest and farthest user (m)": f"{distances.min():.1f} and {distances.max():.1f}",
 }
-claims.table(
+tables.table(
     pd.DataFrame({"quantity": list(report), "value": list(report.values())}),
     caption="The certificate in numbers. A relative channel error above 1 means that nothing is known about the channel.",
 )
@@ -189,7 +189,7 @@ base = figures.baseline("beamforming", "robust_sinr")
 efficiency = np.log2(1 + here[["exact", "ignorant", "matched"]])
 
 # %% tags=["hide-input"]
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "relative channel error": here.relative_error,
@@ -243,7 +243,7 @@ before = {
     for name in ("exact", "matched")
 }
 now = efficiency.iloc[-1]
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "quantity": [

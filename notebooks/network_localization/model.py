@@ -50,9 +50,9 @@ import inspect
 import numpy as np
 import pandas as pd
 import sympy as sp
+from compendium.notebook import claims, figures, tables
 
 from isaclib import network_localization as nl
-from isaclib.compendium import claims, figures
 from isaclib.foundations import plotting
 from isaclib.foundations.units import db_to_linear, linear_to_db
 
@@ -174,7 +174,7 @@ levels = {
     "self-interference": np.median(many.self_interference_gain),
     "noise over the power cap": scenario.noise_bs_w / scenario.max_power_w,
 }
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "signal at a base station": list(levels),

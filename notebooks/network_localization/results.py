@@ -71,12 +71,12 @@ import inspect
 
 import numpy as np
 import pandas as pd
+from compendium.notebook import claims, context, explorers, figures, tables
+from compendium.notebook.explorers import Bars, Control, Readout
 from matplotlib.ticker import LogLocator
 
 from isaclib import InfeasibleScenario
 from isaclib import network_localization as nl
-from isaclib.compendium import claims, explorers, figures, runs
-from isaclib.compendium.explorers import Bars, Control, Readout
 from isaclib.foundations import montecarlo, plotting
 from isaclib.foundations.scenario import Batch
 from isaclib.foundations.units import db_to_linear, linear_to_db, w_to_dbm
@@ -240,7 +240,7 @@ def algorithm_1(child):
 
 answers = np.array(
     montecarlo.map_draws(
-        algorithm_1, np.random.default_rng(seed), heuristic_draws, **runs.workers()
+        algorithm_1, np.random.default_rng(seed), heuristic_draws, **context.workers()
     )
 )
 std_of = {point: answers[:, i, :base_stations] for i, point in enumerate(points)}
@@ -577,7 +577,7 @@ counts = pd.DataFrame(
         ],
     }
 )
-claims.table(
+tables.table(
     counts,
     caption=f"Infeasible drops among {draws}, and whom full power still serves "
     "among the drops feasible at every threshold.",
@@ -745,7 +745,7 @@ summary = pd.DataFrame(
     }
 )
 pooled = np.concatenate([gap[np.isfinite(gap)] for gap in gaps.values()])
-claims.table(
+tables.table(
     summary,
     caption="Algorithm 1 against the certified optimum, on the same drops, by self-interference and users' threshold. "
     "Last column: share of runs that leave every power at least 1 % below the cap.",
@@ -811,7 +811,7 @@ def unit_study(child):
 
 study = np.array(
     montecarlo.map_draws(
-        unit_study, np.random.default_rng(seed), unit_draws, **runs.workers()
+        unit_study, np.random.default_rng(seed), unit_draws, **context.workers()
     )
 )
 study = study[np.isfinite(study[:, 0, 0])]
@@ -887,7 +887,7 @@ def size_study(child):
 
 sized = np.array(
     montecarlo.map_draws(
-        size_study, np.random.default_rng(seed), size_draws, **runs.workers()
+        size_study, np.random.default_rng(seed), size_draws, **context.workers()
     )
 )
 dc_steps, dc_seconds, exact_steps, exact_seconds = np.nanmedian(sized, axis=0).T
@@ -966,7 +966,7 @@ def position_study(child):
 
 positions = np.array(
     montecarlo.map_draws(
-        position_study, np.random.default_rng(seed), position_draws, **runs.workers()
+        position_study, np.random.default_rng(seed), position_draws, **context.workers()
     )
 )
 positions = positions[np.isfinite(positions[:, 0])]
@@ -1048,7 +1048,7 @@ table = pd.DataFrame(
         ],
     }
 )
-claims.table(
+tables.table(
     table, caption="What the optimisation of the worst range does to the position."
 )
 assert 0.9 < np.median(rmse_exact / bound_exact) < 1.1

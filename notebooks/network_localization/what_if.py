@@ -61,10 +61,10 @@ import inspect
 
 import numpy as np
 import pandas as pd
+from compendium.notebook import figures, tables
 from matplotlib.ticker import LogLocator
 
 from isaclib import network_localization as nl
-from isaclib.compendium import claims, figures
 from isaclib.foundations import montecarlo, plotting
 from isaclib.foundations.units import db_to_linear
 
@@ -262,7 +262,7 @@ at_own[served_share] = 100 * np.interp(min_comm_sinr_db, thresholds_db, share)
 at_paper[served_share] = 100 * np.interp(
     min_comm_sinr_db, feasible["threshold_db"], feasible["share_feasible"]
 )
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "quantity": list(at_own),

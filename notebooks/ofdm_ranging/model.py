@@ -38,9 +38,9 @@ import math
 import numpy as np
 import pandas as pd
 import sympy as sp
+from compendium.notebook import figures, tables
 
 from isaclib import ofdm_ranging as ofdm
-from isaclib.compendium import claims, figures
 from isaclib.foundations import plotting
 from isaclib.ofdm_ranging import pulse
 from isaclib.ofdm_ranging.waterfilling import priced_bound
@@ -226,7 +226,7 @@ for reading, spacing in (("1 MHz per sub-carrier", 1e6), ("1 MHz in all", 1e6 / 
             "whole capacity (Mbit/s)": flood.capacity_bps / 1e6,
         }
     )
-claims.table(
+tables.table(
     pd.DataFrame(rows),
     caption="Only the first reading can lose 12 Mbit/s or have a main lobe of a metre.",
 )

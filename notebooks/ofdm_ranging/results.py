@@ -54,10 +54,10 @@ import dataclasses
 
 import numpy as np
 import pandas as pd
+from compendium.notebook import claims, context, explorers, figures, tables
+from compendium.notebook.explorers import Bars, Control, Readout
 
 from isaclib import ofdm_ranging as ofdm
-from isaclib.compendium import claims, explorers, figures, runs
-from isaclib.compendium.explorers import Bars, Control, Readout
 from isaclib.foundations import montecarlo, plotting
 
 setting = dict(
@@ -220,7 +220,7 @@ def sweep(start, limits_db):
 
     return np.array(
         montecarlo.map_draws(
-            one, np.random.default_rng([seed, 2]), sweep_draws, **runs.workers()
+            one, np.random.default_rng([seed, 2]), sweep_draws, **context.workers()
         )
     )
 
@@ -661,7 +661,7 @@ def score(rng):
 
 scores = np.array(
     montecarlo.map_draws(
-        score, np.random.default_rng([seed, 4]), score_draws, **runs.workers()
+        score, np.random.default_rng([seed, 4]), score_draws, **context.workers()
     )
 )
 feasible_share = 100 * scores[:, :, 0].mean(axis=0).reshape(len(score_limits_db), -1)
@@ -751,7 +751,7 @@ shown = {
     "dynamic_lost_percent": ("dynamic: lost (%)", ".1f"),
     "straightforward_fell_back_percent": ("straightforward: fell back (%)", ".0f"),
 }
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             heading: [
@@ -832,7 +832,7 @@ figures.show(
 )
 
 # %%
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "SNR (dB)": toa_snr_db,

@@ -37,9 +37,9 @@ question = ""
 
 # %%
 import numpy as np
+from compendium.notebook import context, figures
 
 from isaclib import ofdm_ranging as ofdm
-from isaclib.compendium import figures, runs
 from isaclib.foundations import montecarlo, plotting
 
 setting = dict(
@@ -87,7 +87,7 @@ def one(rng):
 
 samples = np.array(
     montecarlo.map_draws(
-        one, np.random.default_rng([seed, 2]), sweep_draws, **runs.workers()
+        one, np.random.default_rng([seed, 2]), sweep_draws, **context.workers()
     )
 )
 keep = np.isfinite(samples).all(axis=(0, 2))

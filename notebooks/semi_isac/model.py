@@ -46,10 +46,10 @@ min_rate_bps = 2.0e7
 # %%
 import numpy as np
 import sympy as sp
+from compendium.notebook import figures
 from matplotlib.patches import Circle
 
 from isaclib import semi_isac as si
-from isaclib.compendium import figures
 from isaclib.foundations import geometry, plotting
 
 setting = {

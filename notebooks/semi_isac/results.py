@@ -53,10 +53,10 @@ cone_checks = 300
 # %%
 import numpy as np
 import pandas as pd
+from compendium.notebook import claims, explorers, figures, tables
+from compendium.notebook.explorers import Bars, Control, Readout
 
 from isaclib import semi_isac as si
-from isaclib.compendium import claims, explorers, figures
-from isaclib.compendium.explorers import Bars, Control, Readout
 from isaclib.foundations import montecarlo, plotting, units
 
 setting = {
@@ -138,7 +138,7 @@ for count, d in enumerate(known):
         differences["efficiency, Dinkelbach"].append(looped.objective / best - 1)
 largest = {name: float(np.max(np.abs(values))) for name, values in differences.items()}
 assert max(largest.values()) < 1e-5
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "problem": list(largest),
@@ -939,7 +939,7 @@ analytic = np.array(
     [price.bandwidth_per_hz, price.power_per_w, -price.min_sensing.sum()]
 )
 assert np.allclose(numeric, analytic, rtol=1e-3)
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "one more": [
@@ -1044,7 +1044,7 @@ mine = si.Scenario(
 )
 answer = si.solve_exact(mine)
 print(answer.certificate)
-claims.table(
+tables.table(
     pd.DataFrame(
         {"user": USERS, "share (1)": answer.shares, "power (W)": answer.powers_w}
     ),

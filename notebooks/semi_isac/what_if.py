@@ -45,9 +45,9 @@ question = "What changes?"
 
 # %%
 import numpy as np
+from compendium.notebook import figures
 
 from isaclib import semi_isac as si
-from isaclib.compendium import figures
 from isaclib.foundations import montecarlo, plotting
 
 setting = {

@@ -47,9 +47,9 @@ import matplotlib.patches as patches
 import numpy as np
 import pandas as pd
 import sympy as sp
+from compendium.notebook import figures, tables
 
 from isaclib import wireless_powered as wp
-from isaclib.compendium import claims, figures
 from isaclib.foundations import plotting
 from isaclib.wireless_powered.curve import Curve
 
@@ -523,7 +523,7 @@ chains = {
     "equal time": wp.solve_equal_time(scenario),
     "full power": wp.solve_max_power(scenario),
 }
-claims.table(
+tables.table(
     pd.DataFrame(
         [
             (

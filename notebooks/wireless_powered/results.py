@@ -44,11 +44,11 @@ iterations_shown = 12
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from compendium.notebook import claims, context, explorers, figures
+from compendium.notebook.explorers import Bars, Control, Readout
 from matplotlib.ticker import LogFormatter
 
 from isaclib import wireless_powered as wp
-from isaclib.compendium import claims, explorers, figures, runs
-from isaclib.compendium.explorers import Bars, Control, Readout
 from isaclib.foundations import montecarlo, plotting, units
 from isaclib.foundations.scenario import Batch
 
@@ -278,7 +278,7 @@ def all_climbs(child):
 
 
 climbs = montecarlo.map_draws(
-    all_climbs, np.random.default_rng(seed), draws, **runs.workers()
+    all_climbs, np.random.default_rng(seed), draws, **context.workers()
 )
 assert [climb is not None for climb in climbs] == list(feasible)
 climbs = [climb for climb in climbs if climb is not None]

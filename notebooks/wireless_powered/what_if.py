@@ -41,9 +41,9 @@ wpt_sensing = True
 # %% tags=["hide-input"]
 import numpy as np
 import pandas as pd
+from compendium.notebook import figures, tables
 
 from isaclib import wireless_powered as wp
-from isaclib.compendium import claims, figures
 from isaclib.foundations import montecarlo, plotting
 
 batch = wp.Scenario.random_batch(
@@ -224,7 +224,7 @@ main = in_short(
     base["axis"], base["infeasible_share"], base["exact_bit"], base["equal_time_bit"]
 )
 ours = in_short(limits, missing, data["exact_bit"], data.get("equal_time_bit"))
-claims.table(
+tables.table(
     pd.DataFrame(
         {
             "quantity": [

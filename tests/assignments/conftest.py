@@ -15,7 +15,9 @@ import pytest
 from classroom_project import answers, filled
 from small_project import ROOT
 
-from isaclib.compendium import autograder, classroom, grading
+from compendium.classroom import assignment as classroom
+from compendium.classroom import collection, grading
+from compendium.classroom import course as autograder
 
 VARIANT = 1
 SECONDS = 120  # a limit that no sound cell comes near, on a busy machine either
@@ -85,16 +87,16 @@ def case(tmp_path_factory):
         release = autograder.Course(tmp_path_factory.mktemp("course") / "course", assignment).generate()
         hasty, confused = wrong_answers(section)
         submissions = [
-            grading.Submission("instructor", filled(release, answers(assignment.notebook))),
-            grading.Submission("untouched", release),
-            grading.Submission("hasty", filled(release, hasty)),
-            grading.Submission("missing", problem="no submission"),
+            collection.Submission("instructor", filled(release, answers(assignment.notebook))),
+            collection.Submission("untouched", release),
+            collection.Submission("hasty", filled(release, hasty)),
+            collection.Submission("missing", problem="no submission"),
         ]
         trouble = []
         if WHOLE:
-            submissions.append(grading.Submission("confused", filled(release, confused)))
-            submissions.append(grading.Submission("variant", assignment_of(VARIANT).notebook, variant=VARIANT))
-            trouble.append(grading.Submission("mischief", mischief(assignment, release)))
+            submissions.append(collection.Submission("confused", filled(release, confused)))
+            submissions.append(collection.Submission("variant", assignment_of(VARIANT).notebook, variant=VARIANT))
+            trouble.append(collection.Submission("mischief", mischief(assignment, release)))
         results = grading.grade(assignment_of, submissions, seconds_per_cell=SECONDS)
         results += grading.grade(assignment_of, trouble, seconds_per_cell=SECONDS_MISCHIEF)
         return Case(assignment, release, {graded.student: graded for graded in results})

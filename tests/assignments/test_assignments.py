@@ -5,8 +5,9 @@ import pytest
 from classroom_project import leaks
 from small_project import ROOT
 
-from isaclib.compendium import classroom
-from isaclib.compendium.grading import BY_HAND, NOT_ANSWERED
+from compendium.classroom import assignment as classroom
+from compendium.classroom import release as released
+from compendium.classroom.grading import BY_HAND, NOT_ANSWERED
 
 pytestmark = pytest.mark.parametrize("section", classroom.assignment_names(ROOT))
 VARIANTS = (1, 2)
@@ -84,7 +85,7 @@ def test_the_release_holds_no_solution(case, section):
 
 @pytest.mark.whole
 def test_the_archive_for_the_students_holds_no_solution(case, section, tmp_path):
-    archive = classroom.release(case(section).assignment, tmp_path)
+    archive = released.release(case(section).assignment, tmp_path)
     assert leaks([archive]) == []
 
 

@@ -8,7 +8,9 @@ from classroom_project import answers, copy_tiny, filled
 from click.testing import CliRunner
 from small_project import edit
 
-from isaclib.compendium import assignment_cli, classroom, cli
+from compendium.classroom import assignment as classroom
+from compendium.cli import assignment as assignment_cli
+from compendium.cli import main as cli
 
 
 @pytest.fixture

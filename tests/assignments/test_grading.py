@@ -7,9 +7,10 @@ import nbformat
 import pytest
 from classroom_project import TINY, answers, cell, filled
 
-from isaclib.compendium import classroom, feedback, grading
-from isaclib.compendium.autograder import Course
-from isaclib.compendium.parameters import ParameterError
+from compendium.classroom import assignment as classroom
+from compendium.classroom import collection, feedback, grading
+from compendium.classroom.course import Course
+from compendium.runs.parameters import ParameterError
 
 SECONDS = 6  # of the cells here none takes more than a moment
 STUBBORN = """
@@ -74,7 +75,7 @@ def folder(release, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def graded(folder):
-    submissions = grading.collect(folder, folder / "roster.csv")
+    submissions = collection.collect(folder, folder / "roster.csv")
     return {result.student: result for result in grading.grade(assignment_of, submissions, seconds_per_cell=SECONDS)}
 
 
@@ -177,7 +178,7 @@ def test_a_folder_of_a_student_may_name_the_notebook_freely(release, tmp_path):
     (tmp_path / "ann" / ".ipynb_checkpoints").mkdir(parents=True)
     for path in ("ann/my own name.ipynb", "ann/.ipynb_checkpoints/my own name-checkpoint.ipynb", ".hidden.ipynb", "readme.txt"):
         (tmp_path / path).write_text(nbformat.writes(release))
-    (found,) = grading.collect(tmp_path)
+    (found,) = collection.collect(tmp_path)
     assert (found.student, found.problem) == ("ann", "") and len(found.notebook.cells) == len(release.cells)
 
 
@@ -186,7 +187,7 @@ def test_each_notebook_is_graded_against_its_own_variant(graded):
 
 
 def test_everybody_can_be_held_to_one_variant():
-    own = grading.Submission("other", filled(assignment_of(4).notebook, {"double": "", "line": "line = ("}), variant=4)
+    own = collection.Submission("other", filled(assignment_of(4).notebook, {"double": "", "line": "line = ("}), variant=4)
     (result,) = grading.grade(assignment_of, [own], variant=6, seconds_per_cell=SECONDS)
     assert result.variant == 6
     assert all("was made for variant 4, graded as variant 6" in row.note for row in result.rows)
@@ -227,12 +228,12 @@ def test_a_roster_that_cannot_be_read_is_refused(tmp_path, text, says):
     (tmp_path / "ann.ipynb").write_text("{}")
     (tmp_path / "roster.csv").write_text(text)
     with pytest.raises(ParameterError, match=says):
-        grading.collect(tmp_path, tmp_path / "roster.csv")
+        collection.collect(tmp_path, tmp_path / "roster.csv")
 
 
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(ParameterError, match="holds no submission"):
-        grading.collect(tmp_path)
+        collection.collect(tmp_path)
 
 
 def test_feedback_is_one_page_that_asks_for_nothing(graded):

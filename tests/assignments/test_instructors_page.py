@@ -5,7 +5,7 @@ import re
 import pytest
 from small_project import ROOT
 
-from isaclib.compendium import classroom
+from compendium.classroom import assignment as classroom
 
 PAGE = (ROOT / "book" / "instructors.md").read_text()
 

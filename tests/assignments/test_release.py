@@ -9,9 +9,10 @@ from classroom_project import TINY, cell, copy_tiny, leaks
 from small_project import edit
 
 import isaclib
-from isaclib.compendium import classroom
-from isaclib.compendium.autograder import Course
-from isaclib.compendium.parameters import ParameterError
+from compendium.classroom import assignment as classroom
+from compendium.classroom import release as released
+from compendium.classroom.course import Course
+from compendium.runs.parameters import ParameterError
 
 WHEEL = f"isaclib-{isaclib.__version__}-py3-none-any.whl"
 
@@ -26,7 +27,7 @@ def archive(tmp_path_factory):
     """The archive of the tiny assignment in variant 5, opened."""
     root = copy_tiny(tmp_path_factory.mktemp("release") / "tiny")
     before = {path for path in root.rglob("*") if "__pycache__" not in path.parts}
-    path = classroom.release(classroom.load_assignment(root, "tiny", 5), root.parent / "out")
+    path = released.release(classroom.load_assignment(root, "tiny", 5), root.parent / "out")
     assert {path for path in root.rglob("*") if "__pycache__" not in path.parts} == before  # the checkout stays as it was
     return zipfile.ZipFile(path)
 
@@ -65,8 +66,8 @@ def test_the_notebook_of_the_archive_is_the_student_version(archive):
 
 def test_equal_releases_are_equal_bytes(tiny, tmp_path):
     chosen = classroom.load_assignment(tiny, "tiny")
-    first = classroom.release(chosen, tmp_path / "a").read_bytes()
-    assert classroom.release(classroom.load_assignment(tiny, "tiny"), tmp_path / "b").read_bytes() == first
+    first = released.release(chosen, tmp_path / "a").read_bytes()
+    assert released.release(classroom.load_assignment(tiny, "tiny"), tmp_path / "b").read_bytes() == first
 
 
 def test_without_a_variant_the_numbers_stand_as_written():
@@ -130,7 +131,7 @@ def test_an_unknown_section_is_refused_with_the_known_ones():
 
 
 def test_an_unfinished_solution_region_is_not_released(tiny, tmp_path):
-    from isaclib.compendium.autograder import GradingFailed
+    from compendium.classroom.course import GradingFailed
 
     edit(tiny / "notebooks" / "tiny" / "assignment.py", "    return slope * x\n    ### END SOLUTION", "    return slope * x")
     with pytest.raises(GradingFailed, match="no end solution"):

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from small_project import ROOT
 
-from isaclib.compendium import site
+from compendium.runs.contents import toc_pages
 
 
 @pytest.fixture(scope="session")
 def html() -> Path:
-    command = [sys.executable, "-m", "isaclib.compendium.cli", "book", "--set", "quick", "--no-check"]
+    command = [sys.executable, "-m", "compendium.cli.main", "book", "--set", "quick", "--no-check"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-2000:]
@@ -22,4 +22,4 @@ def html() -> Path:
 
 @pytest.fixture(scope="session")
 def pages() -> list[str]:
-    return site.toc_pages(ROOT / "_toc.yml")
+    return toc_pages(ROOT / "_toc.yml")

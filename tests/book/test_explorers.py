@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from small_project import ROOT
 
+from compendium.browser.chromium import browser
+from compendium.browser.server import serve
+from compendium.runs.schema_files import load_schema
 from isaclib import near_field as nf
 from isaclib import network_localization as nl
 from isaclib import ofdm_ranging as ofdm
 from isaclib import semi_isac as si
 from isaclib import wireless_powered as wp
-from isaclib.compendium import check
-from isaclib.compendium.parameters import load_schema
 from isaclib.foundations.errors import InfeasibleScenario
 from isaclib.foundations.scenario import Batch
 from isaclib.foundations.units import db_to_linear, dbm_to_w, linear_to_db
@@ -163,7 +164,7 @@ def agrees(shown: str, expected: float | tuple[float, float] | None) -> bool:
 def test_the_page_shows_the_optimum_at_every_position(html, browser_available, anew):
     if not browser_available:
         return
-    with check.serve(html) as address, check.browser() as chromium:
+    with serve(html) as address, browser() as chromium:
         tab = chromium.new_page()
         page = PAGES.get(anew.__name__, "results")
         tab.goto(f"{address}/notebooks/{anew.__name__}/{page}.html")

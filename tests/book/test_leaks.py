@@ -10,7 +10,9 @@ import pytest
 from classroom_project import SENTINEL, leaks
 from small_project import ROOT
 
-from isaclib.compendium import classroom, publishing, runs
+from compendium.classroom import assignment as classroom
+from compendium.runs import plan as runs
+from compendium.site import launch_tree as publishing
 
 PLANTED = b"# SENTINEL-DEMO-HIDDEN-1: the answer"
 

@@ -6,7 +6,9 @@ from printed import drawn_per_page
 from pypdf import PdfReader
 from small_project import ROOT
 
-from isaclib.compendium import check, printing
+from compendium.browser.chromium import READY, View, browser, reader
+from compendium.browser.server import serve
+from compendium.site import printing
 
 LAYOUT_SHIFT = 0.1  # what browsers call good; formulas that are set after the text take a little
 _SHIFT = """() => new Promise(done => {
@@ -25,7 +27,7 @@ _SHIFT = """() => new Promise(done => {
 def test_the_search_finds_symbols_and_words(html, browser_available, word, page):
     if not browser_available:
         return
-    with check.serve(html) as address, check.browser() as chromium:
+    with serve(html) as address, browser() as chromium:
         tab = chromium.new_page()
         tab.goto(f"{address}/search.html?q={word}")
         found = tab.locator(f'#search-results li a[href*="{page.rsplit("/", 1)[-1]}.html"]')
@@ -46,9 +48,9 @@ def test_every_page_leads_on(html, pages):
 def test_formulas_are_no_stops_of_the_keyboard_and_wide_things_are(html, browser_available):
     if not browser_available:
         return
-    with check.serve(html) as address, check.browser() as chromium, check.reader(chromium, check.View(400, "light")) as tab:
+    with serve(html) as address, browser() as chromium, reader(chromium, View(400, "light")) as tab:
         tab.goto(f"{address}/book/notation.html")
-        tab.evaluate(check.READY)
+        tab.evaluate(READY)
         assert tab.locator("mjx-container").count() > 20
         assert tab.locator('main span.math mjx-container[tabindex="0"]').count() == 0
         assert tab.locator('main .pst-scrollable-table-container[tabindex="0"]').count() >= 1
@@ -60,10 +62,10 @@ def test_formulas_are_no_stops_of_the_keyboard_and_wide_things_are(html, browser
 def test_parameters_and_claims_are_as_wide_as_the_page(html, browser_available, width):
     if not browser_available:
         return
-    with check.serve(html) as address, check.browser() as chromium, check.reader(chromium, check.View(width, "light")) as tab:
+    with serve(html) as address, browser() as chromium, reader(chromium, View(width, "light")) as tab:
         for page in ("wireless_powered", "network_localization", "semi_isac", "ofdm_ranging", "near_field", "claims"):
             tab.goto(f"{address}/book/{page}.html")
-            tab.evaluate(check.READY)
+            tab.evaluate(READY)
             spare = tab.evaluate(
                 "[...document.querySelectorAll('.isac-cards table')].map(t => t.parentElement.clientWidth - t.scrollWidth)"
             )
@@ -73,9 +75,9 @@ def test_parameters_and_claims_are_as_wide_as_the_page(html, browser_available, 
 def test_a_tap_shows_a_figure_at_its_own_size_on_a_phone(html, browser_available):
     if not browser_available:
         return
-    with check.serve(html) as address, check.browser() as chromium, check.reader(chromium, check.View(400, "dark")) as tab:
+    with serve(html) as address, browser() as chromium, reader(chromium, View(400, "dark")) as tab:
         tab.goto(f"{address}/notebooks/wireless_powered/results.html")
-        tab.evaluate(check.READY)
+        tab.evaluate(READY)
         figure, dialog = tab.locator("main figure .isac-enlarge").first, tab.locator("dialog.isac-large")
         own = int(figure.locator("img").get_attribute("width"))
         assert figure.bounding_box()["width"] <= 400 < own
@@ -91,7 +93,7 @@ def test_a_tap_shows_a_figure_at_its_own_size_on_a_phone(html, browser_available
 def test_nothing_jumps_while_a_page_arrives(html, browser_available, page):
     if not browser_available:
         return
-    with check.serve(html) as address, check.browser() as chromium:
+    with serve(html) as address, browser() as chromium:
         tab = chromium.new_page(viewport={"width": 1300, "height": 900})
         tab.goto(f"{address}/{page}.html", wait_until="load")
         tab.evaluate("async () => { await window.MathJax?.startup?.promise; }")  # not READY, which would fetch the lazy images

@@ -7,8 +7,12 @@ import yaml
 from bs4 import BeautifulSoup
 from small_project import ROOT
 
-from isaclib.compendium import check, runs
-from isaclib.compendium.pages import claim_rows, figure_entries, section_titles
+from compendium.audit.browsed import browser_problems
+from compendium.audit.static import static_problems
+from compendium.browser.chromium import VIEWS
+from compendium.runs import plan as runs
+from compendium.site.ledgers import claim_rows
+from compendium.site.pages import figure_entries, section_titles
 
 
 def test_every_page_of_the_contents_is_built(html, pages):
@@ -21,16 +25,16 @@ def test_every_notebook_and_set_has_its_page(pages):
 
 
 def test_links_anchors_descriptions_and_hosts(html, pages):
-    assert [str(problem) for problem in check.static_problems(html, pages)] == []
+    assert [str(problem) for problem in static_problems(html, pages)] == []
 
 
-@pytest.mark.parametrize("width", sorted({view.width for view in check.VIEWS}))
+@pytest.mark.parametrize("width", sorted({view.width for view in VIEWS}))
 def test_pages_in_the_browser(html, pages, width, browser_available):
     """In light and dark; the structure, which does not depend on the colours, is audited once for a width."""
-    views = [view for view in check.VIEWS if view.width == width]
+    views = [view for view in VIEWS if view.width == width]
     assert {view.theme for view in views} == {"light", "dark"}
     if browser_available:
-        assert [str(problem) for problem in check.browser_problems(html, pages, views)] == []
+        assert [str(problem) for problem in browser_problems(html, pages, views)] == []
 
 
 def test_every_figure_offers_its_numbers(html):

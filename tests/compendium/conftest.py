@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from small_project import copy_project
 
-from isaclib.compendium import runs
+from compendium.runs import plan as runs
+from compendium.runs.order import carry_out
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def project(tmp_path) -> Path:
 def finished(tmp_path_factory) -> Path:
     """A copy whose quick runs have been made; read only."""
     root = copy_project(tmp_path_factory.mktemp("finished") / "project")
-    outcomes = runs.carry_out(runs.plan(root, "quick"), jobs=2)
+    outcomes = carry_out(runs.plan(root, "quick"), jobs=2)
     assert all(outcome.state == "done" for outcome in outcomes), outcomes
     return root
 

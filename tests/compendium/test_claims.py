@@ -5,9 +5,11 @@ import json
 import pytest
 from small_project import edit
 
-from isaclib.compendium import claims
-from isaclib.compendium.claims import LedgerError
-from isaclib.compendium.context import Context
+from compendium.notebook import claims
+from compendium.notebook.context import Context
+from compendium.notebook.tables import markdown_table
+from compendium.site import ledgers
+from compendium.site.ledgers import LedgerError
 
 
 def test_the_rule_of_verdicts():
@@ -41,35 +43,43 @@ def test_recorded_claims_are_kept_once(running):
 
 
 def test_the_ledger_joins_file_and_record(project):
-    on_file = claims.load_claims(project / "notebooks" / "demo")
-    found = {"id": "009-C1", "verdict": "contradicted", "page": "results"}
-    (row,) = claims.ledger(on_file, [found])
+    on_file = ledgers.load_claims(project / "notebooks" / "demo")
+    found = {"id": "009-C1", "verdict": "contradicted", "page": "results", "set": "paper"}
+    (row,) = ledgers.ledger(on_file, [found])
     assert not row.agrees and row.found is found
-    assert claims.ledger(on_file, [{**found, "verdict": "reproduced"}])[0].agrees
-    assert not claims.ledger(on_file, [])[0].agrees
+    assert ledgers.ledger(on_file, [{**found, "verdict": "reproduced"}])[0].agrees
+    assert not ledgers.ledger(on_file, [])[0].agrees
     with pytest.raises(LedgerError, match=r"no claims\.yml"):
-        claims.ledger(on_file, [{"id": "009-C7", "verdict": "reproduced", "page": "results"}])
+        ledgers.ledger(on_file, [{"id": "009-C7", "verdict": "reproduced", "page": "results", "set": "paper"}])
     with pytest.raises(LedgerError, match="recorded by results and by model"):
-        claims.ledger(on_file, [found, {**found, "page": "model"}])
+        ledgers.ledger(on_file, [found, {**found, "page": "model"}])
+
+
+def test_another_base_set_has_a_column_of_its_own(project):
+    on_file = ledgers.load_claims(project / "notebooks" / "demo")
+    found = {"id": "009-C1", "verdict": "contradicted", "page": "results", "set": "paper"}
+    other = {**found, "verdict": "reproduced", "page": "results_recovered", "set": "recovered"}
+    (row,) = ledgers.ledger(on_file, [found, other])
+    assert row.found is found and row.others == {"recovered": other}
 
 
 def test_malformed_ledgers_are_refused(project):
     folder = project / "notebooks" / "demo"
     edit(folder / "claims.yml", "expected: reproduced", "expected: proven")
     with pytest.raises(LedgerError, match="proven"):
-        claims.load_claims(folder)
+        ledgers.load_claims(folder)
     edit(folder / "claims.yml", "expected: proven", "expects: reproduced")
     with pytest.raises(LedgerError, match="009-C1"):
-        claims.load_claims(folder)
+        ledgers.load_claims(folder)
     edit(folder / "errata.yml", "test_e1_is_a_parabola", "test_e1_is_a_circle")
     with pytest.raises(LedgerError, match="does not exist"):
-        claims.load_errata(folder, project)
+        ledgers.load_errata(folder, project)
 
 
 def test_errata_name_existing_tests(project):
-    (erratum,) = claims.load_errata(project / "notebooks" / "demo", project)
+    (erratum,) = ledgers.load_errata(project / "notebooks" / "demo", project)
     assert erratum.test.endswith("test_e1_is_a_parabola")
 
 
 def test_tables_escape_what_would_break_them():
-    assert claims.markdown_table([["a|b", "c\nd"]], ["x", "y"]) == "| x | y |\n| --- | --- |\n| a\\|b | c d |"
+    assert markdown_table([["a|b", "c\nd"]], ["x", "y"]) == "| x | y |\n| --- | --- |\n| a\\|b | c d |"

@@ -4,7 +4,10 @@ import pytest
 from click.testing import CliRunner
 from small_project import edit
 
-from isaclib.compendium import book_cli, cli, printing, runs
+from compendium.cli import book as book_cli
+from compendium.cli import main as cli
+from compendium.cli import pdf
+from compendium.runs import plan as runs
 
 
 @pytest.fixture
@@ -12,7 +15,7 @@ def isac(monkeypatch):
     """Calls the command line on a project."""
 
     def call(root, *arguments):
-        for module in (cli, book_cli, printing):
+        for module in (cli, book_cli, pdf):
             monkeypatch.setattr(module, "project_root", lambda: root)
         return CliRunner().invoke(cli.main, list(arguments))
 

@@ -10,7 +10,11 @@ import pytest
 from click.testing import CliRunner
 from small_project import copy_project, edit
 
-from isaclib.compendium import cli, cluster, runs
+from compendium.cli import main as cli
+from compendium.runs import cluster, order
+from compendium.runs import plan as runs
+from compendium.runs.children import Outcome
+from compendium.runs.order import carry_out
 
 # A simulation in the small project's results notebook: slow draws that leave the number of their process behind.
 SIMULATION = """
@@ -19,7 +23,7 @@ import os
 import time
 from pathlib import Path
 
-from isaclib.compendium import runs
+from compendium.notebook import context
 from isaclib.foundations import montecarlo
 
 
@@ -30,7 +34,7 @@ def draw(rng):
 
 
 (Path("{witness}") / f"kernel-{{os.getpid()}}").touch()
-samples = np.array(montecarlo.map_draws(draw, np.random.default_rng(seed), 80, **runs.workers()))
+samples = np.array(montecarlo.map_draws(draw, np.random.default_rng(seed), 80, **context.workers()))
 figure, axes = plotting.subplots()
 plotting.line(axes, np.arange(80), samples, "exact")
 axes.set(xlabel="Draw (1)", ylabel="Value (1)")
@@ -46,7 +50,7 @@ def simulate(folder: Path, *, jobs: int, scheduler: str | None = None):
     with (root / "notebooks" / "demo" / "results.py").open("a") as source:
         source.write(SIMULATION.format(witness=witness))
     (run,) = [run for run in runs.plan(root, "quick") if run.notebook == "results"]
-    (outcome,) = runs.carry_out([run], jobs=jobs, scheduler=scheduler)
+    (outcome,) = carry_out([run], jobs=jobs, scheduler=scheduler)
     assert outcome.state == "done", outcome
     kept = [*run.directory.glob("figures/*.csv"), *run.directory.glob("figures/*.svg"), *run.directory.glob("claims.json")]
     left = {path.name: path.read_bytes() for path in kept}
@@ -84,17 +88,17 @@ def test_several_runs_go_side_by_side_and_keep_one_job_each(project, monkeypatch
         if jobs_at_once == 2 and len(most) <= 2:
             together.wait()
         at_work.discard(run)
-        return runs.Outcome(run, "done")
+        return Outcome(run, "done")
 
-    monkeypatch.setattr(runs, "run_child", run_child)
+    monkeypatch.setattr(order, "run_child", run_child)
     plan = runs.plan(project, "quick")
     jobs_at_once = 2
-    runs.carry_out(plan, jobs=jobs_at_once)
+    carry_out(plan, jobs=jobs_at_once)
     assert max(most) == 2 and set(given) == {1}
     jobs_at_once = 1
-    runs.carry_out(plan[:2], jobs=jobs_at_once)
+    carry_out(plan[:2], jobs=jobs_at_once)
     assert most[-2:] == [1, 1]
-    runs.carry_out(plan[:1], jobs=5)
+    carry_out(plan[:1], jobs=5)
     assert given[-1] == 5
 
 
@@ -153,7 +157,7 @@ def test_a_run_on_the_cluster_has_its_base_numbers_and_names_its_failing_cell(on
     csv.write_text("x_m,height_m2\n" + "0.0,0.0\n" * 7)
     edit(project / "notebooks" / "demo" / "what_if.py", "x = np.linspace", "assert not len(base), len(base)\nx = np.linspace")
     (what_if,) = [run for run in runs.plan(project, "quick") if run.notebook == "what_if"]
-    (outcome,) = runs.carry_out([what_if], scheduler=one_worker)
+    (outcome,) = carry_out([what_if], scheduler=one_worker)
     assert outcome.state == "failed" and outcome.failure["error"] == "AssertionError: 7"
     assert "cell 4" in outcome.failure["cell"] and "assert not len(base)" in outcome.run.log.read_text()
     assert not outcome.run.directory.exists()
@@ -161,7 +165,7 @@ def test_a_run_on_the_cluster_has_its_base_numbers_and_names_its_failing_cell(on
 
 def test_a_worker_that_differs_is_refused(one_worker, project, monkeypatch):
     monkeypatch.setattr(cluster, "pack", lambda run, scheduler, pack=cluster.pack: unlike(pack(run, scheduler)))
-    (outcome,) = runs.carry_out(runs.plan(project, "quick")[:1], scheduler=one_worker)
+    (outcome,) = carry_out(runs.plan(project, "quick")[:1], scheduler=one_worker)
     assert outcome.state == "failed" and "differs in numpy" in outcome.failure["error"]
 
 

@@ -6,8 +6,12 @@ import os
 import numpy as np
 import pytest
 
-from isaclib.compendium import check, explorers, runs, site
-from isaclib.compendium.explorers import Bars, Control, Readout
+from compendium.browser.chromium import NoBrowser, browser
+from compendium.browser.server import serve
+from compendium.notebook import explorers
+from compendium.notebook.explorers import Bars, Control, Readout
+from compendium.runs import plan as runs
+from compendium.site import build as site
 
 
 def test_the_grid_is_flat_rounded_and_null_where_infeasible():
@@ -42,7 +46,7 @@ def test_moved_by_script_it_shows_the_numbers_of_the_grid(finished, tmp_path):
     site.build(finished, plan, "quick", target)
     spec = json.loads((finished / "build/runs/demo/results/quick/explorers/heights.json").read_text())
     try:
-        with check.serve(target) as address, check.browser() as chromium:
+        with serve(target) as address, browser() as chromium:
             tab = chromium.new_page()
             tab.goto(f"{address}/notebooks/demo/results.html")
             slope, end = tab.locator(".isac-explorer input").all()
@@ -55,5 +59,5 @@ def test_moved_by_script_it_shows_the_numbers_of_the_grid(finished, tmp_path):
                     assert shown == expected
             assert end.get_attribute("aria-valuetext") == "3 m"
             assert tab.locator(".isac-pictures svg").count() == 2
-    except check.NoBrowser:
+    except NoBrowser:
         assert os.environ.get("CI") != "true", "CI must have a browser"

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from isaclib.compendium import figures
-from isaclib.compendium.context import Context
+from compendium.notebook import figures
+from compendium.notebook.context import Context
 from isaclib.foundations import plotting
 
 TEXT = {"caption": "A curve that rises with distance.", "alt": "A rising curve over the distance."}
@@ -15,7 +15,7 @@ TEXT = {"caption": "A curve that rises with distance.", "alt": "A rising curve o
 
 @pytest.fixture
 def running(tmp_path, monkeypatch):
-    context = Context(section="demo", notebook="results", set_name="paper", directory=str(tmp_path), seed=4)
+    context = Context(section="demo", notebook="results", set_name="paper", directory=str(tmp_path), seed=4, compares=["results"])
     for name, value in context.to_environment().items():
         monkeypatch.setenv(name, value)
     return tmp_path / "figures"
@@ -126,5 +126,7 @@ def test_colours_are_dark_enough_for_text():
 
 
 def test_a_missing_base_run_says_how_to_make_it(running):
+    with pytest.raises(ValueError, match="'model' is not declared"):
+        figures.baseline("model", "nothing")
     with pytest.raises(FileNotFoundError, match="isac run demo results --set paper"):
         figures.baseline("results", "nothing")

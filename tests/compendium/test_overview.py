@@ -7,8 +7,8 @@ import pytest
 import yaml
 from small_project import ROOT
 
+from compendium.runs import plan as runs
 from isaclib import near_field, network_localization, ofdm_ranging, semi_isac, wireless_powered
-from isaclib.compendium import runs
 
 FOLDER = ROOT / "notebooks" / "compendium"
 CHAPTERS = {

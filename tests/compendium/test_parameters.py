@@ -3,13 +3,9 @@
 import pytest
 from small_project import edit
 
-from isaclib.compendium.parameters import (
-    ParameterError,
-    check_section,
-    load_schema,
-    notebook_defaults,
-    parse_assignment,
-)
+from compendium.runs.errors import ParameterError
+from compendium.runs.parameters import parse_assignment
+from compendium.runs.schema_files import check_section, load_schema, notebook_defaults
 
 NOTEBOOKS = ("model", "results", "what_if")
 

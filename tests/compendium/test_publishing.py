@@ -6,7 +6,8 @@ import nbformat
 import pytest
 from small_project import edit
 
-from isaclib.compendium import publishing, runs
+from compendium.runs import plan as runs
+from compendium.site import launch_tree as publishing
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def test_the_environment_is_the_lock(finished_copy, tmp_path):
     binder = tmp_path / "tree" / ".binder"
     assert (binder / "requirements.txt").read_text() == (finished_copy / "requirements.lock").read_text()
     assert (binder / "postBuild").stat().st_mode & 0o100
-    assert (tmp_path / "tree" / "isaclib" / "compendium" / "figures.py").exists()
+    assert (tmp_path / "tree" / "compendium" / "notebook" / "figures.py").exists()
 
 
 def test_instructors_notebooks_stay_behind(finished_copy, tmp_path):

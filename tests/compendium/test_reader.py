@@ -6,9 +6,14 @@ import pytest
 from printed import drawn_per_page
 from pypdf import PdfReader
 
-from isaclib.compendium import check, polish, printing
-from isaclib.compendium.accessibility import Auditor
-from isaclib.compendium.parameters import ParameterError
+from compendium.audit.accessibility import Auditor
+from compendium.audit.static import MOST_BYTES, static_problems
+from compendium.browser.chromium import VIEWS, browser, reader
+from compendium.browser.server import serve
+from compendium.cli import pdf
+from compendium.runs.contents import read_contents
+from compendium.runs.parameters import ParameterError
+from compendium.site import polish, printing
 
 SVG = '<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="90pt" height="45pt" viewBox="0 0 90 45"></svg>'
 
@@ -70,11 +75,11 @@ def test_what_folds_is_named(tmp_path):
 
 
 def found(folder) -> str:
-    return " ".join(str(problem) for problem in check.static_problems(folder))
+    return " ".join(str(problem) for problem in static_problems(folder))
 
 
 def test_a_heavy_page_is_found(tmp_path):
-    (tmp_path / "a.svg").write_text(SVG + " " * check.MOST_BYTES)
+    (tmp_path / "a.svg").write_text(SVG + " " * MOST_BYTES)
     write(tmp_path, "p.html", '<h1>T</h1><img src="a.svg" alt="large" loading="lazy" width="1" height="1">')
     assert "weighs 1.5 MB" in found(tmp_path)
     (tmp_path / "a.svg").write_text(SVG)
@@ -98,7 +103,7 @@ def test_axe_finds_ink_and_names_and_looks_at_an_ink_once(tmp_path, browser_avai
     )
     if not browser_available:
         return
-    with check.browser() as chromium, check.serve(tmp_path) as address, check.reader(chromium, check.VIEWS[0]) as page:
+    with browser() as chromium, serve(tmp_path) as address, reader(chromium, VIEWS[0]) as page:
         auditor = Auditor()
         page.goto(f"{address}/p.html")
         first = auditor.findings(page)
@@ -119,7 +124,7 @@ def test_axe_sees_ink_in_code_and_under_a_veil(tmp_path, browser_available):
     )
     if not browser_available:
         return
-    with check.browser() as chromium, check.serve(tmp_path) as address, check.reader(chromium, check.VIEWS[0]) as page:
+    with browser() as chromium, serve(tmp_path) as address, reader(chromium, VIEWS[0]) as page:
         page.goto(f"{address}/p.html")
         (text,) = Auditor(structure=False).findings(page)
         assert text.startswith("color-contrast") and "(2," in text
@@ -151,7 +156,7 @@ def small_site(tmp_path):
 
 
 def test_the_contents_are_read_and_a_chapter_chosen(small_site):
-    parts = printing.read_contents(small_site / "_toc.yml")
+    parts = read_contents(small_site / "_toc.yml")
     assert [(part.name, part.caption, len(part.documents)) for part in parts] == [("one", "", 1), ("two", "All", 2)]
     assert printing.choose(parts, "two") == [parts[1]]
     with pytest.raises(ParameterError, match="chapters: one, two"):
@@ -159,7 +164,7 @@ def test_the_contents_are_read_and_a_chapter_chosen(small_site):
 
 
 def test_links_lead_inside_the_printed_document(small_site):
-    parts = printing.read_contents(small_site / "_toc.yml")
+    parts = read_contents(small_site / "_toc.yml")
     text = printing.assemble(small_site, parts)
     assert 'href="#n-three--there"' in text and 'id="n-three--there"' in text
     assert 'href="#book-two--here"' in text and 'href="https://example.org/"' in text
@@ -181,7 +186,7 @@ def test_a_long_listing_breaks_at_an_empty_line_and_keeps_its_indentation(small_
     assert min(piece.count("\n") for piece in pieces) >= 6 and max(piece.count("\n") for piece in pieces) <= 24 + 6
     path = small_site / "book" / "two.html"
     path.write_text(path.read_text().replace("</p>", f'</p><div class="highlight"><pre>{"".join(long)}</pre></div>'))
-    text = printing.assemble(small_site, printing.read_contents(small_site / "_toc.yml"))
+    text = printing.assemble(small_site, read_contents(small_site / "_toc.yml"))
     assert text.count('<span class="isac-print-piece">') == len(pieces) and text.count("    line 9\n") == 3
 
 
@@ -189,7 +194,7 @@ def test_the_pdf_has_every_page_and_tells_where_it_starts(small_site, browser_av
     target = small_site / "out" / "small.pdf"
     if not browser_available:
         return
-    printing.print_pdf(small_site, printing.read_contents(small_site / "_toc.yml"), target)
+    printing.print_pdf(small_site, read_contents(small_site / "_toc.yml"), target)
     printed = PdfReader(target)
     starts = printing.destinations(printed)
     places = [starts[name] for name in ("book-one", "book-two", "n-three")]
@@ -199,9 +204,9 @@ def test_the_pdf_has_every_page_and_tells_where_it_starts(small_site, browser_av
 
 
 def test_the_command_refuses_what_it_cannot_print(small_site, monkeypatch):
-    monkeypatch.setattr(printing, "project_root", lambda: small_site)
+    monkeypatch.setattr(pdf, "project_root", lambda: small_site)
     (small_site / "index.html").write_text("")
     (small_site / "n" / "three.html").unlink()
     for arguments, says in ((["four"], "chapters: one, two"), (["two"], "n/three: is not in the built book")):
         with pytest.raises(ParameterError, match=says):
-            printing.pdf.main([*arguments, "--tree", str(small_site)], standalone_mode=False)
+            pdf.pdf.main([*arguments, "--tree", str(small_site)], standalone_mode=False)

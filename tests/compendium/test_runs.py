@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from pathlib import Path
 import pytest
 from small_project import ROOT, edit
 
-from isaclib.compendium import runs
-from isaclib.compendium.children import Children
-from isaclib.compendium.context import Context, current
-from isaclib.compendium.execute import publish
+from compendium.notebook.context import Context, current
+from compendium.runs import digest, order
+from compendium.runs import plan as runs
+from compendium.runs.children import Children
+from compendium.runs.folders import publish
+from compendium.runs.order import carry_out
 
 
 def due(root: Path) -> list[str]:
@@ -31,7 +34,7 @@ def test_a_fresh_project_needs_every_run(project):
 
 def test_unchanged_inputs_are_not_run_again(finished):
     assert due(finished) == []
-    assert [outcome.state for outcome in runs.carry_out(runs.plan(finished, "quick"))] == ["current"] * 3
+    assert [outcome.state for outcome in carry_out(runs.plan(finished, "quick"))] == ["current"] * 3
 
 
 def test_a_changed_set_repeats_exactly_its_runs(finished_copy):
@@ -54,27 +57,13 @@ def test_a_changed_lock_repeats_everything(finished_copy):
     assert due(finished_copy) == ALL
 
 
-def test_a_changed_library_repeats_everything(finished, monkeypatch):
-    monkeypatch.setattr(runs, "library_digest", lambda package, lock: "another library")
-    assert due(finished) == ALL
-
-
-def test_the_library_digest_sees_every_source(tmp_path):
-    package, lock = tmp_path / "isaclib", tmp_path / "lock"
-    (package / "deep").mkdir(parents=True)
-    seen = set()
-    for change in (
-        lambda: None,
-        lambda: (package / "deep" / "a.py").write_text("x = 1"),
-        lambda: (package / "deep" / "a.py").write_text("x = 2"),
-    ):
-        change()
-        runs.library_digest.cache_clear()
-        seen.add(runs.library_digest(package, lock))
-    (package / "deep" / "a.py").rename(package / "a.py")
-    runs.library_digest.cache_clear()
-    seen.add(runs.library_digest(package, lock))
-    assert len(seen) == 4
+def test_a_changed_module_that_a_notebook_imports_repeats_it(finished, monkeypatch, tmp_path):
+    changed = {**digest.HOMES, "isaclib": Path(shutil.copytree(digest.HOMES["isaclib"], tmp_path / "isaclib"))}
+    monkeypatch.setattr(digest, "HOMES", changed)
+    assert due(finished) == []
+    with (tmp_path / "isaclib" / "foundations" / "plotting.py").open("a") as file:
+        file.write("# changed\n")
+    assert due(finished) == ALL[1:]  # the model imports nothing
 
 
 def test_what_a_run_leaves(finished):
@@ -97,7 +86,7 @@ def test_each_run_gets_only_its_own_names(finished):
 
 def test_a_failing_notebook_leaves_nothing_and_stops_nothing_else(project):
     edit(project / "notebooks" / "demo" / "results.py", "x = np.linspace(0, 1, points)", "x = 1 / 0")
-    outcomes = {outcome.run.name: outcome for outcome in runs.carry_out(runs.plan(project, "quick"), jobs=2)}
+    outcomes = {outcome.run.name: outcome for outcome in carry_out(runs.plan(project, "quick"), jobs=2)}
     assert [outcome.state for outcome in outcomes.values()] == ["done", "failed", "skipped"]
     failure = outcomes["demo/results [quick]"].failure
     assert "ZeroDivisionError" in failure["error"]
@@ -111,7 +100,7 @@ def test_a_failing_run_keeps_the_last_good_one(finished_copy):
     edit(finished_copy / "notebooks" / "demo" / "model.py", "assert slope > 0", "assert slope < 0")
     folder = finished_copy / "build" / "runs" / "demo" / "model" / "quick"
     before = (folder / "run.json").read_text()
-    outcome = runs.carry_out([run for run in runs.plan(finished_copy, "quick") if run.notebook == "model"])[0]
+    outcome = carry_out([run for run in runs.plan(finished_copy, "quick") if run.notebook == "model"])[0]
     assert outcome.state == "failed"
     assert (folder / "run.json").read_text() == before
     assert not runs.plan(finished_copy, "quick")[0].is_current()
@@ -120,9 +109,10 @@ def test_a_failing_run_keeps_the_last_good_one(finished_copy):
 def test_an_interrupt_leaves_what_had_finished_and_goes_on_from_there(project):
     edit(project / "notebooks" / "demo" / "results.py", "x = np.linspace(0, 1, points)", "import time; time.sleep(600); x = 0")
     script = (
-        "import signal, sys; from pathlib import Path; from isaclib.compendium import runs\n"
+        "import signal, sys; from pathlib import Path; from compendium.runs import plan as runs\n"
+        "from compendium.runs.order import carry_out\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite in the background would hand on that it is ignored\n"
-        "runs.carry_out(runs.plan(Path(sys.argv[1]), 'quick'), jobs=1 + 1,\n"
+        "carry_out(runs.plan(Path(sys.argv[1]), 'quick'), jobs=1 + 1,\n"
         "    listener=lambda event, run, outcome: print(event, run.name, flush=True))\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -160,10 +150,10 @@ def test_an_interrupt_starts_no_run_that_was_about_to_start(project, monkeypatch
 
     ended = []
     monkeypatch.setattr(Children, "stop", stop_first)
-    monkeypatch.setattr(runs, "wait", interrupt)
+    monkeypatch.setattr(order, "wait", interrupt)
     edit(project / "notebooks" / "demo" / "model.py", "slope * 2", "import time; time.sleep(600)")
     with pytest.raises(KeyboardInterrupt):
-        runs.carry_out(runs.plan(project, "quick")[:1], listener=listener)
+        carry_out(runs.plan(project, "quick")[:1], listener=listener)
     while len(ended) < 2:
         time.sleep(0.05)
     assert ended[1].state == "failed"
@@ -197,9 +187,10 @@ def test_two_builds_publish_the_same_folder_one_after_the_other(tmp_path):
 def test_a_killed_build_in_the_background_leaves_no_run_behind(project):
     edit(project / "notebooks" / "demo" / "model.py", "slope * 2", "import time; time.sleep(600)")
     script = (
-        "import signal, sys; from pathlib import Path; from isaclib.compendium import runs\n"
+        "import signal, sys; from pathlib import Path; from compendium.runs import plan as runs\n"
+        "from compendium.runs.order import carry_out\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what it starts in the background\n"
-        "runs.carry_out(runs.plan(Path(sys.argv[1]), 'quick')[:1], listener=lambda *event: print(event[0], flush=True))\n"
+        "carry_out(runs.plan(Path(sys.argv[1]), 'quick')[:1], listener=lambda *event: print(event[0], flush=True))\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     child = subprocess.Popen([sys.executable, "-c", script, str(project)], stdout=subprocess.PIPE, text=True, env=environment)

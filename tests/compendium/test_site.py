@@ -11,7 +11,15 @@ import yaml
 from bs4 import BeautifulSoup
 from small_project import edit
 
-from isaclib.compendium import check, pages, runs, site
+from compendium.audit.browsed import browser_problems
+from compendium.audit.static import static_problems
+from compendium.browser.chromium import NoBrowser, View, browser
+from compendium.browser.server import serve
+from compendium.runs import plan as runs
+from compendium.runs.contents import toc_pages
+from compendium.runs.order import carry_out
+from compendium.site import build as site
+from compendium.site import pages
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +35,7 @@ def page(html: Path, name: str) -> BeautifulSoup:
 
 
 def test_every_page_of_the_contents_is_there(finished, book):
-    pages = site.toc_pages(finished / "_toc.yml")
+    pages = toc_pages(finished / "_toc.yml")
     assert "notebooks/demo/what_if_louder" in pages
     assert all((book / f"{name}.html").exists() for name in pages)
 
@@ -63,7 +71,7 @@ def test_the_parameter_table_says_where_values_come_from(book):
 
 
 def test_no_page_asks_another_host_or_has_a_dead_link(finished, book):
-    assert check.static_problems(book, site.toc_pages(finished / "_toc.yml")) == []
+    assert static_problems(book, toc_pages(finished / "_toc.yml")) == []
 
 
 def test_nothing_changed_nothing_built(finished, book):
@@ -100,7 +108,7 @@ def test_a_book_elsewhere_is_no_reason_to_leave_the_old_one(finished_copy, tmp_p
 def test_a_changed_number_reaches_the_ledger(finished_copy):
     edit(finished_copy / "notebooks" / "demo" / "results.py", "slope * x[-1] ** 2:.3g", "2 * slope * x[-1] ** 2:.3g")
     plan = runs.plan(finished_copy, "quick")
-    assert [outcome.state for outcome in runs.carry_out(plan)] == ["current", "done", "done"]
+    assert [outcome.state for outcome in carry_out(plan)] == ["current", "done", "done"]
     site.stage(finished_copy, plan, finished_copy / "stage")
     assert "height 2 m" in (finished_copy / "stage" / "generated" / "claims.md").read_text()
 
@@ -184,7 +192,7 @@ def test_the_archive_holds_every_number(finished, book):
 
 def test_the_ledger_is_filtered_by_paper_and_verdict(book):
     try:
-        with check.serve(book) as address, check.browser() as chromium:
+        with serve(book) as address, browser() as chromium:
             tab = chromium.new_page()
             tab.goto(f"{address}/book/claims.html")
             paper, verdict = tab.locator(".isac-filters select").all()
@@ -195,7 +203,7 @@ def test_the_ledger_is_filtered_by_paper_and_verdict(book):
             verdict.evaluate("select => { select.add(new Option('contradicted')); }")
             verdict.select_option("contradicted")
             assert not table.is_visible() and tab.get_by_role("status").inner_text() == "0 claims"
-    except check.NoBrowser:
+    except NoBrowser:
         assert os.environ.get("CI") != "true", "CI must have a browser"
 
 
@@ -225,7 +233,7 @@ def test_the_static_check_finds_what_is_wrong(tmp_path):
     (tmp_path / "index.html").write_text(
         '<a href="gone.html">x</a><a href="#nothing">x</a><img src="a.svg"><script src="https://cdn.example/x.js"></script>'
     )
-    found = " ".join(str(problem) for problem in check.static_problems(tmp_path, ["index", "missing"]))
+    found = " ".join(str(problem) for problem in static_problems(tmp_path, ["index", "missing"]))
     for part in ("gone.html", "#nothing", "no alternative text", "another host", "missing"):
         assert part in found
 
@@ -237,10 +245,10 @@ def test_the_browser_check_finds_what_is_wrong(tmp_path, jobs):
         "<script>console.error('broken')</script><script>window.MathJax = {startup: {promise: Promise.resolve()}}</script>"
         '<img src="none.svg" alt="none"></main></body></html>'
     )
-    views, told = [check.View(400, "light"), check.View(1300, "light")], []
+    views, told = [View(400, "light"), View(1300, "light")], []
     try:
-        problems = check.browser_problems(tmp_path, ["index"], views, jobs=jobs, progress=told.append)
-    except check.NoBrowser:
+        problems = browser_problems(tmp_path, ["index"], views, jobs=jobs, progress=told.append)
+    except NoBrowser:
         assert os.environ.get("CI") != "true", "CI must have a browser"
         return
     assert told == ["1 pages at 400 px, light", "1 pages at 1300 px, light"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from isaclib.compendium import times
+from compendium.site import times
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from isaclib.compendium import timing
+from compendium.notebook import timing
 
 
 def test_calls_take_turns_and_are_all_timed():

@@ -11,11 +11,16 @@ from packaging.version import Version
 from small_project import ROOT
 
 # Packages that no conda channel is known to carry: they stand in the pip part of environment.yml.
-PYPI_ONLY = {"sdpa-python", "sphinx-mathjax-offline"}
+PYPI_ONLY = {"axe-playwright-python", "sdpa-python", "sphinx-mathjax-offline"}
 
 
-def project() -> dict:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+def project(folder: str = ".") -> dict:
+    return tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["project"]
+
+
+def dependencies() -> list[str]:
+    """What both distributions need; the workshop's need of the science is not a package from elsewhere."""
+    return [*project()["dependencies"], *(entry for entry in project("compendium")["dependencies"] if entry != "isaclib[plot]")]
 
 
 def conda_entries() -> tuple[list[str], list[str]]:
@@ -32,7 +37,7 @@ def canonical(requirement: str) -> tuple[str, frozenset[str]]:
 def test_conda_and_pyproject_name_the_same_packages_and_bounds():
     conda, pip = conda_entries()
     ours = {canonical(entry) for entry in [*conda, *pip] if not entry.startswith("python>") and entry != "pip"}
-    assert ours == {canonical(entry) for entry in project()["dependencies"]}
+    assert ours == {canonical(entry) for entry in dependencies()}
     assert {canonical(entry)[0] for entry in pip} == PYPI_ONLY
     python = next(entry for entry in conda if entry.startswith("python>"))
     assert python.removeprefix("python") == project()["requires-python"]
@@ -48,7 +53,7 @@ def test_every_conda_line_is_a_valid_match_spec():
 
 
 def test_versions_installed_satisfy_the_bounds():
-    for entry in project()["dependencies"]:
+    for entry in dependencies():
         requirement = Requirement(entry)
         assert requirement.specifier.contains(Version(version(requirement.name)), prereleases=True), entry
 
@@ -63,11 +68,19 @@ def test_the_lock_is_hashed_complete_and_free_of_addresses():
     blocks = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)((?:.*\\\n)+.*)", text, re.M)
     names = {name.lower().replace("_", "-").replace(".", "-") for name, _, _ in blocks}
     assert all("--hash=sha256:" in rest for _, _, rest in blocks)
-    extras = {extra: project()["optional-dependencies"][extra] for extra in ("test", "classroom", "cluster")}
-    wanted = [*project()["dependencies"], *(entry for entries in extras.values() for entry in entries)]
+    extras = [
+        entry for folder in (".", "compendium") for some in project(folder)["optional-dependencies"].values() for entry in some
+    ]
+    wanted = [entry for entry in [*dependencies(), *extras] if not entry.startswith("isaclib")]
     assert {canonical(entry)[0] for entry in wanted} <= names
     command = (ROOT / "Makefile").read_text().partition("\nlock:")[2].splitlines()[1]
-    assert all(f"--extra {extra} " in command for extra in extras)
+    assert "pyproject.toml compendium/pyproject.toml --all-extras" in command
+
+
+def test_the_science_needs_nothing_of_the_workshop():
+    science = {canonical(entry)[0] for entry in project()["dependencies"]}
+    assert science == {"numpy", "scipy", "cvxpy", "clarabel", "scs", "highspy", "sdpa-python", "joblib"}
+    assert project()["version"] == project("compendium")["version"]
 
 
 def test_the_build_backend_is_in_the_lock():

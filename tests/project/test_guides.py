@@ -7,7 +7,8 @@ import click
 import pytest
 from small_project import ROOT
 
-from isaclib.compendium import cli, runs
+from compendium.cli import main as cli
+from compendium.runs import plan as runs
 
 GUIDES = sorted((ROOT / "book").glob("guide_*.md"))
 

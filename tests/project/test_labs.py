@@ -10,8 +10,9 @@ import yaml
 from click.testing import CliRunner
 from small_project import ROOT
 
-from isaclib.compendium import cli, runs
-from isaclib.compendium.parameters import load_schema
+from compendium.cli import main as cli
+from compendium.runs import plan as runs
+from compendium.runs.schema_files import load_schema
 
 CHAPTERS = ["near_field", "network_localization", "ofdm_ranging", "semi_isac", "wireless_powered"]
 CHEAPEST = "near_field"  # one scenario, no draws

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from small_project import ROOT
 
-from isaclib.compendium import cli
+from compendium.cli import main as cli
 
 WORKFLOW = ROOT / ".github" / "workflows" / "pages.yml"
 

@@ -24,7 +24,7 @@ seed = 1
 import numpy as np
 import pandas as pd
 
-from isaclib.compendium import claims, explorers, figures
+from compendium.notebook import claims, explorers, figures, tables
 from isaclib.foundations import plotting
 
 # %%
@@ -50,7 +50,7 @@ figures.show(
 claims.record(
     "009-C1", ours=f"height {slope * x[-1] ** 2:.3g} m$^2$ | at the end", tolerance="within 1 %", reproduced=abs(slope - 1) < 0.01
 )
-claims.table(pd.DataFrame({"level (dB)": levels, "kind": [kind] * len(levels)}), caption="Levels")
+tables.table(pd.DataFrame({"level (dB)": levels, "kind": [kind] * len(levels)}), caption="Levels")
 
 # %%
 slopes = np.array([0.5, 1.0, 2.0, 4.0])

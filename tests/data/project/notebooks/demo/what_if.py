@@ -24,7 +24,7 @@ question = ""
 # %%
 import numpy as np
 
-from isaclib.compendium import figures
+from compendium.notebook import figures
 from isaclib.foundations import plotting
 
 base = figures.baseline("results", "parabola")

@@ -1,0 +1,1 @@
+"""A built book as a reader's browser sees it: links, pages, accessibility."""

@@ -1,0 +1,111 @@
+"""Accessibility of a page that is open in the browser: axe's rules of WCAG 2, level A and AA.
+
+The rules on structure (names, roles, keyboard access, languages) look at the whole page. Contrast depends only on the ink,
+its size and the ground below it; a book has a few dozen such pairs and tens of thousands of words, so that axe measures
+some words of each pair and remembers the pairs that it has seen.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+
+GRAVE = ("serious", "critical")
+
+# The glyphs of a formula: hidden from readers of speech, who are given the formula as MathML; their ink is the text's.
+_PARTS = "mjx-math"
+
+_STRIP = """(parts) => {
+    // No glyphs: thousands of elements that no rule asks for, and axe looks at every element whatever it is asked.
+    document.querySelectorAll(parts).forEach(glyphs => glyphs.replaceChildren());
+}"""
+
+_PREPARE = """() => {
+    // Plain words for coloured tokens of code, which no rule on structure asks for.
+    for (const code of document.querySelectorAll('main pre:not(:has(a, button))')) code.textContent = code.textContent;
+}"""
+
+_INKS = """(parts) => {
+    const grounds = new Map();
+    const ground = (element) => {
+        if (!element) return 'page';
+        if (!grounds.has(element)) {
+            const style = getComputedStyle(element);
+            const plain = style.opacity === '1' && style.filter === 'none' && style.backgroundImage === 'none';
+            const own = `${style.backgroundColor} ${style.opacity} ${style.filter} ${style.backgroundImage}`;
+            const none = plain && style.backgroundColor === 'rgba(0, 0, 0, 0)';
+            const opaque = plain && style.backgroundColor.startsWith('rgb(');
+            grounds.set(element, none ? ground(element.parentElement)
+                : opaque ? style.backgroundColor : `${own} over ${ground(element.parentElement)}`);
+        }
+        return grounds.get(element);
+    };
+    const words = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);  // axe does not judge single characters
+    const inks = new Map();
+    for (let word = words.nextNode(); word; word = words.nextNode()) {
+        const element = word.parentElement;
+        if (word.data.trim().length < 2 || element.closest(`${parts}, script, style, noscript, template, svg`)) continue;
+        const place = element.getBoundingClientRect();
+        if (place.width < 2 || place.height < 2 || place.right <= 0 || place.left >= innerWidth) continue;
+        const style = getComputedStyle(element);
+        if (style.visibility !== 'visible') continue;
+        const ink = [style.color, style.fontSize, style.fontWeight, style.opacity, ground(element)].join(' ');
+        inks.set(ink, [...(inks.get(ink) ?? []), element]);
+    }
+    return inks;
+}"""
+
+_RUN = (
+    """async ([structure, parts, known]) => {
+    const options = { resultTypes: ['violations'], preload: false, iframes: false };
+    const inks = (INKS)(parts);
+    const fresh = [...inks.keys()].filter(ink => !known.includes(ink));
+    const found = [];
+    (STRIP)(parts);
+    if (fresh.length) {
+        const words = { include: fresh.flatMap(ink => inks.get(ink).slice(0, 2)) };
+        found.push(...(await axe.run(words, { ...options, runOnly: { type: 'rule', values: ['color-contrast'] } })).violations);
+    }
+    if (structure) {
+        (PREPARE)();
+        const rules = { 'color-contrast': { enabled: false } };
+        const runOnly = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
+        found.push(...(await axe.run(document, { ...options, runOnly, rules })).violations);
+    }
+    return { fresh, findings: found.map(({ id, impact, help, nodes }) => ({ id, impact, help, count: nodes.length,
+        target: nodes[0].target.join(' '),
+        message: [...nodes[0].any, ...nodes[0].all, ...nodes[0].none][0]?.message ?? '' })) };
+}""".replace("INKS", _INKS)
+    .replace("PREPARE", _PREPARE)
+    .replace("STRIP", _STRIP)
+)
+
+
+@functools.cache
+def _axe() -> str:
+    return importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+
+
+class Auditor:
+    """Asks axe about one page after the other, all in one view.
+
+    Parameters
+    ----------
+    structure : bool
+        Apply the rules on structure too; they do not depend on the colours.
+    """
+
+    def __init__(self, structure: bool = True) -> None:
+        self.structure = structure
+        self.seen: set[str] = set()
+
+    def findings(self, page) -> list[str]:
+        """Serious and critical findings on the page that is open. Changes the page: look at it for the last time before."""
+        page.evaluate(_axe())
+        answer = page.evaluate(_RUN, [self.structure, _PARTS, sorted(self.seen)])
+        self.seen |= set(answer["fresh"])
+        return [
+            f"{found['id']}: {found['help']} ({found['count']}, e.g. {found['target']}: {found['message']})"
+            for found in answer["findings"]
+            if found["impact"] in GRAVE
+        ]

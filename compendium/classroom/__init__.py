@@ -1,0 +1,1 @@
+"""Assignments: variants, release, grading, feedback."""

@@ -1,0 +1,125 @@
+"""Feedback: one page per student, complete in itself, so that it can be read offline and sent as one file."""
+
+from __future__ import annotations
+
+import html
+import importlib.util
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import nbformat
+import nbgrader
+from nbconvert.exporters import HTMLExporter
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from traitlets.config import Config
+
+from .assignment import TEST
+from .grading import BY_HAND, Row
+
+_TEMPLATES = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader"
+_CONFIGURATION = r"""window.MathJax = {
+tex: {inlineMath: [["$", "$"], ["\\(", "\\)"]], displayMath: [["$$", "$$"], ["\\[", "\\]"]], processEscapes: true},
+options: {enableMenu: false, ignoreHtmlClass: "highlight|output_text"}};"""
+
+
+# On a phone figures shrink, and long lines and formulas scroll by themselves.
+_STYLE = (
+    "<style>img, svg {max-width: 100%; height: auto} pre, mjx-container[display] {overflow-x: auto; max-width: 100%}"
+    " .panel-heading {overflow: hidden}"
+    " @media (max-width: 600px) {.container, #notebook-container, .panel-body {padding-left: 6px; padding-right: 6px}}</style>"
+)
+
+
+def page(title: str, student: str, notebook: nbformat.NotebookNode, rows: Sequence[Row]) -> str:
+    """The HTML page of a graded notebook: score and remark at each task, formulas without any server."""
+    marked = nbformat.from_dict(notebook)
+    anchors = {}
+    for cell in marked.cells:
+        meta = cell.metadata.get("nbgrader")
+        if not meta:
+            continue
+        for row in rows:
+            if meta["grade_id"] in (row.task, row.task + TEST):
+                if meta["grade"]:
+                    anchors[row.task] = meta["grade_id"]
+                meta["score"], meta["points"] = row.score or 0.0, row.maximum
+                meta["comment"] = html.escape(_remark(row)) if meta["solution"] else ""
+    total = {"score": sum(row.score or 0.0 for row in rows), "max_score": sum(row.maximum for row in rows)}
+    resources = {"nbgrader": {"notebook": f"{html.escape(title)}: {html.escape(student)}", "late_penalty": 0, **total}}
+    body, _ = _exporter().from_notebook_node(marked, resources=resources)
+    body = re.sub(r'<div id="toc">.*?</div>', lambda _: _table(rows, anchors), body, count=1, flags=re.S)
+    return _offline(body)
+
+
+def _table(rows: Sequence[Row], anchors: Mapping[str, str]) -> str:
+    """All tasks at a glance, each a link to its graded cell."""
+    lines = "".join(
+        f"<tr><td><a href='#{html.escape(anchors.get(row.task, ''))}'>{html.escape(row.task)}</a></td>"
+        f"<td>{'' if row.score is None else f'{row.score:g}'} / {row.maximum:g}</td><td>{html.escape(_remark(row))}</td></tr>"
+        for row in rows
+    )
+    return f"<table class='table'><tr><th>task</th><th>points</th><th>remark</th></tr>{lines}</table>"
+
+
+def empty_page(title: str, student: str, rows: Sequence[Row]) -> str:
+    """The page of a student whose notebook could not be graded."""
+    name = f"{html.escape(title)}: {html.escape(student)}"
+    score = f"{sum(row.score or 0.0 for row in rows):g} / {sum(row.maximum for row in rows):g}"
+    return (
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{name}</title></head>'
+        f"<body><h1>{name}</h1><p>Score: {score}</p>{_table(rows, {})}</body></html>"
+    )
+
+
+def write(folder: Path, title: str, rows: Mapping[str, Sequence[Row]], notebooks: Path) -> list[Path]:
+    """One page per student in ``folder``, from their rows of the grades and the graded notebooks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pages = []
+    for student, own in rows.items():
+        graded = notebooks / f"{student}.ipynb"
+        if graded.exists():
+            text = page(title, student, nbformat.read(graded, as_version=4), own)
+        else:
+            text = empty_page(title, student, own)
+        pages.append(folder / f"{student}.html")
+        pages[-1].write_text(text, encoding="utf-8")
+    return pages
+
+
+def _remark(row: Row) -> str:
+    if row.score is None:
+        return "This answer has not been graded yet."
+    note = row.note if row.note != BY_HAND else ""
+    return note or ("Passed." if row.score == row.maximum else "")
+
+
+@cache
+def _exporter() -> HTMLExporter:
+    logging.getLogger("traitlets").setLevel(logging.ERROR)  # a student's figure has no alternative text: no news
+    config = Config()
+    config.HTMLExporter.template_name = "feedback"
+    config.HTMLExporter.extra_template_basedirs = [str(_TEMPLATES / "templates")]
+    config.HTMLExporter.extra_template_paths = [str(_TEMPLATES / "static" / "node_modules" / "bootstrap" / "dist" / "css")]
+    config.HTMLExporter.preprocessors = [CSSHTMLHeaderPreprocessor]
+    return HTMLExporter(config=config)
+
+
+@cache
+def _mathjax() -> str:
+    """MathJax with SVG output: one script that holds its fonts and asks for nothing."""
+    package = importlib.util.find_spec("sphinx-mathjax-offline")
+    script = Path(package.origin).parent / "static" / "mathjax" / "tex-svg.js"
+    # Inside a page a closing tag in a string would end the script.
+    return script.read_text(encoding="utf-8").replace("</script", "<\\/script")
+
+
+def _offline(body: str) -> str:
+    """Put our MathJax into the page, in place of the address of one, and drop whatever else would be fetched."""
+    body = re.sub(r"<script type=\"text/x-mathjax-config\">.*?</script>", "", body, flags=re.S)
+    body = re.sub(r"<(script|link)\b[^>]*\b(src|href)=\"https?://[^>]*>(\s*</script>)?", "", body)
+    ours = f"{_STYLE}<script>{_CONFIGURATION}</script>\n<script>{_mathjax()}</script>"
+    before, found, after = body.partition("</head>")
+    return before + ours + found + after

@@ -1,0 +1,198 @@
+"""The command line ``isac``: run notebooks, build the book, check it, read the ledger of claims."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from isaclib import __version__
+
+from ..notebook.claims import LedgerError
+from ..notebook.context import project_root
+from ..runs import plan as workshop
+from ..runs.contents import section_names
+from ..runs.errors import ParameterError
+from ..runs.parameters import BASE_SETS, parse_assignment
+from ..runs.plan import Run
+from .assignment import assignment
+from .book import book, check, claims, launch_tree, with_workers
+from .console import CONSOLE, make, report, short
+from .pdf import pdf
+
+BAD_INPUT = 2
+
+
+class _Group(click.Group):
+    """Turns refused input into exit code 2 and an interrupt into a resumable stop."""
+
+    def invoke(self, context: click.Context):
+        try:
+            return super().invoke(context)
+        except (ParameterError, LedgerError) as error:
+            CONSOLE.print(f"isac: {error}", markup=False, style="bold red")
+            context.exit(BAD_INPUT)
+        except KeyboardInterrupt:
+            CONSOLE.print("\ninterrupted: what had finished is kept, the same command goes on from there")
+            context.exit(130)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="isac")
+@click.option("--verbose", is_flag=True, help="Log what the library does.")
+def main(verbose: bool) -> None:
+    """The compendium's workshop.
+
+    \b
+    isac list                                  what there is: sections, notebooks, parameter sets
+    isac run wireless_powered                  run a section's notebooks on the set 'quick'
+    isac run wireless_powered results -p seed=7 -p crb_limit_m2=0.1
+    isac run wireless_powered --set my_set.yml your own values; the rest comes from 'quick'
+    isac book                                  everything at paper scale, then the book
+    isac claims                                what the runs say about the papers' claims
+
+    Exit codes: 0 all is well; 1 a run, a check or a verdict failed; 2 refused input.
+    """
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(name)s: %(message)s")
+
+
+for _command in (assignment, book, check, claims, launch_tree, pdf):
+    main.add_command(_command)
+
+
+@main.command("list")
+def list_() -> None:
+    """Sections, their notebooks and parameter sets."""
+    root = project_root()
+    table = Table("section", "notebooks", "sets", box=None, pad_edge=False)
+    for name in section_names(root):
+        section = workshop.load_section(root, name)
+        table.add_row(name, ", ".join(section.notebooks), ", ".join(section.schema.sets()))
+    CONSOLE.print(table)
+
+
+@main.command()
+@click.argument("section")
+@click.argument("notebook", required=False)
+@click.option(
+    "--set",
+    "set_name",
+    default="quick",
+    show_default=True,
+    metavar="NAME|PATH",
+    help="A set of the section, or your own YAML file.",
+)
+@click.option("-p", "assignments", multiple=True, metavar="NAME=VALUE", help="Change one parameter; may be given several times.")
+@click.option("--force", is_flag=True, help="Run even if nothing has changed.")
+@with_workers
+def run(
+    section: str, notebook: str | None, set_name: str, assignments: tuple[str, ...], force: bool, jobs: int, scheduler: str | None
+) -> None:
+    """Run the notebooks of SECTION (or one NOTEBOOK) with a parameter set, and say where the results are.
+
+    A file of your own holds lines 'name: value' with names of the section's schema; what it leaves out is taken from
+    the set 'quick'. Runs with -p or a file land under '<set>+<hash>' and never feed the book.
+    """
+    root = project_root()
+    loaded = workshop.load_section(root, section)
+    if notebook is not None and notebook not in loaded.notebooks:
+        raise ParameterError("isac run", notebook, f"is not a notebook of {section}", f"notebooks: {', '.join(loaded.notebooks)}")
+    chosen = _plan(root, loaded, notebook, set_name, assignments)
+    outcomes = make(chosen, jobs, scheduler, force)
+    well = report(outcomes)
+    for outcome in outcomes:
+        if outcome.ok:
+            CONSOLE.print(f"{outcome.run.name}: {short(outcome.run.directory / 'notebook.ipynb')}", markup=False)
+            figures = outcome.run.directory / "figures"
+            if figures.exists():
+                CONSOLE.print(f"    {len(list(figures.glob('*.svg')))} figures (SVG and CSV) in {short(figures)}", markup=False)
+    sys.exit(0 if well else 1)
+
+
+def _plan(root: Path, section: workshop.Section, notebook: str | None, set_name: str, assignments: Sequence[str]) -> list[Run]:
+    schema = section.schema
+    is_file = set_name.endswith((".yml", ".yaml")) or os.sep in set_name
+    changes = {}
+    for text in assignments:
+        name, value = parse_assignment(text, schema)
+        if name in changes:
+            raise ParameterError("-p", name, "is given twice", "keep one of them")
+        changes[name] = value
+    what_if = not is_file and set_name in schema.what_ifs()
+    if notebook is None:
+        notebooks = ["what_if"] if what_if else list(section.base_notebooks)
+    else:
+        notebooks = [notebook]
+        if what_if != (notebook == "what_if") and not (is_file or changes):
+            kind = "a what-if set: it goes with the notebook what_if" if what_if else "no what-if set"
+            known = schema.what_ifs() if notebook == "what_if" else BASE_SETS
+            raise ParameterError("isac run", set_name, f"is {kind}", f"sets: {', '.join(known)}")
+    for name in changes:
+        takers = schema.parameters[name].notebooks
+        if not {*takers} & {*notebooks}:
+            raise ParameterError("-p", name, f"is no parameter of {', '.join(notebooks)}", f"it belongs to {', '.join(takers)}")
+    if not is_file and not changes:
+        if what_if:
+            own = workshop.what_if_run(root, section, set_name, "paper")
+            return [*own.needs, own]
+        return workshop.base_runs(root, section, _known_base(set_name, schema), notebooks)
+    values = schema.load_named("quick")
+    if is_file:
+        own = schema.load(Path(set_name))
+        missing = [name for name in values if name not in own]
+        if missing:
+            CONSOLE.print(f"taken from the set 'quick': {', '.join(missing)}")
+        if idle := [name for name in own if not {*schema.parameters[name].notebooks} & {*notebooks}]:
+            CONSOLE.print(f"not used by {', '.join(notebooks)}: {', '.join(idle)}")
+        values |= own
+    elif set_name != "quick":
+        values |= schema.load_named(set_name)
+    values |= changes
+    label = Path(set_name).stem if is_file else set_name
+    own = [workshop.custom_run(root, section, name, values, label, "paper") for name in notebooks]
+    return [*dict.fromkeys(needed for run in own for needed in run.needs), *own]
+
+
+def _known_base(set_name: str, schema) -> str:
+    if set_name not in BASE_SETS:
+        schema.load_named(set_name)
+    return set_name
+
+
+@main.command()
+@click.argument("names", nargs=-1)
+def bench(names: tuple[str, ...]) -> None:
+    """Timings of this machine: every script of benchmarks/ (or those named), as ratios in one run where it matters."""
+    root = project_root()
+    scripts = sorted((root / "benchmarks").glob("*.py"))
+    known = [script.stem for script in scripts]
+    for name in names:
+        if name not in known:
+            raise ParameterError("isac bench", name, "is not a benchmark", f"benchmarks: {', '.join(known)}")
+    table = Table("benchmark", "what", "measured", "target", box=None, pad_edge=False)
+    for script in scripts:
+        if names and script.stem not in names:
+            continue
+        start = time.perf_counter()
+        for row in _load(script).measure():
+            table.add_row(script.stem, row["name"], f"{row['value']:.4g} {row['unit']}", str(row.get("target", "")))
+        CONSOLE.print(f"         measured {script.stem}  {time.perf_counter() - start:.1f} s")
+    CONSOLE.print(table)
+
+
+def _load(script: Path):
+    spec = importlib.util.spec_from_file_location(f"benchmark_{script.stem}", script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+if __name__ == "__main__":
+    main()

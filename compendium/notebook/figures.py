@@ -1,0 +1,190 @@
+"""Figures of the book: an SVG, its numbers as CSV, a caption, a description, and where it came from.
+
+A notebook calls :func:`show`; the site builder turns what it leaves behind into a numbered figure with provenance.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from isaclib import __version__
+from isaclib.foundations import plotting
+
+from . import context as _context
+from .display import display_with_myst
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_clock = time.perf_counter()
+
+
+class _SolverLog(logging.Handler):
+    """Collects the names of the cone solvers used since the last figure."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.names: set[str] = set()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        solver = getattr(record, "solver", None)
+        if solver:
+            self.names.add(str(solver))
+
+
+_solvers = _SolverLog()
+_logger = logging.getLogger("isaclib.foundations.conic")
+_logger.addHandler(_solvers)
+_logger.setLevel(logging.DEBUG)
+
+
+def show(
+    figure: Figure,
+    name: str,
+    *,
+    data: pd.DataFrame | Mapping[str, Any],
+    caption: str,
+    alt: str,
+    paper: str = "",
+    solver: str = "",
+) -> None:
+    """Show a figure and keep it with its numbers.
+
+    Parameters
+    ----------
+    figure : matplotlib Figure
+        From :func:`isaclib.foundations.plotting.subplots`; every axis label ends in a unit.
+    name : str
+        Lower case with underscores, unique within the section.
+    data : DataFrame or mapping of columns
+        The plotted numbers; columns of unequal length are padded with blanks.
+    caption : str
+        Markdown. Says which figure of the paper it answers and what agrees or differs.
+    alt : str
+        What a reader who cannot see the figure needs to know.
+    paper : str
+        The paper's figure, e.g. ``"Fig. 3"``; empty for figures the paper does not have.
+    solver : str
+        What computed it; default: the cone solvers called since the previous figure.
+
+    Raises
+    ------
+    ValueError
+        For a missing caption, description or unit, or a name that was used before.
+    """
+    global _clock
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"figure name {name!r}: use lower case, digits and underscores")
+    for argument, text in (("caption", caption), ("alt", alt)):
+        if len(text.strip()) < 20:
+            raise ValueError(f"figure {name}: {argument} is missing or too short to help a reader")
+    problems = plotting.unlabelled_axes(figure)
+    if problems:
+        raise ValueError(f"figure {name}: " + "; ".join(problems))
+    table = _as_table(data)
+
+    run = _context.current()
+    seconds, _clock = time.perf_counter() - _clock, time.perf_counter()
+    solver = solver or ", ".join(sorted(_solvers.names)) or "no cone solver"
+    _solvers.names.clear()
+    buffer = io.BytesIO()
+    plotting.save_svg(figure, buffer)
+    svg = buffer.getvalue().decode()
+    entry = {
+        "name": name,
+        "section": run.section,
+        "page": run.page,
+        "set": run.set_name,
+        "paper": paper,
+        "caption": caption,
+        "alt": " ".join(alt.split()),
+        "seed": run.seed,
+        "solver": solver,
+        "seconds": round(seconds, 2),
+    }
+    if run.directory:
+        folder = Path(run.directory) / "figures"
+        folder.mkdir(exist_ok=True)
+        if (folder / f"{name}.svg").exists():
+            raise ValueError(f"figure {name}: the name was used before in this notebook")
+        entry["order"] = len(list(folder.glob("*.svg")))
+        (folder / f"{name}.svg").write_text(svg)
+        plotting.save_preview(figure, folder / f"{name}.webp")
+        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.10g")
+        (folder / f"{name}.json").write_text(json.dumps(entry, indent=1))
+    display_with_myst({"image/svg+xml": svg, "text/plain": alt}, myst(entry))
+    display_with_myst({"text/markdown": caption, "text/plain": caption}, "")
+
+
+def label(section: str, name: str) -> str:
+    """Cross-reference label of a figure: ``fig-<section>-<name>`` with dashes."""
+    return f"fig-{section}-{name}".replace("_", "-")
+
+
+def myst(entry: Mapping[str, Any]) -> str:
+    """The figure as MyST for its book page, with provenance and the link to its numbers below."""
+    folder = f"/figures/{entry['section']}/{entry['page']}"
+    notebook, _, what_if = entry["page"].partition("what_if_")
+    labelled = [] if what_if else [f":name: {label(entry['section'], entry['name'])}"]
+    command = f"isac run {entry['section']} {'what_if' if what_if else notebook} --set {entry['set'].partition('+')[0]}"
+    source = f"({entry['paper']} of the paper.) " if entry["paper"] else ""
+    facts = [f"set `{entry['set']}`"]
+    if entry["seed"] is not None:
+        facts.append(f"seed {entry['seed']}")
+    facts += [entry["solver"], f"isaclib {__version__}", f"{entry['seconds']:.1f} s", f"again with `{command}`"]
+    return "\n".join(
+        [
+            f"::::{{figure}} {folder}/{entry['name']}.svg",
+            *labelled,
+            f":alt: {entry['alt']}",
+            ":class: dark-light isac-figure",
+            "",
+            f"{source}{entry['caption'].strip()}",
+            "::::",
+            "",
+            f"{{.isac-provenance}}\n{{download}}`Numbers (CSV) <{folder}/{entry['name']}.csv>` · " + " · ".join(facts),
+            "",
+        ]
+    )
+
+
+def baseline(notebook: str, name: str) -> pd.DataFrame:
+    """Numbers of a figure of this section's base run (``paper`` in the book), for what-if notebooks.
+
+    Raises
+    ------
+    ValueError
+        When the section's schema does not declare the comparison: the run would not be made anew when that one changes.
+    FileNotFoundError
+        When that run has not been made; the message says how.
+    """
+    run = _context.current()
+    if run.directory and notebook not in run.compares:
+        raise ValueError(f"baseline {notebook!r} is not declared: add it to _section: compares: [...] in schema.yml")
+    base = run.baseline
+    root = Path(run.root) if run.root else _context.project_root()
+    path = root / "build" / "runs" / run.section / notebook / base / "figures" / f"{name}.csv"
+    if not path.exists():
+        raise FileNotFoundError(
+            f"no figure {name!r} of {run.section}/{notebook} with the set {base!r}: "
+            f"make it with 'isac run {run.section} {notebook} --set {base}'"
+        )
+    return pd.read_csv(path)
+
+
+def _as_table(data: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
+    if isinstance(data, pd.DataFrame):
+        return data
+    columns = {key: pd.Series(np.atleast_1d(np.asarray(values))) for key, values in data.items()}
+    if not columns:
+        raise ValueError("a figure's data must hold at least one column")
+    return pd.DataFrame(columns)

@@ -1,0 +1,106 @@
+"""One run in a process of its own: ``python -m compendium.runs.child JOB.json``.
+
+Everything goes into a folder with a temporary name, which is renamed when the notebook has finished. A failure leaves
+nothing but a log.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import shutil
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from ..notebook.versions import versions
+from .folders import publish
+
+
+def execute(job: dict) -> dict | None:
+    """Run one job; None on success, otherwise a description of the failure (cell, error, traceback)."""
+    import jupytext
+    import nbformat
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    partial, final = Path(job["partial"]), Path(job["directory"])
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        source = partial / "source.ipynb"
+        notebook = jupytext.read(job["source"])
+        nbformat.write(notebook, source)
+        started, start = time.time(), time.perf_counter()
+        try:
+            papermill.execute_notebook(
+                source,
+                partial / "notebook.ipynb",
+                parameters=job["parameters"],
+                kernel_name="python3",
+                progress_bar=False,
+                cwd=job["root"],
+            )
+        except PapermillExecutionError as error:
+            count = error.exec_count
+            return {
+                "cell": f"cell {error.cell_index + 1}" + (f" (In [{count}])" if count else ""),
+                "source": error.source,
+                "error": f"{error.ename}: {error.evalue}",
+                "traceback": "\n".join(error.traceback),
+            }
+        record = {
+            **job["record"],
+            "seconds": round(time.perf_counter() - start, 2),
+            "processor_seconds": round(_processor_seconds(), 2),
+            "started": round(started, 2),
+            "finished": round(time.time(), 2),
+            "versions": versions(),
+            "solvers": sorted({name for path in (partial / "figures").glob("*.json") for name in _solvers(path)}),
+        }
+        (partial / "run.json").write_text(json.dumps(record, indent=1))
+        source.unlink()
+        publish(partial, final)
+        return None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _processor_seconds() -> float:
+    """Processor time of this process, its kernel and the kernel's workers (those that have ended)."""
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def _solvers(path: Path) -> list[str]:
+    return [name for name in json.loads(path.read_text())["solver"].split(", ") if name != "no cone solver"]
+
+
+def stop_with_parent(parent: int) -> None:
+    """Interrupt this process when the one that started it has gone (killed, say): no run may outlive its build."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main() -> int:
+    # A build started in the background ignores interrupts, and its children inherit that: this one must listen.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    job = json.loads(Path(sys.argv[1]).read_text())
+    stop_with_parent(job["parent"])
+    failure = execute(job)
+    if failure is None:
+        return 0
+    Path(job["failure"]).write_text(json.dumps(failure))
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""The processes in which runs are made: started, waited for, stopped for good, and how each ended."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from ..notebook.context import Context
+from .digest import CODE, digest_of
+from .plan import ONE_THREAD, Run
+
+_LOG = logging.getLogger(__name__)
+STOPPED = -signal.SIGINT  # the exit code of a process that never started, as of one that an interrupt ended
+
+
+class Children:
+    """The processes of one build. After :meth:`stop` none is started any more, however late a thread asks for it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._processes: dict[Run, subprocess.Popen] = {}
+
+    def run(self, run: Run, command: list[str], **options: Any) -> int:
+        """Exit code of the command, made in a process group of its own on behalf of the run."""
+        with self._lock:
+            if self._stopped:
+                return STOPPED
+            process = subprocess.Popen(command, start_new_session=True, **options)
+            self._processes[run] = process
+        code = process.wait()
+        with self._lock:
+            self._processes.pop(run, None)
+        return code
+
+    def stop(self) -> None:
+        """Interrupt the processes (papermill then stops its kernel), and end those that do not listen."""
+        with self._lock:
+            self._stopped = True
+            processes = dict(self._processes)
+        for process in processes.values():
+            _signal(process, signal.SIGINT)
+        for run, process in processes.items():
+            try:
+                process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                _signal(process, signal.SIGKILL)
+            shutil.rmtree(run.partial, ignore_errors=True)
+
+
+def _signal(process: subprocess.Popen, number: int) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        _LOG.debug("process %s had ended", process.pid)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended: ``current`` (nothing to do), ``done``, ``failed`` or ``skipped`` (its base run failed)."""
+
+    run: Run
+    state: str
+    seconds: float = 0.0
+    failure: dict[str, str] | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.state in ("current", "done")
+
+
+def run_child(run: Run, jobs: int, scheduler: str | None, children: Children, digest: str | None = None) -> Outcome:
+    """Make one run in a child process, which is one of ``children`` while it lasts.
+
+    ``digest`` (default: that of the run) goes into its record.
+    """
+    run.log.parent.mkdir(parents=True, exist_ok=True)
+    run.log.unlink(missing_ok=True)
+    failure_file = run.log.with_suffix(f".{os.getpid()}.failure.json")
+    failure_file.unlink(missing_ok=True)
+    run_context = Context(
+        section=run.section,
+        notebook=run.notebook,
+        set_name=run.label,
+        directory=str(run.partial),
+        root=str(run.root),
+        baseline=run.baseline,
+        seed=run.values.get("seed"),
+        jobs=jobs,
+        scheduler=scheduler,
+        compares=run.compares,
+    )
+    inputs = run.inputs()
+    job = {
+        "source": str(run.source),
+        "partial": str(run.partial),
+        "directory": str(run.directory),
+        "failure": str(failure_file),
+        "root": str(run.root),
+        "parent": os.getpid(),
+        "parameters": run.values,
+        "record": {
+            "section": run.section,
+            "notebook": run.notebook,
+            "set": run.label,
+            "baseline": run.baseline,
+            "parameters": run.values,
+            "seed": run.values.get("seed"),
+            "inputs": inputs,
+            "digest": digest or digest_of(inputs),
+        },
+    }
+    job_file = run.log.with_suffix(f".{os.getpid()}.job.json")
+    job_file.write_text(json.dumps(job))
+    # The kernel must import this very library, installed or not.
+    path = os.pathsep.join([str(CODE), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = {
+        **os.environ,
+        **ONE_THREAD,
+        **run_context.to_environment(),
+        "PYTHONPATH": path,
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+    start = time.perf_counter()
+    with run.log.open("w") as log:
+        command = [sys.executable, "-m", "compendium.runs.child", str(job_file)]
+        code = children.run(run, command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=run.root)
+    seconds = time.perf_counter() - start
+    job_file.unlink(missing_ok=True)
+    if code == 0:
+        run.log.unlink(missing_ok=True)
+        return Outcome(run, "done", seconds)
+    shutil.rmtree(run.partial, ignore_errors=True)
+    if failure_file.exists():
+        failure = json.loads(failure_file.read_text())
+        failure_file.unlink()
+        run.log.write_text(
+            f"{run.name}: {failure['cell']}: {failure['error']}\n\n{failure['source']}\n\n{failure['traceback']}\n"
+        )
+    else:
+        tail = run.log.read_text().strip().splitlines()[-1:] or [f"exit code {code}"]
+        failure = {"cell": "before the first cell", "error": tail[0], "source": ""}
+    return Outcome(run, "failed", seconds, failure)

@@ -1,0 +1,13 @@
+"""What a user gave and what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class ParameterError(ValueError):
+    """A parameter file, schema or command-line value that is refused: where, which name, what to write instead."""
+
+    def __init__(self, where: str | Path, name: str, problem: str, remedy: str = "") -> None:
+        self.where, self.name, self.problem, self.remedy = str(where), name, problem, remedy
+        super().__init__(f"{where}: {name}: {problem}" + (f"; {remedy}" if remedy else ""))

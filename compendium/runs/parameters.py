@@ -1,0 +1,220 @@
+"""Parameter sets: flat YAML files, validated by name, type, unit and range before a kernel starts.
+
+papermill only logs an unknown name and then runs the defaults, and YAML 1.1 reads ``1e-3`` as text. Both would give a
+figure that nobody asked for, so every set is checked against the section's ``schema.yml`` first.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import ParameterError
+from .flat_yaml import read_flat_yaml
+
+PROVENANCES = ("stated", "derived", "assumed", "recovered")
+BASE_SETS = ("quick", "paper")
+SCALARS = {"integer", "number", "string", "boolean"}
+LISTS = {"numbers": "number", "integers": "integer", "strings": "string"}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One entry of a schema."""
+
+    name: str
+    type: str
+    unit: str
+    meaning: str
+    provenance: str
+    source: str
+    notebooks: tuple[str, ...]
+    range: tuple[float, float] | None = None
+    options: tuple[str, ...] | None = None
+    size: bool = False
+
+    def check(self, value: Any, where: str | Path) -> Any:
+        """The value in its proper type, or a :class:`ParameterError`."""
+        if self.type in LISTS:
+            if not isinstance(value, list) or not value:
+                raise ParameterError(where, self.name, f"{value!r} is not a list", f"write [..., ...], a list of {self.type}")
+            return [self._check_one(entry, where, LISTS[self.type]) for entry in value]
+        return self._check_one(value, where, self.type)
+
+    def _check_one(self, value: Any, where: str | Path, kind: str) -> Any:
+        if kind == "boolean":
+            if not isinstance(value, bool):
+                raise ParameterError(where, self.name, f"{value!r} is not a boolean", "write true or false")
+            return value
+        if kind == "string":
+            if not isinstance(value, str):
+                raise ParameterError(
+                    where, self.name, f"{value!r} is not text", "put it in quotes (YAML reads a bare no as false)"
+                )
+            if self.options and value not in self.options:
+                raise ParameterError(
+                    where, self.name, f"{value!r} is not a known choice", f"use one of {', '.join(self.options)}"
+                )
+            return value
+        article = "an" if kind == "integer" else "a"
+        wanted = f"{article} {kind}" + ("" if self.unit == "1" else f" in {self.unit}")
+        if isinstance(value, str):
+            try:
+                number = float(value)
+            except ValueError:
+                number = None
+            hint = f"write {_yaml_float(number)}: YAML 1.1 reads {value} as text" if number is not None else f"give {wanted}"
+            raise ParameterError(where, self.name, f"{value!r} is text where {article} {kind} belongs", hint)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ParameterError(where, self.name, f"{value!r} is not {article} {kind}", f"give {wanted}")
+        if value != value or (kind == "integer" and abs(value) == math.inf):
+            raise ParameterError(where, self.name, f"is not a finite number ({value})", f"give {wanted}")
+        if kind == "integer" and value != int(value):
+            raise ParameterError(where, self.name, f"{value!r} is not a whole number", "round it")
+        if self.range and not self.range[0] <= value <= self.range[1]:
+            low, high = (f"{end:g}" for end in self.range)
+            raise ParameterError(where, self.name, f"{value!r} is out of range", f"allowed are {low} to {high} {self.unit_text}")
+        try:
+            return int(value) if kind == "integer" else float(value)
+        except OverflowError:
+            raise ParameterError(where, self.name, "is too large", f"give {wanted}") from None
+
+    @property
+    def unit_text(self) -> str:
+        return "(dimensionless)" if self.unit == "1" else self.unit
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What must hold between parameters: an expression in their names, and what to say where it does not."""
+
+    that: str
+    says: str
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The parameters that the expression speaks of."""
+        found = (node.id for node in ast.walk(ast.parse(self.that, mode="eval")) if isinstance(node, ast.Name))
+        return frozenset(name for name in found if name not in _FUNCTIONS)
+
+    def check(self, values: Mapping[str, Any], where: str | Path) -> None:
+        """Refuse values that break it (values that lack one of its names are not judged)."""
+        if self.names <= values.keys() and not eval(self.that, {"__builtins__": {}, **_FUNCTIONS, **values}):
+            given = ", ".join(f"{name} = {values[name]!r}" for name in sorted(self.names))
+            raise ParameterError(where, self.that, f"does not hold ({given})", self.says)
+
+
+_FUNCTIONS = {"abs": abs, "all": all, "any": any, "len": len, "max": max, "min": min, "set": set, "sorted": sorted, "sum": sum}
+
+
+@dataclass(frozen=True)
+class Schema:
+    """All parameters of a section.
+
+    Attributes
+    ----------
+    section : str
+    folder : Path
+    parameters : dict
+    relations : tuple of Relation
+        What must hold between them.
+    compares : tuple of str
+        The notebooks with whose runs a what-if compares itself.
+    base_sets : dict
+        Base sets besides quick and paper: each with the notebooks that are run with it for the book.
+    """
+
+    section: str
+    folder: Path
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+    relations: tuple[Relation, ...] = ()
+    compares: tuple[str, ...] = ()
+    base_sets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def names(self, notebook: str) -> list[str]:
+        """Names that a notebook takes, in the order of the schema."""
+        return [name for name, parameter in self.parameters.items() if notebook in parameter.notebooks]
+
+    def sets(self) -> list[str]:
+        """Names of the set files: quick, paper, then the what-ifs."""
+        found = sorted(path.stem for path in self.folder.glob("*.yml") if path.stem != "schema")
+        return [name for name in BASE_SETS if name in found] + [name for name in found if name not in BASE_SETS]
+
+    def what_ifs(self) -> list[str]:
+        return [name for name in self.sets() if name not in (*BASE_SETS, *self.base_sets)]
+
+    def relate(self, values: Mapping[str, Any], where: str | Path) -> Mapping[str, Any]:
+        """The values, unless one of the section's relations does not hold between them."""
+        for relation in self.relations:
+            relation.check(values, where)
+        return values
+
+    def check(self, values: Mapping[str, Any], where: str | Path) -> dict[str, Any]:
+        """Validated copy; unknown names are refused with the nearest known one."""
+        checked = {}
+        for name, value in values.items():
+            if name not in self.parameters:
+                near = difflib.get_close_matches(str(name), self.parameters, n=1)
+                remedy = f"did you mean {near[0]}?" if near else f"known names: {', '.join(self.parameters)}"
+                raise ParameterError(where, str(name), f"is not a parameter of {self.section}", remedy)
+            checked[name] = self.parameters[name].check(value, where)
+        return checked
+
+    def load(self, path: Path, *, complete_for: Iterable[str] = ()) -> dict[str, Any]:
+        """Read a set file; with ``complete_for``, every parameter of these notebooks must be given."""
+        where = path.name if path.parent == self.folder else path
+        values = self.check(read_flat_yaml(path), where)
+        missing = [name for notebook in complete_for for name in self.names(notebook) if name not in values]
+        if missing:
+            raise ParameterError(where, missing[0], "is missing", "add it to the set")
+        self.relate(values, where)
+        return values
+
+    def load_named(self, name: str, *, complete_for: Iterable[str] = ()) -> dict[str, Any]:
+        path = self.folder / f"{name}.yml"
+        if name == "schema" or not path.exists():
+            near = difflib.get_close_matches(name, self.sets(), n=1)
+            remedy = f"did you mean {near[0]}?" if near else f"known sets: {', '.join(self.sets())}"
+            raise ParameterError(self.section, name, "is not a parameter set", remedy)
+        return self.load(path, complete_for=complete_for)
+
+
+def _yaml_float(number: float) -> str:
+    text = repr(float(number))
+    mantissa, e, exponent = text.partition("e")
+    return f"{mantissa}{'' if '.' in mantissa else '.0'}{e}{exponent}" if e else text
+
+
+def _meant(value: Any, kind: str) -> Any:
+    """On the command line 1e-3 can only mean the number where a number belongs; YAML 1.1 reads it as text."""
+    if kind not in ("number", "integer") or not isinstance(value, str):
+        return value
+    try:
+        return float(value)
+    except ValueError:
+        return value
+
+
+def parse_assignment(text: str, schema: Schema) -> tuple[str, Any]:
+    """``name=value`` of the command line, checked like a line of a set file."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise ParameterError("-p", text, "is not name=value", "for example -p draws=50")
+    try:
+        parsed = yaml.safe_load(value)
+    except (yaml.YAMLError, ValueError):
+        parsed = value
+    parameter = schema.parameters.get(name.strip())
+    if parameter is not None and parameter.type in LISTS and isinstance(parsed, list):
+        kind = LISTS[parameter.type]
+        parsed = [_meant(entry, kind) for entry in parsed]
+    elif parameter is not None:
+        parsed = _meant(parsed, parameter.type)
+    return next(iter(schema.check({name.strip(): parsed}, "-p").items()))
