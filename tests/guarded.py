@@ -187,8 +187,8 @@ def assert_guarded(function, good: dict, *, arguments=None, bad=None, allowed=No
     bad : dict of label to value, optional
         Tried instead of :func:`bad_values`.
     allowed : dict of argument to labels, optional
-        Values that the documented contract takes: they may be answered, without nan. A label without ", axis 0" means any
-        axis. A mapping in place of the whole argument: ``allowed={"x": "*"}`` leaves only the demand for our own errors.
+        Values that the documented contract takes: they may be answered, without nan (but for an allowed nan). A label without
+        ", axis 0" means any axis. ``allowed={"x": "*"}`` takes any answer to x: only raw errors are then faults.
     aliases : dict of argument to names, optional
         Other names by which an error may call the argument (a field of the scenario that it becomes ...).
 
@@ -213,6 +213,7 @@ def assert_guarded(function, good: dict, *, arguments=None, bad=None, allowed=No
                 *_call(function, {**good, argument: value}),
                 {argument, *aliases.get(argument, ())} | (set(good) if _is_size(label) else set()),
                 permitted == "*" or label in permitted or label.split(", axis")[0] in permitted,
+                nan=label.startswith("nan"),
             )
             if fault:
                 faults.append(f"{argument} = {label}: {fault}")
@@ -234,7 +235,8 @@ def _is_error(value) -> bool:
 
 
 def _call(function, arguments: dict):
-    arguments = {name: copy.deepcopy(value) if _mutable(value) else value for name, value in arguments.items()}
+    random = np.random.Generator
+    arguments = {name: copy.deepcopy(value) if isinstance(value, random) else value for name, value in arguments.items()}
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
@@ -249,7 +251,7 @@ def _call(function, arguments: dict):
             return "error", error
 
 
-def _fault(outcome, result, names, permitted) -> str:
+def _fault(outcome, result, names, permitted, nan) -> str:
     if outcome == "error":
         if isinstance(result, ValueError) and any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", str(result)) for name in names):
             return ""
@@ -259,7 +261,7 @@ def _fault(outcome, result, names, permitted) -> str:
         return f"{type(result).__name__} does not name it: {said}"
     if not permitted:
         return f"is answered: {_short(result)}"
-    return f"is answered with nan: {_short(result)}" if _has_nan(result) else ""
+    return f"is answered with nan: {_short(result)}" if _has_nan(result) and not nan else ""
 
 
 def _has_nan(value) -> bool:
@@ -287,10 +289,6 @@ def _numeric(good) -> bool:
     if not isinstance(good, np.ndarray | list | tuple) or len(np.shape(good)) == 0:
         return isinstance(good, np.ndarray)
     return np.asarray(good).dtype.kind in "iufcb"
-
-
-def _mutable(value) -> bool:
-    return isinstance(value, np.random.Generator | np.ndarray | list | dict) and not isinstance(value, np.ma.MaskedArray)
 
 
 def _short(value) -> str:

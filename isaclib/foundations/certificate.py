@@ -16,7 +16,8 @@ from typing import Literal
 
 import numpy as np
 
-from .errors import SolverFailure
+from . import checks
+from .errors import InvalidScenario, SolverFailure
 
 Status = Literal["optimal", "converged", "iteration_limit"]
 STATUSES: tuple[str, ...] = ("optimal", "converged", "iteration_limit")
@@ -84,10 +85,15 @@ class Certificate:
     sense: Literal["max", "min"] = "max"
 
     def __post_init__(self) -> None:
-        if self.status not in STATUSES:
-            raise ValueError(f"status must be one of {STATUSES}, not {self.status!r}")
-        if self.sense not in ("max", "min"):
-            raise ValueError(f"sense must be 'max' or 'min', not {self.sense!r}")
+        checks.instance("method", self.method, str)
+        for name in ("value", "bound", "residual", "seconds"):
+            if not isinstance(getattr(self, name), float):  # a NumPy float is one, too
+                checks.reported(name, getattr(self, name))
+        checks.count("iterations", self.iterations, minimum=0)
+        if self.residual < 0 or not (0 <= self.seconds < math.inf):
+            raise InvalidScenario("residual" if self.residual < 0 else "seconds", "must be at least 0 (and seconds finite)")
+        checks.word("status", self.status, STATUSES)
+        checks.word("sense", self.sense, ("max", "min"))
         beyond = wrong_side(self.value, self.bound, self.sense)
         if self.residual <= FEASIBLE and beyond > ROUNDING:
             raise SolverFailure(

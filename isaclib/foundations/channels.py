@@ -9,18 +9,37 @@ import math
 
 import numpy as np
 
+from . import checks
 from .errors import InvalidScenario
 from .units import wavelength_m
 
 
 def path_gain(distance_m, *, exponent: float, reference_gain: float = 1.0, reference_distance_m: float = 1.0):
-    r"""Power-law gain :math:`\kappa\,(d/d_0)^{-\nu}`."""
-    return reference_gain * (np.asarray(distance_m, dtype=float) / reference_distance_m) ** (-exponent)
+    r"""Power-law gain :math:`\kappa\,(d/d_0)^{-\nu}` for distances > 0 (a number or an array) and :math:`\nu \ge 0`.
+
+    >>> float(path_gain(10.0, exponent=2.0))
+    0.01
+    """
+    distance = checks.values("distance_m", distance_m, positive=True)
+    exponent = checks.number("exponent", exponent, minimum=0.0)
+    gain = checks.values("reference_gain", reference_gain, minimum=0.0)
+    reference = checks.number("reference_distance_m", reference_distance_m, positive=True)
+    checks.together(distance_m=distance, reference_gain=gain)
+    with np.errstate(over="ignore"):
+        return _finite("distance_m", gain * (distance / reference) ** (-exponent))
 
 
 def carrier_path_gain(distance_m, carrier_hz: float, *, exponent: float = 2.0, antenna_gain: float = 1.0):
-    r"""Gain :math:`G\,(\lambda/4\pi)^2 d^{-\nu}`: free space at exponent 2, referred to one metre otherwise."""
-    return path_gain(distance_m, exponent=exponent, reference_gain=antenna_gain * (wavelength_m(carrier_hz) / (4 * math.pi)) ** 2)
+    r"""Gain :math:`G\,(\lambda/4\pi)^2 d^{-\nu}`: free space at exponent 2, referred to one metre otherwise.
+
+    >>> f"{carrier_path_gain(100.0, 2.4e9):.3e}"
+    '9.881e-09'
+    """
+    carrier = checks.number("carrier_hz", carrier_hz, positive=True)
+    antenna = checks.values("antenna_gain", antenna_gain, minimum=0.0)
+    distance = checks.values("distance_m", distance_m, positive=True)
+    checks.together(distance_m=distance, antenna_gain=antenna)
+    return path_gain(distance, exponent=exponent, reference_gain=antenna * (wavelength_m(carrier) / (4 * math.pi)) ** 2)
 
 
 def radar_gain(
@@ -37,38 +56,82 @@ def radar_gain(
     .. math:: \frac{G\,\lambda^2\,\sigma_{\mathrm{RCS}}}{(4\pi)^3\, d_t^{\nu}\, d_r^{\nu}},
 
     with the path-loss exponent :math:`\nu` *per leg* (2 in free space) and :math:`G` the product of both antennas' gains.
+    Distances (> 0) and cross sections (>= 0) are numbers, or arrays of equally many axes, of equal length or length 1.
+
+    >>> f"{radar_gain(100.0, 50.0, 3e9, 1.0):.3e}"
+    '2.013e-13'
     """
-    legs = np.asarray(transmitter_distance_m, dtype=float) * np.asarray(receiver_distance_m, dtype=float)
-    cross_section = np.asarray(radar_cross_section_m2, dtype=float)
-    return antenna_gain * wavelength_m(carrier_hz) ** 2 * cross_section / ((4 * math.pi) ** 3 * legs**exponent)
+    out = checks.values("transmitter_distance_m", transmitter_distance_m, positive=True)
+    back = checks.values("receiver_distance_m", receiver_distance_m, positive=True)
+    carrier = checks.number("carrier_hz", carrier_hz, positive=True)
+    cross_section = checks.values("radar_cross_section_m2", radar_cross_section_m2, minimum=0.0)
+    exponent = checks.number("exponent", exponent, minimum=0.0)
+    antenna = checks.values("antenna_gain", antenna_gain, minimum=0.0)
+    checks.together(
+        transmitter_distance_m=out, receiver_distance_m=back, radar_cross_section_m2=cross_section, antenna_gain=antenna
+    )
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        gain = antenna * wavelength_m(carrier) ** 2 * cross_section / ((4 * math.pi) ** 3 * (out * back) ** exponent)
+    return _finite("transmitter_distance_m", gain)
 
 
 def complex_normal(rng: np.random.Generator, shape=()) -> np.ndarray:
-    r"""Circularly symmetric :math:`\mathcal{CN}(0, 1)` samples; ``shape`` is an integer or a tuple."""
-    parts = rng.standard_normal((*((shape,) if np.ndim(shape) == 0 else shape), 2))
+    r"""Circularly symmetric :math:`\mathcal{CN}(0, 1)` samples; ``shape`` is an integer or a tuple.
+
+    >>> complex_normal(np.random.default_rng(0), (2, 3)).shape
+    (2, 3)
+    """
+    parts = checks.generator("rng", rng).standard_normal((*checks.shape("shape", shape), 2))
     return ((parts[..., 0] + 1j * parts[..., 1]) / math.sqrt(2))[()]
 
 
 def rician(rng: np.random.Generator, shape=(), *, k_factor: float, line_of_sight=1.0) -> np.ndarray:
     r"""Complex Rician fading :math:`\sqrt{K/(K+1)}\,\ell + \sqrt{1/(K+1)}\,\mathcal{CN}(0,1)`.
 
-    ``k_factor`` is linear; ``line_of_sight`` has unit modulus (broadcast against ``shape``).
+    ``k_factor`` is linear (inf: the line of sight alone); ``line_of_sight`` has unit modulus and is one number, or an array
+    that is broadcast against ``shape``.
+
+    >>> rician(np.random.default_rng(0), 2, k_factor=np.inf)
+    array([1.+0.j, 1.+0.j])
     """
-    if not k_factor >= 0:
-        raise InvalidScenario("k_factor", f"must be at least 0, but is {k_factor}")
+    k = checks.number("k_factor", k_factor, minimum=0.0, infinite=True)
+    direct = checks.values("line_of_sight", line_of_sight, dtype=complex)
+    if np.any(np.abs(np.abs(direct) - 1) > 1e-6):
+        raise InvalidScenario("line_of_sight", "must have modulus 1", "its power is set by k_factor")
     scattered = complex_normal(rng, shape)
-    if math.isinf(k_factor):
-        return np.broadcast_to(np.asarray(line_of_sight, dtype=complex), np.shape(scattered)).copy()
-    return math.sqrt(k_factor / (k_factor + 1)) * np.asarray(line_of_sight) + scattered / math.sqrt(k_factor + 1)
+    try:
+        np.broadcast_shapes(np.shape(direct), np.shape(scattered))
+    except ValueError:
+        found = f"has shape {np.shape(direct)}, which does not fit the shape {np.shape(scattered)} of the samples"
+        raise InvalidScenario("line_of_sight", found) from None
+    # Quotients that stay exact at both ends: K / (K + 1) is inf / inf for an infinite K.
+    direct_share = 1.0 if k > 1e16 else k / (k + 1)
+    return math.sqrt(direct_share) * direct + scattered / math.sqrt(k + 1)
 
 
 def nakagami_power(rng: np.random.Generator, shape=(), *, m: float) -> np.ndarray:
-    """Power of a Nakagami-m envelope: Gamma(m, 1/m), unit mean (m = 1: the exponential power of Rayleigh fading)."""
-    if not m >= 0.5:
-        raise InvalidScenario("m", f"must be at least 0.5, but is {m}")
-    return rng.gamma(m, 1 / m, size=shape)
+    """Power of a Nakagami-m envelope: Gamma(m, 1/m), unit mean (m = 1: the exponential power of Rayleigh fading; inf: 1).
+
+    >>> nakagami_power(np.random.default_rng(0), 2, m=np.inf)
+    array([1., 1.])
+    """
+    m = checks.number("m", m, minimum=0.5, infinite=True)
+    checks.generator("rng", rng)
+    size = checks.shape("shape", shape)
+    return np.ones(size)[()] if math.isinf(m) else rng.gamma(m, 1 / m, size=size or None)
 
 
 def rayleigh_amplitude(rng: np.random.Generator, shape=()) -> np.ndarray:
-    """Rayleigh-distributed envelope with unit mean power."""
-    return rng.rayleigh(1 / math.sqrt(2), size=shape)
+    """Rayleigh-distributed envelope with unit mean power.
+
+    >>> rayleigh_amplitude(np.random.default_rng(0), 3).shape
+    (3,)
+    """
+    size = checks.shape("shape", shape)
+    return checks.generator("rng", rng).rayleigh(1 / math.sqrt(2), size=size or None)
+
+
+def _finite(name: str, gain):
+    if not np.all(np.isfinite(gain)):
+        raise InvalidScenario(name, "is too small: the gain is beyond floating-point numbers")
+    return gain

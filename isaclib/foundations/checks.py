@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, TypeVar
 
 import numpy as np
@@ -116,8 +117,7 @@ def array(
         raise InvalidScenario(name, f"must be an array of {kind} numbers, not {short(value)}")
     result = np.array(given, dtype=complex if dtype is complex else float)
     fits(name, result.shape, shape, {} if sizes is None else sizes)
-    wrong = np.isnan(result) & (not nan) | np.isinf(result) & (not infinite)
-    if np.any(wrong):
+    if not np.isfinite(result).all() and np.any(wrong := np.isnan(result) & (not nan) | np.isinf(result) & (not infinite)):
         where = first(wrong)
         raise InvalidScenario(name, f"must be finite, but entry {where} is {result[where]}")
     if dtype is int:
@@ -130,6 +130,45 @@ def array(
     if dtype is not complex:
         in_range(name, result, minimum=minimum, maximum=maximum, positive=positive)
     return result.astype(int) if dtype is int else result
+
+
+def axes(value: Any) -> int:
+    """The number of axes; -1 for what is no array at all (rows of unequal lengths)."""
+    try:
+        return np.ndim(value)
+    except ValueError:
+        return -1
+
+
+def values(name: str, value: Any, **limits: Any) -> Any:
+    """A number or an array of any shape (but not an empty one), as a float or a fresh array; ``limits`` as in :func:`array`."""
+    return array(name, value, ("...",), **limits)[()]
+
+
+def shape(name: str, value: Any) -> tuple[int, ...]:
+    """The shape of an array to be made: a count, or a tuple or list of them."""
+    sizes = value if isinstance(value, tuple | list) else (value,)
+    return tuple(number(name, size, integer=True, minimum=0, maximum=2**31) for size in sizes)
+
+
+def together(**arrays: Any) -> None:
+    """Refuse shapes that do not agree: single numbers apart, arrays have equally many axes, of equal length or length 1."""
+    shapes = {name: np.shape(each) for name, each in arrays.items() if np.ndim(each) > 0}
+    first_name, known = next(iter(shapes.items()), ("", ()))
+    for name, found in shapes.items():
+        if len(found) != len(known) or any(a != b and 1 not in (a, b) for a, b in zip(found, known, strict=True)):
+            raise InvalidScenario(name, f"has shape {found}, but {first_name} has shape {known}", "give equal shapes")
+        known = np.broadcast_shapes(known, found)
+
+
+def reported(name: str, value: Any) -> float:
+    """One real number of a report, where nan and inf have a meaning."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise InvalidScenario(name, f"must be a real number, not {short(value)}")
+    try:
+        return float(value)
+    except OverflowError:
+        raise InvalidScenario(name, "is too large for a floating-point number") from None
 
 
 def word(name: str, value: Any, options: Sequence[str]) -> str:
@@ -148,7 +187,10 @@ def flag(name: str, value: Any) -> bool:
 
 def mask(name: str, value: Any, shape: Sequence[str | int], *, sizes: dict[str, int] | None = None) -> np.ndarray:
     """An array of True and False (indices are refused: they would silently be taken for something else)."""
-    given = np.asarray(value) if not _masked(value) else np.empty(0)
+    try:
+        given = np.asarray(value) if not _masked(value) else np.empty(0)
+    except (TypeError, ValueError):
+        given = np.empty(0)
     if given.dtype.kind != "b":
         raise InvalidScenario(name, f"must be an array of True and False, not {short(value)}")
     fits(name, given.shape, shape, {} if sizes is None else sizes)
@@ -187,11 +229,11 @@ def in_range(
         where = first(bad)
         return f"{values[where]:g} at entry {where}"
 
-    if positive and np.any(bad := values <= 0):
+    if positive and (bad := values <= 0).any():
         raise InvalidScenario(name, f"must be positive, but is {worst(bad)}")
-    if minimum is not None and np.any(bad := values < minimum):
+    if minimum is not None and (bad := values < minimum).any():
         raise InvalidScenario(name, f"must be at least {minimum:g}, but is {worst(bad)}")
-    if maximum is not None and np.any(bad := values > maximum):
+    if maximum is not None and (bad := values > maximum).any():
         raise InvalidScenario(name, f"must be at most {maximum:g}, but is {worst(bad)}")
 
 
@@ -199,24 +241,29 @@ def fits(name: str, found: tuple[int, ...], shape: Sequence[str | int], sizes: d
     """Hold a shape against the wanted one, binding symbols that are met for the first time in ``sizes``."""
     leading = bool(shape) and shape[0] == "..."
     trailing = tuple(shape[1:] if leading else shape)
-    wanted = "(" + ", ".join(str(size) for size in shape) + ("," if len(shape) == 1 else "") + ")"
-    known = ", ".join(f"{key} = {count}" for key, count in sizes.items() if any(key in str(size) for size in shape))
-    expected = f"expected {wanted}" + (f" with {known}" if known else "")
+
+    def refuse(addition: str = "") -> InvalidScenario:
+        wanted = "(" + ", ".join(str(size) for size in shape) + ("," if len(shape) == 1 else "") + ")"
+        known = ", ".join(f"{key} = {count}" for key, count in sizes.items() if any(key in str(size) for size in shape))
+        return InvalidScenario(name, f"has shape {found}", f"expected {wanted}" + (f" with {known}" if known else "") + addition)
+
     if len(found) != len(trailing) and not (leading and len(found) > len(trailing)):
         flat = len(trailing) == 1 and not leading and sum(size != 1 for size in found) <= 1 and len(found) > 1
-        raise InvalidScenario(name, f"has shape {found}", expected + (": flatten it with .ravel()" if flat else ""))
+        raise refuse(": flatten it with .ravel()" if flat else "")
     for size, symbol in zip(found[len(found) - len(trailing) :], trailing, strict=True):
         if isinstance(symbol, int):
             if size != symbol:
-                raise InvalidScenario(name, f"has shape {found}", expected)
+                raise refuse()
             continue
         base, _, offset = symbol.replace(" ", "").partition("+")
         if base not in sizes:
             if size - int(offset or 0) < 1:
-                raise InvalidScenario(name, f"has shape {found}", f"{expected} with {base} >= 1")
+                raise refuse(f" with {base} >= 1")
             sizes[base] = size - int(offset or 0)
         elif size != sizes[base] + int(offset or 0):
-            raise InvalidScenario(name, f"has shape {found}", expected)
+            raise refuse()
+    if leading and 0 in found:
+        raise refuse(" without an empty axis")
 
 
 def first(bad: np.ndarray) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
+from . import checks
 from .errors import InvalidScenario
 
 _BLOCK = 4  # draws per task: independent of the number of workers, and small enough to share out 20 slow draws
@@ -46,11 +47,18 @@ def map_draws(
     -------
     list
         Bitwise the same for every ``jobs`` and ``scheduler``.
+
+    >>> map_draws(lambda rng: int(rng.integers(10)), np.random.default_rng(0), 3)
+    [8, 6, 6]
     """
-    if draws < 1:
-        raise InvalidScenario("draws", f"must be at least 1, not {draws}")
+    checks.function("function", function)
+    checks.generator("rng", rng)
+    draws = checks.count("draws", draws, maximum=10**9)
+    jobs = checks.number("jobs", jobs, integer=True, minimum=-1, maximum=10**4)
     if jobs == 0:
         raise InvalidScenario("jobs", "must not be 0", "1 runs here, n on n processes, -1 on one process per core")
+    if scheduler is not None and not isinstance(scheduler, str):
+        raise InvalidScenario("scheduler", f"must be an address such as 'tcp://head:8786', not {checks.short(scheduler)}")
     children = rng.spawn(draws)
     blocks = [children[start : start + _BLOCK] for start in range(0, draws, _BLOCK)]
     if scheduler is not None:
@@ -82,7 +90,8 @@ def _on_cluster(function: Callable, blocks: Sequence, scheduler: str) -> list[An
 class Average:
     """Mean over draws with a 95 % confidence interval of the mean (Student's t; nan for a single draw).
 
-    ``count`` is the number of draws that entered, ``total`` the number that were drawn.
+    ``count`` is the number of draws that entered, ``total`` the number that were drawn, ``unproven`` how many were left out
+    because their status is not ``"optimal"``.
     """
 
     mean: np.ndarray
@@ -90,27 +99,53 @@ class Average:
     high: np.ndarray
     count: int
     total: int
+    unproven: int = 0
 
 
-def average(samples: np.ndarray, keep: np.ndarray | None = None) -> Average:
-    """Average ``samples`` (D, ...) over the draws in ``keep`` (D,) bool (default: those finite in every column).
+def average(samples: np.ndarray, keep: np.ndarray | None = None, *, status=None) -> Average:
+    """Average ``samples`` over the same draws in every column (point of an axis, scheme). With no draw left the means are nan.
 
-    Every column (point of an axis, scheme) is averaged over the *same* draws. With no draw left the means are nan.
+    Parameters
+    ----------
+    samples : (D, ...)
+    keep : (D,) of bool, optional
+        The draws that enter (default: those finite in every column). A draw that is kept must be finite everywhere.
+    status : (D,) or (D, S) of str, optional
+        Of a batch of allocations (or of S batches on the same draws): draws that are not ``"optimal"`` in all of them are left
+        out by default and counted in ``unproven``; a ``keep`` that names one is refused.
+
+    >>> found = average([1.0, 3.0, 50.0], status=["optimal", "optimal", "iteration_limit"])
+    >>> float(found.mean), found.count, found.unproven
+    (2.0, 2, 1)
     """
-    samples = np.asarray(samples, dtype=float)
-    if samples.ndim == 0:
-        raise InvalidScenario("samples", "is a single number", "give one row per draw")
+    if checks.axes(samples) == 0:
+        raise InvalidScenario("samples", f"is a single number or none, {checks.short(samples)}", "give one row per draw")
+    samples = checks.array("samples", samples, ("...",), nan=True, infinite=True)
+    draws = len(samples)
+    finite = np.isfinite(samples).reshape(draws, math.prod(samples.shape[1:])).all(axis=1)
+    proven = np.ones(draws, bool) if status is None else _proven(status, draws)
     if keep is None:
-        keep = np.isfinite(samples).reshape(len(samples), math.prod(samples.shape[1:])).all(axis=1)
-    keep = np.asarray(keep, dtype=bool)
-    if keep.shape != samples.shape[:1]:
-        raise InvalidScenario("keep", f"has shape {keep.shape}", f"expected ({len(samples)},), one entry per draw")
+        keep, unproven = finite & proven, int(np.sum(finite & ~proven))
+    else:
+        keep, unproven = checks.mask("keep", keep, (draws,)), 0
+        for good, what in ((finite, "finite in every column"), (proven, "optimal")):
+            if np.any(keep & ~good):
+                wrong = f"names {np.sum(keep & ~good)} draws that are not {what}, first draw {checks.first(keep & ~good)[0]}"
+                raise InvalidScenario("keep", wrong, "leave them out and say so")
     kept = samples[keep]
     count = len(kept)
     if count == 0:
         empty = np.full(samples.shape[1:], np.nan)
-        return Average(empty, empty.copy(), empty.copy(), 0, len(samples))
+        return Average(empty, empty.copy(), empty.copy(), 0, draws, unproven)
     mean = kept.mean(axis=0)
     quantile = stdtrit(count - 1, 0.975) if count > 1 else math.nan
     half = quantile * kept.std(axis=0, ddof=min(1, count - 1)) / math.sqrt(count)
-    return Average(mean, mean - half, mean + half, count, len(samples))
+    return Average(mean, mean - half, mean + half, count, draws, unproven)
+
+
+def _proven(status, draws: int) -> np.ndarray:
+    """Which draws are optimal in every one of the given columns of words."""
+    words = np.asarray(status, dtype=object)
+    if words.ndim not in (1, 2) or len(words) != draws or not all(isinstance(word, str) for word in words.flat):
+        raise InvalidScenario("status", f"must hold a word for each of {draws} draws, not {checks.short(status)}")
+    return (words == "optimal").reshape(draws, -1).all(axis=1)

@@ -18,6 +18,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from . import checks
+from .errors import InvalidScenario
+
 INK = "#222222"
 # Contrast of at least 4.5:1 on white, distinct under the common colour-vision deficiencies; dash and marker carry the
 # difference in greyscale.
@@ -79,6 +82,9 @@ def subplots(rows: int = 1, columns: int = 1, *, width: float = 6.4, height: flo
     **options
         Passed to ``Figure.subplots`` (``sharex``, ``subplot_kw``, ``width_ratios`` ...).
     """
+    rows, columns = checks.count("rows", rows, maximum=100), checks.count("columns", columns, maximum=100)
+    width = checks.number("width", width, positive=True, maximum=100)
+    height = None if height is None else checks.number("height", height, positive=True, maximum=100)
     height = height or max(2.6, 3.6 * rows if columns == 1 else 2.9 * rows)
     mpl.rcParams.update(_STYLE)
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -86,7 +92,12 @@ def subplots(rows: int = 1, columns: int = 1, *, width: float = 6.4, height: flo
 
 
 def style(index: int) -> dict[str, Any]:
-    """Colour, dash and marker of the index-th series where no scheme role fits (levels of a parameter, users ...)."""
+    """Colour, dash and marker of the index-th series where no scheme role fits (levels of a parameter, users ...).
+
+    >>> style(0)["marker"], style(7)["marker"]
+    ('o', '^')
+    """
+    index = checks.count("index", index, minimum=0, maximum=10**6)
     count = len(COLOURS)
     return {
         "color": COLOURS[index % count],
@@ -96,11 +107,12 @@ def style(index: int) -> dict[str, Any]:
 
 
 def role(name: str) -> dict[str, Any]:
-    """Colour, dash and marker of a scheme: exact, paper, benchmark_1, benchmark_2, benchmark_3 or reference."""
-    try:
-        return dict(_ROLES[name])
-    except KeyError:
-        raise ValueError(f"unknown role {name!r}: use one of {', '.join(_ROLES)}") from None
+    """Colour, dash and marker of a scheme: exact, paper, benchmark_1, benchmark_2, benchmark_3 or reference.
+
+    >>> role("paper")["linestyle"]
+    '--'
+    """
+    return dict(_ROLES[checks.word("name", name, tuple(_ROLES))])
 
 
 def line(
@@ -121,6 +133,7 @@ def line(
     ----------
     axes : matplotlib Axes
     x, y : array_like
+        As many of one as of the other (x may also hold names or dates); nan leaves a gap.
     scheme : str or int
         A role of :func:`role`, or an index for :func:`style`.
     label : str, optional
@@ -130,8 +143,19 @@ def line(
     markers : bool, optional
         Whether to draw markers (default: only up to 40 points).
     """
-    looks = style(scheme) if isinstance(scheme, (int, np.integer)) else role(scheme)
+    checks.instance("axes", axes, Axes)
+    if isinstance(scheme, (int, np.integer)) and not isinstance(scheme, bool):
+        looks = style(checks.count("scheme", scheme, minimum=0, maximum=10**6))
+    else:
+        looks = dict(_ROLES[checks.word("scheme", scheme, tuple(_ROLES))])
     points = np.size(x)
+    if (low is None) != (high is None):
+        raise InvalidScenario("low" if low is None else "high", "is missing", "a band has two sides")
+    for name, values in (("y", y), ("low", low), ("high", high)):
+        if values is not None:
+            checks.array(name, values, (points,) if np.ndim(x) else (), nan=True, infinite=True)
+    if markers is not None:
+        checks.flag("markers", markers)
     if not (points <= 40 if markers is None else markers):
         looks["marker"] = ""
     looks.update(options)

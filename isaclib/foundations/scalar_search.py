@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import checks
 from .errors import InvalidScenario
 
 Lanes = np.ndarray | float
@@ -82,18 +83,23 @@ def bisect(
     geometric : bool
         Bisect the logarithm: for positive arguments over many decades.
     max_iterations : int
+        Also reached where the point is 0, which no bracket approaches in relative terms.
 
     Returns
     -------
     Bracket
+
+    >>> bracket = bisect(lambda x: x * x >= 2, 1.0, 2.0, tolerance=1e-6)
+    >>> round(float(bracket.low), 5), round(float(bracket.high), 5)
+    (1.41421, 1.41421)
     """
-    scalar = np.ndim(low) == 0 and np.ndim(high) == 0
-    low, high = (np.array(end, dtype=float) for end in np.broadcast_arrays(np.atleast_1d(low), np.atleast_1d(high)))
-    for name, end in (("low", low), ("high", high)):
-        if np.any(np.isinf(end)):
-            raise InvalidScenario(name, "is infinite", "bracket the point between finite ends")
-        if geometric and np.any(end <= 0):
-            raise InvalidScenario(name, "is not positive", "a geometric bisection needs positive ends")
+    checks.function("predicate", predicate)
+    max_iterations = _limits(tolerance, max_iterations)
+    low, high, scalar = _ends(low, high, nan=True)
+    if checks.flag("geometric", geometric):
+        for name, end in (("low", low), ("high", high)):
+            if np.any(end <= 0):
+                raise InvalidScenario(name, "is not positive", "a geometric bisection needs positive ends")
     iterations = 0
     while iterations < max_iterations:
         width = np.abs(high - low)
@@ -103,7 +109,10 @@ def bisect(
         middle = np.clip(middle, np.minimum(low, high), np.maximum(low, high))  # the product of roots may round outwards
         if np.all((middle == low) | (middle == high) | np.isnan(middle)):
             break
-        true = np.asarray(predicate(middle[0] if scalar and len(middle) == 1 else middle), dtype=bool)
+        true = np.asarray(predicate(middle[0] if scalar and len(middle) == 1 else middle))
+        if true.dtype != bool or (true.shape not in ((), middle.shape) and len(middle) > 1) or true.ndim > 1:
+            found = f"must return True or False for each of {len(middle)} arguments, not {checks.short(true)}"
+            raise InvalidScenario("predicate", found)
         high = np.where(true, middle, high)
         low = np.where(true, low, middle)
         iterations += 1
@@ -129,9 +138,9 @@ def sign_change(
     function : callable
         Maps arguments (D,) to values (D,), one per lane; infinite values are allowed, nan is not.
     low, high : float or ndarray (D,)
-        Points where the function is positive and not positive; the caller warrants it. ``low > high`` is allowed.
+        Points where the function is positive and not positive; both are looked at. ``low > high`` is allowed.
     tolerance : float
-        Absolute length of the bracket at which a lane is done. Not below the spacing of floats near the root.
+        Absolute length of the bracket at which a lane is done; so is one without a float between its ends.
     max_iterations : int
 
     Returns
@@ -139,19 +148,33 @@ def sign_change(
     Bracket
         ``low`` where the function is positive, ``high`` where it is not, in every lane.
 
+    Raises
+    ------
+    InvalidScenario
+        Where the function is not positive at ``low``, or positive at ``high``, or nan anywhere it was asked.
+
+    >>> bracket = sign_change(lambda x: 2 - x * x, 0.0, 2.0)
+    >>> bool(bracket.low < 2**0.5 <= bracket.high), float(bracket.high - bracket.low) < 1e-12
+    (True, True)
+
     References
     ----------
     T. R. Chandrupatla, "A new hybrid quadratic/bisection algorithm for finding the zero of a nonlinear function without
     using derivatives", Advances in Engineering Software 28 (1997) 145-149.
     """
-    scalar = np.ndim(low) == 0 and np.ndim(high) == 0
-    a, b = (np.array(end, dtype=float) for end in np.broadcast_arrays(np.atleast_1d(low), np.atleast_1d(high)))
+    checks.function("function", function)
+    max_iterations = _limits(tolerance, max_iterations)
+    a, b, scalar = _ends(low, high)
 
     def evaluate(x):
-        value = np.atleast_1d(function(x[0] if scalar else x)).astype(float)
-        return np.clip(value, -_HUGE, _HUGE)
+        return np.clip(_values(function(x[0] if scalar else x), x), -_HUGE, _HUGE)
 
     fa, fb = evaluate(a), evaluate(b)
+    for name, x, wrong in (("low", a, ~(fa > 0)), ("high", b, fb > 0)):
+        if wrong.any():
+            (lane,) = checks.first(wrong)
+            value = f"{(fa if name == 'low' else fb)[lane]:g} at {x[lane]:g}" + ("" if scalar else f" (lane {lane})")
+            raise InvalidScenario(name, f"the function must be {'positive' if name == 'low' else 'at most 0'}, but is {value}")
     fraction = np.full(a.shape, 0.5)
     iterations = 0
     while iterations < max_iterations:
@@ -163,7 +186,7 @@ def sign_change(
         b, fb = np.where(same, b, a), np.where(same, fb, fa)
         a, fa = x, fx
         width = np.abs(b - a)
-        if np.all(width <= tolerance):
+        if np.all((width <= tolerance) | (np.nextafter(a, b) == b)):
             break
         with np.errstate(all="ignore"):
             xi, phi = (a - b) / (c - b), (fa - fb) / (fc - fb)
@@ -209,9 +232,17 @@ def sign_change_by_interpolation(
         As of :func:`sign_change`; ``iterations`` counts the calls, at most. The last two arguments of the last call are its
         ends, so that the caller has whatever else it computed there.
     """
+    ordinary = all(isinstance(each, float) for each in (low, high, tolerance)) and 1e-300 < high - low < 1e300
+    if not (ordinary and 0 < tolerance < math.inf):  # only then the guards, which cost as much as a call
+        checks.number("tolerance", tolerance, positive=True)
+        if not checks.number("low", low) < checks.number("high", high):
+            raise InvalidScenario("low", f"must be below high, but is {low:g}, not below {high:g}")
+    checks.function("function", function)
+    if rough is not None:
+        checks.function("rough", rough)
     width = float(high - low)
     grid = low + width * _GRID
-    values = (rough or function)(grid).tolist()
+    values = _values((function if rough is None else rough)(grid), grid).tolist()
     turn = next((i for i, value in enumerate(values) if value <= 0), len(values))
     near = slice(max(0, turn - 2), turn + 2)
     root = _inverse_interpolation(grid[near].tolist(), values[near])
@@ -221,7 +252,7 @@ def sign_change_by_interpolation(
             break
         grid = root + reach * _NODES
         grid[-2:] = root - 0.45 * tolerance, root + 0.45 * tolerance
-        *values, left, right = function(grid).tolist()
+        *values, left, right = _values(function(grid), grid).tolist()
         if left > 0 >= right:
             return Bracket(grid[-2], grid[-1], calls)
         root = _inverse_interpolation(grid[:-2].tolist(), values)
@@ -270,21 +301,32 @@ def minimise_convex(
     Returns
     -------
     Minimum
+
+    >>> best = minimise_convex(lambda x: ((x - 1) ** 2 + 3, 2 * (x - 1)), 0.0, 5.0)
+    >>> float(best.value), float(best.bound)
+    (3.0, 3.0)
     """
-    scalar = np.ndim(low) == 0 and np.ndim(high) == 0
+    checks.function("function", function)
+    a, b, scalar = _ends(low, high, nan=True)
 
     def evaluate(x):
-        value, slope = function(x[0] if scalar and len(x) == 1 else x)
-        return np.atleast_1d(value).astype(float), np.atleast_1d(slope).astype(float)
+        pair = function(x[0] if scalar and len(x) == 1 else x)
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise InvalidScenario("function", f"must return the pair of value and derivative, not {checks.short(pair)}")
+        value, slope = (np.atleast_1d(np.asarray(part)) for part in pair)
+        if any(
+            part.dtype.kind not in "iuf" or (len(x) > 1 and part.shape != x.shape) or part.ndim > 1 for part in (value, slope)
+        ):
+            raise InvalidScenario("function", f"must return real numbers for {len(x)} arguments, not {checks.short(pair)}")
+        return value.astype(float), slope.astype(float)
 
-    ends = [np.atleast_1d(np.asarray(end, dtype=float)) for end in (low, high)]
+    def rises(x):
+        slope = evaluate(x)[1]
+        _refuse_nan(slope, x)
+        return slope >= 0
+
     bracket = bisect(
-        lambda x: evaluate(x)[1] >= 0,
-        np.minimum(*ends),
-        np.maximum(*ends),
-        tolerance=tolerance,
-        geometric=geometric,
-        max_iterations=max_iterations,
+        rises, np.minimum(a, b), np.maximum(a, b), tolerance=tolerance, geometric=geometric, max_iterations=max_iterations
     )
     a, b = bracket.low, bracket.high
     with np.errstate(all="ignore"):
@@ -292,6 +334,7 @@ def minimise_convex(
         usable_a, usable_b = np.isfinite(fa) & np.isfinite(ga), np.isfinite(fb) & np.isfinite(gb)
         best_b = usable_b & (~usable_a | (fb <= fa))
         argument, value = np.where(best_b, b, a), np.where(best_b, fb, fa)
+        _refuse_nan(value, argument)
         width = b - a
         bound = np.maximum(
             np.where(usable_a, np.minimum(fa, fa + ga * width), -np.inf),
@@ -306,3 +349,38 @@ def minimise_convex(
     if scalar and len(value) == 1:
         return Minimum(argument[0], value[0], bound[0], bracket.iterations)
     return Minimum(argument, value, bound, bracket.iterations)
+
+
+def _limits(tolerance, max_iterations) -> int:
+    checks.number("tolerance", tolerance, minimum=0.0)
+    return checks.count("max_iterations", max_iterations)
+
+
+def _ends(low, high, *, nan: bool = False) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Both ends as fresh arrays of equal length, and whether they were numbers; ``nan`` in a lane only where it is allowed."""
+    scalar = checks.axes(low) == 0 and checks.axes(high) == 0
+    ends = []
+    for name, end in (("low", low), ("high", high)):
+        one = checks.axes(end) == 0
+        ends.append(checks.array(name, end, () if one else ("D",), nan=nan and not one))
+    a, b = (np.atleast_1d(end) for end in ends)
+    if ends[0].ndim == ends[1].ndim == 1 and len(a) != len(b):
+        raise InvalidScenario("high", f"has {len(b)} lanes, but low has {len(a)}")
+    a, b = (np.array(end) for end in np.broadcast_arrays(a, b))
+    return a, b, scalar
+
+
+def _values(values, x: np.ndarray) -> np.ndarray:
+    """What a function returned for the lanes x, as floats."""
+    values = np.asarray(values)
+    if values.dtype.kind not in "iuf" or (values.shape != x.shape and not (values.ndim == 0 and x.size == 1)):
+        raise InvalidScenario("function", f"must return one real number for each of {x.size}, not {checks.short(values)}")
+    values = np.atleast_1d(values).astype(float)
+    _refuse_nan(values, x)
+    return values
+
+
+def _refuse_nan(values: np.ndarray, x: np.ndarray) -> None:
+    """A nan that the function made (a lane whose own argument is nan stays nan)."""
+    if np.isnan(values).any() and (bad := np.isnan(values) & ~np.isnan(x)).any():
+        raise InvalidScenario("function", f"is nan at {np.broadcast_to(x, bad.shape)[checks.first(bad)]:g}")

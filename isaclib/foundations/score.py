@@ -111,7 +111,8 @@ def judge(
     ----------
     value : float
     violations : mapping of str to float
-        Relative excess by constraint; a nan counts as inf, a negative number (slack) as 0.
+        Relative excess by constraint; a nan counts as inf, a negative number (slack) as 0. A nan value that nothing explains
+        is added as a violation of its own.
     solve : callable
         Returns the certificate of the exact optimum, or raises InfeasibleScenario.
     sense : {"max", "min"}
@@ -119,12 +120,20 @@ def judge(
     tolerance : float
         Largest excess of a feasible allocation.
     """
+    value = checks.reported("value", value)
+    checks.instance("violations", violations, Mapping)
+    given = {checks.instance("violations", name, str): checks.reported("violations", x) for name, x in violations.items()}
+    checks.function("solve", solve)
+    checks.word("sense", sense, ("max", "min"))
+    checks.instance("unit", unit, str)
     tolerance = checks.number("tolerance", tolerance, minimum=0)
-    over = {name: math.inf if math.isnan(excess) else max(0.0, float(excess)) for name, excess in violations.items()}
+    over = {name: math.inf if math.isnan(excess) else max(0.0, excess) for name, excess in given.items()}
+    if math.isnan(value) and all(excess <= tolerance for excess in over.values()):
+        over["value"] = math.inf  # what has no value is no allocation
     feasible = all(excess <= tolerance for excess in over.values())
     common = {"violations": MappingProxyType(over), "unit": unit, "sense": sense}
     try:
-        certificate = solve()
+        certificate = checks.instance("solve", solve(), Certificate, "it returns the certificate of the optimum")
     except InfeasibleScenario as error:
         nan = math.nan
         return Score(value=value, optimum=nan, gap=nan, feasible=False, certificate=None, message=str(error), **common)
@@ -166,9 +175,9 @@ class ScoreBatch:
     @classmethod
     def of(cls, scores: Sequence[Score]) -> ScoreBatch:
         """Columns of at least one score."""
-        rows = tuple(scores)
-        if not rows:
-            raise InvalidScenario("scores", "is empty", "give at least one score")
+        rows = tuple(scores) if isinstance(scores, Sequence) else ()
+        if not rows or not all(isinstance(row, Score) for row in rows):
+            raise InvalidScenario("scores", f"must be at least one score, not {checks.short(scores)}")
         names = list(dict.fromkeys(name for row in rows for name in row.violations))
         columns = {name: np.array([getattr(row, name) for row in rows]) for name in ("value", "optimum", "gap", "feasible")}
         over = {name: np.array([row.violations.get(name, 0.0) for row in rows]) for name in names}

@@ -105,3 +105,31 @@ def test_impossible_fading_is_refused_by_name(draw, field):
     with pytest.raises(InvalidScenario) as caught:
         draw(np.random.default_rng(0))
     assert caught.value.field == field
+
+
+def test_fading_at_the_ends_of_its_parameters():
+    rng = np.random.default_rng(7)
+    assert channels.nakagami_power(rng, m=math.inf) == 1.0
+    np.testing.assert_array_equal(channels.nakagami_power(rng, 3, m=math.inf), np.ones(3))
+    np.testing.assert_array_equal(channels.rician(rng, k_factor=math.inf, line_of_sight=[1, 1j]), [1, 1j])
+    np.testing.assert_array_equal(channels.rician(rng, (3, 2), k_factor=math.inf, line_of_sight=[1, 1j]), [[1, 1j]] * 3)
+    assert abs(channels.rician(rng, k_factor=1e300)) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("call", "field"),
+    [
+        (lambda: channels.path_gain(-3.0, exponent=2.0), "distance_m"),
+        (lambda: channels.path_gain(0.0, exponent=2.0), "distance_m"),
+        (lambda: channels.path_gain(3.0, exponent=-2.0), "exponent"),
+        (lambda: channels.path_gain(1e-200, exponent=3.0), "distance_m"),
+        (lambda: channels.radar_gain([1.0, 2.0], [1.0, 2.0, 3.0], 1e9, 1.0), "receiver_distance_m"),
+        (lambda: channels.radar_gain(1.0, 1.0, 1e9, -1.0), "radar_cross_section_m2"),
+        (lambda: channels.rician(np.random.default_rng(0), 2, k_factor=1.0, line_of_sight=2.0), "line_of_sight"),
+        (lambda: channels.rician(np.random.default_rng(0), 2, k_factor=1.0, line_of_sight=[1, 1, 1]), "line_of_sight"),
+    ],
+)
+def test_what_has_no_gain_is_refused(call, field):
+    with pytest.raises(InvalidScenario) as caught:
+        call()
+    assert caught.value.field == field

@@ -6,7 +6,7 @@ import cvxpy as cp
 import numpy as np
 import pytest
 
-from isaclib import SolverFailure
+from isaclib import InvalidScenario, SolverFailure
 from isaclib.foundations import conic
 
 ACCURACY = {"CLARABEL": 1e-7, "SCS": 2e-4, "HIGHS": 1e-9, "SDPA": 1e-5}  # of their default settings, on data of size one
@@ -133,3 +133,91 @@ def test_reduced_accuracy_is_refused_unless_asked_for():
     solution = conic.solve(problem, solvers=("SCS",), accept_inaccurate=True, **loose)
     assert solution.status == "inaccurate"
     assert solution.value == pytest.approx(optimum, abs=1.0)
+
+
+def test_a_solver_may_be_named_by_a_word():
+    problem, optimum = linear()
+    assert conic.solve(problem, solvers="CLARABEL").value == pytest.approx(optimum, abs=ACCURACY["CLARABEL"])
+    with pytest.raises(InvalidScenario, match="solvers: 'L' is not a solver"):
+        conic.solve(problem, solvers="L")
+
+
+@pytest.mark.parametrize("sense", [cp.Minimize, cp.Maximize])
+def test_a_problem_without_variables_is_its_own_bound(sense):
+    found = conic.solve(cp.Problem(sense(cp.Constant(3.0)), [cp.Constant(1.0) <= 2.0]))
+    assert (found.status, found.value, found.bound, found.residual) == ("optimal", 3.0, 3.0, 0.0)
+    broken = conic.solve(cp.Problem(sense(0), [cp.Constant(3.0) <= 2.0]))
+    assert (broken.status, broken.value) == ("infeasible", math.inf if sense is cp.Minimize else -math.inf)
+
+
+@pytest.mark.parametrize("solver", ["CLARABEL", "HIGHS", "SCS"])
+def test_a_quadratic_objective_has_a_value_and_no_invented_bound(solver):
+    x = cp.Variable(2)
+    found = conic.solve(cp.Problem(cp.Minimize(cp.sum_squares(x - 1)), [x <= 0.5]), solvers=solver)
+    assert found.value == pytest.approx(0.5, abs=ACCURACY[solver] * 10)
+    assert math.isnan(found.bound) or found.bound == pytest.approx(0.5, abs=ACCURACY[solver] * 10)
+
+
+def test_an_integer_program_has_no_dual():
+    x = cp.Variable(3, integer=True)
+    found = conic.solve(cp.Problem(cp.Maximize(x @ [5.0, 4.0, 3.0]), [x @ [2.0, 3.0, 1.0] <= 5, x >= 0, x <= 2]), solvers="HIGHS")
+    assert found.status == "optimal" and found.value == pytest.approx(13.0)  # x = (1, 0, 2) -> 11, (2, 0, 1) -> 13
+    assert math.isnan(found.bound)
+
+
+def test_a_point_without_a_value_is_no_answer():
+    problem, _ = second_order()
+    with pytest.raises(SolverFailure):
+        conic.solve(problem, solvers="SCS", max_iters=1, eps_abs=1e-14, eps_rel=1e-14)
+
+
+def test_an_optimal_point_that_breaks_its_own_constraints_is_not_called_optimal():
+    x = cp.Variable(2)
+    badly_scaled = cp.Problem(cp.Minimize(cp.norm(x - 1)), [cp.norm(x) <= 1e-10])  # far below the solver's tolerance
+    with pytest.raises(SolverFailure, match="residual") as caught:
+        conic.solve(badly_scaled)
+    assert caught.value.residuals["residual"] > 1
+    found = conic.solve(badly_scaled, accept_inaccurate=True)
+    assert found.status == "inaccurate" and found.residual > 1
+    scaled = conic.solve(cp.Problem(cp.Minimize(cp.norm(x - 2)), [cp.norm(x) <= 1]))
+    assert scaled.status == "optimal" and scaled.residual < 1e-8
+
+
+@pytest.mark.parametrize("make", [linear, second_order, semidefinite, exponential])
+def test_the_residual_is_that_of_the_constraints_at_the_variables_values(make):
+    problem, _ = make()
+    found = conic.solve(problem)
+    assert 0 <= found.residual < 1e-7
+    for variable in problem.variables():
+        variable.value = np.asarray(variable.value) - 1.0 if make is semidefinite else np.asarray(variable.value) + 1.0
+    assert conic._residual(problem) > 0.1
+
+
+def test_residuals_of_cones_and_signs_by_hand():
+    x = cp.Variable(3, nonneg=True)
+    problem = cp.Problem(cp.Minimize(cp.sum(x)), [cp.SOC(x[0], x[1:]), cp.ExpCone(x[0], x[1], x[2])])
+    x.value = np.array([5.0, 3.0, 4.0])
+    assert conic._violation(problem.constraints[0], 1.0) == pytest.approx(0.0, abs=1e-15)
+    assert conic._violation(problem.constraints[1], 5.0) == pytest.approx((3 * math.exp(5 / 3) - 4) / 5)
+    x.project_and_assign(np.array([1.0, 0.0, 0.0]))
+    x.save_value(np.array([1.0, -0.5, 0.0]))
+    assert conic._residual(problem) >= 0.5
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (cp.Problem(cp.Minimize(cp.sqrt(cp.Variable()))), "does not follow the rules"),
+        (cp.Problem(cp.Minimize(cp.Parameter() * cp.Variable())), "parameter without a value"),
+        (cp.Problem(cp.Minimize(cp.Variable()), [cp.Variable() >= math.nan]), "data that are not finite"),
+    ],
+)
+def test_what_is_no_convex_program_is_refused(problem, words):
+    with pytest.raises(InvalidScenario, match=f"problem: .*{words}"):
+        conic.solve(problem)
+
+
+def test_unknown_options_are_refused_by_name():
+    problem, _ = linear()
+    with pytest.raises(InvalidScenario, match="options: are refused by CLARABEL"):
+        conic.solve(problem, tolerance=1e-9)

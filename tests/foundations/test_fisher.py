@@ -164,3 +164,122 @@ def test_a_nuisance_parameter_that_nothing_depends_on_does_no_harm():
 def test_the_number_of_parameters_of_interest_is_checked(count):
     with pytest.raises(InvalidScenario, match=r"of_interest: must lie in 1\.\.3"):
         fisher.equivalent_fim(np.eye(3), count)
+
+
+def exact_trace_of_inverse(gradients, weights):
+    """tr J^-1 in rational arithmetic by Gauss-Jordan elimination, for any number of coordinates."""
+    rows = [[Fraction(float(entry)) for entry in row] for row in gradients]
+    powers = [Fraction(float(weight)) for weight in weights]
+    d = len(rows[0])
+    J = [[sum(w * g[i] * g[j] for w, g in zip(powers, rows)) for j in range(d)] for i in range(d)]
+    J = [row + [Fraction(int(i == j)) for j in range(d)] for i, row in enumerate(J)]
+    for k in range(d):
+        pivot = next(i for i in range(k, d) if J[i][k])
+        J[k], J[pivot] = J[pivot], J[k]
+        J[k] = [entry / J[k][k] for entry in J[k]]
+        for i in range(d):
+            if i != k:
+                J[i] = [a - J[i][k] * b for a, b in zip(J[i], J[k])]
+    return sum(J[i][d + i] for i in range(d))
+
+
+@pytest.mark.parametrize("d", [1, 2, 3])
+@pytest.mark.parametrize("decades", [0, 6, 300])
+def test_bound_agrees_with_exact_arithmetic_for_weights_and_gradients_of_any_size(d, decades):
+    rng = np.random.default_rng(20 + d)
+    for _ in range(100):
+        gradients = rng.normal(size=(rng.integers(d, 7), d)) * 10 ** rng.uniform(-decades / 6, decades / 6)
+        weights = 10 ** rng.uniform(-decades, min(decades, 250), size=len(gradients))
+        exact = exact_trace_of_inverse(gradients, weights)
+        found = fisher.crb_trace(gradients, weights)
+        if exact > Fraction(10) ** 308:
+            assert found == np.inf or found > 1e307
+        elif exact > Fraction(1, 10**300):
+            spread = np.linalg.norm(gradients, axis=1)  # digits go where directions nearly agree, not with the scale
+            smallest = np.linalg.svd(gradients / spread[:, None], compute_uv=False)[-1]
+            assert abs(Fraction(float(found)) / exact - 1) < 1e-13 / smallest
+
+
+def test_bound_in_space_by_hand_and_where_it_is_degenerate():
+    assert fisher.crb_trace([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1]], [1, 1, 1, 1]) == 2.25
+    rng = np.random.default_rng(21)
+    flat = rng.normal(size=(5, 2)) @ rng.normal(size=(2, 3))  # all directions in one plane
+    assert fisher.crb_trace(flat, np.ones(5)) == np.inf
+    assert fisher.crb_trace(rng.normal(size=(2, 3)), np.ones(2)) == np.inf
+    together = fisher.crb_trace(gradients := rng.normal(size=(4, 6, 3)), weights := rng.exponential(size=(4, 6)))
+    np.testing.assert_allclose(together, [fisher.crb_trace(g, w) for g, w in zip(gradients, weights)], rtol=ROUNDING)
+
+
+def test_extreme_scales_stay_finite_or_say_infinity(recwarn):
+    assert fisher.crb_trace(1e-82 * np.eye(2), [1, 1]) == pytest.approx(2e164, rel=ROUNDING)
+    assert fisher.crb_trace(np.eye(2), [1e300, 1e-300]) == 1e300
+    assert fisher.crb_trace(1e-200 * np.eye(2), [1e300, 1e300]) == pytest.approx(2e100, rel=ROUNDING)
+    assert fisher.pair_determinant(np.eye(2), [1e200, 1e200]) == np.inf
+    assert fisher.pair_determinant(1e-60 * np.eye(2), [1e200, 1e-100]) == pytest.approx(1e-140, rel=ROUNDING)
+    with pytest.raises(InvalidScenario, match="weights: and gradients make an information beyond"):
+        fisher.range_fim([[1e200, 1e200], [1e200, -1e200]], [1e300, 1e300])
+    assert not recwarn.list
+
+
+def test_both_ways_to_scale_the_pair_sum_agree(monkeypatch):
+    gradients, weights = random_case(np.random.default_rng(22), 20)
+    weights *= 10.0 ** np.random.default_rng(23).uniform(-20, 0, size=weights.shape)
+    at_once = fisher.crb_trace(gradients, weights)
+    monkeypatch.setattr(fisher, "_ORDINARY", 0)
+    np.testing.assert_allclose(fisher.crb_trace(gradients, weights), at_once, rtol=ROUNDING)
+
+
+@pytest.mark.parametrize("kind", [float, complex])
+@pytest.mark.parametrize("decades", [0, 8])
+def test_dependent_nuisances_are_worth_what_one_of_them_is(kind, decades):
+    """Two proportional nuisances explain what one of them does (exact integers, so that the block is truly singular)."""
+    rng = np.random.default_rng(24)
+    worst = 0.0
+    for _ in range(500):
+        root = rng.integers(-9, 10, size=(6, 5)).astype(kind)
+        if kind is complex:
+            root = root + 1j * rng.integers(-9, 10, size=(6, 5))
+        root[:, 3] = 2 * root[:, 2]
+        scale = 10.0 ** rng.integers(-decades, decades + 1, size=5)
+        full = root.conj().T @ root
+        found = fisher.equivalent_fim(full * scale[:, None] * scale, 2) / (scale[:2, None] * scale[:2])
+        expected = fisher.equivalent_fim(np.delete(np.delete(full, 3, 0), 3, 1), 2)
+        inverse = np.linalg.inv(np.linalg.inv(np.delete(np.delete(full, 3, 0), 3, 1))[:2, :2])
+        np.testing.assert_allclose(expected, inverse, rtol=1e-7, atol=1e-7)
+        size = np.sqrt(np.outer(np.diag(full)[:2].real, np.diag(full)[:2].real))
+        worst = max(worst, np.max(np.abs(found - expected) / size))
+        assert np.array_equal(found, found.conj().T)
+        assert np.all(np.linalg.eigvalsh(full[:2, :2] - found) >= -1e-10 * np.trace(full).real), "never better than known"
+    assert worst < 1e-12
+
+
+def test_equivalent_information_of_the_reported_cases():
+    rng = np.random.default_rng(7658)
+    root = rng.normal(size=(6, 5))
+    root[:, 3] = rng.normal() * root[:, 2]
+    full = root.T @ root
+    found = fisher.equivalent_fim(full, 2)
+    least = np.linalg.lstsq(root[:, 2:], root[:, :2])[0]  # what the nuisances explain, by projection
+    rest = root[:, :2] - root[:, 2:] @ least
+    np.testing.assert_allclose(found, rest.T @ rest, rtol=1e-12)
+    dead = [[1, 0, 1, 0], [0, 1e20, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]]
+    assert fisher.equivalent_fim(dead, 1) == 0
+    # one singular member of a batch leaves the others alone
+    both = fisher.equivalent_fim(np.stack([np.array(dead)[:3, :3], np.diag([1.0, 0, 0])]), 1)
+    np.testing.assert_array_equal(both.ravel(), [0.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("matrix", "words"),
+    [
+        ([[1.0, 2.0], [0.0, 1.0]], "is not symmetric"),
+        ([[1.0, 0.0], [0.0, -1.0]], "has a negative diagonal entry, -1 at"),
+        ([[1.0, 2.0], [2.0, 1.0]], "is not positive semidefinite"),
+        ([[1.0, 0.9, -0.9], [0.9, 1.0, 0.9], [-0.9, 0.9, 1.0]], "is not positive semidefinite"),
+        ([[1.0, 1.0], [1.0, 0.0]], "is not positive semidefinite"),
+        ([[1.0, 1j], [1j, 1.0]], "is not symmetric"),
+    ],
+)
+def test_what_is_no_information_matrix_is_refused(matrix, words):
+    with pytest.raises(InvalidScenario, match=words):
+        fisher.equivalent_fim(matrix, 1)

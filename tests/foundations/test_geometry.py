@@ -83,3 +83,23 @@ def test_hexagon():
     edges = np.roll(vertices, -1, axis=0) - vertices
     turns = edges[:, 0] * np.roll(edges[:, 1], -1) - edges[:, 1] * np.roll(edges[:, 0], -1)
     assert np.all(turns > 0), "counter-clockwise"
+
+
+def test_directions_and_distances_at_the_ends_of_the_range(recwarn):
+    half = np.sqrt(0.5)
+    np.testing.assert_allclose(
+        geometry.unit_vectors([[0, 0]], [[1e200, 1e200], [1e-200, 1e-200]]), [[[half, half]] * 2], rtol=ROUNDING
+    )
+    found = geometry.distances_m([[0, 0]], [[3e200, 4e200], [3e-200, 4e-200], [3, 4]])
+    np.testing.assert_allclose(found, [[5e200, 5e-200, 5]], rtol=ROUNDING)
+    with pytest.raises(InvalidScenario, match="from_m: lies so far away"):
+        geometry.distances_m([[-1e308, 0]], [[1e308, 0]])
+    assert not recwarn.list
+
+
+def test_a_point_in_the_plane_and_one_in_space_are_refused():
+    with pytest.raises(InvalidScenario, match=r"to_m: has shape \(1, 3\)"):
+        geometry.distances_m([[0, 0]], [[1, 1, 1]])
+    with pytest.raises(InvalidScenario, match=r"from_m: has shape \(2,\)"):
+        geometry.unit_vectors([0, 0], [[1, 1]])
+    assert geometry.bistatic_range_gradients([[0, 0, 0]], [0, 0, 1], [[1, 1, 1]]).shape == (1, 1, 3)

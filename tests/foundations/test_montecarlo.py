@@ -143,3 +143,39 @@ def test_samples_and_masks_of_the_wrong_shape_are_refused_by_name():
         average([1.0, 2.0], keep=[True])
     with pytest.raises(InvalidScenario, match="samples: is a single number"):
         average(3.0)
+
+
+def test_indices_are_not_taken_for_a_mask_and_what_is_kept_must_be_finite():
+    with pytest.raises(InvalidScenario, match="keep: must be an array of True and False"):
+        average([1.0, 2.0, 3.0, 4.0], keep=[2, 0, 1, 3])
+    with pytest.raises(InvalidScenario, match="keep: names 1 draws that are not finite in every column, first draw 1"):
+        average([1.0, np.nan], keep=[True, True])
+
+
+def test_unproven_draws_are_left_out_and_counted():
+    samples, status = (
+        np.array([[1.0, 2.0], [3.0, 4.0], [50.0, np.nan], [90.0, 90.0]]),
+        ["optimal", "optimal", "optimal", "converged"],
+    )
+    found = average(samples, status=status)
+    assert (found.count, found.total, found.unproven) == (2, 4, 1)
+    np.testing.assert_array_equal(found.mean, [2.0, 3.0])
+    both = average(samples, status=np.array([status, ["iteration_limit", *status[1:]]]).T)
+    assert (both.count, both.unproven) == (1, 2)
+    with pytest.raises(InvalidScenario, match="keep: names 1 draws that are not optimal, first draw 3"):
+        average(samples, keep=[True, True, False, True], status=status)
+    assert average(samples, keep=[True, True, False, True]).count == 3
+
+
+def test_counts_are_whole_numbers_and_a_seed_is_no_generator():
+    assert map_draws(draw, np.random.default_rng(3), 2.0) == map_draws(draw, np.random.default_rng(3), 2)
+    for call, field in (
+        (lambda: map_draws(draw, np.random.default_rng(3), 2.5), "draws"),
+        (lambda: map_draws(draw, 3, 2), "rng"),
+        (lambda: map_draws(draw, np.random.default_rng(3), 2, jobs=1.5), "jobs"),
+        (lambda: map_draws(draw, np.random.default_rng(3), 2, jobs=-2), "jobs"),
+        (lambda: map_draws(3, np.random.default_rng(3), 2), "function"),
+    ):
+        with pytest.raises(InvalidScenario) as caught:
+            call()
+        assert caught.value.field == field

@@ -30,7 +30,7 @@ def test_schemes_differ_without_their_colour():
 def test_a_role_cannot_be_changed_by_its_user():
     plotting.role("exact")["color"] = "red"
     assert plotting.role("exact")["color"] == plotting.INK
-    with pytest.raises(ValueError, match="unknown role 'best': use one of exact, paper"):
+    with pytest.raises(ValueError, match=r"name: 'best' is not a known choice .use one of 'exact', 'paper'"):
         plotting.role("best")
 
 

@@ -182,3 +182,22 @@ def test_lanes_equal_single_searches():
         assert lanes.value[lane] == pytest.approx(alone.value, abs=1e-12)
         assert lanes.argument[lane] == pytest.approx(alone.argument, abs=1e-11)
     assert lanes.argument[2] == pytest.approx(10.0)
+
+
+def test_functions_that_answer_something_else_are_refused():
+    with pytest.raises(InvalidScenario, match="predicate: must return True or False"):
+        bisect(lambda x: x - 1, 0.0, 2.0)
+    with pytest.raises(InvalidScenario, match="predicate: must return True or False for each of 3"):
+        bisect(lambda x: np.array([True, False]), np.zeros(3), np.ones(3))
+    with pytest.raises(InvalidScenario, match="function: must return the pair"):
+        minimise_convex(lambda x: x, 0.0, 2.0)
+    with pytest.raises(InvalidScenario, match="function: is nan at 1"):
+        minimise_convex(lambda x: (np.nan * x, np.nan * x), 0.0, 2.0)
+    with pytest.raises(InvalidScenario, match="high: has 2 lanes, but low has 3"):
+        bisect(lambda x: x > 0, np.zeros(3), np.ones(2))
+
+
+def test_a_lane_whose_end_is_nan_stays_nan_and_leaves_the_others_alone():
+    low, high = np.array([0.0, np.nan]), np.array([2.0, 2.0])
+    found = minimise_convex(lambda x: ((x - 1) ** 2, 2 * (x - 1)), low, high)
+    assert found.value[0] == pytest.approx(0.0, abs=1e-12) and np.isnan(found.value[1])

@@ -1,8 +1,10 @@
 """The bracketing search for a sign change."""
 
+import mpmath
 import numpy as np
 import pytest
 
+from isaclib import InvalidScenario
 from isaclib.foundations.scalar_search import sign_change, sign_change_by_interpolation
 
 TOLERANCE = 1e-12
@@ -78,3 +80,65 @@ def test_interpolation_falls_back_at_jumps_kinks_and_infinities(where):
         assert function(np.array(bracket.low)) > 0 >= function(np.array(bracket.high))
         assert bracket.high - bracket.low <= TOLERANCE
         assert tuple(asked[-1][-2:]) == (bracket.low, bracket.high)
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (lambda x: x + 1, "high"),  # positive at both ends
+        (lambda x: x - 2, "low"),  # positive at none
+        (lambda x: -x, "low"),  # zero at the end that must be positive
+        (lambda x: x, "low"),  # rising
+        (lambda x: 0 * x + np.nan, "function"),
+        (lambda x: np.where(x == 1, np.nan, 1.0), "function"),
+    ],
+)
+@pytest.mark.parametrize("lanes", [False, True])
+def test_ends_that_do_not_bracket_are_refused(function, name, lanes):
+    low, high = (np.array([0.0, 0.0]), np.array([1.0, 1.0])) if lanes else (0.0, 1.0)
+    with pytest.raises(InvalidScenario) as caught:
+        sign_change(function, low, high)
+    assert caught.value.field == name
+
+
+def test_a_zero_at_the_high_end_is_found_there():
+    bracket = sign_change(lambda x: 1 - x, 0.0, 1.0, tolerance=TOLERANCE)
+    assert bracket.low < 1.0 == bracket.high and bracket.high - bracket.low <= TOLERANCE
+
+
+def test_a_tolerance_below_the_spacing_of_floats_stops_at_neighbours():
+    bracket = sign_change(lambda x: 2 - x * x, 1.0, 2.0, tolerance=0.0)
+    assert bracket.high == np.nextafter(bracket.low, 2.0) and bracket.iterations < 100
+
+
+def test_a_nan_inside_is_refused_and_so_is_a_wrong_shape():
+    with pytest.raises(InvalidScenario, match=r"function: is nan at 0\.5"):
+        sign_change(lambda x: np.where(abs(x - 0.5) < 0.1, np.nan, 0.4 - x), 0.0, 1.0)
+    with pytest.raises(InvalidScenario, match="function: must return one real number for each of 3"):
+        sign_change(lambda x: np.ones(2), np.zeros(3), np.ones(3))
+    with pytest.raises(InvalidScenario, match="function: is nan"):
+        sign_change_by_interpolation(lambda x: np.where(x > 0.5, np.nan, 1.0), 0.0, 1.0)
+    with pytest.raises(InvalidScenario, match="low: must be below high"):
+        sign_change_by_interpolation(lambda x: -x, 1.0, 0.0)
+    for tolerance in (0.0, -1.0, np.nan, np.inf):
+        with pytest.raises(InvalidScenario, match="tolerance"):
+            sign_change_by_interpolation(lambda x: 0.5 - x, 0.0, 1.0, tolerance=tolerance)
+
+
+def test_random_roots_against_high_precision():
+    """Against mpmath with 50 digits: smooth and steep functions, roots over 12 decades, both searches."""
+    rng = np.random.default_rng(5)
+    with mpmath.workdps(50):
+        for _ in range(60):
+            scale, power, level = 10 ** rng.uniform(-6, 6), rng.uniform(0.3, 4), rng.uniform(0.1, 5)
+            root = float(scale * mpmath.mpf(level) ** (1 / mpmath.mpf(power)))
+
+            def function(x, scale=scale, power=power, level=level):
+                return level - np.maximum(x / scale, 0.0) ** power
+
+            tolerance = 1e-12 * root
+            for search in (sign_change, sign_change_by_interpolation):
+                bracket = search(function, 0.0, 100 * root, tolerance=tolerance)
+                assert function(bracket.low) > 0 >= function(bracket.high)
+                assert bracket.low - 1e-13 * root <= root <= bracket.high + 1e-13 * root
+                assert bracket.high - bracket.low <= tolerance * (1 + 1e-3)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from isaclib import InvalidScenario
 from isaclib.foundations import units
 
 ROUNDING = 1e-14  # a logarithm and a power, each good to a few units in the last place
@@ -57,3 +58,18 @@ def test_thermal_noise():
     np.testing.assert_allclose(
         units.thermal_noise_psd_w_per_hz([145.0, 290.0]), units.thermal_noise_psd_w_per_hz() * np.array([0.5, 1.0])
     )
+
+
+def test_what_is_no_ratio_or_too_large_is_refused(recwarn):
+    for convert in (units.linear_to_db, units.amplitude_to_db, units.w_to_dbm):
+        for wrong in (-1.0, np.nan, [1.0, -2.0]):
+            with pytest.raises(InvalidScenario):
+                convert(wrong)
+        assert convert(np.inf) == np.inf
+    with pytest.raises(InvalidScenario, match="value_db: is too large"):
+        units.db_to_linear(4000.0)
+    assert units.db_to_linear(-np.inf) == 0.0
+    assert units.w_to_dbm(1e307) == pytest.approx(3100.0)
+    with pytest.raises(InvalidScenario, match="carrier_hz: must be positive"):
+        units.wavelength_m(0.0)
+    assert not recwarn.list
