@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -104,8 +104,10 @@ def _field(spec: _Spec, default: Any) -> Any:
 class ScenarioBase:
     """Base of every chapter's ``Scenario``: copies, validates, freezes; compares by identity."""
 
+    _sizes: ClassVar[Mapping[str, int]] = {}  # symbols of the fields' shapes that a subclass fixes
+
     def __post_init__(self) -> None:
-        sizes: dict[str, int] = {}
+        sizes = dict(self._sizes)
         for field in dataclasses.fields(self):
             spec = field.metadata.get(_SPEC)
             if spec is None:

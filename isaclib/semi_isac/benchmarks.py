@@ -6,11 +6,13 @@ import time
 
 import numpy as np
 
-from ..foundations.errors import InfeasibleScenario, InvalidScenario
-from .allocation import Allocation, Criterion, build
+from ..foundations import checks
+from ..foundations.errors import InfeasibleScenario, SolverFailure
+from .allocation import Allocation, Criterion
 from .bands import Bands
-from .exact import solve_one
-from .scenario import Network, Scenario
+from .exact import reached, solve_one
+from .scenario import Network, Scenario, Stack, system
+from .verify import build
 
 _BLOCK = 256  # candidates judged at once; the candidate that is returned is the first that meets the floors
 
@@ -24,6 +26,12 @@ def solve_equal_power(scenario: Scenario | Network, *, objective: Criterion = "s
     ------
     InfeasibleScenario
         No shares meet the floors at equal powers (a joint allocation may).
+
+    Examples
+    --------
+    >>> from isaclib import semi_isac as si
+    >>> round(si.solve_equal_power(si.Scenario.random(np.random.default_rng(0))).objective / 1e6, 2)
+    946.22
     """
     return solve_one(scenario, objective=objective, scheme="equal_power", method="equal powers, optimal shares")
 
@@ -35,6 +43,12 @@ def solve_equal_spectrum(scenario: Scenario | Network, *, objective: Criterion =
     ------
     InfeasibleScenario
         No powers meet the floors with equal shares.
+
+    Examples
+    --------
+    >>> from isaclib import semi_isac as si
+    >>> round(si.solve_equal_spectrum(si.Scenario.random(np.random.default_rng(0))).objective / 1e6, 2)
+    591.05
     """
     return solve_one(scenario, objective=objective, scheme="equal_spectrum", method="equal shares, optimal powers")
 
@@ -58,17 +72,26 @@ def random_allocation(scenario: Scenario | Network, rng: np.random.Generator, *,
     InfeasibleScenario
         None of ``max_tries`` candidates meets the floors. This proves nothing about other allocations;
         ``best_attainable`` is the best margin seen (the least rate relative to its floor).
+
+    Examples
+    --------
+    >>> from isaclib import semi_isac as si
+    >>> drawn = si.random_allocation(si.Scenario.random(np.random.default_rng(0)), np.random.default_rng(0))
+    >>> round(drawn.objective / 1e6, 2), drawn.certificate.iterations
+    (587.81, 1)
     """
-    if max_tries < 1:
-        raise InvalidScenario("max_tries", f"must be at least 1, not {max_tries}")
+    scenario, max_tries = system("scenario", scenario), checks.count("max_tries", max_tries)
+    checks.generator("rng", rng)
     start = time.perf_counter()
-    bands, users = Bands.of([scenario]), scenario.users
+    with np.errstate(all="ignore"):
+        bands, users = Bands.scaled(Stack.of([scenario])), scenario.users
+    if not bands.finite()[0]:
+        raise SolverFailure("random allocation", "not run", message="the gains or floors are beyond double precision")
     best, tried = 0.0, 0
     while tried < max_tries:
         draws = rng.dirichlet(np.ones(users), size=(min(_BLOCK, max_tries - tried), 2))
         shares, powers = np.maximum(draws[:, 0], np.finfo(float).tiny), draws[:, 1]
-        rates = bands.rates(shares, powers)
-        ratio = np.where(bands.floors > 0, rates / np.where(bands.floors > 0, bands.floors, 1.0), np.inf).min(axis=(1, 2))
+        ratio = reached(bands, shares, powers)
         best = max(best, float(ratio.max()))
         if best >= 1:
             first = int(np.argmax(ratio >= 1))

@@ -1,9 +1,12 @@
 r"""The certified optimum, by prices: a structured interior-point method, thousands of drops per second on one core.
 
-Phase I finds the largest factor :math:`t^\star` by which all floors can be multiplied; the network is feasible iff
-:math:`t^\star \ge 1`, and below that the multipliers prove it. Because rates are homogeneous of degree one, that allocation
-shrunk by :math:`(1 + 1/t^\star)/2` is strictly inside every constraint: phase II starts there. The bound on the optimum
-is the tangent bound of :mod:`~isaclib.semi_isac.bands`, which holds whatever the method did.
+Phase I finds the largest factor :math:`t^\star` by which all floors can be multiplied. The network is feasible if an
+allocation with :math:`t \ge 1` is found, infeasible if the bound on :math:`t^\star` is below 1: the multipliers prove it.
+Because rates are homogeneous of degree one and concave, that allocation, mixed with the even one by
+:math:`\varepsilon = 0.4\,(1 - 1/t^\star)` and then shrunk half-way to the floors, is strictly inside every constraint, and
+leaves something to users without a floor: phase II starts there. Lanes that stall are started again nearer to the margin's
+allocation; what still has no proof goes to the cone program. The bound on the optimum is the tangent bound of
+:mod:`~isaclib.semi_isac.bounds`, which holds whatever the method did.
 """
 
 from __future__ import annotations
@@ -14,66 +17,42 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..foundations.errors import InfeasibleScenario, InvalidScenario, SolverFailure
+from ..foundations import checks
+from ..foundations.certificate import FEASIBLE, relative_gap
+from ..foundations.errors import InfeasibleScenario, SolverFailure
 from ..foundations.scenario import Batch
 from . import interior_point
-from .allocation import CRITERIA, RESTRICTIONS, Allocation, Criterion, Prices, Scheme, build, residuals, unit_prices
-from .bands import Bands, efficiency_bound, margin_bound, marginal_values, sum_bound
-from .scenario import Network, Scenario, Stack, flatten
+from .allocation import (
+    CRITERIA,
+    OPTIMAL_GAP,
+    OPTIMAL_RESIDUAL,
+    RESTRICTIONS,
+    Allocation,
+    AllocationBatch,
+    Criterion,
+    Prices,
+    Scheme,
+)
+from .bands import Bands, Restriction
+from .bounds import efficiency_at, margin_at, marginal_values, sum_at
+from .cone import cone_program
+from .prices import unit_prices
+from .scenario import Network, Scenario, Stack, flatten, system, systems
+from .verify import build, residuals, tightest_bound
 
-_INSIDE = 1 + 1e-9  # a margin this close to 1 leaves no interior to start from: the network counts as infeasible
 _DINKELBACH_STEPS = 40
 _DINKELBACH_TOLERANCE = 1e-10  # of F(q) relative to the rates: superlinear, so the last step overshoots it by far
 _START = 0.9  # part of the budgets that phase I starts from
-
-
-@dataclass(frozen=True)
-class AllocationBatch:
-    """Allocations of D networks; infeasible rows are nan.
-
-    Attributes
-    ----------
-    shares : (D, K)
-        Shares of the bandwidth.
-    powers_w : (D, K)
-        Transmit powers.
-    rates_bps : (D, 4), or (D, K, 2) for networks
-    objective : (D,)
-    feasible : (D,) bool
-    best_attainable : (D,)
-        Largest factor by which all floors together can be multiplied; below 1 the network is infeasible (a certified upper
-        bound there); infinite where there is no floor.
-    gap : (D,)
-        Certified relative gap.
-    residual : (D,)
-        Largest relative violation of a constraint.
-    bound : (D,)
-        Certified upper bound on the objective.
-    iterations : (D,) int
-        Steps of the outer method: interior-point steps, or Dinkelbach's for the efficiency.
-    trace : (S, D)
-        Objective after each of Dinkelbach's steps (its last value once stopped); S = 0 for the sum.
-    prices : tuple of Prices or None
-        One per network for the joint scheme (None where infeasible); empty for the restricted schemes.
-    """
-
-    shares: np.ndarray
-    powers_w: np.ndarray
-    rates_bps: np.ndarray
-    objective: np.ndarray
-    feasible: np.ndarray
-    best_attainable: np.ndarray
-    gap: np.ndarray
-    residual: np.ndarray
-    bound: np.ndarray
-    iterations: np.ndarray
-    trace: np.ndarray
-    prices: tuple[Prices | None, ...]
+_MIXES = (0.4, 0.05, 0.0)  # of the even allocation in the start of phase II, one after the other
+_STALLED = 1e-7  # relative gap beyond which another start is tried
 
 
 @dataclass(frozen=True)
 class Interior:
-    """Phase I: the margin, the floor that costs most, and a point strictly inside where there is one."""
+    """Phase I: the margin's allocation (whole budgets), the factor of the floors that it reaches, and the bound on it.
+
+    Without any floor the factor is infinite and the allocation even.
+    """
 
     shares: np.ndarray
     powers: np.ndarray
@@ -81,46 +60,71 @@ class Interior:
     bound: np.ndarray
     multipliers: np.ndarray
 
+    def take(self, lanes) -> Interior:
+        return Interior(*(value[lanes] for value in self.__dict__.values()))
 
-def phase_one(bands: Bands, free) -> Interior:
+    def start(self, free: Restriction, mix: float) -> tuple[np.ndarray, np.ndarray]:
+        """A point strictly inside every constraint (where the factor exceeds one)."""
+        factor = np.maximum(self.factor, 1.0)
+        mix = mix * (1 - 1 / factor)
+        shrink = np.where(np.isinf(factor), _START, 0.5 * (1 + 1 / np.maximum((1 - mix) * factor, 1.0)))[:, None]
+        mix, even = mix[:, None], 1 / self.shares.shape[1]
+        shares, powers = ((1 - mix) * values + mix * even for values in (self.shares, self.powers))
+        return shares * (shrink if free.shares else 1.0), powers * (shrink if free.powers else 1.0)
+
+
+def phase_one(bands: Bands, free: Restriction) -> Interior:
+    """The margin of the floors of every network."""
     lanes, users = bands.weights.shape
-    shares = np.full((lanes, users), (_START if free.shares else 1.0) / users)
-    powers = np.full((lanes, users), (_START if free.powers else 1.0) / users)
+    shares, powers = np.full((2, lanes, users), 1 / users)
     factor, bound = np.full(lanes, np.inf), np.full(lanes, np.inf)
     multipliers = np.zeros_like(bands.floors)
-    bound_by = np.flatnonzero((bands.floors > 0).any(axis=(1, 2)))
-    if len(bound_by):
-        some = bands.take(bound_by)
-        rates = some.rates(shares[bound_by], powers[bound_by])
-        ratio = np.where(some.floors > 0, rates / np.where(some.floors > 0, some.floors, 1.0), np.inf).min(axis=(1, 2))
-        point = interior_point.optimise(some, shares[bound_by], powers[bound_by], 0.5 * ratio, free=free, margin=True)
-        factor[bound_by], multipliers[bound_by] = point.factor, point.multipliers
-        bound[bound_by] = margin_bound(some, point.shares, point.powers, point.multipliers, free=free)
-        # Halfway between the margin's point and the floors: strictly inside every constraint, by homogeneity.
-        shrink = 0.5 * (1 + 1 / np.maximum(point.factor, 1.0))[:, None]
-        shares[bound_by] = point.shares * (shrink if free.shares else 1.0)
-        powers[bound_by] = point.powers * (shrink if free.powers else 1.0)
+    at = np.flatnonzero((bands.floors > 0).any(axis=(1, 2)))
+    if len(at):
+        some = bands.take(at)
+        inside = [np.full((len(at), users), (_START if is_free else 1.0) / users) for is_free in (free.shares, free.powers)]
+        point = interior_point.optimise(some, *inside, 0.5 * reached(some, *inside), free=free, margin=True)
+        bound[at] = margin_at(some, point.shares, point.powers, point.multipliers, free=free)
+        multipliers[at] = point.multipliers
+        shares[at] = point.shares / (point.shares.sum(axis=1, keepdims=True) if free.shares else 1.0)
+        powers[at] = point.powers / (point.powers.sum(axis=1, keepdims=True) if free.powers else 1.0)
+        factor[at] = reached(some, shares[at], powers[at])
     return Interior(shares, powers, factor, bound, multipliers)
 
 
-def _restore(bands: Bands, inside: Interior, point: interior_point.Point):
-    """Move towards the interior point just far enough that every floor holds (rates are concave)."""
+def reached(bands: Bands, shares, powers) -> np.ndarray:
+    """Least rate relative to its floor (D,); infinite without floors."""
     floors = np.where(bands.floors > 0, bands.floors, 1.0)
-    margin = np.where(bands.floors > 0, bands.rates(inside.shares, inside.powers) / floors - 1, np.inf).min(axis=(1, 2))
-    lack = np.where(bands.floors > 0, 1 - bands.rates(point.shares, point.powers) / floors, 0.0).max(axis=(1, 2))
-    weight = np.where(lack > 0, np.minimum(1.0, 1.001 * lack / np.maximum(lack + margin, 1e-300)), 0.0)[:, None]
-    return (1 - weight) * point.shares + weight * inside.shares, (1 - weight) * point.powers + weight * inside.powers
+    return np.where(bands.floors > 0, bands.rates(shares, powers) / floors, np.inf).min(axis=(1, 2))
 
 
-def maximise_at_price(bands: Bands, inside: Interior, free, power_price=0.0):
-    """Phase II: shares, powers, multipliers and step counts of the resource problem at a price of power."""
-    start = np.ones(len(bands))
-    point = interior_point.optimise(bands, inside.shares, inside.powers, start, free=free, power_price=power_price)
-    shares, powers = _restore(bands, inside, point)
+def _restore(bands: Bands, inside, shares, powers):
+    """Move towards the interior point just far enough that every floor holds (rates are concave)."""
+    margin, lack = reached(bands, *inside) - 1, 1 - reached(bands, shares, powers)
+    part = np.where(lack > 0, 1.001 * lack / np.maximum(lack + np.minimum(margin, 1e300), 1e-300), 0.0)
+    part = np.minimum(part, 1.0)[:, None]
+    return (1 - part) * shares + part * inside[0], (1 - part) * powers + part * inside[1]
+
+
+def maximise_at_price(bands: Bands, inside: Interior, free: Restriction, power_price=0.0):
+    """Phase II: shares, powers, multipliers, certified gaps and step counts of the resource problem at a price of power."""
+    price, ones = np.broadcast_to(power_price, len(bands)), np.ones(len(bands))
+    start = inside.start(free, _MIXES[0])
+    point = interior_point.optimise(bands, *start, ones, free=free, power_price=price)
+    shares, powers = _restore(bands, start, point.shares, point.powers)
+    for mix in _MIXES[1:]:
+        at = np.flatnonzero(~(np.abs(point.gap) + point.violation <= _STALLED))
+        if not len(at):
+            break
+        again = inside.take(at).start(free, mix)
+        other = interior_point.optimise(bands.take(at), *again, ones[at], free=free, power_price=price[at])
+        better = interior_point.improve(point, at, other)
+        restored = _restore(bands.take(at), again, other.shares, other.powers)
+        shares[at[better]], powers[at[better]] = restored[0][better], restored[1][better]
     return shares, powers, point.multipliers, point.iterations
 
 
-def _efficiency(bands: Bands, inside: Interior, free):
+def _efficiency(bands: Bands, inside: Interior, free: Restriction):
     """Dinkelbach's method in all lanes at once (paper's Algorithm 1, starting from q = 0)."""
     lanes = len(bands)
     q, trace = np.zeros(lanes), []
@@ -129,9 +133,8 @@ def _efficiency(bands: Bands, inside: Interior, free):
     active = np.ones(lanes, dtype=bool)
     for _ in range(_DINKELBACH_STEPS):
         at = np.flatnonzero(active)
-        sub = Interior(*(value[at] for value in inside.__dict__.values()))
         some = bands.take(at)
-        shares[at], powers[at], multipliers[at], _ = maximise_at_price(some, sub, free, q[at])
+        shares[at], powers[at], multipliers[at], _ = maximise_at_price(some, inside.take(at), free, q[at])
         total = bands.rates(shares, powers).sum(axis=(1, 2))
         used = powers.sum(axis=1) + bands.circuit
         excess = total - q * used  # F(q)
@@ -142,6 +145,140 @@ def _efficiency(bands: Bands, inside: Interior, free):
         if not active.any():
             break
     return shares, powers, multipliers, iterations, np.array(trace)
+
+
+def worth(bands: Bands, shares, powers, criterion: Criterion) -> np.ndarray:
+    """The objective (D,) without units."""
+    total = bands.rates(np.where(shares > 0, shares, 1.0), powers).sum(axis=-1) * (shares > 0)
+    if criterion == "efficiency":
+        return total.sum(axis=1) / (powers.sum(axis=1) + bands.circuit)
+    return np.sum(bands.weights * total, axis=1)
+
+
+def _rescue(bands: Bands, inside: Interior, point, criterion: Criterion, scheme: Scheme):
+    """One network without a proof: the margin's allocation and the cone program's, and every bound that can be had."""
+    free = RESTRICTIONS[scheme]
+    candidates, hints = [point[:2], (inside.shares, inside.powers)], [point[2], *_steep(bands, inside)]
+    try:
+        answer = cone_program(bands.weights.shape[1], fractional=criterion == "efficiency", free=free).solve(bands)
+        if not answer.infeasible:
+            shares, powers = answer.shares[None], answer.powers[None]
+            even = np.full_like(shares, 1 / shares.shape[1])
+            shares, powers = shares if free.shares else even, powers if free.powers else even
+            with np.errstate(all="ignore"):
+                start = inside.start(free, _MIXES[0])
+                candidates.append(_restore(bands, start, np.maximum(shares, 1e-300), powers))
+            hints.append(answer.multipliers)
+    except SolverFailure:
+        pass
+    with np.errstate(all="ignore"):
+        kept = [
+            (x, y) for x, y in candidates if np.isfinite(x).all() and reached(bands, np.maximum(x, 1e-300), y) >= 1 - FEASIBLE
+        ]
+    kept = kept or [(inside.shares, inside.powers)]
+    best = max(kept, key=lambda pair: float(worth(bands, *pair, criterion)[0]))
+    bound, multipliers = min(
+        (tightest_bound(bands, *pair, criterion, scheme, hints) for pair in kept), key=lambda found: found[0]
+    )
+    return best, multipliers, bound
+
+
+def _steep(bands: Bands, inside: Interior):
+    """Multipliers of networks at the edge: those of the margin, ever steeper, less what the priorities pay already."""
+    paid = np.sum(inside.multipliers * bands.floors)
+    if not paid > 0 or not np.isfinite(paid):
+        return []
+    value = float(worth(bands, inside.shares, inside.powers, "sum")[0])
+    scales = value / paid * np.geomspace(1, 1e8, 9)
+    return [np.where(bands.floors > 0, np.maximum(s * inside.multipliers - bands.weights[..., None], 0), 0.0) for s in scales]
+
+
+def solve_rows(rows: Batch, objective: Criterion, scheme: Scheme) -> AllocationBatch:
+    """:func:`solve_exact_batch`, unguarded."""
+    stack, free = Stack.of(rows), RESTRICTIONS[scheme]
+    with np.errstate(all="ignore"):
+        bands = Bands.scaled(stack)
+    if objective == "efficiency":
+        bands = bands.unweighted()
+    unit = bands.scale * stack.weights.max(axis=1) if objective == "sum" else bands.scale / bands.power_w
+    lanes, users = bands.weights.shape
+    shares, powers = np.full((2, lanes, users), np.nan)
+    bound, value, attainable = np.full((3, lanes), np.nan)
+    multipliers = np.zeros_like(bands.floors)
+    iterations, trace = np.zeros(lanes, dtype=int), np.empty((0, lanes))
+    feasible, refused = np.zeros((2, lanes), dtype=bool)
+
+    sound = np.flatnonzero(bands.finite())  # beyond double precision nothing is claimed
+    inside = phase_one(bands.take(sound), free)
+    feasible[sound] = inside.factor >= 1 - FEASIBLE
+    refused[sound] = ~feasible[sound] & (inside.bound < 1)
+    attainable[sound] = np.where(feasible[sound], inside.factor, inside.bound)
+    idle = bands.idle()
+    kept = feasible[sound] & ~idle[sound]
+    at, start = sound[kept], inside.take(np.flatnonzero(kept))
+    if len(at):
+        some = bands.take(at)
+        with np.errstate(all="ignore"):
+            if objective == "sum":
+                x, y, found, iterations[at] = maximise_at_price(some, start, free)
+                limit = sum_at(some, x, y, found, free=free, widen=True)
+            else:
+                x, y, found, iterations[at], steps = _efficiency(some, start, free)
+                limit = efficiency_at(some, x, y, found, free=free, widen=True)
+                trace = np.full((len(steps), lanes), np.nan)
+                trace[:, at] = steps * unit[at]
+            reach = worth(some, x, y, objective)
+            lacking = ~(reached(some, x, y) >= 1 - OPTIMAL_RESIDUAL)
+        for lane in np.flatnonzero(~(relative_gap(reach, limit) <= OPTIMAL_GAP) | lacking):
+            own = slice(lane, lane + 1)
+            point, found[own], limit[lane] = _rescue(
+                some.take(own), start.take(own), (x[own], y[own], found[own]), objective, scheme
+            )
+            x[own], y[own] = point
+            reach[lane] = worth(some.take(own), *point, objective)[0]
+        shares[at], powers[at] = x, y * some.power_w[:, None]
+        value[at], bound[at], multipliers[at] = unit[at] * reach, unit[at] * limit, found
+    # Whoever has a priority has no gain: every allocation within the floors is worth nothing, and that is the optimum.
+    empty = feasible & idle
+    at = np.flatnonzero(empty[sound])
+    shares[sound[at]], powers[sound[at]] = inside.shares[at], inside.powers[at] * bands.power_w[sound[at], None]
+    value[empty] = bound[empty] = 0.0
+
+    table = np.where(feasible[:, None, None], stack.rates(shares, powers), np.nan)
+    worst = np.where(feasible, residuals(stack, shares, powers, scheme), np.nan)
+    gap = np.where(feasible, relative_gap(value, bound), np.nan)
+    proven = feasible & (gap <= OPTIMAL_GAP) & (worst <= OPTIMAL_RESIDUAL)
+    return AllocationBatch(
+        shares=shares,
+        powers_w=powers,
+        rates_bps=flatten(table) if isinstance(rows[0], Scenario) else table,
+        objective=value,
+        feasible=feasible,
+        status=np.where(proven, "optimal", np.where(refused, "infeasible", "unproven")),
+        best_attainable=attainable,
+        gap=gap,
+        residual=worst,
+        bound=bound,
+        iterations=iterations,
+        trace=trace,
+        prices=_prices(rows, bands, shares, powers, multipliers, proven, objective) if scheme == "joint" else (),
+        multipliers=multipliers,
+    )
+
+
+def _prices(rows, bands: Bands, shares, powers_w, multipliers, proven, objective) -> tuple[Prices | None, ...]:
+    found: list[Prices | None] = [None] * len(bands)
+    at = np.flatnonzero(proven)
+    if not len(at):
+        return tuple(found)
+    some, x, y = bands.take(at), shares[at], powers_w[at] / bands.power_w[at, None]
+    by_share, by_power = marginal_values(some, y / np.maximum(x, 1e-300), multipliers[at])
+    by_share, by_power = (np.where(x > 0, values, 0.0) for values in (by_share, by_power))
+    price = worth(some, x, y, "efficiency") if objective == "efficiency" else np.zeros(len(at))
+    for lane, d in enumerate(at):
+        net = max(by_power[lane].max() - price[lane], 0.0)
+        found[d] = unit_prices(rows[d], by_share[lane].max(), net, multipliers[d], powers_w[d], objective)
+    return tuple(found)
 
 
 def solve_exact_batch(
@@ -166,52 +303,21 @@ def solve_exact_batch(
     Returns
     -------
     AllocationBatch
-        Infeasible networks are rows of nan with the certified ``best_attainable``; nothing is raised for them.
+        Infeasible networks are rows of nan with the certified ``best_attainable``; nothing is raised for them, nor for rows
+        whose ``status`` is ``unproven``.
+
+    Examples
+    --------
+    >>> from isaclib import semi_isac as si
+    >>> drops = si.Scenario.random_batch(np.random.default_rng(0), 4)
+    >>> solved = si.solve_exact_batch(drops)
+    >>> solved.status.tolist(), (solved.objective / 1e6).round(1).tolist()
+    (['optimal', 'optimal', 'optimal', 'optimal'], [663.2, 633.3, 733.3, 737.4])
     """
-    if objective not in CRITERIA:
-        raise InvalidScenario("objective", f"{objective!r} is not a known choice", "use 'sum' or 'efficiency'")
-    if scheme not in RESTRICTIONS:
-        raise InvalidScenario("scheme", f"{scheme!r} is not a known choice", f"use one of {', '.join(RESTRICTIONS)}")
-    rows = list(scenarios)
-    stack, free = Stack.of(rows), RESTRICTIONS[scheme]
-    bands = Bands.scaled(stack)
-    if objective == "efficiency":
-        bands = bands.unweighted()
-    inside = phase_one(bands, free)
-    feasible = inside.factor > _INSIDE
-    at = np.flatnonzero(feasible)
-    shape = (len(bands), bands.weights.shape[1])
-    shares, powers = np.full(shape, np.nan), np.full(shape, np.nan)
-    bound, gap, value = (np.full(len(bands), np.nan) for _ in range(3))
-    iterations, trace = np.zeros(len(bands), dtype=int), np.empty((0, len(bands)))
-    found: list[Prices | None] = [None] * len(bands) if scheme == "joint" else []
-    if len(at):
-        some, start = bands.take(at), Interior(*(field[at] for field in inside.__dict__.values()))
-        if objective == "sum":
-            x, y, multipliers, iterations[at] = maximise_at_price(some, start, free)
-            unit = some.scale * np.array([rows[d].weights.max() for d in at])
-            bound[at] = sum_bound(some, x, y, multipliers, free=free) * unit
-            price = np.zeros(len(at))
-        else:
-            x, y, multipliers, iterations[at], steps = _efficiency(some, start, free)
-            unit = some.scale / some.power_w
-            bound[at] = efficiency_bound(some, x, y, multipliers, free=free) * unit
-            trace = np.full((len(steps), len(bands)), np.nan)
-            trace[:, at] = steps * unit
-            price = some.rates(x, y).sum(axis=(1, 2)) / (y.sum(axis=1) + some.circuit)
-        total = some.rates(x, y).sum(axis=-1)
-        value[at] = unit * (np.sum(some.weights * total, axis=1) if objective == "sum" else price)
-        shares[at], powers[at] = x, y * some.power_w[:, None]
-        gap[at] = np.abs(bound[at] - value[at]) / value[at]
-        by_share, by_power = marginal_values(some, x, y, multipliers)
-        for lane, d in enumerate(at if scheme == "joint" else ()):
-            net = max(by_power[lane].max() - price[lane], 0.0)
-            found[d] = unit_prices(rows[d], by_share[lane].max(), net, multipliers[lane], powers[d], objective)
-    table = np.where(feasible[:, None, None], stack.rates(shares, powers), np.nan)
-    worst = np.where(feasible, residuals(stack, shares, powers, scheme), np.nan)
-    attainable = np.where(feasible, inside.factor, inside.bound)
-    rates = flatten(table) if isinstance(rows[0], Scenario) else table
-    return AllocationBatch(shares, powers, rates, value, feasible, attainable, gap, worst, bound, iterations, trace, tuple(found))
+    rows = systems("scenarios", scenarios)
+    objective = checks.word("objective", objective, CRITERIA)
+    scheme = checks.word("scheme", scheme, tuple(RESTRICTIONS))
+    return solve_rows(rows, objective, scheme)
 
 
 def solve_one(scenario: Scenario | Network, *, objective: Criterion, scheme: Scheme, method: str) -> Allocation:
@@ -223,13 +329,21 @@ def solve_one(scenario: Scenario | Network, *, objective: Criterion, scheme: Sch
         Its constraint is the floor that is dearest in phase I; ``best_attainable`` is a certified upper bound on that
         floor if all floors are scaled alike.
     SolverFailure
-        If the gap is not closed to 1e-6: never seen, but never passed over in silence either.
+        If neither an optimum nor infeasibility is proven.
     """
     start = time.perf_counter()
-    batch = solve_exact_batch([scenario], objective=objective, scheme=scheme)
-    if not batch.feasible[0]:
+    scenario, objective = system("scenario", scenario), checks.word("objective", objective, CRITERIA)
+    batch = solve_rows(Batch([scenario]), objective, scheme)
+    if batch.status[0] == "infeasible":
         raise infeasible(scenario, scheme)
-    allocation = build(
+    if batch.status[0] == "unproven":
+        found = {"gap": float(batch.gap[0]), "residual": float(batch.residual[0])}
+        if not batch.feasible[0]:
+            found = {"least upper bound on the factor of the floors": float(batch.best_attainable[0])}
+        raise SolverFailure(
+            "structured interior point", "unproven", found, "floors at the very edge, or numbers beyond double precision"
+        )
+    return build(
         scenario,
         batch.shares[0],
         batch.powers_w[0],
@@ -239,16 +353,13 @@ def solve_one(scenario: Scenario | Network, *, objective: Criterion, scheme: Sch
         bound=float(batch.bound[0]),
         iterations=int(batch.iterations[0]),
         seconds=time.perf_counter() - start,
+        multipliers=batch.multipliers[0],
     )
-    if allocation.certificate.status != "optimal":
-        residuals = {"gap": allocation.certificate.gap, "residual": allocation.certificate.residual}
-        raise SolverFailure("structured interior point", "stalled", residuals)
-    return allocation
 
 
 def infeasible(scenario: Scenario | Network, scheme: Scheme = "joint") -> InfeasibleScenario:
     """The certificate of infeasibility as an error: which floor costs most, and how much of it can be had at best."""
-    inside = phase_one(Bands.of([scenario]), RESTRICTIONS[scheme])
+    inside = phase_one(Bands.scaled(Stack.of([scenario])), RESTRICTIONS[scheme])
     floors = Stack.of([scenario]).floors_bps[0]
     user, service = np.unravel_index(np.argmax(inside.multipliers[0] * floors), floors.shape)
     name = ("min_sensing_bps", "min_rate_bps")[service]
@@ -268,6 +379,13 @@ def solve_exact(scenario: Scenario | Network, *, objective: Criterion = "sum") -
 
     Raises
     ------
-    InfeasibleScenario, SolverFailure
+    InvalidScenario, InfeasibleScenario, SolverFailure
+
+    Examples
+    --------
+    >>> from isaclib import semi_isac as si
+    >>> best = si.solve_exact(si.Scenario.random(np.random.default_rng(0)))
+    >>> round(best.objective / 1e6, 2), best.certificate.status, bool(best.certificate.gap < 1e-6)
+    (1019.11, 'optimal', True)
     """
     return solve_one(scenario, objective=objective, scheme="joint", method="structured interior point")

@@ -14,13 +14,15 @@ Two uses: ``t`` free and no weights gives the *margin* by which the floors can b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .bands import Bands, Restriction, margin_bound, sum_bound
+from .bands import Bands, Restriction
+from .bounds import margin_at, sum_at
 
 _PATIENCE = 40  # iterations without a better certified gap before a lane stops
+_BLOCK = 256  # lanes whose arrays fit into the cache
 _RETRY = 1e-8  # lanes that stop with a larger gap are run again, more cautiously
 
 
@@ -52,7 +54,11 @@ class Point:
     multipliers: np.ndarray
     gap: np.ndarray
     violation: np.ndarray
-    iterations: np.ndarray
+    iterations: np.ndarray = field(default=None)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.iterations is None:
+            object.__setattr__(self, "iterations", np.zeros(len(self.gap), dtype=int))
 
 
 def optimise(
@@ -82,16 +88,43 @@ def optimise(
     """
     price = np.broadcast_to(power_price, len(bands)).astype(float)
     y, t = np.stack([shares, powers], axis=-1).astype(float), np.array(factor, dtype=float)
-    point = _Solver(bands, free, margin, price, _BOLD).run(y, t, tolerance, max_iterations)
+    # Lanes do not touch each other: blocks that fit into the cache are faster, and finished lanes leave the block.
+    blocks = [slice(start, start + _BLOCK) for start in range(0, len(bands), _BLOCK)]
+    parts = [_optimise(bands.take(at), free, margin, price[at], y[at], t[at], tolerance, max_iterations) for at in blocks]
+    return parts[0] if len(parts) == 1 else Point(*(np.concatenate(columns) for columns in zip(*map(_columns, parts))))
+
+
+def _columns(point: Point) -> tuple[np.ndarray, ...]:
+    return tuple(point.__dict__.values())
+
+
+def _optimise(bands, free, margin, price, y, t, tolerance, max_iterations) -> Point:
+    """One block: in units in which the objective (or the factor) is one at the start, boldly, then more cautiously."""
+    rates = bands.rates(y[..., 0], y[..., 1])
+    if margin:
+        size = np.abs(t)
+        bands = replace(bands, floors=bands.floors * size[:, None, None])
+    else:
+        size = np.sum(bands.weights * rates.sum(axis=-1), axis=1) + price * y[..., 1].sum(axis=1)
+        bands, price = replace(bands, weights=bands.weights / size[:, None]), price / size
+    unit = t / size if margin else t
+    point = _Solver(bands, free, margin, price, _BOLD).run(y, unit, tolerance, max_iterations)
     poor = np.flatnonzero(~(np.abs(point.gap) + point.violation <= _RETRY))
     if len(poor):
         again = _Solver(bands.take(poor), free, margin, price[poor], _CAUTIOUS).run(
-            y[poor], t[poor], tolerance, 3 * max_iterations
+            y[poor], unit[poor], tolerance, 3 * max_iterations
         )
-        better = np.abs(again.gap) + again.violation < np.abs(point.gap[poor]) + point.violation[poor]
-        for name, value in point.__dict__.items():
-            value[poor[better]] = getattr(again, name)[better]
-    return point
+        improve(point, poor, again)
+    factor = point.factor * size if margin else point.factor
+    return replace(point, factor=factor, multipliers=point.multipliers * size[:, None, None])
+
+
+def improve(point: Point, at: np.ndarray, again: Point) -> np.ndarray:
+    """Take over, in place, what a second run did better in the lanes ``at``; says where (a mask over ``at``)."""
+    better = ~(np.abs(point.gap[at]) + point.violation[at] <= np.abs(again.gap) + again.violation)
+    for name, value in point.__dict__.items():
+        value[at[better]] = getattr(again, name)[better]
+    return better
 
 
 @dataclass
@@ -104,6 +137,9 @@ class _State:
     lam: np.ndarray
     prices: np.ndarray
     z: np.ndarray
+
+    def take(self, lanes) -> _State:
+        return _State(*(value[lanes] for value in self.__dict__.values()))
 
     def moved(self, length, step: _State) -> _State:
         new = {}
@@ -120,38 +156,42 @@ class _Solver:
         self.movable = np.array([free.shares, free.powers], dtype=float)
         self.count = self.floored.sum(axis=(1, 2)) + (bands.weights.shape[1] + 1) * self.movable.sum()
 
+    def take(self, lanes) -> _Solver:
+        return _Solver(self.bands.take(lanes), self.free, self.margin, self.price[lanes], self.pace)
+
     def run(self, y, t, tolerance, max_iterations) -> Point:
-        state = self._start(y, t)
         lanes = len(t)
-        best, centring = np.full(lanes, np.inf), np.full(lanes, 0.3)
-        kept = {"y": y.copy(), "t": t.copy(), "lam": state.lam.copy(), "violation": np.full(lanes, np.inf)}
-        kept["gap"] = np.full(lanes, np.inf)
-        iterations, since = np.zeros(lanes, dtype=int), np.zeros(lanes, dtype=int)
-        active = np.ones(lanes, dtype=bool)
+        kept = Point(y[..., 0].copy(), y[..., 1].copy(), t.copy(), np.zeros_like(self.bands.floors), *np.full((2, lanes), np.inf))
+        best = np.full(lanes, np.inf)
+        at, now, state = np.arange(lanes), self, self._start(y, t)  # lanes that still run, their data and iterates
+        centring, since = np.full(lanes, 0.3), np.zeros(lanes, dtype=int)
         for _ in range(max_iterations):
             with np.errstate(all="ignore"):
-                step, longest = self._newton(state, centring)
-                length = np.where(active & np.isfinite(longest), np.minimum(1.0, self.pace.boundary * longest), 0.0)
+                step, longest = now._newton(state, centring)
+                sound = np.isfinite(longest)
+                length = np.where(sound, np.minimum(1.0, self.pace.boundary * longest), 0.0)
                 state = state.moved(length, step)
                 centring = np.clip((1 - length) ** 2, *self.pace.centring)
-                gap, violation, t = self._certify(state)
-            merit = np.abs(gap) + violation
-            better = active & (merit < best)
-            best = np.where(better, merit, best)
-            for name, value in (("y", state.y), ("t", t), ("lam", state.lam), ("gap", gap), ("violation", violation)):
-                kept[name][better] = value[better]
-            iterations += active
+                gap, violation, factor = now._certify(state)
+                merit = np.abs(gap) + violation
+            better = merit < best[at]
+            where = at[better]
+            best[where] = merit[better]
+            found = (state.y[..., 0], state.y[..., 1], factor, state.lam, gap, violation)
+            for column, value in zip(_columns(kept), found):
+                column[where] = value[better]
+            kept.iterations[at] += 1
             since = np.where(better, 0, since + 1)
-            active &= np.isfinite(longest) & (best > tolerance) & (since < _PATIENCE)
-            if not active.any():
+            going = sound & (best[at] > tolerance) & (since < _PATIENCE)
+            if not going.all():
+                at, now, state, centring, since = at[going], now.take(going), state.take(going), centring[going], since[going]
+            if not len(at):
                 break
-        y = kept["y"]
-        return Point(y[..., 0], y[..., 1], kept["t"], kept["lam"], kept["gap"], kept["violation"], iterations)
+        return kept
 
     def _start(self, y, t) -> _State:
         rates = self.bands.rates(y[..., 0], y[..., 1])
-        size = np.abs(t) if self.margin else np.sum(self.weights * rates.sum(axis=-1), axis=1)
-        size = np.maximum(size + self.price * y[..., 1].sum(axis=1), 1e-12)[:, None] / self.count[:, None]
+        size = 1 / self.count[:, None]  # objective and factor are of the order of one
         floor = self.bands.floors * t[:, None, None]
         slack = np.where(self.floored, np.maximum(rates - floor, 0.1 * floor), 1.0)
         lam = np.where(self.floored, size[..., None] / slack, 0.0)
@@ -164,11 +204,12 @@ class _Solver:
         ratio = np.where(self.floored, rates / np.where(self.floored, self.bands.floors, 1.0), np.inf).min(axis=(1, 2))
         shares, powers = state.y[..., 0], state.y[..., 1]
         if self.margin:
-            bound = margin_bound(self.bands, shares, powers, state.lam, free=self.free)
+            bound = margin_at(self.bands, shares, powers, state.lam, free=self.free)
             return (bound - ratio) / ratio, np.zeros_like(ratio), ratio
         total = np.sum(self.weights * rates.sum(axis=-1), axis=1)
-        bound = sum_bound(self.bands, shares, powers, state.lam, power_price=self.price, free=self.free)
-        gap = (bound - total + self.price * powers.sum(axis=1)) / np.maximum(total, 1e-300)
+        bound = sum_at(self.bands, shares, powers, state.lam, power_price=self.price, free=self.free)
+        spent = self.price * powers.sum(axis=1)
+        gap = (bound - total + spent) / (total + spent)
         return gap, np.maximum(1 - ratio / state.t, 0.0), state.t
 
     def _newton(self, now: _State, centring):

@@ -17,34 +17,35 @@ two services, which is what a comparison with "every user is an ISaC user" needs
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from ..foundations import channels, geometry, units
+from ..foundations import checks
 from ..foundations.errors import InvalidScenario
 from ..foundations.scenario import Batch, ScenarioBase, array, number
+from . import drop
 
 SENSING, RATE = 0, 1  # columns of a (K, 2) table of rates
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Network(ScenarioBase):
-    """K users in K orthogonal bands, each with sensing, communication or both.
-
-    A service that a user does not have is a gain of 0 together with a floor of 0.
+class System(ScenarioBase):
+    """What :class:`Network` and :class:`Scenario` have in common: S users who are sensed, L who are served, K in all.
 
     Attributes
     ----------
-    radar_gain : (K,)
-        Two-way power gain of the echo of user k's target.
-    clutter_gain : (K,)
-        Two-way power gain of the clutter, summed over the clutters.
-    link_gain : (K,)
-        Power gain of the link to user k.
+    radar_gain : (S,)
+        Two-way power gain of the echo of each sensed user's target (cascaded fading included).
+    clutter_gain : (S,)
+        Two-way power gain of the clutter in the same bands, summed over the clutters.
+    link_gain : (L,)
+        Power gain of the link to each served user.
     bandwidth_hz : float
-        Bandwidth of the three services together.
+        Bandwidth of the services together.
     noise_psd_w_per_hz : float
         Noise power density.
     power_budget_w : float
@@ -52,30 +53,25 @@ class Network(ScenarioBase):
     circuit_power_w : float
         Power of the circuits, counted by the efficiency only.
     weights : (K,)
-        Priorities; user k's sensing and communication rates share one weight.
-    min_sensing_bps : (K,)
-        Floor on the sensing rate, in bit/s.
-    min_rate_bps : (K,)
-        Floor on the communication rate, in bit/s.
+        Priorities; a user's sensing and communication rates share one weight. Some may be zero, not all.
+    min_sensing_bps : (S,) or float
+        Floors of the sensing rates in bit/s (one number: the same for all); 0 is no floor.
+    min_rate_bps : (L,) or float
+        Floors of the communication rates in bit/s.
     """
 
-    radar_gain: np.ndarray = array("K", minimum=0)
-    clutter_gain: np.ndarray = array("K", minimum=0)
-    link_gain: np.ndarray = array("K", minimum=0)
+    radar_gain: np.ndarray = array("S", minimum=0)
+    clutter_gain: np.ndarray = array("S", minimum=0)
+    link_gain: np.ndarray = array("L", minimum=0)
     bandwidth_hz: float = number(positive=True)
     noise_psd_w_per_hz: float = number(positive=True)
     power_budget_w: float = number(positive=True)
     circuit_power_w: float = number(positive=True)
     weights: np.ndarray = array("K", minimum=0)
-    min_sensing_bps: np.ndarray = array("K", minimum=0)
-    min_rate_bps: np.ndarray = array("K", minimum=0)
+    min_sensing_bps: np.ndarray = array("S", minimum=0, broadcast=True)
+    min_rate_bps: np.ndarray = array("L", minimum=0, broadcast=True)
 
     def validate(self) -> None:
-        for gain, floor in (("radar_gain", "min_sensing_bps"), ("link_gain", "min_rate_bps")):
-            idle = (getattr(self, gain) == 0) & (getattr(self, floor) > 0)
-            if np.any(idle):
-                user = int(np.flatnonzero(idle)[0])
-                raise InvalidScenario(floor, f"is positive for user {user}, whose {gain} is 0", "set the floor to 0")
         if not np.any(self.weights > 0):
             raise InvalidScenario("weights", "are all zero", "give at least one user a positive weight")
 
@@ -83,83 +79,61 @@ class Network(ScenarioBase):
     def users(self) -> int:
         return len(self.weights)
 
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Network(System):
+    """K users in K orthogonal bands, each with sensing, communication or both: all arrays are (K,).
+
+    A service that a user does not have is a gain of 0 together with a floor of 0. The fields are those of :class:`System`.
+    """
+
+    def validate(self) -> None:
+        for name in ("radar_gain", "link_gain"):
+            if getattr(self, name).shape != self.weights.shape:
+                raise InvalidScenario(name, f"has shape {getattr(self, name).shape}", f"weights has {self.weights.shape}")
+        super().validate()
+        for gain, floor in (("radar_gain", "min_sensing_bps"), ("link_gain", "min_rate_bps")):
+            idle = (getattr(self, gain) == 0) & (getattr(self, floor) > 0)
+            if np.any(idle):
+                user = int(np.flatnonzero(idle)[0])
+                raise InvalidScenario(floor, f"is positive for user {user}, whose {gain} is 0", "set the floor to 0")
+
     def network(self) -> Network:
         return self
 
     @classmethod
-    def random(cls, rng: np.random.Generator, **parameters) -> Network:
+    def random(cls, rng: np.random.Generator, **parameters: Any) -> Network:
         """The same drop as :meth:`Scenario.random`, but with all three users as ISaC users: both services, both floors."""
-        drop = _Drop.random(rng, **_geometry(parameters))
-        values = _system(parameters)
-        for floor in ("min_sensing_bps", "min_rate_bps"):
-            values[floor] = np.broadcast_to(values[floor], (3,))
-        return cls(radar_gain=drop.radar_gain, clutter_gain=drop.clutter_gain, link_gain=drop.link_gain, **values)
+        found, values = drop.gains(rng, parameters), drop.system(parameters)
+        return cls(radar_gain=found.radar_gain, clutter_gain=found.clutter_gain, link_gain=found.link_gain, **values)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Scenario(ScenarioBase):
+class Scenario(System):
     """The semi-ISaC network: user 0 is sensed, user 1 is sensed and served by one signal, user 2 is served.
 
-    Attributes
-    ----------
-    radar_gain : (2,)
-        Two-way gain of the targets of users 0 and 1 (cascaded fading included).
-    clutter_gain : (2,)
-        Two-way gain of the clutter in the bands of users 0 and 1, summed over the clutters.
-    link_gain : (2,)
-        One-way gain of the links to users 1 and 2.
-    bandwidth_hz : float
-        Bandwidth of the three services together.
-    noise_psd_w_per_hz : float
-        Noise power density.
-    power_budget_w : float
-        Power that the services share.
-    circuit_power_w : float
-        Power of the circuits, counted by the efficiency only.
-    weights : (3,)
-        Priorities of the users; user 1's weight multiplies both its rates.
-    min_sensing_bps : (2,) or float
-        Floors of the sensing rates of users 0 and 1 (one number: the same for both).
-    min_rate_bps : (2,) or float
-        Floors of the communication rates of users 1 and 2.
+    The fields are those of :class:`System` with S = 2 (users 0 and 1, gains positive), L = 2 (users 1 and 2, gains positive)
+    and K = 3.
     """
 
-    radar_gain: np.ndarray = array(2, positive=True)
-    clutter_gain: np.ndarray = array(2, minimum=0)
-    link_gain: np.ndarray = array(2, positive=True)
-    bandwidth_hz: float = number(positive=True)
-    noise_psd_w_per_hz: float = number(positive=True)
-    power_budget_w: float = number(positive=True)
-    circuit_power_w: float = number(positive=True)
-    weights: np.ndarray = array(3, minimum=0)
-    min_sensing_bps: np.ndarray = array(2, minimum=0, broadcast=True)
-    min_rate_bps: np.ndarray = array(2, minimum=0, broadcast=True)
+    _sizes: ClassVar[Mapping[str, int]] = {"S": 2, "L": 2, "K": 3}
 
     def validate(self) -> None:
-        if not np.any(self.weights > 0):
-            raise InvalidScenario("weights", "are all zero", "give at least one user a positive weight")
-
-    @property
-    def users(self) -> int:
-        return 3
+        super().validate()
+        for name in ("radar_gain", "link_gain"):
+            checks.in_range(name, getattr(self, name), positive=True)
 
     def network(self) -> Network:
         """The same network in the general form, with gain 0 and floor 0 where a service is absent."""
-        return Network(
-            radar_gain=np.append(self.radar_gain, 0),
-            clutter_gain=np.append(self.clutter_gain, 0),
-            link_gain=np.insert(self.link_gain, 0, 0),
-            bandwidth_hz=self.bandwidth_hz,
-            noise_psd_w_per_hz=self.noise_psd_w_per_hz,
-            power_budget_w=self.power_budget_w,
-            circuit_power_w=self.circuit_power_w,
-            weights=self.weights,
-            min_sensing_bps=np.append(self.min_sensing_bps, 0),
-            min_rate_bps=np.insert(self.min_rate_bps, 0, 0),
-        )
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        for name in ("radar_gain", "clutter_gain", "min_sensing_bps"):
+            values[name] = np.append(values[name], 0)
+        for name in ("link_gain", "min_rate_bps"):
+            values[name] = np.insert(values[name], 0, 0)
+        return Network(**values)
 
     @classmethod
-    def random(cls, rng: np.random.Generator, **parameters) -> Scenario:
+    def random(cls, rng: np.random.Generator, **parameters: Any) -> Scenario:
         r"""A drop of users and clutters in the cell; without further arguments, the ``paper`` set.
 
         Users and clutters are uniform by area between ``min_distance_m`` and ``radius_m``; every fading gain is
@@ -176,95 +150,19 @@ class Scenario(ScenarioBase):
             whole two-way path), ``nakagami_m`` (3), ``reciprocal`` (False; True: down- and uplink fade alike),
             ``bandwidth_hz`` (100e6), ``temperature_k`` (290), ``power_budget_dbm`` (30), ``circuit_power_dbm`` (30),
             ``weights`` (1/3 each), ``min_sensing_bps`` (5e6), ``min_rate_bps`` (20e6).
+
+        Raises
+        ------
+        InvalidScenario
+            For a parameter that is not known or out of range.
         """
-        drop = _Drop.random(rng, **_geometry(parameters))
-        gains = {"radar_gain": drop.radar_gain[:2], "clutter_gain": drop.clutter_gain[:2], "link_gain": drop.link_gain[1:]}
-        return cls(**gains, **_system(parameters))
-
-
-_GEOMETRY = {
-    "radius_m": 40.0,
-    "min_distance_m": 1.0,
-    "carrier_hz": 1e9,
-    "antenna_gain_db": 0.0,
-    "target_rcs_m2": 1.0,
-    "clutter_rcs_m2": 0.01,
-    "clutters": 3,
-    "link_exponent": 2.5,
-    "radar_exponent": 4.0,
-    "nakagami_m": 3.0,
-    "reciprocal": False,
-}
-_SYSTEM = {
-    "bandwidth_hz": 100e6,
-    "temperature_k": 290.0,
-    "power_budget_dbm": 30.0,
-    "circuit_power_dbm": 30.0,
-    "weights": (1 / 3, 1 / 3, 1 / 3),
-    "min_sensing_bps": 5e6,
-    "min_rate_bps": 20e6,
-}
-DEFAULTS = {**_GEOMETRY, **_SYSTEM}
-
-
-def _known(parameters: dict) -> dict:
-    for name in parameters:
-        if name not in DEFAULTS:
-            raise InvalidScenario(name, "is not a parameter of the random scenario", f"known are {', '.join(sorted(DEFAULTS))}")
-    return {**DEFAULTS, **parameters}
-
-
-def _geometry(parameters: dict) -> dict:
-    values = _known(parameters)
-    return {name: values[name] for name in _GEOMETRY}
-
-
-def _system(parameters: dict) -> dict:
-    values = _known(parameters)
-    return {
-        "bandwidth_hz": values["bandwidth_hz"],
-        "noise_psd_w_per_hz": float(units.thermal_noise_psd_w_per_hz(values["temperature_k"])),
-        "power_budget_w": float(units.dbm_to_w(values["power_budget_dbm"])),
-        "circuit_power_w": float(units.dbm_to_w(values["circuit_power_dbm"])),
-        "weights": np.asarray(values["weights"], dtype=float),
-        "min_sensing_bps": values["min_sensing_bps"],
-        "min_rate_bps": values["min_rate_bps"],
-    }
-
-
-@dataclass(frozen=True)
-class _Drop:
-    """Gains of three users, each with a target and a link, in one drop: arrays (3,)."""
-
-    radar_gain: np.ndarray
-    clutter_gain: np.ndarray
-    link_gain: np.ndarray
-
-    @classmethod
-    def random(cls, rng, **g) -> _Drop:
-        if g["clutters"] != int(g["clutters"]) or g["clutters"] < 0:
-            raise InvalidScenario("clutters", f"must be a whole number >= 0, not {g['clutters']}")
-        gain = float(units.db_to_linear(g["antenna_gain_db"]))
-
-        def distance():
-            return np.linalg.norm(geometry.uniform_disk(rng, 1, g["radius_m"], minimum_radius_m=g["min_distance_m"])[0])
-
-        def echo(distance_m, cross_section_m2, fading):
-            two_way = channels.radar_gain(
-                distance_m, distance_m, g["carrier_hz"], cross_section_m2, exponent=g["radar_exponent"] / 2, antenna_gain=gain
-            )
-            down, up = fading
-            return two_way * down * (down if g["reciprocal"] else up)
-
-        distances = np.array([distance() for _ in range(3)])
-        fading = channels.nakagami_power(rng, (3, 3), m=g["nakagami_m"])  # link, echo down, echo up of each user
-        links = channels.carrier_path_gain(distances, g["carrier_hz"], exponent=g["link_exponent"], antenna_gain=gain)
-        radar = [echo(d, g["target_rcs_m2"], faded[1:]) for d, faded in zip(distances, fading)]
-        clutter = np.zeros(3)
-        for _ in range(int(g["clutters"])):
-            far, faded = distance(), channels.nakagami_power(rng, (3, 2), m=g["nakagami_m"])
-            clutter += [echo(far, g["clutter_rcs_m2"], both_ways) for both_ways in faded]
-        return cls(np.array(radar), clutter, links * fading[:, 0])
+        found, values = drop.gains(rng, parameters), drop.system(parameters)
+        return cls(
+            radar_gain=found.radar_gain[:2],
+            clutter_gain=found.clutter_gain[:2],
+            link_gain=found.link_gain[1:],
+            **values,
+        )
 
 
 @dataclass(frozen=True)
@@ -314,20 +212,37 @@ class Stack:
         return np.where((band > 0)[..., None] & (power > 0)[..., None], rate, 0.0)
 
 
-def user_rates(network: Scenario | Network, shares, powers_w) -> np.ndarray:
+def user_rates(network: Scenario | Network, shares: ArrayLike, powers_w: ArrayLike) -> np.ndarray:
     """Sensing and communication rate of each user: (K, 2) in bit/s; an empty band or no power gives 0.
 
     Parameters
     ----------
     network : Scenario or Network
     shares : (K,)
-        Shares of the bandwidth.
+        Shares of the bandwidth, at least 0.
     powers_w : (K,)
+        Transmit powers, at least 0.
+
+    Raises
+    ------
+    InvalidScenario
+
+    Examples
+    --------
+    One user with a link gain of 1e-9 over 1 MHz with 1e-10 W of noise: an SNR of 7 carries 3 bit/s/Hz.
+
+    >>> from isaclib import semi_isac as si
+    >>> one = si.Network(radar_gain=[0], clutter_gain=[0], link_gain=[1e-9], bandwidth_hz=1e6, noise_psd_w_per_hz=1e-16,
+    ...                  power_budget_w=1, circuit_power_w=1, weights=[1], min_sensing_bps=[0], min_rate_bps=[1e6])
+    >>> si.user_rates(one, [1.0], [0.7]).round().tolist()
+    [[0.0, 3000000.0]]
     """
-    return Stack.of([network]).rates(np.asarray(shares, dtype=float)[None], np.asarray(powers_w, dtype=float)[None])[0]
+    network = system("network", network)
+    shares, powers_w = allocated(network.users, shares, powers_w)
+    return Stack.of([network]).rates(shares[None], powers_w[None])[0]
 
 
-def rates(scenario: Scenario, shares, powers_w) -> np.ndarray:
+def rates(scenario: Scenario, shares: ArrayLike, powers_w: ArrayLike) -> np.ndarray:
     """The four rates (paper's eq. 8 and below): (4,) in bit/s.
 
     Parameters
@@ -341,25 +256,100 @@ def rates(scenario: Scenario, shares, powers_w) -> np.ndarray:
     -------
     ndarray (4,)
         Sensing of user 0, communication of user 1, sensing of user 1, communication of user 2.
+
+    Examples
+    --------
+    >>> from isaclib import semi_isac as si
+    >>> drop = si.Scenario.random(np.random.default_rng(0))
+    >>> (si.rates(drop, [0.2, 0.3, 0.5], [0.2, 0.3, 0.5]) / 1e6).round(2).tolist()
+    [84.98, 596.39, 334.48, 882.58]
     """
-    for name, value in (("shares", shares), ("powers_w", powers_w)):
-        given = np.asarray(value, dtype=float)
-        if given.shape != (3,) or not np.all(np.isfinite(given)) or np.any(given < 0):
-            raise InvalidScenario(name, f"must be three finite numbers >= 0, not {value!r}")
-    return flatten(user_rates(scenario, shares, powers_w))
+    checks.instance("scenario", scenario, Scenario, "user_rates takes a Network")
+    shares, powers_w = allocated(3, shares, powers_w)
+    return flatten(Stack.of([scenario]).rates(shares[None], powers_w[None])[0])
 
 
-def flatten(table) -> np.ndarray:
+def flatten(table: np.ndarray) -> np.ndarray:
     """The four rates of the paper, (..., 4), out of a table (..., 3, 2) of sensing and communication rates."""
-    table = np.asarray(table)
     return np.stack([table[..., 0, SENSING], table[..., 1, RATE], table[..., 1, SENSING], table[..., 2, RATE]], axis=-1)
 
 
-def weighted_sum_bps(scenario: Scenario, rates_bps) -> float:
-    r"""Objective of problem (9): :math:`\sum_k w_k R_k` with :math:`R_1 = R^{\mathrm c}_1 + R^{\mathrm s}_1`."""
-    return float(np.asarray(scenario.weights)[[0, 1, 1, 2]] @ np.asarray(rates_bps))
+def weighted_sum_bps(scenario: Scenario | Network, rates_bps: ArrayLike) -> float:
+    r"""Objective of problem (9): :math:`\sum_k w_k R_k` with :math:`R_1 = R^{\mathrm c}_1 + R^{\mathrm s}_1`.
+
+    Parameters
+    ----------
+    scenario : Scenario or Network
+    rates_bps : (4,) as :func:`rates` returns them, or (K, 2) as :func:`user_rates` does for a ``Network``
+
+    Examples
+    --------
+    >>> from isaclib import semi_isac as si
+    >>> drop = si.Scenario.random(np.random.default_rng(0), weights=[0.2, 0.3, 0.5])
+    >>> round(si.weighted_sum_bps(drop, [1e6, 2e6, 3e6, 4e6]))
+    3700000
+    """
+    scenario = system("scenario", scenario)
+    found = checks.array("rates_bps", rates_bps, _rates_shape(scenario), minimum=0)
+    if isinstance(scenario, Scenario):
+        return float(scenario.weights[[0, 1, 1, 2]] @ found)
+    return float(scenario.weights @ found.sum(axis=1))
 
 
-def efficiency_bit_per_j(scenario: Scenario, rates_bps, powers_w) -> float:
-    r"""Energy efficiency (12): :math:`\sum R / (\sum p + P_c)`, without priorities."""
-    return float(np.sum(rates_bps) / (np.sum(powers_w) + scenario.circuit_power_w))
+def efficiency_bit_per_j(scenario: Scenario | Network, rates_bps: ArrayLike, powers_w: ArrayLike) -> float:
+    r"""Energy efficiency (12): :math:`\sum R / (\sum p + P_c)`, without priorities.
+
+    Parameters
+    ----------
+    scenario : Scenario or Network
+    rates_bps : (4,) as :func:`rates` returns them, or (K, 2) as :func:`user_rates` does for a ``Network``
+    powers_w : (K,)
+
+    Examples
+    --------
+    >>> from isaclib import semi_isac as si
+    >>> drop = si.Scenario.random(np.random.default_rng(0), circuit_power_dbm=30.0)
+    >>> round(si.efficiency_bit_per_j(drop, [1e6, 2e6, 3e6, 4e6], [0.5, 0.25, 0.25]))
+    5000000
+    """
+    scenario = system("scenario", scenario)
+    found = checks.array("rates_bps", rates_bps, _rates_shape(scenario), minimum=0)
+    powers = checks.array("powers_w", powers_w, (scenario.users,), minimum=0)
+    return float(np.sum(found) / (np.sum(powers) + scenario.circuit_power_w))
+
+
+def system(name: str, value: Any) -> Scenario | Network:
+    """Guard: one scenario or network."""
+    return checks.instance(name, value, (Scenario, Network), "[...] of them go to the batch functions" if _many(value) else "")
+
+
+def systems(name: str, value: Any) -> Batch:
+    """Guard: at least one scenario (or network), all of one kind and size."""
+    if isinstance(value, System):
+        raise InvalidScenario(name, "is a single scenario", "put it into a list: [scenario]")
+    if not isinstance(value, (Batch, list, tuple)):
+        raise InvalidScenario(name, f"must be a batch or a list of scenarios, not {checks.short(value)}")
+    if not len(value):
+        raise InvalidScenario(name, "is empty", "give at least one scenario")
+    for row in value:
+        checks.instance(name, row, (Scenario, Network))
+    try:
+        return Batch.of(value)
+    except InvalidScenario as error:
+        raise InvalidScenario(name, f"do not fit together: {error}") from None
+
+
+def allocated(users: int, shares: ArrayLike, powers_w: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Guard: shares and powers of K users, at least 0."""
+    return (
+        checks.array("shares", shares, (users,), minimum=0),
+        checks.array("powers_w", powers_w, (users,), minimum=0),
+    )
+
+
+def _rates_shape(scenario: Scenario | Network) -> tuple[int, ...]:
+    return (4,) if isinstance(scenario, Scenario) else (scenario.users, 2)
+
+
+def _many(value: Any) -> bool:
+    return isinstance(value, (Batch, list, tuple))

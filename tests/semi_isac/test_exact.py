@@ -8,7 +8,7 @@ import pytest
 
 from isaclib import InfeasibleScenario, InvalidScenario
 from isaclib import semi_isac as si
-from isaclib.semi_isac.bands import margin_bound
+from isaclib.semi_isac import margin_bound
 
 CERTIFIED = 1e-6  # the chapter's promise for exact solutions
 ROUNDED = 1e-7  # residuals, relative

@@ -1,0 +1,119 @@
+"""One random drop: users and clutters in the cell, path losses, fading; and the defaults of its parameters, the ``paper`` set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..foundations import channels, checks, geometry, units
+from ..foundations.errors import InvalidScenario
+
+_GEOMETRY = {
+    "radius_m": 40.0,
+    "min_distance_m": 1.0,
+    "carrier_hz": 1e9,
+    "antenna_gain_db": 0.0,
+    "target_rcs_m2": 1.0,
+    "clutter_rcs_m2": 0.01,
+    "clutters": 3,
+    "link_exponent": 2.5,
+    "radar_exponent": 4.0,
+    "nakagami_m": 3.0,
+    "reciprocal": False,
+}
+_SYSTEM = {
+    "bandwidth_hz": 100e6,
+    "temperature_k": 290.0,
+    "power_budget_dbm": 30.0,
+    "circuit_power_dbm": 30.0,
+    "weights": (1 / 3, 1 / 3, 1 / 3),
+    "min_sensing_bps": 5e6,
+    "min_rate_bps": 20e6,
+}
+DEFAULTS: dict[str, Any] = {**_GEOMETRY, **_SYSTEM}
+_LARGEST_DB = 1000.0  # far beyond any device, and still a finite ratio
+
+
+@dataclass(frozen=True)
+class Gains:
+    """Gains of three users, each with a target and a link, in one drop: arrays (3,)."""
+
+    radar_gain: np.ndarray
+    clutter_gain: np.ndarray
+    link_gain: np.ndarray
+
+
+def gains(rng: np.random.Generator, parameters: Mapping[str, Any]) -> Gains:
+    """Positions, fading and the gains that follow; the parameters of the system itself are not looked at."""
+    checks.generator("rng", rng)
+    g = _geometry(_known(parameters))
+    antenna = float(units.db_to_linear(g["antenna_gain_db"]))
+
+    def distance():
+        return np.linalg.norm(geometry.uniform_disk(rng, 1, g["radius_m"], minimum_radius_m=g["min_distance_m"])[0])
+
+    def echo(distance_m, cross_section_m2, fading):
+        two_way = channels.radar_gain(
+            distance_m, distance_m, g["carrier_hz"], cross_section_m2, exponent=g["radar_exponent"] / 2, antenna_gain=antenna
+        )
+        down, up = fading
+        return two_way * down * (down if g["reciprocal"] else up)
+
+    distances = np.array([distance() for _ in range(3)])
+    fading = channels.nakagami_power(rng, (3, 3), m=g["nakagami_m"])  # link, echo down, echo up of each user
+    links = channels.carrier_path_gain(distances, g["carrier_hz"], exponent=g["link_exponent"], antenna_gain=antenna)
+    radar = [echo(d, g["target_rcs_m2"], faded[1:]) for d, faded in zip(distances, fading)]
+    clutter = np.zeros(3)
+    for _ in range(g["clutters"]):
+        far, faded = distance(), channels.nakagami_power(rng, (3, 2), m=g["nakagami_m"])
+        if g["clutter_rcs_m2"] > 0:
+            clutter += [echo(far, g["clutter_rcs_m2"], both_ways) for both_ways in faded]
+    return Gains(np.array(radar), clutter, links * fading[:, 0])
+
+
+def system(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a scenario that are not drawn."""
+    values = _known(parameters)
+    power, circuit = (
+        checks.number(name, values[name], minimum=-_LARGEST_DB, maximum=_LARGEST_DB)
+        for name in ("power_budget_dbm", "circuit_power_dbm")
+    )
+    temperature = checks.number("temperature_k", values["temperature_k"], positive=True)
+    return {
+        "bandwidth_hz": values["bandwidth_hz"],
+        "noise_psd_w_per_hz": float(units.thermal_noise_psd_w_per_hz(temperature)),
+        "power_budget_w": float(units.dbm_to_w(power)),
+        "circuit_power_w": float(units.dbm_to_w(circuit)),
+        "weights": values["weights"],
+        "min_sensing_bps": values["min_sensing_bps"],
+        "min_rate_bps": values["min_rate_bps"],
+    }
+
+
+def _known(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    for name in parameters:
+        if name not in DEFAULTS:
+            raise InvalidScenario(name, "is not a parameter of the random scenario", f"known are {', '.join(sorted(DEFAULTS))}")
+    return {**DEFAULTS, **parameters}
+
+
+def _geometry(values: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        name: checks.number(name, values[name], positive=True)
+        for name in ("radius_m", "carrier_hz", "target_rcs_m2", "link_exponent", "radar_exponent")
+    }
+    found["antenna_gain_db"] = checks.number(
+        "antenna_gain_db", values["antenna_gain_db"], minimum=-_LARGEST_DB, maximum=_LARGEST_DB
+    )
+    # The path loss has no limit at distance zero: a user there would have an infinite gain.
+    found["min_distance_m"] = checks.number(
+        "min_distance_m", values["min_distance_m"], minimum=0, maximum=found["radius_m"] * (1 - 1e-12)
+    )
+    found["clutter_rcs_m2"] = checks.number("clutter_rcs_m2", values["clutter_rcs_m2"], minimum=0)
+    found["clutters"] = checks.count("clutters", values["clutters"], minimum=0)
+    found["nakagami_m"] = checks.number("nakagami_m", values["nakagami_m"], positive=True)
+    found["reciprocal"] = checks.flag("reciprocal", values["reciprocal"])
+    return found

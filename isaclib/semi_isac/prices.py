@@ -1,0 +1,115 @@
+"""Multipliers that fit an allocation, and shadow prices in the units of the scenario."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.optimize import nnls
+
+from ..foundations import checks
+from ..foundations.errors import InvalidScenario
+from .allocation import RESTRICTIONS, Allocation, Criterion, Prices
+from .bands import Bands, Restriction
+from .bounds import marginal_values
+from .scenario import Network, Scenario, allocated, system
+
+_TINY = 1e-300
+
+
+def fitted_multipliers(bands: Bands, shares, powers, *, power_price: float, free: Restriction):
+    r"""Multipliers of the floors (1, K, 2), and prices of bandwidth and power, that come nearest to the optimality conditions.
+
+    Non-negative least squares in :math:`(\lambda, \nu, \mu)` for a single network: each user's worth of a share equals
+    :math:`\nu`, of power :math:`\mu + q`, and :math:`\lambda_{kj}` times the slack of its floor is zero. Any answer is a valid
+    set of multipliers. A user without any share has no condition of its own.
+    """
+    users, weights, q = shares.shape[1], bands.weights[0], power_price
+    holds = shares[0] > 0
+    x = powers / np.where(holds, shares, 1.0)
+    by_share, by_power = (gradient[0] for gradient in bands.tangents(x))
+    rates = bands.slopes(x)[0][0] * shares[0, :, None]
+    active = [(k, j) for k in range(users) for j in range(2) if bands.floors[0, k, j] > 0]
+    rows, right = [], []
+    for is_free, gradient, column, price in ((free.shares, by_share, 0, 0.0), (free.powers, by_power, 1, q)):
+        size = max(float(np.max(weights * gradient.sum(axis=1))), price, _TINY)
+        for k in np.flatnonzero(holds) if is_free else ():
+            row = np.zeros(len(active) + 2)
+            for place, (user, j) in enumerate(active):
+                row[place] = gradient[k, j] / size if user == k else 0.0
+            row[len(active) + column] = -1.0 / size
+            rows.append(row)
+            right.append((price - weights[k] * gradient[k].sum()) / size)
+    for place, (k, j) in enumerate(active):
+        row = np.zeros(len(active) + 2)
+        row[place] = abs(rates[k, j] / bands.floors[0, k, j] - 1)
+        rows.append(row)
+        right.append(0.0)
+    row = np.zeros(len(active) + 2)
+    row[-1] = max(0.0, 1 - powers.sum()) / max(float(np.max(by_power)), _TINY)
+    # Columns are scaled to unit length: multipliers of strong and weak users differ by orders of magnitude.
+    matrix = np.array([*rows, row])
+    length = np.maximum(np.linalg.norm(matrix, axis=0), _TINY)
+    multipliers = np.zeros_like(bands.floors)
+    try:
+        solution = nnls(matrix / length, np.array([*right, 0.0]), maxiter=1000)[0] / length
+    except (RuntimeError, ValueError):  # did not converge, or an entry overflowed: no multipliers are multipliers, too
+        return multipliers, 0.0, q
+    for place, (k, j) in enumerate(active):
+        multipliers[0, k, j] = solution[place]
+    return np.where(np.isfinite(multipliers), multipliers, 0.0), float(solution[-2]), float(solution[-1]) + q
+
+
+def prices(scenario: Scenario | Network, allocation: Allocation) -> Prices:
+    """Shadow prices at an optimal allocation, recovered from its shares and powers alone.
+
+    Raises
+    ------
+    InvalidScenario
+        For an allocation of another scheme than the joint one (the derivative of its optimum is another problem's), or one
+        whose arrays do not belong to the scenario.
+
+    Examples
+    --------
+    A hertz more is worth 9.7 bit/s, a watt more 67.5 Mbit/s; the floors that bind are those of user 0 and of user 2.
+
+    >>> from isaclib import semi_isac as si
+    >>> drop = si.Scenario.random(np.random.default_rng(0))
+    >>> found = si.prices(drop, si.solve_exact(drop))
+    >>> round(found.bandwidth_per_hz, 3), round(found.power_per_w / 1e6, 3)
+    (9.668, 67.539)
+    >>> found.min_sensing.round(3).tolist(), found.min_rate.round(3).tolist()
+    ([2.035, 0.0], [0.0, 0.252])
+    """
+    scenario = system("scenario", scenario)
+    checks.instance("allocation", allocation, Allocation)
+    if allocation.scheme != "joint":
+        raise InvalidScenario("allocation", f"is of the scheme {allocation.scheme!r}", "prices belong to joint optima")
+    try:
+        shares, powers_w = allocated(scenario.users, allocation.shares, allocation.powers_w)
+    except InvalidScenario as error:
+        raise InvalidScenario("allocation", str(error)) from None
+    bands, q = Bands.of([scenario]), 0.0
+    shares, powers = shares[None], powers_w[None] / scenario.power_budget_w
+    if allocation.criterion == "efficiency":
+        bands = bands.unweighted()
+        x = powers / np.where(shares > 0, shares, 1.0)
+        q = float(np.sum(bands.slopes(x)[0] * shares[..., None]) / (powers.sum() + bands.circuit[0]))
+    multipliers, _, _ = fitted_multipliers(bands, shares, powers, power_price=q, free=RESTRICTIONS["joint"])
+    x = powers / np.where(shares > 0, shares, 1.0)
+    by_share, by_power = (values[0][shares[0] > 0] for values in marginal_values(bands, x, multipliers))
+    if not len(by_share):
+        raise InvalidScenario("allocation", "gives nobody any bandwidth", "prices belong to joint optima")
+    bandwidth, power = float(by_share.max()), max(float(by_power.max()) - q, 0.0)
+    return unit_prices(scenario, bandwidth, power, multipliers[0], powers_w, allocation.criterion)
+
+
+def unit_prices(scenario, bandwidth, power, multipliers, powers_w, criterion: Criterion) -> Prices:
+    """Normalised prices in the units of the scenario."""
+    per = scenario.weights.max() if criterion == "sum" else 1 / (np.sum(powers_w) + scenario.circuit_power_w)
+    scale = scenario.bandwidth_hz / math.log(2)
+    floors = multipliers * per
+    sensing, rate = floors[:, 0], floors[:, 1]
+    if isinstance(scenario, Scenario):
+        sensing, rate = sensing[:2], rate[1:]
+    return Prices(float(bandwidth * per / math.log(2)), float(power * per * scale / scenario.power_budget_w), sensing, rate)
