@@ -8,14 +8,21 @@ from typing import Literal
 
 import numpy as np
 
-from ..foundations import units
+from ..foundations import checks, units
 from ..foundations.certificate import Certificate, Step
 from ..foundations.errors import InvalidScenario
 from . import pulse as pulses
-from .scenario import Scenario, capacity_bps, checked_powers, second_moment_hz2, toa_crb_s2
+from .scenario import Scenario, capacity_bps, checked_powers, toa_crb_s2
 from .waterfilling import best_capacity_bps
 
 _VERIFY_OVERSAMPLING = 64
+_MOST_DB = 6000.0  # amplitudes beyond leave the range of floating-point numbers; nothing attains them
+_KINDS: dict[str, dict] = {
+    "peak_sidelobe_db": {},
+    "max_toa_crb_s2": {"positive": True},
+    "max_main_lobe_width_m": {"positive": True},
+    "max_capacity_loss": {"minimum": 0.0, "maximum": 1.0},
+}
 
 
 @dataclass(frozen=True)
@@ -42,9 +49,23 @@ class Allocation:
 
 @dataclass(frozen=True)
 class AllocationBatch:
-    """Allocations of D scenarios; rows without a solution are NaN and ``feasible`` is False there.
+    """Allocations of D scenarios; rows without a solution are nan.
 
-    ``constraint`` names what cannot be met ("" where feasible) and ``best_attainable`` the best value of it, in its own unit.
+    Attributes
+    ----------
+    powers_w : (D, N)
+    capacity_bps : (D,)
+    feasible : (D,) bool
+        Whether the row holds an allocation that meets every limit.
+    best_attainable : (D,)
+        Where infeasible: the best value of what cannot be met, in its own unit (nan elsewhere).
+    gap, residual : (D,)
+    status : (D,) of str
+        The certificates' "optimal" or "converged"; "infeasible" (proven), or "failed" (neither solved nor proven infeasible).
+    bound : (D,)
+        Certified upper bound on the capacity in bit/s.
+    constraint : tuple of str
+        Names what cannot be met ("" elsewhere).
     """
 
     powers_w: np.ndarray
@@ -53,6 +74,8 @@ class AllocationBatch:
     best_attainable: np.ndarray
     gap: np.ndarray
     residual: np.ndarray
+    status: np.ndarray
+    bound: np.ndarray
     constraint: tuple[str, ...]
 
 
@@ -67,11 +90,16 @@ class Limits:
     max_toa_crb_s2 : float
         Upper limit on :func:`~isaclib.ofdm_ranging.toa_crb_s2` (centred form).
     max_main_lobe_width_m : float
-        The output must be at or below half power at every delay from half this width on up to where the sidelobes begin
-        (or at that one delay, if it lies beyond). This set is convex and implies that the first 3-dB crossing comes
-        within the width.
+        The output must be at or below half power at every delay from half this width on up to where the sidelobes begin. This
+        set is convex, implies that the first 3-dB crossing comes within the width, and grows with the width. By the meaning
+        of ``sidelobe_start`` the main lobe ends there at the latest: a wider limit asks the same as twice that delay.
     max_capacity_loss : float
         Upper limit on :math:`1 - C/C_{\mathrm{WF}}`, in [0, 1].
+
+    Examples
+    --------
+    >>> Limits(peak_sidelobe_db=-20.0).sidelobe_level()
+    0.1
     """
 
     peak_sidelobe_db: float | None = None
@@ -80,37 +108,30 @@ class Limits:
     max_capacity_loss: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("peak_sidelobe_db", "max_toa_crb_s2", "max_main_lobe_width_m", "max_capacity_loss"):
+        for name, kind in _KINDS.items():
             value = getattr(self, name)
-            if value is None:
-                continue
-            if isinstance(value, (bool, str)) or np.ndim(value) != 0 or not math.isfinite(value):
-                raise InvalidScenario(name, f"must be one finite number or None, not {value!r}")
-            if name in ("max_toa_crb_s2", "max_main_lobe_width_m") and value <= 0:
-                raise InvalidScenario(name, f"must be positive, but is {value:g}")
-        if self.max_capacity_loss is not None and not 0 <= self.max_capacity_loss <= 1:
-            raise InvalidScenario("max_capacity_loss", f"is {self.max_capacity_loss:g}", "a share between 0 and 1")
+            if value is not None:
+                object.__setattr__(self, name, checks.number(name, value, **kind))
 
     def sidelobe_level(self) -> float:
         """Amplitude limit relative to the main lobe, infinite without a limit."""
-        return math.inf if self.peak_sidelobe_db is None else float(units.db_to_amplitude(self.peak_sidelobe_db))
+        if self.peak_sidelobe_db is None:
+            return math.inf
+        return float(units.db_to_amplitude(min(max(self.peak_sidelobe_db, -_MOST_DB), _MOST_DB)))
 
     def main_lobe_region(self, scenario: Scenario) -> tuple[float, float] | None:
         """Delays in 1/bandwidth that must be at or below half power."""
         if self.max_main_lobe_width_m is None:
             return None
-        start = 0.5 * self.max_main_lobe_width_m / scenario.range_cell_m
-        start = min(start, 0.5 * scenario.carriers)
-        return start, max(start, min(scenario.sidelobe_start, 0.5 * scenario.carriers))
+        return min(0.5 * self.max_main_lobe_width_m / scenario.range_cell_m, scenario.sidelobe_start), scenario.sidelobe_start
 
-    def least_moment(self, scenario: Scenario) -> float:
-        """Least mean square bandwidth over carrier spacing squared that meets the CRB limit (0 without one)."""
+    def moment_slack(self, scenario: Scenario) -> float | None:
+        r"""How far the centred second moment may lie below the edges' :math:`R^2 = ((N-1)/2)^2`, in carriers^2; None without a
+        CRB limit, negative where the limit is below the least CRB.
+        """
         if self.max_toa_crb_s2 is None:
-            return 0.0
-        unit = np.zeros(scenario.carriers)
-        unit[[0, -1]] = 0.5 * scenario.power_budget_w
-        reference = toa_crb_s2(scenario, unit) * second_moment_hz2(scenario, unit)
-        return float(reference / self.max_toa_crb_s2 / scenario.subcarrier_spacing_hz**2)
+            return None
+        return (0.5 * (scenario.carriers - 1)) ** 2 * (1 - least_crb_s2(scenario) / self.max_toa_crb_s2)
 
     def violations(self, scenario: Scenario, powers_w, *, oversampling: int | None = None) -> dict[str, float]:
         """Violation of each limit relative to that limit, at full power budget accounting; <= 0 where it holds.
@@ -118,7 +139,9 @@ class Limits:
         Levels and bounds that need power are infinite for zero power.
         """
         powers = checked_powers(scenario, powers_w)
-        grid = scenario.oversampling if oversampling is None else oversampling
+        if powers.ndim != 1:
+            raise InvalidScenario("powers_w", f"has shape {powers.shape}", f"expected ({scenario.carriers},)")
+        grid = scenario.oversampling if oversampling is None else checks.count("oversampling", oversampling, minimum=4)
         found = {"power_budget_w": float(powers.sum() / scenario.power_budget_w - 1)}
         silent = not powers.sum() > 0
 
@@ -139,3 +162,13 @@ class Limits:
     def residual(self, scenario: Scenario, powers_w) -> float:
         """Largest relative violation (0: all limits hold), peaks searched on a 64-fold grid and refined."""
         return max(0.0, *self.violations(scenario, powers_w, oversampling=_VERIFY_OVERSAMPLING).values())
+
+
+def least_crb_s2(scenario: Scenario) -> float:
+    r"""CRB of the two edge carriers with half the budget each, the least of all allocations.
+
+    The centred second moment is at most the moment about the middle of the band, and that at most :math:`((N-1)/2)^2`.
+    """
+    edges = np.zeros(scenario.carriers)
+    edges[[0, -1]] = 0.5 * scenario.power_budget_w
+    return float(toa_crb_s2(scenario, edges))

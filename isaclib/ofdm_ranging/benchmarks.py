@@ -8,12 +8,12 @@ from typing import Literal
 
 import numpy as np
 
+from ..foundations import checks
 from ..foundations.certificate import Certificate, relative_gap
-from ..foundations.errors import InvalidScenario
 from .allocation import Allocation
 from .exact import minimise_sidelobe
 from .scenario import Scenario, capacity_bps, toa_crb_s2
-from .waterfilling import priced_bound, waterfill_powers
+from .waterfilling import priced_bound, waterfill_shares
 
 _CLOSED_FORM_GAP = 1e-9
 
@@ -22,9 +22,14 @@ def waterfill(scenario: Scenario) -> Allocation:
     r"""Water-filling, the largest capacity without sensing limits (exact, see :func:`waterfill_powers`).
 
     Certificate: value and Lagrangian bound are capacities in bit/s.
+
+    >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
+    >>> round(waterfill(scenario).capacity_bps / 1e6, 3)
+    8.236
     """
     began = time.perf_counter()
-    powers = waterfill_powers(scenario.carrier_snr, 1.0) * scenario.power_budget_w
+    checks.instance("scenario", scenario, Scenario)
+    powers = waterfill_shares(scenario.carrier_snr) * scenario.power_budget_w
     value = float(capacity_bps(scenario, powers))
     bound = scenario.subcarrier_spacing_hz / math.log(2) * priced_bound(scenario.carrier_snr, np.zeros(scenario.carriers))
     return Allocation(powers, "communication", value, _certificate("water-filling", scenario, powers, value, bound, began))
@@ -41,10 +46,14 @@ def edges_only(scenario: Scenario, *, carriers_per_side: int = 1) -> Allocation:
     ------
     InvalidScenario
         ``carriers_per_side`` is not between 1 and N/2.
+
+    >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
+    >>> round(1e9 * math.sqrt(edges_only(scenario).certificate.value), 3)  # ns
+    4.689
     """
     began = time.perf_counter()
-    if not (isinstance(carriers_per_side, (int, np.integer)) and 1 <= carriers_per_side <= scenario.carriers // 2):
-        raise InvalidScenario("carriers_per_side", f"is {carriers_per_side!r}", f"an integer from 1 to {scenario.carriers // 2}")
+    checks.instance("scenario", scenario, Scenario)
+    carriers_per_side = checks.count("carriers_per_side", carriers_per_side, maximum=scenario.carriers // 2)
     powers = _edge_powers(scenario, carriers_per_side)
     value, bound = float(toa_crb_s2(scenario, powers)), float(toa_crb_s2(scenario, _edge_powers(scenario, 1)))
     certificate = _certificate("edges only", scenario, powers, value, bound, began, sense="min")
@@ -60,10 +69,15 @@ def mix(scenario: Scenario, weight: float, toward: str = "edges", *, carriers_pe
         :math:`\alpha \in [0, 1]`; 0 is water-filling.
     toward : {"edges", "sidelobe"}
         Target: :func:`edges_only` or :func:`minimise_sidelobe`.
+
+    >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
+    >>> round(mix(scenario, 0.5, "sidelobe").capacity_bps / 1e6, 3)
+    7.482
     """
     began = time.perf_counter()
-    if not 0 <= weight <= 1:
-        raise InvalidScenario("weight", f"is {weight}", "a number from 0 to 1")
+    checks.instance("scenario", scenario, Scenario)
+    weight = checks.number("weight", weight, minimum=0.0, maximum=1.0)
+    checks.count("carriers_per_side", carriers_per_side, maximum=scenario.carriers // 2)
     start, target = mixing_ends(scenario, toward, carriers_per_side=carriers_per_side)
     powers = (1 - weight) * start + weight * target
     value = float(capacity_bps(scenario, powers))
@@ -73,8 +87,7 @@ def mix(scenario: Scenario, weight: float, toward: str = "edges", *, carriers_pe
 
 def mixing_ends(scenario: Scenario, toward: str, *, carriers_per_side: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Powers (N,) at the two ends of :func:`mix`."""
-    if toward not in ("edges", "sidelobe"):
-        raise InvalidScenario("toward", f"is {toward!r}", 'use "edges" or "sidelobe"')
+    checks.word("toward", toward, ("edges", "sidelobe"))
     target = edges_only(scenario, carriers_per_side=carriers_per_side) if toward == "edges" else minimise_sidelobe(scenario)
     return waterfill(scenario).powers_w, target.powers_w
 

@@ -15,15 +15,24 @@ import math
 
 import numpy as np
 
-from ..foundations import channels, units
+from ..foundations import channels, checks, units
 from ..foundations.errors import InvalidScenario
 from . import pulse as pulses
-from .scenario import Scenario, checked_powers
+from .scenario import Scenario
 
 _NEWTON_STEPS = 5
 _GUARD = 0.15  # in 1/bandwidth: the strong peak is known to a grid step, and the main lobe is steep where it ends
 _CELL = 1.0  # in 1/bandwidth: how near a peak must be to count as the weak target
 _CHUNK = 512  # trials at a time, to bound memory
+
+
+def _audible(scenario: Scenario, powers_w) -> np.ndarray:
+    """Powers (N,) of one scenario of which at least one is positive: silence has no echo."""
+    checks.instance("scenario", scenario, Scenario)
+    powers = checks.array("powers_w", powers_w, ("N",), minimum=0.0, sizes={"N": scenario.carriers})
+    if not powers.sum() > 0:
+        raise InvalidScenario("powers_w", "is 0 on every carrier", "an echo needs power on at least one")
+    return powers
 
 
 def delay_errors_s(scenario: Scenario, powers_w, rng: np.random.Generator, trials: int, *, search: float = 16.0) -> np.ndarray:
@@ -33,11 +42,17 @@ def delay_errors_s(scenario: Scenario, powers_w, rng: np.random.Generator, trial
     ----------
     powers_w : (N,)
     search : float
-        The estimate is looked for within this many 1/bandwidth on either side of the true delay's cell (at most N/2).
+        The estimate is looked for within this many 1/bandwidth on either side of the true delay's cell (from 1 to N/2).
+
+    >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
+    >>> errors = delay_errors_s(scenario, np.full(16, 1 / 16), np.random.default_rng(1), 500, search=4.0)
+    >>> errors.shape, round(1e9 * float(np.abs(errors).mean()), 1)  # ns
+    ((500,), 10.0)
     """
-    powers = checked_powers(scenario, powers_w)
-    if not 1 <= search <= 0.5 * scenario.carriers:
-        raise InvalidScenario("search", f"is {search}", f"between 1 and N/2 = {0.5 * scenario.carriers:g} (in 1/bandwidth)")
+    powers = _audible(scenario, powers_w)
+    checks.generator("rng", rng)
+    trials = checks.count("trials", trials)
+    search = checks.number("search", search, minimum=1.0, maximum=0.5 * scenario.carriers)
     errors = [_chunk_errors(scenario, powers, rng, min(_CHUNK, trials - first), search) for first in range(0, trials, _CHUNK)]
     return np.concatenate(errors) / scenario.bandwidth_hz
 
@@ -85,7 +100,12 @@ def _refined(z: np.ndarray, start: np.ndarray, reach: float) -> np.ndarray:
 
 
 def delay_rmse_s(scenario: Scenario, powers_w, rng: np.random.Generator, trials: int, *, search: float = 16.0) -> float:
-    """Root mean square of :func:`delay_errors_s`."""
+    """Root mean square of :func:`delay_errors_s`.
+
+    >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
+    >>> round(1e9 * delay_rmse_s(scenario, np.full(16, 1 / 16), np.random.default_rng(1), 500, search=4.0), 1)  # ns
+    27.9
+    """
     return float(np.sqrt(np.mean(delay_errors_s(scenario, powers_w, rng, trials, search=search) ** 2)))
 
 
@@ -95,18 +115,29 @@ def random_data_sidelobes_db(scenario: Scenario, powers_w, rng: np.random.Genera
 
     Their spread about the expectation's level: :math:`E|y(u)|^2 = |E y(u)|^2 + \sum_n p_n^2/L`, a floor that no
     allocation removes (:func:`data_floor_db`).
+
+    >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
+    >>> from isaclib.ofdm_ranging import peak_sidelobe_db
+    >>> levels = random_data_sidelobes_db(scenario, np.full(16, 1 / 16), np.random.default_rng(1), 200)
+    >>> round(float(np.median(levels)), 1), round(float(peak_sidelobe_db(scenario, np.full(16, 1 / 16))), 1)
+    (-13.1, -13.3)
     """
-    powers = checked_powers(scenario, powers_w)
+    powers = _audible(scenario, powers_w)
+    checks.generator("rng", rng)
+    trials = checks.count("trials", trials)
     weights = powers * rng.gamma(scenario.symbols, 1.0 / scenario.symbols, size=(trials, scenario.carriers))
-    return units.amplitude_to_db(
-        pulses.peak_level(weights, scenario.sidelobe_start, scenario.sidelobe_end, scenario.oversampling)
-    )
+    return pulses.decibels(pulses.peak_level(weights, scenario.sidelobe_start, scenario.sidelobe_end, scenario.oversampling))
 
 
 def data_floor_db(scenario: Scenario, powers_w) -> float:
-    r"""Root-mean-square level :math:`\sqrt{\sum_n p_n^2/L}/\sum_n p_n` in dB that random data add to every delay."""
-    powers = checked_powers(scenario, powers_w)
-    return float(units.amplitude_to_db(math.sqrt((powers**2).sum() / scenario.symbols) / powers.sum()))
+    r"""Root-mean-square level :math:`\sqrt{\sum_n p_n^2/L}/\sum_n p_n` in dB that random data add to every delay.
+
+    >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16, symbols=1)
+    >>> round(data_floor_db(scenario, np.full(16, 1 / 16)), 3)
+    -12.041
+    """
+    powers = _audible(scenario, powers_w)
+    return float(pulses.decibels(math.sqrt((powers**2).sum() / scenario.symbols) / powers.sum()))
 
 
 def weak_target_detection(
@@ -117,10 +148,30 @@ def weak_target_detection(
     The strong echo has the scenario's gain; the weak one lies ``separation`` (1/bandwidth) behind, ``weak_db`` (dB of power,
     negative) below, with random phase. Success: outside ``sidelobe_start`` (and a small guard) around the strong peak the
     highest output is within 1/bandwidth of the weak target.
+
+    Parameters
+    ----------
+    separation : float
+        More than ``sidelobe_start`` + 1/2, or the main lobe hides the weak target; less than N - ``sidelobe_start`` - 1/2,
+        because delays repeat after N: there the main lobe comes round again.
+
+    >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16, symbols=1000)
+    >>> weak_target_detection(scenario, np.full(16, 1 / 16), np.random.default_rng(1), 100, weak_db=-6.0, separation=4.0)
+    1.0
     """
-    powers = checked_powers(scenario, powers_w)
-    if separation <= scenario.sidelobe_start + 0.5:
-        raise InvalidScenario("separation", f"is {separation:g}", "more than sidelobe_start + 1/2, or the main lobe hides it")
+    powers = _audible(scenario, powers_w)
+    checks.generator("rng", rng)
+    trials = checks.count("trials", trials)
+    weak_db = checks.number("weak_db", weak_db, minimum=-3000.0, maximum=0.0)
+    least = scenario.sidelobe_start + 0.5
+    separation = checks.number("separation", separation)
+    if not least < separation < scenario.carriers - least:
+        raise InvalidScenario(
+            "separation",
+            f"is {separation:g}",
+            f"more than sidelobe_start + 1/2 = {least:g} and less than {scenario.carriers - least:g}, where the delays' period N "
+            "brings the main lobe back",
+        )
     hits = 0
     for first in range(0, trials, _CHUNK):
         size = min(_CHUNK, trials - first)
@@ -133,5 +184,6 @@ def weak_target_detection(
         peak = grid[np.argmax(levels, axis=1)]
         offset = (grid - peak[:, None] + 0.5 * scenario.carriers) % scenario.carriers - 0.5 * scenario.carriers
         found = grid[np.argmax(np.where(np.abs(offset) >= scenario.sidelobe_start + _GUARD, levels, -1.0), axis=1)]
-        hits += int(np.sum(np.abs(found - delays[:, 1]) <= _CELL))
+        apart = (found - delays[:, 1] + 0.5 * scenario.carriers) % scenario.carriers - 0.5 * scenario.carriers
+        hits += int(np.sum(np.abs(apart) <= _CELL))
     return hits / trials

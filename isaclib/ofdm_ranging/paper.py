@@ -19,14 +19,14 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..foundations import scalar_search
+from ..foundations import checks, scalar_search
 from ..foundations.certificate import Certificate, Step
 from ..foundations.errors import InfeasibleScenario
 from .allocation import Allocation, Limits
 from .benchmarks import mixing_ends
 from .exact import solve_sidelobe_limited
 from .scenario import Scenario, capacity_bps
-from .waterfilling import waterfill_powers
+from .waterfilling import waterfill_shares
 
 _WEIGHT_TOLERANCE = 1e-8
 _HOLDS = 1e-9  # relative violation that counts as none: the mixture's end points are themselves computed numbers
@@ -46,10 +46,17 @@ def straightforward_rule(
 
     Solve for capacity under the sidelobe limit alone; use it if capacity loss and accuracy then hold, else water-filling with
     mode "communication". Never raises for infeasibility. The certificate has a residual and no bound.
+
+    >>> import numpy as np
+    >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
+    >>> rule = straightforward_rule(scenario, peak_sidelobe_db=-20.0, max_capacity_loss=0.2)
+    >>> rule.mode, round(rule.capacity_bps / 1e6, 3)
+    ('isac', 7.356)
     """
     began = time.perf_counter()
+    checks.instance("scenario", scenario, Scenario)
     limits = Limits(peak_sidelobe_db, max_toa_crb_s2, max_main_lobe_width_m, max_capacity_loss)
-    powers = waterfill_powers(scenario.carrier_snr, 1.0) * scenario.power_budget_w
+    powers = waterfill_shares(scenario.carrier_snr) * scenario.power_budget_w
     if peak_sidelobe_db is not None:
         try:
             powers = solve_sidelobe_limited(scenario, peak_sidelobe_db).powers_w
@@ -88,12 +95,22 @@ def dynamic_allocation(
     -------
     Allocation
         Never raises for infeasibility. No bound in the certificate; ``history`` holds the tested weights' capacities.
+
+    Examples
+    --------
+    >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
+    >>> rule = dynamic_allocation(scenario, peak_sidelobe_db=-20.0, max_capacity_loss=0.2)
+    >>> rule.mode, round(rule.capacity_bps / 1e6, 3)
+    ('isac', 6.92)
     """
     began = time.perf_counter()
+    checks.instance("scenario", scenario, Scenario)
     limits = Limits(peak_sidelobe_db, max_toa_crb_s2, max_main_lobe_width_m, max_capacity_loss)
+    checks.flag("improve_accuracy", improve_accuracy)
+    checks.count("carriers_per_side", carriers_per_side, maximum=scenario.carriers // 2)
     ambiguity = Limits(peak_sidelobe_db=peak_sidelobe_db)
     accuracy = Limits(max_toa_crb_s2=max_toa_crb_s2, max_main_lobe_width_m=max_main_lobe_width_m)
-    start = waterfill_powers(scenario.carrier_snr, 1.0) * scenario.power_budget_w
+    start = waterfill_shares(scenario.carrier_snr) * scenario.power_budget_w
     history: list[Step] = []
 
     def worst(wanted: Limits, powers: np.ndarray) -> float:
@@ -168,7 +185,7 @@ def _golden(violation: Callable[[float], float]) -> float | None:
 
 
 def _communication(scenario: Scenario, method: str, began: float, history: tuple[Step, ...]) -> Allocation:
-    powers = waterfill_powers(scenario.carrier_snr, 1.0) * scenario.power_budget_w
+    powers = waterfill_shares(scenario.carrier_snr) * scenario.power_budget_w
     value = float(capacity_bps(scenario, powers))
     residual = max(0.0, float(powers.sum() / scenario.power_budget_w - 1))
     certificate = Certificate(

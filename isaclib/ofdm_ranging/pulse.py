@@ -12,13 +12,17 @@ period :math:`N`: delays in :math:`[0, N/2]` say everything. All functions here 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
 from ..foundations import scalar_search
 
 HALF_POWER = math.sqrt(0.5)
-_NEWTON_STEPS = 6
+_NEWTON_STEPS = 8
+_FINE = 32  # grid points per 1/bandwidth when a level is stated
+_NEAR_THE_TOP = 0.9  # a cell next to the highest peak reaches 0.98 of it (Bernstein, at 16 points per 1/bandwidth)
+_END_SHARE, _END_DENSITY = 0.16, 0.29  # an end's cells reach this share of its delay; with this many points they match the grid
 _SETTLED = 1e-7  # a step this short leaves an error of its square
 _CROSSING_TOLERANCE = 1e-12
 
@@ -36,7 +40,13 @@ def steering(delays, count: int) -> np.ndarray:
 def pulse(weights, delays) -> np.ndarray:
     """Output :math:`y(u_k)` (..., K) for weights (..., N)."""
     weights = np.asarray(weights)
-    return weights @ steering(delays, weights.shape[-1]).T
+    return np.einsum("...n,kn->...k", weights, steering(delays, weights.shape[-1]))
+
+
+def decibels(level) -> np.ndarray:
+    """20 log10 of amplitudes; -inf for 0, nan for nan (where there is no power there is no level)."""
+    with np.errstate(divide="ignore"):
+        return 20 * np.log10(level)
 
 
 def grid_levels(weights, oversampling: int) -> tuple[np.ndarray, np.ndarray]:
@@ -49,7 +59,12 @@ def grid_levels(weights, oversampling: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def peaks(weights: np.ndarray, start: float, stop: float, oversampling: int, above: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Local maxima of ``|y| / y(0)`` in [start, stop], ends included, found on a grid and refined by Newton steps.
+    r"""Local maxima of ``|y| / y(0)`` in [start, stop], both ends included.
+
+    The slope of :math:`|y|^2` is computed on a grid; in every cell where it changes from + to - the maximum is the root of
+    the slope, found by Newton steps that may not leave the cell. As a polynomial in :math:`\cos 2\pi u/N` the square of the
+    output can oscillate faster next to an end of the region than elsewhere (the windows of least sidelobes do), so the cells
+    shrink towards the ends as the points of a Chebyshev grid do.
 
     Parameters
     ----------
@@ -59,38 +74,81 @@ def peaks(weights: np.ndarray, start: float, stop: float, oversampling: int, abo
     oversampling : int
         Grid points per 1/bandwidth for the search.
     above : float
-        Skip maxima whose grid level is below this fraction of the largest grid level.
+        Skip cells whose levels are below this fraction of the largest level on the grid.
 
     Returns
     -------
     delays (K,), levels (K,)
     """
-    delays, levels = grid_levels(weights, oversampling)
-    first, last = int(np.searchsorted(delays, start, "left")), int(np.searchsorted(delays, stop, "right"))
-    padded = np.concatenate([levels[1:2], levels, levels[-2:-1]])  # |y| is even about 0 and about N/2
-    window = slice(first, last)
-    centre = padded[1:-1][window]
-    found = (centre >= padded[:-2][window]) & (centre >= padded[2:][window])
-    floor = above * (centre.max() if centre.size else 0.0)
-    u = delays[window][found & (centre >= floor)]
-    ends = np.array([start, stop])
-    if u.size:
-        u = refine(weights, u, 1.0 / oversampling)
-        u = u[(u > start) & (u < stop)]
-    u = np.concatenate([ends[:1], u, ends[1:]]) if stop > start else ends[:1]
-    return u, np.abs(pulse(weights, u)) / weights.sum()
+    count, total = len(weights), weights.sum()
+    if not stop > start:
+        only = np.array([start])
+        return only, np.abs(pulse(weights, only)) / total
+    first, last = math.floor(start * oversampling) + 1, math.ceil(stop * oversampling) - 1
+    moments = np.stack([weights, weights * centred_carriers(count)])
+    spectrum = np.fft.rfft(moments, oversampling * count)[:, first : last + 1].conj()
+    ends = _end_delays(count, float(start), float(stop), oversampling)
+    u = np.concatenate([ends, np.arange(first, last + 1) / oversampling])
+    y, dy = np.concatenate([np.einsum("mn,kn->mk", moments, _end_steering(count, start, stop, oversampling)), spectrum], axis=1)
+    order = np.argsort(u, kind="stable")
+    u, power, slope = u[order], (np.abs(y) ** 2)[order], -(y.conj() * dy).imag[order]
+    high = np.maximum(power[1:], power[:-1]) >= above**2 * power.max()
+    cells = np.flatnonzero((slope[:-1] > 0) & (slope[1:] <= 0) & high)
+    inside = _roots(weights, u[cells], u[cells + 1], slope[cells], slope[cells + 1])
+    found = np.concatenate([[start], inside, [stop]])
+    return found, np.abs(pulse(weights, found)) / total
+
+
+@lru_cache(maxsize=16)
+def _end_delays(count: int, start: float, stop: float, oversampling: int) -> np.ndarray:
+    """Both ends and delays that lie ever closer towards them: squares of equal steps, as Chebyshev's points do."""
+    room = 0.5 * (stop - start)
+    near = []
+    for edge, sign in ((start, 1.0), (stop, -1.0)):
+        if edge >= 0.5 * count:  # |y|^2 is even about N/2: no end to the polynomial's smoothness there
+            near.append(np.array([edge]))
+            continue
+        points = math.ceil(_END_DENSITY * max(edge, 1.0) * oversampling)
+        near.append(edge + sign * min(_END_SHARE * edge, room) * (np.arange(points + 1) / points) ** 2)
+    return np.concatenate(near)
+
+
+@lru_cache(maxsize=16)
+def _end_steering(count: int, start: float, stop: float, oversampling: int) -> np.ndarray:
+    return steering(_end_delays(count, start, stop, oversampling), count)
+
+
+def _roots(weights: np.ndarray, low: np.ndarray, high: np.ndarray, slope_low: np.ndarray, slope_high: np.ndarray) -> np.ndarray:
+    """Delays (K,) in [low, high] where the slope of ``|y|^2`` changes its sign, by Newton steps kept inside the bracket."""
+    if not low.size:
+        return low
+    low, high = low.copy(), high.copy()
+    u = low + (high - low) * slope_low / (slope_low - slope_high)
+    for _ in range(_NEWTON_STEPS):
+        slope, curvature = slope_and_curvature(weights, u)
+        low, high = np.where(slope > 0, u, low), np.where(slope > 0, high, u)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moved = u - slope / curvature
+        moved = np.where((moved >= low) & (moved <= high), moved, 0.5 * (low + high))
+        settled, u = np.abs(moved - u).max() < _SETTLED, moved
+        if settled:
+            break
+    return u
+
+
+def slope_and_curvature(weights: np.ndarray, delays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    r"""First and second derivative of :math:`|y(u)|^2` at delays (K,)."""
+    count = len(weights)
+    rate = 2 * math.pi / count * centred_carriers(count)
+    y, dy, ddy = np.einsum("mn,kn->mk", np.stack([weights, weights * rate, weights * rate**2]), steering(delays, count))
+    return -2 * (y.conj() * dy).imag, 2 * (np.abs(dy) ** 2 - (y.conj() * ddy).real)
 
 
 def refine(weights: np.ndarray, start: np.ndarray, reach: float) -> np.ndarray:
     """Delays (K,) moved to the nearest maximum of ``|y|^2`` by Newton steps on its derivative, at most ``reach`` away."""
-    count = len(weights)
-    rate = 2j * math.pi / count * centred_carriers(count)
-    moments = np.stack([weights, weights * rate, weights * rate**2], axis=1)
     u = start
     for _ in range(_NEWTON_STEPS):
-        y, dy, ddy = (steering(u, count) @ moments).T
-        slope = (y.conj() * dy).real
-        curvature = np.abs(dy) ** 2 + (y.conj() * ddy).real
+        slope, curvature = slope_and_curvature(weights, u)
         step = np.where(curvature < 0, -slope / np.where(curvature < 0, curvature, -1.0), np.sign(slope) * 0.25 * reach)
         moved = np.clip(u + step, start - reach, start + reach)
         settled, u = np.abs(moved - u).max(initial=0.0) < _SETTLED, moved
@@ -104,10 +162,10 @@ def peak_level(weights, start: float, stop: float, oversampling: int) -> np.ndar
     weights = np.asarray(weights, dtype=float)
     flat = weights.reshape(-1, weights.shape[-1])
     result = np.full(len(flat), np.nan)
+    grid = max(oversampling, _FINE)
     for row, x in enumerate(flat):
         if x.sum() > 0:
-            # At 16 points per 1/B a grid maximum is within 5 % of its peak: lower ones cannot win.
-            result[row] = peaks(x, start, stop, oversampling, above=0.7)[1].max()
+            result[row] = peaks(x / x.max(), start, stop, grid, above=_NEAR_THE_TOP)[1].max()
     return result.reshape(weights.shape[:-1])[()]
 
 

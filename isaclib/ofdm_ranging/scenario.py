@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..foundations import channels, units
+from ..foundations import channels, checks, units
 from ..foundations.errors import InvalidScenario
 from ..foundations.scenario import ScenarioBase, array, number
 from . import pulse as pulses
@@ -68,6 +68,14 @@ class Scenario(ScenarioBase):
                 f"is {self.sidelobe_stop:g}",
                 f"must lie between sidelobe_start and N/2 = {0.5 * self.carriers:g}",
             )
+        with np.errstate(all="ignore"):
+            snr = self.carrier_snr
+        if not (np.all(np.isfinite(snr)) and snr.max() > 0):
+            raise InvalidScenario(
+                "noise_psd_w_per_hz",
+                f"gives carriers an SNR between {snr.min():g} and {snr.max():g} at the whole budget",
+                "beyond floating-point numbers: check the units of gains, noise, spacing and budget",
+            )
 
     @property
     def carriers(self) -> int:
@@ -115,7 +123,14 @@ class Scenario(ScenarioBase):
         :math:`E|h_n|^2 = 1`. ``mean_snr_db`` is the mean SNR of a carrier under uniform power. The paper states the number of
         carriers and 1 MHz, which only fits its own results as 1 MHz per carrier; the rest is assumed.
         """
-        profile = np.exp(-np.arange(taps) / tap_decay)
+        checks.generator("rng", rng)
+        carriers = checks.count("carriers", carriers, minimum=2)
+        subcarrier_spacing_hz = checks.number("subcarrier_spacing_hz", subcarrier_spacing_hz, positive=True)
+        power_budget_w = checks.number("power_budget_w", power_budget_w, positive=True)
+        mean_snr_db = checks.number("mean_snr_db", mean_snr_db, minimum=-3000, maximum=3000)
+        echo_gain_db = checks.number("echo_gain_db", echo_gain_db, minimum=-3000, maximum=3000)
+        tap_decay = checks.number("tap_decay", tap_decay, positive=True)
+        profile = np.exp(-np.arange(checks.count("taps", taps)) / tap_decay)
         response = channels.complex_normal(rng, (taps,)) * np.sqrt(profile / profile.sum())
         gain = np.abs(np.fft.fft(response, carriers)) ** 2
         noise = power_budget_w / (carriers * subcarrier_spacing_hz * units.db_to_linear(mean_snr_db))
@@ -133,13 +148,9 @@ class Scenario(ScenarioBase):
 
 
 def checked_powers(scenario: Scenario, powers_w) -> np.ndarray:
-    """Powers (..., N) as floats, or InvalidScenario."""
-    powers = np.asarray(powers_w, dtype=float)
-    if powers.ndim == 0 or powers.shape[-1] != scenario.carriers:
-        raise InvalidScenario("powers_w", f"has shape {powers.shape}", f"expected (..., {scenario.carriers})")
-    if not np.all(np.isfinite(powers)) or np.any(powers < 0):
-        raise InvalidScenario("powers_w", "must be finite and not negative")
-    return powers
+    """Powers (..., N) of a scenario, finite and not negative, or InvalidScenario."""
+    checks.instance("scenario", scenario, Scenario)
+    return checks.array("powers_w", powers_w, ("...", "N"), minimum=0.0, sizes={"N": scenario.carriers})
 
 
 def capacity_bps(scenario: Scenario, powers_w) -> np.ndarray:
@@ -148,6 +159,10 @@ def capacity_bps(scenario: Scenario, powers_w) -> np.ndarray:
     .. math:: C(p) = \sum_{n} \Delta f \log_2\Bigl(1 + \frac{p_n |h_n|^2}{N_0 \Delta f}\Bigr)
 
     in bit/s for powers (..., N) in W.
+
+    >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
+    >>> round(float(capacity_bps(scenario, np.full(16, 1 / 16))) / 1e6, 3)
+    6.365
     """
     powers = checked_powers(scenario, powers_w)
     snr = powers * (scenario.carrier_snr / scenario.power_budget_w)
@@ -159,8 +174,13 @@ def pulse_compression(scenario: Scenario, powers_w, delays) -> np.ndarray:
 
     Delays (K,) are relative to the target's, in 1/bandwidth; powers are (..., N). The phase is taken about the middle of
     the band.
+
+    >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
+    >>> np.round(np.abs(pulse_compression(scenario, np.full(16, 1 / 16), [0.0, 0.5, 1.0])), 3)
+    array([1.   , 0.638, 0.   ])
     """
     powers = checked_powers(scenario, powers_w)
+    delays = checks.array("delays", delays, ("K",))
     return pulses.pulse(powers, delays) / powers.sum(axis=-1, keepdims=True)
 
 
@@ -170,10 +190,14 @@ def peak_sidelobe_db(scenario: Scenario, powers_w) -> np.ndarray:
     .. math:: 20\log_{10} \max_{u_0 \le u \le u_1} |y(u)|/y(0)
 
     for powers (..., N). The maximum is over the continuum of delays: grid peaks are refined by Newton steps.
+
+    >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
+    >>> round(float(peak_sidelobe_db(scenario, np.full(16, 1 / 16))), 3)
+    -13.339
     """
     powers = checked_powers(scenario, powers_w)
     level = pulses.peak_level(powers, scenario.sidelobe_start, scenario.sidelobe_end, scenario.oversampling)
-    return units.amplitude_to_db(level)
+    return pulses.decibels(level)
 
 
 def main_lobe_width_m(scenario: Scenario, powers_w, *, crossing: str = "first") -> np.ndarray:
@@ -185,9 +209,12 @@ def main_lobe_width_m(scenario: Scenario, powers_w, *, crossing: str = "first") 
         ``"first"``: up to the delay where the output first falls to :math:`y(0)/\sqrt2`, the usual width.
         ``"last"``: up to the last such delay before the sidelobes begin. Both agree where the lobe falls monotonically.
         An upper limit on the second is convex in the powers, one on the first is not.
+
+    >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
+    >>> round(float(main_lobe_width_m(scenario, np.full(16, 1 / 16))) / scenario.range_cell_m, 3)
+    0.887
     """
-    if crossing not in ("first", "last"):
-        raise InvalidScenario("crossing", f"is {crossing!r}", 'use "first" or "last"')
+    checks.word("crossing", crossing, ("first", "last"))
     powers = checked_powers(scenario, powers_w)
     last_before = scenario.sidelobe_start if crossing == "last" else None
     return scenario.range_cell_m * pulses.half_power_width(powers, scenario.oversampling, last_before=last_before)
@@ -200,8 +227,13 @@ def second_moment_hz2(scenario: Scenario, powers_w, *, centred: bool = True) -> 
 
     ``centred=False`` drops the second term and takes :math:`n` from the middle of the band: the paper's proxy (8), which is the
     same only for a symmetric allocation.
+
+    >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
+    >>> round(float(second_moment_hz2(scenario, np.full(16, 1 / 16))) / 1e12, 3)  # (16^2 - 1) / 12
+    21.25
     """
     powers = checked_powers(scenario, powers_w)
+    checks.flag("centred", centred)
     total = powers.sum(axis=-1, keepdims=True)
     share = powers / np.where(total > 0, total, np.nan)
     carriers = pulses.centred_carriers(scenario.carriers)
@@ -210,9 +242,14 @@ def second_moment_hz2(scenario: Scenario, powers_w, *, centred: bool = True) -> 
 
 
 def echo_snr(scenario: Scenario, powers_w) -> np.ndarray:
-    r"""SNR :math:`L|a|^2\sum_n p_n/(N_0\Delta f)` of the compressed echo after L symbols, for powers (..., N)."""
-    noise = scenario.noise_psd_w_per_hz * scenario.subcarrier_spacing_hz
-    return scenario.symbols * scenario.echo_gain / noise * checked_powers(scenario, powers_w).sum(axis=-1)
+    r"""SNR :math:`L|a|^2\sum_n p_n/(N_0\Delta f)` of the compressed echo after L symbols, for powers (..., N).
+
+    >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
+    >>> round(float(echo_snr(scenario, np.full(16, 1 / 16))), 3)
+    10.24
+    """
+    total = checked_powers(scenario, powers_w).sum(axis=-1)
+    return scenario.symbols * scenario.echo_gain / (scenario.noise_psd_w_per_hz * scenario.subcarrier_spacing_hz) * total
 
 
 def toa_crb_s2(scenario: Scenario, powers_w, *, centred: bool = True) -> np.ndarray:
@@ -224,6 +261,10 @@ def toa_crb_s2(scenario: Scenario, powers_w, *, centred: bool = True) -> np.ndar
     with :math:`\beta^2` of :func:`second_moment_hz2`. The centroid term in it is the price of the unknown phase;
     ``centred=False`` leaves it out, as the paper's (8) does, and is too optimistic. Infinite where fewer than two
     carriers have power.
+
+    >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
+    >>> round(1e9 * math.sqrt(toa_crb_s2(scenario, np.full(16, 1 / 16))), 3)  # ns
+    7.629
     """
     moment = second_moment_hz2(scenario, powers_w, centred=centred)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -231,6 +272,10 @@ def toa_crb_s2(scenario: Scenario, powers_w, *, centred: bool = True) -> np.ndar
     return np.where(np.isnan(bound), math.inf, bound)[()]
 
 
-def delay_to_range_m(delay_s):
-    """Range :math:`c\\tau/2` of a two-way delay."""
-    return 0.5 * units.SPEED_OF_LIGHT_M_PER_S * np.asarray(delay_s, dtype=float)[()]
+def delay_to_range_m(delay_s) -> np.ndarray:
+    """Range :math:`c\\tau/2` in m of a two-way delay in s, a number or an array of any shape.
+
+    >>> round(float(delay_to_range_m(1e-6)), 3)
+    149.896
+    """
+    return 0.5 * units.SPEED_OF_LIGHT_M_PER_S * checks.array("delay_s", delay_s, ("...",))[()]

@@ -13,6 +13,8 @@ import math
 
 import numpy as np
 
+from ..foundations import checks
+from ..foundations.errors import InvalidScenario
 from .scenario import Scenario
 
 _BISECTIONS = 200
@@ -23,12 +25,23 @@ def waterfill_powers(gains, budget) -> np.ndarray:
 
     Exact and vectorised over the leading axes: one sort, one cumulative sum. Carriers of gain 0 get no power; a row whose
     gains are all 0 spreads the budget evenly (any split is optimal there).
+
+    >>> waterfill_powers([1.0, 0.5, 0.1], 2.0)
+    array([1.5, 0.5, 0. ])
     """
-    gains = np.asarray(gains, dtype=float)
+    gains = checks.array("gains", gains, ("...", "N"), minimum=0.0)
+    budget = checks.array("budget", budget, ("...",), positive=True)
+    if budget.shape not in ((), gains.shape[:-1]):
+        raise InvalidScenario("budget", f"has shape {budget.shape}", f"expected one number or {gains.shape[:-1]}")
+    return _waterfill(gains, np.broadcast_to(budget, gains.shape[:-1])[..., None])
+
+
+def _waterfill(gains: np.ndarray, budget: np.ndarray) -> np.ndarray:
     count = gains.shape[-1]
-    budget = np.broadcast_to(np.asarray(budget, dtype=float), gains.shape[:-1])[..., None]
-    with np.errstate(divide="ignore"):
-        floor = 1.0 / gains
+    best = gains.max(axis=-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        # Floors 1/g above the lowest one: at small SNR the budget would drown in the floors themselves.
+        floor = np.where(gains > 0, (best / gains - 1) / best, math.inf)
     ordered = np.sort(floor, axis=-1)
     finite = np.isfinite(ordered)
     level = (budget + np.cumsum(np.where(finite, ordered, 0.0), axis=-1)) / np.arange(1, count + 1)
@@ -38,9 +51,14 @@ def waterfill_powers(gains, budget) -> np.ndarray:
     return powers * (budget / powers.sum(axis=-1, keepdims=True))
 
 
+def waterfill_shares(gains: np.ndarray) -> np.ndarray:
+    """Water-filling of a budget of 1 over gains that are known to be right, (N,)."""
+    return _waterfill(gains, np.ones(1))
+
+
 def best_capacity_bps(scenario: Scenario) -> float:
     """Capacity of water-filling in bit/s."""
-    shares = waterfill_powers(scenario.carrier_snr, 1.0)
+    shares = waterfill_shares(scenario.carrier_snr)
     return float(scenario.subcarrier_spacing_hz / math.log(2) * np.log1p(scenario.carrier_snr * shares).sum())
 
 

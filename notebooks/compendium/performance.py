@@ -54,7 +54,7 @@ from isaclib import wireless_powered as wp
 from isaclib.foundations import plotting
 from isaclib.near_field.reduction import reduce
 from isaclib.near_field.sdp import margin_by_conic
-from isaclib.ofdm_ranging import cuts
+from isaclib.ofdm_ranging.least import least_level
 
 
 def rng(*key):
@@ -109,7 +109,7 @@ def solvable(batch, solver):
 
 def cold(solver):
     def solve(one):
-        cuts.forget_levels()
+        least_level.cache_clear()
         return solver(one, peak_sidelobe_db=-20.0)
 
     return solve

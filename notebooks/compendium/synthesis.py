@@ -47,7 +47,7 @@ from isaclib import semi_isac as si
 from isaclib import wireless_powered as wp
 from isaclib.foundations import plotting, units
 from isaclib.foundations.scenario import Batch
-from isaclib.ofdm_ranging import cuts
+from isaclib.ofdm_ranging.least import least_level
 
 streams = iter(np.random.default_rng(seed).spawn(5))
 powered = wp.Scenario.random_batch(next(streams), draws)
@@ -539,7 +539,7 @@ def cold(solver):
     """Without what it may remember of an earlier scenario."""
 
     def solve(one):
-        cuts.forget_levels()
+        least_level.cache_clear()
         return solver(one, peak_sidelobe_db=peak_sidelobe_db)
 
     return solve

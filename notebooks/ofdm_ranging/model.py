@@ -480,7 +480,7 @@ for function, sign in (
 
 # %%
 from isaclib.ofdm_ranging import cuts
-from isaclib.ofdm_ranging.exact import problem_of
+from isaclib.ofdm_ranging.feasibility import problem_of
 
 limits = ofdm.Limits(peak_sidelobe_db=-25.0)
 outcome = cuts.maximise_utility(

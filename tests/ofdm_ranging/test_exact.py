@@ -13,7 +13,7 @@ from isaclib import InfeasibleScenario
 from isaclib import ofdm_ranging as ofdm
 from isaclib.foundations import conic
 from isaclib.ofdm_ranging import cuts, pulse
-from isaclib.ofdm_ranging.exact import problem_of
+from isaclib.ofdm_ranging.feasibility import problem_of
 from isaclib.ofdm_ranging.waterfilling import waterfill_powers
 
 SECOND_SOLVER = 1e-5  # relative, what issue and contract ask of two solvers
@@ -33,7 +33,7 @@ def cone_program(scenario, **limits):
     if asked.max_toa_crb_s2 is not None:
         reach = 0.5 * (scenario.carriers - 1)
         moment = (n / reach) ** 2 @ x - cp.square((n / reach) @ x)
-        fixed.append(moment >= asked.least_moment(scenario) / reach**2)
+        fixed.append(moment >= least_moment(asked, scenario) / reach**2)
     delays = [np.append(np.arange(start, stop, 0.1), stop) for start, stop, _ in regions]
     objective = cp.Maximize(cp.sum(cp.log1p(cp.multiply(scenario.carrier_snr, x))))
     for _ in range(12):
@@ -51,6 +51,13 @@ def cone_program(scenario, **limits):
         if worst < 1e-5:
             break
     return nats * scenario.subcarrier_spacing_hz / math.log(2)
+
+
+def least_moment(asked, scenario):
+    """The moment that the CRB limit asks for, in carriers^2, straight from the formula of the CRB."""
+    spacing = scenario.subcarrier_spacing_hz
+    snr = scenario.symbols * scenario.echo_gain * scenario.power_budget_w / (scenario.noise_psd_w_per_hz * spacing)
+    return 1 / (8 * math.pi**2 * spacing**2 * snr * asked.max_toa_crb_s2)
 
 
 def limits_for(scenario, *, sidelobe_db=None, crb=None, width=None):
@@ -90,11 +97,11 @@ def test_equals_a_smooth_program_on_few_carriers():
 
     def room(x):
         levels = 1 - np.abs(phases @ x) ** 2 / asked.sidelobe_level() ** 2
-        return np.append(levels, (x @ n**2 - (x @ n) ** 2) / asked.least_moment(scenario) - 1)
+        return np.append(levels, (x @ n**2 - (x @ n) ** 2) / least_moment(asked, scenario) - 1)
 
     def room_slope(x):
         levels = -2 * ((phases @ x).conj()[:, None] * phases).real / asked.sidelobe_level() ** 2
-        return np.vstack([levels, (n**2 - 2 * (x @ n) * n) / asked.least_moment(scenario)])
+        return np.vstack([levels, (n**2 - 2 * (x @ n) * n) / least_moment(asked, scenario)])
 
     found = minimize(
         lambda x: -np.log1p(gains * x).sum(),

@@ -71,7 +71,7 @@ def test_toward_the_edges_the_weight_has_a_closed_form(scenario):
     n = np.arange(48) - 23.5
     start = ofdm.waterfill(scenario).powers_w
     m0, c0, m1 = start @ n**2, start @ n, 23.5**2
-    needed = ofdm.Limits(max_toa_crb_s2=limit).least_moment(scenario)
+    needed = 23.5**2 - ofdm.Limits(max_toa_crb_s2=limit).moment_slack(scenario)
     # -(1-a)^2 c0^2 + (1-a) m0 + a m1 = needed
     roots = np.roots([-(c0**2), 2 * c0**2 + m1 - m0, m0 - c0**2 - needed])
     weight = min(root.real for root in roots if 0 <= root.real <= 1)

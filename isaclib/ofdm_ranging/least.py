@@ -1,0 +1,113 @@
+r"""The least level that a region of delays can have beside other limits, with a certified lower bound.
+
+.. math:: \min_{x \ge 0,\; \mathbf 1^{\mathsf T}x = 1} \; \max_{u \in U_1} |y(x,u)| \quad\text{s.t.}\quad
+    \max_{u \in U_j} |y(x,u)| \le r_j,\; \text{moment limit.}
+
+The certified bound: multipliers :math:`z_k` (first region), :math:`z_j` (others) and of the moment limit give for all allowed
+shares
+
+.. math:: \rho \sum_k |z_k| \ge \min_n \Bigl[\operatorname{Re} \sum_{k,j} z^* e^{j2\pi(n-n_c)u/N} - \sum_j |z_j| r_j
+    + \beta (b_n - d)\Bigr] .
+
+Where sidelobes are all delays from :math:`u_0` on, Dolph's closed form (:mod:`isaclib.ofdm_ranging.window`) is a lower bound
+too, and the answer where nothing else is asked.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from . import pulse as pulses
+from .cuts import ROOM, Problem, Region, Rounds, multiplier_sums
+from .interior_point import minimise
+from .window import dolph_shares, least_sidelobe_level
+
+_LEVEL_GAP = 5e-8  # relative, of the least level
+_HOLDS = 1e-9  # relative excess of another limit that counts as none
+_ROUNDS = 40
+_STALLED = 8  # rounds without progress
+
+
+@dataclass(frozen=True)
+class LeastLevel:
+    """Shares with the least level of the first region that was found (None: no shares that meet the other limits were), that
+    level (then inf), a certified lower bound on it, rounds.
+    """
+
+    shares: np.ndarray | None
+    level: float
+    bound: float
+    rounds: int
+
+
+@lru_cache(maxsize=512)
+def least_level(problem: Problem, target: float | None = None) -> LeastLevel:
+    """Least level of the problem's first region (whose own level is ignored) under its other limits.
+
+    With a ``target`` it is enough to know on which side of it the least level lies. The answer is a function of the
+    arguments alone, so repeated questions (other channels, the same limits) are answered from memory.
+    """
+    first, others = problem.regions[0], problem.regions[1:]
+    whole = first.stop >= 0.5 * problem.carriers
+    closed = least_sidelobe_level(problem.carriers, first.start) if whole else 0.0
+    window = dolph_shares(problem.carriers, first.start)
+    if whole and np.all(replace(problem, regions=others).excesses(window) <= 0):
+        window.setflags(write=False)
+        return LeastLevel(window, _level(problem, first, window), closed, 0)
+    return _searched(problem, closed, window, target)
+
+
+def _level(problem: Problem, first: Region, x: np.ndarray) -> float:
+    return float(pulses.peak_level(x, first.start, first.stop, problem.oversampling))
+
+
+def _searched(problem: Problem, closed: float, window: np.ndarray, target: float | None) -> LeastLevel:
+    count, first = problem.carriers, problem.regions[0]
+    hidden = replace(problem, regions=problem.regions[1:])
+    gains, costs, equality = np.zeros(count + 1), np.zeros(count + 1), np.ones(count + 1)
+    costs[-1], equality[-1] = 1.0, 0.0
+    x = 0.5 * window + 0.5 * _edges(count) if problem.slack is not None else window
+    unit = max(_level(problem, first, x), 1e-15)
+    state = Rounds(problem, x)
+    best, level, bound, rounds, stalled = None, math.inf, closed, 0, 0
+    for step in range(_ROUNDS):
+        rounds = step + 1
+        anchor = 0.9 * x + 0.05 * window + 0.05 / count if step else 0.99 * x + 0.01 / count
+        top = (1.1 * _level(problem, first, anchor) / unit) ** 2
+        for curved in (True, False) if step else (False,):
+            rows = state.rows(x, unit, curved, ROOM)
+            point = minimise(
+                rows, gains, costs, equality, np.append(anchor, top), tolerance=1e-4 if step == 0 else 1e-9, max_iterations=100
+            )
+            if point.converged:
+                break
+        x = point.z[:count] / point.z[:count].sum()
+        reward, charge, weight = multiplier_sums(problem, x, state.used, point.multipliers, unit)
+        proven = float((reward - charge).min()) / weight if weight > 0 else 0.0
+        current = max(math.sqrt(max(point.z[-1], 0.0)) * unit, 1e-16)
+        state.exchange(x, scale=current / first.level)
+        stalled += 1
+        if proven > bound * (1 + 1e-9):
+            bound, stalled = proven, 0
+        if np.all(hidden.excesses(x) <= _HOLDS):
+            found = _level(problem, first, x)
+            if found < level * (1 - 1e-9):
+                best, level, stalled = x, found, 0
+        if level - bound <= _LEVEL_GAP * level or stalled >= _STALLED:
+            break
+        if target is not None and (level <= target or bound > target * (1 + _LEVEL_GAP)):
+            break
+        unit = current
+    if best is not None:
+        best.setflags(write=False)
+    return LeastLevel(best, level, bound, rounds)
+
+
+def _edges(count: int) -> np.ndarray:
+    shares = np.zeros(count)
+    shares[[0, -1]] = 0.5
+    return shares

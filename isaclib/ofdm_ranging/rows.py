@@ -1,0 +1,152 @@
+r"""The limits of one round as convex quadratics, kept in the form that makes Newton steps cheap.
+
+In shares x a delay's limit is :math:`|y(x,u_k)|^2/r_k^2 \le 1` (or :math:`\le t` with one more variable, where the level is
+to be lowered). With :math:`f_k` the steering vector and :math:`\varphi_k = 2\pi u_k/N`, its curvature and the outer product
+of its gradient :math:`2\operatorname{Re}(y_k^* f_k)` are
+
+.. math:: \operatorname{Re} f_k f_k^{\mathsf H} = [\cos (n-m)\varphi_k]_{nm}, \qquad
+    2\operatorname{Re}(y^* f)\operatorname{Re}(y^* f)^{\mathsf T} = |y|^2[\cos (n-m)\varphi]_{nm}
+    + \operatorname{Re}\bigl[y^{*2} e^{j(n+m-N+1)\varphi}\bigr]_{nm} :
+
+a Toeplitz and a Hankel matrix, so a sum over K delays costs K N instead of K N^2 multiplications. The limit on the Cramér-Rao
+bound, with reach :math:`R = (N-1)/2` and slack :math:`\varepsilon = R^2 - \kappa`, reads without cancellation
+
+.. math:: \frac{1}{\varepsilon}\Bigl[\sum_n (R^2 - n^2) x_n + \bigl(\textstyle\sum_n n x_n\bigr)^2\Bigr] \le 1 .
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import pulse as pulses
+from .linear_algebra import inner, times, times_transposed
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """Linear forms at one point (or along one direction): real and imaginary outputs, curved forms, moment's centroid."""
+
+    real: np.ndarray
+    imaginary: np.ndarray
+    curved: np.ndarray
+    centroid: float
+
+
+class Rows:
+    """Limits :math:`h_k(z) \\le 0` at delays (K,), and the moment limit last.
+
+    Parameters
+    ----------
+    delays, scales : (K,)
+        Delays in 1/bandwidth and their limits r (or the unit of the level that is to be lowered).
+    lowered : (K,) bool or None
+        Which limits are :math:`\\le t`, t being the last variable; None: there is no such variable.
+    curved : (J, N)
+        Third squares of the cuts ``where`` (J,), see :mod:`isaclib.ofdm_ranging.cuts`.
+    slack : float or None
+        :math:`\\varepsilon` of the moment limit; None: no such limit.
+    """
+
+    def __init__(self, count: int, delays, scales, lowered, curved, where, slack: float | None) -> None:
+        self.count, self.delays, self.scales = count, delays, scales
+        steering = pulses.steering(delays, count)
+        self.cosines, self.sines = steering.real / scales[:, None], steering.imag / scales[:, None]
+        lags = np.exp(2j * np.pi / count * np.multiply.outer(delays, np.arange(count)))
+        self.lag_cosines, self.lag_sines = lags.real.copy(), lags.imag.copy()
+        self.curved, self.where = curved, where
+        self.extra = lowered is not None
+        self.size = count + self.extra
+        self.total = delays.size + (slack is not None)
+        self.along = np.zeros(self.total)  # of the last variable
+        self.constant = np.full(self.total, -1.0)
+        if lowered is not None:
+            self.along[: delays.size][lowered] = -1.0
+            self.constant[: delays.size][lowered] = 0.0
+        self.slack = slack
+        if slack is not None:
+            carriers = pulses.centred_carriers(count)
+            self.carriers = carriers / np.sqrt(slack)
+            self.spread = (0.25 * (count - 1) ** 2 - carriers**2) / slack
+
+    def slopes(self, z: np.ndarray) -> Slopes:
+        x = z[: self.count]
+        centroid = float(self.carriers @ x) if self.slack is not None else 0.0
+        return Slopes(times(self.cosines, x), times(self.sines, x), times(self.curved, x), centroid)
+
+    def values(self, z: np.ndarray, at: Slopes) -> np.ndarray:
+        h = self.constant + self.squares(at)
+        if self.slack is not None:
+            h[-1] += self.spread @ z[: self.count]
+        return h + self.along * z[-1] if self.extra else h
+
+    def squares(self, at: Slopes) -> np.ndarray:
+        """The quadratic parts (total,)."""
+        result = np.empty(self.total)
+        result[: self.delays.size] = at.real**2 + at.imaginary**2
+        result[self.where] += at.curved**2
+        if self.slack is not None:
+            result[-1] = at.centroid**2
+        return result
+
+    def forward(self, at: Slopes, step: np.ndarray, along: Slopes) -> np.ndarray:
+        """Jacobian at ``at`` times ``step`` (whose linear forms are ``along``)."""
+        result = np.empty(self.total)
+        result[: self.delays.size] = 2 * (at.real * along.real + at.imaginary * along.imaginary)
+        result[self.where] += 2 * at.curved * along.curved
+        if self.slack is not None:
+            result[-1] = 2 * at.centroid * along.centroid + self.spread @ step[: self.count]
+        return result + self.along * step[-1] if self.extra else result
+
+    def backward(self, at: Slopes, weights: np.ndarray) -> np.ndarray:
+        """Transposed Jacobian at ``at`` times ``weights`` (total,)."""
+        own = 2 * weights[: self.delays.size]
+        x = times_transposed(self.cosines, own * at.real) + times_transposed(self.sines, own * at.imaginary)
+        if self.where.size:
+            x += times_transposed(self.curved, own[self.where] * at.curved)
+        if self.slack is not None:
+            x += weights[-1] * (2 * at.centroid * self.carriers + self.spread)
+        return np.append(x, self.along @ weights) if self.extra else x
+
+    def newton(self, at: Slopes, multipliers: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Sum of ``multipliers`` times curvatures and ``weights`` times outer products of gradients, (size, size)."""
+        count, plain = self.count, self.delays.size
+        per_square = 2.0 / self.scales**2
+        m, w = multipliers[:plain] * per_square, weights[:plain] * per_square
+        output = at.real + 1j * at.imaginary
+        turned = w * output.conj() ** 2
+        toeplitz = times_transposed(self.lag_cosines, m + w * np.abs(output) ** 2)
+        even = times_transposed(self.lag_cosines, turned.real)
+        odd = times_transposed(self.lag_sines, -turned.imag)
+        hankel = np.concatenate([(even - odd)[:0:-1], even + odd])
+        matrix = np.zeros((self.size, self.size))
+        block = matrix[:count, :count]
+        block += _strided(np.concatenate([toeplitz[:0:-1], toeplitz]), count, -1)
+        block += _strided(hankel, count, 1)
+        if self.where.size:
+            mine, q = weights[:plain][self.where], at.curved
+            gradients = 2 * (
+                at.real[self.where, None] * self.cosines[self.where] + at.imaginary[self.where, None] * self.sines[self.where]
+            )
+            half = (multipliers[:plain][self.where] + 2 * mine * q**2)[:, None] * self.curved + (2 * mine * q)[
+                :, None
+            ] * gradients
+            cross = inner(self.curved, half)
+            block += cross + cross.T
+        if self.slack is not None:
+            gradient = 2 * at.centroid * self.carriers + self.spread
+            block += np.multiply.outer(weights[-1] * gradient, gradient)
+            block += np.multiply.outer(2 * multipliers[-1] * self.carriers, self.carriers)
+        if self.extra:
+            matrix[count, count] = weights @ self.along**2
+            matrix[:count, count] = matrix[count, :count] = self.backward(at, weights * self.along)[:count]
+        return matrix
+
+
+def _strided(values: np.ndarray, count: int, sign: int) -> np.ndarray:
+    """Matrix of entries ``values[n + sign * m]`` about the middle (Toeplitz for -1) or from the start (Hankel for 1)."""
+    stride = values.strides[0]
+    if sign > 0:
+        return np.lib.stride_tricks.as_strided(values, (count, count), (stride, stride), writeable=False)
+    return np.lib.stride_tricks.as_strided(values[count - 1 :], (count, count), (stride, -stride), writeable=False)
