@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,18 @@ import yaml
 
 from .errors import ParameterError
 
+_BLANKLESS = re.compile(r"\d,\d")
+_BLANK = re.compile(r"\d,\s")
 
-class _UniqueKeys(yaml.SafeLoader):
-    """A loader that refuses a key given twice instead of keeping the last."""
+
+class _AsWritten(yaml.SafeLoader):
+    """A loader that keeps words and numbers as they are written, and refuses a key given twice instead of keeping the last."""
+
+    # What YAML 1.1 makes of a word without quotes, left out but for null and the merge key.
+    yaml_implicit_resolvers = {  # noqa: RUF012
+        first: [(tag, pattern) for tag, pattern in resolvers if tag.endswith((":null", ":merge"))]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node, deep=False):
         seen = set()
@@ -23,16 +33,29 @@ class _UniqueKeys(yaml.SafeLoader):
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
+    def construct_sequence(self, node, deep=False):
+        start, end = node.start_mark, node.end_mark
+        text = start.buffer[start.pointer : end.pointer] if node.flow_style and start.buffer else ""
+        if _BLANKLESS.search(text) and _BLANK.search(text):  # [0,5, 1,5] holds four numbers, or two with decimal commas
+            problem = f"{text} has commas with and without a blank: write a point in decimals and a blank after every comma"
+            raise yaml.constructor.ConstructorError(None, None, problem, start)
+        return super().construct_sequence(node, deep)
+
+
+def read_value(text: str) -> Any:
+    """One value: words and numbers as text, lists and mappings of such."""
+    return yaml.load(text, Loader=_AsWritten)
+
 
 def read_flat_yaml(path: Path) -> dict[str, Any]:
-    """A YAML mapping; syntax errors and repeated names are refused with file and line."""
+    """A YAML mapping, its numbers still as text; syntax errors and repeated names are refused with file and line."""
     try:
-        content = yaml.load(path.read_text(), Loader=_UniqueKeys)
+        content = read_value(path.read_text())
     except FileNotFoundError:
         raise ParameterError(path, "file", "does not exist", "check the path") from None
     except OSError as error:
         raise ParameterError(path, "file", f"cannot be read ({error.strerror})", "name a file") from None
-    except (yaml.YAMLError, ValueError) as error:  # a date that is none, a number of thousands of digits, no text
+    except (yaml.YAMLError, ValueError) as error:  # an explicit tag that does not fit, a file that is no text
         raise ParameterError(path, "file", f"is not valid YAML ({' '.join(str(error).split())})", "mend the line") from None
     if content is None:
         return {}

@@ -1,7 +1,7 @@
 """Parameter sets: flat YAML files, validated by name, type, unit and range before a kernel starts.
 
-papermill only logs an unknown name and then runs the defaults, and YAML 1.1 reads ``1e-3`` as text. Both would give a
-figure that nobody asked for, so every set is checked against the section's ``schema.yml`` first.
+papermill only logs an unknown name and then runs the defaults, and YAML 1.1 reads ``010`` as 8. Both would give a figure that
+nobody asked for, so every set is checked against the section's ``schema.yml`` first.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from typing import Any
 import yaml
 
 from .errors import ParameterError
-from .flat_yaml import read_flat_yaml
+from .flat_yaml import read_flat_yaml, read_value
+from .numbers import read_number
 
 PROVENANCES = ("stated", "derived", "assumed", "recovered")
 BASE_SETS = ("quick", "paper")
 SCALARS = {"integer", "number", "string", "boolean"}
 LISTS = {"numbers": "number", "integers": "integer", "strings": "string"}
+_BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
 @dataclass(frozen=True)
@@ -39,25 +41,32 @@ class Parameter:
     range: tuple[float, float] | None = None
     options: tuple[str, ...] | None = None
     size: bool = False
+    length: tuple[int, int | None] = (1, None)
 
     def check(self, value: Any, where: str | Path) -> Any:
-        """The value in its proper type, or a :class:`ParameterError`."""
-        if self.type in LISTS:
-            if not isinstance(value, list) or not value:
-                raise ParameterError(where, self.name, f"{value!r} is not a list", f"write [..., ...], a list of {self.type}")
-            return [self._check_one(entry, where, LISTS[self.type]) for entry in value]
-        return self._check_one(value, where, self.type)
+        """The value in its proper type, or a :class:`ParameterError`; numbers and booleans may be text."""
+        if self.type not in LISTS:
+            return self._check_one(value, where, self.type)
+        if not isinstance(value, list) or not value:
+            raise ParameterError(where, self.name, f"{value!r} is not a list", f"write [..., ...], a list of {self.type}")
+        least, most = self.length
+        if not least <= len(value) <= (most or len(value)):
+            allowed = (
+                f"{least} entries" if least == most else f"{least} to {most} entries" if most else f"at least {least} entries"
+            )
+            raise ParameterError(where, self.name, f"has {len(value)} entries", f"give {allowed}")
+        return [self._check_one(entry, where, LISTS[self.type]) for entry in value]
 
     def _check_one(self, value: Any, where: str | Path, kind: str) -> Any:
         if kind == "boolean":
+            if isinstance(value, str):
+                value = _BOOLEANS.get(value.lower(), value)
             if not isinstance(value, bool):
                 raise ParameterError(where, self.name, f"{value!r} is not a boolean", "write true or false")
             return value
         if kind == "string":
             if not isinstance(value, str):
-                raise ParameterError(
-                    where, self.name, f"{value!r} is not text", "put it in quotes (YAML reads a bare no as false)"
-                )
+                raise ParameterError(where, self.name, f"{value!r} is not text", "put it in quotes")
             if self.options and value not in self.options:
                 raise ParameterError(
                     where, self.name, f"{value!r} is not a known choice", f"use one of {', '.join(self.options)}"
@@ -67,11 +76,11 @@ class Parameter:
         wanted = f"{article} {kind}" + ("" if self.unit == "1" else f" in {self.unit}")
         if isinstance(value, str):
             try:
-                number = float(value)
-            except ValueError:
-                number = None
-            hint = f"write {_yaml_float(number)}: YAML 1.1 reads {value} as text" if number is not None else f"give {wanted}"
-            raise ParameterError(where, self.name, f"{value!r} is text where {article} {kind} belongs", hint)
+                value = read_number(value)
+            except ValueError as error:
+                problem, remedy = error.args
+                shown = value if len(value) <= 40 else f"{value[:30]}..."
+                raise ParameterError(where, self.name, f"{shown!r} {problem}", f"{remedy}: {wanted}") from None
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ParameterError(where, self.name, f"{value!r} is not {article} {kind}", f"give {wanted}")
         if value != value or (kind == "integer" and abs(value) == math.inf):
@@ -101,17 +110,32 @@ class Relation:
     @property
     def names(self) -> frozenset[str]:
         """The parameters that the expression speaks of."""
-        found = (node.id for node in ast.walk(ast.parse(self.that, mode="eval")) if isinstance(node, ast.Name))
-        return frozenset(name for name in found if name not in _FUNCTIONS)
+        nodes = [node for node in ast.walk(ast.parse(self.that, mode="eval")) if isinstance(node, ast.Name)]
+        bound = {node.id for node in nodes if isinstance(node.ctx, ast.Store)}  # x in all(x > 0 for x in xs)
+        return frozenset(node.id for node in nodes) - bound - _FUNCTIONS.keys()
 
     def check(self, values: Mapping[str, Any], where: str | Path) -> None:
         """Refuse values that break it (values that lack one of its names are not judged)."""
-        if self.names <= values.keys() and not eval(self.that, {"__builtins__": {}, **_FUNCTIONS, **values}):
-            given = ", ".join(f"{name} = {values[name]!r}" for name in sorted(self.names))
-            raise ParameterError(where, self.that, f"does not hold ({given})", self.says)
+        if not self.names <= values.keys():
+            return
+        try:
+            holds = eval(self.that, {"__builtins__": {}, **_FUNCTIONS, **values})
+        except Exception as error:  # it was written for other values: an index, a division, a type
+            raise ParameterError(where, self.that, f"cannot be judged ({error}; {self._given(values)})", self.says) from None
+        if not isinstance(holds, bool):
+            raise ParameterError(where, self.that, f"is neither true nor false ({self._given(values)})", "write a comparison")
+        if not holds:
+            raise ParameterError(where, self.that, f"does not hold ({self._given(values)})", self.says)
+
+    def _given(self, values: Mapping[str, Any]) -> str:
+        shown = {name: repr(values[name]) for name in sorted(self.names)}
+        return ", ".join(f"{name} = {text if len(text) <= 60 else text[:56] + ' ...'}" for name, text in shown.items())
 
 
-_FUNCTIONS = {"abs": abs, "all": all, "any": any, "len": len, "max": max, "min": min, "set": set, "sorted": sorted, "sum": sum}
+_FUNCTIONS = {
+    function.__name__: function
+    for function in (abs, all, any, len, max, min, range, round, set, sorted, sum, zip, math.hypot, math.log10, math.sqrt)
+}
 
 
 @dataclass(frozen=True)
@@ -124,7 +148,7 @@ class Schema:
     folder : Path
     parameters : dict
     relations : tuple of Relation
-        What must hold between them.
+        What must hold between them, for every run that takes all the names of one.
     compares : tuple of str
         The notebooks with whose runs a what-if compares itself.
     base_sets : dict
@@ -186,35 +210,13 @@ class Schema:
         return self.load(path, complete_for=complete_for)
 
 
-def _yaml_float(number: float) -> str:
-    text = repr(float(number))
-    mantissa, e, exponent = text.partition("e")
-    return f"{mantissa}{'' if '.' in mantissa else '.0'}{e}{exponent}" if e else text
-
-
-def _meant(value: Any, kind: str) -> Any:
-    """On the command line 1e-3 can only mean the number where a number belongs; YAML 1.1 reads it as text."""
-    if kind not in ("number", "integer") or not isinstance(value, str):
-        return value
-    try:
-        return float(value)
-    except ValueError:
-        return value
-
-
 def parse_assignment(text: str, schema: Schema) -> tuple[str, Any]:
     """``name=value`` of the command line, checked like a line of a set file."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise ParameterError("-p", text, "is not name=value", "for example -p draws=50")
     try:
-        parsed = yaml.safe_load(value)
+        parsed = read_value(value)
     except (yaml.YAMLError, ValueError):
         parsed = value
-    parameter = schema.parameters.get(name.strip())
-    if parameter is not None and parameter.type in LISTS and isinstance(parsed, list):
-        kind = LISTS[parameter.type]
-        parsed = [_meant(entry, kind) for entry in parsed]
-    elif parameter is not None:
-        parsed = _meant(parsed, parameter.type)
     return next(iter(schema.check({name.strip(): parsed}, "-p").items()))

@@ -170,7 +170,8 @@ def _at_scale(section: Section, set_name: str, base: str, notebooks: Sequence[st
         return values, set_name
     quick = section.schema.load_named("quick")
     sizes = {name: quick[name] for name, parameter in section.schema.parameters.items() if parameter.size and name in quick}
-    return {**values, **sizes}, f"{set_name}+quick"
+    at_scale = section.schema.relate({**values, **sizes}, f"{set_name} with the sizes of quick")
+    return dict(at_scale), f"{set_name}+quick"
 
 
 def what_if_run(root: Path, section: Section, set_name: str, base: str) -> Run:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .errors import ParameterError
 from .flat_yaml import read_flat_yaml
-from .parameters import BASE_SETS, LISTS, PROVENANCES, SCALARS, Parameter, Relation, Schema
+from .numbers import read_number
+from .parameters import BASE_SETS, Parameter, Relation, Schema
+from .schema_rules import check_rules
 
-_KEYS = {"type", "unit", "range", "options", "free", "meaning", "provenance", "source", "notebooks", "size"}
+_TYPED = ("range", "length", "size", "free")
 
 
 def load_schema(folder: Path) -> Schema:
@@ -20,89 +22,67 @@ def load_schema(folder: Path) -> Schema:
     Every name describes a parameter, except ``_section``, which may hold ``relations`` (a list of ``that`` and ``says``),
     ``compares`` (notebooks with which a what-if compares itself) and ``base_sets`` (set: notebooks).
     """
-    path = folder / "parameters" / "schema.yml"
     where = f"{folder.name}/parameters/schema.yml"
-    parameters = {}
-    content = read_flat_yaml(path)
+    content = read_flat_yaml(folder / "parameters" / "schema.yml")
+    for entry in content.values():
+        if isinstance(entry, dict):
+            entry.update({key: _typed(entry[key]) for key in _TYPED if key in entry})
+    check_rules(content, where)
     section = content.pop("_section", {})
-    for name, entry in content.items():
-        if not isinstance(entry, dict):
-            raise ParameterError(
-                where, str(name), "has no description", "give type, unit, range, meaning, provenance, source, notebooks"
-            )
-        parameters[name] = _parameter(where, str(name), entry)
-    return Schema(folder.name, folder / "parameters", parameters, **_about_section(where, section, parameters))
+    parameters = {name: _parameter(where, name, entry) for name, entry in content.items()}
+    relations = tuple(Relation(given["that"], given["says"]) for given in section.get("relations", []))
+    for relation in relations:
+        _check_relation(where, relation, parameters)
+    base_sets = {name: tuple(notebooks) for name, notebooks in section.get("base_sets", {}).items()}
+    return Schema(folder.name, folder / "parameters", parameters, relations, tuple(section.get("compares", [])), base_sets)
 
 
-def _about_section(where: str, entry: Any, parameters: Mapping[str, Parameter]) -> dict[str, Any]:
-    """What a schema says about the section as a whole."""
-    if not isinstance(entry, dict) or (unknown := sorted(set(entry) - {"relations", "compares", "base_sets"})):
-        problem = f"has an unknown key {unknown[0]!r}" if isinstance(entry, dict) else "is not a mapping"
-        raise ParameterError(where, "_section", problem, "known keys: relations, compares, base_sets")
-    relations = []
-    for given in entry.get("relations", []):
-        if not isinstance(given, dict) or set(given) != {"that", "says"}:
-            raise ParameterError(
-                where, "_section", f"has the relation {given!r}", "give that: (an expression) and says: (the remedy)"
-            )
-        relation = Relation(str(given["that"]), str(given["says"]))
-        try:
-            unknown_names = sorted(relation.names - parameters.keys())
-        except SyntaxError:
-            raise ParameterError(where, "_section", f"has the relation {relation.that!r}", "write an expression") from None
-        if unknown_names:
-            raise ParameterError(
-                where, "_section", f"has a relation of {unknown_names[0]!r}", "it is no parameter of this section"
-            )
-        relations.append(relation)
-    base_sets = {str(name): tuple(notebooks) for name, notebooks in entry.get("base_sets", {}).items()}
-    return {"relations": tuple(relations), "compares": tuple(entry.get("compares", [])), "base_sets": base_sets}
+def _typed(value: Any) -> Any:
+    """Numbers and booleans of a schema file, which are read as text."""
+    if isinstance(value, list):
+        return [_typed(entry) for entry in value]
+    if value in ("true", "false"):
+        return value == "true"
+    try:
+        return read_number(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _check_relation(where: str, relation: Relation, parameters: Mapping[str, Parameter]) -> None:
+    """A relation is an expression in parameters that some notebook takes together."""
+    try:
+        names = relation.names
+    except SyntaxError:
+        raise ParameterError(where, "_section", f"has the relation {relation.that!r}", "write an expression") from None
+    if unknown := sorted(names - parameters.keys()):
+        raise ParameterError(where, "_section", f"has a relation of {unknown[0]!r}", "it is no parameter of this section")
+    takers = [set(parameters[name].notebooks) for name in names]
+    if not takers or not set.intersection(*takers):
+        problem = f"has the relation {relation.that!r}, of which no notebook takes all names"
+        raise ParameterError(where, "_section", problem, "relate parameters of one notebook")
 
 
 def _parameter(where: str, name: str, entry: Mapping[str, Any]) -> Parameter:
-    unknown = set(entry) - _KEYS
-    if unknown:
-        raise ParameterError(where, name, f"has an unknown key {sorted(unknown)[0]!r}", f"known keys: {', '.join(sorted(_KEYS))}")
-    kind = entry.get("type")
-    if kind not in SCALARS | set(LISTS):
-        raise ParameterError(where, name, f"has type {kind!r}", f"use one of {', '.join(sorted(SCALARS | set(LISTS)))}")
-    if "notebooks" not in entry or not isinstance(entry["notebooks"], list):
-        raise ParameterError(where, name, "does not say which notebooks take it", "add notebooks: [...]")
-    for key in ("meaning", "provenance"):
-        if not entry.get(key):
-            raise ParameterError(where, name, f"has no {key}", f"add {key}: ...")
-    if entry["provenance"] not in PROVENANCES:
-        raise ParameterError(where, name, f"has provenance {entry['provenance']!r}", f"use one of {', '.join(PROVENANCES)}")
-    numeric = kind in ("integer", "number", "numbers", "integers")
-    bounds = options = None
-    if numeric:
-        if not entry.get("unit"):
-            raise ParameterError(where, name, "has no unit", 'add unit: ... ("1" when dimensionless)')
-        bounds = entry.get("range")
-        if not (
-            isinstance(bounds, list) and len(bounds) == 2 and all(_is_number(end) for end in bounds) and bounds[0] <= bounds[1]
-        ):
-            raise ParameterError(where, name, f"has range {bounds!r}", "add range: [lowest, highest], as numbers")
-    elif kind in ("string", "strings"):
-        options = entry.get("options")
-        if not entry.get("free") and not (isinstance(options, list) and options):
-            raise ParameterError(where, name, "is text without options", "add options: [...], or free: true")
+    bounds, length = entry.get("range"), entry.get("length", [1, None])
+    if bounds and not bounds[0] <= bounds[1]:
+        raise ParameterError(where, name, f"has range {bounds!r}", "add range: [lowest, highest], as numbers")
+    least, most = (length, length) if isinstance(length, int) else length
+    if most is not None and least > most:
+        raise ParameterError(where, name, f"has length {length!r}", "write length: 3, or length: [least, most]")
     return Parameter(
         name=name,
-        type=kind,
-        unit=str(entry.get("unit", "1")),
-        meaning=str(entry["meaning"]),
+        type=entry["type"],
+        unit=entry.get("unit", "1"),
+        meaning=entry["meaning"],
         provenance=entry["provenance"],
-        source=str(entry.get("source", "")),
+        source=entry.get("source", ""),
         notebooks=tuple(entry["notebooks"]),
         range=tuple(float(end) for end in bounds) if bounds else None,
-        options=tuple(str(option) for option in options) if options else None,
-        size=bool(entry.get("size", False)),
+        options=tuple(entry["options"]) if "options" in entry else None,
+        size=entry.get("size", False),
+        length=(least, most),
     )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def notebook_defaults(path: Path) -> dict[str, Any]:
@@ -139,7 +119,14 @@ def check_notebook(path: Path, schema: Schema) -> None:
             raise ParameterError(
                 where, name, "has a default but the schema does not list it for this notebook", "add it to schema.yml"
             )
-        schema.parameters[name].check(defaults[name], where)
+        parameter = schema.parameters[name]
+        if isinstance(defaults[name], str) and parameter.type in ("number", "integer", "boolean"):
+            raise ParameterError(where, name, f"has the text {defaults[name]!r} as default", f"write a {parameter.type}")
+        parameter.check(defaults[name], where)
+    try:
+        schema.relate(defaults, where)
+    except ParameterError as error:
+        raise ParameterError(where, error.name, f"{error.problem} for the defaults", error.remedy) from None
     for name in names:
         if name not in defaults:
             raise ParameterError(
@@ -147,17 +134,21 @@ def check_notebook(path: Path, schema: Schema) -> None:
             )
 
 
+def _check_known(folder: Path, name: str, named: Iterable[str], notebooks: Sequence[str]) -> None:
+    for notebook in named:
+        if notebook not in notebooks:
+            where = f"{folder.name}/parameters/schema.yml"
+            raise ParameterError(where, name, f"names the notebook {notebook!r}", f"notebooks here: {', '.join(notebooks)}")
+
+
 def check_section(folder: Path, notebooks: Iterable[str]) -> Schema:
     """Everything about a section's parameters that can be wrong before a run: schema, defaults, all sets."""
     schema = load_schema(folder)
     notebooks = list(notebooks)
     for parameter in schema.parameters.values():
-        for notebook in parameter.notebooks:
-            if notebook not in notebooks:
-                where = f"{folder.name}/parameters/schema.yml"
-                raise ParameterError(
-                    where, parameter.name, f"names the notebook {notebook!r}", f"notebooks here: {', '.join(notebooks)}"
-                )
+        _check_known(folder, parameter.name, parameter.notebooks, notebooks)
+    for names in (schema.compares, *schema.base_sets.values()):
+        _check_known(folder, "_section", names, notebooks)
     for notebook in notebooks:
         check_notebook(folder / f"{notebook}.py", schema)
     base = [notebook for notebook in notebooks if notebook != "what_if"]

@@ -44,7 +44,7 @@ def test_run_says_where_the_results_are(isac, finished):
         (["run", "demo", "-p", "slope"], "not name=value"),
         (["run", "demo", "-p", "slope=1000"], "out of range"),
         (["run", "demo", "-p", "points=nan"], "not a finite number"),
-        (["run", "demo", "-p", "points=2020-13-45"], "is text where an integer belongs"),
+        (["run", "demo", "-p", "points=2020-13-45"], "looks like a date"),
         (["run", "demo", "-p", "slope=1", "-p", "slope=2"], "given twice"),
         (["run", "demo", "-p", "title=Mine"], "it belongs to what_if"),
         (["run", "demo", "--set", "./"], "cannot be read"),

@@ -1,11 +1,19 @@
 """Every kind of bad parameter file is refused with the file, the name and the remedy."""
 
-import pytest
-from small_project import edit
+import math
 
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from small_project import ROOT, edit
+
+from compendium.runs import plan
+from compendium.runs.contents import section_names
 from compendium.runs.errors import ParameterError
+from compendium.runs.numbers import read_number
 from compendium.runs.parameters import parse_assignment
 from compendium.runs.schema_files import check_section, load_schema, notebook_defaults
+from compendium.runs.schema_rules import RULES
 
 NOTEBOOKS = ("model", "results", "what_if")
 
@@ -33,24 +41,24 @@ def test_the_sound_section_is_accepted(demo):
 
 BAD_SETS = {
     "unknown name": ("slope: 1.0", "slpe: 1.0", "slpe", "did you mean slope"),
-    "number as text": ("slope: 1.0", "slope: 1e-3", "slope", "write 0.001: YAML 1.1 reads 1e-3 as text"),
+    "a small number": ("slope: 1.0", "slope: 1e-3", "slope", "0.001 is out of range"),
     "text for a number": ("slope: 1.0", "slope: steep", "slope", "is text where a number belongs"),
     "out of range": ("slope: 1.0", "slope: 11.0", "slope", "allowed are 0.1 to 10 m"),
     "not whole": ("points: 5", "points: 5.5", "points", "not a whole number"),
-    "boolean for a number": ("points: 5", "points: yes", "points", "not an integer"),
+    "boolean for a number": ("points: 5", "points: yes", "points", "'yes' is text where a number belongs"),
     "an integer without end": ("points: 5", "points: .inf", "points", "not a finite number"),
     "an integer that is no number": ("points: 5", "points: .nan", "points", "not a finite number"),
     "hundreds of digits": ("slope: 1.0", f"slope: {'9' * 400}", "slope", "out of range"),
-    "thousands of digits": ("slope: 1.0", f"slope: {'9' * 5000}", "file", "not valid YAML"),
-    "no day of any month": ("points: 5", "points: 2020-13-45", "file", "not valid YAML"),
+    "thousands of digits": ("slope: 1.0", f"slope: {'9' * 5000}", "slope", "has too many digits"),
+    "no day of any month": ("points: 5", "points: 2020-13-45", "points", "looks like a date"),
     "a list for a name": ("kind: plain", "? [1, 2]\n: plain", "file", "a name must be a word"),
     "not finite": ("slope: 1.0", "slope: .nan", "slope", "nan"),
     "no list": ("levels: [0.0, 10.0]", "levels: 3.0", "levels", "write [..., ...]"),
     "empty list": ("levels: [0.0, 10.0]", "levels: []", "levels", "not a list"),
-    "bad list entry": ("levels: [0.0, 10.0]", "levels: [0.0, 1e2]", "levels", "write 100.0"),
+    "bad list entry": ("levels: [0.0, 10.0]", "levels: [0.0, 1e3]", "levels", "1000.0 is out of range"),
     "list entry out of range": ("levels: [0.0, 10.0]", "levels: [0.0, 101]", "levels", "out of range"),
     "unknown choice": ("kind: plain", "kind: round", "kind", "use one of plain, fancy"),
-    "boolean for text": ("kind: plain", "kind: no", "kind", "put it in quotes"),
+    "boolean for text": ("kind: plain", "kind: no", "kind", "'no' is not a known choice"),
     "missing": ("kind: plain\n", "", "kind", "add it to the set"),
     "given twice": ("kind: plain\n", "kind: plain\nkind: fancy\n", "file", "given twice"),
     "broken YAML": ("kind: plain", "kind: [plain", "file", "not valid YAML"),
@@ -76,7 +84,15 @@ def test_a_bad_set_is_refused(demo, case):
 BAD_SCHEMAS = {
     "unit missing": ("  unit: m\n", "", "slope", "add unit"),
     "range missing": ("  range: [0.1, 10]\n", "", "slope", "add range"),
-    "range as text": ("range: [0.1, 10]", "range: [1e-1, 10]", "slope", "as numbers"),
+    "range as text": ("range: [0.1, 10]", "range: [low, 10]", "slope", "as numbers"),
+    "range of three": ("range: [0.1, 10]", "range: [0.1, 1, 10]", "slope", "add range"),
+    "no mapping": ("slope:\n", "slope: 3\nsteep:\n", "slope", "give type, unit, range"),
+    "length of a number": ("  range: [0.1, 10]\n", "  range: [0.1, 10]\n  length: 2\n", "slope", "only a list has a length"),
+    "length reversed": ("range: [-100, 100]", "range: [-100, 100]\n  length: [3, 2]", "levels", "length: [least, most]"),
+    "length of nothing": ("range: [-100, 100]", "range: [-100, 100]\n  length: 0", "levels", "length: [least, most]"),
+    "size as text": ("size: true", "size: big", "points", "write size: true"),
+    "section of other keys": ("compares: [results]", "compare: [results]", "_section", "unknown key 'compare'"),
+    "compared with nobody": ("compares: [results]", "compares: [resluts]", "_section", "names the notebook 'resluts'"),
     "range reversed": ("range: [0.1, 10]", "range: [10, 0.1]", "slope", "add range"),
     "meaning missing": ("  meaning: Factor of the parabola\n", "", "slope", "add meaning"),
     "provenance unknown": ("provenance: stated", "provenance: guessed", "slope", "stated, derived, assumed"),
@@ -153,3 +169,256 @@ def test_assignments_of_the_command_line(demo):
 
 def test_defaults_are_read_without_executing(demo):
     assert notebook_defaults(demo / "results.py") == {"slope": 1.0, "points": 5, "levels": [0.0], "kind": "plain", "seed": 1}
+
+
+# What somebody may write for a number, and the number it is read as.
+WRITTEN = {
+    "10": 10,
+    "010": 10,
+    "007.5": 7.5,
+    "+3": 3,
+    "-0": 0,
+    "1_000": 1000,
+    "1_000.5": 1000.5,
+    "1e-3": 1e-3,
+    "1E3": 1000.0,
+    "2.e1": 20.0,
+    ".5": 0.5,
+    "5.": 5.0,
+    "1.0e+3": 1000.0,
+    "\u22123": -3,
+    "0x1F": 31,
+    "0o17": 15,
+    "0b101": 5,
+    "inf": math.inf,
+    ".inf": math.inf,
+    "-Infinity": -math.inf,
+    "9007199254740993": 9007199254740993,
+}
+# ... and what is refused, with a word of the reason.
+REFUSED = {
+    "1:30": "looks like a time",
+    "12:30:45": "looks like a time",
+    "1:30.5": "looks like a time",
+    "2020-01-05": "looks like a date",
+    "2020-13-45": "looks like a date",
+    "2001-12-14 21:59:43.10": "looks like a date",
+    "1,5": "write a point: 1.5",
+    "1,": "decimal comma",
+    "1,000.5": "read in more than one way",
+    "1.000,5": "read in more than one way",
+    "1'000": "read in more than one way",
+    "1,000,000": "read in more than one way",
+    "1 000": "blanks between digits",
+    "1.5d3": "write e instead",
+    "1/3": "is a fraction",
+    "5 m": "leave the unit away",
+    "10%": "leave the unit away",
+    "3dB": "leave the unit away",
+    "2+1": "leave the unit away",
+    "1__0": "where a number belongs",
+    "1e": "leave the unit away",
+    "e3": "where a number belongs",
+    "--1": "where a number belongs",
+    "0x": "leave the unit away",
+    "\u0663": "where a number belongs",
+    "\u00bd": "where a number belongs",
+    "one": "where a number belongs",
+    "": "where a number belongs",
+    "1e400": "too large for",
+    "-1e999": "too large for",
+    "1e-400": "too small for",
+    "9" * 5000: "too many digits",
+}
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_a_number_is_read_as_people_mean_it(text):
+    assert read_number(text) == WRITTEN[text] and type(read_number(text)) is type(WRITTEN[text])
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_another_text_is_refused_with_the_reason(text):
+    with pytest.raises(ValueError) as caught:
+        read_number(text)
+    assert REFUSED[text] in " ".join(caught.value.args)
+
+
+@pytest.fixture
+def wide(demo):
+    """The small section with limits that refuse no finite number."""
+    edit(demo / "parameters" / "schema.yml", "range: [0.1, 10]", "range: [-1.0e+300, 1.0e+300]")
+    edit(demo / "parameters" / "schema.yml", "range: [-100, 100]", "range: [-1.0e+300, 1.0e+300]")
+    edit(demo / "parameters" / "schema.yml", "range: [0, 1000000]", "range: [0, 1.0e+15]")
+    return demo
+
+
+@pytest.mark.parametrize("text", [text for text in WRITTEN if "nf" not in text and len(text) < 16])
+def test_a_set_and_the_command_line_read_the_same(wide, text):
+    own, schema = wide / "parameters" / "own.yml", load_schema(wide)
+    own.write_text(f"slope: {text}\nlevels: [{text}, 1]\n")
+    assert schema.load(own) == {"slope": WRITTEN[text], "levels": [WRITTEN[text], 1.0]}
+    assert parse_assignment(f"slope={text}", schema) == ("slope", WRITTEN[text])
+    assert parse_assignment(f"levels=[{text}]", schema) == ("levels", [WRITTEN[text]])
+
+
+@pytest.mark.parametrize("text", [*[text for text in REFUSED if text], "0.1, 5", ".nan", ".inf"])
+def test_a_set_and_the_command_line_refuse_the_same(wide, text):
+    own, schema = wide / "parameters" / "own.yml", load_schema(wide)
+    own.write_text(f"slope: {text}\n")
+    with pytest.raises(ParameterError, match="slope: "):
+        schema.load(own)
+    with pytest.raises(ParameterError, match="slope: "):
+        parse_assignment(f"slope={text}", schema)
+
+
+def test_commas_that_could_be_decimal_are_refused_in_lists(wide):
+    own, schema = wide / "parameters" / "own.yml", load_schema(wide)
+    own.write_text("levels: [0,5, 1,5]\n")
+    with pytest.raises(ParameterError, match="commas with and without a blank"):
+        schema.load(own)
+    for plain in ("[0,5,1]", "[0, 5, 1]", "[0,\n  5, 1]"):
+        own.write_text(f"levels: {plain}\n")
+        assert schema.load(own)["levels"] == [0.0, 5.0, 1.0]
+
+
+def test_words_stay_words_and_booleans_are_read(demo):
+    schema = load_schema(demo)
+    assert parse_assignment("title=2020-01-05", schema)[1] == "2020-01-05"
+    assert parse_assignment("title=010", schema)[1] == "010"
+    assert parse_assignment("title=no", schema)[1] == "no"
+    edit(demo / "parameters" / "schema.yml", "type: string\n  options: [plain, fancy]", "type: boolean")
+    schema = load_schema(demo)
+    for text, value in {"true": True, "no": False, "On": True, "FALSE": False}.items():
+        assert parse_assignment(f"kind={text}", schema)[1] is value
+    with pytest.raises(ParameterError, match="write true or false"):
+        parse_assignment("kind=1", schema)
+
+
+@pytest.mark.parametrize("section", section_names(ROOT))
+def test_papermill_and_yaml_read_the_sets_of_the_book_alike(section):
+    schema = load_schema(ROOT / "notebooks" / section)
+    for name in schema.sets():
+        assert schema.load_named(name) == yaml.safe_load((schema.folder / f"{name}.yml").read_text())
+
+
+def with_section(demo, text: str):
+    edit(demo / "parameters" / "schema.yml", "_section:\n", f"_section:\n{text}")
+    return load_schema(demo)
+
+
+RELATIONS = """  relations:
+    - that: points >= len(levels)
+      says: give at least as many points as levels
+    - that: all(low < high for low, high in zip(levels, levels[1:]))
+      says: let the levels increase
+"""
+
+
+def test_a_relation_refuses_sets_files_and_the_command_line_before_a_run(demo):
+    schema = with_section(demo, RELATIONS)
+    check_section(demo, NOTEBOOKS)
+    own = demo / "own.yml"
+    own.write_text("levels: [3.0, 1.0]\n")
+    with pytest.raises(
+        ParameterError, match=r"own.yml: all\(low < high .* does not hold \(levels = \[3.0, 1.0\]\); let the levels"
+    ):
+        schema.load(own)
+    own.write_text("points: 3\n")  # the relation speaks of levels as well: judged when they are known
+    values = schema.load_named("quick") | schema.load(own) | {"levels": [1.0, 2.0, 3.0, 4.0]}
+    section = plan.load_section(demo.parents[1], "demo")
+    with pytest.raises(ParameterError, match="at least as many points"):
+        plan.custom_run(demo.parents[1], section, "results", values, "own", "quick")
+    assert plan.custom_run(demo.parents[1], section, "model", values, "own", "quick").values == {"slope": 1.0}
+    edit(demo / "parameters" / "quick.yml", "levels: [0.0, 10.0]", "levels: [10.0, 0.0]")
+    error = refused(demo)
+    assert error.where == "quick.yml" and "let the levels increase" in str(error)
+
+
+def test_a_relation_is_judged_after_the_sizes_of_quick_were_taken(demo):
+    edit(
+        demo / "parameters" / "schema.yml",
+        "notebooks: [model, results, what_if]",
+        "notebooks: [model, results, what_if]\n  size: false",
+    )
+    with_section(demo, "  relations:\n    - that: points >= 2.5 * slope\n      says: give more points\n")
+    check_section(demo, NOTEBOOKS)  # each set alone is sound: quick has 5 >= 2.5, louder 50 >= 10
+    with pytest.raises(ParameterError, match=r"louder with the sizes of quick.*give more points"):
+        plan.plan(demo.parents[1], "quick")
+    assert plan.plan(demo.parents[1], "paper")
+
+
+def test_the_defaults_of_a_notebook_obey_the_relations(demo):
+    with_section(demo, "  relations:\n    - that: points > 5\n      says: give more points\n")
+    for name in ("quick", "louder"):
+        edit(demo / "parameters" / f"{name}.yml", "points: 5", "points: 6")
+    error = refused(demo)
+    assert error.where == "demo/results.py" and "give more points" in str(error)
+
+
+BAD_RELATIONS = {
+    "- that: points >\n      says: more": "write an expression",
+    "- that: import os\n      says: more": "write an expression",
+    "- that: pionts > 3\n      says: more": "no parameter of this section",
+    "- that: open('x')\n      says: more": "no parameter of this section",
+    "- that: 1 < 2\n      says: more": "no notebook takes all names",
+    "- that: levels[0] < len(title)\n      says: more": "no notebook takes all names",
+    "- that: points > 3": "give that: (an expression) and says",
+    "- points > 3": "give that: (an expression) and says",
+    "- that: points > 3\n      says: more\n      else: less": "unknown key 'else'",
+}
+
+
+@pytest.mark.parametrize("text", BAD_RELATIONS)
+def test_a_bad_relation_is_refused(demo, text):
+    with pytest.raises(ParameterError) as caught:
+        with_section(demo, f"  relations:\n    {text}\n")
+    assert caught.value.name == "_section" and BAD_RELATIONS[text] in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("that", "problem"),
+    [
+        ("levels[5] > 0", "cannot be judged"),
+        ("1 / (points - 5) > 0", "cannot be judged"),
+        ("levels < points", "cannot be judged"),
+        ("(level > 0 for level in levels)", "neither true nor false"),
+        ("points", "neither true nor false"),
+        ("points.__class__.mro() == []", "does not hold"),
+    ],
+)
+def test_a_relation_that_cannot_be_judged_is_no_traceback(demo, that, problem):
+    schema = with_section(demo, f'  relations:\n    - that: "{that}"\n      says: mend it\n')
+    with pytest.raises(ParameterError, match=problem):
+        schema.load_named("quick")
+
+
+def test_lengths_of_lists(demo):
+    edit(demo / "parameters" / "schema.yml", "range: [-100, 100]", "range: [-100, 100]\n  length: [2, 3]")
+    schema = load_schema(demo)
+    assert parse_assignment("levels=[1, 2, 3]", schema)[1] == [1.0, 2.0, 3.0]
+    for text in ("[1]", "[1, 2, 3, 4]"):
+        with pytest.raises(ParameterError, match="entries; give 2 to 3 entries"):
+            parse_assignment(f"levels={text}", schema)
+    edit(demo / "parameters" / "schema.yml", "length: [2, 3]", "length: 2")
+    with pytest.raises(ParameterError, match="give 2 entries"):
+        parse_assignment("levels=[1, 2, 3]", load_schema(demo))
+
+
+def test_a_base_set_of_its_own_is_run_for_the_book_and_is_no_what_if(demo):
+    root = demo.parents[1]
+    (demo / "parameters" / "wide.yml").write_text("slope: 2.0\npoints: 60\nlevels: [0.0]\nkind: plain\nseed: 3\n")
+    with_section(demo, "  base_sets:\n    wide: [results]\n")
+    schema = check_section(demo, NOTEBOOKS)
+    assert schema.base_sets == {"wide": ("results",)} and schema.what_ifs() == ["louder"]
+    by_name = {run.name: run for run in plan.plan(root, "paper")}
+    assert by_name["demo/results [wide]"].values["points"] == 60 and by_name["demo/results [wide]"].page == "results_wide"
+    assert {run.name: run for run in plan.plan(root, "quick")}["demo/results [wide+quick]"].values["points"] == 5
+    (demo / "parameters" / "wide.yml").write_text("slope: 2.0\n")
+    assert refused(demo).name == "points"
+    (demo / "parameters" / "wide.yml").unlink()
+    assert "is not a parameter set" in str(refused(demo))
+
+
+def test_the_rules_of_schema_files_are_a_sound_json_schema():
+    Draft202012Validator.check_schema(RULES)
