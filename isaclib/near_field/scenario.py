@@ -82,6 +82,11 @@ class Scenario(ScenarioBase):
     sensing_processing_gain_db: float = number(default=SENSING_PROCESSING_GAIN_DB)
     path_gain: str = choice("printed", "physical", default="printed")
 
+    validated = (
+        *("sensing_block_s", "block_s", "ap_positions_m", "array_angles_rad"),
+        *("antennas", "antenna_spacing_m", "user_positions_m"),
+    )
+
     def validate(self) -> None:
         if self.sensing_block_s > self.block_s:
             raise InvalidScenario("sensing_block_s", f"is {self.sensing_block_s:g} s, longer than the block", "lengthen block_s")

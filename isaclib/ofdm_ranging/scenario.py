@@ -53,6 +53,11 @@ class Scenario(ScenarioBase):
     sidelobe_stop: float | None = number(positive=True, optional=True)
     oversampling: int = number(minimum=4, integer=True, default=16)
 
+    validated = (
+        *("channel_gain", "sidelobe_start", "sidelobe_stop"),
+        *("noise_psd_w_per_hz", "power_budget_w", "subcarrier_spacing_hz"),
+    )
+
     def validate(self) -> None:
         if self.carriers < 2:
             raise InvalidScenario("channel_gain", "has one carrier only", "a delay needs at least two")

@@ -71,6 +71,8 @@ class System(ScenarioBase):
     min_sensing_bps: np.ndarray = array("S", minimum=0, broadcast=True)
     min_rate_bps: np.ndarray = array("L", minimum=0, broadcast=True)
 
+    validated = ("radar_gain", "link_gain", "min_sensing_bps", "min_rate_bps", "weights")
+
     def validate(self) -> None:
         if not np.any(self.weights > 0):
             raise InvalidScenario("weights", "are all zero", "give at least one user a positive weight")

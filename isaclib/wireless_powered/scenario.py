@@ -14,6 +14,7 @@ Index 0 along an axis of length M + 1 is the base station.
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Self
 
@@ -22,7 +23,7 @@ from numpy.typing import ArrayLike
 
 from ..foundations import channels, checks, fisher, geometry
 from ..foundations.errors import InvalidScenario
-from ..foundations.scenario import ScenarioBase, array, choice, number
+from ..foundations.scenario import Batch, ScenarioBase, array, choice, number
 from ..foundations.units import dbm_to_w
 from .sensing import SPEED_M_PER_S, Lane, Sensing
 
@@ -104,6 +105,16 @@ class Scenario(ScenarioBase):
                 target = int(np.argwhere(distance == 0)[0, 1])
                 raise InvalidScenario("target_positions_m", f"target {target} coincides with {name}", "move one of them")
         self._validate_range()
+
+    @classmethod
+    def validate_batch(cls, batch: Batch, changed: Set[str]) -> None:
+        """The ranges of all rows at once; only if they are refused together is every row looked at by itself."""
+        try:
+            if changed.isdisjoint(("bs_position_m", "user_positions_m", "target_positions_m")):
+                return cls._validate_range(batch)
+        except InvalidScenario:
+            pass
+        return super().validate_batch(batch, changed)
 
     def _validate_range(self) -> None:
         """Refuse units in which a formula would leave the range of floating-point numbers, naming the field that does most."""

@@ -180,7 +180,7 @@ def test_an_optimal_point_that_breaks_its_own_constraints_is_not_called_optimal(
     found = conic.solve(badly_scaled, accept_inaccurate=True)
     assert found.status == "inaccurate" and found.residual > 1
     scaled = conic.solve(cp.Problem(cp.Minimize(cp.norm(x - 2)), [cp.norm(x) <= 1]))
-    assert scaled.status == "optimal" and scaled.residual < 1e-8
+    assert scaled.status == "optimal" and scaled.residual < 1e-6
 
 
 @pytest.mark.parametrize("make", [linear, second_order, semidefinite, exponential])

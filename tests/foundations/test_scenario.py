@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from isaclib import InvalidScenario
+from isaclib import InvalidScenario, near_field, network_localization, ofdm_ranging, semi_isac, wireless_powered
 from isaclib.foundations.scenario import Batch, ScenarioBase, array, choice, number
 
 
@@ -217,3 +217,112 @@ def test_a_batch_refuses_what_it_cannot_stack(rows, field, words):
 def test_a_declaration_with_an_unknown_kind_of_size_is_refused():
     with pytest.raises(ValueError, match="'M-1'"):
         array("M", "M-1")
+
+
+def assert_same(found, expected):
+    for field in dataclasses.fields(expected):
+        a, b = getattr(found, field.name), getattr(expected, field.name)
+        assert type(a) is type(b), field.name
+        np.testing.assert_array_equal(a, b)
+        if isinstance(a, np.ndarray):
+            assert a.dtype == b.dtype and not a.flags.writeable
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"noise_w": 3.0, "antennas": 7},
+        {"gain": [1.0, 2.0, 3.0], "kind": "energy"},
+        {"coupling": np.zeros((3, 3)), "cap": 2.0, "efficiency": 0.25, "limit": math.inf},
+        {"channel": np.ones((5, 2)), "counts": [1, 2, 3]},
+        {"coupling": None},
+    ],
+)
+def test_a_changed_batch_equals_its_changed_rows(changes):
+    batch = Example.random_batch(np.random.default_rng(7), 4)
+    changed = batch.replace(**changes)
+    for row, old in zip(changed, batch, strict=True):
+        assert_same(row, old.replace(**changes))
+        assert_same(row, Example(**{field.name: getattr(old, field.name) for field in dataclasses.fields(old)} | changes))
+    assert changed[1] is changed[1] and changed[-1] is changed[3]
+    for name in changes:
+        np.testing.assert_array_equal(getattr(changed, name), getattr(Batch(list(changed)), name))
+    with pytest.raises(IndexError):
+        changed[4]
+
+
+def test_a_change_of_a_batch_is_validated():
+    batch = Example.random_batch(np.random.default_rng(8), 3)
+    for changes, field in (
+        ({"noise_w": -1.0}, "noise_w"),
+        ({"gain": [1.0, 2.0]}, "gain"),  # the other fields say that there are three
+        ({"gain": [60.0, 60.0, 60.0]}, "gain"),  # a check across fields
+        ({"kind": "heat"}, "kind"),
+        ({"nosie_w": 1.0}, "nosie_w"),
+        ({"matrix": None}, "matrix"),
+    ):
+        with pytest.raises(InvalidScenario) as caught:
+            batch.replace(**changes)
+        assert caught.value.field == field
+        with pytest.raises(InvalidScenario) as caught:
+            batch[0].replace(**changes)
+        assert caught.value.field == field
+
+
+def test_checks_across_fields_are_made_again_only_where_they_can_change():
+    class Counted(Example):
+        asked = 0
+        validated = ("gain",)
+
+        def validate(self):
+            type(self).asked += 1
+            super().validate()
+
+    one = Counted(gain=[1.0, 2.0], matrix=np.ones((2, 3)))
+    batch = Batch([one, one])
+    assert Counted.asked == 1
+    batch.replace(noise_w=2.0), one.replace(noise_w=2.0)
+    assert Counted.asked == 1
+    batch.replace(gain=[1.0, 3.0])
+    assert Counted.asked == 3
+
+
+def test_a_batch_is_frozen_and_knows_its_chapter():
+    batch = Example.random_batch(np.random.default_rng(9), 3)
+    for act in (lambda: setattr(batch, "gain", 3), lambda: delattr(batch, "gain"), lambda: setattr(batch, "new", 3)):
+        with pytest.raises(AttributeError, match="frozen"):
+            act()
+    assert Batch.of(batch, Example) is batch
+
+    class Other(ScenarioBase):
+        pass
+
+    with pytest.raises(InvalidScenario, match=r"scenarios: are of .*, not of"):
+        Batch.of(batch, Other)
+    with pytest.raises(InvalidScenario, match="scenarios: is a single scenario"):
+        Batch.of(batch[0], Example)
+    arrived = pickle.loads(pickle.dumps(batch.replace(noise_w=2.0)))
+    assert_same(arrived[2], batch[2].replace(noise_w=2.0))
+
+
+CLASSES = [
+    *(wireless_powered.Scenario, network_localization.Scenario, ofdm_ranging.Scenario, near_field.Scenario),
+    *(semi_isac.Scenario, semi_isac.Network),
+]
+
+
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: f"{kind.__module__}.{kind.__name__}")
+def test_every_field_that_a_check_across_fields_reads_is_named(kind):
+    read, names = set(), {field.name for field in dataclasses.fields(kind)}
+
+    class Watched(kind):
+        def __getattribute__(self, name):
+            if name in names:
+                read.add(name)
+            return super().__getattribute__(name)
+
+    scenario = kind.random(np.random.default_rng(0))
+    watched = object.__new__(Watched)
+    watched.__dict__.update(scenario.__dict__)
+    kind.validate(watched)
+    assert read <= (names if kind.validated is None else set(kind.validated))

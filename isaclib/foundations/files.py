@@ -1,0 +1,203 @@
+"""Scenarios and allocations in files: ``.json``, ``.npz`` and ``.mat``, equal to the bit after a round trip.
+
+A file holds the fields by their names, and beside them ``chapter``, ``holds`` and the version of ``isaclib`` (all three may be
+missing in files of one's own). The fields may also stand together in one struct ``scenario`` (or ``allocation``). Readers, and
+only they, understand what MATLAB makes of shapes: rows (1,K) and columns (K,1) for (K,), (1,1) for a number, trailing axes of
+length 1 that were dropped. What is wrong is an ``InvalidScenario`` that names the file, the field and the remedy.
+
+>>> import tempfile, numpy as np
+>>> from isaclib import wireless_powered as wp
+>>> scenario = wp.Scenario.random(np.random.default_rng(0))
+>>> with tempfile.TemporaryDirectory() as folder:
+...     scenario.save(f"{folder}/scenario.mat")
+...     same = wp.Scenario.load(f"{folder}/scenario.mat")
+>>> bool(np.all(same.gain_bs_user == scenario.gain_bs_user))
+True
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from . import checks, formats
+from .errors import InvalidScenario
+
+_ABOUT = ("isaclib", "chapter", "holds", "about")  # what stands beside the fields
+_SPEC = "isaclib"  # where a field keeps its declaration, as in .scenario
+
+
+def save_scenario(path: Any, scenario: Any) -> None:
+    """Write every field of a scenario (``scenario.save(path)`` is the same)."""
+    fields = _fields(type(scenario))
+    values = {name: getattr(scenario, name) for name in fields}
+    formats.write(path, _about(chapter_of(type(scenario)), "scenario") | values)
+
+
+def load_scenario(path: Any, kind: type) -> Any:
+    """A scenario of the given class (``Scenario.load(path)`` is the same)."""
+    fields = _fields(kind)
+    content = _content(path, "scenario", chapter_of(kind))
+    values = _values(path, content, fields, f"a scenario of {chapter_of(kind)}")
+    try:
+        return kind(**values)
+    except InvalidScenario as error:
+        raise _in_file(path, error.field, error.problem, error.remedy or _remedy(values.get(error.field))) from None
+
+
+def save_allocation(path: Any, values: Any, fields: Mapping[str, Any], *, chapter: str = "", about: str = "") -> None:
+    """Write the named fields of an allocation, an object with these attributes or a mapping.
+
+    Parameters
+    ----------
+    path : str or PathLike
+    values : object or mapping
+    fields : mapping of name to declaration
+        As in a chapter's interface: ``{"powers_w": array("M")}`` with :func:`isaclib.foundations.scenario.array` and its kin.
+    chapter, about : str, optional
+        The chapter that it belongs to, and a sentence that readers leave alone.
+    """
+    given = values if isinstance(values, Mapping) else {name: getattr(values, name, None) for name in fields}
+    if missing := [name for name in fields if given.get(name) is None and not _optional(fields[name])]:
+        raise InvalidScenario(missing[0], "is missing", f"an allocation has the fields {', '.join(fields)}")
+    formats.write(path, _about(chapter, "allocation", about) | {name: given.get(name) for name in fields})
+
+
+def load_allocation(path: Any, fields: Mapping[str, Any], *, chapter: str = "") -> dict[str, Any]:
+    """The fields of an allocation by name, as a chapter's ``score`` takes them; whether they keep the limits is for it to say.
+
+    Parameters as in :func:`save_allocation`; a file of another chapter is refused.
+    """
+    from .scenario import checked_fields
+
+    values = _values(path, _content(path, "allocation", chapter), fields, "an allocation")
+    try:
+        return checked_fields(fields, values)
+    except InvalidScenario as error:
+        raise _in_file(path, error.field, error.problem, error.remedy) from None
+
+
+def chapter_of(kind: type) -> str:
+    """The chapter of a scenario's class: the package of isaclib that it lives in."""
+    parts = kind.__module__.split(".")
+    return parts[1] if parts[0] == "isaclib" and len(parts) > 1 else kind.__name__
+
+
+def chapter_in(path: Any) -> str:
+    """The chapter that a file says it belongs to, or ''."""
+    return formats.word(_unwrapped(formats.read(path)).get("chapter")) or ""
+
+
+def _fields(kind: type) -> dict[str, Any]:
+    return {field.name: field for field in dataclasses.fields(kind)}
+
+
+def _about(chapter: str, holds: str, about: str = "") -> dict[str, str]:
+    from .. import __version__
+
+    return {"isaclib": __version__, "chapter": chapter, "holds": holds} | ({"about": about} if about else {})
+
+
+def _content(path: Any, holds: str, chapter: str) -> dict[str, Any]:
+    content = _unwrapped(formats.read(path))
+    for name, expected in (("holds", holds), ("chapter", chapter)):
+        found = formats.word(content.get(name))
+        if name in content and expected and found != expected:
+            what = f"holds {checks.short(found)}" if name == "holds" else f"is of the chapter {checks.short(found)}"
+            raise formats.bad(formats.suffix_of(path)[0], f"{what}, not {expected!r}")
+    return {name: value for name, value in content.items() if name not in _ABOUT}
+
+
+def _unwrapped(content: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a single struct, with what stands beside it."""
+    beside = {name: value for name, value in content.items() if name in _ABOUT}
+    rest = [name for name in content if name not in _ABOUT]
+    if len(rest) == 1 and isinstance(content[rest[0]], dict) and rest[0] in ("scenario", "allocation"):
+        return content[rest[0]] | beside
+    return content
+
+
+def _values(path: Any, content: Mapping[str, Any], fields: Mapping[str, Any], what: str) -> dict[str, Any]:
+    """Every field that the file gives in the shape that its declaration asks for."""
+    for name in content:
+        if name not in fields:
+            near = difflib.get_close_matches(name, [field for field in fields if field not in content], 1, 0.6)
+            remedy = f"did you mean {near[0]}?" if near else f"the fields are {', '.join(fields)}"
+            raise _in_file(path, name, f"is not a field of {what}", remedy)
+    missing = [name for name, field in fields.items() if name not in content and not _optional(field)]
+    if missing:
+        others = f" (and so are {', '.join(missing[1:])})" if missing[1:] else ""
+        raise _in_file(path, missing[0], f"is missing{others}", f"the file holds {', '.join(content) or 'nothing'}")
+    values = {}
+    for name, raw in content.items():
+        try:
+            values[name] = _shaped(name, raw, fields[name].metadata.get(_SPEC))
+        except InvalidScenario as error:
+            raise _in_file(path, error.field, error.problem, error.remedy) from None
+    return values
+
+
+def _optional(field: Any) -> bool:
+    return field.default is not dataclasses.MISSING
+
+
+def _in_file(path: Any, field: str, problem: str, remedy: str) -> InvalidScenario:
+    return InvalidScenario(field, f"in {path}: {problem}", remedy)
+
+
+def _shaped(name: str, raw: Any, spec: Any) -> Any:
+    """A raw value as its declaration wants it: a word, a number, or an array of the declared number of axes."""
+    if raw is None:
+        return None
+    if isinstance(spec, tuple):
+        found = formats.word(raw)
+        return raw if found is None else found
+    if isinstance(raw, dict):
+        raise InvalidScenario(name, f"is a struct with the fields {', '.join(raw)}", "give a plain array")
+    if formats.word(raw) is not None:
+        raise InvalidScenario(name, f"is the word {formats.word(raw)!r}", "give a number: [] and inf are none of the words")
+    try:
+        value = np.asarray(raw)
+    except ValueError:
+        raise InvalidScenario(name, "has rows of unequal lengths") from None
+    if value.dtype.kind == "O" and isinstance(raw, np.ndarray):
+        raise InvalidScenario(name, "is a cell array or an object", "give a plain array: cell2mat(x), double(x), char(x)")
+    if value.size == 0:
+        raise InvalidScenario(name, f"is empty, shape {value.shape}")
+    if value.dtype.kind not in "iufc":
+        return raw
+    shape = spec.shape
+    if value.dtype.kind == "c" and spec.dtype is not complex:
+        if shape and isinstance(shape[-1], int):
+            raise InvalidScenario(name, "is complex", "write positions as columns: [real(x), imag(x)]")
+        raise InvalidScenario(name, "is complex", "the power gain of a channel h is abs(h)**2, in MATLAB abs(h).^2")
+    if value.dtype.kind in "iuf" and value.size > 0 and (spec.positive or (spec.minimum is not None and spec.minimum >= 0)):
+        if np.all(value < 0):
+            raise InvalidScenario(name, "is negative throughout", "if these are decibels, 10**(x/10) makes them linear")
+    if shape is None or (value.size == 1 and (spec.broadcast or shape == ())):
+        return value.reshape(())[()] if value.size == 1 else value
+    return _axes(name, value, shape)
+
+
+def _axes(name: str, value: np.ndarray, shape: tuple[str | int, ...]) -> np.ndarray:
+    if len(shape) == 1 and value.ndim == 2 and 1 in value.shape:
+        value = value.reshape(-1)
+    while value.ndim > len(shape) and value.shape[-1] == 1:
+        value = value[..., 0]
+    if value.ndim < len(shape):
+        value = value.reshape(value.shape + (1,) * (len(shape) - value.ndim))
+    last = shape[-1]
+    if isinstance(last, int) and len(shape) == 2 and value.ndim == 2 and value.shape[1] != last:
+        if value.shape[0] == last:
+            raise InvalidScenario(name, f"has shape {value.shape}", f"one row for each point: transpose it to (..., {last})")
+        remedy = f"a point has {last} coordinates here" + (", drop the third" if value.shape[1] == last + 1 == 3 else "")
+        raise InvalidScenario(name, f"has shape {value.shape}", remedy)
+    return value
+
+
+def _remedy(value: Any) -> str:
+    return "" if value is None or not np.iscomplexobj(value) else "abs(h)**2"
