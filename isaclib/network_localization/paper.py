@@ -29,18 +29,26 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import cvxpy as cp
 import numpy as np
 
-from ..foundations import conic
+from ..foundations import checks
 from ..foundations.certificate import Step
 from ..foundations.errors import InvalidScenario
-from . import perron
-from .allocation import RESIDUAL_TOLERANCE, Allocation, build, residual
+from . import guards
+from .allocation import Allocation
 from .benchmarks import feasible_start
-from .scenario import Scenario, checked_powers, sensing_sinr
+from .formulas import sensing_sinr
+from .reporting import build
+from .rows import System, system
+from .scenario import Scenario, per_bs
+from .verify import RESIDUAL_TOLERANCE, residual
 
+if TYPE_CHECKING:
+    import cvxpy as cp
+
+_SLACKS = (1e-9, 1e9)
 SOLVER_TOLERANCE = 1e-9  # Clarabel's: two decades below the residual that `verify` allows
 
 
@@ -67,7 +75,7 @@ class _Program:
     root: cp.Parameter
     inverse_root: cp.Parameter
 
-    def set_data(self, rows: perron.System, load: np.ndarray, t_unit: float, slack_start: float) -> None:
+    def set_data(self, rows: System, load: np.ndarray, t_unit: float, slack_start: float) -> None:
         self.interference.value, self.noise.value = rows.F[0] / load[:, None], rows.v[0] / load
         self.signal.value = 1 / (t_unit * load)
         self.users.value, self.users_noise.value = rows.C[0], rows.u[0]
@@ -80,6 +88,8 @@ class _Program:
 
 @lru_cache(maxsize=16)
 def _program(size: int) -> _Program:
+    import cvxpy as cp  # a second to load, and only this scheme needs it
+
     q, t, b = cp.Variable(size, nonneg=True), cp.Variable(), cp.Variable(size)
     signal, noise, users_noise, last_b, last_product, last_sum = (cp.Parameter(size, nonneg=True) for _ in range(6))
     interference, users = (cp.Parameter((size, size), nonneg=True) for _ in range(2))
@@ -99,7 +109,7 @@ def _program(size: int) -> _Program:
 def solve_dc(
     scenario: Scenario,
     *,
-    start=None,
+    start: np.ndarray | None = None,
     tolerance: float = 1e-4,
     max_iterations: int = 100,
     slack_start: float = 1.0,
@@ -110,12 +120,15 @@ def solve_dc(
     ----------
     scenario : Scenario
     start : (B,) powers in W, optional
-        Default: :func:`~.benchmarks.feasible_start` (the cap everywhere, where the users allow that).
+        Positive, and within the caps. Default: :func:`~.benchmarks.feasible_start` (the cap everywhere, where the users allow
+        that).
     tolerance : float
         The convergence threshold: stop when t rises by less than this fraction.
     max_iterations : int
+        At least 1.
     slack_start : float
-        :math:`\beta^{(0)}` while :math:`t^{(0)} = 1`: the unit of the slack, relative to the balanced choice 1.
+        :math:`\beta^{(0)}` while :math:`t^{(0)} = 1`: the unit of the slack, relative to the balanced choice 1
+        (within 1e-9 and 1e9).
 
     Returns
     -------
@@ -128,17 +141,29 @@ def solve_dc(
         With constraint ``"min_comm_sinr"`` where no powers meet the users' thresholds.
     SolverFailure
         When Clarabel gives no answer.
+
+    >>> scenario = Scenario.random(np.random.default_rng(7))
+    >>> found = solve_dc(scenario)
+    >>> round(found.worst_sensing_sinr, 6), found.certificate.status
+    (0.000511, 'converged')
     """
-    if not slack_start > 0:
-        raise InvalidScenario("slack_start", f"must be positive, but is {slack_start}")
+    from ..foundations import conic
+
+    scenario = guards.one(scenario)
+    tolerance = checks.number("tolerance", tolerance, minimum=0)
+    max_iterations = checks.count("max_iterations", max_iterations)
+    slack_start = checks.number("slack_start", slack_start, minimum=_SLACKS[0], maximum=_SLACKS[1])
     begin = time.perf_counter()
-    powers = feasible_start(scenario) if start is None else checked_powers(scenario, start)
+    cap = per_bs(scenario, "max_power_w")
+    powers = feasible_start(scenario) if start is None else guards.vector(scenario, start, name="start")
     if np.any(powers <= 0):
         raise InvalidScenario("start", "must be positive at every BS", "a start with SINR 0 leaves the slacks without a scale")
-    rows = perron.system(scenario)
+    if np.any(powers > cap):
+        raise InvalidScenario("start", f"must respect the caps, but exceeds them by {np.max(powers / cap) - 1:.3g}")
+    rows = system(scenario)
     program = _program(len(powers))
     # In units of each BS's own echo at the cap, the sensing rows read q_i >= t (Fq + v)_i.
-    load, t_unit = rows.sensing_rows(powers / scenario.max_power_w)[0], float(np.min(sensing_sinr(scenario, powers)))
+    load, t_unit = rows.sensing_rows((powers / cap)[None])[0], float(np.min(sensing_sinr(scenario, powers)))
     program.set_data(rows, load, t_unit, slack_start)
     t, b = 1.0, np.ones_like(load)
     history = [_step(scenario, 0, powers, begin)]
@@ -147,7 +172,7 @@ def solve_dc(
         program.set_iterate(t, b)
         conic.solve(program.problem, accept_inaccurate=True, **_OPTIONS)
         before = t
-        powers = np.clip(program.q.value, 0.0, 1.0) * scenario.max_power_w
+        powers = np.clip(program.q.value, 0.0, 1.0) * cap
         t, b = float(program.t.value), np.maximum(program.b.value, 0.0)
         history.append(_step(scenario, iteration, powers, begin))
         if t - before <= tolerance * before:

@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..foundations import checks
 from ..foundations.errors import InvalidScenario
-from .scenario import Scenario, range_gradients, range_std_m
+from . import guards
+from .formulas import range_gradients, range_std_m
+from .scenario import Scenario
 
 _MAX_STEPS = 100
 _STEP_TOLERANCE = 1e-9  # relative to the size of the network: far below any range error
+_FARTHEST_M = 1e9
 _DAMPING = 1e-3  # first Levenberg-Marquardt damping, relative to the diagonal of the normal matrix
 
 
-def estimate_positions(scenario: Scenario, ranges_m, stds_m, *, start_m=None) -> np.ndarray:
+def estimate_positions(scenario: Scenario, ranges_m, stds_m, *, start_m: np.ndarray | None = None) -> np.ndarray:
     """Weighted least-squares positions (..., 2) in metres by damped Gauss-Newton (Levenberg-Marquardt).
 
     Parameters
@@ -28,7 +32,7 @@ def estimate_positions(scenario: Scenario, ranges_m, stds_m, *, start_m=None) ->
     ranges_m : (..., B)
         Measured distances between each BS and the target.
     stds_m : (B,)
-        Their standard deviations; a BS with an infinite one is left out.
+        Their standard deviations, positive; a BS with an infinite one is left out.
     start_m : (2,), optional
         Default: both the mean of the BS positions and, from three BSs on, the solution of the differences of squared ranges,
         which are linear in the position; the lower cost wins. Two BSs leave a mirror image, which the start decides.
@@ -36,18 +40,25 @@ def estimate_positions(scenario: Scenario, ranges_m, stds_m, *, start_m=None) ->
     Raises
     ------
     InvalidScenario
-        Where fewer than two ranges are finite, or positions are missing.
+        Where fewer than two standard deviations are finite, a range is negative or no number, or positions are missing.
+
+    >>> scenario = Scenario.random(np.random.default_rng(7))
+    >>> scenario.target_position_m[:2].round(2)
+    array([ 32.71, -77.7 ])
+    >>> ranges = np.linalg.norm(scenario.target_position_m - scenario.bs_positions_m, axis=1)
+    >>> estimate_positions(scenario, ranges + [0.1, -0.1, 0.0], np.ones(3)).round(2)
+    array([ 32.64, -77.68])
     """
     height = _height(scenario)
-    bs, ranges = scenario.bs_positions_m, np.asarray(ranges_m, dtype=float)
-    weights = 1 / np.asarray(stds_m, dtype=float) ** 2
-    if ranges.shape[-1:] != (len(bs),) or weights.shape != (len(bs),):
-        raise InvalidScenario("ranges_m", f"has shape {ranges.shape}", f"expected (..., {len(bs)}) and ({len(bs)},) for stds_m")
-    if np.count_nonzero(weights) < 2:
+    bs = scenario.bs_positions_m
+    sizes = {"B": len(bs)}
+    ranges = checks.array("ranges_m", ranges_m, ("...", "B"), minimum=0, maximum=_FARTHEST_M, sizes=sizes)
+    stds = checks.array("stds_m", stds_m, ("B",), positive=True, infinite=True, sizes=sizes)
+    if np.count_nonzero(np.isfinite(stds)) < 2:
         raise InvalidScenario("stds_m", "leaves fewer than two ranges", "a position in the plane needs two or more")
-    weights = weights / weights.max()
+    weights = (np.min(stds) / stds) ** 2
     rows = ranges.reshape(-1, len(bs))
-    starts = [bs[:, :2].mean(axis=0)] if start_m is None else [np.asarray(start_m, dtype=float)]
+    starts = [bs[:, :2].mean(axis=0)] if start_m is None else [checks.array("start_m", start_m, (2,))]
     if start_m is None and (linear := _linear_start(bs, height, rows)) is not None:
         starts.append(linear)
     found = [_descend(np.broadcast_to(start, (len(rows), 2)), height, bs, rows, weights) for start in starts]
@@ -89,9 +100,18 @@ def _descend(start, height, bs, rows, weights) -> tuple[np.ndarray, np.ndarray]:
 
 
 def simulate_position_errors_m(scenario: Scenario, powers_w, rng: np.random.Generator, trials: int) -> np.ndarray:
-    """Horizontal position errors (trials,) in metres: the fusion of ranges with Gaussian errors of std ``range_std_m``."""
-    stds = range_std_m(scenario, powers_w)
+    """Horizontal position errors (trials,) in metres: the fusion of ranges with Gaussian errors of std ``range_std_m``.
+
+    >>> scenario = Scenario.random(np.random.default_rng(7), processing_gain_db=46.6)
+    >>> simulate_position_errors_m(scenario, np.ones(3), np.random.default_rng(1), 2).round(2)
+    array([0.15, 0.12])
+    """
+    guards.one(scenario)
+    powers_w = guards.vector(scenario, powers_w)
+    checks.generator("rng", rng)
+    trials = checks.count("trials", trials)
     range_gradients(scenario)  # names a missing position before anything is drawn
+    stds = range_std_m(scenario, powers_w)
     truth = np.linalg.norm(scenario.target_position_m - scenario.bs_positions_m, axis=-1)
     noise = rng.standard_normal((trials, len(truth)))
     known = np.isfinite(stds)
@@ -100,7 +120,7 @@ def simulate_position_errors_m(scenario: Scenario, powers_w, rng: np.random.Gene
 
 
 def _height(scenario: Scenario) -> float:
-    range_gradients(scenario)
+    range_gradients(guards.one(scenario))
     return float(scenario.target_position_m[2])
 
 

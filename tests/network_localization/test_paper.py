@@ -100,8 +100,16 @@ def test_malformed_arguments_are_named(scenario):
         nl.solve_dc(scenario, slack_start=0.0)
     with pytest.raises(InvalidScenario, match="start"):
         nl.solve_dc(scenario, start=[0.0, 1.0, 1.0])
-    with pytest.raises(InvalidScenario, match="powers_w"):
+    with pytest.raises(InvalidScenario, match="start: has shape"):
         nl.solve_dc(scenario, start=[1.0, 1.0])
+    with pytest.raises(InvalidScenario, match="start: must respect the caps, but exceeds them by 1"):
+        nl.solve_dc(scenario, start=[1.0, 2.0, 1.0])
+    for bad in (np.nan, -1.0):
+        with pytest.raises(InvalidScenario, match="tolerance"):
+            nl.solve_dc(scenario, tolerance=bad)
+    for bad in (2.5, 0):
+        with pytest.raises(InvalidScenario, match="max_iterations"):
+            nl.solve_dc(scenario, max_iterations=bad)
 
 
 def test_uniform_power_is_full_power_and_carries_no_bound(scenario):

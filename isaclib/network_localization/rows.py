@@ -1,0 +1,217 @@
+r"""The problem's rows in units of the power caps, :math:`q_i = p_i/P_i`.
+
+The sensing rows ask :math:`q \ge t(Fq + v)` and the users' rows :math:`q \ge Cq + u`, entrywise, with
+
+.. math:: F_{ij} = \frac{(|\alpha_{ji}|^2 + |g_{ji}|^2)P_j}{|\alpha_{ii}|^2 P_i},\quad
+    F_{ii} = \frac{|\alpha^{\mathrm{SI}}_i|^2}{|\alpha_{ii}|^2},\quad
+    v_i = \frac{\sigma_{\mathrm{BS},i}^2}{|\alpha_{ii}|^2 P_i},\quad
+    C_{ji} = \frac{\gamma_j H_{ji} P_i}{|h_{jj}|^2 P_j},\quad
+    u_j = \frac{\gamma_j \sigma_{\mathrm{UE},j}^2}{|h_{jj}|^2 P_j} .
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from ..foundations.scenario import Batch
+from . import doubled, guards
+from .formulas import comm_interference_gain, sensing_interference_gain
+from .scenario import Scenario, per_bs
+
+ROUNDING = 1e-12  # relative size of what a solve of a small well-scaled system leaves of an exact zero
+RELAXATION = 2.0**-36  # relative (1.5e-11), for thresholds at the edge to rounding: the residual shows it
+_SOLVE_ERROR = 4 * float(np.finfo(float).eps)  # times size and largest entry of the inverse: error of a solution of order 1
+_GROWTH = 1e4  # of rounding errors in the inverse, up to which they do not matter
+_LOSS = 1e-11  # relative, of the room under the caps, likewise
+_LARGEST = 1e150  # a coefficient beyond it is cut: products stay finite, and a row that asks for less only raises a bound
+
+
+@dataclass(frozen=True)
+class System:
+    """The rows of D scenarios in units of the power caps: ``F, C`` (D, B, B), ``v, u`` (D, B), all non-negative.
+
+    ``C_low`` and ``u_low`` are what C and u lack by rounding.
+    """
+
+    F: np.ndarray
+    v: np.ndarray
+    C: np.ndarray
+    u: np.ndarray
+    C_low: np.ndarray
+    u_low: np.ndarray
+
+    def __getitem__(self, lanes) -> System:
+        return System(*(getattr(self, field.name)[lanes] for field in fields(self)))
+
+    def relaxed(self) -> System:
+        """The same with every threshold lowered by :data:`RELAXATION`: what bounds its optimum bounds that of these rows."""
+        pairs = (self.C, self.C_low), (self.u, self.u_low)
+        C, u = (doubled.subtract(pair, tuple(RELAXATION * part for part in pair)) for pair in pairs)
+        return System(self.F, self.v, C[0], u[0], C[1], u[1])
+
+    @classmethod
+    def of_sensing(cls, F: np.ndarray, v: np.ndarray) -> System:
+        """Sensing rows alone."""
+        return cls(F, v, *(np.zeros_like(part) for part in (F, v, F, v)))
+
+    def sensing_rows(self, q: np.ndarray) -> np.ndarray:
+        """(D, B): what the powers must exceed, divided by t."""
+        return times(self.F, q) + self.v
+
+    def comm_rows(self, q: np.ndarray) -> np.ndarray:
+        """(D, B): what the powers must exceed for the users."""
+        return times(self.C, q) + self.u
+
+
+def system(scenario: Scenario | Batch) -> System:
+    """The rows of a :class:`~isaclib.foundations.scenario.Batch` (or of one scenario, with D = 1).
+
+    >>> rows = system(Scenario.random(np.random.default_rng(7)))
+    >>> rows.F[0].round(1)
+    array([[  30.6,  400.5,  222.5],
+           [4068.9,  311. , 5234.2],
+           [  96.1,  222.6,   13.2]])
+    """
+    scenario = guards.one_or_batch(scenario)
+    threshold = per_bs(scenario, "min_comm_sinr")
+    sensing, comm = sensing_interference_gain(scenario), comm_interference_gain(scenario)
+    F, v = _normalised(scenario, scenario.echo_gain, sensing, per_bs(scenario, "noise_bs_w"), 1.0)
+    C, u = _normalised(scenario, scenario.link_gain, comm, per_bs(scenario, "noise_ue_w"), threshold)
+    C_low, u_low = _lost(scenario, threshold, C, u)
+    return System(F=F, v=v, C=C, u=u, C_low=C_low, u_low=u_low)
+
+
+def _lost(scenario: Scenario | Batch, threshold: np.ndarray, C: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What rounding took from the users' rows: the difference to the same quotients with twice the digits."""
+    gains = np.reshape(scenario.cross_link_gain, C.shape), np.reshape(scenario.ue_echo_gain, C.shape)
+    own, cap, noise, asked = (
+        np.broadcast_to(values, scenario.link_gain.shape).reshape(u.shape)
+        for values in (scenario.link_gain, per_bs(scenario, "max_power_w"), per_bs(scenario, "noise_ue_w"), threshold)
+    )
+    with np.errstate(all="ignore"):
+        below = doubled.two_product(own, cap)
+        above = doubled.multiply(doubled.two_sum(*gains), doubled.two_product(asked[:, :, None], cap[:, None, :]))
+        exact = (
+            doubled.divide(above, tuple(part[:, :, None] for part in below)),
+            doubled.divide(doubled.two_product(asked, noise), below),
+        )
+        low = [doubled.subtract(pair, doubled.plain(rounded))[0] for pair, rounded in zip(exact, (C, u))]
+    # Where numbers leave the range of doubles the difference is no rounding error.
+    return tuple(np.where(np.abs(part) <= ROUNDING * rounded, part, 0.0) for part, rounded in zip(low, (C, u)))
+
+
+def users_rows(scenario: Scenario | Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The users' rows (D, B, B), (D, B) for thresholds in the scenario's proportions whose largest is 1, and that largest (D,).
+
+    Where no user has a threshold, all count alike.
+    """
+    threshold = per_bs(scenario, "min_comm_sinr")
+    largest = np.max(threshold, axis=-1, keepdims=True)
+    weight = np.where(largest > 0, threshold, 1.0) / np.where(largest > 0, largest, 1.0)
+    comm = comm_interference_gain(scenario)
+    C, u = _normalised(scenario, scenario.link_gain, comm, per_bs(scenario, "noise_ue_w"), weight)
+    return C, u, np.broadcast_to(np.ravel(largest), len(C))
+
+
+def _normalised(scenario, own_gain, gains, noise, factor) -> tuple[np.ndarray, np.ndarray]:
+    """``factor`` times interference (D, B, B) and noise (D, B) over own gain and cap."""
+    cap = per_bs(scenario, "max_power_w")
+    size = own_gain.shape[-1]
+    factor = np.asarray(factor)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        relative = factor[..., None] * gains / own_gain[..., None] if factor.ndim else gains / own_gain[..., None]
+        if cap.shape[-1] > 1:  # unequal caps
+            relative = np.where(relative > 0, relative * (cap[..., None, :] / cap[..., :, None]), 0.0)
+        asked = factor * noise
+        noise = np.where(asked > 0, asked / (own_gain * cap), 0.0)
+    relative, noise = (np.minimum(np.nan_to_num(values, nan=_LARGEST), _LARGEST) for values in (relative, noise))
+    return relative.reshape(-1, size, size), noise.reshape(-1, size)
+
+
+@dataclass(frozen=True)
+class Responses:
+    r"""How the users' rows outside S answer what S sends.
+
+    .. math:: K = (I - D_C C)^{-1}, \qquad \bar q = K D_C u .
+
+    K is non-negative iff its matrix has a spectral radius below 1, that is, iff the users of C can be served together.
+
+    Attributes
+    ----------
+    K : (D, B, B)
+    fixed : (D, B)
+        :math:`\bar q`.
+    spare : (D, B)
+        :math:`1 - \bar q`, at least the smallest positive number.
+    error : (D,)
+        What rounding may have taken from ``spare``.
+    possible : (D,) bool
+        Whether the rows can be held within the caps.
+    """
+
+    K: np.ndarray
+    fixed: np.ndarray
+    spare: np.ndarray
+    error: np.ndarray
+    possible: np.ndarray
+
+    def __getitem__(self, lanes) -> Responses:
+        return Responses(self.K[lanes], self.fixed[lanes], self.spare[lanes], self.error[lanes], self.possible[lanes])
+
+
+def responses(rows: System, sensing: np.ndarray) -> Responses:
+    """:class:`Responses` for the set S given as ``sensing`` (D, B) bool; with twice the digits where one lot does not do."""
+    identity = np.eye(rows.F.shape[-1])
+    held = np.where(sensing[..., None], 0.0, rows.C)
+    K = solve(identity - held, np.broadcast_to(identity, held.shape))
+    # Entries that are 0 in exact arithmetic come out as small negatives; a spectral radius above 1 gives large ones.
+    rounding = np.max(np.abs(K), axis=(-2, -1)) * ROUNDING
+    possible = np.min(K, axis=(-2, -1)) >= -rounding
+    K = np.where(possible[:, None, None], np.maximum(K, 0.0), 0.0)
+    asked = np.where(sensing, 0.0, rows.u)
+    fixed = times(K, asked)
+    spare = 1 - fixed
+    error = _SOLVE_ERROR * K.shape[-1] * np.max(K, axis=(-2, -1))
+    possible &= np.all(fixed <= 1 + rounding[:, None], axis=-1)
+    with np.errstate(all="ignore"):
+        # The inverse of M = I - C has an error of at most eps K |M| K <= 2 eps K K, entry by entry.
+        growth = np.max(np.where(K > 0, K @ K / K, 0.0), axis=(-2, -1))
+        lost = ~(growth <= _GROWTH) | ~(np.max(error[:, None] / spare, axis=-1) <= _LOSS) | np.any(spare <= 0, axis=-1)
+    if len(poor := np.flatnonzero(lost | ~possible)):
+        (K[poor], fixed[poor], spare[poor]), possible[poor] = _with_twice_the_digits(rows[poor], sensing[poor])
+        error[poor] = 0.0
+    return Responses(K, fixed, np.maximum(spare, np.finfo(float).tiny), error, possible)
+
+
+def _with_twice_the_digits(rows: System, sensing: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    with np.errstate(all="ignore"):
+        held = tuple(np.where(sensing[..., None], 0.0, part) for part in (rows.C, rows.C_low))
+        K, possible = doubled.inverse(held)
+        asked = tuple(np.where(sensing, 0.0, part)[:, None, :] for part in (rows.u, rows.u_low))
+        fixed = doubled.total(doubled.multiply(K, asked))
+        spare = doubled.subtract(doubled.plain(np.ones(1)), fixed)[0]
+        possible &= np.all(spare >= 0, axis=-1) & np.all(np.isfinite(K[0]), axis=(-2, -1))
+    found = (np.where(possible.reshape(-1, *[1] * (part.ndim - 1)), part, 0.0) for part in (K[0], fixed[0], spare))
+    return tuple(found), possible
+
+
+def times(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    return np.einsum("...ij,...j->...i", matrix, vector)
+
+
+def solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Batched solve in which a singular lane gives nan instead of an error for all."""
+    vectors = right.ndim == matrix.ndim - 1
+    right = right[..., None] if vectors else right
+    try:
+        result = np.linalg.solve(matrix, right)
+    except np.linalg.LinAlgError:
+        result = np.full(right.shape, np.nan)
+        for lane in np.ndindex(matrix.shape[:-2]):
+            try:
+                result[lane] = np.linalg.solve(matrix[lane], right[lane])
+            except np.linalg.LinAlgError:
+                continue
+    return result[..., 0] if vectors else result
