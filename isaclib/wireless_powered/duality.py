@@ -1,18 +1,19 @@
 r"""A bound on the optimum of the energy-sensing problem from any multipliers, and good multipliers for a given allocation.
 
-For every symmetric Y and every positive definite J, :math:`\operatorname{tr} J^{-1} \ge 2\operatorname{tr} Y -
-\operatorname{tr} Y J Y`, with equality at :math:`Y = J^{-1}`. J is linear in the charging time and the energies
-:math:`E_m = p_m t_m`, so that with :math:`Y = \alpha J_n^{-1}` at any allocation at hand, and the best :math:`\alpha`, the CRB
-limit implies
+For every symmetric Y of trace 1, every :math:`\alpha` and every positive definite J,
+:math:`\operatorname{tr} J^{-1} \ge 2\alpha - \alpha^2 \operatorname{tr} Y J Y`, with equality at :math:`\alpha Y = J^{-1}`. J is
+linear in the charging time and the energies :math:`E_m = p_m t_m`, so that with :math:`\alpha = \eta` the CRB limit implies
 
-.. math:: b_{n0}\,t_0 + \sum_m b_{nm} E_m \ge \varphi_n / \eta, \qquad
-    b_{nm} = K_{m,n}\,|J_n^{-1} g_m|^2 / \varphi_n, \quad \varphi_n = \operatorname{tr} J_n^{-1}.
+.. math:: b_{n0}\,t_0 + \sum_m b_{nm} E_m \ge \frac{1}{\eta}, \qquad b_{nm} = K_{m,n}\,|Y_n g_m|^2,
+
+with :math:`Y_n = J_n^{-1}/\operatorname{tr} J_n^{-1}` at any allocation at hand. (Below, each cut is divided by its left side
+there.)
 
 Weights :math:`w` of the rates (:math:`\sum w = 1`), prices :math:`\lambda` of the harvested energy and :math:`\nu` of these
 cuts, all non-negative, bound every allocation's :math:`R/W` by
 
 .. math::
-    T \max\{S_0, \max_m S_m\} - \sum_n \nu_n \frac{\varphi_n}{\eta}, \qquad
+    T \max\{S_0, \max_m S_m\} - \sum_n \frac{\nu_n}{\eta}, \qquad
     S_0 = \sum_m \lambda_m c_m + \sum_n \nu_n b_{n0}, \qquad
     S_m = \max_{0 \le p \le P_{\max}} w_m \log_2(1 + a_m p) - \Bigl(\lambda_m - \sum_n \nu_n b_{nm}\Bigr) p .
 
@@ -28,7 +29,8 @@ import numpy as np
 from scipy.optimize import nnls
 
 from ..foundations.scalar_search import bisect
-from .scenario import Scenario, range_gradients, sensing_coefficients
+from .scenario import Scenario
+from .sensing import Lane, Sensing
 
 _LN2 = float(np.log(2.0))
 _SMALL = 1e-2
@@ -48,21 +50,14 @@ def dual_bound(scenario: Scenario, powers: np.ndarray, charging: float, times: n
 
 class Cuts:
     r"""The linear consequences of the CRB limit at one allocation: ``charging`` (N,) and ``energy`` (M, N) are
-    :math:`b_{n0}` and :math:`b_{nm}`, ``level`` (N,) is :math:`\varphi_n / \eta`; none without a limit."""
+    :math:`b_{n0}` and :math:`b_{nm}`, ``level`` (N,) the right sides; none without a limit, or without a second direction."""
 
     def __init__(self, scenario: Scenario, powers: np.ndarray, charging: float, times: np.ndarray) -> None:
-        k, g = sensing_coefficients(scenario), range_gradients(scenario)
-        spent = np.concatenate([[scenario.bs_power_w * charging], powers * times])
-        J = np.einsum("mn,mni,mnj->nij", spent[:, None] * k, g, g)
-        (a, c), b = J[:, 0].T, J[:, 1, 1]
-        with np.errstate(all="ignore"):
-            inverse = np.array([[b, -c], [-c, a]]) / (a * b - c * c)
-            pulled = np.einsum("ijn,mnj->mni", inverse, g)
-            crb = inverse[0, 0] + inverse[1, 1]
-            worth = k * (pulled**2).sum(axis=-1) / crb
-        usable = np.isfinite(scenario.crb_limit_m2) & np.isfinite(worth).all(axis=0) & (crb > 0)
-        self.charging, self.energy = scenario.bs_power_w * worth[0, usable], worth[1:, usable]
-        self.level = crb[usable] / scenario.crb_limit_m2
+        lane = Lane(scenario)
+        psi, slope, _, _ = Sensing(lane, lane.bs_power_w).information(charging, powers * times)
+        usable = np.isfinite(scenario.crb_limit_m2) & (psi > 0)
+        b = slope[usable] / psi[usable, None]
+        self.charging, self.energy, self.level = b[:, 0], b[:, 1:].T, 1 / (scenario.crb_limit_m2 * psi[usable])
 
 
 def multipliers(

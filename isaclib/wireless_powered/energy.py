@@ -15,44 +15,50 @@ where A, B, C are linear in :math:`(t_0, E)` and the last line, a rotated second
 curve :math:`p(s)`, :math:`t_0 = s T/G(s)` increases with s, so the sign change of :mod:`.exact` returns with another
 predicate. If its powers respect the caps it solves the full problem, and its bracket certifies it.
 
-*Cones.* Otherwise the program above goes to a conic solver, scaled by the energies and times of full charging; the dual
-value is the bound.
+*Barrier.* Otherwise an interior-point method (:mod:`.interior`) goes to the optimum, the allocation is evaluated as it stands,
+and its multipliers give the bound by weak duality (:mod:`.duality`).
+
+The least attainable CRB decides feasibility. It scales with one over the frame, so it is the limit :math:`\eta` at which the
+shortest frame that meets :math:`\eta` is T. For one target a user is worth its time at full power or is not: once that choice
+is stable and the target is still the worst, no allocation does better (convexity). Otherwise the barrier method finds it.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from functools import lru_cache
+from dataclasses import replace
 
-import cvxpy as cp
 import numpy as np
 
-from ..foundations import checks, conic
+from ..foundations import checks
 from ..foundations.certificate import Certificate, relative_gap
 from ..foundations.errors import InvalidScenario, SolverFailure
 from ..foundations.scenario import Batch
+from . import interior
 from .allocation import Allocation, AllocationBatch
 from .batch import allocations, infeasible, row
 from .curve import Curve, locate, tangent_bound
+from .duality import Cuts, dual_bound, evaluate
 from .scenario import Scenario, harvest_rate_w, throughputs
 from .sensing import Lane, Sensing
 from .verify import residual
 
 _LOG = logging.getLogger(__name__)
 _CAP_SLACK = 1e-12  # rounding of a power at its cap
-_CONIC_RESIDUAL = 1e-6
-# Asked of the conic solver. Where it stops short of that, the residual and gap computed here decide.
-_TIGHT = {"tol_gap_abs": 1e-11, "tol_gap_rel": 1e-11, "tol_feas": 1e-11}
-_LOOSE = {"tol_gap_abs": 1e-7, "tol_gap_rel": 1e-7, "tol_feas": 1e-7}
-_CONIC_GAP = 1e-5
+_OPTIMAL_GAP, _OPTIMAL_RESIDUAL = 1e-6, 1e-7
+_TIGHT = 1e-9  # a larger gap makes a second set of multipliers worth the trouble
+_NO_ROOM = 1e-13  # a limit that is as good as the least attainable CRB leaves no choice
+_CHOICES = 20
+_BLEND = 0.3  # of the room at the best CRB, kept by the start of the barrier method
 
 
 def solve_energy(scenario: Scenario, *, method: str = "auto") -> Allocation:
-    """Global optimum for ``sensing="energy"``: by search where no cap binds, else by cones.
+    """Global optimum for ``sensing="energy"``: by search where no cap binds, else by the barrier method.
 
-    ``method="cones"`` forces the conic program, for cross-checks. Errors as in :func:`~.exact.solve_exact`; and
-    ``SolverFailure`` when the conic solver's answer does not stand the residual test.
+    ``method="barrier"`` forces the latter, for cross-checks. Errors as in :func:`~.exact.solve_exact`. Right at the least
+    attainable CRB the throughput hangs on the last digits of the limit: the status is then ``converged``, with the gap that is
+    proven.
 
     >>> scenario = Scenario.random(np.random.default_rng(1), sensing="energy", max_power_w=0.05, crb_limit_m2=1e-4)
     >>> allocation = solve_energy(scenario)
@@ -61,40 +67,35 @@ def solve_energy(scenario: Scenario, *, method: str = "auto") -> Allocation:
     """
     start = time.perf_counter()
     _energy_sensing(scenario)
-    checks.word("method", method, ("auto", "cones"))
-    if method == "auto":
-        result, iterations, capped = _search(Lane(scenario))
-        if result.feasible[0] and not capped[0]:
-            return row(result, 0, "convex scalar search", iterations, time.perf_counter() - start)
-    best, worst = best_attainable_crb(scenario)
-    if not best <= scenario.crb_limit_m2:
-        raise infeasible(scenario, best, worst)
-    return _solve_cones(scenario, start)
+    checks.word("method", method, ("auto", "barrier"))
+    searched, iterations, capped = _search(Lane(scenario))
+    if method == "auto" and searched.feasible[0] and not capped[0]:
+        return row(searched, 0, "convex scalar search", iterations, time.perf_counter() - start)
+    return _barrier(scenario, float(searched.bound[0]), start)
 
 
 def solve_energy_batch(batch: Batch) -> AllocationBatch:
-    """Rows by search, those with a binding cap one by one through the conic program; infeasible rows are nan."""
+    """Rows by search, those with a binding cap one by one through the barrier method; infeasible rows are nan."""
     result, _, capped = _search(batch)
+    names = ("powers_w", "charging_time_s", "times_s", "min_throughput_bit", "bound", "gap", "residual")
     for d, scenario in enumerate(batch):
-        best, worst = best_attainable_crb(scenario)
-        result.best_attainable[d], result.worst_target[d] = best, worst
+        result.best_attainable[d], result.worst_target[d] = best, _ = best_attainable_crb(scenario)
         if not result.feasible[d] or not capped[d]:
             continue
-        fields: dict = dict.fromkeys(("powers_w", "charging_time_s", "times_s", "min_throughput_bit", "bound", "gap", "residual"))
+        fields: dict = dict.fromkeys(names, np.nan)
         status = "infeasible"
         if best <= scenario.crb_limit_m2:
             try:
-                one = _solve_cones(scenario, time.perf_counter())
+                one = _barrier(scenario, float(result.bound[d]), time.perf_counter())
             except SolverFailure as failure:
                 _LOG.warning("row %d: %s", d, failure)
                 status = "failed"
             else:
                 status = one.certificate.status
-                fields = {name: getattr(one, name, None) for name in fields}
-                fields |= {name: getattr(one.certificate, name) for name in ("bound", "gap", "residual")}
-        result.feasible[d], result.status[d] = best <= scenario.crb_limit_m2, status
+                fields = {name: getattr(one if hasattr(one, name) else one.certificate, name) for name in names}
+        result.feasible[d], result.status[d] = status != "infeasible", status
         for name, value in fields.items():
-            getattr(result, name)[d] = np.nan if value is None else value
+            getattr(result, name)[d] = value
     return result
 
 
@@ -109,7 +110,8 @@ def _search(batch: Batch | Lane) -> tuple[AllocationBatch, int, np.ndarray]:
     curve = Curve(batch, capped=False)
     sensing = Sensing(batch, batch.bs_power_w)  # per second of charging
     per_second = sensing.crb(curve.harvest)
-    least_charging = per_second.max(axis=1) / batch.crb_limit_m2
+    limited = np.isfinite(batch.crb_limit_m2)
+    least_charging = np.where(limited, per_second.max(axis=1) / np.where(limited, batch.crb_limit_m2, 1.0), 0.0)
     feasible = least_charging < batch.time_budget_s
     with np.errstate(divide="ignore"):
         log_share = np.where(feasible, np.log(least_charging / batch.time_budget_s), -np.inf)
@@ -133,148 +135,104 @@ def _search(batch: Batch | Lane) -> tuple[AllocationBatch, int, np.ndarray]:
 
 
 def best_attainable_crb(scenario: Scenario) -> tuple[float, int]:
-    r"""Least worst-target CRB of any allocation, and its target, for ``sensing="energy"``.
+    r"""Least worst-target CRB in m^2 of any allocation, and its target, for ``sensing="energy"`` (inf: degenerate geometry).
 
-    The CRB scales with one over the frame, so it is the limit :math:`\eta` at which the shortest frame that meets
-    :math:`\eta` is T: a second-order cone program in the shares of time and energy.
+    An allocation attains it to the last digit, so that it is accepted as a limit.
 
     >>> best, target = best_attainable_crb(Scenario.random(np.random.default_rng(1), sensing="energy"))
     >>> f"{best:.4e}", target
     ('2.9362e-05', 5)
     """
     _energy_sensing(scenario)
-    sensing, per_second = _per_second(scenario)
-    worst = int(np.argmax(per_second))
-    if not np.isfinite(per_second[worst]):
-        return float("inf"), worst
-    problem, variables, parameters = _shortest_frame(*_sizes(scenario))
-    harvest, reference = harvest_rate_w(scenario), float(per_second[worst])
-    parameters["cap_time"].value = harvest / scenario.max_power_w
-    _set_cones(parameters, sensing, harvest, 1.0, reference)
-    # Every joule spent is one allocation of all; the program's answer is another. Both are evaluated as they are, so that
-    # a solver that stops early cannot report more than can be had.
-    candidates = [(1.0, np.ones(len(harvest)))]
-    try:
-        conic.solve(problem, accept_inaccurate=True)
-        charging = float(variables["charging"].value)
-        candidates.append((charging, np.clip(np.asarray(variables["energy"].value), 0.0, charging)))
-    except SolverFailure as failure:
-        _LOG.info("shortest frame: %s", failure)
-    best = float("inf")
-    for charging, energy in candidates:
-        crb = sensing.crb((harvest * energy / charging)[None])[0] / charging
-        frame = charging + (harvest / scenario.max_power_w) @ energy
-        if (attained := float(crb.max() * frame / scenario.time_budget_s)) < best:
-            best, worst = attained, int(np.argmax(crb))
+    best, worst, _, _ = _best(scenario)
     return best, worst
 
 
-def _sizes(scenario: Scenario) -> tuple[int, int]:
-    return scenario.gain_transmitter_target.shape[0] - 1, scenario.gain_transmitter_target.shape[1]
+def _problem(scenario: Scenario, scale: float) -> interior.Problem:
+    lane, harvest = Lane(scenario), harvest_rate_w(scenario)
+    snr_per_w = scenario.gain_bs_user / scenario.noise_w
+    return interior.Problem(snr_per_w * harvest, harvest / scenario.max_power_w, Sensing(lane, lane.bs_power_w), harvest, scale)
 
 
-def _per_second(scenario: Scenario) -> tuple[Sensing, np.ndarray]:
-    """CRBs (N,) after one second of charging whose every joule is spent."""
-    batch = Lane(scenario)
-    sensing = Sensing(batch, batch.bs_power_w)
-    return sensing, sensing.crb(harvest_rate_w(scenario)[None])[0]
+def _best(scenario: Scenario) -> tuple[float, int, float, np.ndarray]:
+    """The least worst-target CRB, its target, and the shares (t_0, e) of a frame that attain it, every cap in force."""
+    problem = _problem(scenario, 1.0)
+
+    def attained(t0, e):
+        charging, times = _frame(scenario, problem, t0, e)
+        spent = Sensing(Lane(scenario), np.array([scenario.bs_power_w * charging]))
+        return spent.crb((scenario.max_power_w * times)[None])[0]  # as crb_trace computes it
+
+    t0, e = 1.0, np.ones(len(problem.q))
+    crb = attained(t0, e)
+    worst = int(np.argmax(crb))
+    if np.isinf(crb[worst]):
+        return float("inf"), worst, t0, e
+    for _ in range(_CHOICES):
+        slope = problem.slopes(t0, e)[0][worst, 1:]
+        keep = slope / problem.psi(t0, e)[0][worst] >= problem.q / (t0 + problem.q @ e)
+        if np.array_equal(keep, e > 0):
+            return float(crb.max()), worst, t0, e
+        e = keep.astype(float)
+        crb = attained(t0, e)
+        if int(np.argmax(crb)) != worst or np.isinf(crb[worst]):
+            break
+    t0, e, _ = interior.reach(replace(problem, scale=float(problem.sensing.crb(problem.harvest[None]).max())))
+    crb = attained(t0, e)
+    return float(crb.max()), int(np.argmax(crb)), t0, e
 
 
-def _set_cones(parameters, sensing: Sensing, harvest: np.ndarray, frame_s: float, limit: float) -> None:
-    """A, B, C for a frame of full charging, each divided by its size there so that every cone is of order one."""
-    base, (a, b, c) = sensing.forms(0)
-    a, b, c = (np.column_stack([first, form * harvest]) * frame_s for first, form in ((base, a), (0 * base, b), (0 * base, c)))
-    size_a, size_b = a.sum(axis=1), b.sum(axis=1)
-    size_c = np.sqrt(size_a * size_b)
-    for name, form, size in (("a", a, size_a), ("b", b, size_b), ("c", c, size_c)):
-        parameters[name].value = form / size[:, None]
-        parameters[f"limit_{name}"].value = 1 / (limit * size)
+def _frame(scenario: Scenario, problem: interior.Problem, t0: float, e: np.ndarray) -> tuple[float, np.ndarray]:
+    """Charging time and times at full power of a whole frame with energies in the proportions (t_0, e)."""
+    unit = scenario.time_budget_s / (t0 + problem.q @ e)
+    return float(t0 * unit), problem.q * e * unit
 
 
-def _crb_cones(charging, energy, parameters) -> list[cp.Constraint]:
-    spent = cp.hstack([charging, energy])
-    a, b = (parameters[name] @ spent - parameters[f"limit_{name}"] for name in "ab")
-    return [cp.SOC(a + b, cp.vstack([a - b, 2 * parameters["c"] @ spent, 2 * parameters["limit_c"]]), axis=0)]
-
-
-def _parameters(users: int, targets: int) -> dict[str, cp.Parameter]:
-    parameters = {name: cp.Parameter((targets, users + 1)) for name in "abc"}
-    parameters |= {f"limit_{name}": cp.Parameter(targets, nonneg=True) for name in "abc"}
-    return parameters | {"cap_time": cp.Parameter(users, nonneg=True)}
-
-
-@lru_cache(maxsize=8)
-def _shortest_frame(users: int, targets: int):
-    charging, energy = cp.Variable(nonneg=True), cp.Variable(users, nonneg=True)
-    parameters = _parameters(users, targets)
-    constraints = [energy <= charging, *_crb_cones(charging, energy, parameters)]
-    problem = cp.Problem(cp.Minimize(charging + parameters["cap_time"] @ energy), constraints)
-    return problem, {"charging": charging, "energy": energy}, parameters
-
-
-@lru_cache(maxsize=8)
-def _cone_program(users: int, targets: int, sensing: bool):
-    """Shares of the frame, and energies relative to full charging; the objective is R over ``unit``."""
-    charging, energy = cp.Variable(nonneg=True), cp.Variable(users, nonneg=True)
-    times, objective = cp.Variable(users, nonneg=True), cp.Variable()
-    parameters = _parameters(users, targets)
-    for name in ("gain", "shrink", "log_shrink"):
-        parameters[name] = cp.Parameter(users, nonneg=True)
-    parameters["unit"] = cp.Parameter(nonneg=True)
-    # t ln(1 + x) = t ln(g) - t ln(t g / (t + x t)): dividing by g, a guess of 1 + x, brings both arguments to one size.
-    received = cp.multiply(parameters["shrink"], times) + cp.multiply(parameters["gain"], energy)
-    constraints = [
-        cp.multiply(parameters["log_shrink"], times) - cp.rel_entr(times, received) >= objective * parameters["unit"],
-        energy <= charging,
-        cp.multiply(parameters["cap_time"], energy) <= times,
-        charging + cp.sum(times) <= 1,
-    ]
-    if sensing:
-        constraints += _crb_cones(charging, energy, parameters)
-    problem = cp.Problem(cp.Maximize(objective), constraints)
-    return problem, {"charging": charging, "energy": energy, "times": times}, parameters
-
-
-def _solve_cones(scenario: Scenario, start: float) -> Allocation:
-    harvest = harvest_rate_w(scenario)
-    limited = bool(np.isfinite(scenario.crb_limit_m2))
-    problem, variables, parameters = _cone_program(*_sizes(scenario), limited)
-    parameters["cap_time"].value = harvest / scenario.max_power_w
+def _barrier(scenario: Scenario, uncapped: float, start: float) -> Allocation:
+    users, limit, horizon = len(scenario.gain_bs_user), scenario.crb_limit_m2, scenario.time_budget_s
+    limited = bool(np.isfinite(limit))
+    problem = _problem(scenario, limit * horizon if limited else 1.0)
+    t0 = 0.5 / (1 + problem.q.sum())
+    e = np.full(users, 0.5 * t0)
     if limited:
-        _set_cones(parameters, _per_second(scenario)[0], harvest, scenario.time_budget_s, scenario.crb_limit_m2)
-    # The optimum without caps is the yardstick of the objective and of every user's 1 + x.
-    searched = _search(Lane(scenario.replace(crb_limit_m2=np.inf)))[0]
-    uncapped = searched.bound[0]
-    guess = 1 + scenario.gain_bs_user / scenario.noise_w * searched.powers_w[0]
-    parameters["gain"].value = scenario.gain_bs_user / scenario.noise_w * harvest / guess
-    parameters["shrink"].value, parameters["log_shrink"].value = 1 / guess, np.log(guess)
-    unit = uncapped / (scenario.bandwidth_hz * scenario.time_budget_s) * np.log(2)
-    parameters["unit"].value = unit
-    failure = SolverFailure("CLARABEL", "inaccurate", message="no answer stood the test of residual and gap")
-    for options in (_TIGHT, {}, _LOOSE):
-        try:
-            solution = conic.solve(problem, accept_inaccurate=True, **options)
-        except SolverFailure as error:
-            failure = error
-            continue
-        if solution.status not in ("optimal", "inaccurate"):
-            continue
-        times = np.maximum(np.asarray(variables["times"].value), 0.0) * scenario.time_budget_s
-        charging = float(variables["charging"].value) * scenario.time_budget_s
-        energy = np.clip(np.asarray(variables["energy"].value), 0.0, None) * harvest * scenario.time_budget_s
-        powers = np.minimum(energy / times, scenario.max_power_w)
-        value = float(throughputs(scenario, times, powers).min())
-        violation = residual(scenario, powers, charging, times)
-        bound = solution.bound * uncapped
-        if violation <= _CONIC_RESIDUAL and relative_gap(value, bound) <= _CONIC_GAP:
-            certificate = Certificate(
-                method="conic program",
-                value=value,
-                bound=bound,
-                residual=violation,
-                status="optimal",
-                iterations=solution.iterations,
-                seconds=time.perf_counter() - start,
-            )
-            return Allocation(powers, charging, times, value, certificate)
-    raise failure
+        best, worst, best_t0, best_e = _best(scenario)
+        if not best <= limit:
+            raise infeasible(scenario, best, worst)
+        charging, times = _frame(scenario, problem, best_t0, best_e)
+        if limit <= best * (1 + _NO_ROOM):
+            return _judged(scenario, np.full(users, scenario.max_power_w), charging, times, uncapped, 0, start)
+        best_t0, best_e = charging / horizon, best_e * (charging / horizon / best_t0)
+        room, share = limit / best - 1, 0.5
+        while True:
+            mixed = best_t0 + share * (t0 - best_t0), best_e + share * (e - best_e)
+            if problem.psi(*mixed)[0].min() >= 1 + _BLEND * room:
+                break
+            share *= 0.5
+        t0, e = mixed
+    t0, e, t, weights, prices, steps = interior.throughput(problem, t0, e, limited)
+    unit = horizon / (t0 + t.sum())  # more of everything: what the barrier left of the frame
+    charging, times = t0 * unit, t * unit
+    powers = np.minimum(e * problem.harvest / t, scenario.max_power_w)
+    return _judged(scenario, powers, charging, times, uncapped, steps, start, weights, prices * horizon / np.log(2))
+
+
+def _judged(scenario, powers, charging, times, bound, steps, start, weights=None, prices=None) -> Allocation:
+    """The allocation with the least of the bounds at hand."""
+    value = float(throughputs(scenario, times, powers).min())
+    violation = residual(scenario, powers, charging, times)
+    if weights is not None:
+        bound = min(bound, evaluate(scenario, Cuts(scenario, powers, charging, times), weights, prices))
+    if relative_gap(value, bound) > _TIGHT:
+        bound = min(bound, dual_bound(scenario, powers, charging, times))
+    if violation > _OPTIMAL_RESIDUAL:
+        raise SolverFailure("barrier method", "infeasible answer", {"violation": violation})
+    certificate = Certificate(
+        method="barrier method",
+        value=value,
+        bound=bound,
+        residual=violation,
+        status="optimal" if relative_gap(value, bound) <= _OPTIMAL_GAP else "converged",
+        iterations=steps,
+        seconds=time.perf_counter() - start,
+    )
+    return Allocation(powers, charging, times, value, certificate)

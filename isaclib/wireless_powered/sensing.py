@@ -123,10 +123,33 @@ class Sensing:
             return crb
         return (self._base + A + B) / determinant
 
-    def forms(self, d: int) -> tuple[np.ndarray, np.ndarray]:
-        """Row d: what the BS adds to A (N,), and the users' coefficients of A, B, C (3, N, M)."""
-        targets = self._base.shape[1]
-        return self._base[d], self._forms[d].T.reshape(3, targets, -1)
+    def information(self, seconds: float, spent: np.ndarray, *, derivatives: bool = True):
+        r"""Of the only row: :math:`\psi_n = 1/\operatorname{tr} J_n^{-1}` (N,) when the BS spends for so many seconds.
+
+        :math:`\psi = \det J/\operatorname{tr} J` is concave and homogeneous. With derivatives: its gradient (N, M+1) in (seconds,
+        spent), and its Hessians as factors (N, 3, M+1) and cores (N, 3, 3). The gradient is :math:`|Y g_m|^2` times the weight
+        of one unit, where :math:`Y = J^{-1}/\operatorname{tr} J^{-1}` has trace 1 however it rounds.
+        """
+        A, B, w, S = (part[0] for part in self._sums(spent[None]))
+        base, x, y = self._base[0], self._x[0], self._y[0]
+        C = (w * x * y).sum(axis=0)
+        along = base * seconds
+        A = A + along
+        trace = A + B
+        value = (B / trace) * (along + S)
+        if not derivatives:
+            return value, trace
+        k = self._k[0]
+        rows = np.zeros((len(B), 3, len(k) + 1))
+        rows[:, :, 1:] = np.stack([k * x * x, k * y * y, k * x * y]).transpose(2, 0, 1)
+        rows[:, 0, 0] = base
+        a, b, c = A / trace, B / trace, C / trace
+        slope = np.stack([b * b + c * c, a * a + c * c, -2 * c], axis=1)
+        core = np.empty((len(B), 3, 3))
+        core[:, 0, 0], core[:, 1, 1], core[:, 2, 2] = -2 * slope[:, 0], -2 * slope[:, 1], -2.0
+        core[:, 0, 1] = core[:, 1, 0] = 2 * value / trace
+        core[:, 0, 2] = core[:, 2, 0] = core[:, 1, 2] = core[:, 2, 1] = 2 * c
+        return value, np.einsum("nj,njm->nm", slope, rows), rows, core / trace[:, None, None]
 
     def _sums(self, spent: np.ndarray) -> tuple[np.ndarray, ...]:
         # Sums over the last axis but one run term by term: their rounding does not depend on the size of the batch.

@@ -206,10 +206,11 @@ def _curve_bound(scenario: Scenario, dtype: type = float) -> tuple[float, int]:
 
 def _least_charging_s(sensing: Sensing, harvest: np.ndarray, limit: float) -> float:
     """A proven lower bound on the charging time that the CRB limit asks for, every joule spent."""
-    return float(sensing.least_worst(harvest[None])[0] / limit)
+    return 0.0 if math.isinf(limit) else float(sensing.least_worst(harvest[None])[0] / limit)
 
 
 def _price(x: np.ndarray) -> np.ndarray:
     """(1 + x) ln(1 + x) - x, by its series where the terms cancel."""
-    series = x * x * sum((-x) ** n / ((n + 1) * (n + 2)) for n in range(8))
+    y = np.minimum(x, _SMALL)
+    series = y * y * sum((-y) ** n / ((n + 1) * (n + 2)) for n in range(8))
     return np.where(x < _SMALL, series, (1 + x) * np.log1p(x) - x)

@@ -140,7 +140,7 @@ ax.legend()
 below.set(xlabel="CRB limit (m$^2$)", ylabel="Infeasible (%)")
 unlike = (
     " The limits of the main run are far larger because a power in watts counts once, and an energy with every one of its samples. "
-    "Where a cap binds, a conic program takes the place of the search."
+    "Where a cap binds, a barrier method takes the place of the search."
     if sensing == "energy"
     else ""
 )

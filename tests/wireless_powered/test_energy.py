@@ -1,4 +1,4 @@
-"""Energy-weighted Fisher information: search against cones, bounds, feasibility."""
+"""Energy-weighted Fisher information: search against barrier method, bounds, feasibility."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import pytest
 from isaclib import InfeasibleScenario
 from isaclib import wireless_powered as wp
 
-AGREEMENT = 1e-6  # relative, search against cones: the conic solver is asked for 1e-11 and may stop earlier
+AGREEMENT = 1e-6  # relative, search against barrier: the conic solver is asked for 1e-11 and may stop earlier
 CONIC_GAP, CONIC_RESIDUAL = 1e-5, 1e-6
 
 
@@ -17,30 +17,30 @@ def draws(seed, count, **parameters):
 
 
 @pytest.mark.parametrize("limit", [6e-5, np.inf])
-def test_search_and_cones_agree(limit):
+def test_search_and_barrier_agree(limit):
     methods = []
     for scenario in draws(50, 10, crb_limit_m2=limit):
         try:
             found = wp.solve_exact(scenario)
         except InfeasibleScenario:
             continue
-        cones = wp.solve_energy(scenario, method="cones")
+        barrier = wp.solve_energy(scenario, method="barrier")
         methods.append(found.certificate.method)
-        for allocation in (found, cones):
+        for allocation in (found, barrier):
             assert allocation.certificate.gap <= CONIC_GAP and allocation.certificate.residual <= CONIC_RESIDUAL
             assert allocation.certificate.bound >= allocation.min_throughput_bit * (1 - AGREEMENT)
-        assert cones.min_throughput_bit == pytest.approx(found.min_throughput_bit, rel=AGREEMENT)
+        assert barrier.min_throughput_bit == pytest.approx(found.min_throughput_bit, rel=AGREEMENT)
     assert methods.count("convex scalar search") >= 5
 
 
-def test_binding_caps_go_to_the_cones_and_cost_throughput():
+def test_binding_caps_go_to_the_barrier_and_cost_throughput():
     capped = 0
     for scenario in draws(51, 8, crb_limit_m2=6e-5, max_power_w=0.05):
         try:
             allocation = wp.solve_exact(scenario)
         except InfeasibleScenario:
             continue
-        if allocation.certificate.method == "conic program":
+        if allocation.certificate.method == "barrier method":
             capped += 1
             loose = wp.solve_exact(scenario.replace(max_power_w=1e3))
             assert allocation.powers_w.max() <= 0.05 * (1 + CONIC_RESIDUAL)
@@ -99,4 +99,4 @@ def test_verify_accepts_optima_and_rejects_perturbed_ones():
             replace(a, min_throughput_bit=a.min_throughput_bit * 1.0001),
         ):
             assert wp.verify(scenario, wrong).status != "optimal"
-    assert methods == {"conic program", "convex scalar search"}
+    assert methods == {"barrier method", "convex scalar search"}
