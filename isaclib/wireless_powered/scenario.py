@@ -172,7 +172,7 @@ class Scenario(ScenarioBase):
         radius_m = checks.number("radius_m", radius_m, positive=True, maximum=_FARTHEST_M)
         min_distance_m = checks.number("min_distance_m", min_distance_m, minimum=0, maximum=_FARTHEST_M)
         path_loss_at_1m = checks.number("path_loss_at_1m", path_loss_at_1m, positive=True)
-        path_loss_exponent = checks.number("path_loss_exponent", path_loss_exponent, minimum=-100, maximum=100)
+        path_loss_exponent = checks.number("path_loss_exponent", path_loss_exponent, minimum=0, maximum=100)
         noise_dbm = checks.number("noise_dbm", noise_dbm, minimum=-2000, maximum=2000)
         checks.word("fading", fading, ("rayleigh", "exponential", "none"))
         bs = np.zeros(2)
