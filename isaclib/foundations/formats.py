@@ -76,18 +76,21 @@ def bad(path: Path, problem: str, remedy: str = "") -> InvalidScenario:
 
 
 def _write_json(path: Path, values: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps({name: _to_json(value) for name, value in values.items()}, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps({name: plain(value) for name, value in values.items()}, indent=1) + "\n", encoding="utf-8")
 
 
-def _to_json(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON has it: lists, numbers and words; "inf", "-inf" and "nan" for what JSON lacks."""
     if isinstance(value, np.ndarray | np.generic):
         if np.iscomplexobj(value):
-            return {"real": _to_json(value.real), "imag": _to_json(value.imag)}
-        return _to_json(value.tolist())
+            return {"real": plain(value.real), "imag": plain(value.imag)}
+        return plain(value.tolist())
     if isinstance(value, list | tuple):
-        return [_to_json(each) for each in value]
+        return [plain(each) for each in value]
+    if isinstance(value, dict):
+        return {name: plain(each) for name, each in value.items()}
     if isinstance(value, complex):
-        return {"real": _to_json(value.real), "imag": _to_json(value.imag)}
+        return {"real": plain(value.real), "imag": plain(value.imag)}
     if isinstance(value, float) and not math.isfinite(value):
         return "nan" if math.isnan(value) else "inf" if value > 0 else "-inf"
     return value

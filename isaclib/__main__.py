@@ -1,0 +1,8 @@
+"""``python -m isaclib solve | score``: see :mod:`isaclib.command_line`."""
+
+import sys
+
+from .command_line import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""What a chapter offers to those who come with files: its scenario, the fields of an allocation, its solvers, its judge.
+
+Every chapter declares one in its module ``interface``; ``python -m isaclib`` and the benchmark set know chapters by nothing else.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import checks
+from .errors import InvalidScenario
+from .scenario import checked_fields
+from .score import Score
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interface:
+    """A chapter's declaration.
+
+    Attributes
+    ----------
+    chapter : str
+    scenario : type
+        The chapter's ``Scenario``.
+    allocation : mapping of str to declaration
+        The arguments of ``score`` that make an allocation, as fields made by :func:`~isaclib.foundations.scenario.array` and
+        its kin; a solver's result has attributes of these names.
+    solvers : mapping of str to callable
+        By name, ``exact`` and ``paper`` among them; each takes a scenario, and those of the options that it knows.
+    score : callable
+        ``score(scenario, **allocation, **options, tolerance=...)``.
+    options : mapping of str to declaration
+        Further keyword arguments of ``score`` (and of solvers), each with a default.
+    """
+
+    chapter: str
+    scenario: type
+    allocation: Mapping[str, Any]
+    solvers: Mapping[str, Callable]
+    score: Callable[..., Score]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def solve(self, scenario: Any, method: str = "exact", **options: Any) -> Any:
+        """The allocation of a solver by its name; an option that this solver does not take is refused."""
+        solver = self.solvers[checks.word("method", method, tuple(self.solvers))]
+        known = inspect.signature(solver).parameters
+        for name, value in self._checked(options).items():
+            if name not in known and value != self.options[name].default:
+                raise InvalidScenario(name, f"is not taken by the method {method}")
+        return solver(scenario, **{name: value for name, value in self._checked(options).items() if name in known})
+
+    def judge(self, scenario: Any, allocation: Mapping[str, Any], *, tolerance: float | None = None, **options: Any) -> Score:
+        """The score of an allocation given by its fields."""
+        extra = {} if tolerance is None else {"tolerance": tolerance}
+        return self.score(scenario, **allocation, **self._checked(options), **extra)
+
+    def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        for name in options:
+            checks.word("option", name, tuple(self.options))
+        return checked_fields(self.options, options)

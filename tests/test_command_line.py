@@ -1,0 +1,136 @@
+"""The command line of the science: files and folders in, words or JSON out, and the exit code says which."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from isaclib import command_line, ofdm_ranging, semi_isac, wireless_powered
+from isaclib.foundations import files
+
+POWERED = command_line.interface("wireless_powered")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "scenarios").mkdir()
+    for i, ending in enumerate((".json", ".npz", ".mat")):
+        wireless_powered.Scenario.random(np.random.default_rng(i)).save(tmp_path / f"scenarios/s{i}{ending}")
+    return tmp_path
+
+
+def run(capsys, *words):
+    code = command_line.main([str(word) for word in words])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_a_solved_scenario_scores_zero_gap(folder, capsys):
+    scenario, allocation = folder / "scenarios/s0.json", folder / "a.mat"
+    code, said, _ = run(capsys, "solve", "wireless_powered", scenario, "-o", allocation)
+    assert code == 0 and "optimal" in said and "powers_w = [" in said
+    code, said, _ = run(capsys, "score", "wireless_powered", scenario, allocation, "--json")
+    found = json.loads(said)
+    assert code == 0 and found["feasible"] and abs(found["gap"]) < 1e-9 and found["file"] == "s0.json"
+    best = wireless_powered.solve_exact(wireless_powered.Scenario.load(scenario))
+    assert found["value"] == pytest.approx(best.min_throughput_bit, rel=1e-12)
+    code, said, _ = run(capsys, "score", "wireless_powered", scenario, allocation)
+    assert code == 0 and said.startswith("Feasible, ")
+
+
+@pytest.mark.parametrize("method", list(POWERED.solvers))
+def test_every_method_writes_what_score_reads(folder, capsys, method):
+    scenario, allocation = folder / "scenarios/s0.json", folder / "a.json"
+    code, said, _ = run(capsys, "solve", "wireless_powered", scenario, "--method", method, "-o", allocation, "--json")
+    solved = json.loads(said)
+    code, said, _ = run(capsys, "score", "wireless_powered", scenario, allocation, "--json")
+    scored = json.loads(said)
+    assert code == 0
+    assert scored["value"] == pytest.approx(solved["value"], rel=1e-9) and -1e-9 <= scored["gap"] < 1
+    assert scored["gap"] == pytest.approx(1 - scored["value"] / scored["optimum"], abs=1e-12)
+
+
+def test_folders_give_a_table_and_one_summary(folder, capsys):
+    code, said, _ = run(capsys, "solve", "wireless_powered", folder / "scenarios", "-o", folder / "best")
+    lines = said.splitlines()
+    assert code == 0 and len(lines) == 5 and lines[-1].startswith("3 of 3 done; largest gap ")
+    assert [line.split()[0] for line in lines[1:4]] == ["s0.json", "s1.npz", "s2.mat"]
+    (folder / "best" / "s1.npz").unlink()
+    code, said, _ = run(capsys, "score", "wireless_powered", folder / "scenarios", folder / "best")
+    assert code == 2 and "has no allocation named s1" in said and "2 of 3 done, 1 refused or failed; 2 of 3 feasible" in said
+    code, said, _ = run(capsys, "score", "wireless_powered", folder / "scenarios/s0.json", folder / "best", "--json")
+    rows = json.loads(said)["rows"]
+    assert code == 1 and rows[0]["feasible"] and not rows[1]["feasible"], "the other scenario's allocation breaks a limit"
+    assert rows[1]["gap"] is None and max(rows[1]["violations"].values()) > 0
+
+
+def test_an_infeasible_scenario_is_no_bad_input(folder, capsys):
+    hard = folder / "scenarios/hard.json"
+    wireless_powered.Scenario.random(np.random.default_rng(0), crb_limit_m2=1e-9).save(hard)
+    code, said, _ = run(capsys, "solve", "wireless_powered", hard)
+    assert code == 1 and said.startswith("crb_limit_m2")
+    code, said, _ = run(capsys, "solve", "wireless_powered", folder / "scenarios", "--json")
+    found = json.loads(said)
+    assert code == 1 and found["summary"].startswith("3 of 4 done, 1 infeasible")
+
+
+def test_options_of_a_chapter(tmp_path, capsys):
+    ofdm_ranging.Scenario.random(np.random.default_rng(0), carriers=16).save(tmp_path / "o.json")
+    limit = ("--peak-sidelobe-db", "-16")
+    code, said, _ = run(capsys, "solve", "ofdm_ranging", tmp_path / "o.json", *limit, "-o", tmp_path / "a.json", "--json")
+    limited = json.loads(said)["value"]
+    assert code == 0 and limited < json.loads(run(capsys, "solve", "ofdm_ranging", tmp_path / "o.json", "--json")[1])["value"]
+    code, said, _ = run(capsys, "score", "ofdm_ranging", tmp_path / "o.json", tmp_path / "a.json", *limit, "--json")
+    assert code == 0 and abs(json.loads(said)["gap"]) < 1e-5
+    code, _, error = run(capsys, "solve", "ofdm_ranging", tmp_path / "o.json", "--method", "waterfilling", *limit)
+    assert code == 2 and error == "isaclib: peak_sidelobe_db: is not taken by the method waterfilling\n"
+    semi_isac.Scenario.random(np.random.default_rng(0)).save(tmp_path / "s.mat")
+    code, said, _ = run(capsys, "solve", "semi_isac", tmp_path / "s.mat", "--criterion", "efficiency", "--method", "paper")
+    assert code == 0 and "shares = [" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("solve", "wireless_powered", "none.json"), "path: none.json: there is no such file"),
+        (("solve", "wireless_powered", "bad.json"), "gian: in bad.json: is not a field"),
+        (("solve", "wireless_powered", "text.txt"), "has none of the endings"),
+        (("solve", "wireless_powered", "empty"), "empty: holds no file that ends in .json"),
+        (("solve", "wireless_powered", "bad.json", "-o", "a.txt"), "a.txt: has none of the endings"),
+        (("score", "wireless_powered", "bad.json", "none.mat"), "bad.json"),
+        (("solve", "wireless_powered", "bad.json", "--method", "magic"), "invalid choice: 'magic'"),
+        (("solve", "wireless", "bad.json"), "invalid choice: 'wireless'"),
+        (("score", "wireless_powered", "bad.json", "a.json", "--tolerance", "x"), "'x' is no number"),
+        (("mend",), "invalid choice"),
+        ((), "required"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path, monkeypatch, capsys, words, error):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.json").write_text('{"gian": 1}')
+    (tmp_path / "text.txt").write_text("1")
+    (tmp_path / "empty").mkdir()
+    code, said, complaint = run(capsys, *words)
+    assert code == 2 and not said and error in complaint
+    assert complaint.startswith("usage: ") or complaint.count("\n") == 1
+
+
+def test_an_allocation_of_another_chapter_or_shape(folder, capsys):
+    fields = command_line.interface("ofdm_ranging").allocation
+    files.save_allocation(folder / "o.json", {"powers_w": [1.0]}, fields, chapter="ofdm_ranging")
+    code, _, error = run(capsys, "score", "wireless_powered", folder / "scenarios/s0.json", folder / "o.json")
+    assert code == 2 and "is of the chapter 'ofdm_ranging'" in error
+    (folder / "p.json").write_text('{"powers_w": [1, 2], "charging_time_s": 1, "times_s": [1, 1]}')
+    code, _, error = run(capsys, "score", "wireless_powered", folder / "scenarios/s0.json", folder / "p.json")
+    assert code == 2 and error.startswith("isaclib: ") and "powers_w" in error
+
+
+def test_the_module_runs_by_itself(folder):
+    words = [sys.executable, "-m", "isaclib", "solve", "wireless_powered", str(folder / "scenarios/s0.json"), "--json"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0 and json.loads(done.stdout)["status"] == "optimal"
+    assert (
+        "isaclib 0." in subprocess.run([*words[:3], "--version"], capture_output=True, text=True, check=True, timeout=120).stdout
+    )
