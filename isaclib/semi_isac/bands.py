@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..foundations import checks
 from ..foundations.scenario import Batch
 from .scenario import Network, Scenario, Stack, systems
 
@@ -106,3 +107,7 @@ class Restriction:
 
     shares: bool = True
     powers: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("shares", "powers"):
+            object.__setattr__(self, name, checks.flag(name, getattr(self, name)))

@@ -36,7 +36,7 @@ from ..foundations import checks
 from .bands import Bands, Restriction
 
 _FREE = Restriction()
-_ROUNDING = 16 * np.finfo(float).eps  # of a sum of a few products, relative to its largest term
+_ROUNDING = 4 * np.finfo(float).eps  # of sums of a few products of numbers that are right to an ulp
 
 
 def sum_bound(

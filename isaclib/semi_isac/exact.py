@@ -125,26 +125,27 @@ def maximise_at_price(bands: Bands, inside: Interior, free: Restriction, power_p
 
 
 def _efficiency(bands: Bands, inside: Interior, free: Restriction):
-    """Dinkelbach's method in all lanes at once (paper's Algorithm 1, starting from q = 0)."""
+    """Dinkelbach's method in all lanes at once (paper's Algorithm 1, starting from q = 0): best allocation, least bound."""
     lanes = len(bands)
-    q, trace = np.zeros(lanes), []
+    q, bound, trace = np.zeros(lanes), np.full(lanes, np.inf), []
     shares, powers = inside.shares.copy(), inside.powers.copy()
     multipliers, iterations = np.zeros_like(bands.floors), np.zeros(lanes, dtype=int)
-    active = np.ones(lanes, dtype=bool)
+    at = np.arange(lanes)
     for _ in range(_DINKELBACH_STEPS):
-        at = np.flatnonzero(active)
         some = bands.take(at)
-        shares[at], powers[at], multipliers[at], _ = maximise_at_price(some, inside.take(at), free, q[at])
-        total = bands.rates(shares, powers).sum(axis=(1, 2))
-        used = powers.sum(axis=1) + bands.circuit
-        excess = total - q * used  # F(q)
-        iterations += active
-        q = np.where(active, np.maximum(q, total / used), q)
+        x, y, found, _ = maximise_at_price(some, inside.take(at), free, q[at])
+        total, used = some.rates(x, y).sum(axis=(1, 2)), y.sum(axis=1) + some.circuit
+        going = total - q[at] * used > _DINKELBACH_TOLERANCE * total  # F(q)
+        limit = efficiency_at(some, x, y, found, free=free, widen=True)
+        better, lower = total / used >= q[at], limit < bound[at]
+        shares[at[better]], powers[at[better]], q[at[better]] = x[better], y[better], (total / used)[better]
+        multipliers[at[lower]], bound[at[lower]] = found[lower], limit[lower]
+        iterations[at] += 1
         trace.append(q.copy())
-        active &= excess > _DINKELBACH_TOLERANCE * total
-        if not active.any():
+        at = at[going]
+        if not len(at):
             break
-    return shares, powers, multipliers, iterations, np.array(trace)
+    return shares, powers, multipliers, iterations, np.array(trace), bound
 
 
 def worth(bands: Bands, shares, powers, criterion: Criterion) -> np.ndarray:
@@ -223,8 +224,7 @@ def solve_rows(rows: Batch, objective: Criterion, scheme: Scheme) -> AllocationB
                 x, y, found, iterations[at] = maximise_at_price(some, start, free)
                 limit = sum_at(some, x, y, found, free=free, widen=True)
             else:
-                x, y, found, iterations[at], steps = _efficiency(some, start, free)
-                limit = efficiency_at(some, x, y, found, free=free, widen=True)
+                x, y, found, iterations[at], steps, limit = _efficiency(some, start, free)
                 trace = np.full((len(steps), lanes), np.nan)
                 trace[:, at] = steps * unit[at]
             reach = worth(some, x, y, objective)

@@ -24,7 +24,12 @@ def fitted_multipliers(bands: Bands, shares, powers, *, power_price: float, free
     :math:`\nu`, of power :math:`\mu + q`, and :math:`\lambda_{kj}` times the slack of its floor is zero. Any answer is a valid
     set of multipliers. A user without any share has no condition of its own.
     """
-    users, weights, q = shares.shape[1], bands.weights[0], power_price
+    with np.errstate(all="ignore"):
+        return _fitted(bands, shares, powers, power_price, free)
+
+
+def _fitted(bands: Bands, shares, powers, q: float, free: Restriction):
+    users, weights = shares.shape[1], bands.weights[0]
     holds = shares[0] > 0
     x = powers / np.where(holds, shares, 1.0)
     by_share, by_power = (gradient[0] for gradient in bands.tangents(x))

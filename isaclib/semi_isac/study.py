@@ -37,7 +37,7 @@ class Comparison:
         random one, whose failure proves nothing.
     bound : dict of (D,)
         Certified upper bound on the objective of the scheme's own problem (the weighted sum, or the efficiency), whatever
-        the status; nan for the random one.
+        the status; the random scheme has none.
     """
 
     value: dict[str, np.ndarray]
@@ -89,7 +89,7 @@ def compare(
         shares[scheme] = np.where(proven[:, None], solved.shares, np.nan)
         rates[scheme] = np.where(proven.reshape((-1,) + (1,) * (solved.rates_bps.ndim - 1)), solved.rates_bps, np.nan)
         status[scheme], bound[scheme] = solved.status, solved.bound
-    value["random"], bound["random"] = np.full((2, len(rows)), np.nan)
+    value["random"] = np.full(len(rows), np.nan)
     shares["random"], rates["random"] = (np.full_like(table["joint"], np.nan) for table in (shares, rates))
     status["random"] = np.full(len(rows), "not found")
     for d, (row, child) in enumerate(zip(rows, rng.spawn(len(rows)), strict=True)):
