@@ -1,15 +1,33 @@
-"""What students handed in, and who they are."""
+"""What students handed in: every file is somebody's submission, or is passed over with a reason that is told.
+
+A submission is ``<student>.ipynb``, ``<student>/<any name>.ipynb`` or the same in a zip, under the names that Moodle, Canvas and
+Blackboard give them.
+"""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+import hashlib
+import re
+import zipfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 
 import nbformat
 
 from ..runs.errors import ParameterError
+from .files import files, leftover, split, unzipped
+from .graft import grade_id
+from .marks import NO_SUBMISSION
+from .roster import Entry, Roster, folded, key, read_roster
+from .sheets import decode
+
+_ARCHIVES = (".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
+_NAMES = (
+    re.compile(r"(?P<student>.+?)_(?P<id>\d+)_assignsubmission_\w+?(_.*)?$"),  # Moodle
+    re.compile(r"(?P<student>[^_]+)(?P<late>_late)?_(?P<id>\d+)_\d+_.+$", re.I),  # Canvas
+    re.compile(r".+_(?P<student>[^_]+)_attempt_(?P<time>\d{4}(-\d\d){5})(_.*)?$"),  # Blackboard
+)
+_COPY = re.compile(r"( ?\(\d+\)| - (Kopie|Copy)( ?\(\d+\))?|[-_ ]copy\d*)$", re.I)
 
 
 @dataclass(frozen=True)
@@ -20,71 +38,209 @@ class Submission:
     notebook: nbformat.NotebookNode | None = None
     problem: str = ""
     variant: int | None = None
+    remark: str = ""
+    id: str = ""
+    handed_in: str = ""
+    digest: str = ""
 
 
-def collect(folder: Path, roster: Path | None = None) -> list[Submission]:
-    """Read a folder of submissions: ``<student>.ipynb``, or ``<student>/<any name>.ipynb``.
+@dataclass(frozen=True)
+class Collected:
+    """All submissions, and the files that are none, with the reason."""
+
+    submissions: list[Submission]
+    passed_over: list[tuple[str, str]]
+
+
+@dataclass
+class _Pile:
+    """What one student handed in."""
+
+    student: str
+    files: list[tuple[str, bytes]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    id: str = ""
+    handed_in: str = ""
+
+
+def collect(folder: Path, roster: Path | None = None, section: str | None = None, pattern: str | None = None) -> list[Submission]:
+    """The submissions of ``collect_all``."""
+    return collect_all(folder, roster, section, pattern).submissions
+
+
+def collect_all(folder: Path, roster: Path | None = None, section: str | None = None, pattern: str | None = None) -> Collected:
+    """Read a folder, or a zip, of submissions.
 
     Parameters
     ----------
     folder : Path
     roster : Path, optional
-        A CSV file with a column ``student`` and, if students have variants of their own, a column ``variant``. Students of
-        the roster without a file appear as missing; a file of somebody else is graded as well.
+        A CSV file with a column ``student``, and if there are ``id``, ``variant`` and ``handed in``. Students of the roster
+        without a file appear as missing; a file of somebody else is graded as well.
+    section : str, optional
+        The assignment: a notebook that says it is another's has a problem.
+    pattern : str, optional
+        A regular expression for names of files and folders, with a group ``student``, and if wanted ``id`` and ``time``.
     """
-    if not folder.is_dir():
-        raise ParameterError("isac assignment", str(folder), "is not a folder", "give the folder that holds the submissions")
-    found = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
+    known = read_roster(roster) if roster else Roster(())
+    names = _patterns(pattern)
+    passed_over: list[tuple[str, str]] = []
+    piles: dict[str, _Pile] = {}
+    for top, path, content in files(folder, passed_over):
+        if roster and folder / path == roster:
             continue
-        if path.is_dir():
-            notebooks = [each for each in sorted(path.rglob("*.ipynb")) if ".ipynb_checkpoints" not in each.parts]
-            found[path.name] = _from_folder(path.name, notebooks)
-        elif path.suffix == ".ipynb":
-            found[path.stem] = _read(path.stem, path)
-    expected = _read_roster(roster) if roster else {}
-    for student, variant in expected.items():
-        submission = found.get(student, Submission(student, problem="no submission"))
-        found[student] = replace(submission, variant=submission.variant if variant is None else variant)
-    if not found:
-        raise ParameterError("isac assignment", str(folder), "holds no submission", "put <student>.ipynb files or folders there")
-    return [found[student] for student in sorted(found)]
+        _file(top, path, content, names, known, piles, passed_over)
+    found = {key: _choose(pile, section, passed_over) for key, pile in piles.items()}
+    by_student = {}
+    for submission in found.values():
+        entry = known.entry(submission.student, submission.id) or Entry(submission.student)
+        variant = submission.variant if entry.variant is None else entry.variant
+        handed_in = entry.handed_in or submission.handed_in
+        merged = replace(submission, variant=variant, handed_in=handed_in, id=entry.id or submission.id)
+        by_student[submission.student] = merged
+    for entry in known.entries:
+        missing = Submission(entry.student, None, NO_SUBMISSION, entry.variant, "", entry.id)
+        by_student.setdefault(entry.student, missing)
+    if not by_student:
+        told = "".join(f"; {name}: {reason}" for name, reason in passed_over[:5])
+        raise ParameterError(
+            "isac assignment", str(folder), f"holds no submission{told}", "put <student>.ipynb files or folders there"
+        )
+    return Collected([by_student[student] for student in sorted(by_student)], passed_over)
 
 
-def _from_folder(student: str, notebooks: Sequence[Path]) -> Submission:
-    if not notebooks:
-        return Submission(student, problem="no submission: the folder holds no notebook")
-    if len(notebooks) > 1:
-        names = ", ".join(path.name for path in notebooks)
-        return Submission(student, problem=f"several notebooks ({names}): keep the one that counts")
-    return _read(student, notebooks[0])
-
-
-def _read(student: str, path: Path) -> Submission:
+def _patterns(pattern: str | None) -> tuple[re.Pattern[str], ...]:
+    if pattern is None:
+        return _NAMES
     try:
-        notebook = nbformat.read(path, as_version=4)
+        own = re.compile(pattern)
+    except re.error as error:
+        raise ParameterError("isac assignment", pattern, f"is no regular expression ({error})", "mend it") from None
+    if "student" not in own.groupindex:
+        raise ParameterError("isac assignment", pattern, "has no group 'student'", "write (?P<student>...) in it")
+    return (own, *_NAMES)
+
+
+# ---------------------------------------------------------------- piles
+
+
+def _file(top, path, content, names, known, piles, passed_over) -> None:
+    """One file: to its student's pile, or passed over."""
+    left = leftover(path)
+    if left:
+        passed_over.append((path, f"left over {left}"))
+        return
+    nested = "/" in path
+    name = PurePosixPath(path).name
+    stem, kind = split(name)
+    student, platform_id, time = _who(top if nested else stem, names)
+    pile = _pile(student, platform_id, known, piles)
+    pile.handed_in = pile.handed_in or time
+    if kind in (".zip", ".ipynb") and content[:2] == b"PK":
+        try:
+            for inner, each in unzipped(path, content, passed_over):
+                _file(
+                    pile.student,
+                    f"{pile.student}/{inner}" if not nested else f"{top}/{inner}",
+                    each,
+                    names,
+                    known,
+                    piles,
+                    passed_over,
+                )
+        except (ValueError, RuntimeError, OSError, zipfile.BadZipFile, NotImplementedError) as error:
+            pile.problems.append(f"{name} cannot be opened ({error})")
+    elif kind == ".ipynb":
+        pile.files.append((path, content))
+    elif name == "timestamp.txt":
+        pile.handed_in = decode(content).strip()
+    elif kind == ".zip" or PurePosixPath(name).suffix.lower() in _ARCHIVES:
+        pile.problems.append(f"{name} is an archive that cannot be opened")
+    elif nested:
+        if content or not path.endswith("/"):
+            passed_over.append((path, "no notebook"))
+    else:
+        passed_over.append((path, "no notebook"))
+        if known.entry(student, platform_id):
+            pile.problems.append(f"handed in {name}, which is no notebook")
+        elif not pile.files and not pile.problems:
+            piles.pop(key(pile.student), None)
+
+
+def _who(name: str, names) -> tuple[str, str, str]:
+    """Student, id and time of handing in, from a name of a file or folder."""
+    name = folded(name)
+    for pattern in names:
+        match = pattern.match(name)
+        if match:
+            groups = match.groupdict()
+            time = groups.get("time") or ("late" if groups.get("late") else "")
+            return groups["student"].strip(), groups.get("id") or "", time
+    return name, "", ""
+
+
+def _pile(student: str, platform_id: str, known: Roster, piles: dict[str, _Pile]) -> _Pile:
+    entry = known.entry(student, platform_id)
+    if entry is None:
+        student = _COPY.sub("", student) or student
+        entry = known.entry(student, platform_id)
+    student = entry.student if entry else student
+    pile = piles.setdefault(key(student), _Pile(student))
+    pile.id = pile.id or platform_id
+    return pile
+
+
+# ---------------------------------------------------------------- notebooks
+
+
+def _choose(pile: _Pile, section: str | None, passed_over: list) -> Submission:
+    """The one notebook of a student that counts."""
+    read = [(path, _read(pile.student, content, section)) for path, content in pile.files]
+    good = [(path, each) for path, each in read if not each.problem]
+    if good and len(read) > len(good):
+        passed_over += [(path, f"{each.problem}; {good[0][0]} counts") for path, each in read if each.problem]
+        read = good
+    distinct = {each.digest: (path, each) for path, each in reversed(read)}
+    if len(read) > len(distinct) and len(distinct) == 1:
+        passed_over += [(path, f"the same as {read[0][0]}") for path, _ in read[1:]]
+    if len(distinct) == 1:
+        submission = read[0][1]
+    elif distinct:
+        paths = ", ".join(path for path, _ in read)
+        submission = Submission(pile.student, problem=f"several notebooks ({paths}): keep the one that counts")
+    else:
+        why = "; ".join(pile.problems) or "the folder holds no notebook"
+        submission = Submission(pile.student, problem=why, digest=hashlib.sha256(why.encode()).hexdigest())
+    return replace(submission, id=pile.id, handed_in=pile.handed_in)
+
+
+def _read(student: str, content: bytes, section: str | None) -> Submission:
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        text = decode(content)
+        notebook = nbformat.reads(text, as_version=4)
         for cell in notebook.cells:
-            if not isinstance(cell.source, str):
+            if not isinstance(cell.source, str) or cell.cell_type not in ("code", "markdown", "raw"):
                 raise ValueError("a cell without text")
             cell.metadata.get("nbgrader")
         mark = notebook.metadata.get("isac", {})
-        variant = mark.get("variant") if isinstance(mark, dict) else None
+        mark = mark if isinstance(mark, dict) else {}
     except Exception as error:  # whatever a broken file provokes, the other students' grades do not wait for it
-        return Submission(student, problem=f"the notebook cannot be read ({type(error).__name__})")
+        return Submission(student, problem=f"the notebook cannot be read ({type(error).__name__})", digest=digest)
+    named = mark.get("assignment")
+    if section and named is not None and named != section:
+        return Submission(student, problem=f"this is the notebook of the assignment {named}", digest=digest)
+    remark = "" if _is_utf8(content) else "the file was not in UTF-8: letters with accents may be wrong"
+    if not any(grade_id(cell) for cell in notebook.cells):
+        remark = "; ".join(filter(None, [remark, "the notebook had lost the marks of its cells"]))
+    variant = mark.get("variant")
     valid = isinstance(variant, int) and not isinstance(variant, bool) and variant >= 0
-    return Submission(student, notebook, variant=variant if valid else None)
+    return Submission(student, notebook, "", variant if valid else None, remark, digest=digest)
 
 
-def _read_roster(path: Path) -> dict[str, int | None]:
+def _is_utf8(content: bytes) -> bool:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-        students = {row["student"].strip(): int(row["variant"]) if row.get("variant") else None for row in rows if row["student"]}
-        if any(set(student) & set("/\\") for student in students):
-            raise ValueError("a name holds a slash")
-        return students
-    except (OSError, UnicodeDecodeError, KeyError, ValueError) as error:
-        raise ParameterError(
-            path, "roster", f"cannot be read ({error})", "give a CSV file with a column student (and variant)"
-        ) from None
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

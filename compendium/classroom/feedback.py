@@ -17,7 +17,8 @@ from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from traitlets.config import Config
 
 from .assignment import TEST
-from .grading import BY_HAND, Row
+from .grading import BY_HAND
+from .marks import Row
 
 _TEMPLATES = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader"
 _CONFIGURATION = r"""window.MathJax = {

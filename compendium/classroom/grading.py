@@ -1,43 +1,37 @@
-"""Grading a folder of submissions: every student gets a clear result, and no submission stops the others.
+"""Grading submissions: every student gets a clear result, and no submission touches another one.
 
 A submission is not run as it came. The release is taken again, and the student's answers (and helper cells) are put into
-it: whatever happened to the given cells and tests, they are as they were handed out.
+it: whatever happened to the given cells and tests, they are as they were handed out. What could not be graded is open, not
+zero.
 """
 
 from __future__ import annotations
 
-import copy
-import csv
-import os
 import re
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import nbformat
 
-from ..runs.errors import ParameterError
+from ..runs import digest
 from .assignment import Assignment, Task
 from .collection import Submission
-from .course import DIED, SECONDS_PER_CELL, STOPPED, Course, GradingFailed, score
+from .course import student_version
+from .execution import execute
+from .graft import LOST_MARKS, grade_id, graft, plain, same
+from .kernel import DIED, NOT_RUN, STOPPED
+from .marks import NO_SUBMISSION, Row, found
+from .sandbox import Limits
 
-COLUMNS = ("student", "task", "score", "max", "note")
 BY_HAND = "to be graded by hand"
 NOT_ANSWERED = "not answered"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _CELL_FILE = re.compile(r"\(\d+\.py, (line \d+)\)")  # the kernel's name for a cell, which tells a student nothing
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the grades; ``score`` is None until a person has graded the answer."""
-
-    student: str
-    task: str
-    score: float | None
-    maximum: float
-    note: str = ""
+_TEACHERS = re.compile(r"^\s*#.*\b(SENTINEL-|(BEGIN|END) (HIDDEN TESTS|SOLUTION)).*\n?", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -49,6 +43,7 @@ class Graded:
     executed: nbformat.NotebookNode | None
     problem: str = ""
     variant: int | None = None
+    remark: str = ""
 
     @property
     def score(self) -> float:
@@ -60,75 +55,16 @@ class Graded:
         return sum(row.score is None for row in self.rows)
 
 
-# ---------------------------------------------------------------- submissions
-
-
-# ---------------------------------------------------------------- putting answers into the release
-
-
-def graft(release: nbformat.NotebookNode, submitted: nbformat.NotebookNode) -> tuple[nbformat.NotebookNode, dict[str, str]]:
-    """The release with the student's answers and own cells in it, and what had to be mended, by cell."""
-    given = {cell.metadata.nbgrader.grade_id: cell for cell in release.cells if "nbgrader" in cell.metadata}
-    plain = {cell.source.strip() for cell in release.cells if "nbgrader" not in cell.metadata}
-    texts = {cell.get("id") for cell in release.cells if "nbgrader" not in cell.metadata} - {None}
-    answers: dict[str, nbformat.NotebookNode] = {}
-    helpers: dict[str | None, list[nbformat.NotebookNode]] = {}
-    mended: dict[str, str] = {}
-    seen, last = set(), None
-    for cell in submitted.cells:
-        name = _grade_id(cell)
-        if name not in given:
-            own = cell.source.strip() and cell.source.strip() not in plain
-            if own and cell.cell_type == "code":
-                helpers.setdefault(last, []).append(nbformat.v4.new_code_cell(cell.source))
-            elif own and cell.cell_type == "markdown" and cell.get("id") not in texts:  # not a given text that was changed
-                helpers.setdefault(last, []).append(nbformat.v4.new_markdown_cell(cell.source))
-            continue
-        original = given[name]
-        if original.metadata.nbgrader.solution:
-            if name in answers:
-                mended[name] = "the answer cell stood there more than once: the last one that was edited counts"
-            if name not in answers or cell.source != original.source:
-                answers[name] = cell
-        elif cell.source.strip() != original.source.strip() and name not in mended:
-            mended[name] = "had been changed, was restored"
-        seen.add(name)
-        last = name
-    cells = [*helpers.get(None, [])]
-    for original in release.cells:
-        cell = copy.deepcopy(original)
-        name = _grade_id(cell)
-        if name is not None and name not in seen:
-            mended[name] = "had been deleted, was restored"
-        if name in answers:
-            cell.source = answers[name].source
-        cells.append(cell)
-        cells += helpers.get(name, []) if name is not None else []
-    for number, cell in enumerate(cells):
-        cell["id"] = f"cell-{number}"
-    whole = copy.deepcopy(release)
-    whole.cells = cells
-    return whole, mended
-
-
-def _grade_id(cell: nbformat.NotebookNode) -> str | None:
-    meta = cell.metadata.get("nbgrader")
-    name = meta.get("grade_id") if isinstance(meta, dict) else None
-    return name if isinstance(name, str) else None
-
-
-# ---------------------------------------------------------------- grading
-
-
 def grade(
     assignment_of: Callable[[int | None], Assignment],
     submissions: Sequence[Submission],
     *,
     variant: int | None = None,
-    seconds_per_cell: int = SECONDS_PER_CELL,
+    seconds_per_cell: float = Limits.cell_seconds,
+    limits: Limits | None = None,
     progress: Callable[[Graded], None] = lambda graded: None,
 ) -> list[Graded]:
-    """Grade submissions in a temporary course outside the checkout.
+    """Grade submissions, each with a kernel of its own within walls.
 
     Parameters
     ----------
@@ -137,66 +73,129 @@ def grade(
     submissions : sequence of Submission
     variant : int, optional
         Grade everybody against this variant; else each against the one that the roster or the notebook names.
-    seconds_per_cell : int
+    seconds_per_cell : float
         A cell that takes longer is stopped and counts as an error.
+    limits : Limits, optional
+        All limits, in place of ``seconds_per_cell``.
     progress : callable
         Called with each result.
     """
+
+    @cache
+    def prepared(wanted: int | None) -> tuple[Assignment, nbformat.NotebookNode]:
+        assignment = assignment_of(wanted)
+        return assignment, student_version(assignment)
+
     results = []
-    with TemporaryDirectory(prefix="isac-grading-") as temporary:
-        courses: dict[int | None, tuple[Course, nbformat.NotebookNode]] = {}
-        for number, submission in enumerate(submissions):
-            wanted = submission.variant if variant is None else variant
-            if wanted not in courses:
-                course = Course(Path(temporary) / f"course-{len(courses)}", assignment_of(wanted), seconds_per_cell)
-                courses[wanted] = (course, course.generate())
-            results.append(_grade_one(*courses[wanted], submission, f"s{number:04d}"))
-            progress(results[-1])
+    for submission in submissions:
+        wanted = submission.variant if variant is None else variant
+        result = _grade_one(*prepared(wanted), submission, limits or Limits(cell_seconds=seconds_per_cell))
+        results.append(result)
+        progress(result)
     return results
 
 
-def _grade_one(course: Course, release: nbformat.NotebookNode, submission: Submission, alias: str) -> Graded:
-    tasks, variant = course.assignment.tasks, course.assignment.variant
+def fingerprint(assignment: Assignment, submission: Submission, limits: Limits) -> str:
+    """What a result depends on: the files of the student, the assignment and its variant, the library, the limits."""
+    parts = (submission.digest, nbformat.writes(assignment.notebook), str(limits), str(assignment.variant))
+    return digest.digest_of({"parts": parts, "library": digest.library()})
+
+
+def _grade_one(assignment: Assignment, release: nbformat.NotebookNode, submission: Submission, limits: Limits) -> Graded:
+    student, variant = submission.student, assignment.variant
     problem, executed = submission.problem, None
     if not problem:
-        notebook, mended = graft(release, submission.notebook)
+        grafted = graft(release, submission.notebook)
+        _put_tests(assignment, grafted.notebook)
         try:
-            executed = course.autograde(alias, notebook)
-        except GradingFailed as error:
+            with TemporaryDirectory(prefix="isac-grading-") as temporary:
+                executed = execute(grafted.notebook, Path(temporary), limits, _is_test)
+        except (OSError, RuntimeError) as error:  # of this machine, not of the student
             problem = f"could not be graded: {error}"
     if problem:
-        rows = tuple(Row(submission.student, task.name, 0.0, task.points, problem) for task in tasks)
-        return Graded(submission.student, rows, None, problem, variant)
-    remarks = dict(mended)
+        zero = 0.0 if problem.startswith(NO_SUBMISSION) else None
+        rows = tuple(found(student, task.name, zero, task.points, problem) for task in assignment.tasks)
+        return Graded(student, rows, None, problem, variant)
+    _tidy(executed.notebook)
+    remarks = dict(grafted.mended)
+    common = [submission.remark] if submission.remark and submission.remark not in LOST_MARKS else []
+    common += [remarks.pop("")] if "" in remarks else []
     named = submission.notebook.metadata.get("isac", {})
     if isinstance(named, dict) and named.get("variant") != variant:
-        remarks[""] = f"notebook was made for variant {named.get('variant')}, graded as variant {variant}"
-    cells = {cell.metadata.nbgrader.grade_id: cell for cell in executed.cells if "nbgrader" in cell.metadata}
-    rows = tuple(_row(submission.student, task, cells, remarks) for task in tasks)
-    return Graded(submission.student, rows, executed, "", variant)
+        common.append(f"notebook was made for variant {named.get('variant')}, graded as variant {variant}")
+    if executed.shadowed:
+        names = ", ".join(sorted(executed.shadowed))
+        common.append(f"the notebook puts something else in the place of Python's own {names}")
+    remarks[""] = "; ".join(common)
+    numbered = {grade_id(cell): index for index, cell in enumerate(executed.notebook.cells) if grade_id(cell)}
+    doubtful = grafted.doubtful | {
+        name: executed.doubtful[index] for name, index in numbered.items() if index in executed.doubtful
+    }
+    cells = {name: executed.notebook.cells[index] for name, index in numbered.items()}
+    originals = {grade_id(cell): cell for cell in release.cells}
+    rows = tuple(_row(student, task, cells, originals[task.name], remarks, doubtful) for task in assignment.tasks)
+    return Graded(student, rows, executed.notebook, "", variant, remarks[""])
 
 
-def _row(student: str, task: Task, cells: Mapping[str, nbformat.NotebookNode], remarks: Mapping[str, str]) -> Row:
-    points = score(cells[task.graded_cell])
+def _is_test(cell: nbformat.NotebookNode) -> bool:
+    meta = cell.metadata.get("nbgrader", {})
+    return bool(meta.get("grade")) and not meta.get("solution")
+
+
+def _put_tests(assignment: Assignment, notebook: nbformat.NotebookNode) -> None:
+    """Whole tests in place of what the students see of them, without the marks that are the teacher's."""
+    whole = {grade_id(cell): cell.source for cell in assignment.notebook.cells if _is_test(cell)}
+    for cell in notebook.cells:
+        if _is_test(cell):
+            cell.source = _TEACHERS.sub("", whole[grade_id(cell)]).rstrip()
+
+
+def _tidy(notebook: nbformat.NotebookNode) -> None:
+    """A warning of a test is no error of it."""
+    for cell in filter(_is_test, notebook.cells):
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                output.name = "stdout"
+
+
+def _row(
+    student: str,
+    task: Task,
+    cells: Mapping[str, nbformat.NotebookNode],
+    original: nbformat.NotebookNode,
+    remarks: Mapping[str, str],
+    doubtful: Mapping[str, str],
+) -> Row:
+    answer = cells[task.name]
+    untouched = same(answer.source, original.source)
+    failure = "" if task.by_hand else _failure(cells[task.graded_cell])
+    doubt = doubtful.get(task.name) or doubtful.get(task.graded_cell, "")
     if task.by_hand:
-        notes = [BY_HAND if points is None else NOT_ANSWERED]
+        points = 0.0 if untouched and not doubt else None
+        notes = [NOT_ANSWERED if points == 0 else BY_HAND]
     else:
-        failure = _failure(cells[task.graded_cell])
-        answer = _failure(cells[task.name])
+        points = 0.0 if failure else task.points
+        own = _failure(answer)
         if not failure:
             notes = []
-        elif failure.startswith("NotImplementedError") or (not answer and "YOUR CODE HERE" in cells[task.name].source):
+        elif failure.startswith("NotImplementedError") or (not own and "YOUR CODE HERE" in answer.source):
             notes = [NOT_ANSWERED]
         else:
-            notes = [f"answer cell: {answer}"] if answer else [failure]
+            notes = [f"answer cell: {own}"] if own else [failure]
+        if doubt and (failure or "found in a cell" not in doubt):
+            points = None
+    if doubt and points is None:
+        notes.append(doubt)
     if task.name in remarks:
-        notes.append(remarks[task.name] if "answer cell" in remarks[task.name] else f"answer cell {remarks[task.name]}")
+        notes.append(remarks[task.name] if "answer" in remarks[task.name] else f"answer cell {remarks[task.name]}")
     if not task.by_hand and task.graded_cell in remarks:
         notes.append(f"test cell {remarks[task.graded_cell]}")
     if points != task.points:
-        given = [name for name in remarks if name not in cells or not _is_task_cell(cells[name])]
-        notes += [remarks[name] if name == "" else f"given cell {name} {remarks[name]}" for name in given]
-    return Row(student, task.name, points, task.points, "; ".join(notes))
+        given = [name for name in remarks if name and (name not in cells or not _is_task_cell(cells[name]))]
+        notes += [f"given cell {name} {remarks[name]}" for name in given]
+        notes += [remarks[""]] if remarks.get("") else []
+    mark = f"a-{zlib.crc32(plain(answer.source).encode()):08x}"
+    return found(student, task.name, points, task.points, "; ".join(dict.fromkeys(notes)), answer=mark)
 
 
 def _is_task_cell(cell: nbformat.NotebookNode) -> bool:
@@ -209,52 +208,5 @@ def _failure(cell: nbformat.NotebookNode) -> str:
         if output.output_type == "error":
             lines = _ANSI.sub("", output.evalue).strip().splitlines()
             text = _CELL_FILE.sub(r"(\1)", lines[0])[:160] if lines else ""
-            return text if output.ename in (STOPPED, DIED) else f"{output.ename}: {text}" if text else output.ename
+            return text if output.ename in (STOPPED, DIED, NOT_RUN) else f"{output.ename}: {text}" if text else output.ename
     return ""
-
-
-# ---------------------------------------------------------------- the table of grades
-
-
-def write_grades(path: Path, results: Sequence[Graded]) -> None:
-    """Write ``grades.csv``; a score that a person had entered there is kept."""
-    entered = {(row.student, row.task): row for row in read_grades(path)} if path.exists() else {}
-    lines = []
-    for graded in results:
-        for row in graded.rows:
-            old = entered.get((row.student, row.task))
-            lines.append(old if row.score is None and old is not None and old.score is not None else row)
-    partial = path.with_suffix(".partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for row in lines:
-            given = "" if row.score is None else f"{row.score:g}"
-            writer.writerow([_cell(row.student), row.task, given, f"{row.maximum:g}", _cell(row.note)])
-    os.replace(partial, path)
-
-
-def _cell(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
-
-
-def read_grades(path: Path) -> list[Row]:
-    """Read ``grades.csv``, with the scores and notes that a person may have entered."""
-    rows = []
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            for number, line in enumerate(csv.DictReader(file), 2):
-                student = line["student"].removeprefix("'") if line["student"][:1] == "'" else line["student"]
-                given, maximum = line["score"].strip(), float(line["max"])
-                points = float(given) if given else None
-                if points is not None and not 0 <= points <= maximum:
-                    raise ParameterError(path, f"line {number}", f"score {given} is not in 0..{maximum:g}", "mend the score")
-                rows.append(Row(student, line["task"], points, maximum, line["note"].removeprefix("'")))
-    except (OSError, UnicodeDecodeError, KeyError, AttributeError) as error:
-        raise ParameterError(path, "grades", f"cannot be read ({error})", f"keep the columns {', '.join(COLUMNS)}") from None
-    except ValueError as error:
-        if isinstance(error, ParameterError):
-            raise
-        raise ParameterError(path, f"line {number}", "holds a score that is no number", "mend the score") from None
-    return rows

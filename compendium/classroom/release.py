@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import nbformat
 
 from .assignment import Assignment
-from .course import Course
+from .course import student_version
 
 _DATE = (2020, 1, 1, 0, 0, 0)  # of every file in an archive, so that equal releases are equal bytes
 
@@ -27,7 +27,7 @@ def release(assignment: Assignment, folder: Path) -> Path:
         ``folder/<section>[-variant-<seed>].zip``.
     """
     with TemporaryDirectory(prefix="isac-release-") as temporary:
-        notebook = nbformat.writes(Course(Path(temporary) / "course", assignment).generate())
+        notebook = nbformat.writes(student_version(assignment))
         wheel = build_wheel(assignment.root, Path(temporary) / "wheel")
         files = {
             f"{assignment.section}.ipynb": notebook.encode(),

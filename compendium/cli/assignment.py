@@ -8,8 +8,6 @@ import time
 from pathlib import Path
 
 import click
-import nbformat
-from rich.markup import escape
 from rich.table import Table
 
 from ..notebook.context import project_root
@@ -27,7 +25,7 @@ def assignment() -> None:
     isac assignment grade foundations submissions/      grades.csv, and a table on the terminal
     isac assignment feedback foundations                a page per student, after the grading by hand
 
-    Grading runs the students' code with your rights: do it in a throw-away container without network.
+    Each submission runs within walls of its own, where bubblewrap or Linux namespaces are to be had; 'grade' says so first.
     """
     if importlib.util.find_spec("nbgrader") is None:
         raise ParameterError("isac assignment", "nbgrader", "is not installed", "install the extra 'classroom'")
@@ -88,64 +86,50 @@ def release(name: str, variant: int | None, out: Path | None, check: bool) -> No
 @assignment.command()
 @click.argument("name")
 @click.argument("submissions", type=click.Path(path_type=Path))
-@click.option(
-    "--out",
-    type=_FOLDER,
-    help="Folder for the results [default: build/assignments/graded/NAME].",
-)
-@click.option("--roster", type=click.Path(path_type=Path), help="CSV with a column student (and variant): tells who is missing.")
+@click.option("--out", type=_FOLDER, help="Folder for the results [default: build/assignments/graded/NAME].")
+@click.option("--roster", type=click.Path(path_type=Path), help="CSV with a column student (and id, variant, handed in).")
 @click.option("--variant", type=click.IntRange(0), metavar="SEED", help="Grade everybody against this variant.")
+@click.option("--pattern", metavar="REGEX", help="How files are named, with (?P<student>...), (?P<id>...), (?P<time>...).")
+@click.option("--due", metavar="TIME", help="When it was due, 2026-11-20T18:00: fills the column 'late', nothing else.")
 @click.option("--seconds", type=click.IntRange(1), default=30, show_default=True, help="Time limit of a cell.")
-def grade(name: str, submissions: Path, out: Path | None, roster: Path | None, variant: int | None, seconds: int) -> None:
-    """Grade a folder of SUBMISSIONS: <student>.ipynb, or <student>/<any name>.ipynb.
+@click.option("--total", type=click.IntRange(1), default=300, show_default=True, help="Time limit of a submission, in seconds.")
+@click.option("--memory", type=click.IntRange(200), default=3000, show_default=True, help="Memory of a submission, in MB.")
+@click.option("--again", is_flag=True, help="Run the unchanged submissions, too.")
+def grade(name: str, submissions: Path, out: Path | None, roster: Path | None, again: bool, **options) -> None:
+    """Grade a folder (or zip) of SUBMISSIONS: <student>.ipynb, or <student>/<any name>.ipynb.
 
-    Results: grades.csv and the graded notebooks. Answers graded by hand have an empty score there: fill it in (and the
-    note, which the student reads), then call 'feedback'. Grading again keeps what you entered.
+    Results: grades.csv, totals.csv, moodle.csv and the graded notebooks. Answers graded by hand have an empty score in
+    grades.csv: fill it in (and the note, which the student reads), then call 'feedback'.
+
+    Marks are merged into the table: what you entered stays, whatever folder is graded later, and a copy of the table is kept in
+    'earlier' before a run changes it. The table is written after each student; after an interrupt the same command goes on.
 
     Without --variant each notebook is graded against the variant that the roster or the notebook itself names.
 
     Exit code 1: a submission is missing or could not be read; the others are graded.
     """
-    from ..classroom import assignment as classroom
-    from ..classroom import collection, grading
+    from ..classroom.sandbox import Limits
+    from ..classroom.sitting import Sitting
 
-    root = project_root()
-    classroom.load_assignment(root, name)
-    collected = collection.collect(submissions, roster)
-    target = (out or _default(root, "graded", name)).resolve()
-    notebooks = target / "notebooks"
-    notebooks.mkdir(parents=True, exist_ok=True)
+    limits = Limits(options["seconds"], options["total"], options["memory"])
+    target = (out or _default(project_root(), "graded", name)).resolve()
+    sitting = Sitting(project_root(), name, target, limits, options["variant"], options["due"])
     start = time.perf_counter()
-    done = 0
-
-    def report(graded: grading.Graded) -> None:
-        nonlocal done
-        done += 1
-        CONSOLE.print(f"{f'[{done}/{len(collected)}]':>8} {graded.student}: {graded.problem or 'graded'}", markup=False)
-        path = notebooks / f"{graded.student}.ipynb"
-        path.unlink(missing_ok=True)
-        if graded.executed is not None:
-            nbformat.write(graded.executed, path)
-
-    results = grading.grade(
-        lambda seed: classroom.load_assignment(root, name, seed),
-        collected,
-        variant=variant,
-        seconds_per_cell=seconds,
-        progress=report,
-    )
-    grading.write_grades(target / "grades.csv", results)
-    table = Table("student", "variant", "score", "of", "by hand", "remarks", box=None, pad_edge=False)
-    for graded in results:
-        of = sum(row.maximum for row in graded.rows if row.score is not None)
-        failed = [row.task for row in graded.rows if row.score is not None and row.score < row.maximum]
-        remarks = graded.problem or (f"not passed: {', '.join(failed)}" if failed else "")
-        seed = "" if graded.variant is None else str(graded.variant)
-        table.add_row(escape(graded.student), seed, f"{graded.score:g}", f"{of:g}", f"{graded.open} open", escape(remarks))
-    CONSOLE.print(table)
-    seconds_taken = time.perf_counter() - start
-    CONSOLE.print(f"{len(results)} submissions in {seconds_taken:.0f} s: {_shown(target / 'grades.csv')}", markup=False)
-    sys.exit(1 if any(graded.problem for graded in results) else 0)
+    say = lambda text, **style: CONSOLE.print(text, markup=False, **style)  # noqa: E731
+    say(*sitting.isolation())
+    collected = sitting.collect(submissions, roster, options["pattern"])
+    for path, reason in collected.passed_over:
+        say(f"passed over: {path}: {reason}")
+    results = []
+    for number, outcome in enumerate(sitting.grade(collected.submissions, again), 1):
+        results.append(outcome)
+        say(f"{f'[{number}/{len(collected.submissions)}]':>8} {outcome.line}")
+        for message in outcome.messages:
+            say(f"         {message}", style="yellow")
+    for line in sitting.summary([outcome.student for outcome in results]):
+        say(line)
+    say(f"{len(results)} submissions in {time.perf_counter() - start:.0f} s: {_shown(target / 'grades.csv')}")
+    sys.exit(1 if any(outcome.problem for outcome in results) else 0)
 
 
 @assignment.command()
@@ -158,17 +142,18 @@ def feedback(name: str, graded: Path | None, out: Path | None) -> None:
     Scores and notes are read from grades.csv, so enter the grades by hand there first.
     """
     from ..classroom import assignment as classroom
-    from ..classroom import feedback, grading
+    from ..classroom import feedback, marks
 
     root = project_root()
     classroom.load_assignment(root, name)
     source = graded or _default(root, "graded", name)
     if not (source / "grades.csv").exists():
         raise ParameterError("isac assignment", str(source), "holds no grades.csv", "run 'isac assignment grade' first")
-    rows = grading.read_grades(source / "grades.csv")
-    by_student: dict[str, list[grading.Row]] = {}
+    rows = marks.read_grades(source / "grades.csv")
+    by_student: dict[str, list[marks.Row]] = {}
     for row in rows:
         by_student.setdefault(row.student, []).append(row)
+    marks.write_totals(source, rows, marks.dialect_of(source / "grades.csv"))
     title = f"{name.replace('_', ' ').capitalize()} assignment"
     pages = feedback.write((out or source / "feedback").resolve(), title, by_student, source / "notebooks")
     waiting = sum(row.score is None for row in rows)

@@ -42,8 +42,8 @@ def test_from_the_release_to_the_feedback(isac, tiny, tmp_path):
     assert result.exit_code == 0, result.output
     assert "ann [a]" in result.output and "not passed: line" in result.output and "1 open" in result.output
     grades = tiny / "build" / "assignments" / "graded" / "tiny" / "grades.csv"
-    assert "ann [a],double,2,2,\n" in grades.read_text()
-    assert "ann [a],line,0,3,AssertionError: a line\n" in grades.read_text()
+    assert "ann [a],double,2,2,,2,,a-" in grades.read_text()
+    assert "ann [a],line,0,3,AssertionError: a line,0,AssertionError: a line,a-" in grades.read_text()
 
     edit(grades, "why,,2,to be graded by hand", "why,1,2,which x?")
     result = isac("feedback", "tiny")

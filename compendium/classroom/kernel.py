@@ -1,0 +1,252 @@
+"""A student's kernel within walls: one cell at a time, with limits on time, memory and output.
+
+Sources reach the kernel as messages when their turn has come, so no test lies on a disk that a student's code could read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+import nbformat
+import psutil
+import zmq
+from jupyter_client.manager import KernelManager
+
+from ..runs.digest import CODE
+from ..runs.plan import ONE_THREAD
+from .sandbox import LIBRARY, NONE, Limits, enclose, walls
+
+STOPPED, DIED, NOT_RUN = "CellStopped", "KernelDied", "NotRun"
+_PASSED_ON = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "VIRTUAL_ENV", "CONDA_PREFIX")
+_PASSED_ON += ("PATHEXT", "SYSTEMROOT", "TEMP", "TMP", "USERPROFILE")  # Windows
+_LONGEST_MESSAGE = 64 << 20  # bytes; zmq drops what is longer
+_GRACE = 3.0  # seconds that an interrupted cell has to stop
+_START = 120.0
+# exit() and quit() end a cell, not the kernel; a warning about that would be no news.
+_FIRST = """
+def _leave(*arguments, **names):
+    raise SystemExit("exit() or quit() was called here")
+get_ipython().ask_exit = _leave
+del _leave
+"""
+
+
+class KernelGone(Exception):
+    """The kernel died in a cell, or had to be killed; the message says why."""
+
+    def __init__(self, reason: str, name: str = DIED) -> None:
+        super().__init__(reason)
+        self.name = name
+
+
+class _Manager(KernelManager):
+    enclosed: tuple[Path, Limits]
+
+    def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
+        return enclose(super().format_kernel_cmd(extra_arguments), *self.enclosed, walls())
+
+
+class Kernel:
+    """A running kernel (a context); ``folder`` is its own and holds nothing of value."""
+
+    def __init__(self, folder: Path, limits: Limits) -> None:
+        self.limits, self.printed = limits, 0
+        folder.mkdir(parents=True)
+        _copy_font_list(folder)
+        context = zmq.Context()
+        context.setsockopt(zmq.MAXMSGSIZE, _LONGEST_MESSAGE)
+        context.setsockopt(zmq.LINGER, 0)
+        connection = {"transport": "ipc", "ip": str(folder / "k")} if os.name == "posix" else {}
+        self.manager = _Manager(context=context, connection_file=str(folder / "kernel.json"), **connection)
+        self.manager.enclosed = (folder, limits)
+        self.manager.kernel_spec.interrupt_mode = "message"
+        self.context, self.folder = context, folder
+
+    def __enter__(self) -> Kernel:
+        extra = ["--IPKernelApp.log_level=ERROR", "--HistoryManager.enabled=False"]
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.manager.start_kernel(extra_arguments=extra, env=self._environment(), cwd=str(self.folder), **silent)
+        self.client = self.manager.client(context=self.context)
+        self.client.start_channels()
+        try:
+            self.client.wait_for_ready(timeout=_START)
+            self.ask(_FIRST)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exception) -> None:
+        processes = self._processes()
+        self.client.stop_channels()
+        with contextlib.suppress(Exception):  # gone already
+            self.manager.shutdown_kernel(now=True)
+        for process in processes:  # whatever left the group of the kernel
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        self.context.destroy(linger=0)
+
+    def _environment(self) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+        free = walls() == NONE
+        home = str(self.folder) if free else "/tmp"
+        own = {"HOME": home, "IPYTHONDIR": f"{home}/.ipython", "PYTHONPATH": str(CODE) if free else LIBRARY, "USER": "student"}
+        own |= {"MPLCONFIGDIR": str(self.folder / "matplotlib"), "PYDEVD_DISABLE_FILE_VALIDATION": "1", "TMPDIR": home}
+        return kept | dict(ONE_THREAD) | own
+
+    def _processes(self) -> list[psutil.Process]:
+        try:
+            first = psutil.Process(self.manager.provisioner.pid)
+            return [first, *first.children(recursive=True)]
+        except (psutil.Error, AttributeError, TypeError):
+            return []
+
+    def _watch(self) -> None:
+        if not self.manager.is_alive():
+            raise KernelGone("the kernel died in this cell (out of memory?)")
+        used = 0
+        for process in self._processes():
+            with contextlib.suppress(psutil.Error):
+                used += process.memory_info().rss
+        if used > self.limits.memory_mb << 20:
+            raise KernelGone(f"used more than {self.limits.memory_mb} MB of memory")
+
+    def alive(self, seconds: float) -> bool:
+        """Whether the kernel is still there after some seconds."""
+        until = time.monotonic() + seconds
+        while self.manager.is_alive():
+            if time.monotonic() >= until:
+                return True
+            time.sleep(0.05)
+        return False
+
+    def ask(self, source: str, seconds: float = 10.0) -> dict[str, Any]:
+        """Run a source of our own unseen; the kernel's reply, empty when there is none in time."""
+        return self._converse(self.client.execute(source, silent=True, store_history=False, allow_stdin=False), None, seconds)
+
+    def run(self, cell: nbformat.NotebookNode, seconds: float) -> bool:
+        """Run a cell and put its outputs into it; True when it ended without an error.
+
+        Raises
+        ------
+        KernelGone
+            When the kernel died, or had to be killed since it used too much or did not stop.
+        """
+        cell.outputs, self.cell_printed = [], 0
+        request = self.client.execute(cell.source, allow_stdin=False, stop_on_error=False)
+        reply = self._converse(request, cell, seconds)
+        stopped = not reply
+        if stopped:
+            self.manager.interrupt_kernel()
+            if not self._converse(request, cell, _GRACE):
+                raise KernelGone(_stopped(seconds), STOPPED)
+            cell.outputs = [output for output in cell.outputs if output.output_type != "error"]
+            cell.outputs.append(failure(STOPPED, _stopped(seconds)))
+        elif reply["status"] != "ok" and not any(output.output_type == "error" for output in cell.outputs):
+            cell.outputs.append(failure(reply.get("ename", "Aborted"), reply.get("evalue", ""), reply.get("traceback")))
+        elif self.lost:
+            cell.outputs.append(nbformat.v4.new_output("stream", text="[an output was too long and is left out]"))
+        cell.execution_count = reply.get("execution_count")
+        return not any(output.output_type == "error" for output in cell.outputs)
+
+    def _converse(self, request: str, cell: nbformat.NotebookNode | None, seconds: float) -> dict[str, Any]:
+        """Messages about a request until it is done: its reply, empty when the time is over."""
+        until, looked, reply, idle = time.monotonic() + seconds, time.monotonic(), {}, False
+        poller = zmq.Poller()
+        sockets = {
+            self.client.iopub_channel: self.client.iopub_channel.socket,
+            self.client.shell_channel: self.client.shell_channel.socket,
+        }
+        for socket in sockets.values():
+            poller.register(socket, zmq.POLLIN)
+        while not (reply and idle):
+            poller.poll(100)
+            for channel in sockets:
+                with contextlib.suppress(Empty):
+                    message = channel.get_msg(timeout=0)
+                    if message["parent_header"].get("msg_id") != request:
+                        continue
+                    kind, content = message["msg_type"], message["content"]
+                    if kind == "execute_reply":
+                        reply = content
+                        until = min(until, time.monotonic() + 2)  # an output that was too long takes its "idle" with it
+                    elif kind == "status":
+                        idle |= content["execution_state"] == "idle"
+                    elif cell is not None:
+                        self._keep(cell, message)
+            now = time.monotonic()
+            if now > looked + 0.3:
+                looked = now
+                self._watch()
+            if now > until:
+                break
+        self.lost = bool(reply) and not idle
+        return reply
+
+    def _keep(self, cell: nbformat.NotebookNode, message: dict[str, Any]) -> None:
+        if message["msg_type"] == "clear_output":
+            cell.outputs = []
+        if message["msg_type"] not in ("stream", "error", "display_data", "execute_result"):
+            return
+        output = shortened(nbformat.v4.output_from_msg(message))
+        size = len(str(output))
+        self.cell_printed += size
+        self.printed += size
+        if self.cell_printed <= self.limits.cell_output and self.printed <= self.limits.total_output:
+            last = cell.outputs[-1] if cell.outputs else None
+            if last is not None and last.output_type == output.output_type == "stream" and last.name == output.name:
+                last.text += output.text
+            else:
+                cell.outputs.append(output)
+        elif output.output_type == "error":
+            cell.outputs.append(failure(output.ename, output.evalue[:500]))
+
+
+def failure(name: str, reason: str, traceback: list[str] | None = None) -> nbformat.NotebookNode:
+    """The output of a cell that failed."""
+    return nbformat.v4.new_output("error", ename=name, evalue=reason, traceback=traceback or [f"{name}: {reason}"])
+
+
+def shortened(output: nbformat.NotebookNode, text: int = 100_000, data: int = 900_000) -> nbformat.NotebookNode:
+    """An output without what nobody reads: the middle of long texts, pictures that are too large."""
+    if output.output_type == "stream":
+        output.text = _cut(output.text, text)
+    elif output.output_type == "error":
+        output.evalue = _cut(output.evalue, 2000)
+        output.traceback = [_cut(line, 5000) for line in output.traceback[:5] + output.traceback[5:][-15:]]
+    else:
+        for kind, content in list(output.data.items()):
+            if kind.startswith("text/plain"):
+                output.data[kind] = _cut(content, text)
+            elif len(str(content)) > data:
+                del output.data[kind]
+                output.data.setdefault("text/plain", f"[{kind} of {len(str(content)):,} characters left out]")
+    return output
+
+
+def _cut(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    return f"{text[: most // 2]}\n[... {len(text) - most:,} characters left out ...]\n{text[-most // 2 :]}"
+
+
+def _stopped(seconds: float) -> str:
+    return f"stopped after {seconds:.0f} s (an endless loop?)"
+
+
+def _copy_font_list(folder: Path) -> None:
+    """Matplotlib's list of fonts, which takes seconds to make."""
+    target = folder / "matplotlib"
+    target.mkdir()
+    with contextlib.suppress(ImportError, OSError):
+        import matplotlib
+
+        for path in Path(matplotlib.get_cachedir()).glob("fontlist-*.json"):
+            shutil.copy(path, target)

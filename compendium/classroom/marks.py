@@ -1,0 +1,179 @@
+"""The table of marks, ``grades.csv``: merged, never overwritten.
+
+``score`` and ``note`` count and belong to the teacher; ``automatic`` and ``remark`` are what the machine last found. Where the
+two differ, a person has made an entry, and no later run touches it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..runs.errors import ParameterError
+from .sheets import Dialect, number, read_sheet, text, write_sheet
+
+COLUMNS = ("student", "task", "score", "max", "note", "automatic", "remark", "answer", "variant", "late", "id")
+NO_SUBMISSION = "no submission"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; ``score`` is None while the answer is open."""
+
+    student: str
+    task: str
+    score: float | None
+    maximum: float
+    note: str = ""
+    automatic: float | None = None
+    remark: str = ""
+    answer: str = ""
+    variant: str = ""
+    late: str = ""
+    id: str = ""
+
+    @property
+    def score_by_hand(self) -> bool:
+        return self.score is not None and self.score != self.automatic
+
+    @property
+    def note_by_hand(self) -> bool:
+        return self.note != self.remark
+
+
+def found(student: str, task: str, score: float | None, maximum: float, note: str = "", **more: str) -> Row:
+    """A row as the machine finds it."""
+    return Row(student, task, score, maximum, note, score, note, **more)
+
+
+def merge(old: Row | None, new: Row, ungraded: bool) -> tuple[Row, str]:
+    """What stands in the table after a run, and what the teacher should hear about it.
+
+    ``ungraded``: nothing was graded this time (no submission, or one that cannot be read), so what there is stays.
+    """
+    if old is None:
+        return new, ""
+    if ungraded:
+        empty = old.remark.startswith(NO_SUBMISSION) and not old.score_by_hand and not old.note_by_hand
+        return (new if empty else old), ""
+    changed = bool(old.answer) and bool(new.answer) and old.answer != new.answer
+    row = replace(new, id=new.id or old.id, late=new.late or old.late)
+    told = []
+    if old.score_by_hand:
+        row = replace(row, score=old.score, note=old.note, maximum=max(new.maximum, old.score))
+        if changed:
+            told.append(f"kept {old.score:g}, entered by hand, though the answer has changed since: look again")
+        elif new.automatic is not None and new.automatic not in (old.score, old.automatic):
+            told.append(f"kept {old.score:g}, entered by hand; the tests give {new.automatic:g}")
+    elif old.note_by_hand:
+        row = replace(row, note=old.note)
+    return row, "; ".join(told)
+
+
+class Marks:
+    """The table in a file: read anew before each change, so that what a person enters meanwhile is kept, too."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.copied = not path.exists()  # a table that this very run has begun needs no copy
+
+    def read(self) -> list[Row]:
+        """All rows; none when there is no table yet."""
+        return read_grades(self.path) if self.path.exists() else []
+
+    def enter(self, rows: Sequence[Row], ungraded: bool, tasks: Sequence[str] = ()) -> list[str]:
+        """Merge one student's rows into the table; what the teacher should hear."""
+        dialect = dialect_of(self.path)
+        table = {(row.student, row.task): row for row in self.read()}
+        before = dict(table)
+        told = []
+        for new in rows:
+            table[new.student, new.task], message = merge(table.get((new.student, new.task)), new, ungraded)
+            told += [f"{new.student}, {new.task}: {message}"] if message else []
+        if table != before:
+            self._copy()
+            place = {task: index for index, task in enumerate(tasks or [row.task for row in rows])}
+            order = sorted(table.values(), key=lambda row: (row.student, place.get(row.task, len(place))))
+            write_rows(self.path, order, dialect)
+        return told
+
+    def _copy(self) -> None:
+        """Keep a dated copy of the table, once for each run that changes it."""
+        if self.copied:
+            return
+        folder = self.path.parent / "earlier"
+        folder.mkdir(exist_ok=True)
+        stem, count = f"{self.path.stem}-{time.strftime('%Y%m%d-%H%M%S')}", 0
+        while (target := folder / f"{stem}{f'-{count}' if count else ''}.csv").exists():
+            count += 1
+        shutil.copy2(self.path, target)
+        self.copied = True
+
+
+def dialect_of(path: Path) -> Dialect:
+    """How a table is written, so that it is written in the same way again."""
+    return read_sheet(path).dialect if path.exists() else Dialect()
+
+
+def write_rows(path: Path, rows: Iterable[Row], dialect: Dialect | None = None) -> None:
+    """Write the table at once or not at all."""
+    write_sheet(path, COLUMNS, [list(vars(row).values()) for row in rows], dialect or Dialect())
+
+
+def read_grades(path: Path) -> list[Row]:
+    """Read ``grades.csv`` as a spreadsheet may have left it, with the scores and notes that a person entered."""
+    sheet = read_sheet(path)
+    sheet.require(path, COLUMNS[:5])
+    rows: dict[tuple[str, str], Row] = {}
+    for line, values in sheet.lines:
+        get = lambda name, values=values: text(values.get(name, ""))  # noqa: E731
+        student = unicodedata.normalize("NFC", get("student"))
+        if not student and not get("task"):
+            continue
+        maximum = number(path, line, "max", get("max"))
+        score = number(path, line, "score", get("score"))
+        if maximum is None:
+            raise ParameterError(path, f"line {line}", "has no max", "mend the line")
+        if score is not None and not 0 <= score <= maximum:
+            raise ParameterError(path, f"line {line}", f"score {get('score')} is not in 0..{maximum:g}", "mend the score")
+        if (student, get("task")) in rows:
+            raise ParameterError(path, f"line {line}", f"repeats {student}, {get('task')}", "keep one of the two lines")
+        automatic = number(path, line, "automatic", get("automatic"))
+        more = {name: get(name) for name in COLUMNS[6:]}
+        if "remark" not in sheet.headings:
+            more["remark"] = ""
+        rows[student, get("task")] = Row(student, get("task"), score, maximum, get("note"), automatic, **more)
+    return list(rows.values())
+
+
+# ---------------------------------------------------------------- totals
+
+
+def totals(rows: Iterable[Row]) -> dict[str, tuple[float, float, int, Row]]:
+    """By student: points, of how many, how many answers are open, and one of the rows."""
+    result: dict[str, tuple[float, float, int, Row]] = {}
+    for row in rows:
+        points, of, waiting, _ = result.get(row.student, (0.0, 0.0, 0, row))
+        result[row.student] = (points + (row.score or 0.0), of + row.maximum, waiting + (row.score is None), row)
+    return result
+
+
+def write_totals(folder: Path, rows: Sequence[Row], dialect: Dialect | None = None) -> None:
+    """``totals.csv``, a line for each student, and ``moodle.csv``, which Moodle's offline grading sheet takes.
+
+    A student with open answers has no grade in the second one: a provisional sum is not uploaded by mistake.
+    """
+    dialect = dialect or Dialect()
+    lines, upload = [], []
+    for student, (points, of, waiting, row) in sorted(totals(rows).items()):
+        state = f"provisional: {waiting} open" if waiting else "complete"
+        lines.append([student, row.id, row.variant, points, of, waiting, state, row.late])
+        participant = f"Participant {row.id}" if row.id.isdigit() else ""
+        upload.append([participant, student, "" if participant else row.id, "" if waiting else points, of])
+    write_sheet(folder / "totals.csv", ("student", "id", "variant", "score", "of", "open", "state", "late"), lines, dialect)
+    heads = ("Identifier", "Full name", "ID number", "Grade", "Maximum grade")
+    write_sheet(folder / "moodle.csv", heads, upload, Dialect())

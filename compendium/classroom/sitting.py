@@ -1,0 +1,121 @@
+"""One call of ``isac assignment grade``: what it puts into a folder of results, and what it tells."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+
+import nbformat
+
+from ..runs.errors import ParameterError
+from . import collection, grading
+from .assignment import Assignment, load_assignment
+from .marks import NO_SUBMISSION, Marks, Row, dialect_of, totals, write_totals
+from .roster import lateness, moment_of
+from .sandbox import NONE, Limits, walls
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one student: a line for the terminal, and what the teacher should hear besides."""
+
+    student: str
+    line: str
+    problem: str = ""
+    messages: list[str] = field(default_factory=list)
+
+
+class Sitting:
+    """Grade submissions of an assignment into a folder."""
+
+    def __init__(self, root: Path, name: str, folder: Path, limits: Limits, variant: int | None, due: str | None) -> None:
+        self.root, self.name, self.folder, self.limits, self.variant = root, name, folder, limits, variant
+        self.due = moment_of(due) if due else None
+        if due and self.due is None:
+            raise ParameterError("isac assignment", "--due", f"{due!r} is no time", "write it like 2026-11-20T18:00")
+        self.assignment = cache(lambda seed: load_assignment(root, name, seed))
+        self.assignment(None)
+        self.marks = Marks(folder / "grades.csv")
+        self.marks.read()  # a table that cannot be read is told before anything is run
+        self.notebooks = folder / "notebooks"
+
+    def isolation(self) -> tuple[str]:
+        """The first line: whether students' code is behind walls here."""
+        if walls() == NONE:
+            return (
+                "not isolated: students' code can read and change what you can; install bubblewrap, or grade in a container "
+                "that is thrown away",
+            )
+        return (f"isolated by {walls()}: no network, no files of yours",)
+
+    def collect(self, submissions: Path, roster: Path | None, pattern: str | None) -> collection.Collected:
+        """What there is to grade."""
+        return collection.collect_all(submissions, roster, self.name, pattern)
+
+    def grade(self, submissions: Sequence[collection.Submission], again: bool = False) -> Iterator[Outcome]:
+        """Grade one after another; the table holds each result before the next submission is run."""
+        self.notebooks.mkdir(parents=True, exist_ok=True)
+        known = {row.student for row in self.marks.read()}
+        for submission in submissions:
+            assignment = self.assignment(submission.variant if self.variant is None else self.variant)
+            mark = grading.fingerprint(assignment, submission, self.limits)
+            path = self.notebooks / f"{submission.student}.ipynb"
+            if not again and not submission.problem and submission.student in known and _made_from(path) == mark:
+                yield Outcome(submission.student, f"{submission.student}: as before (the same file)")
+                continue
+            (graded,) = grading.grade(lambda _, chosen=assignment: chosen, [submission], limits=self.limits)
+            yield self._enter(submission, graded, assignment, mark, path)
+
+    def _enter(self, submission, graded: grading.Graded, assignment: Assignment, mark: str, path: Path) -> Outcome:
+        late = "" if submission.problem.startswith(NO_SUBMISSION) else lateness(submission.handed_in, self.due)
+        variant = "" if graded.variant is None else str(graded.variant)
+        rows = [replace(row, variant=variant, late=late, id=submission.id) for row in graded.rows]
+        ungraded = bool(graded.problem)
+        had = any(row.student == graded.student for row in self.marks.read())
+        messages = self.marks.enter(rows, ungraded, [task.name for task in assignment.tasks])
+        write_totals(self.folder, self.marks.read(), dialect_of(self.marks.path))
+        if graded.executed is not None:
+            graded.executed.metadata["isac"] = {"assignment": self.name, "variant": graded.variant, "graded": mark}
+            partial = path.with_suffix(".partial")
+            nbformat.write(graded.executed, partial)
+            partial.replace(path)
+        kept = "; what it had is kept" if ungraded and had else ""
+        remark = f": {graded.remark}" if graded.remark else ""
+        state = f"{graded.problem}{kept}" if graded.problem else f"graded{remark}"
+        return Outcome(graded.student, f"{graded.student}: {state}", graded.problem, messages)
+
+    def summary(self, students: Sequence[str]) -> list[str]:
+        """A table of all students, as lines that nothing wraps."""
+        rows = self.marks.read()
+        by_student: dict[str, list[Row]] = {}
+        for row in rows:
+            by_student.setdefault(row.student, []).append(row)
+        lines = [("student", "variant", "score", "of", "by hand", "remarks")]
+        for student, (points, _, waiting, row) in sorted(totals(rows).items()):
+            if student not in students:
+                continue
+            graded = sum(each.maximum for each in by_student[student] if each.score is not None)
+            failed = [each.task for each in by_student[student] if each.score is not None and each.score < each.maximum]
+            remark = f"not passed: {', '.join(failed)}" if failed else ""
+            lines.append((student, row.variant, f"{points:g}", f"{graded:g}", f"{waiting} open", remark))
+        widths = [max(_width(line[column]) for line in lines) for column in range(5)]
+        return ["  ".join(_padded(cell, width) for cell, width in zip(line, [*widths, 0])).rstrip() for line in lines]
+
+
+def _made_from(path: Path) -> str:
+    """The fingerprint that a graded notebook carries."""
+    try:
+        return nbformat.read(path, as_version=4).metadata.get("isac", {}).get("graded", "")
+    except Exception:  # a notebook that is not there, or that somebody has broken, is made again
+        return ""
+
+
+def _width(text: str) -> int:
+    return sum(1 + (unicodedata.east_asian_width(each) in "WF") for each in text if not unicodedata.combining(each))
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))

@@ -1,0 +1,191 @@
+"""The table of marks: what a person entered survives every later run and every spreadsheet."""
+
+import csv
+
+import pytest
+
+from compendium.classroom.marks import NO_SUBMISSION, Marks, Row, found, read_grades, write_rows, write_totals
+from compendium.classroom.sheets import Dialect
+from compendium.runs.errors import ParameterError
+
+UNREADABLE = "the notebook cannot be read"
+
+
+@pytest.fixture
+def marks(tmp_path):
+    """A table of two students: by tests, by hand, with entries of every kind by hand for ann."""
+    table = Marks(tmp_path / "grades.csv")
+    for student in ("ann", "bob"):
+        rows = [
+            found(student, "double", 2.0, 2.0),
+            found(student, "line", 1.0, 3.0, "a line"),
+            found(student, "why", None, 2.0, "by hand"),
+        ]
+        table.enter([*rows, found(student, "figure", 0.0, 2.0, "not answered")], False)
+    enter(table, "ann", "double", score=0.5)  # an automatic score, corrected
+    enter(table, "ann", "line", note="nearly")  # a note without a score
+    enter(table, "ann", "why", score=1.5, note="half a reason")
+    enter(table, "bob", "why", note="look again")
+    return Marks(table.path)
+
+
+def enter(marks, student, task, **changes):
+    rows = [Row(**{**vars(row), **(changes if (row.student, row.task) == (student, task) else {})}) for row in marks.read()]
+    write_rows(marks.path, rows)
+
+
+def state(marks) -> dict:
+    return {(row.student, row.task): (row.score, row.note) for row in marks.read()}
+
+
+def again(student, **changes):
+    rows = {"double": found(student, "double", 2.0, 2.0), "line": found(student, "line", 3.0, 3.0)}
+    rows |= {"why": found(student, "why", None, 2.0, "by hand"), "figure": found(student, "figure", None, 2.0, "by hand")}
+    return list((rows | changes).values())
+
+
+def test_another_folder_leaves_the_others_as_they_were(marks):
+    before = state(marks)
+    marks.enter([found("late", "double", 2.0, 2.0)], False)
+    after = state(marks)
+    assert after.pop(("late", "double")) == (2.0, "") and after == before
+
+
+def test_entries_by_hand_survive_a_second_grading_and_the_rest_is_new(marks):
+    told = marks.enter(again("ann"), False) + marks.enter(again("bob"), False)
+    after = state(marks)
+    assert after["ann", "double"] == (0.5, "")
+    assert after["ann", "line"] == (3.0, "nearly")
+    assert after["ann", "why"] == (1.5, "half a reason")
+    assert after["bob", "why"] == (None, "look again")
+    assert after["bob", "line"] == (3.0, "") and after["bob", "figure"] == (None, "by hand")
+    assert told == []
+
+
+def test_a_correction_that_the_tests_now_contradict_is_told(marks):
+    (told,) = marks.enter(again("ann", double=found("ann", "double", 0.0, 2.0, "wrong")), False)
+    assert told == "ann, double: kept 0.5, entered by hand; the tests give 0"
+
+
+def test_a_mark_for_an_answer_that_has_changed_since_is_told(tmp_path):
+    marks = Marks(tmp_path / "grades.csv")
+    marks.enter([found("ann", "why", None, 2.0, "by hand", answer="a-1")], False)
+    enter(marks, "ann", "why", score=2.0)
+    (told,) = marks.enter([found("ann", "why", None, 2.0, "by hand", answer="a-2")], False)
+    assert "the answer has changed since" in told and state(marks)["ann", "why"][0] == 2.0
+
+
+@pytest.mark.parametrize("problem, score", [(UNREADABLE, None), (NO_SUBMISSION, 0.0)])
+def test_what_cannot_be_graded_this_time_keeps_what_it_had(marks, problem, score):
+    before = state(marks)
+    for student in ("ann", "bob"):
+        marks.enter([found(student, task, score, 2.0, problem) for task in ("double", "line", "why", "figure")], True)
+    assert state(marks) == before
+
+
+def test_a_first_hand_in_takes_the_place_of_none(tmp_path):
+    marks = Marks(tmp_path / "grades.csv")
+    marks.enter([found("ann", "double", 0.0, 2.0, NO_SUBMISSION)], True)
+    marks.enter([found("ann", "double", None, 2.0, UNREADABLE)], True)
+    assert state(marks)["ann", "double"] == (None, UNREADABLE)
+    marks.enter([found("ann", "double", 2.0, 2.0)], False)
+    assert state(marks)["ann", "double"] == (2.0, "")
+
+
+def test_a_dated_copy_is_kept_before_a_run_changes_the_table(marks):
+    content = marks.path.read_bytes()
+    marks.enter(again("bob"), False)
+    marks.enter([found("late", "double", 2.0, 2.0)], False)
+    (copy,) = (marks.path.parent / "earlier").iterdir()
+    assert copy.read_bytes() == content and copy.name.startswith("grades-2")
+    Marks(marks.path).enter(again("bob"), False)  # nothing changes: no copy
+    assert len(list((marks.path.parent / "earlier").iterdir())) == 1
+
+
+def test_what_is_entered_while_a_run_goes_on_is_kept(marks):
+    marks.enter(again("bob"), False)
+    enter(marks, "ann", "figure", score=2.0, note="fine")
+    marks.enter([found("late", "double", 2.0, 2.0)], False)
+    assert state(marks)["ann", "figure"] == (2.0, "fine")
+
+
+def test_a_table_that_is_interrupted_stays_whole(marks, monkeypatch):
+    before = marks.path.read_bytes()
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        marks.enter(again("bob"), False)
+    assert marks.path.read_bytes() == before
+
+
+def test_a_table_of_five_columns_is_taken_as_entered_by_hand(tmp_path):
+    path = tmp_path / "grades.csv"
+    path.write_text("student,task,score,max,note\nann,double,1,2,mine\n")
+    marks = Marks(path)
+    marks.enter([found("ann", "double", 2.0, 2.0)], False)
+    assert state(marks)["ann", "double"] == (1.0, "mine")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_what_spreadsheets_make_of_it_is_read_and_written_back_alike(tmp_path, encoding, delimiter):
+    path = tmp_path / "grades.csv"
+    mark = "1,5" if delimiter == ";" else "1.5"
+    lines = [["Student", " Task", "SCORE", "max", "note"], ["Zoë Müller", "why", mark, "2", "schön"], ["", "", "", "", ""]]
+    path.write_bytes("\r\n".join(delimiter.join(line) for line in lines).encode(encoding))
+    marks = Marks(path)
+    assert state(marks) == {("Zoë Müller", "why"): (1.5, "schön")}
+    marks.enter([found("ann", "why", 0.5, 2.0)], False)
+    assert state(Marks(path)) == {("Zoë Müller", "why"): (1.5, "schön"), ("ann", "why"): (0.5, "")}
+    text = path.read_text(encoding="utf-8-sig")
+    assert path.read_bytes()[:3] == b"\xef\xbb\xbf"  # by which Excel knows UTF-8
+    assert delimiter.join(["ann", "why", "0,5" if delimiter == ";" else "0.5"]) in text
+
+
+def test_names_in_two_unicode_forms_are_one_student(tmp_path):
+    path = tmp_path / "grades.csv"
+    path.write_text("student,task,score,max,note\nZoe\u0308,why,1,2,mine\n")
+    marks = Marks(path)
+    marks.enter([found("Zo\u00eb", "why", None, 2.0)], False)
+    assert state(marks) == {("Zo\u00eb", "why"): (1.0, "mine")}
+
+
+@pytest.mark.parametrize(
+    "text, says",
+    [
+        ("student,task,points,max,note\nann,why,1,2,\n", "which of them is the score"),
+        ("student,task,score,max,note\nann,why,3,2,\n", "not in 0..2"),
+        ("student,task,score,max,note\nann,why,many,2,\n", "line 2.*no number"),
+        ("student,task,score,max,note\nann,why,nan,2,\n", "no number"),
+        ("student,task,score,max,note\nann,why,1,2,\nann,why,2,2,\n", "line 3.*repeats ann, why"),
+        ("", "headings: none"),
+        ("PK\x03\x04", "is no CSV file"),
+    ],
+)
+def test_a_table_that_cannot_be_understood_is_refused_by_name(tmp_path, text, says):
+    path = tmp_path / "grades.csv"
+    path.write_text(text)
+    with pytest.raises(ParameterError, match=says):
+        read_grades(path)
+
+
+def test_no_spreadsheet_takes_a_name_for_a_formula(tmp_path):
+    rows = [found("=cmd()", "why", 1.0, 2.0, "-1 for the unit"), found("'t Hooft", "why", 1.0, 2.0, "'so'")]
+    write_rows(tmp_path / "grades.csv", rows)
+    assert "\n'=cmd(),why,1,2,'-1 for" in (tmp_path / "grades.csv").read_text(encoding="utf-8-sig")
+    assert read_grades(tmp_path / "grades.csv") == rows
+
+
+def test_totals_and_the_upload_call_a_sum_with_open_answers_provisional(marks, tmp_path):
+    marks.enter([found("eva", "double", 1.5, 2.0, id="4711")], False)
+    write_totals(tmp_path, marks.read(), Dialect(";"))
+    lines = list(csv.DictReader((tmp_path / "totals.csv").open(encoding="utf-8-sig"), delimiter=";"))
+    by = {line["student"]: line for line in lines}
+    assert (by["ann"]["score"], by["ann"]["of"], by["ann"]["state"]) == ("3", "9", "complete")
+    assert (by["bob"]["score"], by["bob"]["open"], by["bob"]["state"]) == ("3", "1", "provisional: 1 open")
+    upload = {line["Full name"]: line for line in csv.DictReader((tmp_path / "moodle.csv").open(encoding="utf-8-sig"))}
+    assert upload["eva"]["Identifier"] == "Participant 4711" and upload["eva"]["Grade"] == "1.5"
+    assert upload["bob"]["Grade"] == ""
