@@ -8,6 +8,7 @@ that a formula never has to. Symbols in a shape (``("M", "N + 1")``) are bound b
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from types import MappingProxyType
@@ -167,7 +168,15 @@ class ScenarioBase:
         """``draws`` random scenarios, row by row equal to :meth:`random` of ``rng.spawn(draws)``."""
         draws = checks.count("draws", draws)
         checks.generator("rng", rng)
-        return Batch([cls.random(child, **parameters) for child in rng.spawn(draws)])
+        bound = inspect.signature(cls.random).bind(rng, **parameters)
+        bound.apply_defaults()
+        return cls.drawn(rng.spawn(draws), **dict(list(bound.arguments.items())[1:]))
+
+    @classmethod
+    def drawn(cls, children: Sequence[np.random.Generator], **parameters: Any) -> Batch:
+        """One random scenario of each generator; chapters may have a faster way to the same numbers."""
+        given = {**parameters.pop("parameters", {}), **parameters}  # of a ``random`` that takes ``**parameters``
+        return Batch([cls.random(child, **given) for child in children])
 
 
 def checked_fields(fields: Mapping[str, Any], values: Mapping[str, Any], sizes: dict[str, int] | None = None) -> dict[str, Any]:
@@ -232,6 +241,24 @@ class Batch(Sequence):
         batch._set(kind, dict(columns), [None] * draws)
         return batch
 
+    @classmethod
+    def checked(cls, kind: type, columns: Mapping[str, Any], shared: Mapping[str, Any]) -> Batch:
+        """A batch validated as a whole: columns (D, ...) by name, and what all rows have in common."""
+        draws = len(next(iter(columns.values())))
+        sizes, checked = dict(kind._sizes), {}
+        for field in dataclasses.fields(kind):
+            name, spec = field.name, field.metadata.get(_SPEC)
+            if name in columns:
+                limits = {"minimum": spec.minimum, "maximum": spec.maximum, "positive": spec.positive, "infinite": spec.infinite}
+                shape = (draws, *(spec.shape or ()))
+                checked[name] = checks.array(name, columns[name], shape, dtype=spec.dtype, sizes=sizes, **limits)
+            else:
+                value = _checked(name, shared.get(name, _default(field)), field, sizes)
+                checked[name] = _repeated(value, draws)
+        batch = cls.from_columns(kind, checked, draws)
+        kind.validate_batch(batch, checked.keys())
+        return batch
+
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a batch is frozen: batch.replace({name}=...) makes a changed one")
 
@@ -274,11 +301,15 @@ class Batch(Sequence):
         draws = len(self)
         columns = dict(self._columns)
         for name, value in _changed(self._kind, columns, changes, leading=1).items():
-            shared = value is None or isinstance(value, str)
-            columns[name] = value if shared else np.repeat(np.asarray(value)[None], draws, axis=0)
+            columns[name] = _repeated(value, draws)
         batch = Batch.from_columns(self._kind, columns, draws)
         self._kind.validate_batch(batch, changes.keys())
         return batch
+
+
+def _repeated(value: Any, draws: int) -> Any:
+    """The column of a value that all rows have in common."""
+    return value if value is None or isinstance(value, str) else np.repeat(np.asarray(value)[None], draws, axis=0)
 
 
 def _changed(kind: type, values: Mapping[str, Any], changes: Mapping[str, Any], *, leading: int) -> dict[str, Any]:

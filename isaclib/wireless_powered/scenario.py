@@ -14,21 +14,20 @@ Index 0 along an axis of length M + 1 is the base station.
 from __future__ import annotations
 
 import math
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..foundations import channels, checks, fisher, geometry
+from ..foundations import checks, fisher, geometry
 from ..foundations.errors import InvalidScenario
 from ..foundations.scenario import Batch, ScenarioBase, array, choice, number
-from ..foundations.units import dbm_to_w
+from .drawing import FARTHEST_M, draw
 from .sensing import SPEED_M_PER_S, Lane, Sensing
 
 _LARGEST = 1e140  # of any product of fields that a formula needs, and of its inverse: squares and quotients stay finite
-_FARTHEST_M = 1e100
 # Those products, as exponents of the fields.
 _PRODUCTS = {
     "the SNR of a user that sends what it harvests": {
@@ -108,9 +107,10 @@ class Scenario(ScenarioBase):
 
     @classmethod
     def validate_batch(cls, batch: Batch, changed: Set[str]) -> None:
-        """The ranges of all rows at once; only if they are refused together is every row looked at by itself."""
+        """All rows at once; only if they are refused together is every row looked at by itself."""
+        nodes = np.concatenate([batch.bs_position_m[:, None], batch.user_positions_m], axis=1)
         try:
-            if changed.isdisjoint(("bs_position_m", "user_positions_m", "target_positions_m")):
+            if not np.any(np.all(nodes[:, :, None] == batch.target_positions_m[:, None], axis=-1)):
                 return cls._validate_range(batch)
         except InvalidScenario:
             pass
@@ -119,7 +119,7 @@ class Scenario(ScenarioBase):
     def _validate_range(self) -> None:
         """Refuse units in which a formula would leave the range of floating-point numbers, naming the field that does most."""
         for name in ("bs_position_m", "user_positions_m", "target_positions_m"):
-            checks.in_range(name, getattr(self, name), minimum=-_FARTHEST_M, maximum=_FARTHEST_M)
+            checks.in_range(name, getattr(self, name), minimum=-FARTHEST_M, maximum=FARTHEST_M)
         logs = {}
         for name in set().union(*_PRODUCTS.values()):
             values = np.atleast_1d(getattr(self, name))
@@ -167,40 +167,14 @@ class Scenario(ScenarioBase):
         >>> Scenario.random(np.random.default_rng(1), users=3).gain_bs_user.round(8)
         array([4.190e-06, 4.040e-06, 1.414e-05])
         """
-        checks.generator("rng", rng)
-        users, targets = checks.count("users", users), checks.count("targets", targets)
-        radius_m = checks.number("radius_m", radius_m, positive=True, maximum=_FARTHEST_M)
-        min_distance_m = checks.number("min_distance_m", min_distance_m, minimum=0, maximum=_FARTHEST_M)
-        path_loss_at_1m = checks.number("path_loss_at_1m", path_loss_at_1m, positive=True)
-        path_loss_exponent = checks.number("path_loss_exponent", path_loss_exponent, minimum=0, maximum=100)
-        noise_dbm = checks.number("noise_dbm", noise_dbm, minimum=-2000, maximum=2000)
-        checks.word("fading", fading, ("rayleigh", "exponential", "none"))
-        bs = np.zeros(2)
-        user_positions = geometry.uniform_disk(rng, users, radius_m)
-        target_positions = geometry.uniform_disk(rng, targets, radius_m)
-        nodes = np.vstack([bs, user_positions])
-        envelope = channels.rayleigh_amplitude(rng, (users + targets * (users + 1),))
-        z = {"rayleigh": envelope, "exponential": envelope**2, "none": np.ones_like(envelope)}[fading]
+        parameters = {name: value for name, value in locals().items() if name not in ("cls", "rng")}
+        return cls.drawn([checks.generator("rng", rng)], **parameters)[0]
 
-        def gain(distance):
-            guarded = np.maximum(distance, min_distance_m)
-            return channels.path_gain(guarded, exponent=path_loss_exponent, reference_gain=path_loss_at_1m)
-
-        return cls(
-            bs_position_m=bs,
-            user_positions_m=user_positions,
-            target_positions_m=target_positions,
-            gain_bs_user=z[:users] * gain(geometry.distances_m(bs[None], user_positions)[0]),
-            gain_transmitter_target=z[users:].reshape(users + 1, targets) * gain(geometry.distances_m(nodes, target_positions)),
-            bs_power_w=bs_power_w,
-            max_power_w=max_power_w,
-            time_budget_s=time_budget_s,
-            bandwidth_hz=bandwidth_hz,
-            noise_w=dbm_to_w(noise_dbm),
-            harvest_efficiency=harvest_efficiency,
-            crb_limit_m2=crb_limit_m2,
-            sensing=sensing,
-        )
+    @classmethod
+    def drawn(cls, children: Sequence[np.random.Generator], **parameters: Any) -> Batch:
+        """One random realization of each generator, as :meth:`random`."""
+        columns, shared = draw(children, **parameters)
+        return Batch.checked(cls, columns, shared)
 
 
 def harvested_energy_j(scenario: Scenario, charging_time_s: float) -> np.ndarray:

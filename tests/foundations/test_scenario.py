@@ -326,3 +326,28 @@ def test_every_field_that_a_check_across_fields_reads_is_named(kind):
     watched.__dict__.update(scenario.__dict__)
     kind.validate(watched)
     assert read <= (names if kind.validated is None else set(kind.validated))
+
+
+@pytest.mark.parametrize("chapter", [wireless_powered, network_localization, ofdm_ranging, semi_isac], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("draws", [1, 7])
+def test_a_drawn_batch_equals_single_draws_to_the_bit(chapter, draws):
+    batch = chapter.Scenario.random_batch(np.random.default_rng(3), draws)
+    for row, child in zip(batch, np.random.default_rng(3).spawn(draws), strict=True):
+        assert_same(row, chapter.Scenario.random(child))
+
+
+def test_a_batch_is_checked_as_a_whole():
+    columns = {"gain": np.ones((2, 3)), "matrix": np.ones((2, 3, 4)), "noise_w": np.array([1.0, 2.0])}
+    batch = Batch.checked(Example, columns, {"antennas": 8, "efficiency": 0.25})
+    for d, row in enumerate(batch):
+        assert_same(row, Example(gain=[1.0] * 3, matrix=np.ones((3, 4)), noise_w=[1.0, 2.0][d], antennas=8, efficiency=0.25))
+    for wrong, field in (
+        ({"gain": -np.ones((2, 3))}, "gain"),
+        ({"matrix": np.ones((2, 3, 3))}, "matrix"),
+        ({"noise_w": np.array([1.0, 0.0])}, "noise_w"),
+        ({"noise_w": np.ones(3)}, "noise_w"),
+        ({"gain": np.array([[1.0] * 3, [60.0] * 3])}, "gain"),  # a check across fields, in one row
+    ):
+        with pytest.raises(InvalidScenario) as caught:
+            Batch.checked(Example, {**columns, **wrong}, {})
+        assert caught.value.field == field
