@@ -26,7 +26,7 @@ from .rows import Rows
 from .waterfilling import priced_bound, waterfill_shares
 
 ROOM = 1e-10  # limits are met with this relative room, so that rounding cannot violate them
-_LOOSENED = (-1e-9, -1e-8)
+_LOOSENED = (-1e-8, -1e-6)
 _TIGHT = 1e-3  # room of the reference below which the search starts from it
 _GRID_STEP = 0.5  # of the first round, in 1/bandwidth: two delays per sidelobe
 _LEAST_BEND = 0.05  # curvature of |y|^2 over |y|^2 (a sidelobe has about 4 pi^2) below which a peak is too flat to be followed
@@ -111,13 +111,13 @@ def maximise_utility(
     rooms = _rooms(margins)
     state = Rounds(problem, start if margins is None or -margins.max(initial=-1.0) > _TIGHT else reference)
     best, found, bound, overshoot, history = start, -math.inf, most, math.inf, []
-    idle, tried = 0, 0
+    idle, tried, nearest = 0, 0, math.inf
     while len(history) < max_rounds:
         utility = float(np.log1p(gains * state.x).sum())
         tolerance = _SCHEDULE[tried] if tried < len(_SCHEDULE) else _FINAL * max(utility / most, 1e-3)
         point = state.solve(gains, reference, rooms[0], tolerance, 1.0 / most)
         if point is None or idle >= _ENOUGH:
-            rooms, tried, idle = rooms[1:], 0, 0
+            rooms, tried, idle, nearest = rooms[1:], 0, 0, math.inf
             if not rooms:
                 break
             state = Rounds(problem, reference)
@@ -130,7 +130,8 @@ def maximise_utility(
         history.append((utility, overshoot, time.perf_counter() - began))
         candidate = x if overshoot <= 0 else _mended(x, reference, excess, margins)
         worth = -math.inf if candidate is None else float(np.log1p(gains * candidate).sum())
-        idle = 0 if proven < bound - _IDLE * most or worth > found + _IDLE * most else idle + 1
+        progress = proven < bound - _IDLE * most or worth > found + _IDLE * most or overshoot < 0.5 * nearest
+        idle, nearest = 0 if progress else idle + 1, min(nearest, overshoot)
         bound = min(bound, proven)
         if worth > found:
             best, found = candidate, worth
@@ -148,7 +149,7 @@ def _rooms(margins: np.ndarray | None) -> tuple[float, ...]:
         return (ROOM,)
     room = -float(margins.max(initial=-1.0))
     first = min(ROOM, 0.1 * room) if room > ROOM else -ROOM
-    return (first, *_LOOSENED) if room < _TIGHT else (first, _LOOSENED[-1])
+    return (first, *_LOOSENED)
 
 
 def _mended(x: np.ndarray, reference: np.ndarray | None, excess: np.ndarray, margins: np.ndarray | None) -> np.ndarray | None:
@@ -250,11 +251,14 @@ def utility_bound(problem: Problem, gains: np.ndarray, x: np.ndarray, used, mult
     r"""Lagrangian bound on the utility: every limit contributes :math:`\ge 0` at allowed shares (see
     :func:`~isaclib.ofdm_ranging.capacity_bound`).
     """
-    reward, charge, _ = multiplier_sums(problem, x, used, multipliers, None)
-    return priced_bound(gains, charge - reward)
+    bounds = []
+    for followed in (True, False):  # curved cuts speak of the moved peaks, plain ones of the delays as they are
+        reward, charge, _ = multiplier_sums(problem, x, used, multipliers, None, followed)
+        bounds.append(priced_bound(gains, charge - reward))
+    return min(bounds)
 
 
-def multiplier_sums(problem: Problem, x: np.ndarray, used, multipliers: np.ndarray, unit: float | None):
+def multiplier_sums(problem: Problem, x: np.ndarray, used, multipliers: np.ndarray, unit: float | None, followed: bool):
     r"""Per carrier :math:`\operatorname{Re}\sum z^* e^{j\ldots}` and the moment's price, the constant :math:`\sum |z| r`
     and the moment's, and :math:`\sum|z|` of a lowered first region (whose :math:`|z| r` is left out of the constant). Peaks are
     followed to where they are at x.
@@ -264,7 +268,9 @@ def multiplier_sums(problem: Problem, x: np.ndarray, used, multipliers: np.ndarr
     for index, (region, pool, peak) in enumerate(zip(problem.regions, *used, strict=True)):
         first = index == 0 and unit is not None
         scale = unit if first else region.level
-        moved = np.clip(pulses.refine(x, peak, 1.0 / problem.oversampling), region.start, region.stop) if peak.size else peak
+        moved = peak
+        if followed and peak.size:
+            moved = np.clip(pulses.refine(x, peak, 1.0 / problem.oversampling), region.start, region.stop)
         delays = np.concatenate([pool, moved])
         phases = pulses.steering(delays, count)
         z = 2 * multipliers[position : position + delays.size] * np.einsum("kn,n->k", phases, x) / scale**2

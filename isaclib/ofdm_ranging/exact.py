@@ -30,6 +30,7 @@ from .window import dolph_shares
 
 FEASIBILITY_TOLERANCE = 1e-7  # relative; the margin at which two solutions of the same limit are told apart
 OPTIMAL_GAP = 1e-6
+ROUNDING = 1e-12  # relative excess of a limit that is none
 
 
 def solve_exact(
@@ -102,7 +103,7 @@ def solved(scenario: Scenario, limits: Limits) -> Allocation | Refusal:
     history: tuple[Step, ...] = ()
     rounds = 0
     unlimited = dataclasses.replace(limits, max_capacity_loss=None)
-    if unlimited.residual(scenario, shares * scenario.power_budget_w) > 1e-12:
+    if unlimited.residual(scenario, shares * scenario.power_budget_w) > ROUNDING:
         outcome = _searched(scenario, limits, shares)
         if isinstance(outcome, Refusal):
             return outcome
@@ -134,7 +135,7 @@ def _searched(scenario: Scenario, limits: Limits, start) -> cuts.Outcome | Refus
     gains = scenario.carrier_snr
     if not hopeless(scenario, limits):
         window = dolph_shares(scenario.carriers, scenario.sidelobe_start)
-        known = window if (problem.excesses(window) <= 0).all() else None
+        known = window if (problem.excesses(window) <= ROUNDING).all() else None
         outcome = cuts.maximise_utility(problem, gains, start=start, reference=known)
         if outcome.converged:
             return outcome

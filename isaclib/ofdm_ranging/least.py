@@ -55,7 +55,7 @@ def least_level(problem: Problem, target: float | None = None) -> LeastLevel:
     whole = first.stop >= 0.5 * problem.carriers
     closed = least_sidelobe_level(problem.carriers, first.start) if whole else 0.0
     window = dolph_shares(problem.carriers, first.start)
-    if whole and np.all(replace(problem, regions=others).excesses(window) <= 0):
+    if whole and np.all(replace(problem, regions=others).excesses(window) <= _HOLDS):
         window.setflags(write=False)
         return LeastLevel(window, _level(problem, first, window), closed, 0)
     return _searched(problem, closed, window, target)
@@ -86,8 +86,10 @@ def _searched(problem: Problem, closed: float, window: np.ndarray, target: float
             if point.converged:
                 break
         x = point.z[:count] / point.z[:count].sum()
-        reward, charge, weight = multiplier_sums(problem, x, state.used, point.multipliers, unit)
-        proven = float((reward - charge).min()) / weight if weight > 0 else 0.0
+        proven = 0.0
+        for followed in (True, False):
+            reward, charge, weight = multiplier_sums(problem, x, state.used, point.multipliers, unit, followed)
+            proven = max(proven, float((reward - charge).min()) / weight if weight > 0 else 0.0)
         current = max(math.sqrt(max(point.z[-1], 0.0)) * unit, 1e-16)
         state.exchange(x, scale=current / first.level)
         stalled += 1
@@ -97,7 +99,7 @@ def _searched(problem: Problem, closed: float, window: np.ndarray, target: float
             found = _level(problem, first, x)
             if found < level * (1 - 1e-9):
                 best, level, stalled = x, found, 0
-        if level - bound <= _LEVEL_GAP * level or stalled >= _STALLED:
+        if (best is not None and level - bound <= _LEVEL_GAP * level) or stalled >= _STALLED:
             break
         if target is not None and (level <= target or bound > target * (1 + _LEVEL_GAP)):
             break

@@ -23,6 +23,8 @@ from .feasibility import problem_of
 from .scenario import Scenario, capacity_bps
 from .waterfilling import best_capacity_bps, priced_bound
 
+_TIGHT = 1e-8  # relative gap at which no further multipliers are tried
+_ASIDE = (-1e-3, -1e-4, 0.0, 1e-4, 1e-3)  # in 1/bandwidth
 _FINE = 64  # grid points per 1/bandwidth
 _ACTIVE = (1e-6, 1e-5, 1e-4, 1e-3)  # how close to equality (relative, or a share) a limit may carry a multiplier; all are tried
 
@@ -60,19 +62,28 @@ def capacity_bound(scenario: Scenario, limits: Limits, powers_w) -> float:
     shares = powers / powers.sum()
     gains = scenario.carrier_snr
     problem = problem_of(scenario, checks.instance("limits", limits, Limits))
-    full = priced_bound(gains, np.zeros(gains.size))
-    nats = min(full, *(_fitted_bound(problem, gains, shares, active) for active in _ACTIVE))
+    nats, worth = priced_bound(gains, np.zeros(gains.size)), float(np.log1p(gains * shares).sum())
+    for active in _ACTIVE:
+        for even in (False, True):
+            nats = min(nats, _fitted_bound(problem, gains, shares, active, even))
+            if nats - worth <= _TIGHT * worth:
+                break
     return scenario.subcarrier_spacing_hz / math.log(2) * nats
 
 
-def _fitted_bound(problem: Problem, gains: np.ndarray, shares: np.ndarray, active: float) -> float:
-    """The bound in nats with multipliers on the limits that hold with equality up to ``active`` (relative)."""
+def _fitted_bound(problem: Problem, gains: np.ndarray, shares: np.ndarray, active: float, even: bool) -> float:
+    """The bound in nats with multipliers on the limits that hold with equality up to ``active`` (relative), fitted with
+    weights that favour carriers with power, or ``even`` ones and delays beside the peaks, too (at small SNR, where the
+    problem is nearly linear, empty carriers bound as much as others).
+    """
     count = problem.carriers
     columns = [np.empty((0, count))]
     for region in problem.regions:
         u, levels = pulses.peaks(shares, region.start, region.stop, max(problem.oversampling, 32), above=0.7)
         u = u[levels >= region.level * (1 - active)]
         if u.size:
+            if even:  # nearly optimal powers know their peaks to the root of their gap
+                u = np.unique(np.clip(np.add.outer(_ASIDE, u).ravel(), region.start, region.stop))
             phases = pulses.pulse(shares, u)
             directions = phases / np.abs(phases)
             columns.append(region.level - (directions.conj()[:, None] * pulses.steering(u, count)).real)
@@ -86,7 +97,7 @@ def _fitted_bound(problem: Problem, gains: np.ndarray, shares: np.ndarray, activ
     marginal = gains / (1 + gains * shares)
     # marginal_n = price - sum of bonuses_n - reduced cost_n, all multipliers >= 0
     matrix = np.hstack([-bonuses.T, np.ones((count, 1)), slack])
-    weight = np.sqrt(np.maximum(shares, 1e-3 / count)) / marginal.max()
+    weight = (np.ones(count) if even else np.sqrt(np.maximum(shares, 1e-3 / count))) / marginal.max()
     weighted = weight[:, None] * matrix
     scale = np.linalg.norm(weighted, axis=0)
     try:
