@@ -41,8 +41,13 @@ test: $(VENV)/ready ## the whole test suite
 bench: $(VENV)/ready ## timings, as ratios in one run on this machine
 	$(BIN)/isac bench
 
-lint: $(VENV)/ready ## style of the sources
+lint: $(VENV)/ready ## style, contracts between packages, declared packages, spelling, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	PYTHONPATH=. $(BIN)/lint-imports --no-cache
+	$(BIN)/deptry isaclib
+	$(BIN)/deptry compendium notebooks tests benchmarks --config compendium/pyproject.toml
+	$(BIN)/codespell isaclib compendium book notebooks tests benchmarks *.md
+	$(BIN)/mypy
 
 lock: ## resolve requirements.lock again (needs uv)
 	uv pip compile pyproject.toml compendium/pyproject.toml --all-extras --no-emit-package isaclib --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 --output-file requirements.lock

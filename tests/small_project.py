@@ -10,7 +10,8 @@ def copy_project(target: Path) -> Path:
     shutil.copytree(ROOT / "tests" / "data" / "project", target)
     shutil.copy(ROOT / "_config.yml", target)
     (target / "requirements.lock").write_text("numpy==2.0.0 --hash=sha256:0\n")
-    shutil.copytree(ROOT / "book" / "_static", target / "book" / "_static")
+    for folder in ("_static", "_templates"):
+        shutil.copytree(ROOT / "book" / folder, target / "book" / folder)
     return target
 
 

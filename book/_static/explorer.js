@@ -1,4 +1,6 @@
-/* Explorers: sliders over a grid of exact optima. Reads the JSON inside each .isac-explorer, draws with plain SVG. */
+/* Explorers: sliders over a grid of exact optima. Reads the JSON inside each .isac-explorer, draws with plain SVG.
+   Axes hold still over the whole grid, so that a change is seen; the curve before the last move stays in grey; what is
+   infeasible is shaded; the sliders' places stand in the address, so that a state can be sent to somebody. */
 (() => {
   if (window.isacExplorers) return; // several explorers on a page load this file once each
   window.isacExplorers = true;
@@ -20,7 +22,13 @@
   function start(frame) {
     const spec = JSON.parse(frame.querySelector('script[type="application/json"]').textContent);
     const sizes = spec.controls.map((control) => control.values.length);
-    const at = sizes.map((size) => Math.floor((size - 1) / 2));
+    const middle = sizes.map((size) => Math.floor((size - 1) / 2));
+    const key = frame.id;
+    const remembered = new URLSearchParams(location.hash.replace(/^#/, "")).get(key);
+    const sent = (remembered ?? "").split("-").map(Number);
+    const fits = remembered !== null && sent.length === sizes.length && sent.every((step, axis) => Number.isInteger(step) && step >= 0 && step < sizes[axis]);
+    const at = fits ? sent : [...middle];
+    let before = null; // the curve before the last move of another slider than the first
     const index = (position) => position.reduce((flat, step, axis) => flat * sizes[axis] + step, 0);
 
     const form = document.createElement("div");
@@ -33,7 +41,9 @@
       const input = document.createElement("input");
       Object.assign(input, { type: "range", min: 0, max: sizes[axis] - 1, step: 1, value: at[axis] });
       input.addEventListener("input", () => {
+        if (axis > 0 && at[axis] !== Number(input.value)) before = line();
         at[axis] = Number(input.value);
+        history.replaceState(null, "", `#${key}=${at.join("-")}`);
         draw();
       });
       label.append(text, input, shown);
@@ -52,7 +62,21 @@
     });
     const pictures = document.createElement("div");
     pictures.className = "isac-pictures";
-    frame.append(form, table, pictures);
+    const again = document.createElement("button");
+    Object.assign(again, { type: "button", textContent: "Back to the start", className: "isac-again" });
+    again.addEventListener("click", () => {
+      before = null;
+      middle.forEach((step, axis) => {
+        at[axis] = step;
+        outputs[axis].input.value = step;
+      });
+      history.replaceState(null, "", location.pathname + location.search);
+      draw();
+    });
+    const stage = document.createElement("div");
+    stage.className = "isac-stage";
+    stage.append(form, pictures);
+    frame.append(stage, table, again);
 
     function draw() {
       const here = index(at);
@@ -64,7 +88,7 @@
       spec.readouts.forEach((readout, row) => {
         cells[row].textContent = withUnit(readout.values[here], readout.unit);
       });
-      pictures.replaceChildren(curve(), ...spec.bars.map((bars) => barChart(bars, here)));
+      pictures.replaceChildren(curve(), ...spec.bars.map((bars, i) => barChart(bars, here, scales.bars[i])));
     }
 
     const WIDTH = 320, HEIGHT = 190, LEFT = 52, BOTTOM = 34, TOP = 24;
@@ -75,56 +99,78 @@
       svg.append(make("path", { d: `M${LEFT} ${TOP}V${HEIGHT - BOTTOM}H${WIDTH - 8}`, class: "isac-axis" }));
       return svg;
     }
+    // Round numbers that enclose the values: steps of 1, 2 or 5, or powers of ten.
     function heightScale(values, log) {
       const usable = values.filter((value) => value !== null && (!log || value > 0)).map((value) => (log ? Math.log10(value) : value));
       if (!usable.length) return { place: () => HEIGHT - BOTTOM, empty: true };
-      let low = log ? Math.min(...usable) : Math.min(0, ...usable);
-      let high = Math.max(...usable);
+      let low = log ? Math.floor(Math.min(...usable) + 1e-9) : Math.min(0, ...usable);
+      let high = log ? Math.ceil(Math.max(...usable) - 1e-9) : Math.max(...usable);
       if (high === low) [low, high] = [log ? low - 1 : 0, high + 1];
+      const rough = (high - low) / (log ? 3 : 4);
+      const power = 10 ** Math.floor(Math.log10(rough));
+      const step = log ? Math.max(1, Math.ceil(rough)) : [1, 2, 5, 10].map((n) => n * power).find((size) => size >= rough - 1e-12);
+      [low, high] = [Math.floor(low / step + 1e-9) * step, Math.ceil(high / step - 1e-9) * step];
+      const ticks = Array.from({ length: Math.round((high - low) / step) + 1 }, (_, i) => low + i * step);
       const place = (value) => TOP + inner.height * (1 - ((log ? Math.log10(value) : value) - low) / (high - low));
-      return { place, low: log ? 10 ** low : low, high: log ? 10 ** high : high };
+      return { place, low: log ? 10 ** low : low, ticks: ticks.map((tick) => (log ? 10 ** tick : Number(tick.toPrecision(12)))) };
     }
+    const scales = { curve: heightScale(spec.readouts[0].values, spec.log), bars: spec.bars.map(({ values }) => heightScale(values, false)) };
+    const line = () => spec.controls[0].values.map((_, step) => spec.readouts[0].values[index([step, ...at.slice(1)])]);
     const ends = (svg, scale) => {
       if (scale.empty) {
         const middle = { x: LEFT + inner.width / 2, y: TOP + inner.height / 2, "text-anchor": "middle" };
         svg.append(make("text", middle, "infeasible everywhere"));
         return;
       }
-      for (const value of [scale.low, scale.high])
-        svg.append(make("text", { x: LEFT - 5, y: scale.place(value) + 4, "text-anchor": "end" }, number(value)));
+      for (const value of scale.ticks) {
+        const y = scale.place(value);
+        svg.append(make("path", { d: `M${LEFT} ${y}H${WIDTH - 8}`, class: "isac-grid" }));
+        svg.append(make("text", { x: LEFT - 5, y: y + 4, "text-anchor": "end" }, number(value)));
+      }
     };
     function curve() {
-      const { label, unit, values } = spec.readouts[0];
+      const { label, unit } = spec.readouts[0];
       const control = spec.controls[0];
-      const line = control.values.map((_, step) => values[index([step, ...at.slice(1)])]);
+      const now = line();
       const measured = [unit, spec.log ? "log scale" : ""].filter(Boolean).join(", ");
-      const svg = canvas(`${label}${measured ? ` (${measured})` : ""}`, `${label} over ${control.label}`);
-      const scale = heightScale(line, spec.log);
+      const open = now.filter((value) => value !== null).length;
+      const told = `${label} over ${control.label}: ${withUnit(now[at[0]], unit)} here, feasible at ${open} of ${now.length} values`;
+      const svg = canvas(`${label}${measured ? ` (${measured})` : ""}`, told);
+      const scale = now.every((value) => value === null) ? { place: () => HEIGHT - BOTTOM, empty: true } : scales.curve;
       const x = (step) => LEFT + 6 + ((inner.width - 12) * step) / Math.max(1, sizes[0] - 1);
-      let path = "";
-      let pen = false;
-      line.forEach((value, step) => {
-        const drawn = value !== null && (!spec.log || value > 0);
-        if (drawn) path += `${pen ? "L" : "M"}${x(step).toFixed(1)} ${scale.place(value).toFixed(1)}`;
-        pen = drawn;
+      const half = (inner.width - 12) / Math.max(1, sizes[0] - 1) / 2;
+      now.forEach((value, step) => {
+        if (value === null && !scale.empty)
+          svg.append(make("rect", { x: x(step) - half, y: TOP, width: 2 * half, height: inner.height, class: "isac-infeasible" }));
       });
-      svg.append(make("path", { d: path || "M0 0", class: "isac-line" }));
-      if (line[at[0]] !== null) svg.append(make("circle", { cx: x(at[0]), cy: scale.place(line[at[0]]), r: 5, class: "isac-dot" }));
       ends(svg, scale);
-      const steps = sizes[0] > 1 ? [0, sizes[0] - 1] : [0];
+      const draft = (values) => {
+        let path = "";
+        let pen = false;
+        values.forEach((value, step) => {
+          const drawn = value !== null && (!spec.log || value > 0);
+          if (drawn) path += `${pen ? "L" : "M"}${x(step).toFixed(1)} ${scale.place(value).toFixed(1)}`;
+          pen = drawn;
+        });
+        return path || "M0 0";
+      };
+      if (before && !scale.empty) svg.append(make("path", { d: draft(before), class: "isac-line isac-before" }));
+      svg.append(make("path", { d: draft(now), class: "isac-line" }));
+      if (now[at[0]] !== null) svg.append(make("circle", { cx: x(at[0]), cy: scale.place(now[at[0]]), r: 5, class: "isac-dot" }));
+      const steps = sizes[0] > 4 ? [0, Math.round((sizes[0] - 1) / 2), sizes[0] - 1] : sizes[0] > 1 ? [0, sizes[0] - 1] : [0];
       for (const step of steps) {
-        const anchor = step ? "end" : "start";
+        const anchor = step === 0 ? "start" : step === sizes[0] - 1 ? "end" : "middle";
         svg.append(make("text", { x: x(step), y: HEIGHT - 18, "text-anchor": anchor }, number(control.values[step])));
       }
       const axis = `${control.label}${control.unit ? ` (${control.unit})` : ""}`;
       svg.append(make("text", { x: LEFT + inner.width / 2, y: HEIGHT - 4, "text-anchor": "middle" }, axis));
       return svg;
     }
-    function barChart({ label, unit, categories, values }, here) {
+    function barChart({ label, unit, categories, values }, here, scale) {
       const count = categories.length;
       const own = values.slice(here * count, (here + 1) * count);
-      const svg = canvas(`${label}${unit ? ` (${unit})` : ""}`, `${label}: ${own.map((value, i) => `${categories[i]} ${number(value)}`).join(", ")}`);
-      const scale = heightScale([...values.filter((value) => value !== null)], false);
+      const svg = canvas(`${label}${unit ? ` (${unit})` : ""}`, `${label}: ${own.map((value, i) => `${categories[i]} ${withUnit(value, unit)}`).join(", ")}`);
+      ends(svg, scale);
       const width = inner.width / count;
       own.forEach((value, i) => {
         const x = LEFT + width * i + width * 0.12;
@@ -135,7 +181,11 @@
         if (count <= 12)
           svg.append(make("text", { x: x + width * 0.38, y: HEIGHT - 18, "text-anchor": "middle" }, categories[i]));
       });
-      ends(svg, scale);
+      if (own.every((value) => value === null)) {
+        const centre = { x: LEFT + inner.width / 2, y: TOP + inner.height / 2, "text-anchor": "middle" };
+        svg.append(make("rect", { x: LEFT, y: TOP, width: inner.width, height: inner.height, class: "isac-infeasible" }));
+        svg.append(make("text", centre, "infeasible here"));
+      }
       return svg;
     }
     draw();

@@ -1,7 +1,7 @@
 """The part of the audit that needs a browser: every page of the table of contents in headless Chromium.
 
 No console error, no request off this machine, every formula typeset, no sideways scrolling, every image loaded, no serious
-finding of axe.
+finding of axe; no numbered formula wider than a desktop page, none that is cut without an edge to be seen.
 """
 
 from __future__ import annotations
@@ -32,6 +32,14 @@ _FINDINGS = """() => {
     for (const image of document.images)
         if (image.offsetParent !== null && image.naturalWidth === 0)
             found.push(`image ${image.getAttribute('src')} did not load`);
+    for (const frame of document.querySelectorAll('main div.math')) {
+        if (frame.offsetParent === null || frame.scrollWidth <= frame.clientWidth + 1) continue;
+        const style = getComputedStyle(frame);
+        const text = frame.textContent.trim().slice(0, 60);
+        if (!['auto', 'scroll'].includes(style.overflowX) || !style.backgroundImage.includes('gradient'))
+            found.push(`a formula is cut unseen: ${text}`);
+        else if (innerWidth >= 1000 && frame.querySelector('.eqno')) found.push(`a numbered formula does not fit: ${text}`);
+    }
     const dollars = [...document.querySelectorAll('main p, main li, main td, main figcaption')]
         .filter(e => !e.querySelector('code, pre') && /\\$[^$]*\\\\[a-zA-Z]+[^$]*\\$/.test(e.textContent) && !e.closest('pre'));
     if (dollars.length) found.push(`raw TeX in the text: ${dollars[0].textContent.trim().slice(0, 60)}`);

@@ -26,6 +26,8 @@ class View:
 
 
 VIEWS = tuple(View(width, theme) for width in (1300, 400) for theme in ("light", "dark"))
+# A build looks at its pages in two of them, the suite at those of the small book in the other two.
+PUBLISHED, IN_TESTS = (View(1300, "light"), View(400, "dark")), (View(1300, "dark"), View(400, "light"))
 
 
 def find_chromium() -> str:

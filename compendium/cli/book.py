@@ -89,15 +89,15 @@ def _book(root: Path, base: str, output: Path | None, open_: bool, check: bool, 
 
 
 def _print_times(root: Path, base: str, runs: Sequence[Run]) -> None:
-    """Where the time of a build from nothing goes: the same numbers as on the page of the runs."""
+    """Where the time of a build from nothing goes: the page of the runs has the first part of it."""
     from ..site import build as site
     from ..site import pages, times
 
     titles = pages.section_titles(root, dict.fromkeys(run.section for run in runs))
     table = Table("stage of a build from nothing", "wall clock (s)", "processor (s)", box=None, pad_edge=False)
-    seconds = site.last_seconds(root, base)
-    for row in times.table_rows(times.stages(runs, {section: pages.short_title(title) for section, title in titles.items()})):
-        table.add_row(*(times.filled(cell, seconds).replace("**", "") for cell in row))
+    found = times.stages(runs, {section: pages.short_title(title) for section, title in titles.items()})
+    for stage in [*found, *times.later_stages(found, **site.last_seconds(root, base))]:
+        table.add_row(*times.cells(stage))
     CONSOLE.print(table)
 
 
@@ -107,7 +107,7 @@ def _check_tree(html: Path, pages: Sequence[str], every_view: bool = False) -> t
     from ..audit.static import static_problems
 
     problems = static_problems(html, pages)
-    views = chromium.VIEWS if every_view else (chromium.VIEWS[0], chromium.VIEWS[3])
+    views = chromium.VIEWS if every_view else chromium.PUBLISHED
     try:
         problems += browser_problems(
             html, pages, views, jobs=os.cpu_count() or 1, progress=lambda text: CONSOLE.print(f"         checked  {text}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from . import context as _context
 from .display import display_with_myst
 
-VERDICTS = ("reproduced", "trend reproduced", "not reproducible as printed", "contradicted")
+VERDICTS = ("reproduced", "trend reproduced", "not reproducible as printed", "contradicted", "not checkable")
 _ID = re.compile(r"\d{3}-C\d+")
 
 
@@ -20,8 +20,10 @@ class LedgerError(ValueError):
     """A ledger file or a recorded claim is malformed."""
 
 
-def verdict(*, reproduced: bool, trend: bool = False, reproducible: bool = True) -> str:
+def verdict(*, reproduced: bool, trend: bool = False, reproducible: bool = True, checkable: bool = True) -> str:
     """The one rule by which findings become a verdict."""
+    if not checkable:
+        return "not checkable"
     if not reproducible:
         return "not reproducible as printed"
     if reproduced:
@@ -29,7 +31,16 @@ def verdict(*, reproduced: bool, trend: bool = False, reproducible: bool = True)
     return "trend reproduced" if trend else "contradicted"
 
 
-def record(claim: str, *, ours: str, tolerance: str, reproduced: bool, trend: bool = False, reproducible: bool = True) -> None:
+def record(
+    claim: str,
+    *,
+    ours: str,
+    tolerance: str,
+    reproduced: bool,
+    trend: bool = False,
+    reproducible: bool = True,
+    checkable: bool = True,
+) -> None:
     """Record what a notebook found about one of the paper's claims, and show it.
 
     Parameters
@@ -46,10 +57,13 @@ def record(claim: str, *, ours: str, tolerance: str, reproduced: bool, trend: bo
         It does not hold as stated, but its direction does.
     reproducible : bool
         False when the paper as printed cannot be evaluated at all.
+    checkable : bool
+        False when the text gives nothing to hold the sentence against, or this run has nothing to judge it by (no feasible
+        draw, say).
     """
     if not _ID.fullmatch(claim):
         raise LedgerError(f"claim {claim!r}: an identifier looks like 000-C1")
-    found = verdict(reproduced=bool(reproduced), trend=bool(trend), reproducible=bool(reproducible))
+    found = verdict(reproduced=bool(reproduced), trend=bool(trend), reproducible=bool(reproducible), checkable=bool(checkable))
     run = _context.current()
     entry = {"id": claim, "ours": ours, "tolerance": tolerance, "verdict": found, "set": run.set_name, "page": run.page}
     if run.directory:

@@ -15,19 +15,19 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import nbformat
 import yaml
 
-from ..notebook.display import METADATA_KEY
 from ..runs.contents import toc_pages
 from ..runs.digest import CODE, library
 from ..runs.folders import publish
 from ..runs.plan import Run
-from . import pages, times
-from .ledgers import Claim, load_claims
+from . import pages
+from .cells import book_notebook, executed_notebook
+from .ledgers import load_claims
 from .polish import polish
 
 BINDER = "https://mybinder.org"  # opens a notebook of a public repository in the reader's browser
@@ -82,8 +82,7 @@ def build(root: Path, runs: Sequence[Run], base: str, target: Path, *, accept: J
     built = time.perf_counter()
     checked = accept is not None and _accepted(accept, html, source)
     check_seconds = time.perf_counter() - built if checked else None
-    seconds = times.complete(times.stages(runs, {run.section: run.section for run in runs}), built - start, check_seconds)
-    times.fill(html, seconds)
+    seconds = {"sphinx": built - start, "check": check_seconds}
     arrived = target.with_name(f".{target.name}.new")  # the target may lie on another disk
     shutil.rmtree(arrived, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +101,7 @@ def _accepted(accept: Judge, html: Path, source: Path) -> bool:
 
 
 def last_seconds(root: Path, base: str) -> dict[str, float | None]:
-    """What the last successful build on ``base`` took: ``sphinx``, ``check`` (None: left out) and the ``sum`` of all stages."""
+    """What the last successful build on ``base`` took: ``sphinx`` and ``check`` (None: left out)."""
     return json.loads((root / "build" / "site" / base / "built.json").read_text())["seconds"]
 
 
@@ -139,58 +138,6 @@ def configuration(text: str) -> str:
     settings["repository"] = {**settings.get("repository", {}), "url": address}
     settings["launch_buttons"] = {**settings.get("launch_buttons", {}), "binderhub_url": BINDER}
     return yaml.safe_dump(settings, sort_keys=False)
-
-
-# Code that presents a result folds away: the result is the news.
-_PRESENTS = re.compile(r"^\s*(figures\.show|claims\.record|explorers\.show)\(", re.M)
-
-
-def executed_notebook(run: Run) -> nbformat.NotebookNode:
-    """The executed notebook; in a what-if with the title and the question of its set."""
-    notebook = nbformat.read(run.directory / "notebook.ipynb", as_version=4)
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown" and run.notebook == "what_if":
-            for name in ("title", "question"):
-                cell.source = cell.source.replace(f"{{{name}}}", str(run.values.get(name, "")))
-    return notebook
-
-
-# A claim that a notebook recorded: its identifier stands in the title of the box.
-_BOX = re.compile(r"^(:::\{admonition\} Claim (\S+): .*\n:class: isac-claim .*\n)", re.M)
-
-
-def book_notebook(run: Run, quoted: Mapping[str, Claim] | None = None) -> nbformat.NotebookNode:
-    """The executed notebook as the book shows it: figures and claims as MyST, defaults hidden, titles filled in.
-
-    ``quoted`` holds the claims on file by identifier: the box of a claim begins with the sentence that it is about.
-    """
-    notebook = executed_notebook(run)
-    injected = any("injected-parameters" in cell.metadata.get("tags", []) for cell in notebook.cells)
-    for cell in notebook.cells:
-        tags = cell.metadata.get("tags", [])
-        if cell.cell_type != "code":
-            continue
-        cell.metadata = nbformat.from_dict({"tags": tags})  # no times, no papermill marks: equal runs give equal pages
-        if "parameters" in tags and injected:
-            cell.metadata["tags"] = [*tags, "remove-cell"]
-        elif "hide-input" not in tags and ({"injected-parameters", "parameters"} & set(tags) or _PRESENTS.search(cell.source)):
-            cell.metadata["tags"] = [*tags, "hide-input"]
-        outputs = []
-        for output in cell.outputs:
-            myst = output.get("metadata", {}).get(METADATA_KEY, {}).get("myst")
-            if myst is None:
-                outputs.append(output)
-            elif myst:
-                myst = _BOX.sub(lambda box: box[1] + _said(box[2], quoted or {}), myst)
-                outputs.append(nbformat.v4.new_output("display_data", data={"text/markdown": myst}))
-        cell.outputs = outputs
-    notebook.metadata = nbformat.from_dict({"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
-    return notebook
-
-
-def _said(identifier: str, quoted: Mapping[str, Claim]) -> str:
-    claim = quoted.get(identifier)
-    return f"The paper ({claim.figure}): “{claim.quote}”\n\n*Ours:* " if claim else ""
 
 
 # ---------------------------------------------------------------- Jupyter Book

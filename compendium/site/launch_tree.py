@@ -14,7 +14,7 @@ import nbformat
 from ..runs.digest import HOMES
 from ..runs.folders import holds_something_else, publish
 from ..runs.plan import Run
-from .build import executed_notebook
+from .cells import executed_notebook
 
 _FILES = ("_toc.yml", "pyproject.toml", "requirements.lock", "LICENSE", "CITATION.cff")
 _README = """# Executed notebooks

@@ -1,4 +1,7 @@
-"""Pages that are generated from runs: parameter tables, ledgers, the table of runs, the gallery, the archive of numbers."""
+"""Pages that are generated from runs: what they say is gathered here, how they say it stands in ``book/_templates``.
+
+Parameter tables, ledgers of claims and errata, the table of runs, the gallery, and the archive of all numbers.
+"""
 
 from __future__ import annotations
 
@@ -6,92 +9,82 @@ import json
 import re
 import textwrap
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import jinja2
 import numpy as np
 
 from isaclib.foundations import plotting
 
 from ..notebook.claims import VERDICTS
 from ..notebook.figures import label
-from ..notebook.tables import markdown_table
 from ..runs.parameters import Schema
 from ..runs.plan import Run
 from ..runs.schema_files import load_schema
-from . import ledgers, times
+from . import ledgers, quantities, times
 
-
-def _sections(runs: Sequence[Run]) -> list[str]:
-    return list(dict.fromkeys(run.section for run in runs))
+_ACRONYMS = {"bs", "cdf", "crb", "crlb", "ei", "isac", "mrt", "music", "rcs", "sca", "si", "sinr", "toa", "ue", "wpt"}
 
 
 def generate(root: Path, runs: Sequence[Run], source: Path) -> None:
     """Write the fragments that the prose includes to ``source/generated``, and the summary figure of the claims."""
     folder = source / "generated"
     folder.mkdir(parents=True)
-    titles = section_titles(root, _sections(runs))
-    errata = []
-    for section in titles:
-        path = root / "notebooks" / section
-        (folder / f"parameters_{section}.md").write_text(parameter_table(load_schema(path)))
-        errata += ledgers.load_errata(path, root)
+    titles = section_titles(root, dict.fromkeys(run.section for run in runs))
     rows = ledgers.claim_rows(root, runs)
+    errata = {section: ledgers.load_errata(root / "notebooks" / section, root) for section in titles}
     if rows:
         picture = source / "figures" / "compendium" / "claims.svg"
         picture.parent.mkdir(parents=True, exist_ok=True)
         claims_figure(rows, titles, picture)
-    (folder / "claims.md").write_text(claims_page(rows, titles))
-    (folder / "errata.md").write_text(errata_page(errata, titles))
-    (folder / "runs.md").write_text(runs_page(runs, titles))
-    (folder / "gallery.md").write_text(gallery(runs, titles))
+    fragments = {f"parameters_{section}": parameters(load_schema(root / "notebooks" / section)) for section in titles}
+    fragments |= {"claims": claims(rows, titles), "errata": errata_of(errata, titles)}
+    fragments |= {"runs": runs_table(runs, titles), "gallery": gallery(runs, titles)}
+    for name, fields in fragments.items():
+        template = "parameters" if name.startswith("parameters_") else name
+        (folder / f"{name}.md").write_text(render(root, template, fields))
     archive(runs, rows, folder / "isac_numbers.zip")
+
+
+def render(root: Path, template: str, fields: Mapping[str, Any]) -> str:
+    """A template of ``book/_templates`` with its fields; a field that is missing is an error."""
+    loader = jinja2.FileSystemLoader(root / "book" / "_templates")
+    environment = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    return environment.get_template(f"{template}.md.j2").render(fields)
 
 
 def figure_entries(run: Run) -> list[dict]:
     """What a run's figures say about themselves, in the order in which they were made."""
-    paths = sorted((run.directory / "figures").glob("*.json"), key=lambda path: json.loads(path.read_text()).get("order", 0))
-    return [json.loads(path.read_text()) for path in paths]
+    entries = [json.loads(path.read_text()) for path in sorted((run.directory / "figures").glob("*.json"))]
+    return sorted(entries, key=lambda entry: entry.get("order", 0))
 
 
-def gallery(runs: Sequence[Run], titles: Mapping[str, str]) -> str:
+def gallery(runs: Sequence[Run], titles: Mapping[str, str]) -> dict[str, Any]:
     """All figures as cards that link to the place where they are discussed."""
-    parts = []
+    sections = []
     for section, heading in titles.items():
-        cards = []
-        for run in runs:
-            if run.section != section:
-                continue
-            for entry in figure_entries(run):
-                link, kind = (
-                    (label(section, entry["name"]), "ref")
-                    if run.notebook != "what_if"
-                    else (f"/notebooks/{section}/{run.page}", "doc")
-                )
-                name = _as_words(entry["name"])
-                what_if = run.values.get("title", "") if run.notebook == "what_if" else ""
-                title = f"{what_if}: {name}" if what_if else name[:1].upper() + name[1:]
-                cards += [
-                    f":::{{grid-item-card}} {title}",
-                    f":img-top: /figures/{section}/{run.page}/{entry['name']}.webp",
-                    f":img-alt: {entry['alt']}",
-                    ":class-img-top: dark-light isac-figure",
-                    f":link: {link}",
-                    f":link-type: {kind}",
-                    f"{entry['paper'] + ' of the paper' if entry['paper'] else ''}",
-                    ":::",
-                    "",
-                ]
+        cards = [_card(run, entry) for run in runs if run.section == section for entry in figure_entries(run)]
         if cards:
-            parts += [f"## {heading}", "", "::::{grid} 1 2 2 3", ":gutter: 2", "", *cards, "::::", ""]
-    return "\n".join(parts) or "No figures.\n"
+            sections.append({"heading": heading, "cards": cards})
+    return {"sections": sections}
 
 
-_ACRONYMS = {"bs", "crb", "crlb", "ei", "isac", "mrt", "music", "rcs", "sca", "si", "sinr", "toa", "ue", "wpt"}
-
-
-def _as_words(name: str) -> str:
-    return " ".join(word.upper() if word in _ACRONYMS else word for word in name.split("_"))
+def _card(run: Run, entry: Mapping[str, Any]) -> dict[str, str]:
+    words = " ".join(word.upper() if word in _ACRONYMS else word for word in entry["name"].split("_"))
+    what_if = str(run.values.get("title", "")) if run.notebook == "what_if" else ""
+    first = re.split(r"(?<=[.!?])\s", " ".join(entry["caption"].split()), maxsplit=1)[0]
+    has_label = run.notebook != "what_if" and run.page == run.notebook
+    return {
+        "title": f"{what_if}: {words}" if what_if else words[:1].upper() + words[1:],
+        "picture": f"/figures/{run.section}/{run.page}/{entry['name']}.webp",
+        "alt": entry["alt"],
+        "link": label(run.section, entry["name"]) if has_label else f"/notebooks/{run.section}/{run.page}",
+        "kind": "ref" if has_label else "doc",
+        "text": first + (f" *({entry['paper']} of the paper)*" if entry["paper"] else ""),
+    }
 
 
 def archive(runs: Sequence[Run], rows: Sequence[ledgers.Row], path: Path) -> None:
@@ -105,27 +98,11 @@ def archive(runs: Sequence[Run], rows: Sequence[ledgers.Row], path: Path) -> Non
             for table in sorted((run.directory / "figures").glob("*.csv")):
                 add(f"{run.section}/{run.page}/{table.name}", table.read_text())
             add(f"{run.section}/{run.page}/parameters.json", json.dumps(run.values, indent=1))
-        claims = [{"id": row.claim.id, "quote": row.claim.quote, "paper": row.claim.paper, "found": row.found} for row in rows]
-        add("claims.json", json.dumps(claims, indent=1, ensure_ascii=False))
-
-
-def claims_figure(rows: Sequence[ledgers.Row], titles: Mapping[str, str], path: Path) -> None:
-    """Verdicts per paper as stacked bars."""
-    sections = [section for section in titles if any(row.claim.section == section for row in rows)]
-    names = [textwrap.fill(short_title(titles[section]), 18) for section in sections]
-    figure, axes = plotting.subplots(height=0.9 + 0.5 * len(sections))
-    start = np.zeros(len(sections))
-    for index, verdict in enumerate(VERDICTS):
-        found = [(row.claim.section, (row.found or {}).get("verdict")) for row in rows]
-        counts = np.array([found.count((section, verdict)) for section in sections], dtype=float)
-        look = {"color": plotting.COLOURS[(2, 0, 3, 1)[index]], "edgecolor": "white", "hatch": ("", "//", "..", "xx")[index]}
-        axes.barh(names, counts, left=start, label=verdict, **look)
-        start += counts
-    axes.invert_yaxis()
-    axes.set_xlabel("Claims (1)")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize="small")
-    plotting.save_svg(figure, path)
+        found = [
+            {"id": row.claim.id, "quote": row.claim.quote, "paper": row.claim.paper, "found": row.found, "others": row.others}
+            for row in rows
+        ]
+        add("claims.json", json.dumps(found, indent=1, ensure_ascii=False))
 
 
 def section_titles(root: Path, sections: Iterable[str]) -> dict[str, str]:
@@ -145,131 +122,125 @@ def short_title(title: str) -> str:
     return title.partition(":")[0]
 
 
-def parameter_table(schema: Schema) -> str:
-    """Every parameter with its value at paper scale, the sets in which it differs, and the provenance; four columns, as wide as
-    a page. Each cell can be read without its heading, because on a phone the cells of a row stand below one another."""
-    if not schema.parameters:
-        return "This section has no parameters.\n"
-    sets = {name: schema.load_named(name) for name in schema.sets()}
-    paper = sets["paper"]
+# ---------------------------------------------------------------- parameters
+
+
+def parameters(schema: Schema) -> dict[str, Any]:
+    """Every parameter with its value at paper scale, the sets in which it differs, and the provenance."""
+    sets = {name: schema.load_named(name) for name in schema.sets()} if schema.parameters else {}
     rows = []
-    for name, parameter in schema.parameters.items():
-        if parameter.type == "string" and not parameter.options:
-            continue
-        changed = [
-            f"`{other}`: {_value(sets[other][name])}"
-            for other in ("quick", *schema.what_ifs())
-            if name in sets[other] and sets[other][name] != paper.get(name)
+    shown = [parameter for parameter in schema.parameters.values() if parameter.type != "string" or parameter.options]
+    for parameter in shown:
+        paper = sets["paper"].get(parameter.name)
+        others = [
+            f"`{other}`: {quantities.quantity(own[parameter.name], parameter.unit)}"
+            for other, own in sets.items()
+            if other != "paper" and parameter.name in own and own[parameter.name] != paper
         ]
-        value = f"{_value(paper.get(name))} {_unit(parameter.unit)}".strip() if name in paper else ""
-        meaning = f"{parameter.meaning[:1].upper()}{parameter.meaning[1:]}"
         source = f": {parameter.source}" if parameter.source else ""
-        rows.append([f"`{name}`<br>{meaning}", value, "<br>".join(changed), f"{parameter.provenance}{source}"])
-    header = ["parameter", "`paper`", "other sets, where different", "provenance of the `paper` value"]
-    return f":::{{div}} isac-cards isac-parameters\n{markdown_table(rows, header)}\n:::\n"
+        rows.append(
+            {
+                "name": parameter.name,
+                "meaning": _cell(f"{parameter.meaning[:1].upper()}{parameter.meaning[1:]}"),
+                "value": "" if paper is None else quantities.quantity(paper, parameter.unit),
+                "others": _cell("<br>".join(others)),
+                "provenance": _cell(f"{parameter.provenance}{source}"),
+            }
+        )
+    counts = Counter(parameter.provenance for parameter in shown)
+    return {"rows": rows, "count": len(rows), "summary": ", ".join(f"{n} {word}" for word, n in counts.most_common())}
 
 
-def _unit(unit: str) -> str:
-    return "" if unit == "1" else unit.replace("^2", "²").replace("^3", "³")
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
 
 
-def _value(value) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list):
-        entries = [_value(entry) for entry in value]
-        return ", ".join(entries) if len(entries) <= 8 else f"{entries[0]}, {entries[1]} … {entries[-1]} ({len(entries)} values)"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+# ---------------------------------------------------------------- ledgers
 
 
-def claims_page(rows: Sequence[ledgers.Row], titles: Mapping[str, str]) -> str:
+def claims(rows: Sequence[ledgers.Row], titles: Mapping[str, str]) -> dict[str, Any]:
     """The claims ledger: counts, then a table per section."""
-    if not rows:
-        return "No claims have been recorded.\n"
-    counts = [[verdict, sum(row.found is not None and row.found["verdict"] == verdict for row in rows)] for verdict in VERDICTS]
-    summary = ", ".join(f"{count} {name}" for name, count in counts if count)
-    parts = [
-        "```{figure} /figures/compendium/claims.svg\n:alt: Stacked bars: number of claims per paper and verdict. In all: "
-        f"{summary}.\n:class: dark-light isac-figure\nVerdicts per paper. In all {len(rows)} claims: {summary}.\n```",
-    ]
+    verdicts = Counter(row.found["verdict"] for row in rows if row.found is not None)
+    sections = []
     for section, heading in titles.items():
-        own = [row for row in rows if row.claim.section == section]
+        own = [_claim_cells(row) for row in rows if row.claim.section == section]
         if own:
-            table = markdown_table([_claim_cells(row) for row in own], _CLAIM_HEADER)
-            parts += [f"## {heading}", f":::{{div}} isac-cards isac-ledger\n{table}\n:::"]
-    return "\n\n".join(parts) + "\n"
+            sections.append({"heading": heading, "rows": own})
+    summary = ", ".join(f"{verdicts[name]} {name}" for name in VERDICTS if verdicts[name])
+    return {"sections": sections, "count": len(rows), "summary": summary}
 
 
-_CLAIM_HEADER = ["claim", "the paper says", "ours", "verdict", "set"]
-
-
-def _claim_cells(row: ledgers.Row) -> list[str]:
-    claim = row.claim
-    says = f"“{claim.quote}” ({claim.figure})<br>*Paper's value:* {claim.paper}"
-    if row.found is None:
-        return [claim.id, says, "not measured by any run of this book", "", ""]
-    found = row.found
-    link = f"{{ref}}`{claim.id} <claim-{claim.id.lower()}>`"
+def _claim_cells(row: ledgers.Row) -> dict[str, str]:
+    claim, found = row.claim, row.found
+    says = _cell(f"“{claim.quote}” ({claim.figure})<br>*Paper's value:* {claim.paper}")
+    if found is None:
+        return {"link": claim.id, "says": says, "ours": "not measured by any run of this book", "verdict": "", "set": ""}
+    differs = "" if row.agrees else f" (on file: {claim.expected})"
     ours = f"{found['ours']}<br>*Criterion:* {found['tolerance']}"
-    verdict = found["verdict"] if row.agrees else f"{found['verdict']} (on file: {claim.expected})"
-    return [link, says, ours, f"**{verdict}**", f"`{found['set']}`"]
+    verdict, sets = _verdict(found["verdict"]) + differs, f"`{found['set']}`"
+    for name, other in row.others.items():
+        ours += f"<br>*With the set* `{name}`*:* {other['ours']}"
+        verdict += f"<br>{_verdict(other['verdict'])}"
+        sets += f"<br>`{name}`"
+    link = f"{{ref}}`{claim.id} <claim-{claim.id.lower()}>`"
+    return {"link": link, "says": says, "ours": _cell(ours), "verdict": verdict, "set": sets}
 
 
-def errata_page(errata: Sequence[ledgers.Erratum], titles: Mapping[str, str]) -> str:
+def _verdict(name: str) -> str:
+    """A verdict with its colour."""
+    return f"[{name}]{{.isac-verdict .isac-{name.replace(' ', '-')}}}"
+
+
+def claims_figure(rows: Sequence[ledgers.Row], titles: Mapping[str, str], path: Path) -> None:
+    """Verdicts per paper as stacked bars; a verdict that nothing got has no key."""
+    sections = [section for section in titles if any(row.claim.section == section for row in rows)]
+    names = [textwrap.fill(short_title(titles[section]), 18) for section in sections]
+    figure, axes = plotting.subplots(height=0.9 + 0.5 * len(sections))
+    start = np.zeros(len(sections))
+    found = [(row.claim.section, (row.found or {}).get("verdict")) for row in rows]
+    looks = zip(VERDICTS, (2, 0, 3, 1, 4), ("", "//", "..", "xx", "--"))
+    for verdict, colour, hatch in looks:
+        counts = np.array([found.count((section, verdict)) for section in sections], dtype=float)
+        if counts.any():
+            axes.barh(names, counts, left=start, label=verdict, color=plotting.COLOURS[colour], edgecolor="white", hatch=hatch)
+        start += counts
+    axes.invert_yaxis()
+    axes.set_xlabel("Claims (1)")
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize="small")
+    plotting.save_svg(figure, path)
+
+
+def errata_of(errata: Mapping[str, Sequence[ledgers.Erratum]], titles: Mapping[str, str]) -> dict[str, Any]:
     """The errata ledger: one block per erratum, grouped by section."""
-    if not errata:
-        return "No errata have been recorded.\n"
-    parts = []
-    for section, heading in titles.items():
-        own = [erratum for erratum in errata if erratum.section == section]
-        if not own:
-            continue
-        parts.append(f"## {heading}")
-        for erratum in own:
-            lines = [
-                f"(erratum-{erratum.id.lower()})=",
-                f"### {erratum.id}: {erratum.where}",
-                "",
-                f"**Printed.** {erratum.printed}",
-                "",
-                f"**Mended.** {erratum.mended}",
-                "",
-                f"**Consequence.** {erratum.consequence}",
-                "",
-            ]
-            if erratum.note:
-                lines += [f"**Note.** {erratum.note}", ""]
-            parts.append("\n".join([*lines, f"**Shown by** `{erratum.test}`"]))
-    return "\n\n".join(parts) + "\n"
+    sections = [{"heading": titles[section], "errata": own} for section, own in errata.items() if own]
+    return {"sections": sections, "count": sum(len(section["errata"]) for section in sections)}
 
 
-def runs_page(runs: Sequence[Run], titles: Mapping[str, str]) -> str:
-    """Which runs made this book (set, seed, solvers, seconds), the versions they share, and where the time of a build goes."""
-    rows, versions = [], {}
+# ---------------------------------------------------------------- runs
+
+
+def runs_table(runs: Sequence[Run], titles: Mapping[str, str]) -> dict[str, Any]:
+    """Which runs made this book (set, seed, solvers, seconds), the versions they share, and where their time went."""
+    rows: list[dict[str, str]] = []
+    versions: dict[str, str] = {}
     for run in runs:
         record = run.record() or {}
         versions |= record.get("versions", {})
-        solvers = ", ".join(record.get("solvers", [])) or "none"
-        seed = "" if record.get("seed") is None else str(record["seed"])
-        page = f"{{doc}}`{run.notebook} </notebooks/{run.section}/{run.page}>`"
-        chapter = short_title(titles[run.section])
-        rows.append([chapter, page, f"`{run.label}`", seed, solvers, f"{record.get('seconds', 0):.1f}"])
-    short = {section: short_title(title) for section, title in titles.items()}
-    stages = times.table_rows(times.stages(runs, short))
-    return (
-        "\n\n".join(
-            [
-                markdown_table(rows, ["chapter", "notebook", "set", "seed", "solvers", "seconds"]),
-                "Versions: " + ", ".join(f"{name} {number}" for name, number in versions.items()) + ".",
-                "## Where the time goes",
-                "A build from nothing, stage by stage, on the machine that made this copy. Notebooks run side by side, so "
-                "the wall clock of a chapter is the time during which at least one of its notebooks was at work, and chapters "
-                "overlap; processor time includes starting a kernel and writing the figures. What was not made anew for "
-                "this copy counts with the seconds it took when it was made.",
-                markdown_table(stages, ["stage", "wall clock (s)", "processor (s)"]),
-            ]
+        title = str(run.values.get("title", "")) if run.notebook == "what_if" else ""
+        rows.append(
+            {
+                "chapter": short_title(titles[run.section]),
+                "page": f"{{doc}}`{title or run.page.replace('_', ' ')} </notebooks/{run.section}/{run.page}>`",
+                "label": run.label,
+                "seed": "" if record.get("seed") is None else str(record["seed"]),
+                "solvers": ", ".join(sorted({name.upper() for name in record.get("solvers", [])})) or "none",
+                "seconds": f"{record.get('seconds', 0):.1f}",
+            }
         )
-        + "\n"
-    )
+    short = {section: short_title(title) for section, title in titles.items()}
+    return {
+        "rows": rows,
+        "versions": ", ".join(f"{name} {number}" for name, number in versions.items()),
+        "stages": [times.cells(stage) for stage in times.stages(runs, short)],
+    }

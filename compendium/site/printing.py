@@ -78,10 +78,12 @@ def assemble(html: Path, parts: Sequence[Part]) -> str:
     for document in (document for part in parts for document in part.documents):
         soup = BeautifulSoup((html / f"{document}.html").read_text(encoding="utf-8"), "html.parser")
         article = soup.select_one("article")
+        if article is None:
+            raise ParameterError("isac pdf", document, "has no article", "run 'make book' again")
         titles[document] = escape(_title(article))
         _localise(article, document, wanted)
         articles.append(f'<article class="bd-article" id="{slug(document)}">{article.decode_contents()}</article>')
-    book = escape(" ".join((first.title.string or "").split("—")[-1].split()))
+    book = escape(" ".join((first.title.get_text() if first.title else "").split("—")[-1].split()))
     heading = book if len(parts) > 1 else titles[parts[0].documents[0]]
     below = f"<p>A chapter of <em>{book}</em></p>" if len(parts) == 1 else ""
     return "\n".join(
@@ -104,6 +106,8 @@ def assemble(html: Path, parts: Sequence[Part]) -> str:
 
 def _title(article: Tag) -> str:
     heading = article.find("h1")
+    if heading is None:
+        return ""
     for mark in heading.select(".headerlink"):
         mark.decompose()
     return heading.get_text().strip()
@@ -115,8 +119,8 @@ def _localise(article: Tag, document: str, wanted: set[str]) -> None:
     for tag in article.find_all(id=True):
         tag["id"] = f"{own}--{tag['id']}"
     for picture in article.find_all("img", src=True):
-        if not urlsplit(picture["src"]).scheme:
-            picture["src"] = posixpath.normpath(posixpath.join(folder, picture["src"]))
+        if not urlsplit(str(picture["src"])).scheme:
+            picture["src"] = posixpath.normpath(posixpath.join(folder, str(picture["src"])))
         picture["loading"] = "eager"
     for unwanted in article.select("script:not([type^='math']), .isac-explorer, .headerlink, .toctree-wrapper"):
         unwanted.decompose()
@@ -127,9 +131,9 @@ def _localise(article: Tag, document: str, wanted: set[str]) -> None:
         listing.replace_with(BeautifulSoup(f"<pre>{pieces}</pre>", "html.parser"))  # a parser keeps spaces in a pre only
     for words in article.find_all("p"):
         if words.get_text().rstrip().endswith(":"):
-            words["class"] = [*words.get("class", []), "isac-print-lead"]
+            words["class"] = " ".join([*words.get_attribute_list("class"), "isac-print-lead"])
     for link in article.find_all("a", href=True):
-        parts = urlsplit(link["href"])
+        parts = urlsplit(str(link["href"]))
         if parts.scheme:
             continue
         target = posixpath.normpath(posixpath.join(folder, unquote(parts.path))) if parts.path else f"{document}.html"
@@ -160,9 +164,9 @@ def break_listing(html: str) -> list[str]:
 def _head(page: BeautifulSoup, base: str) -> Iterator[str]:
     """Style sheets and the formula setter of a page of the site."""
     for sheet in page.select('head link[rel="stylesheet"]'):
-        yield f'<link rel="stylesheet" href="{posixpath.normpath(posixpath.join(base, sheet["href"]))}">'
+        yield f'<link rel="stylesheet" href="{posixpath.normpath(posixpath.join(base, str(sheet["href"])))}">'
     for script in page.find_all("script"):
-        source = script.get("src", "")
+        source = str(script.get("src", ""))
         if "mathjax" in source:
             yield f'<script src="{posixpath.normpath(posixpath.join(base, source))}" defer></script>'
         elif not source and "window.MathJax" in script.get_text():
@@ -221,4 +225,5 @@ def print_pdf(html: Path, parts: Sequence[Part], target: Path) -> None:
 def destinations(document: PdfReader) -> dict[str, int]:
     """Page number (from 1) of every anchor that a link of the document leads to."""
     places = document.named_destinations.items()
-    return {name.removeprefix("/"): document.get_destination_page_number(place) + 1 for name, place in places}
+    numbers = {name.removeprefix("/"): document.get_destination_page_number(place) for name, place in places}
+    return {name: number + 1 for name, number in numbers.items() if number is not None}

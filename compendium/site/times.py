@@ -1,7 +1,7 @@
 """Where the time of a build from nothing goes, stage by stage.
 
 Runs say themselves when they were at work and how much processor time they took, so a table can be made from runs of
-several builds. What is known only after the pages exist (Sphinx, the checks) is filled into the built page.
+several builds. What is known only after the pages exist (Sphinx, the checks) is printed when the build ends.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..runs.plan import Run
-
-UNKNOWN = "not recorded"
-LATER = ("sphinx", "check", "sum")
 
 
 @dataclass(frozen=True)
@@ -57,33 +54,17 @@ def stages(runs: Sequence[Run], titles: Mapping[str, str]) -> list[Stage]:
     return [environment_stage(), *own, runs_stage("all runs, side by side", runs)]
 
 
-def table_rows(found: Sequence[Stage]) -> list[list[str]]:
-    """The stages as cells; Sphinx, the checks and the sum as marks that :func:`fill` replaces."""
-    rows = [[stage.name, _seconds(stage.wall), _seconds(stage.processor, "")] for stage in found]
-    later = {"sphinx": "pages (Sphinx)", "check": "checks of the pages", "sum": "**sum**"}
-    return [*rows, *([later[mark], f"¤{mark}¤", ""] for mark in LATER)]
-
-
-def complete(found: Sequence[Stage], sphinx: float, check: float | None) -> dict[str, float | None]:
-    """What the marks stand for. The sum counts environment, all runs, Sphinx and the checks."""
+def later_stages(found: Sequence[Stage], sphinx: float, check: float | None) -> list[Stage]:
+    """What is known only when the pages exist. The sum counts environment, all runs, Sphinx and the checks."""
     known = [found[0].wall, found[-1].wall, sphinx, check]
-    return {"sphinx": sphinx, "check": check, "sum": sum(seconds for seconds in known if seconds is not None)}
+    total = sum(seconds for seconds in known if seconds is not None)
+    return [Stage("pages (Sphinx)", sphinx), Stage("checks of the pages", check), Stage("sum", total)]
 
 
-def fill(html: Path, values: Mapping[str, float | None]) -> None:
-    """Replace the marks in the built pages by the seconds of this very build."""
-    for page in html.rglob("*.html"):
-        text = page.read_text(encoding="utf-8")
-        if f"¤{LATER[0]}¤" in text:
-            page.write_text(filled(text, values), encoding="utf-8")
+def cells(stage: Stage) -> list[str]:
+    """A stage as a row of a table."""
+    return [stage.name, _seconds(stage.wall), "" if stage.processor is None else _seconds(stage.processor)]
 
 
-def filled(text: str, values: Mapping[str, float | None]) -> str:
-    """A text with its marks replaced."""
-    for mark in LATER:
-        text = text.replace(f"¤{mark}¤", _seconds(values[mark], "left out"))
-    return text
-
-
-def _seconds(value: float | None, unknown: str = UNKNOWN) -> str:
-    return unknown if value is None else f"{value:.0f}"
+def _seconds(value: float | None) -> str:
+    return "not recorded" if value is None else f"{value:.0f}"

@@ -9,7 +9,7 @@ from small_project import ROOT
 
 from compendium.audit.browsed import browser_problems
 from compendium.audit.static import static_problems
-from compendium.browser.chromium import VIEWS
+from compendium.browser.chromium import IN_TESTS, PUBLISHED, VIEWS
 from compendium.runs import plan as runs
 from compendium.site.ledgers import claim_rows
 from compendium.site.pages import figure_entries, section_titles
@@ -28,11 +28,11 @@ def test_links_anchors_descriptions_and_hosts(html, pages):
     assert [str(problem) for problem in static_problems(html, pages)] == []
 
 
-@pytest.mark.parametrize("width", sorted({view.width for view in VIEWS}))
+@pytest.mark.parametrize("width", sorted(view.width for view in IN_TESTS))
 def test_pages_in_the_browser(html, pages, width, browser_available):
-    """In light and dark; the structure, which does not depend on the colours, is audited once for a width."""
-    views = [view for view in VIEWS if view.width == width]
-    assert {view.theme for view in views} == {"light", "dark"}
+    """In the views in which a build does not look at the published book."""
+    assert {*IN_TESTS, *PUBLISHED} == {*VIEWS}
+    views = [view for view in IN_TESTS if view.width == width]
     if browser_available:
         assert [str(problem) for problem in browser_problems(html, pages, views)] == []
 

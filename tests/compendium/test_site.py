@@ -218,7 +218,9 @@ def test_the_book_notebook_hides_defaults_and_pictures(finished):
     run = next(run for run in runs.plan(finished, "quick") if run.notebook == "results")
     notebook = site.book_notebook(run)
     tags = [cell.metadata.get("tags", []) for cell in notebook.cells if cell.cell_type == "code"]
-    assert any("remove-cell" in one for one in tags) and any("hide-input" in one for one in tags)
+    assert not any("parameters" in one for one in tags) and any("hide-input" in one for one in tags)
+    bars = [cell.metadata.mystnb.code_prompt_show for cell in notebook.cells if "mystnb" in cell.metadata]
+    assert any("set-up" in bar for bar in bars) and all(bar.startswith("Show the code: ") for bar in bars)
     assert "image/svg+xml" not in json.dumps(notebook)
     assert nbformat.validate(notebook) is None
 
@@ -243,6 +245,7 @@ def test_the_browser_check_finds_what_is_wrong(tmp_path, jobs):
     (tmp_path / "index.html").write_text(
         '<html data-theme="light"><body><main><p style="width: 3000px">wide</p><span class="math">x^2</span>'
         "<script>console.error('broken')</script><script>window.MathJax = {startup: {promise: Promise.resolve()}}</script>"
+        '<div class="math" style="width: 200px; overflow: hidden"><p style="width: 900px">E = mc</p></div>'
         '<img src="none.svg" alt="none"></main></body></html>'
     )
     views, told = [View(400, "light"), View(1300, "light")], []
@@ -254,5 +257,5 @@ def test_the_browser_check_finds_what_is_wrong(tmp_path, jobs):
     assert told == ["1 pages at 400 px, light", "1 pages at 1300 px, light"]
     for view in views:
         found = " ".join(problem.what for problem in problems if problem.page == f"index ({view})")
-        for part in ("scrolls sideways", "not typeset", "broken", "none.svg did not load"):
+        for part in ("scrolls sideways", "not typeset", "broken", "none.svg did not load", "a formula is cut unseen: E = mc"):
             assert part in found

@@ -20,13 +20,8 @@ def test_the_environment_counts_what_the_makefile_wrote(tmp_path):
     assert times.environment_stage(tmp_path).wall == 65
 
 
-def test_the_marks_become_seconds_in_every_page(tmp_path):
+def test_stages_are_rows_of_whole_seconds():
     found = [times.Stage("environment", None), times.Stage("runs: a", 20.0, 35.4), times.Stage("all runs", 30.0, 50.0)]
-    rows = times.table_rows(found)
-    assert rows[0] == ["environment", "not recorded", ""] and rows[1] == ["runs: a", "20", "35"]
-    (tmp_path / "deep").mkdir()
-    pages = [tmp_path / "a.html", tmp_path / "deep" / "b.html"]
-    for page in pages:
-        page.write_text("; ".join(row[1] for row in rows))
-    times.fill(tmp_path, times.complete(found, sphinx=12.4, check=None))
-    assert [page.read_text() for page in pages] == ["not recorded; 20; 30; 12; left out; 42"] * 2
+    rows = [times.cells(stage) for stage in [*found, *times.later_stages(found, sphinx=12.4, check=None)]]
+    assert rows[:2] == [["environment", "not recorded", ""], ["runs: a", "20", "35"]]
+    assert rows[3:] == [["pages (Sphinx)", "12", ""], ["checks of the pages", "not recorded", ""], ["sum", "42", ""]]

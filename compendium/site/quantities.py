@@ -1,0 +1,54 @@
+"""Parameter values as a reader writes them: 100 MHz, 3.5 GHz, 1/3, 10⁻⁶ m²."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+_PREFIXED = {"Hz", "W", "s", "bit", "bit/s", "m", "J"}
+_PREFIXES = {9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "µ", -9: "n"}
+_UP = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_NARROW = "\N{NARROW NO-BREAK SPACE}"
+_MOST = 8  # entries of a list that are written out
+
+
+def quantity(value: Any, unit: str) -> str:
+    """A value of a parameter set with its unit, its parts held together."""
+    if isinstance(value, list):
+        if len(value) > _MOST:
+            ends = [quantity(entry, "1") for entry in (value[0], value[1], value[-1])]
+            return f"{ends[0]}, {ends[1]} … {ends[2]} ({len(value)} values){_after(unit)}"
+        return ", ".join(quantity(entry, "1") for entry in value) + _after(unit)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, float) and math.isfinite(value) and value and unit in _PREFIXED:
+        power = min(max(3 * math.floor(math.log10(abs(value)) / 3 + 1e-12), -9), 9)
+        if not (unit in ("m", "W", "s") and 1 <= abs(value) < 1000) and 1 <= abs(value) / 10.0**power < 1000:
+            return f"{_number(value / 10.0**power)}{_NARROW}{_PREFIXES[power]}{unit}"
+    return f"{_number(value)}{_after(unit)}"
+
+
+def _after(unit: str) -> str:
+    return "" if unit == "1" else f"{_NARROW}{unit.replace('^2', '²').replace('^3', '³').replace('^-1', '⁻¹')}"
+
+
+def _number(value: float) -> str:
+    """Six digits, thousands apart, powers of ten raised, a true minus; a plain fraction where it is one."""
+    if isinstance(value, float) and math.isfinite(value) and value and value != round(value, 4):
+        simple = Fraction(value).limit_denominator(12)
+        if simple and abs(float(simple) - value) <= 1e-5 * abs(value) and simple.denominator in (3, 6, 7, 9, 11, 12):
+            return f"{simple.numerator}/{simple.denominator}".replace("-", "−")
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    mantissa, e, exponent = text.partition("e")
+    if e:
+        power = "10" + str(int(exponent)).translate(_UP)
+        return power if mantissa == "1" else f"{mantissa}·{power}".replace("-", "−", 1) if value < 0 else f"{mantissa}·{power}"
+    whole, point, rest = mantissa.partition(".")
+    digits = whole.lstrip("-")
+    if len(digits) > 4:
+        groups = f"{int(digits):,}".replace(",", _NARROW)
+        whole = ("-" if whole.startswith("-") else "") + groups
+    return f"{whole}{point}{rest}".replace("-", "−")
