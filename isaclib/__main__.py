@@ -1,4 +1,4 @@
-"""``python -m isaclib solve | score``: see :mod:`isaclib.command_line`."""
+"""``python -m isaclib solve | score | instances``: see :mod:`isaclib.command_line`."""
 
 import sys
 

@@ -1,9 +1,10 @@
-"""Solve and score files from the command line, with nothing but the library installed.
+"""Solve and score files, and make benchmark instances, from the command line, with nothing but the library installed.
 
 .. code-block:: console
 
    python -m isaclib solve CHAPTER SCENARIO [--method exact] [-o FILE] [--json]
    python -m isaclib score CHAPTER SCENARIO ALLOCATION [--tolerance 1e-6] [--json]
+   python -m isaclib instances CHAPTER [--family NAME] [--count 50] [--seed 2026] -o FOLDER
 
 SCENARIO and ALLOCATION are files (``.json``, ``.npz``, ``.mat``, see :mod:`isaclib.foundations.files`) or folders of them; a
 folder gives a table and one summary, and files of two folders belong together by their names. The exit code is 0 when every
@@ -23,13 +24,14 @@ from typing import Any
 
 import numpy as np
 
-from . import __version__
+from . import __version__, instances
 from .foundations import checks, files, formats
 from .foundations.errors import InfeasibleScenario, InvalidScenario, SolverFailure
 from .foundations.interface import Interface
 
 CHAPTERS = ("wireless_powered", "network_localization", "semi_isac", "ofdm_ranging", "near_field")
 DONE, FAILED, BAD_INPUT = 0, 1, 2
+_BESIDE = (instances.BASELINES, instances.MANIFEST)  # what stands beside the scenarios of a benchmark set
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chapter = next((interface(word) for word in given[1:] if word in CHAPTERS), None)
         options = vars(_parser(chapter).parse_args(given))
         command = options.pop("command")
-        return (_solve if command == "solve" else _score)(interface(options.pop("chapter")), options)
+        return {"solve": _solve, "score": _score, "instances": _instances}[command](interface(options.pop("chapter")), options)
     except InvalidScenario as error:
         print(f"isaclib: {' '.join(str(error).split())}", file=sys.stderr)
         return BAD_INPUT
@@ -58,7 +60,7 @@ def _parser(chapter: Interface | None) -> argparse.ArgumentParser:
         prog="isaclib", description="Solve scenarios, score allocations (files or folders of files)."
     )
     parser.add_argument("--version", action="version", version=f"isaclib {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="solve|score")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="solve|score|instances")
     solve = commands.add_parser("solve", help="the certified optimum, or another method's allocation")
     score = commands.add_parser("score", help="an allocation against the certified optimum")
     for each in (solve, score):
@@ -73,7 +75,21 @@ def _parser(chapter: Interface | None) -> argparse.ArgumentParser:
     solve.add_argument("-o", "--output", metavar="FILE", help="where the allocation goes (a folder, for a folder of scenarios)")
     score.add_argument("allocation", metavar="ALLOCATION", help="a file, or a folder of files named as the scenarios")
     score.add_argument("--tolerance", type=_number, help="largest relative violation of a feasible allocation (default 1e-6)")
+    made = commands.add_parser("instances", help="the chapter's benchmark instances with certified optima and baselines")
+    made.add_argument("chapter", choices=CHAPTERS, metavar="CHAPTER", help=", ".join(CHAPTERS))
+    made.add_argument("--family", choices=tuple(chapter.families) if chapter else None, help="one family (default: all)")
+    made.add_argument("--count", type=_number, default=instances.COUNT, help="instances of each family (default %(default)s)")
+    made.add_argument("--seed", type=_number, default=instances.SEED, help="of all draws (default %(default)s)")
+    made.add_argument("-o", "--output", metavar="FOLDER", required=True, help="where the chapter's folder goes")
     return parser
+
+
+def _instances(chapter: Interface, options: dict[str, Any]) -> int:
+    families = None if options["family"] is None else [options["family"]]
+    made = instances.write(chapter, options["output"], families=families, count=options["count"], seed=options["seed"])
+    for name, family in made["families"].items():
+        print(f"{chapter.chapter}/{name}: {len(family['sha256'])} files, {family['about']}")
+    return DONE
 
 
 def _number(text: str) -> float:
@@ -138,7 +154,7 @@ def _scenarios(path: Path) -> list[Path]:
     """The file, or the files of a folder in the order of their names."""
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.iterdir() if file.suffix.lower() in formats.SUFFIXES and file.stem != "manifest")
+    found = sorted(file for file in path.iterdir() if file.suffix.lower() in formats.SUFFIXES and file.name not in _BESIDE)
     if not found:
         raise InvalidScenario("path", f"{path}: holds no file that ends in {', '.join(formats.SUFFIXES)}")
     return found

@@ -10,10 +10,31 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from . import checks
 from .errors import InvalidScenario
 from .scenario import checked_fields
 from .score import Score
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """A family of benchmark instances.
+
+    Attributes
+    ----------
+    about : str
+        What makes an instance one of it, in a sentence.
+    draw : callable
+        Makes a scenario of a generator; what turns out infeasible is drawn again.
+    options : mapping of str to value
+        Options of ``score`` under which all instances are judged.
+    """
+
+    about: str
+    draw: Callable[[np.random.Generator], Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +55,8 @@ class Interface:
         ``score(scenario, **allocation, **options, tolerance=...)``.
     options : mapping of str to declaration
         Further keyword arguments of ``score`` (and of solvers), each with a default.
+    families : mapping of str to Family
+        Benchmark instances (see :mod:`isaclib.instances`).
     """
 
     chapter: str
@@ -42,15 +65,19 @@ class Interface:
     solvers: Mapping[str, Callable]
     score: Callable[..., Score]
     options: Mapping[str, Any] = field(default_factory=dict)
+    families: Mapping[str, Family] = field(default_factory=dict)
 
     def solve(self, scenario: Any, method: str = "exact", **options: Any) -> Any:
         """The allocation of a solver by its name; an option that this solver does not take is refused."""
         solver = self.solvers[checks.word("method", method, tuple(self.solvers))]
-        known = inspect.signature(solver).parameters
         for name, value in self._checked(options).items():
-            if name not in known and value != self.options[name].default:
+            if not self.takes(method, name) and value != self.options[name].default:
                 raise InvalidScenario(name, f"is not taken by the method {method}")
-        return solver(scenario, **{name: value for name, value in self._checked(options).items() if name in known})
+        return solver(scenario, **{name: value for name, value in self._checked(options).items() if self.takes(method, name)})
+
+    def takes(self, method: str, option: str) -> bool:
+        """Whether a solver takes an option."""
+        return option in inspect.signature(self.solvers[checks.word("method", method, tuple(self.solvers))]).parameters
 
     def judge(self, scenario: Any, allocation: Mapping[str, Any], *, tolerance: float | None = None, **options: Any) -> Score:
         """The score of an allocation given by its fields."""

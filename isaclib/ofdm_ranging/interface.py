@@ -1,8 +1,23 @@
 """What the command line and the benchmark set know of this chapter."""
 
-from ..foundations.interface import Interface
+import numpy as np
+
+from ..foundations.interface import Family, Interface
 from ..foundations.scenario import array, number
 from . import Scenario, dynamic_allocation, edges_only, minimise_sidelobe, score, solve_exact, straightforward_rule, waterfill
+
+
+def _down(level_db: float) -> dict[str, float]:
+    return {"peak_sidelobe_db": -float(level_db)}
+
+
+def _large(rng: np.random.Generator) -> Scenario:
+    return Scenario.random(rng, carriers=256)
+
+
+def _hard(rng: np.random.Generator) -> Scenario:
+    return Scenario.random(rng, tap_decay=20.0, taps=32, mean_snr_db=-10.0)
+
 
 INTERFACE = Interface(
     chapter="ofdm_ranging",
@@ -22,5 +37,11 @@ INTERFACE = Interface(
         "max_toa_crb_s2": number(optional=True, positive=True),
         "max_main_lobe_width_m": number(optional=True, positive=True),
         "max_capacity_loss": number(optional=True, minimum=0),
+    },
+    families={
+        "paper": Family(about="the paper's symbol, sidelobes 14 dB down", draw=Scenario.random, options=_down(14)),
+        "tight": Family(about="sidelobes 30 dB down", draw=Scenario.random, options=_down(30)),
+        "large": Family(about="256 carriers, sidelobes 14 dB down", draw=_large, options=_down(14)),
+        "hard": Family(about="long echoes at low SNR, sidelobes 20 dB down", draw=_hard, options=_down(20)),
     },
 )

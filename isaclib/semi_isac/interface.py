@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from ..foundations.interface import Interface
+import numpy as np
+
+from ..foundations.interface import Family, Interface
 from ..foundations.scenario import array, choice
 from . import Allocation, Scenario, score, solve_efficiency, solve_equal_power, solve_equal_spectrum, solve_exact, solve_sum
 
@@ -23,6 +25,19 @@ def _equal_spectrum(scenario: Scenario, *, criterion: Any = "sum") -> Allocation
     return solve_equal_spectrum(scenario, objective=criterion)
 
 
+_EFFICIENCY = {"criterion": "efficiency"}
+
+
+def _tight(rng: np.random.Generator) -> Scenario:
+    scenario = Scenario.random(rng)
+    reached = solve_equal_spectrum(scenario).rates_bps  # sensing of user 0, link and sensing of user 1, link of user 2
+    return scenario.replace(min_sensing_bps=reached[[0, 2]], min_rate_bps=reached[[1, 3]])
+
+
+def _far(rng: np.random.Generator) -> Scenario:
+    return Scenario.random(rng, radius_m=150.0, min_sensing_bps=5e5, min_rate_bps=2e6)
+
+
 INTERFACE = Interface(
     chapter="semi_isac",
     scenario=Scenario,
@@ -30,4 +45,10 @@ INTERFACE = Interface(
     solvers={"exact": _exact, "paper": _paper, "equal_power": _equal_power, "equal_spectrum": _equal_spectrum},
     score=score,
     options={"criterion": choice("sum", "efficiency", default="sum")},
+    families={
+        "paper": Family(about="the paper's scenario", draw=Scenario.random),
+        "efficiency": Family(about="the paper's scenario, energy efficiency", draw=Scenario.random, options=_EFFICIENCY),
+        "tight": Family(about="floors that equal shares of the bandwidth just reach at their best", draw=_tight),
+        "hard": Family(about="users up to 150 m away, a tenth of the paper's floors", draw=_far),
+    },
 )
