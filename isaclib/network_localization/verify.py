@@ -111,7 +111,7 @@ def verify(scenario: Scenario, allocation: Allocation) -> Certificate:
     scenario = guards.one(scenario)
     checks.instance("allocation", allocation, Allocation, "score(scenario, powers_w) judges plain powers")
     powers = _numbers(allocation.powers_w, scenario.echo_gain.shape)
-    if powers is None:
+    if powers is None or not np.all(np.isfinite(powers)):
         return Certificate(method=_METHOD, value=math.nan, residual=math.inf)
     cap = per_bs(scenario, "max_power_w")
     usable = np.maximum(powers, 0.0)

@@ -1,0 +1,137 @@
+"""Ordinary and extreme networks against an oracle in 60 digits: no raw error, no bound below the optimum, every answer proven."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from benchmarks.extremes import network_localization as networks
+from isaclib import InfeasibleScenario, SolverFailure
+from isaclib import network_localization as nl
+
+from .oracle import precise_optimum
+
+GAP, RESIDUAL = 1e-6, 1e-7  # what every exact solution carries
+EXACT = 1e-9  # agreement with the oracle where the threshold is not at the edge to rounding
+STATIONS = 5  # of the oracle, for the suite's time
+
+
+def small(make, seed, draws):
+    found = (make(child) for child in np.random.default_rng(seed).spawn(20 * draws))
+    return [scenario for scenario in found if len(scenario.echo_gain) <= STATIONS][:draws]
+
+
+@pytest.mark.parametrize(("make", "seed"), [(networks.ordinary, 1), (networks.extreme, 2)])
+def test_value_and_bound_against_sixty_digits(make, seed):
+    solved = failed = 0
+    for scenario in small(make, seed, 40):
+        edge = float(nl.max_min_comm_sinr(scenario)[0][0])
+        distance = 1 - np.max(scenario.min_comm_sinr) / edge
+        best = precise_optimum(scenario)
+        try:
+            allocation = nl.solve_exact(scenario)
+        except InfeasibleScenario:
+            assert best is None or abs(distance) <= 1e-12
+            continue
+        except SolverFailure:
+            failed += 1
+            continue
+        solved += 1
+        certificate = allocation.certificate
+        assert certificate.status == "optimal" and certificate.gap <= GAP and certificate.residual <= RESIDUAL
+        assert nl.verify(scenario, allocation).status == "optimal"
+        if best is not None:
+            assert certificate.bound >= float(best) * (1 - EXACT)
+        if distance > 1e-11:
+            assert certificate.value == pytest.approx(float(best), rel=max(EXACT, 1e-18 / distance))
+            assert certificate.residual <= 1e-14
+    assert solved >= 20
+    assert failed == 0
+
+
+def test_a_sample_of_the_extremes_is_proven_or_refused_by_name():
+    found = networks.run(networks.extreme, 60, seed=5)
+    assert found["SolverFailure"] <= 1
+    assert not [name for name in found if name.startswith("raw")]
+    assert found["the judge does not say optimal"] == 0 == found["infeasible, though attainable"]
+    assert found["worst gap"] <= GAP and found["worst residual"] <= RESIDUAL
+    assert found["worst random powers over bound"] <= 1 + 1e-12
+
+
+@pytest.mark.parametrize("size", [13, 40, 100])
+def test_beyond_twelve_stations_the_iteration_gives_what_eigenvalues_give(size, monkeypatch):
+    scenarios = nl.Scenario.random_batch(np.random.default_rng(size), 2, base_stations=size, min_comm_sinr_db=-35.0)
+    free = [scenario.replace(min_comm_sinr=0.0) for scenario in scenarios]
+    for scenario in [*scenarios, *free][: 4 if size < 100 else 1]:
+        allocation = nl.solve_exact(scenario)
+        rows = nl.system(scenario)
+        if np.max(scenario.min_comm_sinr) == 0:
+            radius = [np.max(np.abs(np.linalg.eigvals(rows.F[0] + np.outer(rows.v[0], np.eye(size)[k])))) for k in range(size)]
+            assert allocation.worst_sensing_sinr == pytest.approx(1 / max(radius), rel=1e-10)
+        sensing = np.isclose(nl.sensing_sinr(scenario, allocation.powers_w), allocation.worst_sensing_sinr, rtol=1e-9)
+        assert nl.row_bound(rows, sensing[None])[0] == pytest.approx(allocation.worst_sensing_sinr, rel=1e-9)
+        assert allocation.certificate.gap <= 1e-10 and allocation.certificate.residual <= 1e-14
+    from isaclib.network_localization import users
+
+    iterated = nl.max_min_comm_sinr(scenarios[0])
+    monkeypatch.setattr(users, "BY_EIGENVALUES", 1000)
+    by_eigenvalues = nl.max_min_comm_sinr(scenarios[0])
+    assert iterated[0] == pytest.approx(by_eigenvalues[0], rel=1e-10) and iterated[1] == by_eigenvalues[1]
+
+
+def test_decoupled_stations_are_served_by_hand():
+    # Echo 1, self-interference 1, nothing between the two, hardly any noise: both at full power reach 1.
+    scenario = nl.Scenario(
+        echo_gain=[1.0, 1.0],
+        bistatic_gain=np.zeros((2, 2)),
+        bs_bs_gain=np.zeros((2, 2)),
+        self_interference_gain=[1.0, 1.0],
+        link_gain=[1.0, 1.0],
+        cross_link_gain=np.zeros((2, 2)),
+        ue_echo_gain=np.zeros((2, 2)),
+        noise_bs_w=1e-16,
+        noise_ue_w=1.0,
+        max_power_w=1.0,
+        bandwidth_hz=1.0,
+        min_comm_sinr=0.0,
+    )
+    solved = nl.solve_exact_batch([scenario])
+    assert solved.status[0] == "optimal" and solved.worst_sensing_sinr[0] == pytest.approx(1.0, rel=1e-12)
+    np.testing.assert_allclose(solved.powers_w[0], [1.0, 1.0], rtol=1e-9)
+
+
+@pytest.mark.parametrize(("direct", "expected"), [((0.0, 4.0), 0.25), ((4.0, 0.0), 0.25)])
+def test_the_cap_of_a_reducible_network_is_the_one_of_its_heaviest_part(direct, expected):
+    # F = diag(0, 4), v = 1e-3: the station without interference needs 2.5e-4 of its cap, the other one is full.
+    scenario = nl.Scenario(
+        echo_gain=[1.0, 1.0],
+        bistatic_gain=np.zeros((2, 2)),
+        bs_bs_gain=np.zeros((2, 2)),
+        self_interference_gain=direct,
+        link_gain=[1.0, 1.0],
+        cross_link_gain=np.zeros((2, 2)),
+        ue_echo_gain=np.zeros((2, 2)),
+        noise_bs_w=1e-3,
+        noise_ue_w=1.0,
+        max_power_w=1.0,
+        bandwidth_hz=1.0,
+        min_comm_sinr=0.0,
+    )
+    allocation = nl.solve_exact(scenario)
+    reached = 1 / (max(direct) + 1e-3)
+    assert allocation.worst_sensing_sinr == pytest.approx(reached, rel=1e-12)
+    assert np.argmax(allocation.powers_w) == np.argmax(direct)
+    assert min(allocation.powers_w) == pytest.approx(reached * 1e-3, rel=1e-9)
+
+
+def test_rows_have_a_status_and_a_bound():
+    base = nl.Scenario.random(np.random.default_rng(3))
+    edge = float(nl.max_min_comm_sinr(base)[0][0])
+    rows = [base, base.replace(min_comm_sinr=2 * edge), base.replace(max_power_w=5e-324, min_comm_sinr=0.0)]
+    solved = nl.solve_exact_batch(rows)
+    assert list(solved.status[:2]) == ["optimal", "infeasible"] and solved.status[2] in ("converged", "iteration_limit")
+    assert solved.bound.shape == solved.status.shape == (3,)
+    assert solved.bound[0] == nl.solve_exact(base).certificate.bound and np.isnan(solved.bound[1])
+    with pytest.raises(SolverFailure):
+        nl.solve_exact(rows[2])
+    assert {field.name for field in dataclasses.fields(solved)} >= {"feasible", "best_attainable", "gap", "residual"}
