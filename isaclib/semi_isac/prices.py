@@ -15,6 +15,7 @@ from .bounds import marginal_values
 from .scenario import Network, Scenario, allocated, system
 
 _TINY = 1e-300
+_NEXT_TO_NOTHING = 1e-8  # part of a budget below which the ratio of share and power says nothing
 
 
 def fitted_multipliers(bands: Bands, shares, powers, *, power_price: float, free: Restriction):
@@ -22,7 +23,7 @@ def fitted_multipliers(bands: Bands, shares, powers, *, power_price: float, free
 
     Non-negative least squares in :math:`(\lambda, \nu, \mu)` for a single network: each user's worth of a share equals
     :math:`\nu`, of power :math:`\mu + q`, and :math:`\lambda_{kj}` times the slack of its floor is zero. Any answer is a valid
-    set of multipliers. A user without any share has no condition of its own.
+    set of multipliers. A user who holds next to nothing has no condition of its own: its density is rounding.
     """
     with np.errstate(all="ignore"):
         return _fitted(bands, shares, powers, power_price, free)
@@ -30,8 +31,8 @@ def fitted_multipliers(bands: Bands, shares, powers, *, power_price: float, free
 
 def _fitted(bands: Bands, shares, powers, q: float, free: Restriction):
     users, weights = shares.shape[1], bands.weights[0]
-    holds = shares[0] > 0
-    x = powers / np.where(holds, shares, 1.0)
+    holds = held(shares, powers, free)[0]
+    x = powers / np.where(shares > 0, shares, 1.0)
     by_share, by_power = (gradient[0] for gradient in bands.tangents(x))
     rates = bands.slopes(x)[0][0] * shares[0, :, None]
     active = [(k, j) for k in range(users) for j in range(2) if bands.floors[0, k, j] > 0]
@@ -63,6 +64,13 @@ def _fitted(bands: Bands, shares, powers, q: float, free: Restriction):
     for place, (k, j) in enumerate(active):
         multipliers[0, k, j] = solution[place]
     return np.where(np.isfinite(multipliers), multipliers, 0.0), float(solution[-2]), float(solution[-1]) + q
+
+
+def held(shares, powers, free: Restriction) -> np.ndarray:
+    """Users (D, K) whose share or power is more than the rounding of an optimum: fixed ones do not count."""
+    parts = [values / np.maximum(values.sum(axis=1, keepdims=True), _TINY) for values in (shares, powers)]
+    some = (parts[0] > _NEXT_TO_NOTHING) & free.shares | (parts[1] > _NEXT_TO_NOTHING) & free.powers
+    return some & (shares > 0)
 
 
 def prices(scenario: Scenario | Network, allocation: Allocation) -> Prices:

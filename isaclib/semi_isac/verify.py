@@ -19,7 +19,7 @@ from ..foundations.errors import InvalidScenario
 from .allocation import CRITERIA, OPTIMAL_GAP, OPTIMAL_RESIDUAL, RESTRICTIONS, Allocation, Criterion, Scheme
 from .bands import Bands
 from .bounds import efficiency_at, marginal_values, sum_at, touching_density
-from .prices import fitted_multipliers
+from .prices import fitted_multipliers, held
 from .scenario import Network, Scenario, Stack, flatten, system
 
 SCHEME_WORDS: tuple[str, ...] = (*RESTRICTIONS, "random")
@@ -193,14 +193,14 @@ def tightest_bound(
     efficiency = criterion == "efficiency"
     q = float(table.sum() / used) if efficiency else 0.0
     value = q if efficiency else float(np.sum(bands.weights * table.sum(axis=-1)))
-    own = powers / np.where(shares > 0, shares, 1.0)
+    own, holds = powers / np.where(shares > 0, shares, 1.0), held(shares, powers, free)
     fitted, _, price = fitted_multipliers(bands, shares, powers, power_price=q, free=free)
     best, chosen, searched = math.inf, fitted, []
     for trial in (*hints, fitted, np.zeros_like(fitted)):
-        held = marginal_values(bands, own, trial)[1][shares > 0]
-        common = max(float(held.max()) if len(held) else 0.0, price, 1e-290)
+        watts = marginal_values(bands, own, trial)[1][holds]
+        common = max(float(watts.max()) if len(watts) else 0.0, price, 1e-290)
         touching = touching_density(bands, trial, np.array([common])) if free.powers else own
-        for x in (np.where(shares > 0, own, touching), touching):
+        for x in (own, np.where(holds, own, touching), touching):
             found = float(_bound(bands, shares, powers, trial, x, efficiency, free)[0])
             if found < best:
                 best, chosen = found, trial
