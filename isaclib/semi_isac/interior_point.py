@@ -4,7 +4,8 @@ r"""A primal-dual interior-point method that works on the prices, for many netwo
    \quad\text{s.t.}\quad \rho_{kj} \ge f_{kj} t,\; \sum_k \beta_k \le 1,\; \sum_k \pi_k \le 1,\; \beta, \pi \ge 0 .
 
 The users meet only in the two budgets, through the price :math:`\nu` of bandwidth and the price :math:`\mu` of power: Newton's
-system is one 2 x 2 block per user, bordered by the two prices and :math:`t`. Steps are taken in relative coordinates
+system has one 2 x 2 block per user, bordered by the two prices and :math:`t`, and is solved as one dense system of 2K + 3
+unknowns (a block alone is singular along its own ray where the floors are slack). Steps are taken in relative coordinates
 :math:`d\beta_k/\beta_k, d\pi_k/\pi_k`, so that a user who needs a billionth of the power is no harder than another; the floors
 have slack variables, because a slack computed from a curved constraint lets a step hug the boundary and stall.
 

@@ -240,9 +240,8 @@ assert sp.simplify(hessian[1, 1] - hessian[0, 1] ** 2 / hessian[0, 0]) == 0
 h11
 
 # %% [markdown]
-# So the paper's test does prove concavity here, because the first entry is *strictly* negative. As a general rule, "first leading
-# minor not positive, second not negative" is not enough: the matrix $\operatorname{diag}(0,1)$ passes it and is convex. That is
-# entry 002-E1 of the errata ledger.
+# So the paper's test proves concavity: for a 2 x 2 matrix a *strictly* negative first entry and a determinant that is not negative are
+# enough. (With a first entry of zero they would not be: $\operatorname{diag}(0,1)$ is convex.)
 #
 # ## Two prices, and a bound without a solver
 #
@@ -263,7 +262,7 @@ h11
 # ```{math}
 # :label: si-bound
 # \begin{aligned}
-# \sum_{kj}w_k\rho_{kj}\;\le\;&\max_kG_{k,\beta}+\max\{0,\max_kG_{k,\pi}\}\\
+# \sum_{kj}w_k\rho_{kj}\;\le\;&\max_kG_{k,\beta}+\max_kG_{k,\pi}\\
 # &-\sum_{kj}\lambda_{kj}f_{kj}
 # \end{aligned}
 # ```
@@ -289,7 +288,7 @@ print(f"at the optimal prices the gap is {optimum.certificate.gap:.1e}")
 
 # %% [markdown]
 # The solver behind `solve_exact` is a primal-dual interior-point method for these prices: each user contributes a 2 x 2 block, bordered by
-# the two prices. It does not have to be trusted, for {eq}`si-bound` is evaluated at whatever it returns. The verification
+# the two prices, in one linear system. It does not have to be trusted, for {eq}`si-bound` is evaluated at whatever it returns. The verification
 # recomputes everything from shares and powers alone, and notices if they are disturbed:
 
 # %%
@@ -301,6 +300,43 @@ print("disturbed:", si.verify(scenario, moved))
 assert (
     si.verify(scenario, optimum).status == "optimal"
     and si.verify(scenario, moved).status != "optimal"
+)
+
+# %% [markdown]
+# ### Two more bounds from the same tangents
+#
+# **No allocation at all.** Suppose some allocation met the floors multiplied by $t$. Put $w=0$ into {eq}`si-bound`, so that $G_k$ holds
+# the multipliers only. The left side is then zero and the floors are $tf$, hence
+#
+# $$t\;\le\;\frac{\max_kG_{k,\beta}+\max_kG_{k,\pi}}{\sum_{kj}\lambda_{kj}f_{kj}}$$
+#
+# for every $\lambda\ge0$ that is not zero on all floors. A right side below one proves that the floors cannot be met: this is what an
+# infeasible scenario reports, and the solver looks for the $\lambda$ that makes it smallest. A factor that was *reached* proves nothing of the kind.
+#
+# **Bits per joule.** With $w=1$ and the total power $\Pi=\sum_k\pi_k$ kept, the tangents give $\sum_{kj}\rho_{kj}\le H+G\,\Pi$ with
+# $H=\max_kG_{k,\beta}-\sum\lambda f$ and $G=\max_kG_{k,\pi}$; the tangents at zero power give $\sum_{kj}\rho_{kj}\le S\,\Pi$ with $S$ the steepest
+# slope of all. So
+#
+# $$\frac{\sum_{kj}\rho_{kj}}{\Pi+P_\mathrm c}\;\le\;\max_{\Pi_{\min}\le\Pi\le1}\frac{\min\{H+G\,\Pi,\;S\,\Pi\}}{\Pi+P_\mathrm c},$$
+#
+# where $\Pi_{\min}$ is any power below which the floors cannot be met, for instance what each user would need alone with the whole band. Both
+# ratios are monotone in $\Pi$, so the maximum is at an end or where the two lines meet. The lower limit is there for arithmetic: $H$ is a small
+# difference of large numbers, and circuits that need next to nothing would otherwise divide its rounding error by almost zero.
+
+# %%
+margin = si.solve_exact_batch([scenario]).best_attainable[0]
+best_ratio = si.solve_exact(scenario, objective="efficiency").objective
+per_joule = bands.scale[0] / bands.power_w[0]
+factors, ratios = [], []
+for _ in range(500):
+    point = draw.dirichlet(np.ones(3), 2)[:, None, :]
+    multipliers = draw.exponential(size=bands.floors.shape) * (bands.floors > 0)
+    factors.append(si.margin_bound(bands, *point, multipliers)[0])
+    ratios.append(si.efficiency_bound(bands, *point, multipliers)[0] * per_joule)
+assert min(factors) >= margin * (1 - 1e-9) and min(ratios) >= best_ratio
+print(f"margin {margin:.2f}; random multipliers prove at least {min(factors):.2f}")
+print(
+    f"random bounds on the efficiency: from {min(ratios) / best_ratio:.2f} times the optimum"
 )
 
 # %% [markdown]

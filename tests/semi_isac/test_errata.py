@@ -13,12 +13,9 @@ def _hessian(function, beta, power):
     return sp.hessian(function, (beta, power)).applyfunc(sp.simplify)
 
 
-def test_e1_leading_minors_alone_do_not_show_concavity():
-    # The rule as quoted (first minor not positive, second not negative) also passes diag(0, 1), which is not concave.
-    counterexample = np.diag([0.0, 1.0])
-    assert counterexample[0, 0] <= 0 and np.linalg.det(counterexample) >= 0
-    assert np.linalg.eigvalsh(counterexample).max() > 0
-    # The rates: first minor strictly negative and determinant zero, hence the other diagonal entry is H12^2/H11 <= 0.
+def test_the_papers_rule_on_minors_shows_concavity():
+    """No erratum (it was one here once): strictly negative first minor and determinant zero are enough for 2 x 2."""
+    # First minor strictly negative and determinant zero, hence the other diagonal entry is H12^2/H11 <= 0.
     beta, power, a, b, c = sp.symbols("beta p a b c", positive=True)
     hessian = _hessian(beta * sp.log(1 + a * power / (b * power + c * beta)), beta, power)
     assert sp.simplify(hessian.det()) == 0
@@ -39,6 +36,18 @@ def test_e2_dinkelbach_is_superlinear():
     assert np.median([ratio[-1] for ratio in ratios]) < 0.1
 
 
+def test_with_unequal_priorities_the_unweighted_sum_may_rise():
+    """What is plotted is then not what is optimised, and the printed trend is possible on the same drops."""
+    batch = si.Scenario.random_batch(np.random.default_rng(2), 100, weights=(0.1, 0.1, 0.8), power_budget_dbm=10.0)
+    low, high = (
+        si.solve_exact_batch(batch.replace(min_sensing_bps=floor, min_rate_bps=4 * floor), scheme="equal_spectrum")
+        for floor in (2.5e6, 10e6)
+    )
+    both = (low.status == "optimal") & (high.status == "optimal")
+    assert np.all(high.objective[both] <= low.objective[both] * (1 + EXACT))
+    assert np.any(high.rates_bps[both].sum(axis=1) > 1.001 * low.rates_bps[both].sum(axis=1))
+
+
 def test_e3_no_scheme_improves_with_the_floors_on_the_same_drops():
     batch = si.Scenario.random_batch(np.random.default_rng(2), 150)
     low, high = (
@@ -49,15 +58,6 @@ def test_e3_no_scheme_improves_with_the_floors_on_the_same_drops():
     assert np.all(high.objective[both] <= low.objective[both] * (1 + EXACT))
     # Leaving out the drops that fail raises the average: the improvement that the paper reports.
     assert np.nanmean(high.objective) > np.nanmean(low.objective)
-
-
-def test_e4_gains_are_per_cent_not_factors():
-    batch = si.Scenario.random_batch(np.random.default_rng(3), 100)
-    point = si.compare(batch, np.random.default_rng(0), max_tries=2000)
-    result = si.sweep([point]).common
-    for scheme, printed in (("equal_power", 10), ("equal_spectrum", 43), ("random", 67)):
-        factor = result["joint"].mean[0] / result[scheme].mean[0]
-        assert 1 < factor < 2.5 < printed
 
 
 def test_e5_the_formula_per_realisation_is_not_the_information_of_the_mean_channel():

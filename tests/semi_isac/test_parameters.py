@@ -28,4 +28,4 @@ def test_every_erratum_has_its_test():
         path, name = entry["test"].split("::")
         functions = {node.name for node in ast.walk(ast.parse((root / path).read_text())) if isinstance(node, ast.FunctionDef)}
         assert name in functions
-    assert len(entries) == 6
+    assert [entry["id"] for entry in entries] == ["002-E2", "002-E3", "002-E5", "002-E6"]
