@@ -1130,9 +1130,9 @@ tables.table(
 )
 
 # %% [markdown]
-# Read the two tables together. A user who is paid twice for one signal takes most of the band, so that in the text's model the
-# communication-only user cannot have the largest share while its rival is near; where the ISaC user has one rate, it does. The sentences about
-# who gets the spectrum speak of the scripts' model. The ledger's verdicts are those of the text's model at this page's set.
+# Read the two tables together. A user who is paid twice for one signal takes most of the band; where the ISaC user has one rate, the
+# communication-only user can. The column of claim 002-C11 says in which model it has the largest share, that of 002-C10 how many of the three
+# shares move as the paper says. The ledger's verdicts are those of the text's model at this page's set.
 
 # %% [markdown]
 # ## Explore
