@@ -35,6 +35,7 @@ from .sensing import Lane, Sensing
 _LN2 = float(np.log(2.0))
 _SMALL = 1e-2
 _NORMAL = 10.0  # weight of sum w = 1 among the optimality conditions, whose terms are of order one
+_TIGHT = 1e-9
 _ROUNDING = 1e-12  # of the terms of the bound
 
 
@@ -44,8 +45,12 @@ def dual_bound(scenario: Scenario, powers: np.ndarray, charging: float, times: n
     if not (charging > 0 and (times * rates).min() > 0):
         return float("inf")
     cuts = Cuts(scenario, powers, charging, times)
-    weights, prices = multipliers(scenario, cuts, powers, charging, times)
-    return evaluate(scenario, cuts, weights, prices)
+    value, bound = scenario.bandwidth_hz * float((times * rates).min()), float("inf")
+    for balanced in (False, True):
+        if bound > value * (1 + _TIGHT):
+            found = multipliers(scenario, cuts, powers, charging, times, balanced=balanced)
+            bound = min(bound, evaluate(scenario, cuts, *found))
+    return bound
 
 
 class Cuts:
@@ -61,9 +66,12 @@ class Cuts:
 
 
 def multipliers(
-    scenario: Scenario, cuts: Cuts, powers: np.ndarray, charging: float, times: np.ndarray
+    scenario: Scenario, cuts: Cuts, powers: np.ndarray, charging: float, times: np.ndarray, *, balanced: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Weights (M,) of the rates and prices (N,) of the cuts that meet the optimality conditions best."""
+    """Weights (M,) of the rates and prices (N,) of the cuts that meet the optimality conditions best.
+
+    The conditions count by what they cost; ``balanced``, all the same, which is better where a few of the times are tiny.
+    """
     a, c, cap, horizon = _numbers(scenario)
     users, targets = len(powers), len(cuts.level)
     x, energy = a * powers, powers * times
@@ -89,6 +97,8 @@ def multipliers(
     rows[-1, mu] = 1 - (charging + times.sum()) / horizon
     wanted = np.zeros(len(rows))
     wanted[2 * users + 1] = _NORMAL
+    if balanced:
+        rows[: 2 * users + 1] /= np.maximum(np.abs(rows[: 2 * users + 1]).max(axis=1, keepdims=True), 1e-300)
     size = np.maximum(np.sqrt((rows**2).sum(axis=0)), 1e-300)
     try:
         found = nnls(rows / size, wanted, maxiter=100 * len(size))[0] / size

@@ -38,12 +38,13 @@ from ..foundations.scenario import Batch
 from . import interior
 from .allocation import Allocation, AllocationBatch
 from .batch import allocations, infeasible, row
-from .curve import Curve, locate, tangent_bound
+from .curve import Curve, locate, settle, tangent_bound
 from .duality import Cuts, dual_bound, evaluate
 from .scenario import Scenario, harvest_rate_w, throughputs
 from .sensing import Lane, Sensing
 from .verify import residual
 
+_LN2 = float(np.log(2.0))
 _LOG = logging.getLogger(__name__)
 _CAP_SLACK = 1e-12  # rounding of a power at its cap
 _OPTIMAL_GAP, _OPTIMAL_RESIDUAL = 1e-6, 1e-7
@@ -110,19 +111,32 @@ def _search(batch: Batch | Lane) -> tuple[AllocationBatch, int, np.ndarray]:
     curve = Curve(batch, capped=False)
     sensing = Sensing(batch, batch.bs_power_w)  # per second of charging
     per_second = sensing.crb(curve.harvest)
-    limited = np.isfinite(batch.crb_limit_m2)
-    least_charging = np.where(limited, per_second.max(axis=1) / np.where(limited, batch.crb_limit_m2, 1.0), 0.0)
-    feasible = least_charging < batch.time_budget_s
-    with np.errstate(divide="ignore"):
-        log_share = np.where(feasible, np.log(least_charging / batch.time_budget_s), -np.inf)
+    limited, horizon = np.isfinite(batch.crb_limit_m2), batch.time_budget_s
+    limit = np.where(limited, batch.crb_limit_m2, 1.0)
+
+    def room(crb):
+        """ln((T - t) / t) with the charging time t that the limit asks for: inf without one, -inf for a frame too short."""
+        t = np.where(limited, crb / limit, 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(t < horizon, np.log(horizon - t) - np.log(t), -np.inf)
+
+    def shortfall(point, room):
+        """ln of the slots over what is left for them, (T - t) s / t."""
+        return np.log(_LN2 * (1 / point.log_snr).sum(axis=-1) / point.s) - room
+
+    most = room(per_second.max(axis=1))
+    feasible = most > -np.inf
+    enough = np.where(feasible, most, np.inf)
+    proven = np.where(feasible, room(sensing.least_worst(curve.harvest)), np.inf)
 
     def excess(point):
-        return np.maximum(np.log(point.pull), log_share + np.log(point.total / point.s))
+        return np.maximum(np.log(point.pull), shortfall(point, enough))
 
     high = np.maximum(curve.z_low + 1, 0.0)
     while np.any(outside := excess(curve.at(high)) > 0):
         high = np.where(outside, high + 2, high)
     bracket, left, right = locate(curve, excess, high)
+    left, _ = settle(curve, np.atleast_1d(bracket.low), left, lambda point: shortfall(point, proven) > 0, np.inf)
     bound = batch.bandwidth_hz * (batch.time_budget_s / tangent_bound(left, right))
     frame = batch.time_budget_s / right.total
     times, throughput, charging = frame[:, None] / right.rates, batch.bandwidth_hz * frame, right.s * frame

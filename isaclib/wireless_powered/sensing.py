@@ -12,11 +12,11 @@ gradient, :math:`g_0 = (2, 0)` and :math:`g_m = (x_m, y_m) = (1 + \cos\theta_m, 
 The last form of S is a sum of squares, as the pair sum of eq. (18) is, and takes M terms where that one takes :math:`M^2`: the
 difference :math:`AB - C^2` cancels where all users are seen in nearly one direction, and this does not.
 
-What is left is the error of the directions themselves, about :math:`\varepsilon = 10^{-16}` of a right angle. A gradient that
-is moved by
-:math:`e` changes :math:`\operatorname{tr} J^{-1}` by at most the part :math:`2 e \sqrt{\sum w \cdot \operatorname{tr} J^{-1}}`
-(:math:`\lambda_{\min}(J) \ge 1/\operatorname{tr} J^{-1}`); :meth:`Sensing.least_worst` takes that off, so that what exceeds a
-limit there exceeds it in exact numbers.
+What is left is the error of the users' directions against the BS's, about :math:`\varepsilon = 10^{-16}` of a right angle.
+When every :math:`g_m` moves by at most e, :math:`\operatorname{tr} J^{-1}` changes by at most :math:`2 e \sum_m w_m |J^{-1}
+g_m|\,\|J^{-1}\|`, which is the part :math:`2 e \sqrt{\sum_m w_m \operatorname{tr} J^{-1}}` (Cauchy-Schwarz, and
+:math:`\sum_m w_m |J^{-1} g_m|^2 \le \operatorname{tr} J^{-1}`). :meth:`Sensing.least_worst` takes that off, so that what
+exceeds a limit there exceeds it in exact numbers.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Sensing:
         A, B, w, S = self._sums(spent)
         crb = self._trace(A, B, S)
         with np.errstate(invalid="ignore", over="ignore"):
-            error = self._epsilon * (24 + self._x.shape[1]) * (1 + np.sqrt((self._base + w.sum(axis=-2)) * crb))
+            error = self._epsilon * (24 + self._x.shape[1]) * (1 + np.sqrt(w.sum(axis=-2) * crb))
             proven = np.where(np.isinf(crb), np.inf, crb * (1 - np.minimum(error, 1.0)))
         return proven.max(axis=-1)
 
@@ -126,9 +126,9 @@ class Sensing:
     def information(self, seconds: float, spent: np.ndarray, *, derivatives: bool = True):
         r"""Of the only row: :math:`\psi_n = 1/\operatorname{tr} J_n^{-1}` (N,) when the BS spends for so many seconds.
 
-        :math:`\psi = \det J/\operatorname{tr} J` is concave and homogeneous. With derivatives: its gradient (N, M+1) in (seconds,
-        spent), and its Hessians as factors (N, 3, M+1) and cores (N, 3, 3). The gradient is :math:`|Y g_m|^2` times the weight
-        of one unit, where :math:`Y = J^{-1}/\operatorname{tr} J^{-1}` has trace 1 however it rounds.
+        :math:`\psi = \det J/\operatorname{tr} J` is concave and homogeneous. With derivatives: its gradient (N, M+1) in
+        (seconds, spent), and its Hessians as factors (N, 3, M+1) and cores (N, 3, 3). The gradient is :math:`|Y g_m|^2`
+        times the weight of one unit, where :math:`Y = J^{-1}/\operatorname{tr} J^{-1}` has trace 1 however it rounds.
         """
         A, B, w, S = (part[0] for part in self._sums(spent[None]))
         base, x, y = self._base[0], self._x[0], self._y[0]
