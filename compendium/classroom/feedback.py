@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import copy
+import hashlib
 import html
 import importlib.util
 import logging
@@ -18,6 +21,7 @@ from traitlets.config import Config
 
 from .assignment import TEST
 from .grading import BY_HAND
+from .harmless import harmless
 from .marks import Row
 
 _TEMPLATES = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader"
@@ -26,31 +30,40 @@ tex: {inlineMath: [["$", "$"], ["\\(", "\\)"]], displayMath: [["$$", "$$"], ["\\
 options: {enableMenu: false, ignoreHtmlClass: "highlight|output_text"}};"""
 
 
+# The page's own scripts, by their digests, and no others; nothing is fetched.
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; script-src {}"
 # On a phone figures shrink, and long lines and formulas scroll by themselves.
 _STYLE = (
     "<style>img, svg {max-width: 100%; height: auto} pre, mjx-container[display] {overflow-x: auto; max-width: 100%}"
-    " .panel-heading {overflow: hidden}"
+    " .panel-heading {overflow: hidden} .text_cell_render, td, h4 {overflow-wrap: anywhere}"
     " @media (max-width: 600px) {.container, #notebook-container, .panel-body {padding-left: 6px; padding-right: 6px}}</style>"
 )
 
 
+_VIEWPORT = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+_OPEN = -1.0  # in place of a score that nobody has given
+
+
 def page(title: str, student: str, notebook: nbformat.NotebookNode, rows: Sequence[Row]) -> str:
     """The HTML page of a graded notebook: score and remark at each task, formulas without any server."""
-    marked = nbformat.from_dict(notebook)
+    marked = harmless(copy.deepcopy(notebook))
     anchors = {}
     for cell in marked.cells:
         meta = cell.metadata.get("nbgrader")
         if not meta:
             continue
+        meta["score"] = _OPEN  # unless a row says otherwise
         for row in rows:
             if meta["grade_id"] in (row.task, row.task + TEST):
                 if meta["grade"]:
                     anchors[row.task] = meta["grade_id"]
-                meta["score"], meta["points"] = row.score or 0.0, row.maximum
+                meta["score"], meta["points"] = _OPEN if row.score is None else row.score, row.maximum
                 meta["comment"] = html.escape(_remark(row)) if meta["solution"] else ""
     total = {"score": sum(row.score or 0.0 for row in rows), "max_score": sum(row.maximum for row in rows)}
     resources = {"nbgrader": {"notebook": f"{html.escape(title)}: {html.escape(student)}", "late_penalty": 0, **total}}
     body, _ = _exporter().from_notebook_node(marked, resources=resources)
+    body = body.replace(f"Score: {_OPEN} / ", "Open, of ")
+    body = re.sub(r"\(Score: [^<>)]*\)</h4>", lambda _: f"(Score: {_sum(rows)})</h4>", body, count=1)
     body = re.sub(r'<div id="toc">.*?</div>', lambda _: _table(rows, anchors), body, count=1, flags=re.S)
     return _offline(body)
 
@@ -59,7 +72,7 @@ def _table(rows: Sequence[Row], anchors: Mapping[str, str]) -> str:
     """All tasks at a glance, each a link to its graded cell."""
     lines = "".join(
         f"<tr><td><a href='#{html.escape(anchors.get(row.task, ''))}'>{html.escape(row.task)}</a></td>"
-        f"<td>{'' if row.score is None else f'{row.score:g}'} / {row.maximum:g}</td><td>{html.escape(_remark(row))}</td></tr>"
+        f"<td>{'open' if row.score is None else f'{row.score:g}'} / {row.maximum:g}</td><td>{html.escape(_remark(row))}</td></tr>"
         for row in rows
     )
     return f"<table class='table'><tr><th>task</th><th>points</th><th>remark</th></tr>{lines}</table>"
@@ -68,11 +81,17 @@ def _table(rows: Sequence[Row], anchors: Mapping[str, str]) -> str:
 def empty_page(title: str, student: str, rows: Sequence[Row]) -> str:
     """The page of a student whose notebook could not be graded."""
     name = f"{html.escape(title)}: {html.escape(student)}"
-    score = f"{sum(row.score or 0.0 for row in rows):g} / {sum(row.maximum for row in rows):g}"
     return (
-        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{name}</title></head>'
-        f"<body><h1>{name}</h1><p>Score: {score}</p>{_table(rows, {})}</body></html>"
+        f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">{_VIEWPORT}<title>{name}</title></head>'
+        f"<body><h1>{name}</h1><p>Score: {_sum(rows)}</p>{_table(rows, {})}</body></html>"
     )
+
+
+def _sum(rows: Sequence[Row]) -> str:
+    """The points, and that they are not the last word while answers are open."""
+    points, of = sum(row.score or 0.0 for row in rows), sum(row.maximum for row in rows)
+    waiting = sum(row.score is None for row in rows)
+    return f"{points:.12g} / {of:.12g}" + (f", provisional: {waiting} open" if waiting else "")
 
 
 def write(folder: Path, title: str, rows: Mapping[str, Sequence[Row]], notebooks: Path) -> list[Path]:
@@ -92,7 +111,8 @@ def write(folder: Path, title: str, rows: Mapping[str, Sequence[Row]], notebooks
 
 def _remark(row: Row) -> str:
     if row.score is None:
-        return "This answer has not been graded yet."
+        note = "" if row.note in ("", BY_HAND) else f" {row.note}"
+        return f"This answer has not been graded yet.{note}"
     note = row.note if row.note != BY_HAND else ""
     return note or ("Passed." if row.score == row.maximum else "")
 
@@ -121,6 +141,11 @@ def _offline(body: str) -> str:
     """Put our MathJax into the page, in place of the address of one, and drop whatever else would be fetched."""
     body = re.sub(r"<script type=\"text/x-mathjax-config\">.*?</script>", "", body, flags=re.S)
     body = re.sub(r"<(script|link)\b[^>]*\b(src|href)=\"https?://[^>]*>(\s*</script>)?", "", body)
-    ours = f"{_STYLE}<script>{_CONFIGURATION}</script>\n<script>{_mathjax()}</script>"
+    scripts = (_CONFIGURATION, _mathjax())
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    policy = _POLICY.format(" ".join(f"'sha256-{digest}'" for digest in digests))
+    first = f'<meta http-equiv="Content-Security-Policy" content="{policy}">{_VIEWPORT}'
+    ours = _STYLE + "".join(f"<script>{script}</script>\n" for script in scripts)
+    body = body.replace("<head>", f"<head>\n{first}", 1)
     before, found, after = body.partition("</head>")
     return before + ours + found + after

@@ -26,8 +26,12 @@ def files(folder: Path, passed_over: list) -> Iterator[tuple[str, str, bytes]]:
             "isac assignment", str(folder), "is not a folder", "give the folder (or zip) that holds the submissions"
         )
     for top in sorted(folder.iterdir()):
-        if top.is_dir() and not leftover(top.name):
-            inside = sorted(path for path in top.rglob("*") if path.is_file())
+        if top.is_symlink():
+            passed_over.append((top.name, "a link, which is not followed"))
+        elif top.is_dir() and not leftover(top.name):
+            inside = sorted(path for path in top.rglob("*") if path.is_file() and not path.is_symlink())
+            links = sorted(path for path in top.rglob("*") if path.is_symlink())
+            passed_over += [(path.relative_to(folder).as_posix(), "a link, which is not followed") for path in links]
             yield from ((top.name, path.relative_to(folder).as_posix(), path.read_bytes()) for path in inside)
             if not inside:
                 yield top.name, f"{top.name}/", b""

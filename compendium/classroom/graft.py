@@ -91,6 +91,7 @@ def _sorted_out(release, cells, given, result):
             if own and (cell.cell_type == "code" or cell.get("id") not in text_ids):  # else a given text that was changed
                 new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
                 made = new(cell.source, **({"attachments": cell.attachments} if "attachments" in cell else {}))
+                made.metadata["isac"] = {"own": True}
                 helpers.setdefault(last, []).append(made)
             before = None
             continue

@@ -21,7 +21,7 @@ from jupyter_client.manager import KernelManager
 
 from ..runs.digest import CODE
 from ..runs.plan import ONE_THREAD
-from .sandbox import LIBRARY, NONE, Limits, enclose, walls
+from .sandbox import HOME, LIBRARY, NONE, Limits, enclose, walls
 
 STOPPED, DIED, NOT_RUN = "CellStopped", "KernelDied", "NotRun"
 _PASSED_ON = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "VIRTUAL_ENV", "CONDA_PREFIX")
@@ -96,9 +96,13 @@ class Kernel:
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         free = walls() == NONE
-        home = str(self.folder) if free else "/tmp"
+        home = str(self.folder) if free else HOME
         own = {"HOME": home, "IPYTHONDIR": f"{home}/.ipython", "PYTHONPATH": str(CODE) if free else LIBRARY, "USER": "student"}
-        own |= {"MPLCONFIGDIR": str(self.folder / "matplotlib"), "PYDEVD_DISABLE_FILE_VALIDATION": "1", "TMPDIR": home}
+        own |= {
+            "MPLCONFIGDIR": str(self.folder / "matplotlib"),
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+            "TMPDIR": home if free else "/tmp",
+        }
         return kept | dict(ONE_THREAD) | own
 
     def _processes(self) -> list[psutil.Process]:

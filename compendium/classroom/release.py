@@ -14,6 +14,7 @@ import nbformat
 
 from .assignment import Assignment
 from .course import student_version
+from .lock import students_lock
 
 _DATE = (2020, 1, 1, 0, 0, 0)  # of every file in an archive, so that equal releases are equal bytes
 
@@ -32,7 +33,7 @@ def release(assignment: Assignment, folder: Path) -> Path:
         files = {
             f"{assignment.section}.ipynb": notebook.encode(),
             "README.md": _readme(assignment, wheel.name).encode(),
-            "requirements.lock": (assignment.root / "requirements.lock").read_bytes(),
+            "requirements.lock": students_lock(assignment.root).encode(),
             wheel.name: wheel.read_bytes(),
         }
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,10 +71,10 @@ def _readme(assignment: Assignment, wheel: str) -> str:
     title = assignment.section.replace("_", " ")
     by_tests = assignment.automatic_points
     total = sum(task.points for task in assignment.tasks)
-    packages = sum("==" in line for line in (assignment.root / "requirements.lock").read_text().splitlines())
+    packages = sum("==" in line for line in students_lock(assignment.root).splitlines())
     return f"""# Assignment: {title}{variant}
 
-You need Python 3.11 or newer, 2 GB of disk and a connection for the installation. No git and no account is needed. What to
+You need Python 3.11 or newer, 1 GB of disk and a connection for the installation. No git and no account is needed. What to
 read before stands in the first cell of the notebook; these are pages of the book *Resource allocation for ISAC*, whose address
 you have from your teacher.
 
@@ -88,8 +89,8 @@ python3 -m venv .venv
 ```
 
 Windows: write `py -3 -m venv .venv` and then `.venv\\Scripts\\python` in place of `.venv/bin/python`. On Debian and Ubuntu the
-first command may ask you to install the package `python3-venv`. The second one installs {packages} packages, those with which
-the whole book is made; depending on machine and connection it takes from one minute to ten, once.
+first command may ask you to install the package `python3-venv`. The second one installs at most {packages} packages:
+what the library needs, and JupyterLab.
 
 ## Work
 
@@ -99,7 +100,8 @@ the whole book is made; depending on machine and connection it takes from one mi
 
 1. Write your answers where the notebook says `YOUR CODE HERE` (delete the line `raise NotImplementedError()`) or
    `YOUR ANSWER HERE`. Cells of your own are welcome, for helpers, computations and notes; keep them above the cell that uses
-   them. The written answer itself must stand in its own cell.
+   them. The answers themselves (functions, the figure, the text) belong into the given cells, the ones that say so: what stands
+   in a cell of your own is not found by the tests.
 2. Run the test cell below each answer. A test cell that stays silent has passed; some checks run only when your work is
    graded, so a silent cell is a good sign but no promise.
 3. Do not change, copy or delete the given cells: they are put back before grading.

@@ -19,6 +19,8 @@ import isaclib
 
 BUBBLEWRAP, NAMESPACES, NONE = "bubblewrap", "namespaces", "not isolated"
 LIBRARY = "/isac"  # where isaclib lies inside the walls
+HOME = "/tmp/student"
+DESK = f"{HOME}/assignments/work"  # where a notebook runs: what lies above it is the student's own, too
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store")
 _SYSTEM += tuple(f"/etc/{name}" for name in ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime"))
 _DISK_MB = 512
@@ -76,7 +78,7 @@ def _bubblewrap(folder: Path) -> list[str]:
     for place, source in _visible().items():
         link = source.is_symlink() and source.parent == Path("/")
         words += ["--symlink", str(source.readlink()), place] if link else ["--ro-bind", str(source), place]
-    return [*words, "--bind", str(folder), str(folder), "--chdir", "/tmp", "--"]
+    return [*words, "--bind", str(folder), str(folder), "--dir", DESK, "--chdir", DESK, "--"]
 
 
 # The tools of util-linux do what bubblewrap does: a new root in memory, the visible folders in it (read-only), then no rights.
@@ -84,7 +86,7 @@ _BUILD = """set -e
 root=$1; folder=$2; visible=$3; shift 3
 mount -t tmpfs -o size=%dm,mode=755 none "$root"
 cd "$root"
-mkdir -p proc dev/shm tmp old ".$folder"
+mkdir -p proc dev/shm tmp old ".$folder" .%s
 chmod 1777 tmp dev/shm
 mount -t proc proc proc
 for name in null zero full random urandom; do touch dev/$name; mount --bind /dev/$name dev/$name; done
@@ -101,7 +103,7 @@ END
 mount --bind "$folder" ".$folder"
 pivot_root . old
 umount -l /old
-cd /tmp
+cd %s
 exec setpriv --bounding-set=-all --inh-caps=-all --no-new-privs -- "$@"
 """
 
@@ -111,4 +113,4 @@ def _namespaces(folder: Path) -> list[str]:
     root.mkdir(exist_ok=True)
     visible = "\n".join(f"{place}|{source}" for place, source in _visible().items())
     words = ["unshare", "--user", "--map-root-user", "--mount", "--pid", "--fork", "--net", "--ipc", "--uts", "--kill-child"]
-    return [*words, "/bin/sh", "-c", _BUILD % _DISK_MB, "sh", str(root), str(folder), visible]
+    return [*words, "/bin/sh", "-c", _BUILD % (_DISK_MB, DESK, DESK), "sh", str(root), str(folder), visible]

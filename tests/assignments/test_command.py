@@ -49,7 +49,7 @@ def test_from_the_release_to_the_feedback(isac, tiny, tmp_path):
     result = isac("feedback", "tiny")
     assert result.exit_code == 0 and "1 pages" in result.output and "by hand" not in result.output
     page = (grades.parent / "feedback" / "ann [a].html").read_text()
-    assert "AssertionError: a line" in page and "which x?" in page and "3.0 / 7.0" in page
+    assert "AssertionError: a line" in page and "which x?" in page and "3 / 7" in page
 
 
 def test_a_missing_student_exits_1_and_the_list_names_the_assignment(isac, tmp_path):

@@ -212,7 +212,7 @@ def test_feedback_is_one_page_that_asks_for_nothing(graded):
     own = page[: page.index("window.MathJax")] + page[page.rindex("</script>") :]  # without the script of MathJax
     assert not re.search(r"(src|href)\s*=\s*[\"']?https?:|url\(\s*[\"']?https?:|@import", own)
     assert len(re.findall(r"</script", page)) == 2  # nothing in MathJax ends its script early
-    assert "window.MathJax" in page and "good &lt;one&gt;" in page and "5.0 / 7.0" in page
+    assert "window.MathJax" in page and "good &lt;one&gt;" in page and "(Score: 5 / 7, provisional: 1 open)" in page
     assert "has not been graded yet" in page and "$2x = x + x$" in page
 
 
