@@ -44,7 +44,7 @@ def static_problems(html: Path, pages: Iterable[str] = ()) -> list[Problem]:
     @functools.cache
     def anchors(path: Path) -> frozenset[str]:
         tags = soup(path).find_all(lambda tag: tag.has_attr("id") or (tag.name == "a" and tag.has_attr("name")))
-        return frozenset(tag.get("id") or tag.get("name") for tag in tags)
+        return frozenset(str(tag.get("id") or tag.get("name")) for tag in tags)
 
     for path in built_pages(html):
         name = path.relative_to(html).as_posix()
@@ -55,11 +55,11 @@ def static_problems(html: Path, pages: Iterable[str] = ()) -> list[Problem]:
         for image in soup(path).find_all("img"):
             if not (image.get("loading") == "lazy" and image.get("width") and image.get("height")):
                 problems.append(Problem(name, f"image {image.get('src', '')} does not say its size or is not lazy"))
-            if not image.get("alt", "").strip() and image.get("aria-hidden") != "true" and not _decorative(image):
+            if not str(image.get("alt", "")).strip() and image.get("aria-hidden") != "true" and not _decorative(image):
                 problems.append(Problem(name, f"image {image.get('src', '')} has no alternative text"))
         for tag, attribute in (("a", "href"), ("link", "href"), ("script", "src"), ("img", "src"), ("iframe", "src")):
             for element in soup(path).find_all(tag, attrs={attribute: True}):
-                problem = _link_problem(html, path, element[attribute], tag, anchors)
+                problem = _link_problem(html, path, str(element[attribute]), tag, anchors)
                 if problem:
                     problems.append(Problem(name, problem))
     return problems
@@ -67,7 +67,7 @@ def static_problems(html: Path, pages: Iterable[str] = ()) -> list[Problem]:
 
 def page_weight(path: Path, soup: BeautifulSoup) -> int:
     """Bytes of a page and of its pictures, without what all pages share (style, scripts, fonts)."""
-    sources = [urlsplit(image.get("src", "")) for image in soup.find_all("img")]
+    sources = [urlsplit(str(image.get("src", ""))) for image in soup.find_all("img")]
     pictures = {(path.parent / unquote(source.path)).resolve() for source in sources if not source.scheme}
     return path.stat().st_size + sum(picture.stat().st_size for picture in pictures if picture.is_file())
 

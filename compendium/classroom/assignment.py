@@ -170,6 +170,7 @@ def vary(source: str, variant: int | None, where: str = "parameters") -> tuple[s
 
 def _literal(code: str, where: str) -> tuple[str, Any]:
     try:
+        statement: Any
         (statement,) = ast.parse(code.strip()).body
         (target,) = statement.targets
         return target.id, ast.literal_eval(statement.value)

@@ -12,7 +12,7 @@ import subprocess
 import time
 from pathlib import Path
 from queue import Empty
-from typing import Any
+from typing import Any, cast
 
 import nbformat
 import psutil
@@ -24,7 +24,7 @@ from ..runs.plan import ONE_THREAD
 from .sandbox import HOME, LIBRARY, NONE, Limits, enclose, walls
 
 STOPPED, DIED, NOT_RUN = "CellStopped", "KernelDied", "NotRun"
-_PASSED_ON = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "VIRTUAL_ENV", "CONDA_PREFIX")
+_PASSED_ON: tuple[str, ...] = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "VIRTUAL_ENV", "CONDA_PREFIX")
 _PASSED_ON += ("PATHEXT", "SYSTEMROOT", "TEMP", "TMP", "USERPROFILE")  # Windows
 _LONGEST_MESSAGE = 64 << 20  # bytes; zmq drops what is longer
 _GRACE = 3.0  # seconds that an interrupted cell has to stop
@@ -107,7 +107,7 @@ class Kernel:
 
     def _processes(self) -> list[psutil.Process]:
         try:
-            first = psutil.Process(self.manager.provisioner.pid)
+            first = psutil.Process(cast(Any, self.manager.provisioner).pid)
             return [first, *first.children(recursive=True)]
         except (psutil.Error, AttributeError, TypeError):
             return []
@@ -162,7 +162,8 @@ class Kernel:
 
     def _converse(self, request: str, cell: nbformat.NotebookNode | None, seconds: float) -> dict[str, Any]:
         """Messages about a request until it is done: its reply, empty when the time is over."""
-        until, looked, reply, idle = time.monotonic() + seconds, time.monotonic(), {}, False
+        until, looked, idle = time.monotonic() + seconds, time.monotonic(), False
+        reply: dict[str, Any] = {}
         poller = zmq.Poller()
         sockets = {
             self.client.iopub_channel: self.client.iopub_channel.socket,

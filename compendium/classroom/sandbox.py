@@ -21,7 +21,7 @@ BUBBLEWRAP, NAMESPACES, NONE = "bubblewrap", "namespaces", "not isolated"
 LIBRARY = "/isac"  # where isaclib lies inside the walls
 HOME = "/tmp/student"
 DESK = f"{HOME}/assignments/work"  # where a notebook runs: what lies above it is the student's own, too
-_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store")
+_SYSTEM: tuple[str, ...] = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store")
 _SYSTEM += tuple(f"/etc/{name}" for name in ("alternatives", "fonts", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime"))
 _DISK_MB = 512
 

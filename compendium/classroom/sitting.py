@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -66,7 +67,7 @@ class Sitting:
             if not again and not submission.problem and submission.student in known and _made_from(path) == mark:
                 yield Outcome(submission.student, f"{submission.student}: as before (the same file)")
                 continue
-            (graded,) = grading.grade(lambda _, chosen=assignment: chosen, [submission], limits=self.limits)
+            (graded,) = grading.grade(functools.partial(_always, assignment), [submission], limits=self.limits)
             yield self._enter(submission, graded, assignment, mark, path)
 
     def _enter(self, submission, graded: grading.Graded, assignment: Assignment, mark: str, path: Path) -> Outcome:
@@ -119,3 +120,8 @@ def _width(text: str) -> int:
 
 def _padded(text: str, width: int) -> str:
     return text + " " * (width - _width(text))
+
+
+def _always(assignment: Assignment, variant: int | None) -> Assignment:
+    """The same assignment for whatever variant is asked."""
+    return assignment

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from ..runs.children import Outcome
 from ..runs.errors import ParameterError
@@ -27,7 +27,7 @@ class Bar:
             if CONSOLE.is_terminal
             else None
         )
-        self.tasks: dict[Run, int] = {}
+        self.tasks: dict[Run, TaskID] = {}
 
     def __enter__(self) -> Bar:
         if self.live:

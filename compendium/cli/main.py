@@ -140,8 +140,8 @@ def _plan(root: Path, section: workshop.Section, notebook: str | None, set_name:
             raise ParameterError("-p", name, f"is no parameter of {', '.join(notebooks)}", f"it belongs to {', '.join(takers)}")
     if not is_file and not changes:
         if what_if:
-            own = workshop.what_if_run(root, section, set_name, "paper")
-            return [*own.needs, own]
+            what_if_run = workshop.what_if_run(root, section, set_name, "paper")
+            return [*what_if_run.needs, what_if_run]
         return workshop.base_runs(root, section, _known_base(set_name, schema), notebooks)
     values = schema.load_named("quick")
     if is_file:
@@ -156,8 +156,8 @@ def _plan(root: Path, section: workshop.Section, notebook: str | None, set_name:
         values |= schema.load_named(set_name)
     values |= changes
     label = Path(set_name).stem if is_file else set_name
-    own = [workshop.custom_run(root, section, name, values, label, "paper") for name in notebooks]
-    return [*dict.fromkeys(needed for run in own for needed in run.needs), *own]
+    customs = [workshop.custom_run(root, section, name, values, label, "paper") for name in notebooks]
+    return [*dict.fromkeys(needed for run in customs for needed in run.needs), *customs]
 
 
 def _known_base(set_name: str, schema) -> str:

@@ -78,7 +78,7 @@ def _parameter(where: str, name: str, entry: Mapping[str, Any]) -> Parameter:
         provenance=entry["provenance"],
         source=entry.get("source", ""),
         notebooks=tuple(entry["notebooks"]),
-        range=tuple(float(end) for end in bounds) if bounds else None,
+        range=(float(bounds[0]), float(bounds[1])) if bounds else None,
         options=tuple(entry["options"]) if "options" in entry else None,
         size=entry.get("size", False),
         length=(least, most),

@@ -14,7 +14,7 @@ from .parameters import LISTS, PROVENANCES, SCALARS
 _WORDS = {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1}
 _TEXT = {"type": "string", "minLength": 1, "description": "write text"}
 _NUMBERS = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
-_PARAMETER = {
+_PARAMETER: dict[str, Any] = {
     "type": "object",
     "description": "give type, unit, range, meaning, provenance, source, notebooks",
     "properties": {
@@ -63,7 +63,7 @@ _RELATION = {
     "additionalProperties": False,
     "description": "give that: (an expression) and says: (the remedy)",
 }
-_SECTION = {
+_SECTION: dict[str, Any] = {
     "type": "object",
     "description": "known keys: relations, compares, base_sets",
     "properties": {

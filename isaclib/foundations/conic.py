@@ -13,7 +13,7 @@ import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import cvxpy as cp
 import numpy as np
@@ -97,7 +97,7 @@ def solve(
     start = time.perf_counter()
     if not problem.variables():
         return _constant(problem, names[0], start)
-    failure = ("", "not run", {})
+    failure: tuple[str, str, dict[str, float]] = ("", "not run", {})
     for position, solver in enumerate(names):
         try:
             with warnings.catch_warnings():
@@ -113,14 +113,14 @@ def solve(
         iterations = int(getattr(problem.solver_stats, "num_iters", None) or 0)
         if status in (cp.INFEASIBLE, cp.UNBOUNDED):
             value = float(problem.value) if problem.value is not None else math.nan
-            return Solution(status, value, math.nan, solver, iterations, seconds)
+            return Solution(cast(Any, status), value, math.nan, solver, iterations, seconds)
         failure = (solver, str(status), {})
         if status in _KINDS and problem.value is not None and math.isfinite(problem.value):
             bound, excess = _dual_bound(problem, *primal_dual)
             residual = _residual(problem)
             wrong = {"residual": residual} if residual > LARGEST_RESIDUAL else {}
             wrong |= {"value beyond its bound by": excess} if excess > LARGEST_EXCESS else {}
-            kind = "inaccurate" if wrong else _KINDS[status]
+            kind: Any = "inaccurate" if wrong else _KINDS[status]
             if kind == "optimal" or accept_inaccurate:
                 _LOG.debug("solved by %s", solver, extra={"solver": solver})
                 return Solution(kind, float(problem.value), bound, solver, iterations, seconds, residual)

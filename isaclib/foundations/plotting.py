@@ -9,13 +9,14 @@ from __future__ import annotations
 import io
 import re
 from itertools import cycle, islice
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 from PIL import Image
 
 from . import checks
@@ -63,7 +64,7 @@ _STYLE = {
     "mathtext.fontset": "dejavusans",
     "svg.fonttype": "path",
     "svg.hashsalt": "isaclib",
-    "axes.prop_cycle": mpl.cycler(color=COLOURS),
+    "axes.prop_cycle": cycler(color=COLOURS),
 }
 
 _UNIT = re.compile(r"\(([^()]+|[^()]*\([^()]*\)[^()]*)\)\s*$")
@@ -172,7 +173,7 @@ def unlabelled_axes(figure: Figure) -> list[str]:
         sides = (
             (("x", axes.xaxis), ("y", axes.yaxis))
             if axes.name != "3d"
-            else (("x", axes.xaxis), ("y", axes.yaxis), ("z", axes.zaxis))
+            else (("x", axes.xaxis), ("y", axes.yaxis), ("z", cast(Any, axes).zaxis))
         )
         for side, axis in sides:
             text = axis.get_label_text() or _shared_label(figure, axes, side)

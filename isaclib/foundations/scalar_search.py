@@ -328,7 +328,7 @@ def minimise_convex(
     bracket = bisect(
         rises, np.minimum(a, b), np.maximum(a, b), tolerance=tolerance, geometric=geometric, max_iterations=max_iterations
     )
-    a, b = bracket.low, bracket.high
+    a, b = np.asarray(bracket.low), np.asarray(bracket.high)
     with np.errstate(all="ignore"):
         (fa, ga), (fb, gb) = evaluate(a), evaluate(b)
         usable_a, usable_b = np.isfinite(fa) & np.isfinite(ga), np.isfinite(fb) & np.isfinite(gb)

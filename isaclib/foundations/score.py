@@ -131,7 +131,7 @@ def judge(
     if math.isnan(value) and all(excess <= tolerance for excess in over.values()):
         over["value"] = math.inf  # what has no value is no allocation
     feasible = all(excess <= tolerance for excess in over.values())
-    common = {"violations": MappingProxyType(over), "unit": unit, "sense": sense}
+    common: dict[str, Any] = {"violations": MappingProxyType(over), "unit": unit, "sense": sense}
     try:
         certificate = checks.instance("solve", solve(), Certificate, "it returns the certificate of the optimum")
     except InfeasibleScenario as error:
