@@ -26,9 +26,9 @@ import numpy as np
 
 from . import checks, formats
 from .errors import InvalidScenario
+from .fields import SPEC, checked_fields
 
 _ABOUT = ("isaclib", "chapter", "holds", "about")  # what stands beside the fields
-_SPEC = "isaclib"  # where a field keeps its declaration, as in .scenario
 
 
 def save_scenario(path: Any, scenario: Any) -> None:
@@ -72,8 +72,6 @@ def load_allocation(path: Any, fields: Mapping[str, Any], *, chapter: str = "") 
 
     Parameters as in :func:`save_allocation`; a file of another chapter is refused.
     """
-    from .scenario import checked_fields
-
     values = _values(path, _content(path, "allocation", chapter), fields, "an allocation")
     try:
         return checked_fields(fields, values)
@@ -135,7 +133,7 @@ def _values(path: Any, content: Mapping[str, Any], fields: Mapping[str, Any], wh
     values = {}
     for name, raw in content.items():
         try:
-            values[name] = _shaped(name, raw, fields[name].metadata.get(_SPEC))
+            values[name] = _shaped(name, raw, fields[name].metadata.get(SPEC))
         except InvalidScenario as error:
             raise _in_file(path, error.field, error.problem, error.remedy) from None
     return values

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import checks
 from .errors import InvalidScenario
-from .scenario import checked_fields
+from .fields import checked_fields
 from .score import Score
 
 

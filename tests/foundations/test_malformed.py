@@ -1,12 +1,40 @@
 """Every public function of the foundations, called with everything that does not belong there, argument by argument."""
 
+from dataclasses import dataclass
+
 import cvxpy as cp
 import numpy as np
 import pytest
-from guarded import assert_guarded
+from guarded import assert_guarded, bad_values
 
-from isaclib.foundations import channels, conic, fisher, geometry, montecarlo, plotting, scalar_search, score, units
+from isaclib import wireless_powered
+from isaclib.foundations import (
+    channels,
+    conic,
+    files,
+    fisher,
+    formats,
+    geometry,
+    montecarlo,
+    plotting,
+    scalar_search,
+    score,
+    units,
+)
 from isaclib.foundations.certificate import Certificate
+from isaclib.foundations.scenario import Batch, ScenarioBase, array, choice, number
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Example(ScenarioBase):
+    gain: np.ndarray = array("M", positive=True)
+    matrix: np.ndarray = array("M", "M+1", minimum=0)
+    channel: np.ndarray = array("K", 2, dtype=complex, default=((1j, 2), (3, 4)))
+    counts: np.ndarray | None = array("M", dtype=int, optional=True)
+    noise_w: float = number(positive=True, default=1.0)
+    antennas: int = number(integer=True, minimum=1, maximum=64, default=4)
+    kind: str = choice("power", "energy", default="power")
+
 
 RNG = np.random.default_rng(0)
 G, W = RNG.normal(size=(4, 2)), RNG.exponential(size=4)
@@ -131,3 +159,51 @@ def test_a_certificate_holds_numbers_and_words():
         "residual": ["nan", "inf"],
     }
     assert_guarded(Certificate, {**good, "iterations": 3, "seconds": 1.0}, allowed=allowed)
+
+
+def example(**changes):
+    return Example(**{"gain": [1.0, 2.0], "matrix": np.ones((2, 3)), **changes})
+
+
+def test_every_field_of_a_scenario_is_refused_by_its_name():
+    good = {"gain": np.array([1.0, 2.0]), "matrix": np.ones((2, 3)), "channel": np.ones((3, 2), complex), "noise_w": 0.5}
+    more = {"antennas": 3, "kind": "power", "counts": np.array([1, 2])}
+    allowed = {
+        "channel": ["one entry more, axis 0", "one entry less, axis 0", "negative", "negative entry", "nan"],
+        "counts": ["None", "negative", "negative entry"],
+    }
+    assert assert_guarded(Example, {**good, **more}, allowed=allowed) > 150
+    one = Example(**good, **more)
+    for name in (*good, *more):
+        bad = {label: value for label, value in bad_values(getattr(one, name)).items() if label not in allowed.get(name, ())}
+        bad = {
+            label: value for label, value in bad.items() if label.split(", axis")[0] not in ("one entry more", "one entry less")
+        }
+        for target in (one, Batch([one, one])):
+            assert_guarded(lambda target=target, **change: target.replace(**change), {name: getattr(one, name)}, bad=bad)
+
+
+def test_batches_are_made_of_scenarios():
+    rows = [example(), example()]
+    assert_guarded(Batch, {"scenarios": rows}, allowed={"scenarios": ["strangers"]})
+    assert_guarded(Batch.of, {"scenarios": Batch(rows), "kind": Example}, arguments=["scenarios"])
+    columns = {"rng": np.random.default_rng(0), "draws": 2}
+    assert_guarded(wireless_powered.Scenario.random_batch, columns)
+
+
+def test_files_are_named_by_paths(tmp_path):
+    path = tmp_path / "s.json"
+    example().save(path)
+    for function in (Example.load, formats.read, files.chapter_in):
+        assert_guarded(function, {"path": str(path)}, allowed={"path": []})
+    assert_guarded(example().save, {"path": str(path)})
+    fields = {"powers_w": array("M"), "time_s": number()}
+    values = {"powers_w": np.ones(3), "time_s": 2.0}
+    for name in values:
+        bad = {label: value for label, value in bad_values(values[name]).items() if label in ("None", "empty", "empty list")}
+
+        def save(**changed):
+            files.save_allocation(tmp_path / "a.npz", {**values, **changed}, fields)
+            return files.load_allocation(tmp_path / "a.npz", fields)
+
+        assert_guarded(save, {name: values[name]}, bad=bad)
