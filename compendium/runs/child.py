@@ -12,11 +12,12 @@ import resource
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 
-from ..notebook.versions import versions
+from . import kernel
 from .folders import publish
 
 
@@ -30,7 +31,9 @@ def execute(job: dict) -> dict | None:
     partial, final = Path(job["partial"]), Path(job["directory"])
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
+    jupyter = tempfile.TemporaryDirectory(prefix="isac-")
     try:
+        kernel.install(Path(jupyter.name))
         source = partial / "source.ipynb"
         notebook = jupytext.read(job["source"])
         nbformat.write(notebook, source)
@@ -40,7 +43,7 @@ def execute(job: dict) -> dict | None:
                 source,
                 partial / "notebook.ipynb",
                 parameters=job["parameters"],
-                kernel_name="python3",
+                kernel_name=kernel.NAME,
                 progress_bar=False,
                 cwd=job["root"],
             )
@@ -52,21 +55,41 @@ def execute(job: dict) -> dict | None:
                 "error": f"{error.ename}: {error.evalue}",
                 "traceback": "\n".join(error.traceback),
             }
+        except RuntimeError as error:  # no kernel, or one that died
+            number = _cells_begun(partial / "notebook.ipynb")
+            return {
+                "cell": f"cell {number}" if number else "before the first cell",
+                "source": "",
+                "error": f"the kernel {sys.executable} {'ended' if number else 'did not start'} ({error})",
+                "traceback": "",
+            }
+        kernel_versions = partial / kernel.VERSIONS
         record = {
             **job["record"],
             "seconds": round(time.perf_counter() - start, 2),
             "processor_seconds": round(_processor_seconds(), 2),
             "started": round(started, 2),
             "finished": round(time.time(), 2),
-            "versions": versions(),
+            "versions": json.loads(kernel_versions.read_text()),
             "solvers": sorted({name for path in (partial / "figures").glob("*.json") for name in _solvers(path)}),
         }
         (partial / "run.json").write_text(json.dumps(record, indent=1))
         source.unlink()
+        kernel_versions.unlink()
         publish(partial, final)
         return None
     finally:
+        jupyter.cleanup()
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _cells_begun(path: Path) -> int:
+    """How many cells papermill had begun when the kernel was lost: the last one of them was running."""
+    if not path.exists():
+        return 0
+    cells = json.loads(path.read_text())["cells"]
+    begun = [number for number, cell in enumerate(cells, 1) if cell["metadata"].get("papermill", {}).get("start_time")]
+    return max(begun, default=0)
 
 
 def _processor_seconds() -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from .digest import CODE, digest_of
 from .plan import ONE_THREAD, Run
 
 _LOG = logging.getLogger(__name__)
+_REASON = re.compile(r"^(?:[\w.]+(?:Error|Exception|Exit)\b.*|.*: error: .*|.*No such file.*)$", re.M)
 STOPPED = -signal.SIGINT  # the exit code of a process that never started, as of one that an interrupt ended
 
 
@@ -140,13 +142,15 @@ def run_child(run: Run, jobs: int, scheduler: str | None, children: Children, di
         run.log.unlink(missing_ok=True)
         return Outcome(run, "done", seconds)
     shutil.rmtree(run.partial, ignore_errors=True)
+    said = run.log.read_text(errors="replace").strip()
     if failure_file.exists():
         failure = json.loads(failure_file.read_text())
         failure_file.unlink()
-        run.log.write_text(
-            f"{run.name}: {failure['cell']}: {failure['error']}\n\n{failure['source']}\n\n{failure['traceback']}\n"
-        )
+        if not failure["source"] and (reasons := _REASON.findall(said)):  # no cell is to blame: what its processes said last
+            failure["error"] += f": {reasons[-1]}"
+        text = [f"{run.name}: {failure['cell']}: {failure['error']}", failure["source"], failure["traceback"], said]
+        run.log.write_text("\n\n".join(filter(None, text)) + "\n")
     else:
-        tail = run.log.read_text().strip().splitlines()[-1:] or [f"exit code {code}"]
+        tail = said.splitlines()[-1:] or [f"exit code {code}"]
         failure = {"cell": "before the first cell", "error": tail[0], "source": ""}
     return Outcome(run, "failed", seconds, failure)

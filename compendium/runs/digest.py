@@ -18,7 +18,7 @@ import isaclib
 
 CODE = Path(__file__).resolve().parents[2]
 HOMES = {"isaclib": Path(isaclib.__file__).resolve().parent, "compendium": CODE / "compendium"}
-CHILD = "compendium.runs.child"  # what executes a notebook
+CHILD = "compendium.runs.child"  # what executes a notebook, and imports its kernel
 _DYNAMIC = {"import_module", "__import__"}
 
 

@@ -223,3 +223,44 @@ def test_the_context_travels_through_the_environment(monkeypatch):
 def test_an_unknown_section_is_refused(project):
     with pytest.raises(ValueError, match="sections: demo"):
         runs.load_section(project, "dmo")
+
+
+def foreign_kernel(folder: Path, monkeypatch) -> None:
+    """A kernel python3 on the Jupyter path that is another interpreter, as one installed long ago for another project is."""
+    home = folder / "kernels" / "python3"
+    home.mkdir(parents=True)
+    spec = {"argv": ["/bin/false", "{connection_file}"], "display_name": "Python 3", "language": "python"}
+    (home / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(folder))
+
+
+def test_the_kernel_is_this_interpreter_and_says_with_which_versions_it_computed(project, tmp_path, monkeypatch):
+    foreign_kernel(tmp_path / "jupyter", monkeypatch)
+    fake = tmp_path / "numpy-0.0.1.dist-info"  # the kernel finds this before the installed one; the process that starts it too
+    fake.mkdir()
+    (fake / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 0.0.1\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    edit(project / "notebooks" / "demo" / "model.py", "assert slope > 0", "import sys; assert slope > 0; print(sys.executable)")
+    (outcome,) = carry_out(runs.plan(project, "quick")[:1])
+    assert outcome.state == "done", outcome.failure
+    assert f'"{sys.executable}\\n"' in (outcome.run.directory / "notebook.ipynb").read_text()
+    assert outcome.run.record()["versions"]["numpy"] == "0.0.1"
+    assert sorted(path.name for path in outcome.run.directory.iterdir()) == ["notebook.ipynb", "run.json"]
+
+
+def test_a_kernel_that_cannot_start_says_why(project, tmp_path, monkeypatch):
+    (tmp_path / "ipykernel").mkdir()
+    (tmp_path / "ipykernel" / "__init__.py").write_text("raise ImportError('ipykernel is broken here')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (outcome,) = carry_out(runs.plan(project, "quick")[:1])
+    assert outcome.state == "failed" and outcome.failure["cell"] == "before the first cell"
+    assert f"the kernel {sys.executable} did not start" in outcome.failure["error"]
+    assert outcome.failure["error"].endswith("ImportError: ipykernel is broken here")
+    assert "Traceback" in outcome.run.log.read_text()
+
+
+def test_a_kernel_that_dies_names_its_cell(project):
+    edit(project / "notebooks" / "demo" / "model.py", "assert slope > 0", "import os; os._exit(9)")
+    (outcome,) = carry_out(runs.plan(project, "quick")[:1])
+    assert outcome.state == "failed" and outcome.failure["cell"] == "cell 4"
+    assert f"the kernel {sys.executable} ended" in outcome.failure["error"]

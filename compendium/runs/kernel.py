@@ -1,0 +1,39 @@
+"""The kernel of a run: the interpreter that executes the run's process, whatever other kernels stand on the Jupyter path.
+
+Before it serves the notebook it writes down with which versions it computes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from ..notebook.context import current
+from ..notebook.versions import versions
+
+NAME = "python3"
+VERSIONS = "versions.json"
+
+
+def install(folder: Path) -> None:
+    """Put a kernel of this interpreter into ``folder``, and the folder in front of this process's Jupyter path."""
+    home = folder / "kernels" / NAME
+    home.mkdir(parents=True)
+    command = [sys.executable, "-m", "compendium.runs.kernel", "-f", "{connection_file}"]
+    (home / "kernel.json").write_text(json.dumps({"argv": command, "display_name": "Python 3", "language": "python"}))
+    os.environ["JUPYTER_PATH"] = os.pathsep.join([str(folder), *filter(None, [os.environ.get("JUPYTER_PATH")])])
+
+
+def main() -> None:
+    if sys.path[0] in ("", os.getcwd()):  # as ipykernel does: a notebook's imports are not those of the working directory
+        del sys.path[0]
+    (Path(current().directory) / VERSIONS).write_text(json.dumps(versions()))
+    from ipykernel.kernelapp import launch_new_instance
+
+    launch_new_instance()
+
+
+if __name__ == "__main__":
+    main()
