@@ -57,6 +57,18 @@ from isaclib.near_field.sdp import margin_by_conic
 from isaclib.ofdm_ranging.least import least_level
 
 
+# Curves start at the smallest size
+batch_sizes, sensing_antennas, margin_antennas, many_antennas = (
+    sorted(set(sizes))
+    for sizes in (batch_sizes, sensing_antennas, margin_antennas, many_antennas)
+)
+user_counts, target_counts, station_counts, service_counts = (
+    sorted(set(sizes))
+    for sizes in (user_counts, target_counts, station_counts, service_counts)
+)
+carrier_counts, beam_counts = sorted(set(carrier_counts)), sorted(set(beam_counts))
+
+
 def rng(*key):
     """A generator of its own for every measurement."""
     return np.random.default_rng([seed, *key])
@@ -71,6 +83,14 @@ def measured(work):
     """Processor seconds of a piece of work, and its result: a median, or once if it is slow."""
     took, result = timing.timed(work)
     return (median_s(work) if took < patience_s else took), result
+
+
+def fitted(name, dimension, sizes, spent, low=0.0):
+    """A power law with its place in the table of exponents, and how a label says it; nothing for one size alone."""
+    if len(np.unique(sizes)) < 2:
+        return ""
+    fits.append((name, dimension, timing.power_law(sizes, spent, low=low)))
+    return f" ({fits[-1][2].exponent:.1f})"
 
 
 def digits(value):
@@ -96,9 +116,10 @@ tables.table(
 # need now and then, does not depend on the channel and would otherwise be remembered.
 
 # %%
-powered = wp.Scenario.random_batch(rng(1), 4 * race_draws)
-network = nl.Scenario.random_batch(rng(2), 4 * race_draws)
-shared = si.Scenario.random_batch(rng(3), 4 * race_draws)
+candidates = max(4 * race_draws, 64)  # enough that some can be solved
+powered = wp.Scenario.random_batch(rng(1), candidates)
+network = nl.Scenario.random_batch(rng(2), candidates)
+shared = si.Scenario.random_batch(rng(3), candidates)
 symbol = ofdm.Scenario.random_batch(rng(4), race_draws)
 field = nf.Scenario.random(np.random.default_rng(nf.CALIBRATION_SEED))
 
@@ -311,10 +332,9 @@ for ax, kind in zip(panels, ("sensing", "beams")):
     for (other, label), (sizes, spent, _) in reduction.items():
         if other != kind:
             continue
-        fit = timing.power_law(sizes, spent)
-        fits.append((f"near field, {kind}: {label}", "antennas", fit))
+        told = fitted(f"near field, {kind}: {label}", "antennas", sizes, spent)
         marker = plotting.role(looks[label])["marker"] or "s"
-        named = f"{label} ({fit.exponent:.1f})"
+        named = label + told
         plotting.line(ax, sizes, spent, looks[label], label=named, marker=marker)
         frames.append(
             pd.DataFrame(
@@ -404,13 +424,8 @@ for name, (kind, solver) in solvers.items():
     solver(pool[:2])
     spent = [median_s(lambda n=n: solver(pool[: int(n)])) for n in sizes]
     throughput[name] = sizes / spent
-    fits.append(
-        (
-            f"{name}: time of a batch",
-            "draws",
-            timing.power_law(sizes, spent, low=np.median(sizes)),
-        )
-    )
+    upper = np.median(sizes) if len(sizes) > 3 else 0
+    fitted(f"{name}: time of a batch", "draws", sizes, spent, upper)
 
 # %% tags=["hide-input"]
 figure, axes = plotting.subplots(1, 1, height=3.5)
@@ -582,13 +597,8 @@ frames = []
 for ax, (title, lines) in zip(panels.flat, measured.items()):
     paper, _, dimension = title.partition(": ")
     for role, (label, counts, spent) in zip(("exact", "paper"), lines):
-        named = label
-        if len(counts) > 1:
-            fit = timing.power_law(
-                counts, spent, low=np.median(counts) if len(counts) > 3 else 0
-            )
-            fits.append((f"{paper}: {label}", dimension, fit))
-            named = f"{label} ({fit.exponent:.1f})"
+        upper = np.median(counts) if len(counts) > 3 else 0
+        named = label + fitted(f"{paper}: {label}", dimension, counts, spent, upper)
         marker = plotting.role(role)["marker"] or "s"
         plotting.line(ax, counts, spent, role, label=named, marker=marker)
         frames.append(

@@ -100,8 +100,8 @@ assert np.allclose(between, 0, atol=1e-12), "a target between transmitter and re
 # %% [markdown]
 # ## Task 2: Fisher information is a weighted sum of outer products (2 points)
 #
-# The ranges are measured with independent Gaussian errors of standard deviation $\sigma_m$. Show that the log-likelihood has
-# the expected second derivative
+# The ranges are measured with independent Gaussian errors of standard deviation $\sigma_m$. Show that minus the
+# expected second derivative of the log-likelihood is
 #
 # $$ J = \sum_m \frac{1}{\sigma_m^2}\, g_m g_m^{\mathsf T}, $$
 #
