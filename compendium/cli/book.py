@@ -65,7 +65,7 @@ def _book(root: Path, base: str, output: Path | None, open_: bool, check: bool, 
     target = output or (root / "_build" / "html" if base == "paper" else root / "build" / "test-site")
     start = time.perf_counter()
     runs = workshop.plan(root, base)
-    if not report(make(runs, jobs, scheduler)):
+    if not report(make(runs, jobs, scheduler, why=True)):
         CONSOLE.print("\nnothing was published", style="bold red")
         sys.exit(1)
     made = time.perf_counter()

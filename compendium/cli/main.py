@@ -18,6 +18,7 @@ from isaclib import __version__
 from ..notebook.claims import LedgerError
 from ..notebook.context import project_root
 from ..runs import plan as workshop
+from ..runs import trial
 from ..runs.contents import section_names
 from ..runs.errors import ParameterError
 from ..runs.parameters import BASE_SETS, parse_assignment
@@ -30,6 +31,12 @@ from .pdf import pdf
 BAD_INPUT = 2
 
 
+def prefixed(error: Exception) -> str:
+    """The error as the command says it, with the name of the command once."""
+    text = str(error)
+    return text if text.startswith(("isac:", "isac ")) else f"isac: {text}"
+
+
 class _Group(click.Group):
     """Turns refused input into exit code 2 and an interrupt into a resumable stop."""
 
@@ -37,7 +44,7 @@ class _Group(click.Group):
         try:
             return super().invoke(context)
         except (ParameterError, LedgerError) as error:
-            CONSOLE.print(f"isac: {error}", markup=False, style="bold red")
+            CONSOLE.print(prefixed(error), markup=False, style="bold red")
             context.exit(BAD_INPUT)
         except KeyboardInterrupt:
             CONSOLE.print("\ninterrupted: what had finished is kept, the same command goes on from there")
@@ -55,6 +62,7 @@ def main(verbose: bool) -> None:
     isac run wireless_powered                  run a section's notebooks on the set 'quick'
     isac run wireless_powered results -p seed=7 -p crb_limit_m2=0.1
     isac run wireless_powered --set my_set.yml your own values; the rest comes from 'quick'
+    isac try wireless_powered --sets 5         random valid sets: does every notebook survive them?
     isac book                                  everything at paper scale, then the book
     isac claims                                what the runs say about the papers' claims
 
@@ -102,8 +110,7 @@ def run(
     """
     root = project_root()
     loaded = workshop.load_section(root, section)
-    if notebook is not None and notebook not in loaded.notebooks:
-        raise ParameterError("isac run", notebook, f"is not a notebook of {section}", f"notebooks: {', '.join(loaded.notebooks)}")
+    known_notebook(loaded, notebook)
     chosen = _plan(root, loaded, notebook, set_name, assignments)
     outcomes = make(chosen, jobs, scheduler, force)
     well = report(outcomes)
@@ -114,6 +121,14 @@ def run(
             if figures.exists():
                 CONSOLE.print(f"    {len(list(figures.glob('*.svg')))} figures (SVG and CSV) in {short(figures)}", markup=False)
     sys.exit(0 if well else 1)
+
+
+def known_notebook(section: workshop.Section, notebook: str | None) -> bool:
+    """Whether a notebook was named; an unknown one is refused."""
+    if notebook is not None and notebook not in section.notebooks:
+        known = ", ".join(section.notebooks)
+        raise ParameterError("isac", notebook, f"is not a notebook of {section.name}", f"notebooks: {known}")
+    return notebook is not None
 
 
 def _plan(root: Path, section: workshop.Section, notebook: str | None, set_name: str, assignments: Sequence[str]) -> list[Run]:
@@ -164,6 +179,32 @@ def _known_base(set_name: str, schema) -> str:
     if set_name not in BASE_SETS:
         schema.load_named(set_name)
     return set_name
+
+
+@main.command("try")
+@click.argument("section")
+@click.argument("notebook", required=False)
+@click.option("--sets", type=click.IntRange(1), default=10, show_default=True, help="Random sets for each notebook.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same sets.")
+@with_workers
+def try_(section: str, notebook: str | None, sets: int, seed: int, jobs: int, scheduler: str | None) -> None:
+    """Run the notebooks of SECTION (or one NOTEBOOK) with random valid sets, and report what fails.
+
+    Sets are drawn from the whole ranges of the schema, at sizes up to those of 'quick'. The set of each failure is written as
+    a file for 'isac run SECTION NOTEBOOK --set FILE'.
+    """
+    root = project_root()
+    loaded = workshop.load_section(root, section)
+    runs = trial.trial_runs(root, loaded, [notebook] if known_notebook(loaded, notebook) else loaded.notebooks, sets, seed)
+    needed = [*dict.fromkeys(needed for run in runs for needed in run.needs)]
+    outcomes = make([*needed, *runs], jobs, scheduler)
+    report(outcomes)
+    failed = [outcome for outcome in outcomes if not outcome.ok]
+    for outcome in failed:
+        CONSOLE.print(f"{outcome.run.name}: again with --set {short(trial.set_file(outcome))}", markup=False)
+    trial.tidy(outcomes)
+    CONSOLE.print(f"{len(runs)} runs of {sets} sets, {len(failed)} failed")
+    sys.exit(1 if failed else 0)
 
 
 @main.command()

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from . import kernel
-from .folders import publish
+from .folders import cells_begun, publish
 
 
 def execute(job: dict) -> dict | None:
@@ -56,7 +56,7 @@ def execute(job: dict) -> dict | None:
                 "traceback": "\n".join(error.traceback),
             }
         except RuntimeError as error:  # no kernel, or one that died
-            number = _cells_begun(partial / "notebook.ipynb")
+            number, _ = cells_begun(partial / "notebook.ipynb")
             return {
                 "cell": f"cell {number}" if number else "before the first cell",
                 "source": "",
@@ -81,15 +81,6 @@ def execute(job: dict) -> dict | None:
     finally:
         jupyter.cleanup()
         shutil.rmtree(partial, ignore_errors=True)
-
-
-def _cells_begun(path: Path) -> int:
-    """How many cells papermill had begun when the kernel was lost: the last one of them was running."""
-    if not path.exists():
-        return 0
-    cells = json.loads(path.read_text())["cells"]
-    begun = [number for number, cell in enumerate(cells, 1) if cell["metadata"].get("papermill", {}).get("start_time")]
-    return max(begun, default=0)
 
 
 def _processor_seconds() -> float:

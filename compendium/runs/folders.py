@@ -1,8 +1,9 @@
-"""Folders that are replaced as a whole, and locks on them."""
+"""Folders that are replaced as a whole, locks on them, and what stands in an unfinished one."""
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -45,3 +46,13 @@ def alone_in(folder: Path, waiting: Callable[[], None] = lambda: None) -> Iterat
 def holds_something_else(folder: Path, mark: str) -> bool:
     """Whether a folder that is to be replaced has content, and not the file by which its maker knows its own."""
     return folder.exists() and any(folder.iterdir()) and not (folder / mark).exists()
+
+
+def cells_begun(path: Path) -> tuple[int, int]:
+    """How many cells of a notebook papermill has begun, and how many there are; (0, 0) where nothing is written yet."""
+    try:
+        cells = json.loads(path.read_text())["cells"]
+    except (OSError, ValueError):  # not there yet, or being written at this moment
+        return 0, 0
+    begun = [number for number, cell in enumerate(cells, 1) if cell["metadata"].get("papermill", {}).get("start_time")]
+    return max(begun, default=0), len(cells)

@@ -56,7 +56,6 @@ from isaclib.near_field.reduction import reduce
 from isaclib.near_field.sdp import margin_by_conic
 from isaclib.ofdm_ranging.least import least_level
 
-
 # Curves start at the smallest size
 batch_sizes, sensing_antennas, margin_antennas, many_antennas = (
     sorted(set(sizes))

@@ -5,9 +5,10 @@ from click.testing import CliRunner
 from small_project import edit
 
 from compendium.cli import book as book_cli
+from compendium.cli import console, pdf
 from compendium.cli import main as cli
-from compendium.cli import pdf
 from compendium.runs import plan as runs
+from compendium.runs import trial
 
 
 @pytest.fixture
@@ -125,3 +126,58 @@ def test_help_teaches(isac, finished):
     for arguments in (["--help"], ["run", "--help"], ["book", "--help"], ["check", "--help"], ["launch-tree", "--help"]):
         result = isac(finished, *arguments)
         assert result.exit_code == 0 and len(result.output.splitlines()) > 5
+
+
+def test_a_trial_finds_what_a_valid_set_breaks_and_writes_it_down(isac, project):
+    edit(project / "notebooks" / "demo" / "model.py", "assert slope > 0", "assert slope < 9.99, 'too steep'")
+    result = isac(project, "try", "demo", "model", "--sets", "2", "--seed", "26")
+    assert result.exit_code == 1, result.output
+    assert "too steep" in result.output and "again with --set" in result.output
+    files = sorted((project / "build" / "tries" / "demo").glob("model-try-26-*.yml"))
+    assert [path.name for path in files] == ["model-try-26-1.yml"]
+    assert "slope: 10.0" in files[0].read_text() and "too steep" in files[0].read_text()
+    assert list((project / "build" / "runs" / "demo").rglob("try-*")) == []
+    section = runs.load_section(project, "demo")
+    assert section.schema.load(files[0]) == {"slope": 10.0}
+
+
+def test_trials_repeat_obey_the_schema_and_reach_the_ends(project):
+    edit(
+        project / "notebooks" / "demo" / "parameters" / "schema.yml",
+        "_section:\n",
+        "_section:\n  relations:\n    - that: points >= len(levels)\n      says: more points\n",
+    )
+    section = runs.load_section(project, "demo")
+    found = trial.trial_runs(project, section, section.notebooks, 60, 1)
+    assert found == trial.trial_runs(project, section, section.notebooks, 60, 1)
+    assert found[:30] == trial.trial_runs(project, section, section.notebooks, 10, 1)
+    values = [run.values for run in found if run.notebook == "results"]
+    assert {entry["slope"] for entry in values} >= {0.1, 1.0, 10.0}
+    assert max(entry["points"] for entry in values) == 5 and min(entry["points"] for entry in values) == 3
+    assert all(entry["points"] >= len(entry["levels"]) for entry in values)
+    assert {entry["kind"] for entry in values} == {"plain", "fancy"}
+    assert {run.baseline for run in found} == {"quick"}
+
+
+def test_the_name_of_the_command_stands_once_before_a_message(isac, project):
+    for arguments in (["run", "dmo"], ["run", "demo", "what"], ["run", "demo", "-p", "slope=1000"], ["try", "demo", "x"]):
+        output = isac(project, *arguments).output
+        assert output.startswith("isac") and "isac: isac" not in output
+
+
+def test_a_log_tells_beforehand_and_meanwhile_how_long_it_takes(isac, finished_copy, monkeypatch):
+    monkeypatch.setattr(console, "SILENCE_S", 0.5)
+    edit(finished_copy / "notebooks" / "demo" / "model.py", "slope * 2", "import time; time.sleep(3); slope * 2")
+    result = isac(finished_copy, "run", "demo", "model")
+    assert result.exit_code == 0, result.output
+    assert "this takes about" in result.output and "going by earlier runs" in result.output
+    assert "working  demo/model [quick]  cell" in result.output and " of about " in result.output
+
+
+def test_why_a_run_is_due_is_said(isac, finished_copy):
+    edit(finished_copy / "notebooks" / "demo" / "parameters" / "quick.yml", "seed: 1", "seed: 2")
+    (finished_copy / "_toc.yml").unlink()  # the book fails later, this is about its runs
+    with pytest.raises(FileNotFoundError):
+        result = isac(finished_copy, "book", "--set", "quick", "--no-check")
+        assert "due      demo/results [quick]: value seed" in result.output
+        raise result.exception

@@ -1,0 +1,114 @@
+"""Random valid sets at the smallest size: what a schema allows and its notebooks may not survive."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from .children import Outcome
+from .errors import ParameterError
+from .parameters import LISTS, Parameter
+from .plan import Run, Section, custom_run
+
+_TRIES = 500
+_LONGEST = 6  # entries of a list whose length is free
+
+
+def random_values(section: Section, notebook: str, rng: np.random.Generator) -> dict[str, Any]:
+    """Values for a notebook that its schema accepts: some of ``quick``, the others from anywhere in their range.
+
+    Ends of ranges are as likely as what lies between them. Amounts of work stay at most those of ``quick``.
+
+    Raises
+    ------
+    ParameterError
+        When no set was found that obeys the relations of the section.
+    """
+    schema = section.schema
+    basis = schema.load_named("quick")
+    if notebook == "what_if":
+        basis = {**schema.load_named(schema.what_ifs()[0]), **basis}
+    names = [name for name in schema.names(notebook) if name in basis]
+    for _ in range(_TRIES):
+        share = rng.choice([0.2, 0.5, 0.9])  # of the parameters that move
+        values = {
+            name: _random_value(schema.parameters[name], basis[name], rng) if rng.random() < share else basis[name]
+            for name in names
+        }
+        try:
+            return dict(schema.relate(schema.check(values, "isac try"), "isac try"))
+        except ParameterError:
+            continue
+    problem = f"no set of {_TRIES} obeys the relations of {section.name}"
+    raise ParameterError("isac try", notebook, problem, "relate less, or widen the ranges")
+
+
+def trial_runs(root: Path, section: Section, notebooks: Sequence[str], sets: int, seed: int) -> list[Run]:
+    """Runs of each notebook with random sets; the same seed gives the same sets, and more sets begin with those of fewer."""
+    runs = []
+    for number, child in enumerate(np.random.default_rng(seed).spawn(sets)):
+        for notebook, stream in zip(notebooks, child.spawn(len(notebooks))):
+            values = random_values(section, notebook, stream)
+            runs.append(custom_run(root, section, notebook, values, f"try-{seed}-{number}", "quick"))
+    return runs
+
+
+def set_file(outcome: Outcome) -> Path:
+    """Write the set of a failed run as a file for ``isac run --set``."""
+    run = outcome.run
+    path = run.root / "build" / "tries" / run.section / f"{run.notebook}-{run.label.partition('+')[0]}.yml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    failure = outcome.failure or {}
+    told = " ".join(f"{failure.get('cell', '')}: {failure.get('error', '')}".split())[:300]
+    path.write_text(f"# {run.section}/{run.notebook} failed in {told}\n{yaml.safe_dump(run.values, sort_keys=False)}")
+    return path
+
+
+def tidy(outcomes: Sequence[Outcome]) -> None:
+    """Remove what the trial's runs left: nobody asked for their numbers."""
+    for outcome in outcomes:
+        if outcome.run.label.startswith("try-"):
+            shutil.rmtree(outcome.run.directory, ignore_errors=True)
+
+
+def _random_value(parameter: Parameter, quick: Any, rng: np.random.Generator) -> Any:
+    if parameter.type not in LISTS:
+        return _random_scalar(parameter, parameter.type, quick, rng)
+    least, most = parameter.length
+    most = max(most or max(_LONGEST, least), least)
+    if parameter.size:
+        most = max(least, min(most, len(quick)))
+    length = len(quick) if rng.random() < 0.7 else int(rng.integers(least, most + 1))
+    kind = LISTS[parameter.type]
+    entries = [_random_scalar(parameter, kind, quick[int(rng.integers(len(quick)))], rng) for _ in range(length)]
+    if kind == "string":
+        return list(dict.fromkeys(entries))
+    return sorted(entries) if rng.random() < 0.7 else entries
+
+
+def _random_scalar(parameter: Parameter, kind: str, quick: Any, rng: np.random.Generator) -> Any:
+    if kind == "boolean":
+        return bool(rng.random() < 0.5)
+    if kind == "string":
+        return str(rng.choice(parameter.options)) if parameter.options else quick
+    low, high = parameter.range
+    if parameter.size:
+        high = max(low, min(high, float(quick)))
+    how = rng.choice(["low", "high", "near", "anywhere", "anywhere"])
+    if how in ("low", "high"):
+        value = low if how == "low" else high
+    elif how == "near" and quick:
+        value = quick * np.exp(0.5 * rng.normal())
+    elif low > 0:
+        value = np.exp(rng.uniform(np.log(low), np.log(high))) if np.isfinite(high) else low * 10 ** rng.uniform(0, 12)
+    else:
+        value = rng.uniform(max(low, -1e6), min(high, 1e6))
+    value = float(np.clip(value, low, high))
+    if kind == "integer":
+        return int(np.clip(round(min(value, 1e15)), np.ceil(low), min(high, 1e15)))
+    return float(f"{value:.6g}") if low <= float(f"{value:.6g}") <= high else value
