@@ -93,8 +93,10 @@ def sweep(field, values):
         name: np.stack([r.min_throughput_bit for r in results], axis=1)
         for name, results in found.items()
     }
-    worst_gap = max(np.nanmax(r.gap) for r in found["exact"])
-    worst_residual = max(np.nanmax(r.residual) for r in found["exact"])
+    for results in found.values():  # only what is proven is averaged
+        assert all(np.all(r.status[r.feasible] == "optimal") for r in results)
+    worst_gap = max(r.gap[r.feasible].max(initial=0) for r in found["exact"])
+    worst_residual = max(r.residual[r.feasible].max(initial=0) for r in found["exact"])
     return bits, worst_gap, worst_residual
 
 
@@ -102,12 +104,27 @@ def sweep(field, values):
 # Which draws are feasible? A draw is infeasible when even full power of all users does not locate its worst target well
 # enough. It depends on the limit, and a little on the charging power, because the charging signal senses too.
 # Averages below are taken over the draws that are feasible at *all* points of an axis, so that every point and every scheme
-# sees the same draws; their number is given with each figure.
+# sees the same draws; their number is given with each figure. The two axes keep different draws, so that their averages differ
+# where the axes cross, at the default limit and charging power.
 #
 # **The realization** shown "as in the paper" is a typical one of our seed: of the draws that are feasible everywhere on both axes,
 # the one whose gain over the equal-time scheme is the median. The paper's own realization is not known.
 
 # %%
+reach = [
+    wp.solve_exact_batch(batch.replace(bs_power_w=float(v))).best_attainable
+    for v in (bs_power_w, *bs_powers)
+]  # the least worst CRB of every draw; what is asked for at each charging power stands below it
+asked = np.array([min(limits.min(), crb_limit_m2)] + [crb_limit_m2] * len(bs_powers))
+easiest = float((np.array(reach) / asked[:, None]).max(axis=0).min())
+if (
+    easiest > 1
+):  # no draw is feasible everywhere: the same page for limits that some draw can meet
+    print(
+        f"No draw is feasible at every point of both axes. This page goes on with all CRB limits {1.5 * easiest:.3g} times as large."
+    )
+    crb_limit_m2 = law["crb_limit_m2"] = 1.5 * easiest * crb_limit_m2
+    limits, batch = 1.5 * easiest * limits, batch.replace(crb_limit_m2=crb_limit_m2)
 by_limit, gap_a, residual_a = sweep("crb_limit_m2", limits)
 by_power, gap_b, residual_b = sweep("bs_power_w", bs_powers)
 keep_limit = np.isfinite(by_limit["exact"]).all(axis=1)
@@ -533,9 +550,43 @@ claims.record(
     + ", ".join(f"{words[scheme]} {yes(up)}" for scheme, up in limit_growth.items())
     + ". The full-power throughput varies by "
     f"{np.ptp(by_limit['full power'][keep_limit], axis=1).max():.1g} bit along the axis: it cannot depend "
-    "on the limit",
-    tolerance="every scheme gains from the strictest to the loosest limit, on every draw",
+    "on the limit, and only a count of infeasible draws as zero makes its mean rise, from "
+    f"{np.nan_to_num(by_limit['full power'])[:, np.argmin(limits)].mean():.0f} to "
+    f"{np.nan_to_num(by_limit['full power'])[:, np.argmax(limits)].mean():.0f} bit",
+    tolerance="every scheme gains from the strictest to the loosest limit, on every draw; trend: two of the three do",
     reproduced=all(limit_growth.values()),
+    trend=sum(limit_growth.values()) >= 2,
+)
+full_gain = np.median(
+    np.ptp(by_limit["full power"], axis=1)[keep_limit]
+    / np.ptp(by_limit["exact"], axis=1)[keep_limit]
+)
+claims.record(
+    "000-C10",
+    ours=f"full power gains {100 * full_gain:.2g} % of what the optimum gains along the axis (median)",
+    tolerance="at most a tenth of the optimum's gain",
+    reproduced=full_gain <= 0.1,
+)
+ahead_by = {
+    "equal time": np.median(best / equal_best),
+    "full power": np.median(best / full_best),
+}
+claims.record(
+    "000-C9",
+    ours="median factor of the optimum, which the algorithm reaches: "
+    + ", ".join(
+        f"{factor:.2f} over {words[name]}" for name, factor in ahead_by.items()
+    ),
+    tolerance='"significantly" read as a fifth more than either scheme in the median; trend: more on every draw',
+    reproduced=min(ahead_by.values()) >= 1.2,
+    trend=better,
+)
+claims.record(
+    "000-C8",
+    ours=f"a convex search in one variable solves every feasible draw to a proven relative gap of at most {max(gap_a, gap_b):.0e}; "
+    "no approximation is made on the way to it",
+    tolerance="contradicted if every certified gap is at most 1e-6",
+    reproduced=max(gap_a, gap_b) > 1e-6,
 )
 gain = {
     scheme: np.diff(by_power[scheme][keep_power][:, [0, -1]], axis=1)[:, 0]

@@ -108,13 +108,13 @@ def test_e6_rayleigh_is_an_amplitude_law():
     assert squared == pytest.approx(z**2, rel=ROUNDING)
 
 
-def test_e7_noise_far_above_thermal():
+def test_noise_of_the_paper_is_far_above_thermal_which_is_a_choice():
     thermal = units.w_to_dbm(units.thermal_noise_psd_w_per_hz() * 1e6)
     assert thermal == pytest.approx(-114.0, abs=0.1)
     assert -70.0 - thermal == pytest.approx(44.0, abs=0.1)
 
 
-def test_e9_log_rate_is_concave_because_ln_lies_below_its_tangent():
+def test_log_rate_is_concave_as_the_paper_says_because_ln_lies_below_its_tangent():
     v = np.linspace(-25, 25, 2001)
     x = np.exp(v)
     L = np.log1p(x)
