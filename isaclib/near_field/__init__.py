@@ -1,9 +1,10 @@
 """Time-division cell-free near-field ISAC: sensing, localization, robust beamforming, time allocation."""
 
 from .benchmarks import solve_error_ignorant
-from .exact import AllocationBatch, solve_exact, solve_exact_batch, verify
+from .exact import AllocationBatch, solve_exact, solve_exact_batch
 from .given_beams import adversarial_sinr, beam_residual, certified_sinr, certified_values, worst_sinr
 from .information import crlb_m2, error_radii, fisher_information, position_information, time_allocation_limit
+from .margin import Margin, power_margin
 from .music import (
     echo_covariance,
     echo_matrix,
@@ -17,7 +18,7 @@ from .music import (
     simulate_echoes,
 )
 from .paper import constraint_margin_share, constraint_margins, rank_one_ratios, solve_main, solve_mrt
-from .robust import Margin, RobustSinr, power_margin, robust_sinr
+from .robust import RobustSinr, robust_sinr
 from .scenario import (
     CALIBRATION_SEED,
     SENSING_PROCESSING_GAIN_DB,
@@ -32,6 +33,7 @@ from .scenario import (
     steering_vectors,
     with_access_points,
 )
+from .scoring import score, score_batch, score_beams
 from .sdp import rank_one
 from .sensing import (
     Sensing,
@@ -53,6 +55,7 @@ from .time_allocation import (
     rate_bps_hz,
     relative_error,
 )
+from .verify import residual, verify
 
 __all__ = [
     "CALIBRATION_SEED",
@@ -102,7 +105,11 @@ __all__ = [
     "rank_one_ratios",
     "rate_bps_hz",
     "relative_error",
+    "residual",
     "robust_sinr",
+    "score",
+    "score_batch",
+    "score_beams",
     "sensing_bound",
     "signal_subspace",
     "simulate_echoes",

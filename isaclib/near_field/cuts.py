@@ -25,7 +25,6 @@ from scipy import sparse
 from .adversary import worst_case, worst_channels
 from .dual_bound import DualPoint, best_dual_point
 from .reduction import Reduced
-from .seeds import Seeds, seeds
 
 # Tight even for coarse gaps: idle cuts are told from busy ones by their multipliers.
 _CONE_TOLERANCE = 1e-9
@@ -41,8 +40,10 @@ _MIXTURES = (0.5, 0.1)
 _FIRST_TRY = 0.7
 # So many rounds in which neither bound moved by this part of the tolerance: what is left of the gap is the S-procedure's.
 _STALE_ROUNDS, _STALE = 6, 0.3
-# Dual ascent ends where the gap is this part of the tolerance; channels with weights below this part of the largest are dropped.
-_GOAL, _IDLE_WEIGHT = 0.3, 1e-4
+# Multipliers below this part of the largest are raised to it, as a start of the dual ascent.
+_IDLE_WEIGHT = 1e-8
+# Dual ascent ends where the gap is this part of the tolerance.
+_GOAL = 0.3
 # A lower bound beyond which a margin is infinite for every purpose.
 _HOPELESS = 1e9
 _TINY = 1e-300
@@ -69,8 +70,6 @@ class CutResult:
     cuts : tuple of K ndarrays (n_k, M, r)
         Errors divided by the radii: they serve again at another SINR or for balls of another size.
     rounds : int
-    helped : bool
-        Whether the semidefinite program was asked.
     """
 
     upper: float
@@ -80,7 +79,6 @@ class CutResult:
     dual: DualPoint | None
     cuts: tuple[np.ndarray, ...]
     rounds: int
-    helped: bool = False
 
 
 class _ConeProgram:
@@ -176,6 +174,12 @@ class _ConeProgram:
         power_multipliers = dual[: self.head.shape[0] : self.power_dimension]
         return not infeasible, beams, answer.obj_val_dual, cut_multipliers, power_multipliers
 
+    def weights(self, pull: np.ndarray, beams: np.ndarray) -> np.ndarray:
+        """Dual weights, up to a common factor, from the multipliers of the cuts: those over the received amplitudes."""
+        stacked = beams.reshape(self.users, -1)
+        received = np.abs(np.einsum("in,in->i", np.conj(self.channels), stacked[self.owners]))
+        return np.maximum(pull, _IDLE_WEIGHT * np.max(pull)) / np.maximum(received, _TINY)
+
     def forget(self, multipliers: np.ndarray) -> None:
         """Drop the cuts that have been idle for some rounds."""
         busy = multipliers > _IDLE_PART * np.max(multipliers)
@@ -195,7 +199,6 @@ def margin_by_cuts(
     max_rounds: int = 60,
     cuts: tuple[np.ndarray, ...] | None = None,
     enough: float = np.inf,
-    help_after: int | None = None,
 ) -> CutResult:
     r"""Two-sided power margin.
 
@@ -211,8 +214,6 @@ def margin_by_cuts(
         Errors over radii of an earlier run, to start from.
     enough : float
         Stop as soon as the lower bound exceeds it (root finding needs no more).
-    help_after : int, optional
-        After so many rounds the S-procedure's program names worst channels (:mod:`.seeds`). None: cuts alone.
     """
     users = len(problem.channels)
     program = _ConeProgram(problem, sinr, power)
@@ -224,37 +225,15 @@ def margin_by_cuts(
     best, proof, upper, dual, lower = None, None, np.inf, None, 0.0
     wanted = _FIRST_TRY * tolerance
     rounds, stale, mark = 0, 0, (0.0, np.inf)
-    helped = False
     while rounds < max_rounds:
-        if rounds == help_after:
-            helped, known, stale, mark = True, seeds(problem, sinr, power), 0, (0.0, np.inf)
-            if known is not None:
-                pull = _list_seeds(program, problem, known)
-                # One phase for old and new: that of the program's beams is arbitrary.
-                program.turn(known.principal)
-                point = best_dual_point(
-                    program.channels,
-                    program.owners,
-                    sinr,
-                    problem,
-                    pull,
-                    known.prices,
-                    known.principal,
-                    enough=_goal(upper, known.upper, power, tolerance),
-                )
-                if point.total / power > lower:
-                    dual, lower = point, point.total / power
-                if known.upper < upper:
-                    upper, best, proof = known.upper, known.beams, known.multipliers
-                if upper <= lower * (1 + tolerance) or lower > enough:
-                    break
         rounds += 1
         feasible, beams, outer, pull, prices = program.solve()
         outer = max(outer, _TINY) ** 2
         last = not feasible or outer > enough or rounds == max_rounds or stale >= _STALE_ROUNDS
         if last or upper / outer - 1 <= wanted:
+            weights = program.weights(pull, beams)
             point = best_dual_point(
-                program.channels, program.owners, sinr, problem, pull, prices, beams, enough=_goal(upper, upper, power, tolerance)
+                program.channels, program.owners, sinr, problem, weights, prices, enough=_goal(upper, power, tolerance)
             )
             if dual is None or point.total / power > lower:
                 dual, lower = point, point.total / power
@@ -285,37 +264,24 @@ def margin_by_cuts(
                     program.add(k, channel.ravel(), beams)
         moved = outer > mark[0] * (1 + _STALE * tolerance) or upper < mark[1] * (1 - _STALE * tolerance)
         stale, mark = (0, (outer, upper)) if moved else (stale + 1, mark)
-    return CutResult(upper, lower, best, proof, dual, _errors(program, problem, dual if helped else None), rounds, helped)
+    return CutResult(upper, lower, best, proof, dual, _errors(program, problem), rounds)
 
 
-def _list_seeds(program: _ConeProgram, problem: Reduced, known: Seeds) -> np.ndarray:
-    """Add the channels at the phases of the program's beams; the first guess of all dual weights."""
-    listed = len(program.channels)
-    pull = []
-    for k, errors in enumerate(known.errors):
-        for error in errors:
-            program.add(k, (problem.channels[k] + error * problem.radii[k][:, None]).ravel(), known.principal)
-            # Weight times received amplitude, as the multiplier of a cut is.
-            pull.append(known.weights[k] / len(errors) * abs(np.vdot(program.channels[-1], known.principal[k])))
-    return np.concatenate([np.zeros(listed), pull])
-
-
-def _goal(upper: float, other: float, power: float, tolerance: float) -> float:
+def _goal(upper: float, power: float, tolerance: float) -> float:
     """A dual value that closes the gap, or shows that there is no point in going on."""
-    return min(_HOPELESS, min(upper, other) * power / (1 + _GOAL * tolerance))
+    return min(_HOPELESS, upper * power / (1 + _GOAL * tolerance))
 
 
-def _errors(program: _ConeProgram, problem: Reduced, dual: DualPoint | None) -> tuple[np.ndarray, ...]:
-    """What is listed, as errors over radii; of the many channels of a semidefinite program those that carry a bound."""
-    shape = problem.channels.shape[1:]
+def _errors(program: _ConeProgram, problem: Reduced) -> tuple[np.ndarray, ...]:
+    """What is listed, as errors over radii."""
+    return errors_over_radii(problem, np.asarray(program.channels), np.asarray(program.owners))
+
+
+def errors_over_radii(problem: Reduced, channels: np.ndarray, owners: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Channels (n, M r) inside the balls as errors divided by the radii, user by user, without those of no error."""
     scale = np.where(problem.radii > 0, problem.radii, 1.0)
-    channels, owners = program.channels, program.owners
-    if dual is not None:
-        busy = dual.weights > _IDLE_WEIGHT * np.max(dual.weights)
-        channels, owners = dual.channels[busy], dual.owners[busy]
     result = []
-    for k in range(program.users):
-        own = [x for x, owner in zip(channels, owners) if owner == k]
-        errors = (np.array(own).reshape(-1, *shape) - problem.channels[k]) / scale[k][:, None]
+    for k, centre in enumerate(problem.channels):
+        errors = (channels[owners == k].reshape(-1, *centre.shape) - centre) / scale[k][:, None]
         result.append(errors[np.linalg.norm(errors, axis=(1, 2)) > 0])
     return tuple(result)

@@ -35,6 +35,8 @@ _ROUNDING = 1e-12
 _BALANCING_STEPS = 8
 # Prices below this part are raised to it: a valid dual point all the same, and a well-conditioned one.
 _LEAST_PRICE = 1e-9
+# Weights that the first guess puts below this part of the largest are raised to it: the barrier needs positive ones.
+_LEAST_WEIGHT = 1e-8
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,23 +118,19 @@ def best_dual_point(
     owners: Sequence[int],
     sinr: float,
     problem: Reduced,
-    pull: np.ndarray,
+    weights: np.ndarray,
     prices: np.ndarray,
-    beams: np.ndarray,
     *,
     enough: float = np.inf,
 ) -> DualPoint:
-    r"""Maximise :math:`\sum_xy_x` from the multipliers of the cone program.
+    r"""Maximise :math:`\sum_xy_x` from a first guess of the weights y, up to a common factor, and of the prices q.
 
-    ``pull`` and ``prices`` are the multipliers of the cuts and of the power limits there, ``beams`` its solution;
-    :math:`y_x=` pull over received amplitude, up to a common factor. A total beyond ``enough`` is not improved.
+    A total beyond ``enough`` is not improved.
     """
     x = np.asarray(channels)
     owner = np.asarray(owners, dtype=int)
     barrier = _Barrier(x, owner, sinr, problem)
-    stacked = beams.reshape(len(beams), -1)
-    received = np.abs(np.einsum("in,in->i", x.conj(), stacked[owner]))
-    weights = np.maximum(pull, 1e-8 * np.max(pull)) / np.maximum(received, 1e-300)
+    weights = np.maximum(weights, _LEAST_WEIGHT * np.max(weights))
     q = np.maximum(prices, 1e-6 * np.max(prices))
     unknowns = np.concatenate([weights, q / q.sum()])
     unknowns[: barrier.count] *= _largest_factor(barrier, unknowns) * _PULLED_BACK
@@ -195,7 +193,9 @@ def _largest_factor(barrier: _Barrier, unknowns: np.ndarray) -> float:
     return low
 
 
-def sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.ndarray) -> np.ndarray:
+def sinr_limits(
+    problem: Reduced, dual: DualPoint, power: float, factors: np.ndarray, *, masses: np.ndarray | None = None
+) -> np.ndarray:
     r"""Upper bounds on the robust SINR for balls of radii ``factors`` times those of ``problem``, from one dual point.
 
     The channels of the dual point move with the balls, :math:`x=h+s\,\varepsilon u`, and the weights of user k take a common
@@ -209,6 +209,8 @@ def sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nda
     problem : Reduced
         With the radii for which the dual point was found.
     factors : ndarray (E,)
+    masses : ndarray (n,), optional
+        What each weight counts against the power; the weights themselves where the channels are channels.
 
     Returns
     -------
@@ -227,7 +229,8 @@ def sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nda
         seen.append(np.concatenate([view.real, view.imag], axis=2) if real else view)
         floors.append(floor.real if real else floor)
     owners = np.tile(dual.owners, 2) if real else dual.owners
-    share = np.array([np.sum(dual.weights[dual.owners == k]) for k in range(users)])
+    masses = dual.weights if masses is None else masses
+    share = np.array([np.sum(masses[dual.owners == k]) for k in range(users)])
     logs = np.zeros((len(moved), users))
     limits = np.empty((len(moved), users))
     best = np.full(len(moved), np.inf)

@@ -1,118 +1,114 @@
-r"""The certified global optimum over beams *and* time allocation, and the check of any allocation."""
+r"""The certified global optimum over beams *and* time allocation."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..foundations import checks
 from ..foundations.certificate import LARGEST_GAP, Certificate, relative_gap
-from ..foundations.errors import InfeasibleScenario
+from ..foundations.errors import InfeasibleScenario, InvalidScenario, SolverFailure
 from ..foundations.scenario import Batch
-from .given_beams import certified_values
-from .information import crlb_m2, time_allocation_limit
-from .scenario import Scenario, channels
+from .scenario import Scenario
 from .sensing import Sensing, optimise_sensing
-from .time_allocation import Allocation, SinrCurve, best_time_allocation, prepare, rate_bound, relative_error
+from .time_allocation import Allocation, Setting, SinrCurve, best_time
 
 _TOLERANCE = 1e-5
 
 
 def solve_exact(
-    scenario: Scenario, *, sensing: Sensing | None = None, curve: SinrCurve | None = None, tolerance: float = _TOLERANCE
+    scenario: Scenario,
+    *,
+    sensing: Sensing | None = None,
+    curve: SinrCurve | None = None,
+    channels=None,
+    error_radii=None,
+    tolerance: float = _TOLERANCE,
 ) -> Allocation:
-    r"""Solve problem (6) for the optimal sensing covariance of (8): the best beams and the best share together,
+    r"""Solve problem (6): the sensing covariance of (8), the best beams and the best share together,
 
     .. math:: \max_{0<\eta\le\bar\eta}\;\eta\log_2\bigl(1+\gamma^\star(e(\eta))\bigr),
 
-    with :math:`\gamma^\star` from :func:`.robust.robust_sinr`. ``certificate.bound`` bounds the worst rate of all beams and
-    shares, not only of those that the S-procedure can certify.
+    with :math:`\gamma^\star` from :func:`.robust.robust_sinr`. ``certificate.bound`` bounds the worst rate of all covariances,
+    beams and shares, not only of those that the S-procedure can certify.
 
     Parameters
     ----------
     scenario : Scenario
     sensing, curve : optional
         To be reused between calls.
+    channels : array (K, M, Nt), complex, optional
+        Estimated channels of one's own; those of the geometry where not given. Sensing stays that of the geometry.
+    error_radii : array (K, M), optional
+        Radii of the error balls, whatever the share; by the slope, eq. (4), where not given.
     tolerance : float
-        Relative gap.
+        Relative gap at which the work ends; the status is ``optimal`` up to a gap of 1e-5.
 
     Raises
     ------
     InfeasibleScenario
         When the position limit cannot be met.
+
+    Examples
+    --------
+    Two users and two small arrays, a share of the block between looking and serving:
+
+    >>> import numpy as np
+    >>> scenario = Scenario.random(
+    ...     np.random.default_rng(3), ap_positions_m=[[30, 70], [10, 20]], user_positions_m=[[20, 30], [40, 45]],
+    ...     antennas=7, antenna_spacing_m=0.08, crlb_limit_m2=4e-11, sensing_processing_gain_db=85.0)
+    >>> found = solve_exact(scenario)
+    >>> print(f"{found.worst_rate_bps_hz:.3f} bit/s/Hz at a share of {found.time_allocation:.3f}, {found.certificate.status}")
+    15.053 bit/s/Hz at a share of 0.894, optimal
     """
     begin = time.perf_counter()
-    sensing, largest, curve = prepare(scenario, sensing, curve)
-    found = best_time_allocation(scenario, sensing.crlb_bar_m2, largest, curve, tolerance=tolerance)
-    eta = found.time_allocation
-    point = curve.solve(float(relative_error(scenario, sensing.crlb_bar_m2, eta)), scenario.comm_power_w)
+    tolerance = checks.number("tolerance", tolerance, minimum=0)
+    setting = Setting(scenario, sensing, curve, channels=channels, error_radii=error_radii)
+    found = best_time(setting, tolerance=tolerance)
+    point = setting.beams(found.time_allocation)
     certificate = Certificate(
         method="robust-SINR curve, outer approximation over the share",
         value=found.rate_bps_hz,
         bound=found.bound_bps_hz,
         residual=point.certificate.residual,
-        status="optimal"
-        if relative_gap(found.rate_bps_hz, found.bound_bps_hz) <= min(2 * tolerance, LARGEST_GAP)
-        else "converged",
+        status="optimal" if relative_gap(found.rate_bps_hz, found.bound_bps_hz) <= LARGEST_GAP else "converged",
         iterations=found.solved,
         seconds=time.perf_counter() - begin,
     )
     return Allocation(
         beams=point.beams,
-        covariances=sensing.covariances,
-        time_allocation=eta,
+        covariances=setting.sensing.covariances,
+        time_allocation=found.time_allocation,
         worst_rate_bps_hz=found.rate_bps_hz,
-        rank_one_ratio=np.ones(len(point.beams)),
+        rank_one_ratio=point.rank_one_ratio,
         certificate=certificate,
         history=(),
         multipliers=point.multipliers,
-        witnesses=curve.witnesses,
-    )
-
-
-def verify(scenario: Scenario, allocation: Allocation) -> Certificate:
-    r"""Recompute an allocation's residual, and the bound of an exact one, from its arrays alone.
-
-    The residual is the largest relative violation of: communication power, sensing power, position limit (with the bound
-    recomputed from the covariances), and the claimed worst-case rate of each user, proven by the multipliers.
-    """
-    begin = time.perf_counter()
-    h = channels(scenario)
-    eta, rate = allocation.time_allocation, allocation.worst_rate_bps_hz
-    power = np.sum(np.abs(allocation.beams) ** 2, axis=(0, 2)).max()
-    sensing_power = np.trace(allocation.covariances, axis1=1, axis2=2).real.max()
-    crlb = crlb_m2(scenario, allocation.covariances, eta)
-    radii = scenario.error_slope_per_m * math.sqrt(crlb) * np.linalg.norm(h, axis=2)
-    shortfall = 0.0
-    if rate > 0:
-        sinr = 2.0 ** (rate / eta) - 1
-        proven = certified_values(h, radii, allocation.beams, sinr, scenario.noise_w, allocation.multipliers)
-        shortfall = 1 - float(np.min(proven))
-    residual = max(
-        0.0,
-        shortfall,
-        power / scenario.comm_power_w - 1,
-        sensing_power / scenario.sensing_power_w - 1,
-        crlb / scenario.crlb_limit_m2 - 1,
-    )
-    bound = math.nan
-    if allocation.witnesses:
-        crlb_bar = crlb * (1 - eta) * scenario.block_s / scenario.sensing_block_s
-        largest = time_allocation_limit(scenario, crlb_bar)
-        bound = rate_bound(scenario, crlb_bar, largest, allocation.witnesses, rate, tolerance=_TOLERANCE)
-    return Certificate(
-        method="recomputed", value=rate, bound=bound, residual=float(residual), seconds=time.perf_counter() - begin
+        witnesses=setting.curve.witnesses,
+        sensing_witness=setting.sensing.witness,
+        reason=point.reason if certificate.status != "optimal" else "",
     )
 
 
 @dataclass(frozen=True, eq=False)
 class AllocationBatch:
-    """Exact allocations of D scenarios; rows of infeasible ones are nan.
+    """Exact allocations of D scenarios; rows of infeasible ones, and of those that failed, are nan.
 
-    ``best_attainable`` is the least position bound (m^2) that sensing all the time reaches.
+    Attributes
+    ----------
+    beams, covariances, time_allocation, worst_rate_bps_hz, rank_one_ratio
+        As in :class:`.time_allocation.Allocation`, with a leading axis D.
+    feasible : (D,) bool
+    best_attainable : (D,)
+        Least position bound (m^2) that sensing all the time reaches.
+    gap, residual, bound : (D,)
+    status : (D,) str
+        "optimal", "converged", "infeasible", or "failed": what went wrong there is in ``messages``.
+    messages : tuple of D str
+        Empty where a row was solved.
     """
 
     beams: np.ndarray
@@ -124,29 +120,52 @@ class AllocationBatch:
     best_attainable: np.ndarray
     gap: np.ndarray
     residual: np.ndarray
+    status: np.ndarray
+    bound: np.ndarray
+    messages: tuple[str, ...]
+
+
+def checked_batch(scenarios: Batch | Sequence[Scenario]) -> Batch:
+    """A batch of this chapter's scenarios with arrays of one size."""
+    batch = Batch.of(scenarios)
+    checks.instance("scenarios", batch[0], Scenario, "a batch holds scenarios of this chapter")
+    if len(set(batch.antennas.tolist())) != 1:
+        raise InvalidScenario("antennas", "differs over the batch", "solve equal shapes together")
+    return batch
 
 
 def solve_exact_batch(scenarios: Batch | Sequence[Scenario], *, tolerance: float = _TOLERANCE) -> AllocationBatch:
-    """:func:`solve_exact` row by row; never raises for infeasibility."""
-    batch = Batch.of(scenarios)
-    count = len(batch)
-    h = channels(batch[0])
-    users, aps, antennas = h.shape
-    beams = np.full((count, *h.shape), np.nan + 0j)
+    """:func:`solve_exact` row by row; a row that is infeasible or fails is marked, and the others are kept.
+
+    >>> import numpy as np
+    >>> row = Scenario.random(np.random.default_rng(1), crlb_limit_m2=1e-16)
+    >>> found = solve_exact_batch([row])
+    >>> print(found.status[0], bool(found.feasible[0]), f"{found.best_attainable[0]:.2e} m^2")
+    infeasible False 2.53e-12 m^2
+    """
+    batch = checked_batch(scenarios)
+    tolerance = checks.number("tolerance", tolerance, minimum=0)
+    count, one = len(batch), batch[0]
+    users, aps, antennas = len(one.user_positions_m), len(one.ap_positions_m), one.antennas
+    beams = np.full((count, users, aps, antennas), np.nan + 0j)
     covariances = np.full((count, aps, antennas, antennas), np.nan + 0j)
     ratio = np.full((count, users), np.nan)
-    eta, rate, best, gap, residual = (np.full(count, np.nan) for _ in range(5))
-    feasible = np.zeros(count, dtype=bool)
+    eta, rate, best, gap, residual, bound = (np.full(count, np.nan) for _ in range(6))
+    feasible, status, messages = np.zeros(count, dtype=bool), np.full(count, "infeasible", dtype="<U16"), [""] * count
     for d, scenario in enumerate(batch):
         try:
             sensing = optimise_sensing(scenario)
             best[d] = sensing.crlb_bar_m2 * scenario.sensing_block_s / scenario.block_s
             found = solve_exact(scenario, sensing=sensing, tolerance=tolerance)
         except InfeasibleScenario as error:
-            best[d] = error.best_attainable
+            best[d], messages[d] = error.best_attainable, str(error)
+            continue
+        except (SolverFailure, InvalidScenario) as error:
+            status[d], messages[d] = "failed", f"row {d}: {error}"
             continue
         feasible[d] = True
         beams[d], covariances[d], ratio[d] = found.beams, found.covariances, found.rank_one_ratio
         eta[d], rate[d] = found.time_allocation, found.worst_rate_bps_hz
-        gap[d], residual[d] = found.certificate.gap, found.certificate.residual
-    return AllocationBatch(beams, covariances, eta, rate, ratio, feasible, best, gap, residual)
+        gap[d], residual[d], bound[d] = found.certificate.gap, found.certificate.residual, found.certificate.bound
+        status[d] = found.certificate.status
+    return AllocationBatch(beams, covariances, eta, rate, ratio, feasible, best, gap, residual, status, bound, tuple(messages))

@@ -6,12 +6,14 @@ import math
 
 import numpy as np
 
+from ..foundations import checks
 from ..foundations.errors import InvalidScenario
 from .adversary import worst_case, worst_channels
 from .reduction import checked
 
 _WORST_STEPS = 30
 _LEAST_SINR = 1e-9
+_LARGEST = 1e100
 _SLACKS = 10.0 ** np.arange(-9.0, -0.5)
 
 
@@ -21,14 +23,17 @@ def certified_values(channels, error_radii, beams, sinr, noise_w: float, multipl
     At least 1 proves that user k keeps the SINR for every error in its balls.
     """
     h, radii = checked(channels, error_radii, noise_w)
-    users = len(h)
-    w = np.asarray(beams, dtype=complex)
+    w, users = _checked_beams(beams, h), len(h)
+    target = checks.array("sinr", sinr, ("...",), positive=True)
+    if target.shape not in ((), (users,)):
+        raise InvalidScenario("sinr", f"has shape {target.shape}", f"expected one number or ({users},)")
+    proofs = checks.array("multipliers", multipliers, radii.shape, nan=True)
     result = np.full(users, -np.inf)
     for k in range(users):
-        lam = np.asarray(multipliers, dtype=float)[k]
-        if np.any(lam <= 0):
+        lam = proofs[k]
+        if not np.all(lam > 0):
             continue
-        scale = np.where(np.arange(users) == k, 1 / math.sqrt(float(np.broadcast_to(sinr, (users,))[k])), 1.0)
+        scale = np.where(np.arange(users) == k, 1 / math.sqrt(np.broadcast_to(target, (users,))[k]), 1.0)
         U = w * scale[:, None, None]
         f = np.einsum("jmn,mn->j", U.conj(), h[k])
         S = np.einsum("imn,jmn,m->ij", U.conj(), U, 1 / lam) + np.diag(np.where(np.arange(users) == k, 1.0, -1.0))
@@ -48,6 +53,11 @@ def worst_sinr(channels, error_radii, beams, noise_w: float) -> np.ndarray:
 
     This is the paper's "worst-case post-processing" of the error-ignorant beams: the largest SINR at which some
     :math:`\lambda` satisfies (13). Found from above by :func:`adversarial_sinr`, then certified just below it.
+
+    One user, one antenna: :math:`(|h|-\varepsilon)^2|w|^2/\sigma^2`.
+
+    >>> print(worst_sinr([[[2.0]]], [[0.5]], [[[1j]]], noise_w=0.1).round(6))
+    [22.5]
     """
     return certified_sinr(channels, error_radii, beams, noise_w)[0]
 
@@ -88,6 +98,9 @@ def adversarial_sinr(channels, error_radii, beams, noise_w: float) -> np.ndarray
     Dinkelbach's iteration: at the current SINR :math:`\gamma` the adversary minimises
     :math:`|g^Hw_k|^2/\gamma-\sum_{j\ne k}|g^Hw_j|^2` (:func:`.adversary.worst_channels`); the SINR at the channel found is
     the next, smaller :math:`\gamma`.
+
+    >>> print(adversarial_sinr([[[2.0]]], [[0.5]], [[[1j]]], noise_w=0.1).round(6))
+    [22.5]
     """
     h, radii = checked(channels, error_radii, noise_w)
     scale = math.sqrt(noise_w)
@@ -95,9 +108,9 @@ def adversarial_sinr(channels, error_radii, beams, noise_w: float) -> np.ndarray
 
 
 def _checked_beams(beams, h: np.ndarray) -> np.ndarray:
-    w = np.asarray(beams, dtype=complex)
-    if w.shape != h.shape or not np.all(np.isfinite(w)):
-        raise InvalidScenario("beams", f"must be finite with shape {h.shape}, not {w.shape}")
+    w = checks.array("beams", beams, h.shape, dtype=complex)
+    if not np.max(np.abs(w)) < _LARGEST:
+        raise InvalidScenario("beams", "are too large to be squared", "check the units")
     return w
 
 

@@ -6,13 +6,17 @@ The pairs share no gains and the signals of different transmitters are uncorrela
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
-from isaclib.foundations import units
+import numpy as np
+from scipy import linalg
+
+from isaclib.foundations import checks, units
 from isaclib.foundations.errors import InvalidScenario
 
 from .scenario import Scenario, channels, echo_gains, steering_derivatives, steering_vectors
 
+_SINGULAR = 1e-13  # relative singular value below which a direction carries no information
 _RANK_TOLERANCE = 1e-13  # relative eigenvalue below which a direction carries no information
 
 
@@ -93,6 +97,7 @@ def information_by_pair(scenario: Scenario, covariances) -> np.ndarray:
     The signals of different transmitters are uncorrelated and every pair has its own gains, so the pairs' informations add in the
     positions and never mix in the gains. Units: 1/m^2 (positions), 1/m, and 1 (gains).
     """
+    checks.instance("scenario", scenario, Scenario)
     psi = checked_covariances(scenario, covariances)
     basis = wave_basis(scenario)
     adjoint = np.swapaxes(basis.conj(), -1, -2)
@@ -142,10 +147,12 @@ def position_information(scenario: Scenario, covariances) -> np.ndarray:
 
     .. math:: J_e = J_{pp} - J_{p\alpha} J_{\alpha\alpha}^{-1} J_{p\alpha}^{\mathsf T}
 
-    Eliminated pair by pair. Gains that a covariance does not excite carry no information and are left out.
+    Eliminated pair by pair, without a difference of two Grams. Gains that a covariance does not excite carry no information
+    and are left out.
     """
-    pairs = information_by_pair(scenario, covariances)
-    return np.sum(eliminate_gains(pairs)[0], axis=(0, 1))
+    scenario = checks.instance("scenario", scenario, Scenario)
+    rows = _information_root(scenario, checked_covariances(scenario, covariances))
+    return snr_scale(scenario) * rows.T @ rows
 
 
 def eliminate_gains(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -165,21 +172,87 @@ def crlb_m2(scenario: Scenario, covariances, time_allocation: float) -> float:
 
     with the information of one block. Infinite for :math:`\eta = 1` and where the positions are not identifiable.
 
+    Parameters
+    ----------
+    covariances : (M, Nt, Nt) complex, W
+    time_allocation : float
+        :math:`\eta` in [0, 1].
+
     Raises
     ------
     InvalidScenario
         For a time allocation outside [0, 1] or covariances that are not Hermitian positive semidefinite.
+
+    Examples
+    --------
+    The whole block spent on sensing with isotropic signals, in millimetres:
+
+    >>> import numpy as np
+    >>> scenario = Scenario.random(np.random.default_rng(1))
+    >>> isotropic = np.tile(np.eye(21) * scenario.sensing_power_w / 21, (3, 1, 1))
+    >>> print(f"{1e3 * crlb_m2(scenario, isotropic, 0.0) ** 0.5:.6f} mm")
+    0.004638 mm
     """
-    if not 0 <= time_allocation <= 1:
-        raise InvalidScenario("time_allocation", f"must lie in [0, 1], but is {time_allocation}")
-    blocks = (1 - time_allocation) * scenario.block_s / scenario.sensing_block_s
-    return bound_trace_m2(position_information(scenario, covariances)) / blocks if blocks > 0 else np.inf
+    scenario = checks.instance("scenario", scenario, Scenario)
+    psi = checked_covariances(scenario, covariances)
+    eta = checks.number("time_allocation", time_allocation, minimum=0, maximum=1)
+    blocks = (1 - eta) * scenario.block_s / scenario.sensing_block_s
+    return block_bound_m2(scenario, psi) / blocks if blocks > 0 else math.inf
 
 
-def bound_trace_m2(information: np.ndarray) -> float:
-    """Trace of the inverse of an information matrix, inf where it is singular to working precision."""
-    eigenvalues = np.linalg.eigvalsh(information)
-    return float(np.sum(1 / eigenvalues)) if eigenvalues[0] > _RANK_TOLERANCE * eigenvalues[-1] > 0 else np.inf
+def block_bound_m2(scenario: Scenario, covariances: np.ndarray) -> float:
+    r"""The bound of one sensing block, :math:`\|R^{-1}\|_F^2` with :math:`R^{\mathsf T}R` the information of the positions.
+
+    Neither a Gram matrix nor a Schur complement is formed, in which the digits would be halved: with F a root of
+    :math:`\mathbf\Psi_m`, the derivatives :math:`D_pF` of a pair are columns, those of the gains are projected away by an
+    orthonormal basis of theirs, and what is left of all pairs is one matrix, of which R is the triangular factor.
+    """
+    rows = _information_root(scenario, covariances)
+    lengths = np.linalg.norm(rows, axis=0)
+    if not np.all(lengths > 0):
+        return math.inf
+    triangle = np.linalg.qr(rows / lengths, mode="r")
+    values = np.linalg.svd(triangle, compute_uv=False)
+    if not values[-1] > _SINGULAR * values[0]:
+        return math.inf
+    inverse = linalg.solve_triangular(triangle, np.eye(len(triangle))) / lengths[:, None]
+    return float(np.sum(inverse**2) / snr_scale(scenario))
+
+
+def _information_root(scenario: Scenario, covariances: np.ndarray) -> np.ndarray:
+    """Rows whose Gram matrix, times the SNR scale, is the information of the positions, (rows, 2K)."""
+    return np.concatenate([_unexplained(*columns) for columns in _pair_columns(scenario, covariances)])
+
+
+def _pair_columns(scenario: Scenario, covariances: np.ndarray):
+    r"""Derivatives :math:`D_pF` of every pair, (rows, 2K) for the positions and (rows, K) for the gains, in few coordinates."""
+    basis, gains = wave_basis(scenario), echo_gains(scenario)
+    users = gains.shape[0]
+    values, vectors = np.linalg.eigh(covariances)
+    roots = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]
+    receive = [np.linalg.qr(u, mode="r") for u in basis]
+    transmit = [np.linalg.qr(f.conj().T @ u, mode="r") for f, u in zip(roots, basis)]
+    for l, m in np.ndindex(len(basis), len(basis)):
+        u, v = receive[l].reshape(-1, 3, users), transmit[m].conj().reshape(-1, 3, users)
+
+        def term(of_u: int, of_v: int, u=u, v=v) -> np.ndarray:
+            return np.einsum("ak,bk->abk", u[:, of_u], v[:, of_v]).reshape(-1, users)
+
+        alpha = gains[:, l, m]
+        positions = [(term(q, 0) + term(0, q)) * alpha for q in (1, 2)]
+        yield np.concatenate(positions, axis=1), term(0, 0)
+
+
+def _unexplained(positions: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    """Real and imaginary parts of the position columns without what gains (any complex combination of theirs) explain."""
+    lengths = np.linalg.norm(gains, axis=0)
+    seen = gains[:, lengths > 0] / lengths[lengths > 0]
+    if seen.shape[1]:
+        left, values, _ = np.linalg.svd(seen, full_matrices=False)
+        left = left[:, values > _SINGULAR * values[0]]
+        for _ in range(2):  # the second time for the digits that the first has lost
+            positions = positions - left @ (left.conj().T @ positions)
+    return np.concatenate([positions.real, positions.imag])
 
 
 def time_allocation_limit(scenario: Scenario, crlb_bar_m2: float) -> float:
@@ -189,22 +262,31 @@ def time_allocation_limit(scenario: Scenario, crlb_bar_m2: float) -> float:
 
     ``crlb_bar_m2`` is the bound of one sensing block. Negative where the limit cannot be met even by sensing all the time.
     """
-    return 1 - scenario.sensing_block_s * crlb_bar_m2 / (scenario.block_s * scenario.crlb_limit_m2)
+    checks.instance("scenario", scenario, Scenario)
+    crlb_bar = checks.number("crlb_bar_m2", crlb_bar_m2, minimum=0)
+    return 1 - scenario.sensing_block_s * crlb_bar / (scenario.block_s * scenario.crlb_limit_m2)
 
 
 def error_radii(scenario: Scenario, crlb_m2: float) -> np.ndarray:
-    r"""Channel-error radii :math:`\epsilon_{k,m} = \alpha_e \sqrt{\mathrm{CRLB}}\,\|\mathbf h_{k,m}\|`, eq. (4): (K, M)."""
-    return scenario.error_slope_per_m * np.sqrt(crlb_m2) * np.linalg.norm(channels(scenario), axis=-1)
+    r"""Channel-error radii :math:`\epsilon_{k,m} = \alpha_e \sqrt{\mathrm{CRLB}}\,\|\mathbf h_{k,m}\|`, eq. (4): (K, M).
+
+    Infinite for an infinite bound (no sensing), but for a slope of 0.
+
+    >>> radii = error_radii(Scenario.random(np.random.default_rng(1)), 1e-11)
+    >>> print(f"{radii[0, 0]:.4e}")
+    3.8267e-06
+    """
+    checks.instance("scenario", scenario, Scenario)
+    crlb = checks.number("crlb_m2", crlb_m2, minimum=0, infinite=True)
+    error = scenario.error_slope_per_m * math.sqrt(crlb) if scenario.error_slope_per_m > 0 else 0.0
+    return error * np.linalg.norm(channels(scenario), axis=-1)
 
 
 def checked_covariances(scenario: Scenario, covariances) -> np.ndarray:
     """The covariances as a complex array (M, Nt, Nt), if they are Hermitian positive semidefinite."""
-    psi = np.asarray(covariances, dtype=complex)
+    checks.instance("scenario", scenario, Scenario)
     wanted = (len(scenario.ap_positions_m), scenario.antennas, scenario.antennas)
-    if psi.shape != wanted:
-        raise InvalidScenario("covariances", f"has shape {psi.shape}", f"expected {wanted}")
-    if not np.all(np.isfinite(psi)):
-        raise InvalidScenario("covariances", "must be finite")
+    psi = checks.array("covariances", covariances, wanted, dtype=complex)
     size = np.max(np.abs(psi), initial=0.0)
     if np.max(np.abs(psi - np.swapaxes(psi.conj(), -1, -2)), initial=0.0) > 1e-9 * size:
         raise InvalidScenario("covariances", "must be Hermitian", "symmetrise it")

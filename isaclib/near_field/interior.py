@@ -1,9 +1,14 @@
 r"""An interior-point method for the S-procedure's program that uses its structure.
 
-The unknowns are the K Hermitian matrices :math:`Z_k` (beam covariances in the scaled bases), the multipliers
-:math:`\lambda` and t; every matrix inequality is a sum of congruences,
+Asked for the *least power* at a given noise the program is infeasible beyond a finite SINR, which an interior-point method
+notices late. It is asked for the *largest noise* s at a given power instead, the same number upside down,
+:math:`s^\star(\gamma)=1/t^\star(\gamma)`: no beams and a negative noise are strictly feasible, and so is the dual, at every
+SINR and every error; beyond the last feasible SINR the answer is simply 0.
 
-.. math:: T_k=\sum_js_{kj}\,V_{kj}Z_jV_{kj}^H+\sum_m\lambda_{km}D_m-E\succeq0,\qquad Z_k\succeq0 .
+The unknowns are s, the K Hermitian matrices :math:`Z_k` (beam covariances in the scaled bases) and the multipliers
+:math:`\lambda`; every matrix inequality is a sum of congruences,
+
+.. math:: T_k=\sum_js_{kj}\,V_{kj}Z_jV_{kj}^H+\sum_m\lambda_{km}D_m-sE\succeq0,\qquad Z_k\succeq0 .
 
 A solver that is given the coefficients of each unknown writes them out, twice as large in real form, and multiplies them in
 every iteration. Here the normal equations of the primal-dual step (Helmberg, Kojima, Monteiro) are assembled from
@@ -15,11 +20,13 @@ Nothing here is trusted: the bound is recomputed from the dual matrices and the 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import linalg
 
+from .hermitian import Coordinates
 from .reduction import Reduced
 
 _MAX_ITERATIONS = 40
@@ -30,21 +37,23 @@ _TO_WALL = 0.95
 # Beyond this step length of the predictor its centring is trusted.
 _GOOD = 0.1
 _RIDGE = 1e-14
+# So many steps that shrink the products by less than this end the method: rounding has the last word.
+_IDLE, _PROGRESS = 3, 0.9
 # Price of the power itself: where an access point has power to spare, the least is taken, which makes the answer unique (and of
-# rank one), at a loss of at most this part for each of them.
+# rank one), at a loss of at most this part of the noise for each of them.
 _TIE = 1e-6
-# A dual value (in units of the power that the bases cost) that only an infeasible program reaches.
-_UNBOUNDED = 1e9
+# Noise (where the power that the bases cost is 1) that is no longer told from 0, and the least whose digits can be had.
+_LEAST_NOISE, _NOISE = 1e-9, 1e-3
 
 
 @dataclass(frozen=True, eq=False)
 class InteriorPoint:
-    """Answer in unit noise.
+    """Answer for unit noise.
 
     Attributes
     ----------
     power : float
-        Least power per AP (W).
+        Least power per AP (W); inf where no positive noise was found.
     covariances : ndarray (K, d, d), complex
         In the bases of :class:`Program`.
     multipliers : ndarray (K, M)
@@ -55,7 +64,7 @@ class InteriorPoint:
         Of the power limits.
     iterations : int
     converged : bool
-        False where the method stalled or the program seems infeasible.
+        False where the method stalled.
     """
 
     power: float
@@ -67,59 +76,10 @@ class InteriorPoint:
     converged: bool
 
 
-class Coordinates:
-    """Real coordinates of Hermitian (or real symmetric) matrices: diagonal, real parts below it, imaginary parts."""
-
-    def __init__(self, size: int, only_real: bool) -> None:
-        self.size, self.only_real = size, only_real
-        self.rows, self.columns = np.tril_indices(size, -1)
-        self.count = size + (1 if only_real else 2) * len(self.rows)
-        self.diagonal = np.arange(size) * (size + 1)
-        self.lower, self.upper = self.rows * size + self.columns, self.columns * size + self.rows
-
-    def matrices(self, entries: np.ndarray) -> np.ndarray:
-        """Matrices (..., n, n) from coordinates (..., d)."""
-        n, pairs = self.size, len(self.rows)
-        result = np.zeros((*entries.shape[:-1], n * n), dtype=complex)
-        result[..., self.diagonal] = entries[..., :n]
-        off = entries[..., n : n + pairs] + 0j
-        if not self.only_real:
-            off = off + 1j * entries[..., n + pairs :]
-        result[..., self.lower], result[..., self.upper] = off, off.conj()
-        return result.reshape(*entries.shape[:-1], n, n)
-
-    def pairings(self, matrices: np.ndarray) -> np.ndarray:
-        """Re tr(E_i R) for every basis matrix E_i and matrices R (..., n, n): (..., d)."""
-        flat = matrices.reshape(*matrices.shape[:-2], -1)
-        lower, upper = flat[..., self.lower], flat[..., self.upper]
-        parts = [flat[..., self.diagonal].real, lower.real + upper.real]
-        if not self.only_real:
-            # E_i holds i below the diagonal and -i above it.
-            parts.append(lower.imag - upper.imag)
-        return np.concatenate(parts, axis=-1)
-
-    def products(self, P: np.ndarray, Q: np.ndarray) -> np.ndarray:
-        """Sum over the leading axis of Re tr(E_i P E_j Q), (d, d)."""
-        n = self.size
-        # K[(a, b), (c, d)] = P[b, c] Q[d, a]
-        K = P.reshape(len(P), -1).T @ Q.reshape(len(Q), -1)
-        K = K.reshape(n, n, n, n).transpose(3, 0, 1, 2).reshape(n * n, n * n)
-        below, above = K[:, self.lower], K[:, self.upper]
-        parts = [K[:, self.diagonal], below + above]
-        if not self.only_real:
-            parts.append(1j * (below - above))
-        right = np.concatenate(parts, axis=1)
-        below, above = right[self.lower], right[self.upper]
-        parts = [right[self.diagonal].real, (below + above).real]
-        if not self.only_real:
-            parts.append((above - below).imag)
-        return np.concatenate(parts, axis=0)
-
-
 class Program:
-    """Data of the program and its linear map; unknowns in the order t, Z_1 .. Z_K, lambda."""
+    """Data of the program and its linear map; unknowns in the order s, Z_1 .. Z_K, lambda."""
 
-    def __init__(self, problem: Reduced, sinr: float) -> None:
+    def __init__(self, problem: Reduced, sinr: float, power: float = 1.0) -> None:
         self.users, self.aps, width = problem.channels.shape
         size = self.aps * width
         self.bases, only_real = problem.beam_bases(sinr)
@@ -137,23 +97,26 @@ class Program:
         self.prices = self.at.pairings(np.einsum("kmwi,kmwj->mkij", per_ap.conj(), per_ap)).reshape(self.aps, -1)
         self.unit = np.max(np.sum(self.prices.reshape(self.aps, self.users, -1)[:, :, : self.inner], axis=(1, 2)) / self.inner)
         self.prices = self.prices / self.unit
-        # Diagonals of the matrices that the multipliers weigh: ones at an AP, minus one in the corner.
+        # The noise that is looked for: where the SINR takes all the power, the answer is this.
+        self.noise = min(1.0, max(self.unit / power, _NOISE))
+        # Diagonals of the matrices that the multipliers weigh: ones at an AP, minus one in the corner; then that of the noise.
         self.corners = np.concatenate([np.repeat(np.eye(self.aps), width, axis=1), -np.ones((self.aps, 1))], axis=1)
+        self.weighed = np.concatenate([self.corners, -np.eye(1, size + 1, size)])
         self.count = 1 + self.users * self.at.count + self.users * self.aps
 
     def split(self, y: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         entries = y[1 : 1 + self.users * self.at.count]
         return y[0], entries, y[1 + len(entries) :].reshape(self.users, self.aps)
 
-    def blocks(self, y: np.ndarray, noise: float) -> _Blocks:
-        """Z_k, T_k, and the scalars (multipliers, then what the power limits leave); noise 0 for the linear part alone."""
-        t, entries, multipliers = self.split(y)
+    def blocks(self, y: np.ndarray, limit: float) -> _Blocks:
+        """Z_k, T_k, and the scalars (multipliers, then what the power limits leave); limit 0 for the linear part alone."""
+        noise, entries, multipliers = self.split(y)
         Z = self.at.matrices(entries.reshape(self.users, -1))
         T = np.einsum("kj,kjab->kab", self.signs, self.views @ Z[None] @ self.adjoints)
         diagonal = np.arange(T.shape[1])
         T[:, diagonal, diagonal] += multipliers @ self.corners
         T[:, -1, -1] -= noise
-        return _Blocks(Z, T, np.concatenate([multipliers.ravel(), t - self.prices @ entries]))
+        return _Blocks(Z, T, np.concatenate([multipliers.ravel(), limit - self.prices @ entries]))
 
     def adjoint(self, dual: _Blocks) -> np.ndarray:
         """The transpose of the linear part."""
@@ -163,7 +126,7 @@ class Program:
         entries = self.at.pairings(X + lit).ravel() - prices @ self.prices
         diagonals = np.diagonal(Y, axis1=1, axis2=2).real
         multipliers = diagonals @ self.corners.T + x[: self.users * self.aps].reshape(self.users, self.aps)
-        return np.concatenate([[np.sum(prices)], entries, multipliers.ravel()])
+        return np.concatenate([[-np.sum(diagonals[:, -1])], entries, multipliers.ravel()])
 
     def normal(self, dual: _Blocks, inverse: _Blocks) -> np.ndarray:
         """The matrix of the normal equations: adjoint of X blocks(.) Z^-1, symmetric and positive definite."""
@@ -184,16 +147,21 @@ class Program:
                 H[columns, rows] = block.T
         start = 1 + users * d
         for k in range(users):
-            middle = Y[k][None] * self.corners[:, None, :] @ Ti[k]
+            middle = Y[k][None] * self.weighed[:, None, :] @ Ti[k]
             R = self.signs[k][None, :, None, None] * (self.adjoints[k][None] @ middle[:, None] @ self.views[k][None])
             columns = slice(start + k * aps, start + (k + 1) * aps)
-            cross = self.at.pairings(R).reshape(aps, -1)
-            H[columns, 1:start], H[1:start, columns] = cross, cross.T
-            H[columns, columns] = self.corners @ (Y[k] * Ti[k].T).real @ self.corners.T
+            cross = self.at.pairings(R).reshape(aps + 1, -1)
+            H[columns, 1:start], H[1:start, columns] = cross[:-1], cross[:-1].T
+            own = self.weighed @ (Y[k] * Ti[k].T).real @ self.weighed.T
+            H[columns, columns] = own[:-1, :-1]
+            # The noise is one unknown of all users.
+            H[0, 1:start] += cross[-1]
+            H[0, columns] = H[columns, 0] = own[-1, :-1]
+            H[0, 0] += own[-1, -1]
+        H[1:start, 0] = H[0, 1:start]
         multipliers = np.arange(start, self.count)
         H[multipliers, multipliers] += ratio[: users * aps]
-        rows = np.concatenate([np.ones((aps, 1)), -self.prices], axis=1)
-        H[:start, :start] += (rows.T * ratio[users * aps :]) @ rows
+        H[1:start, 1:start] += (self.prices.T * ratio[users * aps :]) @ self.prices
         return H
 
 
@@ -236,23 +204,26 @@ class _Blocks:
 
 
 def solve(program: Program) -> InteriorPoint:
-    """Least common power over the program, from scaled identities; predictor and corrector share one factor."""
+    """Largest common noise over the program, from scaled identities; predictor and corrector share one factor."""
     users, inner, size = program.users, program.inner, program.corners.shape[1]
     scalars = users * program.aps + program.aps
     cost = np.zeros(program.count)
-    cost[0] = 1.0
-    cost[1 : 1 + users * program.at.count] = _TIE * np.sum(program.prices, axis=0)
+    cost[0] = -1.0
+    cost[1 : 1 + users * program.at.count] = _TIE * program.noise * np.sum(program.prices, axis=0)
     start = _Blocks(np.tile(np.eye(inner) + 0j, (users, 1, 1)), np.tile(np.eye(size) + 0j, (users, 1, 1)), np.ones(scalars))
     y, dual = np.zeros(program.count), start
     slack = start.plus(_START - 1, start)
     total = users * (inner + size) + scalars
-    converged, iterations = False, 0
+    converged, iterations, idle, best = False, 0, 0, math.inf
     for iterations in range(_MAX_ITERATIONS):  # noqa: B007
         missing = program.blocks(y, 1.0).plus(-1.0, slack)
         products = dual.inner(slack)
         short = float(np.abs(cost - program.adjoint(dual)).max())
-        converged = products <= _GAP * abs(cost @ y) and max(missing.largest(), short) < _FEASIBLE
-        if converged or np.sum(dual.T[:, -1, -1].real) > _UNBOUNDED:
+        size = max(abs(cost @ y), program.noise)
+        converged = products <= _GAP * size and max(missing.largest(), short) < _FEASIBLE * min(1.0, size)
+        idle = idle + 1 if products > _PROGRESS * best else 0
+        best = min(best, products)
+        if converged or idle == _IDLE:
             break
         try:
             step = _Step(program, slack, dual, missing, cost)
@@ -265,10 +236,12 @@ def solve(program: Program) -> InteriorPoint:
             break
         primal, other = min(1.0, _TO_WALL * primal), min(1.0, _TO_WALL * other)
         y, slack, dual = y + primal * dy, slack.plus(primal, dslack), dual.plus(other, ddual)
-    power, entries, multipliers = program.split(y)
-    covariances = program.at.matrices(entries.reshape(users, -1))
-    prices = (dual.s[users * program.aps :] + _TIE) / program.unit
-    return InteriorPoint(power * program.unit, covariances, multipliers, dual.T, prices, iterations, bool(converged))
+    noise, entries, multipliers = program.split(y)
+    scale = noise if noise > _LEAST_NOISE else 1.0
+    covariances = program.at.matrices(entries.reshape(users, -1)) / scale
+    prices = (dual.s[users * program.aps :] + _TIE * program.noise) / program.unit
+    power = program.unit / noise if noise > _LEAST_NOISE else math.inf
+    return InteriorPoint(power, covariances, multipliers / scale, dual.T, prices, iterations, bool(converged))
 
 
 class _Step:
@@ -278,7 +251,10 @@ class _Step:
         self.program, self.slack, self.dual, self.missing, self.cost = program, slack, dual, missing, cost
         self.inverse = _Blocks(_hermitian(np.linalg.inv(slack.Z)), _hermitian(np.linalg.inv(slack.T)), 1 / slack.s)
         normal = program.normal(dual, self.inverse)
-        self.scale = 1 / np.sqrt(np.diagonal(normal))
+        diagonal = np.diagonal(normal)
+        if not np.all(diagonal > 0):
+            raise np.linalg.LinAlgError("rounding has eaten the normal equations")
+        self.scale = 1 / np.sqrt(diagonal)
         normal *= self.scale[:, None] * self.scale
         normal[np.diag_indices(len(normal))] += _RIDGE
         self.factor = linalg.cho_factor(normal, lower=True, overwrite_a=True, check_finite=False)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from isaclib.foundations import units
+from isaclib.foundations import checks, units
 from isaclib.foundations.channels import complex_normal
 from isaclib.foundations.errors import InvalidScenario
 
@@ -32,7 +32,8 @@ def plane_wave_vectors(scenario: Scenario, points_m=None) -> np.ndarray:
     :math:`\mathbf o_n` is the antenna's offset from the array centre, :math:`\mathbf u` the unit vector from there to the point
     (0 at the centre itself, where there is no direction).
     """
-    points = scenario.user_positions_m if points_m is None else np.asarray(points_m, dtype=float)
+    checks.instance("scenario", scenario, Scenario)
+    points = scenario.user_positions_m if points_m is None else checks.array("points_m", points_m, ("G", 2))
     offsets = antenna_positions_m(scenario) - scenario.ap_positions_m[:, None, :]
     direction = points[:, None, :] - scenario.ap_positions_m[None]
     length = np.linalg.norm(direction, axis=-1, keepdims=True)
@@ -49,6 +50,7 @@ def echo_matrix(scenario: Scenario, *, far_field: bool = False) -> np.ndarray:
     -------
     ndarray (M Nt, M Nt) complex
     """
+    far_field = checks.flag("far_field", far_field)
     a = plane_wave_vectors(scenario) if far_field else steering_vectors(scenario)
     blocks = np.einsum("klm,kla,kmb->lamb", echo_gains(scenario), a, a.conj(), optimize=True)
     size = a.shape[1] * a.shape[2]
@@ -66,6 +68,7 @@ def simulate_echoes(
     scenario: Scenario, covariances, snapshots: int, rng: np.random.Generator, *, far_field: bool = False
 ) -> np.ndarray:
     r"""Snapshots :math:`\mathbf y[t]` with Gaussian signals of the given covariances: (M Nt, snapshots)."""
+    snapshots, rng = checks.count("snapshots", snapshots), checks.generator("rng", rng)
     factor = _block_diagonal(_square_root(checked_covariances(scenario, covariances)))
     h = echo_matrix(scenario, far_field=far_field)
     signal = h @ factor @ complex_normal(rng, (factor.shape[1], snapshots))
@@ -85,19 +88,23 @@ def signal_subspace(scenario: Scenario, covariance: np.ndarray, *, signal_dimens
     InvalidScenario
         When the signal fills the whole space, so that MUSIC has nothing to be orthogonal to.
     """
+    checks.instance("scenario", scenario, Scenario)
     users, aps = scenario.reflectivity.shape[:2]
-    count = users * aps if signal_dimension is None else signal_dimension
-    size = len(covariance)
+    size = aps * scenario.antennas
+    observed = checks.array("covariance", covariance, (size, size), dtype=complex)
+    count = users * aps if signal_dimension is None else checks.count("signal_dimension", signal_dimension)
+    if signal_dimension is not None and count >= size:
+        raise InvalidScenario("signal_dimension", f"is {count}, which leaves no noise subspace of {size} dimensions")
     if not 0 < count < size or users >= scenario.antennas:
         problem = f"{users} users leave no noise subspace ({count} of {size} dimensions are signal)"
         raise InvalidScenario("antennas", problem, "add antennas")
-    return np.linalg.eigh(covariance)[1][:, size - count :]
+    return np.linalg.eigh(observed)[1][:, size - count :]
 
 
 def noise_projector(scenario: Scenario, covariance: np.ndarray, *, signal_dimension: int | None = None) -> np.ndarray:
     r"""Projector :math:`\mathbf U_n \mathbf U_n^H` on the noise subspace, (M Nt, M Nt); arguments of :func:`signal_subspace`."""
     signal = signal_subspace(scenario, covariance, signal_dimension=signal_dimension)
-    return np.eye(len(covariance)) - signal @ signal.conj().T
+    return np.eye(len(signal)) - signal @ signal.conj().T
 
 
 def music_spectrum(
@@ -129,10 +136,21 @@ def music_spectrum(
     Returns
     -------
     ndarray (G,)
+
+    Examples
+    --------
+    A user stands out from its neighbourhood by orders of magnitude:
+
+    >>> scenario = Scenario.random(np.random.default_rng(1))
+    >>> isotropic = np.tile(np.eye(21) * scenario.sensing_power_w / 21, (3, 1, 1))
+    >>> here, beside = music_spectrum(scenario, isotropic, [[20.0, 30.0], [20.5, 30.0]])
+    >>> print(here > 1e6 * beside)
+    True
     """
+    grid = checks.array("grid_m", grid_m, ("G", 2))
+    far_field = checks.flag("far_field", far_field)
     observed = _observed(scenario, covariances, snapshots, rng, far_field)
     signal = signal_subspace(scenario, observed, signal_dimension=signal_dimension)
-    grid = np.asarray(grid_m, dtype=float)
     responses = plane_wave_vectors if far_field else steering_vectors
     null = np.empty(len(grid))
     for start in range(0, len(grid), _CHUNK):
@@ -144,6 +162,7 @@ def music_spectrum(
 
 def peaks(spectrum: np.ndarray, count: int) -> np.ndarray:
     """Indices (row, column) of the ``count`` largest local maxima of a spectrum on a rectangular grid: (count, 2)."""
+    spectrum, count = checks.array("spectrum", spectrum, ("R", "C")), checks.count("count", count)
     padded = np.pad(spectrum, 1, constant_values=-np.inf)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
     candidates = np.argwhere(spectrum >= windows.max(axis=(-1, -2)))
@@ -159,7 +178,7 @@ def locate_music(
     Gauss-Newton on :math:`\|\mathbf U_n^H \tilde{\mathbf v}(c)\|^2` from each start, which has to lie on the peak's slope.
     """
     projector = noise_projector(scenario, _observed(scenario, covariances, snapshots, rng, False))
-    points = np.array(start_m, dtype=float)
+    points = checks.array("start_m", start_m, ("K", 2))
     for _ in range(_REFINEMENTS):
         v = steering_vectors(scenario, points).reshape(len(points), -1)
         slope = steering_derivatives(scenario, points).reshape(2, len(points), -1)
@@ -186,13 +205,15 @@ def locate_likelihood(scenario: Scenario, covariances, start_m, *, blocks: int, 
     blocks : int
         :math:`\tau`.
     """
+    checks.instance("scenario", scenario, Scenario)
+    points = checks.array("start_m", start_m, (len(scenario.user_positions_m), 2))
+    blocks, rng = checks.count("blocks", blocks), checks.generator("rng", rng)
     factors = np.sqrt(blocks) * _square_root(checked_covariances(scenario, covariances))
     h = echo_matrix(scenario)
     aps, antennas = len(factors), scenario.antennas
     noise = np.sqrt(_noise_w(scenario)) * complex_normal(rng, (aps, aps, antennas, factors.shape[-1]))
     clean = h.reshape(aps, antennas, aps, antennas).transpose(0, 2, 1, 3) @ factors[None]
     observed = (clean + noise).reshape(aps, aps, -1)
-    points = np.array(start_m, dtype=float)
     for _ in range(_REFINEMENTS):
         step = _likelihood_step(scenario, factors, observed, points)
         points += step
@@ -224,6 +245,7 @@ def _likelihood_step(scenario: Scenario, factors: np.ndarray, observed: np.ndarr
 def _observed(scenario, covariances, snapshots, rng, far_field) -> np.ndarray:
     if snapshots is None:
         return echo_covariance(scenario, covariances, far_field=far_field)
+    snapshots = checks.count("snapshots", snapshots)
     if rng is None:
         raise InvalidScenario("rng", "is missing", "simulated snapshots need a numpy Generator")
     y = simulate_echoes(scenario, covariances, snapshots, rng, far_field=far_field)

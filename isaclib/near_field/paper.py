@@ -17,18 +17,21 @@ What had to be mended or fixed, since the text leaves it open:
 
 from __future__ import annotations
 
+import math
 import time
 
 import numpy as np
 
+from ..foundations import checks
 from ..foundations.certificate import Certificate, Step
 from ..foundations.errors import InvalidScenario
 from .adversary import worst_case
+from .margin import power_margin
 from .reduction import reduce
-from .robust import RobustSinr, power_margin
-from .scenario import Scenario, channels
+from .robust import RobustSinr
+from .scenario import Scenario
 from .sensing import Sensing
-from .time_allocation import Allocation, SinrCurve, prepare, rate_bps_hz, relative_error
+from .time_allocation import Allocation, Setting, SinrCurve, curve_of, rate_bps_hz, relative_error
 
 # Step of the one-dimensional search over the share; the paper does not state its own.
 _STEP = 1e-2
@@ -45,6 +48,8 @@ def solve_main(
     max_iterations: int = 20,
     sensing: Sensing | None = None,
     curve: SinrCurve | None = None,
+    channels=None,
+    error_radii=None,
     step: float = _STEP,
 ) -> Allocation:
     r"""TD-ISAC-Main, Algorithm 2: alternate robust beams and time allocation, then project on :math:`\eta\le\bar\eta`.
@@ -61,55 +66,84 @@ def solve_main(
         Solution of (8); it depends neither on the share nor on communication, so one serves many calls.
     curve : SinrCurve, optional
         Solved points to reuse; new ones are added to it.
+    channels, error_radii : optional
+        Channels (K, M, Nt) of one's own, and radii (K, M) of their error balls, whatever the share; otherwise those of the
+        geometry, and radii by the slope.
     step : float
-        Grid step of the search (16).
+        Grid step of the search (16), in (0, 1/2].
 
     Raises
     ------
     InfeasibleScenario
         When the position limit cannot be met.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scenario = Scenario.random(
+    ...     np.random.default_rng(3), ap_positions_m=[[30, 70], [10, 20]], user_positions_m=[[20, 30], [40, 45]],
+    ...     antennas=7, antenna_spacing_m=0.08, crlb_limit_m2=4e-11, sensing_processing_gain_db=85.0)
+    >>> found = solve_main(scenario, start=0.2)
+    >>> print([f"{share:.2f}" for share in found.time_history], f"{found.worst_rate_bps_hz:.3f} bit/s/Hz")
+    ['0.20', '0.99', '0.98', '0.97', '0.97'] 15.053 bit/s/Hz
     """
-    begin_at = {"start": start, "sensing": sensing, "curve": curve}
-    return _alternate(scenario, **begin_at, tolerance=tolerance, max_iterations=max_iterations, step=step)
+    options = {"tolerance": tolerance, "max_iterations": max_iterations, "step": step}
+    setting = {"sensing": sensing, "curve": curve, "channels": channels, "error_radii": error_radii}
+    return _alternate(scenario, False, start, options, setting)
 
 
-def solve_mrt(scenario: Scenario, *, start: float = 0.5, **options) -> Allocation:
-    r"""TD-ISAC-MRT, Algorithm 4: as :func:`solve_main` with :math:`w_{k,m}=\sqrt{P_{k,m}}\,h_{k,m}/\|h_{k,m}\|`.
-
-    Takes the options of :func:`solve_main`; ``curve`` must be one with ``matched=True``.
-    """
-    return _alternate(scenario, matched=True, start=start, **options)
-
-
-def _alternate(
+def solve_mrt(
     scenario: Scenario,
     *,
-    matched: bool = False,
-    start: float,
+    start: float = 0.5,
     tolerance: float = 1e-3,
     max_iterations: int = 20,
     sensing: Sensing | None = None,
     curve: SinrCurve | None = None,
+    channels=None,
+    error_radii=None,
     step: float = _STEP,
 ) -> Allocation:
+    r"""TD-ISAC-MRT, Algorithm 4: as :func:`solve_main` with :math:`w_{k,m}=\sqrt{P_{k,m}}\,h_{k,m}/\|h_{k,m}\|`.
+
+    Takes the options of :func:`solve_main`; ``curve`` must be one with ``matched=True``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = solve_mrt(Scenario.random(np.random.default_rng(1)), step=0.05)
+    >>> print(f"{found.worst_rate_bps_hz:.4f} bit/s/Hz at {found.time_allocation:.4f}")
+    8.6451 bit/s/Hz at 0.7470
+    """
+    options = {"tolerance": tolerance, "max_iterations": max_iterations, "step": step}
+    setting = {"sensing": sensing, "curve": curve, "channels": channels, "error_radii": error_radii}
+    return _alternate(scenario, True, start, options, setting)
+
+
+def _alternate(scenario: Scenario, matched: bool, start: float, options: dict, given: dict) -> Allocation:
     begin = time.perf_counter()
+    start = checks.number("start", start)
     if not 0 < start < 1:
         raise InvalidScenario("start", f"must lie strictly between 0 and 1, but is {start}")
-    sensing, largest, curve = prepare(scenario, sensing, curve, matched=matched)
-    eta, etas, history = float(start), [float(start)], []
+    tolerance = checks.number("tolerance", options["tolerance"], minimum=0)
+    max_iterations = checks.count("max_iterations", options["max_iterations"])
+    step = checks.number("step", options["step"], positive=True, maximum=0.5)
+    setting = Setting(scenario, matched=matched, **given)
+    largest = setting.largest
+    eta, etas, history = start, [start], []
     converged = False
     for iteration in range(1, max_iterations + 1):
-        point = _beams(scenario, sensing, curve, eta)
+        point = setting.beams(eta)
         rate = float(rate_bps_hz(eta, point.sinr))
         history.append(Step(iteration - 1, rate, eta <= largest, time.perf_counter() - begin))
-        moved = constraint_margin_share(scenario, sensing, point, eta, step=step)
+        moved = _margin_share(setting, point, eta, step)
         etas.append(moved)
         converged = abs(moved - eta) <= tolerance * eta
         eta = moved
         if converged:
             break
     final = min(eta, largest)
-    point = _beams(scenario, sensing, curve, final)
+    point = setting.beams(final)
     rate = float(rate_bps_hz(final, point.sinr))
     history.append(Step(len(history), rate, True, time.perf_counter() - begin))
     certificate = Certificate(
@@ -122,7 +156,7 @@ def _alternate(
     )
     return Allocation(
         beams=point.beams,
-        covariances=sensing.covariances,
+        covariances=setting.sensing.covariances,
         time_allocation=final,
         worst_rate_bps_hz=rate,
         rank_one_ratio=np.ones(len(point.beams)),
@@ -133,25 +167,34 @@ def _alternate(
     )
 
 
-def _beams(scenario: Scenario, sensing: Sensing, curve: SinrCurve, eta: float) -> RobustSinr:
-    return curve.solve(float(relative_error(scenario, sensing.crlb_bar_m2, eta)), scenario.comm_power_w)
-
-
-def constraint_margins(scenario: Scenario, crlb_bar_m2: float, beams: np.ndarray, rate_bps_hz: float, etas) -> np.ndarray:
+def constraint_margins(
+    scenario: Scenario, crlb_bar_m2: float, beams, rate_bps_hz: float, etas, *, channels=None, error_radii=None
+) -> np.ndarray:
     r""":math:`A_k(\eta)/\sigma^2` of eq. (15), best over :math:`\lambda`, at several shares: (E, K); -inf out of reach.
 
     Zero or more: the beams keep the rate ``rate_bps_hz`` in the worst case at that share.
     """
-    etas = np.atleast_1d(np.asarray(etas, dtype=float))
-    users = len(beams)
-    result = np.full((len(etas), users), -np.inf)
-    errors = relative_error(scenario, crlb_bar_m2, etas)
-    usable = (etas > 0) & (errors < 1) & (rate_bps_hz < _MAX_EXPONENT * etas)
+    curve = curve_of(scenario, channels=channels, error_radii=error_radii)
+    crlb_bar = checks.number("crlb_bar_m2", crlb_bar_m2, minimum=0)
+    w = checks.array("beams", beams, curve.channels.shape, dtype=complex)
+    rate = checks.number("rate_bps_hz", rate_bps_hz, minimum=0)
+    shares = np.atleast_1d(checks.array("etas", etas, ("...",), minimum=0, maximum=1))
+    if shares.ndim != 1:
+        raise InvalidScenario("etas", f"has shape {shares.shape}", "expected (E,)")
+    errors = np.ones(shares.shape) if error_radii is not None else relative_error(scenario, crlb_bar, shares)
+    return _margins(curve, w, rate, shares, errors)
+
+
+def _margins(curve: SinrCurve, beams: np.ndarray, rate: float, etas: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    result = np.full((len(etas), len(beams)), -np.inf)
+    usable = (etas > 0) & (errors < curve.reach) & (rate < _MAX_EXPONENT * etas)
+    if rate == 0:
+        usable &= False
+        result[etas > 0] = np.inf  # nothing is asked for
     if not np.any(usable):
         return result
-    h = channels(scenario)
-    problem = reduce(h, np.linalg.norm(h, axis=2), scenario.noise_w)
-    sinr = 2.0 ** (rate_bps_hz / etas[usable]) - 1
+    problem = reduce(curve.channels, curve.unit_radii, curve.noise_w)
+    sinr = np.expm1(rate / etas[usable] * math.log(2))
     radii = errors[usable, None, None] * problem.radii
     reduced = np.repeat(problem.project(beams)[None], np.sum(usable), axis=0)
     found = worst_case(problem.channels, radii, reduced, sinr[:, None], precision=_MARGIN_PRECISION)
@@ -164,16 +207,28 @@ def constraint_margin_share(scenario: Scenario, sensing: Sensing, point: RobustS
 
     A rate of 0 constrains no share: the present one then stays.
     """
+    eta = checks.number("eta", eta, positive=True, maximum=1)
+    step = checks.number("step", step, positive=True, maximum=0.5)
+    setting = Setting(scenario, checks.instance("sensing", sensing, Sensing))
+    if checks.instance("point", point, RobustSinr).beams.shape != setting.curve.channels.shape:
+        raise InvalidScenario("point", f"has beams of shape {point.beams.shape}, not {setting.curve.channels.shape}")
+    return _margin_share(setting, point, eta, step)
+
+
+def _margin_share(setting: Setting, point: RobustSinr, eta: float, step: float) -> float:
     if point.sinr == 0:
         return eta
-    etas = np.append(step * np.arange(1, round(1 / step)), eta)
+    grid = step * np.arange(1, math.ceil(1 / step) + 1)
+    etas = np.append(grid[grid < 1 - 1e-9], eta)
     rate = float(rate_bps_hz(eta, point.sinr))
-    margins = constraint_margins(scenario, sensing.crlb_bar_m2, point.beams, rate, etas).min(axis=1)
+    margins = _margins(setting.curve, point.beams, rate, etas, setting.error(etas)).min(axis=1)
     return float(etas[int(np.argmax(margins))])
 
 
 def rank_one_ratios(scenario: Scenario, crlb_bar_m2: float, time_allocation: float, sinr: float) -> np.ndarray:
     r"""How close the relaxed covariances of (14) are to rank one at a share and an SINR: largest eigenvalue over trace, (K,)."""
-    h = channels(scenario)
-    radii = relative_error(scenario, crlb_bar_m2, time_allocation) * np.linalg.norm(h, axis=2)
-    return power_margin(h, radii, sinr, scenario.noise_w, scenario.comm_power_w, method="sdp").rank_one_ratio
+    share = checks.number("time_allocation", time_allocation, minimum=0, maximum=1)
+    curve = curve_of(scenario)
+    radii = curve.radii(float(relative_error(scenario, crlb_bar_m2, share)))
+    margin = power_margin(curve.channels, radii, sinr, scenario.noise_w, scenario.comm_power_w, method="sdp")
+    return margin.rank_one_ratio

@@ -13,10 +13,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..foundations import checks
 from ..foundations.errors import InvalidScenario
 
 # Beyond this condition number of the stacked channels the dual vectors are too long to be a useful basis.
 _MAX_CONDITION = 1e7
+_LARGEST = 1e100
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,22 +73,20 @@ class Reduced:
 
 def checked(channels, error_radii, noise_w: float) -> tuple[np.ndarray, np.ndarray]:
     """Channels (K, M, Nt) and radii (K, M) as arrays, or :class:`InvalidScenario` naming the malformed one."""
-    h = np.asarray(channels, dtype=complex)
-    radii = np.asarray(error_radii, dtype=float)
-    if h.ndim != 3 or 0 in h.shape or not np.all(np.isfinite(h)):
-        raise InvalidScenario("channels", f"must be finite with shape (K, M, Nt), not {h.shape}")
-    if radii.shape != h.shape[:2] or not np.all(np.isfinite(radii)) or np.any(radii < 0):
-        raise InvalidScenario("error_radii", f"must be finite, at least 0, with shape {h.shape[:2]}, not {radii.shape}")
-    if not (np.isfinite(noise_w) and noise_w > 0):
-        raise InvalidScenario("noise_w", f"must be positive and finite, but is {noise_w}")
+    sizes: dict[str, int] = {}
+    h = checks.array("channels", channels, ("K", "M", "Nt"), dtype=complex, sizes=sizes)
+    radii = checks.array("error_radii", error_radii, ("K", "M"), minimum=0, sizes=sizes)
+    checks.number("noise_w", noise_w, positive=True)
+    if not np.max(np.abs(h)) < _LARGEST or not np.max(radii) < _LARGEST:
+        raise InvalidScenario("channels", "or the error radii are too large to be squared", "check the units")
     if np.any(np.linalg.norm(h, axis=(1, 2)) == 0):
         raise InvalidScenario("channels", "has a user without any channel")
     return h, radii
 
 
 def reduce(channels: np.ndarray, error_radii: np.ndarray, noise_w: float, *, reduced: bool = True) -> Reduced:
-    r"""Divide by the noise amplitude and, with ``reduced``, go to the :math:`\min(K, N_t)`-dimensional spans."""
-    h, radii = checked(channels, error_radii, noise_w)
+    r"""Divide checked arrays by the noise amplitude and, with ``reduced``, go to the :math:`\min(K, N_t)`-dimensional spans."""
+    h, radii = np.asarray(channels), np.asarray(error_radii)
     users, aps, antennas = h.shape
     amplitude = np.sqrt(noise_w)
     if reduced and antennas > users:

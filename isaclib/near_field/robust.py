@@ -1,76 +1,39 @@
-r"""Robust beamforming at a fixed time allocation: power margin and robust SINR.
+r"""The robust SINR: the largest that all users keep in the worst case, between beams that keep it and a bound on all beams.
 
-The channel of user k from AP m is :math:`h_{k,m}+\Delta_{k,m}` with :math:`\|\Delta_{k,m}\|\le\varepsilon_{k,m}`. The power
-margin of an SINR :math:`\gamma` is
+One power margin (:mod:`.margin`) brackets it: with :math:`t^\star(\gamma)` the least share of the power,
+:math:`t^\star(\gamma)/\gamma` does not fall (beams of margin t scaled by :math:`\sqrt s<1` reach :math:`s\gamma` at the margin
+:math:`st`), so that :math:`t\le1` gives :math:`\gamma\le\gamma^\star\le\gamma/t`. Two roads lead to it, and the better of
+both is taken on either side:
 
-.. math:: t^\star(\gamma)=\min_w\; t\quad\text{s.t.}\quad
-    \frac{|(h_k+\Delta)^Hw_k|^2}{\sum_{j\ne k}|(h_k+\Delta)^Hw_j|^2+\sigma^2}\ge\gamma\;\;\forall\Delta,k,\qquad
-    \sum_k\|w_{k,m}\|^2\le tP\;\;\forall m,
+* *cuts* (:mod:`.cuts`), cheap where errors are small;
+* the S-procedure's *semidefinite program* (:mod:`.relaxed`), which needs a handful of evaluations however large they are. For
+  one or two access points it loses nothing but the rank, and the rank nearly never.
 
-so that :math:`\gamma` can be reached with the power P exactly if :math:`t^\star\le1`. Beams of margin t scaled by
-:math:`\sqrt s<1` reach :math:`s\gamma` at the margin :math:`st`, hence :math:`t^\star(\gamma)/\gamma` is non-decreasing, and
-one margin brackets the best SINR: :math:`t\le1` gives :math:`\gamma\le\gamma^\star\le\gamma/t`.
+What may stay open is told apart: beams below what the relaxed covariances reach (the rank), or this below what all channels
+inside the balls allow (three or more access points: the S-procedure, or the finite list of channels).
 """
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..foundations.certificate import LARGEST_GAP, Certificate, relative_gap
+from ..foundations import checks
+from ..foundations.certificate import LARGEST_GAP, LARGEST_RESIDUAL, Certificate
 from ..foundations.errors import InvalidScenario, SolverFailure
-from .adversary import worst_case
-from .cuts import CutResult, margin_by_cuts
-from .dual_bound import DualPoint, sinr_limits
+from .dual_bound import DualPoint
 from .given_beams import beam_residual, certify
+from .margin import METHODS, unreachable
 from .reduction import Reduced, checked, reduce
-from .root import COARSE, margin_precision, next_sinr, slope
-from .sdp import margin_by_sdp, rank_one
+from .search import Bracket, narrow
 
-_TOLERANCE = 1e-6
-# Rounds of cuts after which the semidefinite program is asked for worst channels.
-_ROUNDS_ALONE = 4
-_MAX_EVALUATIONS = 40
-# Far from the root only the direction counts: a margin proven this large says where to go on.
-_FAR = 1.1
-# Steps below this part of the tolerance lead nowhere.
-_STANDSTILL = 0.1
-_SHARPER, _SHARPEST = 0.3, 0.05
-_CLOSE = 2e-2
 _ROUNDING = 1e-9
-# A proven lower bound this large is reported as an infinite margin.
-_HOPELESS = 1e6
 # Maximum ratio transmission is limited by interference, not by power.
 _MATCHED_GUESS = 100.0
-
-
-@dataclass(frozen=True, eq=False)
-class Margin:
-    """Least share t of the power limit at which an SINR is reached in the worst case.
-
-    Attributes
-    ----------
-    margin : float
-        Margin of ``beams``; inf when no power suffices.
-    beams : ndarray (K, M, Nt), complex
-        In sqrt(W); nan where ``margin`` is infinite.
-    certificate : Certificate
-        ``bound`` is a lower bound on the margin: over all beams for ``method="cuts"``, over the S-procedure's
-        restriction for ``method="sdp"``. ``residual``: worst relative violation of SINR and power on unscaled data.
-    multipliers : ndarray (K, M)
-        The :math:`\\lambda` in W that prove the beams robust (noise in W, channels unscaled).
-    rank_one_ratio : ndarray (K,)
-        Largest eigenvalue over trace of the relaxed covariances (ones for ``method="cuts"``).
-    """
-
-    margin: float
-    beams: np.ndarray
-    certificate: Certificate
-    multipliers: np.ndarray
-    rank_one_ratio: np.ndarray
+_TINY = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +52,16 @@ class RobustSinr:
     cuts : tuple
         Errors over radii, to start a neighbouring problem from.
     dual : DualPoint or None
-        Proves the bound (``method="cuts"``).
-    evaluations : tuple of (sinr, upper, lower)
-        The margins that were computed.
+        Proves the bound.
+    evaluations : tuple of (sinr, best, bound)
+        The SINRs that were tried, with the bracket after each.
+    restricted : float or None
+        Upper bound on what the S-procedure can certify with covariances of any rank; None where the program was not needed.
+    rank_one_ratio : ndarray (K,)
+        Of the last program: largest eigenvalue over trace; ones where the program was not needed.
+    reason : {"", "rank", "balls"}
+        What leaves (most of) a gap above 1e-5: relaxed covariances that are not of rank one, between ``sinr`` and
+        ``restricted``; or the S-procedure and finite lists of channels for three or more access points, from there to the bound.
     """
 
     sinr: float
@@ -101,116 +71,9 @@ class RobustSinr:
     cuts: tuple[np.ndarray, ...]
     dual: DualPoint | None
     evaluations: tuple[tuple[float, float, float], ...]
-
-
-def _check_limits(sinr: float, max_power_w: float) -> None:
-    for name, value in (("sinr", sinr), ("max_power_w", max_power_w)):
-        if not (np.isfinite(value) and value > 0):
-            raise InvalidScenario(name, f"must be positive and finite, but is {value}")
-
-
-def _check_method(method: str) -> None:
-    if method not in ("cuts", "sdp"):
-        raise InvalidScenario("method", f"{method!r} is not known", "use 'cuts' or 'sdp'")
-
-
-def _unreachable(problem: Reduced) -> np.ndarray:
-    r"""Users whose balls hold the channel 0, (K,): no SINR above 0 can be guaranteed to them at any power.
-
-    To all others one can: with :math:`p_k\ne0` the shortest channel in its balls, beams :math:`w_k=p_k` are received with
-    :math:`\operatorname{Re}(x^Hp_k)\ge\|p_k\|^2` (the balls are convex), and interference is bounded.
-    """
-    return np.all(problem.radii >= np.linalg.norm(problem.channels, axis=2) * (1 - _ROUNDING), axis=1)
-
-
-def power_margin(
-    channels,
-    error_radii,
-    sinr: float,
-    noise_w: float,
-    max_power_w: float,
-    *,
-    method: str = "cuts",
-    reduced: bool = True,
-    tolerance: float = _TOLERANCE,
-) -> Margin:
-    r"""Least t such that beams with :math:`\sum_k\|w_{k,m}\|^2\le tP` keep the SINR in the worst case.
-
-    Parameters
-    ----------
-    channels : array (K, M, Nt), complex
-    error_radii : array (K, M)
-    sinr, noise_w, max_power_w : float
-    method : {"cuts", "sdp"}
-        Worst-channel cuts (:mod:`.cuts`) or the S-procedure's semidefinite program (:mod:`.sdp`).
-    reduced : bool
-        Work in the spans of the channels (no loss, :mod:`.reduction`). False is for checks at small Nt.
-    tolerance : float
-        Relative gap of the cuts' bounds.
-
-    Raises
-    ------
-    InvalidScenario, SolverFailure
-    """
-    start = time.perf_counter()
-    _check_limits(sinr, max_power_w)
-    _check_method(method)
-    problem = reduce(channels, error_radii, noise_w, reduced=reduced)
-    users = len(problem.channels)
-    ratio = np.ones(users)
-    if np.any(_unreachable(problem)):
-        found = CutResult(np.inf, np.inf, beams=None, multipliers=None, dual=None, cuts=(), rounds=0)
-    elif method == "cuts":
-        found = margin_by_cuts(problem, sinr, max_power_w, tolerance=tolerance)
-    else:
-        relaxed = margin_by_sdp(problem, sinr, max_power_w)
-        found, ratio = _from_covariances(problem, relaxed, sinr, max_power_w)
-    h, radii = checked(channels, error_radii, noise_w)
-    if found.beams is None:
-        nothing = np.full(h.shape, np.nan + 0j)
-        certificate = Certificate(
-            method=_METHODS[method],
-            value=np.inf,
-            bound=found.lower,
-            status="iteration_limit" if found.lower < 1e6 else "converged",
-            iterations=found.rounds,
-            seconds=time.perf_counter() - start,
-            sense="min",
-        )
-        return Margin(np.inf, nothing, certificate, np.full(radii.shape, np.nan), ratio)
-    beams = problem.lift(found.beams)
-    margin = float(np.sum(np.abs(beams) ** 2, axis=(0, 2)).max() / max_power_w)
-    multipliers = found.multipliers
-    closed = relative_gap(margin, found.lower) <= max(tolerance, _TOLERANCE)
-    certificate = Certificate(
-        method=_METHODS[method],
-        value=margin,
-        bound=found.lower,
-        residual=beam_residual(h, radii, beams, sinr, noise_w, multipliers),
-        status="optimal" if closed and relative_gap(margin, found.lower) <= LARGEST_GAP else "converged",
-        iterations=found.rounds,
-        seconds=time.perf_counter() - start,
-        sense="min",
-    )
-    return Margin(margin, beams, certificate, multipliers, ratio)
-
-
-_METHODS = {"cuts": "worst-channel cuts", "sdp": "S-procedure semidefinite program"}
-
-
-def _from_covariances(problem: Reduced, relaxed, sinr: float, power: float) -> tuple[CutResult, np.ndarray]:
-    """Rank-one beams, scaled until the adversary certifies them (the paper's factor rho_k, one for all users)."""
-    stacked, share = rank_one(relaxed.covariances)
-    beams = stacked.reshape(problem.channels.shape)
-    if not np.isfinite(relaxed.value):
-        return CutResult(np.inf, np.inf, None, None, None, (), relaxed.iterations), share
-    found = worst_case(problem.channels, problem.radii, beams[None], sinr)
-    least = float(found.value.min())
-    if least <= 0:
-        raise SolverFailure("SDP", "rank-one beams miss the SINR at any power", {"worst value": least})
-    beams = beams / math.sqrt(least)
-    upper = float(np.sum(np.abs(beams) ** 2, axis=(0, 2)).max() / power)
-    return CutResult(upper, relaxed.bound, beams, found.multipliers[0] / least, None, (), relaxed.iterations), share
+    rank_one_ratio: np.ndarray
+    restricted: float | None = None
+    reason: str = ""
 
 
 def robust_sinr(
@@ -224,20 +87,24 @@ def robust_sinr(
     start: RobustSinr | None = None,
     matched: bool = False,
 ) -> RobustSinr:
-    r"""Largest SINR with :math:`t^\star(\gamma)\le1`, from a few power margins.
+    r"""Largest SINR that beams within the power keep for every error in the balls,
 
-    Each margin by cuts leaves a dual point, and the SINR beyond which that point proves :math:`t^\star>1` is tried next where
-    it is near; elsewhere a safeguarded secant of :math:`\gamma/t-\gamma`. The cuts serve from one to the next, and where
-    they are slow, the semidefinite program names worst channels (:mod:`.seeds`); what bounds the SINR is the list alone.
+    .. math:: \gamma^\star=\max_w\min_k\min_{\|\Delta_m\|\le\varepsilon_{k,m}}
+        \frac{|(h_k+\Delta)^Hw_k|^2}{\sum_{j\ne k}|(h_k+\Delta)^Hw_j|^2+\sigma^2}
+        \quad\text{s.t.}\quad\sum_k\|w_{k,m}\|^2\le P\;\;\forall m .
 
     Parameters
     ----------
-    channels, error_radii, noise_w, max_power_w
-        As in :func:`power_margin`.
+    channels : array (K, M, Nt), complex
+        Estimated channels :math:`h_{k,m}`, amplitude ratios.
+    error_radii : array (K, M)
+        :math:`\varepsilon_{k,m}`, in the unit of the channels.
+    noise_w, max_power_w : float
+        Noise power and power limit P of each access point (0: no SINR).
     method : {"cuts", "sdp"}
-        With ``"sdp"`` every evaluation is a semidefinite program, as in the paper's bisection.
+        Cuts, then programs where these leave a gap; or, as in the paper's bisection, semidefinite programs alone.
     tolerance : float
-        Relative gap between the SINR and its bound.
+        Relative gap between the SINR and its bound at which the work ends.
     start : RobustSinr, optional
         Of a neighbouring problem with the same channels: its cuts and its SINR.
     matched : bool
@@ -246,111 +113,166 @@ def robust_sinr(
     Returns
     -------
     RobustSinr
-        Where some user's balls hold the channel 0 at every AP, no positive SINR can be guaranteed (and everywhere else one
-        can): the answer is then 0, optimal, with beams of 0 and multipliers that are nan. Otherwise
-        ``certificate.gap`` is at most ``tolerance``; else the status is ``converged``: with three or more APs and large
-        errors, the S-procedure that proves the beams and the finite lists that bound them may leave a gap.
+        ``optimal`` where the gap is at most 1e-5, else ``converged`` with a ``reason``. Where some user's balls hold the channel
+        0 at every AP, no positive SINR can be guaranteed (and everywhere else one can): the answer is then 0, optimal, with
+        beams of 0 and multipliers that are nan.
 
     Raises
     ------
     InvalidScenario, SolverFailure
+
+    Examples
+    --------
+    Two users, two access points with two antennas, errors of 5 per cent; for one user there is a closed form,
+    :math:`P/\sigma^2\,\bigl(\sum_m\|h_m\|-\varepsilon_m\bigr)^2`:
+
+    >>> import numpy as np
+    >>> h = np.array([[[1, 0.2j], [0.5, 0.1]], [[0.1, 1j], [0.3j, 0.6]]])
+    >>> radii = 0.05 * np.linalg.norm(h, axis=2)
+    >>> found = robust_sinr(h, radii, noise_w=0.01, max_power_w=1.0)
+    >>> print(f"{found.sinr:.3f} {found.certificate.status}")
+    87.967 optimal
+    >>> alone = robust_sinr(h[:1], radii[:1], 0.01, 1.0)
+    >>> print(f"{alone.sinr:.4f} = {100 * np.sum(0.95 * np.linalg.norm(h[0], axis=1)) ** 2:.4f}")
+    211.1850 = 211.1850
     """
     begin = time.perf_counter()
-    _check_limits(1.0, max_power_w)
-    _check_method(method)
-    problem = reduce(channels, error_radii, noise_w)
-    if np.any(_unreachable(problem)):
-        return _zero_sinr(np.shape(channels), method, begin)
+    h, radii = checked(channels, error_radii, noise_w)
+    power = checks.number("max_power_w", max_power_w, minimum=0)
+    noise = checks.number("noise_w", noise_w, positive=True)
+    checks.word("method", method, tuple(METHODS))
+    tolerance = checks.number("tolerance", tolerance, minimum=0)
+    matched = checks.flag("matched", matched)
+    if start is not None:
+        checks.instance("start", start, RobustSinr)
+        if start.beams.shape != h.shape:
+            raise InvalidScenario("start", f"is for channels {start.beams.shape}, not {h.shape}")
+    if power == 0:
+        return _zero_sinr(h.shape, "no power", begin)
+    unit_noise = _unit_noise(h, noise, power)
+    problem = reduce(h, radii, unit_noise)
+    if np.any(unreachable(problem)):
+        return _zero_sinr(h.shape, "channel 0 inside the balls", begin)
     if matched:
         problem = problem.matched()
-    h, radii = checked(channels, error_radii, noise_w)
-    cuts = None if start is None else start.cuts or None
-    guess = start.sinr if start is not None and 0 < start.sinr < np.inf else _first_guess(problem, max_power_w)
-    best, bound, beams, multipliers, dual = 0.0, np.inf, None, None, None
-    history: list[tuple[float, float, float]] = []
-    gamma, precision, sharper, alone = guess, COARSE, 1.0, _ROUNDS_ALONE
-    while len(history) < _MAX_EVALUATIONS:
-        if method == "cuts":
-            found = margin_by_cuts(problem, gamma, max_power_w, tolerance=precision, cuts=cuts, enough=_FAR, help_after=alone)
-            # Where cuts alone were too slow once, they will be so again.
-            cuts, alone = found.cuts, 0 if found.helped else alone
-        else:
-            found, _ = _from_covariances(problem, margin_by_sdp(problem, gamma, max_power_w), gamma, max_power_w)
-        history.append((gamma, found.upper, found.lower))
-        if found.beams is None and beams is None:
-            beams = _sure_beams(problem, max_power_w)
-            values, multipliers = certify(problem.channels, problem.radii, beams)
-            best = float(np.min(values)) * (1 - _ROUNDING)
-        # t / gamma does not fall, so a margin of at least L at gamma excludes what lies above gamma / L; the dual point of
-        # the cuts says more.
-        limit = gamma / min(found.lower, 1.0) if found.lower > 0 else np.inf
-        if found.dual is not None:
-            limit = min(limit, float(sinr_limits(problem, found.dual, max_power_w, np.ones(1))[0]))
-        if limit < bound:
-            bound, dual = limit, found.dual
-        if found.beams is not None and gamma / max(found.upper, 1.0) > best:
-            excess = max(found.upper, 1.0)
-            # Scaling beams down by s and the SINR with them leaves M + Lambda no smaller: the same multipliers prove it.
-            best, beams, multipliers = gamma / excess, found.beams / math.sqrt(excess), found.multipliers
-            if tolerance < bound / best - 1 < _CLOSE * slope(history):
-                # Scaled beams reach more than the scaled SINR.
-                sinr = float(np.min(certify(problem.channels, problem.radii, beams)[0])) * (1 - _ROUNDING)
-                proof = worst_case(problem.channels, problem.radii, beams[None], max(sinr, best))
-                if np.min(proof.value) >= 1:
-                    best, multipliers = max(sinr, best), proof.multipliers[0]
-        if best > 0 and bound / best - 1 <= tolerance:
-            break
-        following = next_sinr(history, best, bound)
-        if abs(following / gamma - 1) < _STANDSTILL * tolerance:
-            # The same SINR again: only a closer look at its margin can help, until that does not, either.
-            sharper *= _SHARPER
-            if sharper < _SHARPEST:
-                break
-        distance = math.log(bound / best) if best > 0 and np.isfinite(bound) else 1.0
-        gamma, precision = following, sharper * margin_precision(distance, tolerance, slope(history))
-    status = "optimal" if best > 0 and bound / best - 1 <= min(tolerance, LARGEST_GAP) else "converged"
-    if best <= 0:
+    bracket = Bracket(problem, tolerance)
+    cuts: tuple[np.ndarray, ...] | None = None
+    if len(h) == 1:
+        name = "closed form for one user"
+        _one_user(bracket)
+    else:
+        name = f"root of the power margin, {METHODS[method]}"
+        guess = start.sinr if start is not None and 0 < start.sinr < math.inf else _first_guess(problem)
+        cuts = None if start is None else start.cuts or None
+        beams = _sure_beams(problem)
+        values, multipliers = certify(problem.channels, problem.radii, beams)
+        bracket.offer(float(np.min(values)) * (1 - _ROUNDING), beams, multipliers)
+        cuts = narrow(bracket, guess, cuts, by_programs_alone=method == "sdp")
+    if bracket.best <= 0 or bracket.beams is None or bracket.multipliers is None:
         raise SolverFailure(method, "no robust beams found", message="some positive SINR can be guaranteed, but none was proven")
-    lifted = problem.lift(beams)
-    spent = float(np.sum(np.abs(lifted) ** 2, axis=(0, 2)).max() / max_power_w)
-    residual = max(beam_residual(h, radii, lifted, best, noise_w, multipliers), spent - 1, 0.0)
+    return _answer(bracket, h, radii, noise, power, name, cuts or (), begin)
+
+
+def _answer(
+    bracket: Bracket, h: np.ndarray, radii: np.ndarray, noise: float, power: float, name: str, cuts, begin: float
+) -> RobustSinr:
+    lifted = bracket.problem.lift(bracket.beams) * math.sqrt(power)
+    spent = float(np.sum(np.abs(lifted) ** 2, axis=(0, 2)).max() / power)
+    multipliers = bracket.multipliers * power
+    residual = max(beam_residual(h, radii, lifted, bracket.best, noise, multipliers), spent - 1, 0.0)
+    residual = residual if residual > 1e-12 else 0.0
+    gap = bracket.bound / bracket.best - 1
+    optimal = gap <= LARGEST_GAP and residual <= LARGEST_RESIDUAL
+    by_rank = h.shape[1] <= 2 or bracket.restricted / bracket.best > bracket.bound / bracket.restricted
+    reason = "" if gap <= LARGEST_GAP else "rank" if by_rank else "balls"
+    restricted = bracket.restricted if math.isfinite(bracket.restricted) else None
     certificate = Certificate(
-        method=f"root of the power margin, {_METHODS[method]}",
-        value=best,
-        bound=bound,
+        method=name,
+        value=bracket.best,
+        bound=bracket.bound,
         residual=residual,
-        status=status,
-        iterations=len(history),
+        status="optimal" if optimal else "converged",
+        iterations=len(bracket.tried),
         seconds=time.perf_counter() - begin,
     )
-    return RobustSinr(best, lifted, certificate, multipliers, cuts or (), dual, tuple(history))
+    dual = bracket.dual
+    if dual is not None:
+        # Back to the unit noise and the power of the caller.
+        dual = replace(dual, channels=dual.channels / math.sqrt(power), weights=dual.weights * power, total=dual.total * power)
+    return RobustSinr(
+        bracket.best,
+        lifted,
+        certificate,
+        multipliers,
+        cuts,
+        dual,
+        tuple(bracket.tried),
+        bracket.ratio,
+        restricted,
+        reason,
+    )
 
 
-def _sure_beams(problem: Reduced, power: float) -> np.ndarray:
+def _one_user(bracket: Bracket) -> None:
+    r"""All power towards the user: :math:`\gamma^\star=(\sum_m(\|h_m\|-\varepsilon_m)_+)^2` for unit power and noise.
+
+    No beams receive more on the channel :math:`h_m(1-\varepsilon_m/\|h_m\|)_+`, which lies in the balls; with
+    :math:`\lambda_m=(\varepsilon_m\sum_m(\|h_m\|-\varepsilon_m)_+)^{-1}` the S-procedure proves that these receive no less.
+    """
+    problem = bracket.problem
+    lengths, radii = np.linalg.norm(problem.channels[0], axis=1), problem.radii[0]
+    left = np.maximum(lengths - radii, 0.0)
+    reach = float(np.sum(left))
+    served = left > 0
+    beams = np.where(served, 1 / np.maximum(lengths, _TINY), 0.0)[:, None] * problem.channels[0]
+    # A radius of 0 has an infinite multiplier: a smaller one proves as much up to rounding.
+    least = np.maximum(radii, 1e-12 * reach)
+    multipliers = np.where(served, 1 / (least * reach), 1e-12 / np.maximum(radii, 1e-12 * reach) ** 2)
+    bracket.bound = reach**2
+    bracket.offer(reach**2 * (1 - 10 * _ROUNDING), beams[None], multipliers[None])
+    bracket.dual = DualPoint(1.0, _one_user_prices(left), np.array([1.0]), np.array([0]), _shortest(problem).reshape(1, -1))
+
+
+def _one_user_prices(left: np.ndarray) -> np.ndarray:
+    prices = np.maximum(left, 1e-9 * left.max())
+    return prices / prices.sum()
+
+
+def _shortest(problem: Reduced) -> np.ndarray:
+    """Each user's shortest channel in its balls, (K, M, r)."""
+    lengths = np.maximum(np.linalg.norm(problem.channels, axis=2), _TINY)
+    return problem.channels * np.maximum(1 - problem.radii / lengths, 0)[..., None]
+
+
+def _sure_beams(problem: Reduced) -> np.ndarray:
     """Each user's shortest channel in its balls as its beam, all scaled to the power limit: a positive SINR for all."""
-    lengths = np.maximum(np.linalg.norm(problem.channels, axis=2), 1e-300)
-    beams = problem.channels * np.maximum(1 - problem.radii / lengths, 0)[..., None]
-    beams = beams / np.linalg.norm(beams, axis=(1, 2), keepdims=True)
-    return beams * math.sqrt(power / np.sum(np.abs(beams) ** 2, axis=(0, 2)).max())
+    beams = _shortest(problem)
+    beams = beams / np.maximum(np.linalg.norm(beams, axis=(1, 2), keepdims=True), _TINY)
+    return beams / math.sqrt(np.sum(np.abs(beams) ** 2, axis=(0, 2)).max())
 
 
-def _zero_sinr(shape: tuple[int, ...], method: str, begin: float) -> RobustSinr:
-    certificate = Certificate(
-        method=f"channel 0 inside the balls, {_METHODS[method]}",
-        value=0.0,
-        bound=0.0,
-        status="optimal",
-        seconds=time.perf_counter() - begin,
+def _zero_sinr(shape: tuple[int, ...], why: str, begin: float) -> RobustSinr:
+    certificate = Certificate(method=why, value=0.0, bound=0.0, status="optimal", seconds=time.perf_counter() - begin)
+    return RobustSinr(
+        0.0, np.zeros(shape, dtype=complex), certificate, np.full(shape[:2], np.nan), (), None, (), np.ones(shape[0])
     )
-    return RobustSinr(0.0, np.zeros(shape, dtype=complex), certificate, np.full(shape[:2], np.nan), (), None, ())
 
 
-def _first_guess(problem: Reduced, power: float) -> float:
+def _unit_noise(h: np.ndarray, noise: float, power: float) -> float:
+    """Noise over power, where all ratios of the problem are numbers that can be squared."""
+    with np.errstate(over="ignore", under="ignore"):
+        snr = np.max(np.linalg.norm(h, axis=(1, 2))) * (math.sqrt(power) / math.sqrt(noise))
+    if not 1e-50 < snr < 1e50:
+        raise InvalidScenario("noise_w", f"makes an SNR of about 1e{2 * math.log10(max(snr, _TINY)):.0f}", "check the units")
+    return noise / power
+
+
+def _first_guess(problem: Reduced) -> float:
     """Half of what zero forcing reaches without errors, or what errors alone allow, whichever is less."""
-    duals = np.linalg.pinv(problem.stacked.conj())
-    spent = np.sum(np.abs(duals.reshape(*problem.channels.shape[1:], -1)) ** 2, axis=(1, 2)).max()
-    relative = np.max(problem.radii / np.maximum(np.linalg.norm(problem.channels, axis=2), 1e-300))
-    by_errors = np.inf if relative == 0 else 0.3 / relative**2
     if problem.frames is not None:
         return _MATCHED_GUESS
-    return float(min(0.5 * power / max(spent, 1e-300), max(by_errors, 1e-2)))
+    duals = np.linalg.pinv(problem.stacked.conj())
+    spent = np.sum(np.abs(duals.reshape(*problem.channels.shape[1:], -1)) ** 2, axis=(1, 2)).max()
+    relative = np.max(problem.radii / np.maximum(np.linalg.norm(problem.channels, axis=2), _TINY))
+    by_errors = np.inf if relative == 0 else 0.3 / relative**2
+    return float(min(0.5 / max(spent, _TINY), max(by_errors, 1e-2)))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from isaclib.foundations import geometry, units
+from isaclib.foundations import checks, geometry, units
 from isaclib.foundations.channels import complex_normal
 from isaclib.foundations.errors import InvalidScenario
 from isaclib.foundations.scenario import ScenarioBase, array, choice, number
@@ -90,6 +90,8 @@ class Scenario(ScenarioBase):
     def validate(self) -> None:
         if self.sensing_block_s > self.block_s:
             raise InvalidScenario("sensing_block_s", f"is {self.sensing_block_s:g} s, longer than the block", "lengthen block_s")
+        if not -3000 < self.sensing_processing_gain_db < 3000:
+            raise InvalidScenario("sensing_processing_gain_db", f"is {self.sensing_processing_gain_db:g} dB", "check the unit")
         if np.any(antenna_distances_m(self) <= 0) or np.any(centre_distances_m(self) <= 0):
             raise InvalidScenario("user_positions_m", "a user stands on an antenna or an array centre", "move the user")
 
@@ -127,8 +129,9 @@ class Scenario(ScenarioBase):
 
         ``array_angles_rad=None`` turns every array's broadside to the centre of the area (the paper states no orientation).
         """
-        aps = np.asarray(ap_positions_m, dtype=float)
-        users = np.asarray(user_positions_m, dtype=float)
+        rng = checks.generator("rng", rng)
+        aps = checks.array("ap_positions_m", ap_positions_m, ("M", 2))
+        users = checks.array("user_positions_m", user_positions_m, ("K", 2))
         return cls(
             ap_positions_m=aps,
             array_angles_rad=broadside_angles_rad(aps) if array_angles_rad is None else array_angles_rad,
@@ -157,7 +160,10 @@ def broadside_angles_rad(ap_positions_m, towards_m=AREA_CENTRE_M) -> np.ndarray:
 
 def with_access_points(scenario: Scenario, access_points: Sequence[int], **changes) -> Scenario:
     """The scenario with only some access points, in the order given (a permutation reorders them); same reflectivities."""
-    chosen = np.asarray(access_points, dtype=int)
+    checks.instance("scenario", scenario, Scenario)
+    chosen = checks.array("access_points", access_points, ("C",), dtype=int, minimum=0, maximum=len(scenario.ap_positions_m) - 1)
+    if len(set(chosen.tolist())) != len(chosen):
+        raise InvalidScenario("access_points", "names one twice", "two arrays cannot stand in one place")
     return scenario.replace(
         ap_positions_m=scenario.ap_positions_m[chosen],
         array_angles_rad=scenario.array_angles_rad[chosen],
@@ -166,8 +172,14 @@ def with_access_points(scenario: Scenario, access_points: Sequence[int], **chang
     )
 
 
+def _points(scenario: Scenario, points_m) -> np.ndarray:
+    checks.instance("scenario", scenario, Scenario)
+    return scenario.user_positions_m if points_m is None else checks.array("points_m", points_m, ("G", 2))
+
+
 def antenna_positions_m(scenario: Scenario) -> np.ndarray:
     """Positions of all antennas: (M, Nt, 2)."""
+    checks.instance("scenario", scenario, Scenario)
     offset = (np.arange(scenario.antennas) - (scenario.antennas - 1) / 2) * scenario.antenna_spacing_m
     axis = np.stack([np.cos(scenario.array_angles_rad), np.sin(scenario.array_angles_rad)], axis=-1)
     return scenario.ap_positions_m[:, None, :] + offset[None, :, None] * axis[:, None, :]
@@ -175,14 +187,14 @@ def antenna_positions_m(scenario: Scenario) -> np.ndarray:
 
 def antenna_distances_m(scenario: Scenario, points_m=None) -> np.ndarray:
     r"""Distances :math:`r_{k,m(n)}` from every antenna to the users, or to ``points_m`` (G, 2): (G, M, Nt)."""
-    points = scenario.user_positions_m if points_m is None else np.asarray(points_m, dtype=float)
+    points = _points(scenario, points_m)
     difference = points[:, None, None, :] - antenna_positions_m(scenario)[None]
     return np.hypot(difference[..., 0], difference[..., 1])
 
 
 def centre_distances_m(scenario: Scenario, points_m=None) -> np.ndarray:
     r"""Distances :math:`r_{k,m(0)}` from the array centres: (G, M)."""
-    points = scenario.user_positions_m if points_m is None else points_m
+    points = _points(scenario, points_m)
     return geometry.distances_m(points, scenario.ap_positions_m)
 
 
@@ -202,7 +214,9 @@ def steering_derivatives(scenario: Scenario, points_m=None) -> np.ndarray:
 
     The reference distance :math:`r_{k,m(0)}` moves with the user, too; the paper's Appendix drops that term.
     """
-    points = scenario.user_positions_m if points_m is None else np.asarray(points_m, dtype=float)
+    points = _points(scenario, points_m)
+    if not (np.all(antenna_distances_m(scenario, points) > 0) and np.all(centre_distances_m(scenario, points) > 0)):
+        raise InvalidScenario("points_m", "holds an antenna or an array centre, where there is no direction", "leave it out")
     to_antenna = (points[:, None, None, :] - antenna_positions_m(scenario)[None]) / antenna_distances_m(scenario, points)[
         ..., None
     ]
@@ -216,14 +230,18 @@ def path_amplitudes(scenario: Scenario, points_m=None) -> np.ndarray:
 
     As printed :math:`\sqrt{\lambda/(4\pi r^2)}`, whose unit is not that of a ratio; physical :math:`\lambda/(4\pi r)`.
     """
+    distances = centre_distances_m(scenario, points_m)
+    if not np.all(distances > 0):
+        raise InvalidScenario("points_m", "holds an array centre, where the gain is infinite", "leave that point out")
     over_4pi = scenario.wavelength_m / (4 * np.pi)
-    return (np.sqrt(over_4pi) if scenario.path_gain == "printed" else over_4pi) / centre_distances_m(scenario, points_m)
+    return (np.sqrt(over_4pi) if scenario.path_gain == "printed" else over_4pi) / distances
 
 
 def path_gains(scenario: Scenario, points_m=None) -> np.ndarray:
     r"""Complex gains :math:`\beta_{k,m} = \tilde\beta_{k,m} e^{-j 2\pi r_{k,m(0)}/\lambda}`: (G, M)."""
+    amplitudes = path_amplitudes(scenario, points_m)
     phase = np.exp(-2j * np.pi / scenario.wavelength_m * centre_distances_m(scenario, points_m))
-    return path_amplitudes(scenario, points_m) * phase
+    return amplitudes * phase
 
 
 def channels(scenario: Scenario, points_m=None) -> np.ndarray:
@@ -233,6 +251,12 @@ def channels(scenario: Scenario, points_m=None) -> np.ndarray:
     -------
     ndarray (K, M, Nt) complex
         Amplitude ratios. The gain of all antennas of an array is that of its centre, as in the paper.
+
+    Examples
+    --------
+    >>> h = channels(Scenario.random(np.random.default_rng(1)))
+    >>> print(h.shape, f"{np.linalg.norm(h[0, 0]):.6f}")
+    (4, 3, 21) 0.003244
     """
     return path_gains(scenario, points_m)[..., None] * steering_vectors(scenario, points_m)
 
@@ -245,5 +269,6 @@ def echo_gains(scenario: Scenario) -> np.ndarray:
     ndarray (K, M, M) complex
         User, receiver, transmitter.
     """
+    checks.instance("scenario", scenario, Scenario)
     beta = path_gains(scenario)
     return scenario.reflectivity * beta[:, :, None] * beta.conj()[:, None, :]

@@ -20,7 +20,9 @@ import cvxpy as cp
 import numpy as np
 from scipy import linalg, sparse
 
-from ..foundations import conic
+from ..foundations import checks, conic
+from ..foundations.errors import InvalidScenario
+from .hermitian import hermitian_basis
 from .interior import InteriorPoint, Program, solve
 from .reduction import Reduced
 
@@ -38,6 +40,7 @@ _OPTIONS = {
 
 
 _LEAST_PRICES = (1e-10, 1e-7, 1e-6, 1e-5, 1e-4)
+_NOTHING = 1e-16  # of the largest eigenvalue of a dual matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,19 +66,6 @@ class Relaxed:
     point: InteriorPoint | None = None
 
 
-def _hermitian_basis(size: int, only_real: bool) -> np.ndarray:
-    """Basis of the Hermitian (or real symmetric) matrices, (d, size, size); the diagonal first."""
-    rows, columns = np.tril_indices(size, -1)
-    count = len(rows)
-    basis = np.zeros((size + (1 if only_real else 2) * count, size, size), dtype=complex)
-    basis[np.arange(size), np.arange(size), np.arange(size)] = 1.0
-    pairs = size + np.arange(count)
-    basis[pairs, rows, columns] = basis[pairs, columns, rows] = 1.0
-    if not only_real:
-        basis[pairs + count, rows, columns], basis[pairs + count, columns, rows] = 1j, -1j
-    return basis
-
-
 def _columns(matrices: np.ndarray) -> sparse.csc_matrix:
     """Real forms of Hermitian matrices (d, n, n), one per column."""
     real = np.concatenate(
@@ -90,15 +80,19 @@ def _semidefinite(vector: cp.Expression, size: int) -> cp.Constraint:
 
 
 def rank_one(covariances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Principal parts sqrt(lambda) v of covariances (K, n, n), and their share of the trace (K,)."""
-    values, vectors = np.linalg.eigh(covariances)
-    share = values[:, -1] / np.maximum(values.sum(axis=1), 1e-300)
+    """Principal parts sqrt(lambda) v of covariances (K, n, n), and their share of the trace (K,), 1 for a matrix of 0."""
+    W = checks.array("covariances", covariances, ("K", "n", "n"), dtype=complex)
+    if np.max(np.abs(W - W.conj().swapaxes(1, 2))) > 1e-9 * np.max(np.abs(W)):
+        raise InvalidScenario("covariances", "must be Hermitian", "symmetrise it")
+    values, vectors = np.linalg.eigh(W)
+    total = values.sum(axis=1)
+    share = np.where(total > 0, np.clip(values[:, -1] / np.where(total > 0, total, 1.0), 0.0, 1.0), 1.0)
     return vectors[:, :, -1] * np.sqrt(np.maximum(values[:, -1], 0))[:, None], share
 
 
 def margin_by_sdp(problem: Reduced, sinr: float, power: float, *, structured_only: bool = False) -> Relaxed | None:
     """Solve the relaxed program by :mod:`.interior`; where that does not converge, by a general solver (or None)."""
-    program = Program(problem, sinr)
+    program = Program(problem, sinr, power)
     found = solve(program)
     if not found.converged:
         return None if structured_only else margin_by_conic(problem, sinr, power)
@@ -117,7 +111,7 @@ def margin_by_conic(problem: Reduced, sinr: float, power: float) -> Relaxed:
     bases, only_real = problem.beam_bases(sinr)
     inner = bases.shape[2]
     t = cp.Variable()
-    basis = _hermitian_basis(inner, only_real)
+    basis = hermitian_basis(inner, only_real)
     # Coordinates of all Z_k, then the multipliers: each constraint is one constant matrix times this vector.
     entries, count = cp.Variable(users * len(basis)), len(basis)
     multipliers = cp.Variable((users, aps), nonneg=True)
@@ -160,6 +154,20 @@ def _complex(embedded: np.ndarray) -> np.ndarray:
     return (a + d) + 1j * (c - b)
 
 
+def balanced_roots(duals, problem: Reduced) -> list[np.ndarray]:
+    """Roots (n + 1, r) of dual matrices whose blocks are shortened to their corner: what a dual point needs, exactly."""
+    _, aps, width = problem.channels.shape
+    roots = []
+    for Z in duals:
+        values, vectors = np.linalg.eigh((Z + Z.conj().T) / 2)
+        root = (vectors * np.sqrt(np.maximum(values, 0)))[:, values > _NOTHING * values[-1]]
+        end = float(np.sum(np.abs(root[-1]) ** 2))
+        traces = np.sum(np.abs(root[:-1]) ** 2, axis=1).reshape(aps, width).sum(axis=1)
+        root[:-1] *= np.repeat(np.sqrt(np.minimum(1.0, end / np.maximum(traces, 1e-300))), width)[:, None]
+        roots.append(root)
+    return roots
+
+
 def _dual_bound(problem, sinr, bases, frames, duals, prices) -> float:
     r"""Least power that the solver's dual matrices prove, recomputed.
 
@@ -168,18 +176,11 @@ def _dual_bound(problem, sinr, bases, frames, duals, prices) -> float:
     :math:`Q+\sum_{j\ne k}Y_j-Y_k/\gamma\succeq0`; it proves :math:`tP\ge\sum_k[Z_k]_{cc}`. The first two are restored
     exactly, the third by a common factor on all Y.
     """
-    users, aps, width = problem.channels.shape
-    Y, corner = [], 0.0
-    for Z, frame in zip(duals, frames):
-        values, vectors = np.linalg.eigh((Z + Z.conj().T) / 2)
-        root = vectors * np.sqrt(np.maximum(values, 0))
-        end = float(np.sum(np.abs(root[-1]) ** 2))
-        traces = np.sum(np.abs(root[:-1]) ** 2, axis=1).reshape(aps, width).sum(axis=1)
-        shrink = np.sqrt(np.minimum(1.0, end / np.maximum(traces, 1e-300)))
-        root[:-1] *= np.repeat(shrink, width)[:, None]
-        half = frame @ root
-        Y.append(half @ half.conj().T)
-        corner += end
+    users, _, width = problem.channels.shape
+    roots = balanced_roots(duals, problem)
+    corner = sum(float(np.sum(np.abs(root[-1]) ** 2)) for root in roots)
+    halves = [frame @ root for frame, root in zip(frames, roots)]
+    Y = [half @ half.conj().T for half in halves]
     total = sum(Y)
     best = 0.0
     # Access points with power to spare have prices of almost 0, on which no dual error can rest: a little is worth its cost.

@@ -14,20 +14,24 @@ that bounds :math:`\gamma^\star` at *all* errors and powers, to first order tigh
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..foundations import checks
 from ..foundations.certificate import Certificate, Step
 from ..foundations.errors import InvalidScenario
 from .dual_bound import DualPoint, sinr_limits
-from .reduction import reduce
+from .information import time_allocation_limit
+from .reduction import checked, reduce
 from .robust import RobustSinr, robust_sinr
-from .scenario import Scenario, channels
-from .sensing import Sensing, largest_time_allocation, optimise_sensing
+from .scenario import Scenario
+from .scenario import channels as channels_of
+from .sensing import Sensing, Witness, largest_time_allocation, optimise_sensing
 
 _FIRST_NODES, _FIRST_SHARE = 33, 0.8
-_MAX_ROUNDS, _HALVINGS = 60, 25
+_MAX_ROUNDS, _HALVINGS, _MOST_SOLVED = 60, 25, 14
 _NEAREST = 3
 # Two errors this close are one: shares that differ by rounding.
 _SAME = 1e-12
@@ -67,6 +71,10 @@ class Allocation:
         The shares :math:`\eta` that an alternating scheme went through.
     witnesses : tuple of ErrorWitness
         Prove the bound of the exact solution; empty for the other schemes.
+    sensing_witness : Witness or None
+        Proves the least position bound of any covariance, on which that bound rests.
+    reason : {"", "rank", "balls"}
+        What leaves a gap in the robust SINR at the share found (:class:`.robust.RobustSinr`).
     """
 
     beams: np.ndarray
@@ -79,19 +87,52 @@ class Allocation:
     multipliers: np.ndarray
     time_history: tuple[float, ...] = ()
     witnesses: tuple[ErrorWitness, ...] = ()
+    sensing_witness: Witness | None = None
+    reason: str = ""
 
 
 def relative_error(scenario: Scenario, crlb_bar_m2: float, time_allocation):
-    r"""Relative channel error :math:`e(\eta)` of eqs. (2) and (4); ``crlb_bar_m2`` is the bound of one sensing block."""
-    eta = np.asarray(time_allocation, dtype=float)
+    r"""Relative channel error :math:`e(\eta)` of eqs. (2) and (4); ``crlb_bar_m2`` is the bound of one sensing block.
+
+    Parameters
+    ----------
+    crlb_bar_m2 : float
+    time_allocation : float or array
+        Shares in [0, 1]. At 1 nothing is sensed: the error is infinite (0 where the slope is 0).
+    """
+    checks.instance("scenario", scenario, Scenario)
+    crlb_bar = checks.number("crlb_bar_m2", crlb_bar_m2, minimum=0)
+    eta = checks.array("time_allocation", time_allocation, ("...",), minimum=0, maximum=1)
+    return _relative_error(scenario, crlb_bar, eta)[()]
+
+
+def _relative_error(scenario: Scenario, crlb_bar_m2: float, eta: np.ndarray) -> np.ndarray:
+    if scenario.error_slope_per_m == 0:
+        return np.zeros(np.shape(eta))
     with np.errstate(divide="ignore"):
-        crlb = crlb_bar_m2 * scenario.sensing_block_s / ((1 - eta) * scenario.block_s)
-    return (scenario.error_slope_per_m * np.sqrt(crlb))[()]
+        crlb = crlb_bar_m2 * scenario.sensing_block_s / ((1 - np.asarray(eta)) * scenario.block_s)
+    return scenario.error_slope_per_m * np.sqrt(crlb)
 
 
 def rate_bps_hz(time_allocation, sinr):
-    r"""Rate :math:`\eta\log_2(1+\gamma)`."""
-    return np.asarray(time_allocation) * np.log2(1 + np.asarray(sinr))[()]
+    r"""Rate :math:`\eta\log_2(1+\gamma)`, elementwise; a share in [0, 1], an SINR that may be infinite (an open bound).
+
+    >>> print(f"{rate_bps_hz(0.5, 3.0):g} {rate_bps_hz(1.0, 1e-30):.6g}")
+    1 1.4427e-30
+    """
+    eta = checks.array("time_allocation", time_allocation, ("...",), minimum=0, maximum=1)
+    gamma = checks.array("sinr", sinr, ("...",), minimum=0, infinite=True)
+    if eta.ndim and gamma.ndim and eta.shape != gamma.shape:
+        raise InvalidScenario(
+            "sinr", f"has shape {gamma.shape}, the time_allocation {eta.shape}", "give equal shapes or one number"
+        )
+    return _rate(eta, gamma)[()]
+
+
+def _rate(eta, sinr):
+    # log1p keeps the digits of an SINR far below 1; at the share 0 an open bound says 0 all the same.
+    with np.errstate(invalid="ignore"):
+        return np.where(np.asarray(eta) > 0, np.asarray(eta) * np.log1p(sinr), 0.0) / math.log(2)
 
 
 class SinrCurve:
@@ -101,16 +142,34 @@ class SinrCurve:
     ----------
     channels : array (K, M, Nt), complex
     noise_w : float
+    error_radii : array (K, M), optional
+        Radii of the error balls at e = 1; the lengths of the channels (eq. (4)) where not given.
     matched : bool
         Beams of maximum ratio transmission only.
     tolerance : float
-        Relative gap of each solved point. A rate is a logarithm: 3e-5 in the SINR is less than 3e-6 in a rate of 12 bit.
+        Relative gap at which the work on a point ends. A rate is a logarithm: 1e-5 in the SINR is less than 1e-6 in a rate of
+        12 bit.
+
+    Examples
+    --------
+    Half the error, twice the SINR of one user (and a bound between the points that were solved):
+
+    >>> curve = SinrCurve([[[1.0, 1.0]]], noise_w=0.02)
+    >>> print(f"{curve.solve(0.5, 1.0).sinr:.3f} {curve.upper(0.4, 1.0):.3f}")
+    25.000 36.000
     """
 
-    def __init__(self, channels, noise_w: float, *, matched: bool = False, tolerance: float = 3e-5) -> None:
-        self.channels = np.array(channels, dtype=complex)
-        self.norms = np.linalg.norm(self.channels, axis=2)
-        self.noise_w, self.matched, self.tolerance = noise_w, matched, tolerance
+    def __init__(self, channels, noise_w: float, *, error_radii=None, matched: bool = False, tolerance: float = 1e-5) -> None:
+        h = checks.array("channels", channels, ("K", "M", "Nt"), dtype=complex)
+        norms = np.linalg.norm(h, axis=2)
+        self.channels, unit = checked(h, norms if error_radii is None else error_radii, noise_w)
+        self.unit_radii, self.noise_w = unit, float(noise_w)
+        self.matched = checks.flag("matched", matched)
+        self.tolerance = checks.number("tolerance", tolerance, minimum=0)
+        with np.errstate(divide="ignore"):
+            # From this error on, some user's balls hold the channel 0 at every AP, and nothing can be guaranteed.
+            reach = np.where(norms > 0, np.where(unit > 0, norms / np.where(unit > 0, unit, 1.0), np.inf), 0.0)
+        self.reach = float(reach.max(axis=1).min())
         self._points: list[tuple[float, float, RobustSinr]] = []
         self._witnesses: list[ErrorWitness] = []
 
@@ -126,23 +185,29 @@ class SinrCurve:
 
     def add(self, witness: ErrorWitness) -> None:
         """Take a dual point from elsewhere (any dual point of these channels bounds the curve)."""
-        self._witnesses.append(witness)
+        self._witnesses.append(checks.instance("witness", witness, ErrorWitness))
+
+    def radii(self, error: float) -> np.ndarray:
+        """Radii (K, M) at a relative error; beyond the reach of the curve more error changes nothing."""
+        return min(error, self.reach if math.isfinite(self.reach) else error) * self.unit_radii
 
     def solve(self, error: float, power_w: float) -> RobustSinr:
         """Robust SINR at one relative error and power limit per AP, started from the nearest solved point."""
-        # From an error of 1 on every ball holds the channel 0; more (or infinitely much) changes nothing.
-        error = min(error, 1.0)
+        error = min(checks.number("error", error, minimum=0, infinite=True), self.reach)
+        power_w = checks.number("power_w", power_w, minimum=0)
+        if not math.isfinite(error):
+            error = 1.0  # all radii are 0: every error is the same
         for e, power, point in self._points:
             if abs(e - error) <= _SAME * error and power == power_w:
                 return point
         start = None
         served = [item for item in self._points if item[2].sinr > 0]
-        if served and error > 0:
+        if served and error > 0 and power_w > 0:
             e, power, start = min(served, key=lambda item: abs(_log(item[0]) - _log(error)) + abs(_log(item[1] / power_w)))
             start = replace(start, sinr=float(self.upper(error, power_w)))
         point = robust_sinr(
             self.channels,
-            error * self.norms,
+            self.radii(error),
             self.noise_w,
             power_w,
             tolerance=self.tolerance,
@@ -157,22 +222,26 @@ class SinrCurve:
     def upper(self, errors, power_w: float):
         """Upper bound on the robust SINR at the given errors, from the nearest witnesses (inf without any).
 
-        From an error of 1 on every ball holds the channel 0, and nothing can be guaranteed.
+        From an error on at which every ball of some user holds the channel 0, nothing can be guaranteed.
         """
-        e = np.atleast_1d(np.asarray(errors, dtype=float))
-        result = np.full(e.shape, np.inf)
+        e = np.atleast_1d(checks.array("errors", errors, ("...",), minimum=0, infinite=True))
+        power_w = checks.number("power_w", power_w, minimum=0)
+        result = np.full(e.shape, np.inf if power_w > 0 else 0.0)
         logs = np.array([_log(witness.relative_error) for witness in self._witnesses])
-        order = np.argsort(np.abs(_log(e)[:, None] - logs), axis=1)[:, :_NEAREST]
+        order = np.argsort(np.abs(_log(e)[..., None] - logs), axis=-1)[..., :_NEAREST]
         for index, witness in enumerate(self._witnesses):
-            chosen = np.any(order == index, axis=1) & (e < 1)
+            chosen = np.any(order == index, axis=-1) & (e < self.reach) & (result > 0)
             if np.any(chosen):
-                problem = reduce(self.channels, witness.relative_error * self.norms, self.noise_w)
+                # Unit power: the channels of the witness are in unit noise.
+                dual = witness.dual
+                dual = replace(dual, channels=dual.channels * math.sqrt(power_w), weights=dual.weights / power_w)
+                problem = reduce(self.channels, witness.relative_error * self.unit_radii, self.noise_w / power_w)
                 problem = problem.matched() if self.matched else problem
                 # Without errors, the listed channels are the estimates themselves: inside every ball.
                 factors = e[chosen] / witness.relative_error if witness.relative_error > 0 else np.zeros(np.sum(chosen))
-                limits = sinr_limits(problem, witness.dual, power_w, factors)
+                limits = sinr_limits(problem, dual, 1.0, factors)
                 result[chosen] = np.minimum(result[chosen], limits)
-        result[e >= 1] = 0.0
+        result[e >= self.reach] = 0.0
         return result[0] if np.ndim(errors) == 0 else result
 
 
@@ -180,20 +249,59 @@ def _log(value):
     return np.log(np.maximum(value, 1e-12))
 
 
-def curve_of(scenario: Scenario, *, matched: bool = False) -> SinrCurve:
-    """An empty curve of a scenario's channels."""
-    return SinrCurve(channels(scenario), scenario.noise_w, matched=matched)
+def curve_of(scenario: Scenario, *, channels=None, error_radii=None, matched: bool = False) -> SinrCurve:
+    """An empty curve of a scenario's channels, or of channels of one's own."""
+    checks.instance("scenario", scenario, Scenario)
+    geometry = channels_of(scenario)
+    h = geometry if channels is None else checks.array("channels", channels, geometry.shape, dtype=complex)
+    return SinrCurve(h, scenario.noise_w, error_radii=error_radii, matched=matched)
 
 
-def prepare(
-    scenario: Scenario, sensing: Sensing | None, curve: SinrCurve | None, *, matched: bool = False
-) -> tuple[Sensing, float, SinrCurve]:
-    """What every scheme starts from: the optimal sensing, the largest admissible share and a curve, where not given."""
-    sensing = optimise_sensing(scenario) if sensing is None else sensing
-    curve = curve_of(scenario, matched=matched) if curve is None else curve
-    if curve.matched != matched:
-        raise InvalidScenario("curve", "is that of the other kind of beams", f"make it with matched={matched}")
-    return sensing, largest_time_allocation(scenario, sensing), curve
+class Setting:
+    r"""What every scheme starts from: sensing, the largest admissible share, a curve, and the error at a share.
+
+    With ``error_radii`` of one's own the balls do not depend on the share; otherwise they follow eq. (4).
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        sensing: Sensing | None = None,
+        curve: SinrCurve | None = None,
+        *,
+        channels=None,
+        error_radii=None,
+        matched: bool = False,
+    ) -> None:
+        self.scenario = checks.instance("scenario", scenario, Scenario)
+        shape = (len(scenario.user_positions_m), len(scenario.ap_positions_m), scenario.antennas)
+        if sensing is not None and checks.instance("sensing", sensing, Sensing).covariances.shape != (*shape[1:], shape[2]):
+            raise InvalidScenario("sensing", f"is for arrays of shape {sensing.covariances.shape[:2]}, not {shape[1:]}")
+        if curve is not None and checks.instance("curve", curve, SinrCurve).channels.shape != shape:
+            raise InvalidScenario("curve", f"is for channels of shape {curve.channels.shape}, not {shape}")
+        if curve is not None and curve.matched != matched:
+            raise InvalidScenario("curve", "is that of the other kind of beams", f"make it with matched={matched}")
+        self.fixed = error_radii is not None
+        if curve is None:
+            curve = curve_of(scenario, channels=channels, error_radii=error_radii, matched=matched)
+        else:
+            own = curve_of(scenario, channels=channels, error_radii=error_radii, matched=matched)
+            same = own.noise_w == curve.noise_w and np.allclose(own.channels, curve.channels, rtol=1e-9, atol=0)
+            if not (same and np.allclose(own.unit_radii, curve.unit_radii, rtol=1e-9, atol=0)):
+                raise InvalidScenario("curve", "is that of other channels, noise or error radii", "make it with curve_of")
+        self.curve = curve
+        self.sensing = optimise_sensing(scenario) if sensing is None else sensing
+        self.largest = largest_time_allocation(scenario, self.sensing)
+
+    def error(self, eta, crlb_bar_m2: float | None = None):
+        """Relative error at a share (1 for radii of one's own), for the sensing of this setting or another bound."""
+        if self.fixed:
+            return np.ones(np.shape(eta))[()]
+        return _relative_error(self.scenario, self.sensing.crlb_bar_m2 if crlb_bar_m2 is None else crlb_bar_m2, eta)[()]
+
+    def beams(self, eta: float) -> RobustSinr:
+        """Best beams at a share."""
+        return self.curve.solve(float(self.error(eta)), self.scenario.comm_power_w)
 
 
 @dataclass(frozen=True)
@@ -206,74 +314,83 @@ class BestTime:
     solved: int
 
 
-def best_time_allocation(
-    scenario: Scenario, crlb_bar_m2: float, largest: float, curve: SinrCurve, *, tolerance: float = 1e-5
-) -> BestTime:
-    r"""Maximise :math:`R(\eta)` over :math:`0<\eta\le` ``largest`` with a proof.
+def best_time(setting: Setting, *, tolerance: float = 1e-5) -> BestTime:
+    r"""Maximise :math:`R(\eta)` over :math:`0<\eta\le\bar\eta` with a proof.
 
     The curve is solved where its upper envelope promises most, until nothing more is promised. Between two nodes
     :math:`a<b` the rate is at most :math:`b\log_2(1+\bar\gamma(e(a)))`, because :math:`\gamma^\star` falls with e; cells
-    that still exceed the best rate are halved.
+    that still exceed the best rate are halved. Errors and largest share of the *bound* are those of the least position bound
+    that is proven for any covariance, so that the bound holds for all of them.
     """
+    scenario, curve, largest = setting.scenario, setting.curve, setting.largest
     power = scenario.comm_power_w
+    least = min(setting.sensing.certificate.bound, setting.sensing.crlb_bar_m2)
+    ceiling = min(max(time_allocation_limit(scenario, least), largest), 1.0)
 
     def solve(eta: float) -> float:
-        return float(rate_bps_hz(eta, curve.solve(float(relative_error(scenario, crlb_bar_m2, eta)), power).sinr))
+        return float(_rate(eta, setting.beams(eta).sinr))
 
     def envelope(etas: np.ndarray) -> np.ndarray:
-        return curve.upper(relative_error(scenario, crlb_bar_m2, etas), power)
+        return curve.upper(setting.error(etas, least), power)
 
     # Where the errors are small the curve is quickly solved, and its dual point bounds the rest well enough to go on.
-    best_eta = min(largest, _FIRST_SHARE)
-    reach = float(relative_error(scenario, crlb_bar_m2, 0.0))
-    if reach >= 1:
-        # Even all the time spent on looking leaves every channel in the balls: no share has a rate.
+    best_eta = largest if setting.fixed else min(largest, _FIRST_SHARE)
+    reach = float(setting.error(0.0))
+    if power == 0 or float(setting.error(0.0, least)) >= curve.reach:
+        # Without power, or with every channel in the balls even if all the time is spent on looking, no share has a rate.
         return BestTime(best_eta, 0.0, 0.0, 0)
-    if float(relative_error(scenario, crlb_bar_m2, best_eta)) >= 1:
+    if float(setting.error(best_eta)) >= curve.reach:
         # Half-way (in time) to the share from which on nothing can be guaranteed.
-        best_eta = 0.5 * (1 - reach**2)
+        best_eta = 0.5 * max(1 - (reach / curve.reach) ** 2, 0.0) or best_eta
     best = solve(best_eta)
-    nodes = np.unique(np.append(np.linspace(0, largest, _FIRST_NODES), best_eta))
+    asked = {best_eta}
+    nodes = np.unique(np.append(np.linspace(0, ceiling, _FIRST_NODES), best_eta))
     limits = envelope(nodes)
-    solved = 1
     for _ in range(_MAX_ROUNDS):
-        promised = rate_bps_hz(nodes, limits)
-        top = int(np.argmax(promised))
-        if promised[top] > best * (1 + tolerance / 2):
-            rate = solve(float(nodes[top]))
-            solved += 1
+        promised = _rate(nodes, limits)
+        fresh = np.array([min(node, largest) not in asked for node in nodes])
+        top = int(np.argmax(np.where(fresh, promised, -1.0)))
+        if promised[top] > best * (1 + tolerance / 2) and fresh[top] and len(asked) < _MOST_SOLVED:
+            eta = min(float(nodes[top]), largest)
+            asked.add(eta)
+            rate = solve(eta)
             if rate > best:
-                best_eta, best = float(nodes[top]), rate
+                best_eta, best = eta, rate
             limits = np.minimum(limits, envelope(nodes))
             continue
-        cells = rate_bps_hz(nodes[1:], limits[:-1])
-        open_cells = cells > best * (1 + tolerance)
+        cells = _rate(nodes[1:], limits[:-1])
+        # A cell whose own ends promise more than the best rate cannot be closed by halving it.
+        open_cells = (cells > best * (1 + tolerance)) & (np.maximum(promised[1:], promised[:-1]) <= cells / (1 + tolerance / 4))
         if not np.any(open_cells):
             break
         middle = 0.5 * (nodes[:-1] + nodes[1:])[open_cells]
         where = np.searchsorted(nodes, middle)
         nodes, limits = np.insert(nodes, where, middle), np.insert(limits, where, envelope(middle))
-    bound = float(np.max(rate_bps_hz(nodes[1:], limits[:-1])))
-    return BestTime(best_eta, best, max(bound, best), solved)
+    bound = float(np.max(_rate(nodes[1:], limits[:-1])))
+    return BestTime(best_eta, best, max(bound, best), len(asked))
 
 
-def rate_bound(scenario: Scenario, crlb_bar_m2: float, largest: float, witnesses, target: float, *, tolerance=1e-5) -> float:
-    """Upper bound on the rate over all time allocations from witnesses alone; cells above ``target`` are halved."""
-    curve = curve_of(scenario)
-    for witness in witnesses:
-        curve.add(witness)
-    nodes = np.linspace(0, largest, _FIRST_NODES)
-    limits = curve.upper(relative_error(scenario, crlb_bar_m2, nodes), scenario.comm_power_w)
-    ceiling = target * (1 + tolerance)
+def best_time_allocation(
+    scenario: Scenario, sensing: Sensing | None = None, curve: SinrCurve | None = None, *, tolerance: float = 1e-5
+) -> BestTime:
+    """The best share alone: :func:`best_time` for a scenario with its sensing and curve where they are known."""
+    return best_time(Setting(scenario, sensing, curve), tolerance=checks.number("tolerance", tolerance, minimum=0))
+
+
+def rate_bound(setting_errors, curve: SinrCurve, power_w: float, ceiling: float, target: float, *, tolerance=1e-5) -> float:
+    """Upper bound on the rate over all shares up to ``ceiling`` from a curve's witnesses; cells above ``target`` are halved."""
+    nodes = np.linspace(0, ceiling, _FIRST_NODES)
+    limits = curve.upper(setting_errors(nodes), power_w)
+    goal = target * (1 + tolerance)
     for _ in range(_HALVINGS):
         # A cell whose own ends promise more than the target cannot be closed by halving it.
-        promised = rate_bps_hz(nodes, limits)
-        cells = rate_bps_hz(nodes[1:], limits[:-1])
-        open_cells = (cells > ceiling) & (np.maximum(promised[1:], promised[:-1]) <= ceiling)
+        promised = _rate(nodes, limits)
+        cells = _rate(nodes[1:], limits[:-1])
+        open_cells = (cells > goal) & (np.maximum(promised[1:], promised[:-1]) <= goal)
         middle = 0.5 * (nodes[:-1] + nodes[1:])[open_cells]
         if not len(middle):
             break
-        fresh = curve.upper(relative_error(scenario, crlb_bar_m2, middle), scenario.comm_power_w)
+        fresh = curve.upper(setting_errors(middle), power_w)
         where = np.searchsorted(nodes, middle)
         nodes, limits = np.insert(nodes, where, middle), np.insert(limits, where, fresh)
-    return float(np.max(rate_bps_hz(nodes[1:], limits[:-1])))
+    return float(np.max(_rate(nodes[1:], limits[:-1])))

@@ -13,8 +13,9 @@ from isaclib.near_field.adversary import _Dual, worst_case, worst_channels
 from isaclib.near_field.cuts import margin_by_cuts
 from isaclib.near_field.dual_bound import dual_residual
 from isaclib.near_field.given_beams import adversarial_sinr, beam_residual, certified_values, channel_sinr, worst_sinr
+from isaclib.near_field.margin import power_margin
 from isaclib.near_field.reduction import reduce, scaled_bases
-from isaclib.near_field.robust import power_margin, robust_sinr
+from isaclib.near_field.robust import robust_sinr
 
 # Both bounds of the cuts meet to their own tolerance, 1e-6.
 CLOSED = 2e-6

@@ -8,7 +8,7 @@ import pytest
 from isaclib import InfeasibleScenario, InvalidScenario
 from isaclib import near_field as nf
 from isaclib.foundations.channels import complex_normal
-from isaclib.near_field import sensing as module
+from isaclib.near_field.hermitian import hermitian_basis
 
 CONIC_GAP = 1e-5  # definition of done for conic programs
 CONIC_RESIDUAL = 1e-6
@@ -169,6 +169,6 @@ def test_users_on_the_axis_of_an_array(reduced):
 
 
 def test_hermitian_basis_is_orthonormal():
-    basis = module._hermitian_basis(4)
+    basis = hermitian_basis(4)
     gram = np.einsum("aij,bij->ab", basis.conj(), basis)
     assert gram == pytest.approx(np.eye(16), abs=1e-14)

@@ -10,12 +10,14 @@ from isaclib import InfeasibleScenario, InvalidScenario
 from isaclib.near_field import Scenario, channels, optimise_sensing
 from isaclib.near_field.benchmarks import solve_error_ignorant
 from isaclib.near_field.dual_bound import sinr_limits
-from isaclib.near_field.exact import solve_exact, solve_exact_batch, verify
+from isaclib.near_field.exact import solve_exact, solve_exact_batch
 from isaclib.near_field.given_beams import adversarial_sinr
+from isaclib.near_field.margin import power_margin
 from isaclib.near_field.paper import constraint_margins, rank_one_ratios, solve_main, solve_mrt
 from isaclib.near_field.reduction import reduce
-from isaclib.near_field.robust import power_margin, robust_sinr
+from isaclib.near_field.robust import robust_sinr
 from isaclib.near_field.time_allocation import SinrCurve, curve_of, rate_bps_hz, relative_error
+from isaclib.near_field.verify import verify
 
 # Bounds of the exact solution are closed to 1e-5 in the rate; certificates are recomputed to rounding.
 RATE, RESIDUAL = 2e-5, 1e-6

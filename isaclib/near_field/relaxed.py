@@ -1,0 +1,200 @@
+r"""Both sides of the robust SINR from one semidefinite program.
+
+At an SINR :math:`\gamma` the S-procedure's program (:mod:`.interior`) yields covariances and dual matrices.
+
+* The principal parts of the covariances, at full power, are beams whose SINR the adversary certifies: a **lower** bound.
+* The dual matrices are mixtures of channels inside the balls (:mod:`.decomposition`): a dual point, which bounds the SINR of
+  *all* beams from **above** (:func:`.dual_bound.sinr_limits`). For one or two access points the mixture is exact. From three
+  on it is not: then more channels are listed, scattered as the matrix says and pushed to the spheres by a few steps of the
+  adversary's own ascent, and Newton's method finds their best weights.
+
+Both are tight to first order in the distance of :math:`\gamma` from the best SINR. Nothing here rests on the accuracy of the
+program: any beams may be certified, and any channels inside the balls bound.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .adversary import clip
+from .decomposition import errors_of
+from .dual_bound import DualPoint, best_dual_point, sinr_limits
+from .given_beams import certify
+from .interior import InteriorPoint, Program, solve
+from .reduction import Reduced
+from .sdp import balanced_roots, rank_one
+
+# Access points with power to spare have prices of almost 0, on which no dual error can rest: a little is worth its cost.
+_LEAST_PRICES = (0.0, 1e-7, 1e-5, 1e-3)
+# Scatter below this part (of errors of length one per access point) is rounding.
+_SCATTER = 1e-3
+_PHASES, _DIRECTIONS, _POLISH_STEPS = 8, 48, 40
+# What is worse than the worst by more than this (in noise powers) is left out.
+_USEFUL = 0.02
+_ROUNDING = 1e-9
+_TINY = 1e-300
+
+
+@dataclass(frozen=True, eq=False)
+class TwoSided:
+    """What one program says about the best SINR at a power.
+
+    Attributes
+    ----------
+    best : float
+        SINR that ``beams`` keep, certified; 0 where nothing could be.
+    beams : ndarray (K, M, r), complex
+        At full power.
+    multipliers : ndarray (K, M)
+        Prove ``best``.
+    bound : float
+        No beams reach more.
+    restricted : float
+        No covariances, of whatever rank, reach more that the S-procedure could certify (at most ``bound`` up to rounding).
+    dual : DualPoint
+        Proves ``bound``.
+    following : float
+        Where Newton's method puts the SINR of margin one; nan where the program holds its SINR at no power.
+    rank_one_ratio : ndarray (K,)
+    """
+
+    best: float
+    beams: np.ndarray
+    multipliers: np.ndarray
+    bound: float
+    restricted: float
+    dual: DualPoint
+    following: float
+    rank_one_ratio: np.ndarray
+
+
+def two_sided(problem: Reduced, sinr: float, power: float, *, thorough: bool = False) -> TwoSided:
+    """Solve the program at an SINR and take both bounds from it; ``thorough``: more channels where a mixture is not exact."""
+    program = Program(problem, sinr, power)
+    found = solve(program)
+    covariances = np.matmul(program.bases, np.matmul(found.covariances, program.bases.conj().swapaxes(1, 2)))
+    principal, ratio = rank_one(covariances)
+    beams = principal.reshape(problem.channels.shape)
+    if problem.frames is not None:
+        # An eigenvector has any phase; matched beams have real amplitudes.
+        amplitudes = np.einsum("knd,kn->kd", problem.frames.conj(), principal)
+        turn = np.exp(-0.5j * np.angle(np.sum(amplitudes**2, axis=1)))
+        turn *= np.where(np.sum((turn[:, None] * amplitudes).real, axis=1) < 0, -1.0, 1.0)
+        beams = np.einsum("knd,kd->kn", problem.frames, (turn[:, None] * amplitudes).real).reshape(beams.shape)
+    spent = float(np.sum(np.abs(beams) ** 2, axis=(0, 2)).max())
+    beams = beams * math.sqrt(power / max(spent, _TINY))
+    values, multipliers = certify(problem.channels, problem.radii, beams)
+    best = max(float(np.min(values)) * (1 - _ROUNDING), 0.0)
+    roots = balanced_roots(found.dual, problem)
+    bound, dual = _listed(problem, sinr, power, found, covariances, roots, thorough)
+    restricted = bound if len(dual.prices) <= 2 else _restricted(problem, found, program.frames, roots, power)
+    following = _newton(sinr, found, covariances, program.frames, power)
+    return TwoSided(best, beams, multipliers, bound, min(bound, restricted), dual, following, ratio)
+
+
+def _newton(sinr: float, found: InteriorPoint, covariances: np.ndarray, frames: np.ndarray, power: float) -> float:
+    r"""Newton's step for :math:`g(\gamma)=\gamma/t^\star(\gamma)-\gamma`, nearly a straight line close to its root.
+
+    The dual matrices give the slope: :math:`\mathrm d\log(1/t^\star)/\mathrm d\gamma
+    =-\gamma^{-2}\sum_k\operatorname{tr}(Z_kF_k^HW_kF_k)/\sum_k[Z_k]_{cc}`
+    with :math:`F_k=[\operatorname{diag}\varepsilon_k\;h_k]`.
+    """
+    if not found.power < math.inf:
+        return math.nan
+    seen = frames.conj().swapaxes(1, 2) @ covariances @ frames
+    slope = -np.vdot(found.dual, seen).real / np.sum(found.dual[:, -1, -1].real) / sinr**2
+    inverse = power / found.power
+    derivative = inverse - 1 + sinr * inverse * slope
+    return sinr - sinr * (inverse - 1) / derivative if derivative < 0 else math.nan
+
+
+def _listed(
+    problem: Reduced,
+    sinr: float,
+    power: float,
+    found: InteriorPoint,
+    covariances: np.ndarray,
+    roots: list[np.ndarray],
+    thorough: bool,
+) -> tuple[float, DualPoint]:
+    """Channels behind the dual matrices, with weights, and what they prove."""
+    users, aps, _ = problem.channels.shape
+    total, rng = covariances.sum(axis=0), np.random.default_rng(0)
+    errors, weights = [], []
+    for k in range(users):
+        own, mass = errors_of(roots[k], aps)
+        own = own * problem.radii[k][:, None]
+        if thorough and aps > 2 and np.any(problem.radii[k] > 0):
+            starts = _scattered(roots[k] @ roots[k].conj().T, aps, rng) * problem.radii[k][:, None]
+            M = covariances[k] * (1 + 1 / sinr) - total
+            more = _polished(problem, k, starts, M, found.multipliers[k] / np.maximum(problem.radii[k], _TINY) ** 2)
+            own = np.concatenate([own, more])
+            mass = np.concatenate([mass, np.full(len(more), 1e-2 * mass.sum() / len(more))])
+        errors.append(own)
+        weights.append(mass)
+    channels = np.concatenate([(problem.channels[k] + own).reshape(len(own), -1) for k, own in enumerate(errors)])
+    owners = np.repeat(np.arange(users), [len(own) for own in errors])
+    mass = np.concatenate(weights)
+    prices = found.prices / found.prices.sum()
+    point = DualPoint(float(mass.sum()), prices, mass, owners, channels)
+    tightest = _tightest(problem, point, power)
+    if thorough and aps > 2:
+        polished = _tightest(problem, best_dual_point(channels, owners, sinr, problem, mass, prices), power)
+        tightest = min(tightest, polished, key=lambda item: item[0])
+    return tightest
+
+
+def _tightest(problem: Reduced, point: DualPoint, power: float) -> tuple[float, DualPoint]:
+    trials = []
+    for least in _LEAST_PRICES:
+        q = np.maximum(point.prices, least * point.prices.max())
+        trial = replace(point, prices=q / q.sum())
+        trials.append((float(sinr_limits(problem, trial, power, np.ones(1))[0]), trial))
+    return min(trials, key=lambda item: item[0])
+
+
+def _restricted(problem: Reduced, found: InteriorPoint, frames: np.ndarray, roots: list[np.ndarray], power: float) -> float:
+    """The same bound with the dual matrices as they are: on what the S-procedure can certify."""
+    columns = [frames[k] @ root for k, root in enumerate(roots)]
+    owners = np.repeat(np.arange(len(roots)), [c.shape[1] for c in columns])
+    masses = np.concatenate([np.abs(root[-1]) ** 2 for root in roots])
+    point = DualPoint(float(masses.sum()), found.prices / found.prices.sum(), np.ones(len(owners)), owners, np.hstack(columns).T)
+    trials = []
+    for least in _LEAST_PRICES:
+        q = np.maximum(point.prices, least * point.prices.max())
+        trials.append(float(sinr_limits(problem, replace(point, prices=q), power, np.ones(1), masses=masses)[0]))
+    return min(trials)
+
+
+def _scattered(dual: np.ndarray, aps: int, rng: np.random.Generator) -> np.ndarray:
+    """Errors in units of the radii, (n, M, r), with about the first two moments that the dual matrix states."""
+    mean = dual[:-1, -1] / dual[-1, -1].real
+    values, vectors = np.linalg.eigh(dual[:-1, :-1] / dual[-1, -1].real - np.outer(mean, mean.conj()))
+    wide = values > _SCATTER
+    rank = int(np.sum(wide))
+    if rank < 2:
+        directions = np.exp(2j * np.pi * np.arange(_PHASES) / _PHASES)[:, None] * np.ones((1, rank))
+    else:
+        directions = rng.standard_normal((_DIRECTIONS, rank)) + 1j * rng.standard_normal((_DIRECTIONS, rank))
+        directions *= math.sqrt(rank) / np.linalg.norm(directions, axis=1, keepdims=True)
+    points = mean + directions @ (vectors[:, wide] * np.sqrt(values[wide])).T
+    return clip(points.reshape(len(points), aps, -1), np.ones(aps))
+
+
+def _polished(problem: Reduced, k: int, errors: np.ndarray, M: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The ascent of :func:`.adversary.worst_channels` for a covariance difference instead of beams."""
+    h, radii = problem.stacked[k], problem.radii[k][:, None]
+    best, shape, least = errors, errors.shape, np.full(len(errors), np.inf)
+    for step in range(_POLISH_STEPS + 1):
+        faced = h + errors.reshape(len(errors), -1)
+        seen = faced @ M.T
+        value = np.sum(faced.conj() * seen, axis=1).real
+        better = value < least
+        best, least = np.where(better[:, None, None], errors, best), np.where(better, value, least)
+        if step < _POLISH_STEPS:
+            direction = weights[:, None] * errors - seen.reshape(shape)
+            errors = direction * (radii / np.maximum(np.linalg.norm(direction, axis=2, keepdims=True), _TINY))
+    return best[least <= least.min() + _USEFUL]

@@ -1,0 +1,196 @@
+r"""The search for the robust SINR: a bracket of beams and bounds, narrowed by cuts and by semidefinite programs."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .adversary import worst_case
+from .cuts import errors_over_radii, margin_by_cuts
+from .dual_bound import DualPoint, sinr_limits
+from .given_beams import certify
+from .reduction import Reduced
+from .relaxed import TwoSided, two_sided
+from .root import COARSE, margin_precision, next_sinr, slope
+
+_MOST_CUTS, _MOST_PROGRAMS, _MOST_LAST = 12, 14, 3
+# Rounds of one margin before the cuts are given up for the program, where that is small (numbers per program) and where not.
+_ROUNDS, _ROUNDS_LARGE, _LARGE, _ROUNDS_LAST, _ROUNDS_EXACT = 4, 20, 1500, 12, 60
+# Far from the root only the direction counts: a margin proven this large says where to go on.
+_FAR = 1.1
+# Steps below this part of the tolerance lead nowhere.
+_STANDSTILL = 0.1
+_SHARPER, _SHARPEST = 0.3, 0.05
+_CLOSE = 2e-2
+_ROUNDING = 1e-9
+# No program tells SINRs apart that differ by less than this.
+_FINEST = 1e-7
+# A SINR is new where no program was solved within this part of the bracket; places to look at without a step; and without beams.
+_FRESH, _PARTS, _RETREAT = 0.1, (0.5, 0.25, 0.75), 0.3
+# A Newton step this short ends the search: what is left open is no matter of the SINR.
+_SETTLED = 1e-6
+# The last cuts go on while each leaves less than this part of the gap.
+_WORTH = 0.8
+_TINY = 1e-300
+
+
+class Bracket:
+    r"""Best beams and least bound so far, for unit power and unit noise."""
+
+    def __init__(self, problem: Reduced, tolerance: float) -> None:
+        self.problem, self.tolerance = problem, tolerance
+        self.best, self.bound = 0.0, math.inf
+        self.beams: np.ndarray | None = None
+        self.multipliers: np.ndarray | None = None
+        self.dual: DualPoint | None = None
+        self.tried: list[tuple[float, float, float]] = []
+        self.restricted, self.ratio = math.inf, np.ones(len(problem.channels))
+
+    @property
+    def closed(self) -> bool:
+        return self.best > 0 and self.bound / self.best - 1 <= self.tolerance
+
+    def offer(self, best: float, beams: np.ndarray, multipliers: np.ndarray) -> None:
+        if best > self.best:
+            self.best, self.beams, self.multipliers = best, beams, multipliers
+
+    def limit(self, bound: float, dual: DualPoint | None) -> None:
+        if bound < self.bound:
+            self.bound, self.dual = bound, dual
+
+    def note(self, sinr: float) -> None:
+        self.tried.append((sinr, self.best, self.bound))
+
+
+def narrow(
+    bracket: Bracket, guess: float, cuts: tuple[np.ndarray, ...] | None, *, by_programs_alone: bool = False
+) -> tuple[np.ndarray, ...] | None:
+    """Close the bracket: cuts, programs where these are slow, then what maximum ratio transmission and a few cuts more add."""
+    exact = not np.any(bracket.problem.radii > 0)
+    if not by_programs_alone:
+        users, aps, width = bracket.problem.channels.shape
+        size = users * (aps if bracket.problem.frames is not None else aps * width) ** 2
+        rounds = _ROUNDS_EXACT if exact else _ROUNDS if size <= _LARGE else _ROUNDS_LARGE
+        cuts = by_cuts(bracket, guess, cuts, rounds, 3 * _MOST_CUTS if exact else _MOST_CUTS)
+        guess = bracket.best
+    if bracket.closed or (exact and not by_programs_alone):
+        return cuts
+    known = by_programs(bracket, guess)
+    cuts = cuts if known is None else known
+    if not (bracket.closed or by_programs_alone) and bracket.best > 0:
+        if bracket.problem.frames is None:
+            offer_matched(bracket)
+        cuts = last_cuts(bracket, cuts)
+    return cuts
+
+
+def by_cuts(
+    bracket: Bracket, gamma: float, cuts: tuple[np.ndarray, ...] | None, rounds: int, evaluations: int
+) -> tuple[np.ndarray, ...] | None:
+    """Root of the margin by cuts that serve from one SINR to the next, until closed or too slow."""
+    problem, tolerance = bracket.problem, max(bracket.tolerance, _FINEST)
+    history: list[tuple[float, float, float]] = []
+    precision, sharper = COARSE, 1.0
+    for _ in range(evaluations):
+        found = margin_by_cuts(problem, gamma, 1.0, tolerance=precision, cuts=cuts, enough=_FAR, max_rounds=rounds)
+        cuts = found.cuts
+        history.append((gamma, found.upper, found.lower))
+        # t / gamma does not fall, so a margin of at least L at gamma excludes what lies above gamma / L; the dual point of
+        # the cuts says more.
+        bracket.limit(gamma / min(found.lower, 1.0) if found.lower > 0 else math.inf, None)
+        if found.dual is not None:
+            bracket.limit(float(sinr_limits(problem, found.dual, 1.0, np.ones(1))[0]) * (1 + _ROUNDING), found.dual)
+        if found.beams is not None and gamma / max(found.upper, 1.0) > bracket.best:
+            excess = max(found.upper, 1.0)
+            # Scaling beams down by s and the SINR with them leaves M + Lambda no smaller: the same multipliers prove it.
+            bracket.offer(gamma / excess, found.beams / math.sqrt(excess), found.multipliers)
+            if tolerance < bracket.bound / bracket.best - 1 < _CLOSE * slope(history):
+                _sharpen(bracket)
+        bracket.note(gamma)
+        slow = found.upper > found.lower * (1 + 2 * precision) and found.lower <= _FAR
+        if bracket.closed or slow or not bracket.best > 0:
+            break
+        following = next_sinr(history, bracket.best, bracket.bound)
+        if abs(following / gamma - 1) < _STANDSTILL * tolerance:
+            # The same SINR again: only a closer look at its margin can help, until that does not, either.
+            sharper *= _SHARPER
+            if sharper < _SHARPEST:
+                break
+        distance = math.log(bracket.bound / bracket.best) if math.isfinite(bracket.bound) else 1.0
+        gamma, precision = following, sharper * margin_precision(distance, tolerance, slope(history))
+    return cuts
+
+
+def last_cuts(bracket: Bracket, cuts: tuple[np.ndarray, ...] | None) -> tuple[np.ndarray, ...] | None:
+    """A few evaluations more, beside the open end: above the program's SINR for the bound, below it for the beams."""
+    for _ in range(_MOST_LAST):
+        before = math.log(bracket.bound / bracket.best)
+        by_rank = bracket.restricted / bracket.best > bracket.bound / bracket.restricted
+        low, high = (bracket.best, bracket.restricted) if by_rank else (bracket.restricted, bracket.bound)
+        cuts = by_cuts(bracket, low * (high / low) ** (0.5 if by_rank else 0.3), cuts, _ROUNDS_LAST, 1)
+        if bracket.closed or math.log(bracket.bound / bracket.best) > _WORTH * before:
+            break
+    return cuts
+
+
+def offer_matched(bracket: Bracket) -> None:
+    """Maximum ratio transmission: where the relaxed covariances are far from rank one, it may be the best that is known."""
+    simple = Bracket(bracket.problem.matched(), bracket.tolerance)
+    by_programs(simple, bracket.best)
+    if simple.beams is not None and simple.multipliers is not None:
+        bracket.offer(simple.best, simple.beams, simple.multipliers)
+
+
+def _sharpen(bracket: Bracket) -> None:
+    """Scaled beams reach more than the scaled SINR."""
+    problem, beams = bracket.problem, bracket.beams
+    sinr = float(np.min(certify(problem.channels, problem.radii, beams)[0])) * (1 - _ROUNDING)
+    if sinr > bracket.best:
+        proof = worst_case(problem.channels, problem.radii, beams[None], sinr)
+        if np.min(proof.value) >= 1:
+            bracket.offer(sinr, beams, proof.multipliers[0])
+
+
+def by_programs(bracket: Bracket, gamma: float) -> tuple[np.ndarray, ...] | None:
+    """Semidefinite programs at the best SINR so far: what one reaches is the next, tight to first order; cuts for later."""
+    problem, dual, aps = bracket.problem, None, bracket.problem.channels.shape[1]
+    seen: list[float] = []
+    for _ in range(_MOST_PROGRAMS):
+        found = two_sided(problem, gamma, 1.0)
+        dual = _take(bracket, found, gamma)
+        seen.append(gamma)
+        if bracket.closed:
+            break
+        ceiling = min(bracket.bound, bracket.restricted)
+        settled = bracket.best > 0 and ceiling / bracket.best - 1 <= bracket.tolerance
+        settled = settled or abs(found.following / gamma - 1) < _SETTLED
+        following = _next_program(bracket.best, ceiling, found.following, seen)
+        if settled or following is None:
+            break
+        gamma = following
+    if not bracket.closed and aps > 2:
+        dual = _take(bracket, two_sided(problem, gamma, 1.0, thorough=True), gamma)
+    return None if dual is None else errors_over_radii(problem, dual.channels, dual.owners)
+
+
+def _take(bracket: Bracket, found: TwoSided, sinr: float) -> DualPoint:
+    if found.best > 0:
+        bracket.offer(found.best, found.beams, found.multipliers)
+    bracket.limit(found.bound * (1 + _ROUNDING), found.dual)
+    bracket.restricted = min(bracket.restricted, found.restricted)
+    bracket.ratio = found.rank_one_ratio
+    bracket.note(sinr)
+    return found.dual
+
+
+def _next_program(best: float, ceiling: float, newton: float, seen: list[float]) -> float | None:
+    """Newton's step, the best SINR so far or a place between it and the ceiling: the first where no program was solved yet."""
+    if best <= 0:
+        return _RETREAT * min([*seen, ceiling])
+    width = math.log(ceiling / best)
+    for trial in (newton, best, *(best * math.exp(part * width) for part in _PARTS)):
+        # nan, where there is no Newton step, is fresh nowhere.
+        if best <= trial <= ceiling and min(abs(math.log(trial / gamma)) for gamma in seen) > _FRESH * width:
+            return trial
+    return None
