@@ -6,6 +6,7 @@ An assignment is the notebook ``notebooks/<section>/assignment.py``. Its cells c
 * an answer cell ``{"grade_id": "x", "solution": true}`` with a region between BEGIN SOLUTION and END SOLUTION,
 * its test cell ``{"grade_id": "x-test", "grade": true, "points": 2}``, hidden tests between BEGIN HIDDEN TESTS and END,
 * a cell graded by hand ``{"grade_id": "y", "grade": true, "solution": true, "points": 3}``,
+* a cell tagged ``key`` prints the numbers of an answer graded by hand, for the marker alone,
 * a cell that is given and restored when changed ``{"grade_id": "z", "locked": true}``.
 
 One given cell is tagged ``parameters`` and holds literals, one per line. A comment ``variant: 4..7`` at the end of a line
@@ -57,6 +58,7 @@ class Assignment:
     values: dict[str, Any]
     tasks: tuple[Task, ...]
     notebook: nbformat.NotebookNode = field(repr=False)
+    keys: tuple[str, ...] = ()  # sources of the cells tagged ``key``, which are the teacher's alone
 
     @property
     def label(self) -> str:
@@ -86,6 +88,8 @@ def load_assignment(root: Path, section: str, variant: int | None = None) -> Ass
         raise ParameterError("isac assignment", section, "has no assignment", f"assignments: {', '.join(assignment_names(root))}")
     notebook = jupytext.read(root / "notebooks" / section / "assignment.py")
     where = f"{section}/assignment.py"
+    keys = tuple(cell.source for cell in notebook.cells if "key" in cell.metadata.get("tags", []))
+    notebook.cells = [cell for cell in notebook.cells if "key" not in cell.metadata.get("tags", [])]
     for cell in notebook.cells:
         _complete(cell)
     tasks = _tasks(notebook, where)
@@ -98,7 +102,7 @@ def load_assignment(root: Path, section: str, variant: int | None = None) -> Ass
     notebook.metadata = nbformat.from_dict({"kernelspec": kernel, "isac": mark})
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"{section.replace('_', '-')[:40]}-{number}"  # equal releases are equal bytes
-    return Assignment(root, section, variant, values, tasks, notebook)
+    return Assignment(root, section, variant, values, tasks, notebook, keys)
 
 
 def _complete(cell: nbformat.NotebookNode) -> None:

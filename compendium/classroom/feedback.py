@@ -63,7 +63,7 @@ def page(title: str, student: str, notebook: nbformat.NotebookNode, rows: Sequen
     resources = {"nbgrader": {"notebook": f"{html.escape(title)}: {html.escape(student)}", "late_penalty": 0, **total}}
     body, _ = _exporter().from_notebook_node(marked, resources=resources)
     body = body.replace(f"Score: {_OPEN} / ", "Open, of ")
-    body = re.sub(r"\(Score: [^<>)]*\)</h4>", lambda _: f"(Score: {_sum(rows)})</h4>", body, count=1)
+    body = re.sub(r"\(Score: [^<>)]*\)</h4>", lambda _: f"(Score: {_sum(rows)})</h4>" if rows else "</h4>", body, count=1)
     body = re.sub(r'<div id="toc">.*?</div>', lambda _: _table(rows, anchors), body, count=1, flags=re.S)
     return _offline(body)
 
@@ -111,9 +111,9 @@ def write(folder: Path, title: str, rows: Mapping[str, Sequence[Row]], notebooks
 
 def _remark(row: Row) -> str:
     if row.score is None:
-        note = "" if row.note in ("", BY_HAND) else f" {row.note}"
+        note = "" if row.note.startswith(BY_HAND) or not row.note else f" {row.note}"
         return f"This answer has not been graded yet.{note}"
-    note = row.note if row.note != BY_HAND else ""
+    note = "" if row.note.startswith(BY_HAND) else row.note
     return note or ("Passed." if row.score == row.maximum else "")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +24,7 @@ from .course import student_version
 from .execution import execute
 from .graft import LOST_MARKS, grade_id, graft, plain, same
 from .kernel import DIED, NOT_RUN, STOPPED
+from .key import compared, numbers
 from .marks import NO_SUBMISSION, Row, found
 from .sandbox import Limits
 
@@ -134,6 +135,7 @@ def _grade_one(assignment: Assignment, release: nbformat.NotebookNode, submissio
     cells = {name: executed.notebook.cells[index] for name, index in numbered.items()}
     originals = {grade_id(cell): cell for cell in release.cells}
     rows = tuple(_row(student, task, cells, originals[task.name], remarks, doubtful) for task in assignment.tasks)
+    rows = tuple(_with_key(row, cells[row.task], assignment) for row in rows)
     return Graded(student, rows, executed.notebook, "", variant, remarks[""])
 
 
@@ -196,6 +198,15 @@ def _row(
         notes += [remarks[""]] if remarks.get("") else []
     mark = f"a-{zlib.crc32(plain(answer.source).encode()):08x}"
     return found(student, task.name, points, task.points, "; ".join(dict.fromkeys(notes)), answer=mark)
+
+
+def _with_key(row: Row, answer: nbformat.NotebookNode, assignment: Assignment) -> Row:
+    """A hint for the marker: which numbers of the key stand in a written answer."""
+    wanted = numbers(assignment).get(row.task) if row.note.startswith(BY_HAND) and answer.cell_type == "markdown" else None
+    if not wanted:
+        return row
+    note = f"{row.note}; {compared(answer.source, wanted)}"
+    return replace(row, note=note, remark=note)
 
 
 def _is_task_cell(cell: nbformat.NotebookNode) -> bool:

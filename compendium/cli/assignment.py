@@ -17,12 +17,13 @@ from .console import CONSOLE
 
 @click.group()
 def assignment() -> None:
-    """Assignments of the book's sections: release, grade, feedback (needs the extra 'classroom').
+    """Assignments of the book's sections: release, grade, key, feedback (needs the extra 'classroom').
 
     \b
     isac assignment list
     isac assignment release foundations --variant 7     an archive for the students
     isac assignment grade foundations submissions/      grades.csv, and a table on the terminal
+    isac assignment key foundations --variant 7         figure, numbers and rubric, for whoever marks by hand
     isac assignment feedback foundations                a page per student, after the grading by hand
 
     Each submission runs within walls of its own, where bubblewrap or Linux namespaces are to be had; 'grade' says so first.
@@ -160,3 +161,27 @@ def feedback(name: str, graded: Path | None, out: Path | None) -> None:
     if waiting:
         CONSOLE.print(f"{waiting} answers have not been graded by hand yet; their pages say so", style="yellow")
     CONSOLE.print(f"{len(pages)} pages: {_shown(pages[0].parent)}" if pages else "grades.csv is empty", markup=False)
+
+
+@assignment.command()
+@click.argument("name")
+@_VARIANT
+@click.option("--out", type=_FOLDER, help="Folder for the page [default: build/assignments/keys].")
+def key(name: str, variant: int | None, out: Path | None) -> None:
+    """Write the marking key of a variant: the figure, the numbers and the rubric of what is graded by hand.
+
+    It holds solutions: it is for whoever marks, not for students.
+    """
+    from ..classroom import assignment as classroom
+    from ..classroom import feedback
+    from ..classroom import key as key_
+
+    chosen = classroom.load_assignment(project_root(), name, variant)
+    for task, numbers in key_.numbers(chosen).items():
+        for what, forms in numbers.items():
+            CONSOLE.print(f"{task}: {what}: {' or '.join(f'{each:.5g}' for each in forms)}", markup=False)
+    target = (out or _default(project_root(), "keys")).resolve()
+    target.mkdir(parents=True, exist_ok=True)
+    path = target / f"{chosen.label}.html"
+    path.write_text(feedback.page("Marking key", chosen.label, key_.page(chosen), []), encoding="utf-8")
+    CONSOLE.print(_shown(path), markup=False)

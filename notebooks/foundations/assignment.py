@@ -449,3 +449,17 @@ ax.legend()
 # (the first eigenvector of J). The numbers come from `fisher.crb_trace` with the five gradients; whoever names the smallest
 # and says that the answer holds for this target alone has the last point.
 # ### END SOLUTION
+
+# %% tags=["key"]
+# SENTINEL-FOUNDATIONS-KEY-9: bounds with a fifth anchor, and with better ranges; the root of each counts, too
+import json
+
+towards = target_m - anchors_m
+base = towards / np.linalg.norm(towards, axis=1, keepdims=True)
+weights = np.array(range_std_m) ** -2.0
+key = {"four anchors that measure 10 % better": fisher.crb_trace(base, weights / 0.81)}
+for place in new_angles_deg:
+    extra = target_m - anchor_distance_m * np.array([np.cos(np.deg2rad(place)), np.sin(np.deg2rad(place))])
+    five = np.vstack([base, extra / np.linalg.norm(extra)])
+    key[f"a fifth anchor at {place:g} degrees"] = fisher.crb_trace(five, np.append(weights, range_std_m[0] ** -2))
+print(json.dumps({"design": {f"{name} (m^2, or its root in m)": [float(x), float(x) ** 0.5] for name, x in key.items()}}))

@@ -521,3 +521,11 @@ def rate_after(look=1.0, talk=1.0):
 # and where the error is small it adds at most one bit times the share. With the numbers of this assignment the larger f is the
 # better one; whoever names the largest rate and says what it rests on has the last point.
 # ### END SOLUTION
+
+# %% tags=["key"]
+# SENTINEL-NEAR-FIELD-KEY-9: the rates of the network as it is and of the three offers, two of which agree
+import json
+
+key = {"as it is": rate_after(), "twice the power to look, or a block twice as long": rate_after(look=2)}
+key["twice the power to talk"] = rate_after(talk=2)
+print(json.dumps({"design": {f"{name} (bit/s/Hz)": rate for name, (rate, _) in key.items()}}))

@@ -488,3 +488,16 @@ ax.legend()
 # spare. After the rise this helps less: the own self-interference, which grows with the own power, sets a floor that no choice of
 # powers moves. Then the money belongs into cancelling self-interference.
 # ### END SOLUTION
+
+# %% tags=["key"]
+# SENTINEL-NETWORK-LOCALIZATION-KEY-9: ratios at full power, half power and the optimum, before and after 10 dB more
+import json
+
+risen = F + 9 * np.diag(np.diag(F))
+key = {}
+for when, matrix in (("before", F), ("after", risen)):
+    for how, powers in (("full power", np.full(3, max_power_w)), ("half power", np.full(3, max_power_w / 2))):
+        key[f"{how}, {when} the rise"] = np.min(powers / (matrix @ powers + v))
+    key[f"optimum without users, {when} the rise"] = best_ratio(matrix, v, max_power_w)[0]
+scale_m = 299_792_458.0 / (2 * bandwidth_hz * np.sqrt(2 * processing_gain))
+print(json.dumps({"design": {f"{name} (m)": float(scale_m / np.sqrt(ratio)) for name, ratio in key.items()}}))

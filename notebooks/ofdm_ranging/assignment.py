@@ -496,3 +496,17 @@ ax.legend()
 # if its own sidelobe there is lower than the weak echo. The capacity speaks for uniform power as well. If there were one
 # target only and its delay were already known to a fraction of 1/B, the edges would be worth their price.
 # ### END SOLUTION
+
+# %% tags=["key"]
+# SENTINEL-OFDM-RANGING-KEY-9: capacity, relative standard deviation and level at the second reflector
+import json
+
+flat, edges = np.full(carriers, 1 / carriers), np.zeros(carriers)
+edges[[0, -1]] = 0.5
+count = np.arange(carriers)
+key = {}
+for name, powers in (("uniform", flat), ("two tones", edges), ("half and half", (flat + edges) / 2)):
+    key[f"{name}: capacity (bit per symbol)"] = capacity(powers)
+    key[f"{name}: standard deviation relative to uniform (1)"] = np.sqrt(delay_crb(count, powers, 1.0) / delay_crb(count, flat, 1.0))
+    key[f"{name}: level at the second reflector (dB)"] = 20 * np.log10(abs(profile(powers, np.array([rival_offset]))[0]))
+print(json.dumps({"design": {name: float(value) for name, value in key.items()}}))

@@ -505,3 +505,17 @@ ax.legend()
 # bisection on the difference of the two gains over P finds the change. An answer that names it, and says that the floor of the
 # sensing user is kept meanwhile, has the last point.
 # ### END SOLUTION
+
+# %% tags=["key"]
+# SENTINEL-SEMI-ISAC-KEY-9: gains of both offers, and what the prices predict
+import json
+
+now = best_rate(bandwidth_mhz, power_budget_w, min_sensing_mbps)
+per_mhz, per_w, _ = prices(best_rate, bandwidth_mhz, power_budget_w, min_sensing_mbps)
+key = {
+    "gain of the band (Mbit/s)": best_rate(bandwidth_mhz + extra_mhz, power_budget_w, min_sensing_mbps) - now,
+    "gain of the power (Mbit/s)": best_rate(bandwidth_mhz, power_budget_w + extra_w, min_sensing_mbps) - now,
+    "prediction for the band (Mbit/s)": per_mhz * extra_mhz,
+    "prediction for the power (Mbit/s)": per_w * extra_w,
+}
+print(json.dumps({"design": {name: float(value) for name, value in key.items()}}))

@@ -513,3 +513,23 @@ ax.legend()
 # thousandth of a second of the same power, the error would be far larger than the model says, and long slots with small powers,
 # as without the limit, would locate as well. So: no signature on this model.
 # ### END SOLUTION
+
+# %% tags=["key"]
+# SENTINEL-WIRELESS-POWERED-KEY-9: the formula of the task, now and for each improvement
+import json
+
+
+def all_bits(power_w, harvested_w):
+    rate = np.log2(1 + gain_per_w * power_w)
+    slowest = np.max(power_w / (rate * harvested_w))
+    bits = bandwidth_hz * time_budget_s / (slowest + np.sum(1 / rate))
+    return bits, slowest * bits / bandwidth_hz, bits / (bandwidth_hz * rate)
+
+
+bits, charging_s, slots_s = all_bits(max_power_w, harvest_w)
+key = {"throughput now (bit)": bits, "charging time (s)": charging_s}
+key |= {f"slot of user {number} (s)": slot for number, slot in enumerate(slots_s, 1)}
+key["twice the power of the base station (bit)"] = all_bits(max_power_w, 2 * harvest_w)[0]
+key["twice the efficiency of the best choice of a user (bit)"] = max(all_bits(max_power_w, harvest_w * (1 + row))[0] for row in np.eye(3))
+key["half of the power (bit)"] = all_bits(max_power_w / 2, harvest_w)[0]
+print(json.dumps({"design": {name: float(value) for name, value in key.items()}}))

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from small_project import edit
 
 from compendium.classroom import assignment as classroom
+from compendium.classroom import key
 from compendium.cli import assignment as assignment_cli
 from compendium.cli import main as cli
 
@@ -61,6 +62,27 @@ def test_a_missing_student_exits_1_and_the_list_names_the_assignment(isac, tmp_p
     assert "ann,double,0,2,no submission" in (tmp_path / "out" / "grades.csv").read_text()
     assert "open; their pages" not in isac("feedback", "tiny", tmp_path / "out").output
     assert "no submission" in (tmp_path / "out" / "feedback" / "ann.html").read_text()
+
+
+def test_the_marking_key_holds_the_numbers_and_is_not_released(isac, tiny):
+    source = tiny / "notebooks" / "tiny" / "assignment.py"
+    cell = (
+        '# %% tags=["key"]\n# SENTINEL-TINY-KEY-3\nimport json\nprint(json.dumps({"why": {"slope": slope, "x (1)": [2, 3]}}))\n'
+    )
+    source.write_text(source.read_text() + "\n" + cell)
+    result = isac("key", "tiny", "--variant", 2)
+    assert result.exit_code == 0, result.output
+    slope = classroom.load_assignment(tiny, "tiny", 2).values["slope"]
+    assert f"why: slope: {slope:g}" in result.output and "why: x (1): 2 or 3" in result.output
+    page = (tiny / "build" / "assignments" / "keys" / "tiny-variant-2.html").read_text()
+    assert "Rubric" in page and "because $2x = x + x$" in page and "2 or 3" in page and "SENTINEL" not in page
+    assert "KEY" not in nbformat.writes(classroom.load_assignment(tiny, "tiny", 2).notebook)
+
+
+def test_numbers_of_a_written_answer_are_compared_with_the_key():
+    wanted = {"a": [0.1234], "b (m^2, or its root in m)": [4.0, 2.0], "c": [-31.5], "d": [9000.0], "missing": [7.7]}
+    text = "We find 12,35 cm and 1.99 m; the level is −31.4 dB, the rate 9.0 \\cdot 10^{3} bit, task 7."
+    assert key.compared(text, wanted) == "4 of 5 numbers of the key found; not found: missing"
 
 
 def test_an_assignment_that_does_not_pass_its_own_tests_is_not_released(isac, tiny):
