@@ -7,8 +7,9 @@ least-sidelobe allocation for ambiguity.
 
 On the segment capacity is concave with its maximum at 0, and every limit is a convex condition on :math:`\alpha`. Hence
 the smallest :math:`\alpha` that meets the missing limits is the best one, and a limit that WF meets holds on an interval
-from 0: find that end of the missing limits' interval, then test the rest there. A binary search on the outcome of all
-tests at once, as the text reads, may step over the interval (erratum 003-E6).
+from 0: find that end of the missing limits' interval, then test the rest there. The text's search "while ensuring
+capacity and PSL constraints" (its pseudo-code is missing) decides the same; a search on the outcome of all tests at once
+would step over the interval.
 """
 
 from __future__ import annotations

@@ -174,7 +174,7 @@ figures.show(
 # ```
 #
 # the second because $\mathrm E|s_n|^2=1$. The expectation is the Fourier transform of the powers, eq. (7) of the paper. Only the mean power of the data enters
-# (erratum 003-E7).
+# (the paper's unit-variance Gaussian data are one example).
 # The data's variance enters the *spread*: for Gaussian data $|s|^2$ is exponential with variance 1, and independent carriers give
 #
 # $$\begin{aligned}\mathrm E|y(u)|^2 &= |\mathrm E\,y(u)|^2 + \sum_n p_n^2 \operatorname{var}|s_n|^2\\
@@ -472,8 +472,12 @@ for function, sign in (
 #
 # A solver sees finitely many delays. What happens between them? $|y(u)|^2$ is a polynomial of degree $N-1$ in $\cos(2\pi
 # u/N)$, so on Chebyshev points of the sidelobe
-# interval the theorem of {cite}`ofdm_ranging_ehlich1964` bounds the overshoot by $1/\cos\bigl(\pi(N-1)/(4Q)\bigr)$ for $Q+1$
-# points. On a *uniform* grid no such bound
+# interval the overshoot is at most $1/\cos\bigl(\pi(N-1)/(4Q)\bigr)$ for $Q+1$ points. The step that gives the factor 4 needs
+# $|y|^2\ge 0$: let $M$ be the largest $|y|^2$ of the interval, attained at the angle $\varphi^\star$ of the Chebyshev points' circle.
+# Then $T=|y|^2-M/2$ is a cosine polynomial of degree $N-1$ in $\varphi$ with $|T|\le M/2$, and by Riesz' lemma $T(\varphi)\ge
+# \tfrac M2\cos\bigl((N-1)(\varphi-\varphi^\star)\bigr)$ up to $\pi/(N-1)$ from the maximum, hence $|y|^2\ge M\cos^2\bigl((N-1)(\varphi-\varphi^\star)/2\bigr)$. The
+# nearest of the points is at most $\pi/(2Q)$ away. (The theorem of {cite}`ofdm_ranging_ehlich1964`, applied to $|y|^2$ alone, only gives
+# $1/\sqrt{\cos(\pi(N-1)/(2Q))}$.) On a *uniform* grid no such bound
 # holds near the end of the interval. The library needs neither: it finds the violated peaks by Newton steps and cuts there.
 # Near a peak it uses the curvature of
 # $|y|^2$ in $u$, which makes the rounds converge quadratically. The overshoot per round on this channel:
@@ -525,7 +529,7 @@ for sample in rng.dirichlet(np.ones(N), size=100):
 # because $\operatorname{Re}z^*y \le |z||y| \le |z|\rho$ and the moment about $\mu$ is at least the centred one. Adding it to
 # the utility and maximising over all $x\ge0$,
 # $\mathbf 1^{\mathsf T}x\le1$, gives an upper bound on the optimum. That maximum is water-filling with a bonus per carrier,
-# in closed form. The multipliers may come from anywhere:
+# exactly, its one price found by bisection. The multipliers may come from anywhere:
 # the bound holds for all of them. `verify` fits them to the powers alone. Here random multipliers never get below the optimum:
 
 # %%
@@ -564,13 +568,15 @@ assert (
 print(refused.certificate)
 
 # %% [markdown]
-# ## The paper's segment, and its search (erratum 003-E6)
+# ## The paper's segment, and its search
 #
 # Algorithm 2 moves along $p(\alpha) = (1-\alpha)p_{\mathrm{WF}} + \alpha p_{\mathrm{target}}$. On the segment, by convexity,
 # capacity is concave with its maximum at $\alpha=0$, and every limit holds on an
 # interval of $\alpha$. So the *smallest* $\alpha$ that meets the missing limit is the best one. Towards the edges it has a
 # closed form: $q(\alpha)$ is a concave quadratic.
-# A binary search on the outcome of all tests at once can step over the feasible interval:
+# The text searches "while ensuring capacity and PSL constraints"; its pseudo-code is missing. Read as a bisection for the largest
+# weight that keeps those two, with the CRB tested at the end, it decides as our search does. Read as a search on the outcome of all
+# tests at once it can step over the feasible interval, which is why the library says which limit it searches for:
 
 # %%
 alpha = np.linspace(0, 1, 101)
@@ -605,7 +611,7 @@ for _ in range(40):
 found = ofdm.dynamic_allocation(scenario, **asked)
 assert found.mode == "isac" and high_end > 0.99
 print(
-    f"all tests at once: ends at alpha = {high_end:.2f}, nothing found; mended search: joint operation at "
+    f"all tests at once: ends at alpha = {high_end:.2f}, nothing found; search for the missing limit: joint operation at "
     f"{found.capacity_bps / water.capacity_bps:.3f} of the capacity"
 )
 
