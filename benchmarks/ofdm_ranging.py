@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 from isaclib import ofdm_ranging as ofdm
-from isaclib.ofdm_ranging.least import least_level
+from isaclib.ofdm_ranging import least
 
 REPEATS = 15
 
@@ -23,7 +23,7 @@ def measure() -> list[dict]:
             max_toa_crb_s2=float(ofdm.toa_crb_s2(scenario, powers)),
             max_main_lobe_width_m=1.3 * scenario.range_cell_m,
         )
-        least_level.cache_clear()
+        least.forget()
         joint.append(_seconds(lambda s=scenario, w=limits: ofdm.solve_exact(s, **w, fallback=True)))
         limited.append(_seconds(lambda s=scenario: ofdm.solve_sidelobe_limited(s, -25.0)))
         heuristic.append(_seconds(lambda s=scenario: ofdm.dynamic_allocation(s, peak_sidelobe_db=-20.0)))

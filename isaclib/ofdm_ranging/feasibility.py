@@ -18,7 +18,7 @@ from ..foundations.errors import InfeasibleScenario, SolverFailure
 from . import pulse as pulses
 from .allocation import Limits, least_crb_s2
 from .cuts import Problem, Region
-from .least import LeastLevel, least_level
+from .least import LeastLevel, least_level, remembered
 from .scenario import Scenario
 from .window import least_sidelobe_level
 
@@ -66,12 +66,25 @@ def sidelobe_problem(scenario: Scenario, limits: Limits) -> Problem:
 
 
 def hopeless(scenario: Scenario, limits: Limits) -> bool:
-    """Whether closed forms exclude a limit, so that looking for an allocation would be in vain."""
+    """Whether closed forms, or a least level that was computed before, exclude a limit: looking for an allocation would be in
+    vain, and :func:`examine` will say the same.
+    """
     crb = limits.max_toa_crb_s2
     if crb is not None and crb < least_crb_s2(scenario) * (1 - _SAME):
         return True
     whole = scenario.sidelobe_end >= 0.5 * scenario.carriers
-    return whole and least_sidelobe_level(scenario.carriers, scenario.sidelobe_start) > limits.sidelobe_level() * (1 + _SAME)
+    if whole and least_sidelobe_level(scenario.carriers, scenario.sidelobe_start) > limits.sidelobe_level() * (1 + _SAME):
+        return True
+    if limits.max_main_lobe_width_m is not None:
+        narrow = remembered(problem_of(scenario, dataclasses.replace(limits, peak_sidelobe_db=None)))
+        if narrow is not None and _excluded(narrow, pulses.HALF_POWER):
+            return True
+    low = remembered(sidelobe_problem(scenario, limits)) if limits.sidelobe_level() < 1 else None
+    return low is not None and _excluded(low, limits.sidelobe_level())
+
+
+def _excluded(least: LeastLevel, limit: float) -> bool:
+    return least.level > limit * (1 + HOLDS) and least.bound > limit * (1 + _SAME)
 
 
 def examine(scenario: Scenario, limits: Limits) -> np.ndarray | Refusal:
@@ -107,7 +120,7 @@ def _met(least: LeastLevel, limit: float, name: str) -> bool:
     """Whether a level limit can be met, by proof; its gap may be as wide as it likes where the limit lies outside."""
     if least.level <= limit * (1 + HOLDS):
         return True
-    if least.bound > limit * (1 + _SAME):
+    if _excluded(least, limit):
         return False
     raise SolverFailure(
         "least level", "undecided", {"limit": limit, "attained": least.level, "proven": least.bound}, f"{name} is at the edge"

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 
@@ -30,6 +29,7 @@ _LEVEL_GAP = 5e-8  # relative, of the least level
 _HOLDS = 1e-9  # relative excess of another limit that counts as none
 _ROUNDS = 40
 _STALLED = 8  # rounds without progress
+_MOST = 512
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,35 @@ class LeastLevel:
     rounds: int
 
 
-@lru_cache(maxsize=512)
+_MEMORY: dict[tuple[Problem, float | None], LeastLevel] = {}
+
+
 def least_level(problem: Problem, target: float | None = None) -> LeastLevel:
     """Least level of the problem's first region (whose own level is ignored) under its other limits.
 
     With a ``target`` it is enough to know on which side of it the least level lies. The answer is a function of the
     arguments alone, so repeated questions (other channels, the same limits) are answered from memory.
     """
+    if (problem, target) not in _MEMORY:
+        if len(_MEMORY) >= _MOST:
+            _MEMORY.pop(next(iter(_MEMORY)))
+        _MEMORY[problem, target] = _least_level(problem, target)
+    return _MEMORY[problem, target]
+
+
+def remembered(problem: Problem) -> LeastLevel | None:
+    """What :func:`least_level` answered before. For what saves time without changing an answer: not looking for an allocation
+    that is known not to exist.
+    """
+    return _MEMORY.get((problem, None))
+
+
+def forget() -> None:
+    """Empty the memory, for timings."""
+    _MEMORY.clear()
+
+
+def _least_level(problem: Problem, target: float | None) -> LeastLevel:
     first, others = problem.regions[0], problem.regions[1:]
     whole = first.stop >= 0.5 * problem.carriers
     closed = least_sidelobe_level(problem.carriers, first.start) if whole else 0.0

@@ -54,7 +54,7 @@ from isaclib import wireless_powered as wp
 from isaclib.foundations import plotting
 from isaclib.near_field.reduction import reduce
 from isaclib.near_field.sdp import margin_by_conic
-from isaclib.ofdm_ranging.least import least_level
+from isaclib.ofdm_ranging import least
 
 # Curves start at the smallest size
 batch_sizes, sensing_antennas, margin_antennas, many_antennas = (
@@ -129,7 +129,7 @@ def solvable(batch, solver):
 
 def cold(solver):
     def solve(one):
-        least_level.cache_clear()
+        least.forget()
         return solver(one, peak_sidelobe_db=-20.0)
 
     return solve

@@ -47,7 +47,7 @@ from isaclib import semi_isac as si
 from isaclib import wireless_powered as wp
 from isaclib.foundations import plotting, units
 from isaclib.foundations.scenario import Batch
-from isaclib.ofdm_ranging.least import least_level
+from isaclib.ofdm_ranging import least
 
 streams = iter(np.random.default_rng(seed).spawn(5))
 powered = wp.Scenario.random_batch(next(streams), draws)
@@ -541,7 +541,7 @@ def cold(solver):
     """Without what it may remember of an earlier scenario."""
 
     def solve(one):
-        least_level.cache_clear()
+        least.forget()
         return solver(one, peak_sidelobe_db=peak_sidelobe_db)
 
     return solve
