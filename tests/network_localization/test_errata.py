@@ -72,9 +72,37 @@ def test_e6_the_printed_accuracy_exceeds_the_search_window(rng):
     assert np.mean([nl.range_std_m(row, powers).max() < 1 for row, powers in drops]) > 0.8
 
 
+def test_e6_processing_that_lifts_the_own_waveform_too_leaves_a_floor(rng):
+    # G on all that is independent of the own waveform, and on the residue of it as on the echo: no gain lifts that ratio.
+    for scenario, powers in feasible_drops(rng, 20):
+        own = powers * scenario.self_interference_gain
+        echo = powers * scenario.echo_gain
+        rest = echo / nl.sensing_sinr(scenario, powers) - own
+        for gain in (1.0, 1e3, 1e9):
+            assert np.all(gain * echo / (rest + gain * own) <= scenario.echo_gain / scenario.self_interference_gain)
+        assert np.all(1e9 * nl.sensing_sinr(scenario, powers) > 1e3 * scenario.echo_gain / scenario.self_interference_gain)
+
+
 def test_e7_cancelling_known_signals_would_gain_much(rng):
     gain = []
     for scenario, powers in feasible_drops(rng, 40):
         known = scenario.replace(bs_bs_gain=np.zeros((3, 3)))
         gain.append(nl.solve_exact(known).worst_sensing_sinr / np.min(nl.sensing_sinr(scenario, powers)))
     assert min(gain) >= 1 and np.median(gain) > 4
+
+
+def test_e8_the_powers_depend_on_the_position_that_is_sought(rng):
+    # The same stations and users, the target elsewhere in the hexagon: the echoes follow from the radar equation.
+    kept = []
+    for scenario in nl.Scenario.random_batch(rng, 40, min_comm_sinr_db=-20.0):
+        there = np.append(nl.uniform_hexagon(rng, 100.0), 1.5)
+        old, new = (np.linalg.norm(scenario.bs_positions_m - point, axis=1) for point in (scenario.target_position_m, there))
+        leg = (old / new) ** 2
+        moved = scenario.replace(
+            echo_gain=scenario.echo_gain * leg**2,
+            bistatic_gain=scenario.bistatic_gain * np.outer(leg, leg),
+            target_position_m=there,
+        )
+        powers = nl.solve_exact(scenario).powers_w
+        kept.append(np.min(nl.sensing_sinr(moved, powers)) / nl.solve_exact(moved).worst_sensing_sinr)
+    assert np.median(kept) < 0.5 and max(kept) <= 1 + 1e-9
