@@ -57,6 +57,9 @@ def test_every_command_is_accepted_by_its_program(line):
     elif program == "pip":
         extra = re.fullmatch(r"\.\[(\w+)\]", arguments[1])[1]
         assert arguments[0] == "install" and re.search(rf"^{extra} = ", (ROOT / "pyproject.toml").read_text(), re.M)
+    elif program in ("jupytext", "papermill"):
+        names = [word for word in arguments if word.startswith("notebooks/")]
+        assert names and all((ROOT / name).exists() for name in names)
     else:
         assert program == "make"
         assert all(re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M) for target in arguments if "=" not in target)
