@@ -22,6 +22,7 @@ from .plan import Run
 
 _RETRIES = 3
 _POLL_S = 0.5
+_ANSWER_S = 8  # a scheduler that is there answers sooner
 
 
 class UnlikeWorker(RuntimeError):
@@ -60,7 +61,7 @@ class Cluster:
             raise ParameterError("isac", "--scheduler", "needs the optional extra 'cluster'", remedy) from None
         self.scheduler = scheduler
         try:
-            self._client = Client(scheduler, set_as_default=False)
+            self._client = Client(scheduler, set_as_default=False, timeout=_ANSWER_S)
         except (OSError, ValueError) as error:
             remedy = "start one with 'dask scheduler' and give its address, e.g. tcp://host:8786"
             raise ParameterError("isac", "--scheduler", f"no scheduler answers at {scheduler} ({error})", remedy) from None
