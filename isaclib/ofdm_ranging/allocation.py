@@ -59,7 +59,10 @@ class AllocationBatch:
         Whether the row holds an allocation that meets every limit.
     best_attainable : (D,)
         Where infeasible: the best value of what cannot be met, in its own unit (nan elsewhere).
-    gap, residual : (D,)
+    gap : (D,)
+        Relative distance of capacity and bound.
+    residual : (D,)
+        Largest relative violation of a limit.
     status : (D,) of str
         The certificates' "optimal" or "converged"; "infeasible" (proven), or "failed" (neither solved nor proven infeasible).
     bound : (D,)
