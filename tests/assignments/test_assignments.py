@@ -21,7 +21,7 @@ def test_the_instructor_scores_full_marks(case, section):
     found = case(section)
     assert found.scores("instructor") == full(found), found.notes("instructor")
     by_hand = [row for row in found.graded["instructor"].rows if row.score is None]
-    assert {row.note for row in by_hand} == {BY_HAND}
+    assert all(row.note.startswith(BY_HAND) for row in by_hand)  # a hint about the numbers of the key may follow
     assert len(by_hand) == len(found.assignment.tasks) - len(full(found)) > 0
 
 
