@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import nbformat
 
@@ -58,7 +59,7 @@ def numbers(assignment: Assignment) -> dict[str, dict[str, list[float]]]:
     return found
 
 
-def _list(value: object) -> list[float]:
+def _list(value: Any) -> list[float]:
     return [float(each) for each in (value if isinstance(value, list) else [value])]
 
 

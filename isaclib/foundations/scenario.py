@@ -116,7 +116,7 @@ class Batch(Sequence):
             raise InvalidScenario("scenarios", "is empty", "give at least one scenario")
         if len({type(row) for row in rows}) != 1 or not isinstance(rows[0], ScenarioBase):
             raise InvalidScenario("scenarios", "mixes types", "a batch holds scenarios of one chapter")
-        columns = {}
+        columns: dict[str, Any] = {}
         for field in dataclasses.fields(rows[0]):
             values = [getattr(row, field.name) for row in rows]
             first = values[0]
@@ -132,7 +132,7 @@ class Batch(Sequence):
                 columns[field.name] = np.stack(values)
         self._set(type(rows[0]), columns, rows)
 
-    def _set(self, kind: type, columns: dict[str, Any], rows: list) -> None:
+    def _set(self, kind: type[Any], columns: dict[str, Any], rows: list) -> None:
         for column in columns.values():
             if isinstance(column, np.ndarray):
                 column.setflags(write=False)
@@ -140,14 +140,14 @@ class Batch(Sequence):
         self.__dict__.update(_kind=kind, _columns=MappingProxyType(columns), _rows=rows, **columns)
 
     @classmethod
-    def from_columns(cls, kind: type, columns: Mapping[str, Any], draws: int) -> Batch:
+    def from_columns(cls, kind: type[Any], columns: Mapping[str, Any], draws: int) -> Batch:
         """A batch whose rows are made when they are asked for, from columns that are valid already: (D, ...), None or a word."""
         batch = object.__new__(cls)
         batch._set(kind, dict(columns), [None] * draws)
         return batch
 
     @classmethod
-    def checked(cls, kind: type, columns: Mapping[str, Any], shared: Mapping[str, Any]) -> Batch:
+    def checked(cls, kind: type[Any], columns: Mapping[str, Any], shared: Mapping[str, Any]) -> Batch:
         """A batch validated as a whole: columns (D, ...) by name, and what all rows have in common."""
         draws = len(next(iter(columns.values())))
         sizes, found = dict(kind._sizes), {}
@@ -217,7 +217,7 @@ def _repeated(value: Any, draws: int) -> Any:
     return value if value is None or isinstance(value, str) else np.repeat(np.asarray(value)[None], draws, axis=0)
 
 
-def _changed(kind: type, values: Mapping[str, Any], changes: Mapping[str, Any], *, leading: int) -> dict[str, Any]:
+def _changed(kind: type[Any], values: Mapping[str, Any], changes: Mapping[str, Any], *, leading: int) -> dict[str, Any]:
     """The changes as their declarations ask for, held against the sizes of all other fields (behind ``leading`` axes)."""
     fields = {field.name: field for field in dataclasses.fields(kind)}
     for name in changes:
@@ -231,16 +231,16 @@ def _changed(kind: type, values: Mapping[str, Any], changes: Mapping[str, Any], 
     return {name: checked(name, changes[name], fields[name], sizes) for name in fields if name in changes}
 
 
-def _crosses(kind: type, changed: Set[str]) -> bool:
+def _crosses(kind: type[Any], changed: Set[str]) -> bool:
     """Whether the checks across fields have to be made again."""
     if kind.validated is None:
         return kind.validate is not ScenarioBase.validate
     return not changed.isdisjoint(kind.validated)
 
 
-def _made(kind: type, values: Mapping[str, Any]) -> Any:
+def _made(kind: type[Any], values: Mapping[str, Any]) -> Any:
     """A scenario of values that are valid already."""
-    scenario = object.__new__(kind)
+    scenario: Any = object.__new__(kind)
     scenario.__dict__.update(values)
     return scenario
 

@@ -99,12 +99,26 @@ class AllocationBatch:
 
     Attributes
     ----------
-    beams, covariances, time_allocation, worst_rate_bps_hz, rank_one_ratio
-        As in :class:`.time_allocation.Allocation`, with a leading axis D.
+    beams : (D, K, M, Nt)
+        As all that follow, of :class:`.time_allocation.Allocation` with a leading axis D.
+    covariances : (D, M, Nt, Nt)
+        Sensing covariances.
+    time_allocation : (D,)
+        Shares of time for communication.
+    worst_rate_bps_hz : (D,)
+        Certified worst-case rates.
+    rank_one_ratio : (D, K)
+        How near the relaxed beams are to rank one.
     feasible : (D,) bool
+        Whether the position limit can be met.
     best_attainable : (D,)
         Least position bound (m^2) that sensing all the time reaches.
-    gap, residual, bound : (D,)
+    gap : (D,)
+        Certified relative gaps.
+    residual : (D,)
+        Largest relative violations.
+    bound : (D,)
+        Certified upper bounds on the rates.
     status : (D,) str
         "optimal", "converged", "infeasible", or "failed": what went wrong there is in ``messages``.
     messages : tuple of D str

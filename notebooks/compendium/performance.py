@@ -40,7 +40,7 @@ beam_counts = [2, 3]
 road_users = 2
 lanes = 16
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 import pandas as pd
 from compendium.notebook import figures, tables, timing
@@ -364,7 +364,7 @@ figures.show(
 # In the paper's geometry, with all its access points and antennas, the roads to robust beams compare as follows. A general conic solver
 # writes the coefficients of every unknown out; the interior-point method of `isaclib` keeps the congruences of which they consist.
 
-# %%
+# %% tags=["hide-input"]
 heard = h[:road_users]
 radii = 1e-3 * np.linalg.norm(heard, axis=2)
 limits = field.noise_w, field.comm_power_w
@@ -638,7 +638,7 @@ figures.show(
     solver="scalar search, eigenvalues, interior point, SLSQP, Clarabel",
 )
 
-# %%
+# %% tags=["hide-input"]
 tables.table(
     pd.DataFrame(
         {

@@ -35,7 +35,7 @@ share_start = 0.9
 share_step = 0.1
 batch_draws = 32
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 import pandas as pd
 from compendium.notebook import figures, tables, timing
@@ -77,7 +77,7 @@ field = nf.Scenario.random(np.random.default_rng(nf.CALIBRATION_SEED))
 # $-1$, so that half the standard deviation costs four times the power. All of sensing is dear in this way, as long as nothing
 # but noise disturbs it.
 
-# %%
+# %% tags=["hide-input"]
 watts = powered[0].max_power_w * np.ones(len(powered[0].user_positions_m))
 louder = powered[0].replace(bs_power_w=4 * powered[0].bs_power_w)
 carriers = ofdm.waterfill(symbol[0]).powers_w
@@ -129,7 +129,7 @@ assert 1 <= factors["network localization: worst range"] <= 2
 # it is enough that each *superlevel set* $\{f_k\ge t\}$ is convex in some coordinates, and then one number is searched for. Does the
 # optimum make all users equal?
 
-# %%
+# %% tags=["hide-input"]
 free_rate = wp.solve_exact(powered[0].replace(crb_limit_m2=np.inf))
 equal = wp.throughputs(powered[0], free_rate.times_s, free_rate.powers_w)
 lax = network[0].replace(min_comm_sinr=0.0)

@@ -29,7 +29,7 @@ circuit_power_w = 1.0
 channel_gains = [4.0, 1.5, 0.4]
 error_radii = [0.05, 0.2, 0.5]
 
-# %%
+# %% tags=["hide-input"]
 import cvxpy as cp
 import numpy as np
 import pandas as pd
@@ -260,7 +260,7 @@ print(
     f"best on a fine grid: {rate(axis).max():.4f} bit/s/Hz at {axis[rate(axis).argmax()]:.2g} W"
 )
 
-# %%
+# %% tags=["hide-input"]
 fig, ax = plotting.subplots()
 plotting.line(ax, axis, rate(axis), "exact", label="rate $R(p)$")
 bounds = {}
@@ -385,7 +385,7 @@ assert is_convex(
 print(f"bracket [{bracket.low:.9f}, {bracket.high:.9f}]")
 print(f"closed form {closed:.9f}, {bracket.iterations} linear programs")
 
-# %%
+# %% tags=["hide-input"]
 levels = np.linspace(0, 2 * closed, 41)
 margins = np.array([margin(t) for t in levels])
 assert np.all(np.diff(margins) < 0)
@@ -497,7 +497,7 @@ assert np.isclose(trace[-1], root.high, rtol=1e-10)
 assert abs(cone.value * unit - root.high) < 1e-6 * max(root.high, unit)
 assert ratio(spent * y.value / s.value) > root.high - 1e-6 * max(root.high, unit)
 
-# %%
+# %% tags=["hide-input"]
 table = pd.DataFrame(
     {
         "method": ["Charnes–Cooper (cone program)", "Dinkelbach", "bisection on F(q)"],
@@ -526,7 +526,7 @@ tables.table(
 #
 # How fast is Dinkelbach? At a smooth point the error is squared at each step: $e_{k+1}\approx K e_k^2$.
 
-# %%
+# %% tags=["hide-input"]
 errors = root.high - np.array(trace)
 steps = np.arange(len(errors))
 shown = errors > 5e-15 * root.high
@@ -676,7 +676,7 @@ assert np.all(np.abs(attained - searched) < 1e-8 * unit)
 assert np.allclose(length, 1, atol=1e-6), "the worst channel lies on the sphere"
 assert np.all(sampled >= searched - 1e-12 * unit)
 
-# %%
+# %% tags=["hide-input"]
 fig, ax = plotting.subplots(height=3.2)
 plotting.line(ax, radii, certified, "exact", label="S-procedure (guaranteed)")
 ax.plot(
@@ -769,7 +769,7 @@ if lost > 1e-9:
 else:
     told = "equal powers reach the same value here: nothing is lost."
 
-# %%
+# %% tags=["hide-input"]
 prices = np.linspace(0.3 * best.argument, 2.5 * best.argument, 201)
 fig, ax = plotting.subplots(height=3.2)
 plotting.line(

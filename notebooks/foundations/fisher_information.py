@@ -44,7 +44,7 @@ target_x_m = 30.0
 target_y_m = 25.0
 noise_std_m = [0.03, 0.1, 0.3, 1.0, 3.0, 10.0]
 
-# %%
+# %% tags=["hide-input"]
 from fractions import Fraction
 from itertools import combinations
 
@@ -268,7 +268,7 @@ assert np.isclose(
 # their digits, and their difference keeps only the wrong ones. The pair sum subtracts *before* squaring and adds positive
 # numbers only. We compare both with rational arithmetic, which makes no error at all.
 
-# %%
+# %% tags=["hide-input"]
 spreads = np.geomspace(1e-9, 1e-1, 49)
 pair_weights = np.array([1.0, 2.0, 3.0, 4.0])
 
@@ -344,7 +344,7 @@ figures.show(
 #
 # The library reports an infinite bound in these cases, never a division by zero.
 
-# %%
+# %% tags=["hide-input"]
 station, users = np.array([0.0, 0.0]), np.array([[30.0, 10.0], [20.0, -25.0]])
 behind, between, aside = 1.5 * users[0], 0.4 * users[0], np.array([12.0, 20.0])
 
@@ -561,7 +561,7 @@ print(f"by the matrix inequality {by_matrix.value:.7f}")
 # A bound is a matrix, and a matrix is an ellipse. For a Gaussian error with covariance $J^{-1}$ the region $(q-\hat q)^{\mathsf
 # T}J(q-\hat q) \le -2\ln(1-P)$ holds the target with probability $P$; its half-axes point along the eigenvectors of $J$.
 
-# %%
+# %% tags=["hide-input"]
 corners = np.array([[0.0, 0.0], [60.0, 0.0], [60.0, 40.0], [0.0, 40.0]])
 places = np.array([[10.0, 12.0], [30.0, 20.0], [48.0, 30.0], [75.0, 8.0]])
 range_weights = np.full(4, 1 / 1.0**2)
@@ -719,7 +719,7 @@ likely = np.take_along_axis(candidates, best[None, ..., None], axis=0)[0]
 # the band in the figure. The bound counts as met where the root-mean-square error agrees with it up to the Monte-Carlo error of a
 # Gaussian estimate.
 
-# %%
+# %% tags=["hide-input"]
 squared = {
     name: montecarlo.average(np.sum((found - target) ** 2, axis=-1))
     for name, found in (("likely", likely), ("local", candidates[0]))

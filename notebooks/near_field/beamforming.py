@@ -63,7 +63,7 @@ share_comm_dbm = [25.0, 30.0]
 share_limit_m2 = 2.0e-11
 array_sizes = [21, 51]
 
-# %%
+# %% tags=["hide-input"]
 import time
 from dataclasses import replace
 
@@ -567,7 +567,7 @@ figures.show(
 #
 # Which power is better spent, that of looking or that of talking? All four schemes at two sensing powers:
 
-# %%
+# %% tags=["hide-input"]
 parts = [
     sweep(which, [(s, p, crlb_limit_m2) for s in sensing_levels_dbm for p in powers])
     for which, powers in (

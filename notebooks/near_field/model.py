@@ -43,7 +43,7 @@ sensing_power_dbm = 40.0
 crlb_limit_m2 = 1.0e-11
 error_slope_per_m = 373.0
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 import pandas as pd
 import sympy as sp
@@ -173,7 +173,7 @@ figures.show(
 # ($o = D/2$, broadside) it turns the phase by $\pi D^2/(4\lambda r)$, which has fallen to $\pi/8$ at the Rayleigh distance
 # $2D^2/\lambda$, the customary border of the near field.
 
-# %%
+# %% tags=["hide-input"]
 offset, distance, angle = sp.symbols("o r theta", positive=True)
 exact = (
     sp.sqrt(distance**2 - 2 * distance * offset * sp.cos(angle) + offset**2) - distance
@@ -454,7 +454,7 @@ assert np.linalg.eigvalsh(middle - chord)[0] > -1e-9 * np.abs(chord).max()
 # information
 # matrix has negative eigenvalues (errata {ref}`004-E5d <erratum-004-e5d>` and {ref}`004-E5e <erratum-004-e5e>`).
 
-# %%
+# %% tags=["hide-input"]
 slope = nf.steering_derivatives(scenario)
 towards = (users[:, None] - aps[None]) / nf.centre_distances_m(scenario)[..., None]
 printed_slope = (
@@ -631,7 +631,7 @@ tables.table(
 # beam pointed at that user alone would send there. These last shares need not add up to one: users who stand behind one
 # another, seen from an access point, are lit by the same beam.
 
-# %%
+# %% tags=["hide-input"]
 spectra = np.linalg.eigvalsh(sensing.covariances)[:, ::-1] / scenario.sensing_power_w
 lit = np.einsum("kma,mab,kmb->mk", a.conj(), sensing.covariances, a).real / (
     antennas * scenario.sensing_power_w
@@ -699,7 +699,7 @@ _ = claims.record(
 # much others need.
 # ```
 
-# %%
+# %% tags=["hide-input"]
 thermal_db = units.linear_to_db(
     scenario.noise_w * sensing_block_s / units.thermal_noise_psd_w_per_hz()
 )
@@ -776,7 +776,7 @@ print(
 # that radius, not for every error.
 # ```
 
-# %%
+# %% tags=["hide-input"]
 x, phi = sp.symbols("x phi", positive=True)
 mean_sine = (
     sp.integrate(

@@ -51,7 +51,7 @@ reflectivity_draws = 2
 cost_antennas_full = [5, 7]
 cost_antennas_reduced = [5, 7, 21, 41]
 
-# %%
+# %% tags=["hide-input"]
 import matplotlib.colors
 import numpy as np
 import pandas as pd

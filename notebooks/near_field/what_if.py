@@ -41,7 +41,7 @@ sinr_tolerance = 1.0e-2
 title = "As printed"
 question = "What if the paper's numbers are used as they stand?"
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 import pandas as pd
 from compendium.notebook import figures, tables

@@ -70,7 +70,7 @@ if lowered:  # this drop cannot serve its users: shown at a threshold that it ca
 B = base_stations
 full = np.full(B, scenario.max_power_w)
 
-# %%
+# %% tags=["hide-input"]
 figure, axes = plotting.subplots(width=5.6, height=5.2)
 nl.draw_deployment(
     axes, scenario, side_m=side_m, coverage_radius_m=coverage_radius_m, signals=True
@@ -162,7 +162,7 @@ assert (
 # geometric mean of the two monostatic ones, $|\alpha_{ji}|^2 = |\alpha_{jj}||\alpha_{ii}|$, so it lies between
 # the two. The *direct* signal between two stations makes one trip instead of two and is far stronger than any echo.
 
-# %%
+# %% tags=["hide-input"]
 many = nl.Scenario.random_batch(np.random.default_rng(seed), model_draws, **settings)
 away = ~np.eye(B, dtype=bool)
 bistatic, direct = many.bistatic_gain[:, away], many.bs_bs_gain[:, away]
@@ -246,7 +246,7 @@ tables.table(
 # Self-interference is a *gain* on the own power: reducing one's power reduces it too, and the own ratio can never exceed
 # $|\alpha_{ii}|^2/|\alpha_i^{\mathrm{SI}}|^2$.
 
-# %%
+# %% tags=["hide-input"]
 alone = {
     "sensing": nl.sensing_sinr(many, np.tile(full, (model_draws, 1)), integrated=False)
 }
@@ -292,7 +292,7 @@ figures.show(
 # Integration can only add terms to a denominator, so both ratios fall on every drop. The size is very uneven:
 # communication hardly notices the echoes, while sensing suffers from what the stations hear of one another.
 
-# %%
+# %% tags=["hide-input"]
 below = [bool(np.all(both[service] < alone[service])) for service in alone]
 claims.record(
     "001-C6",
@@ -445,7 +445,7 @@ assert (
 # least fixed point $p^\star(t)$ exists and stays below the cap. It rises with $t$, and the optimum is where its largest entry
 # reaches $P_{\max}$.
 
-# %%
+# %% tags=["hide-input"]
 rows = nl.system(scenario)
 best = nl.solve_exact(scenario)
 

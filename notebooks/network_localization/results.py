@@ -101,7 +101,7 @@ def plain_numbers(axis):
 # %% [markdown]
 # ## One drop
 
-# %%
+# %% tags=["hide-input"]
 figure, axes = plotting.subplots(width=5.4, height=5.0)
 nl.draw_deployment(axes, batch[0], side_m=side_m, coverage_radius_m=coverage_radius_m)
 where = np.vstack(
@@ -129,7 +129,7 @@ figures.show(
 # not satisfy it even then. The optimisation is run only where it is feasible, and every average below says over which drops it
 # is taken.
 
-# %%
+# %% tags=["hide-input"]
 attainable, _ = nl.max_min_comm_sinr(batch)
 at_full_power = np.min(nl.comm_sinr(batch, full), axis=1)
 grid_db = np.linspace(min(thresholds_db), max(thresholds_db) + 10, 60)
@@ -272,7 +272,7 @@ certified = {
 # serves the users, the exact optimum cannot make the worst station worse. The mean can get worse, because the good stations pay
 # for the bad one.
 
-# %%
+# %% tags=["hide-input"]
 served = by_level[cdf_levels_db[0]].feasible
 quantile = np.arange(1, served.sum() + 1) / served.sum()
 columns = {"quantile": quantile}
@@ -348,7 +348,7 @@ figures.show(
     paper="Fig. 3",
 )
 
-# %%
+# %% tags=["hide-input"]
 allowed = at_full_power >= db_to_linear(min_comm_sinr_db)
 for level in si_levels_db:
     ours = by_level[level].range_std_m[allowed].max(axis=1)
@@ -395,7 +395,7 @@ claims.record(
     trend=one_change,
 )
 
-# %%
+# %% tags=["hide-input"]
 falls = bool(np.all(np.diff(gain_worst) <= 1e-9) and np.all(np.diff(gain_mean) <= 1e-9))
 claims.record(
     "001-C2",
@@ -411,7 +411,7 @@ claims.record(
 # %% [markdown]
 # ## Fig. 4: accuracy and power of each station against self-interference
 
-# %%
+# %% tags=["hide-input"]
 std_average, power_average = (
     montecarlo.average(
         np.stack([getattr(by_level[s], field)[served] for s in si_levels_db], axis=1)
@@ -530,7 +530,7 @@ figures.show(
     paper="Fig. 4",
 )
 
-# %%
+# %% tags=["hide-input"]
 every_average_falls = bool(
     np.all(np.diff(exact_power, axis=0) <= 1e-9 * cap)
     and np.all(exact_power[-1] < exact_power[0])
@@ -591,7 +591,7 @@ tables.table(
     "among the drops feasible at every threshold.",
 )
 
-# %%
+# %% tags=["hide-input"]
 exact_mean = montecarlo.average(
     np.stack([by_threshold[t].range_std_m.mean(axis=1) for t in thresholds_db], axis=1),
     common,
@@ -695,7 +695,7 @@ figures.show(
     paper="Fig. 5",
 )
 
-# %%
+# %% tags=["hide-input"]
 ends = []
 for t in (min(thresholds_db), max(thresholds_db)):
     some = by_threshold[t].feasible  # all drops that this threshold leaves
@@ -768,7 +768,7 @@ tables.table(
 # all powers, so that an algorithm which stops at a small relative change may leave *every* power below the cap. Such a point is
 # not optimal, but it is very nearly so: this is the second way in which falling powers can appear in a figure.
 
-# %%
+# %% tags=["hide-input"]
 order = np.sort(np.maximum(pooled, 1e-12))
 figure, axes = plotting.subplots(height=3.2)
 plotting.line(
@@ -799,7 +799,7 @@ figures.show(
 )
 
 
-# %%
+# %% tags=["hide-input"]
 def unit_study(child):
     """Iterations and gap of Algorithm 1 for each start of the slack, on one drop (nan where infeasible)."""
     scenario = nl.Scenario.random(child, **settings)
@@ -872,7 +872,7 @@ figures.show(
 # one, for growing networks.
 
 
-# %%
+# %% tags=["hide-input"]
 def size_study(child):
     """Iterations and seconds of Algorithm 1, steps and seconds of the exact solver, for each network size."""
     rows = np.full((len(sizes), 4), np.nan)
@@ -955,7 +955,7 @@ claims.record(
 # ranges are fused by weighted least squares at known height. For each drop the root-mean-square error over many noisy triples
 # stands beside the Cramér-Rao bound on the position.
 
-# %%
+# %% tags=["hide-input"]
 coherent = settings | {"processing_gain_db": float(linear_to_db(subcarriers * symbols))}
 
 
@@ -1076,7 +1076,7 @@ assert 0.9 < np.median(rmse_exact / bound_exact) < 1.1
 #
 # The certified optimum of a few drops on a grid of self-interference levels and users' thresholds.
 
-# %%
+# %% tags=["hide-input"]
 explored_levels = [-140.0, -130.0, -120.0, -115.0, -110.0, -105.0, -100.0, -95.0]
 explored_levels += [-90.0, -85.0, -80.0]
 explored_thresholds = [-10.0, -7.5, -5.0, -2.5, 0.0, 2.5, 5.0, 7.5, 10.0]

@@ -76,7 +76,7 @@ settings = {
 batch = nl.Scenario.random_batch(np.random.default_rng(seed), draws, **settings)
 full = np.full((draws, base_stations), batch.max_power_w[0])
 
-# %%
+# %% tags=["hide-input"]
 solved, at_full = {}, {}
 for level in si_levels_db:
     case = batch.replace(self_interference_gain=db_to_linear(level))
@@ -149,7 +149,7 @@ figures.show(
     "self-interference, with the base set's optimum as a dashed curve.",
 )
 
-# %%
+# %% tags=["hide-input"]
 by_threshold = {
     t: nl.solve_exact_batch(batch.replace(min_comm_sinr=db_to_linear(t)))
     for t in thresholds_db
@@ -196,7 +196,7 @@ figures.show(
     "gained for the worst station against the threshold.",
 )
 
-# %%
+# %% tags=["hide-input"]
 levels, served_rows = np.array(si_levels_db), np.flatnonzero(served)
 bounds = {"exact": [], "full power": []}
 for level in si_levels_db:

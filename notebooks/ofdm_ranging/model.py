@@ -32,7 +32,7 @@ echo_gain_db = -20.0
 symbols = 64
 sidelobe_start = 1.5
 
-# %%
+# %% tags=["hide-input"]
 import math
 
 import numpy as np
@@ -69,7 +69,7 @@ N = carriers
 # %% [markdown]
 # ## The system
 
-# %%
+# %% tags=["hide-input"]
 figure, (sketch, channel) = plotting.subplots(1, 2, height=2.9, width_ratios=[1, 1.15])
 sketch.set_axis_off()
 sketch.set(xlim=(-0.5, 4.6), ylim=(-1.2, 2.6))
@@ -205,7 +205,7 @@ print(
 # One unit of $u$ is a *range cell* $c/(2B)$, with the speed of light $c$. The paper states 128 sub-carriers and "a bandwidth of 1 MHz", and quotes main lobes
 # between 0.5 m and 1.5 m and a loss of 12 Mbit/s. Both readings side by side:
 
-# %%
+# %% tags=["hide-input"]
 rows = []
 for reading, spacing in (("1 MHz per sub-carrier", 1e6), ("1 MHz in all", 1e6 / 128)):
     trial = ofdm.Scenario.random(
@@ -326,7 +326,7 @@ print(
 # the problem of least
 # sidelobes has no sensible answer (erratum 003-E4).
 
-# %%
+# %% tags=["hide-input"]
 delays = np.linspace(0, 6, 1501)
 level = 20 * np.log10(
     np.maximum(np.abs(ofdm.pulse_compression(scenario, water.powers_w, delays)), 1e-4)
@@ -482,7 +482,7 @@ for function, sign in (
 # Near a peak it uses the curvature of
 # $|y|^2$ in $u$, which makes the rounds converge quadratically. The overshoot per round on this channel:
 
-# %%
+# %% tags=["hide-input"]
 from isaclib.ofdm_ranging import cuts
 from isaclib.ofdm_ranging.feasibility import problem_of
 
@@ -578,7 +578,7 @@ print(refused.certificate)
 # weight that keeps those two, with the CRB tested at the end, it decides as our search does. Read as a search on the outcome of all
 # tests at once it can step over the feasible interval, which is why the library says which limit it searches for:
 
-# %%
+# %% tags=["hide-input"]
 alpha = np.linspace(0, 1, 101)
 path = np.array([ofdm.mix(scenario, weight, "edges").powers_w for weight in alpha])
 crb = ofdm.toa_crb_s2(scenario, path) / ofdm.toa_crb_s2(scenario, water.powers_w)

@@ -49,7 +49,7 @@ toa_crb_ratio = 1.2
 floor_symbols = [1, 4, 16, 64, 256, 1024, 4096, 16384]
 floor_trials = 100
 
-# %%
+# %% tags=["hide-input"]
 import dataclasses
 
 import numpy as np
@@ -85,7 +85,7 @@ IPM = "interior point with cuts (isaclib)"
 # limit leaves water-filling almost alone. The tighter it is, the more the powers become the smooth hump of a spectral window, whatever
 # the channel does; at the least level that can be reached nothing is left of the channel.
 
-# %%
+# %% tags=["hide-input"]
 designs = {"no limit": water.powers_w}
 for limit in shown_limits_db:
     designs[f"{limit:g} dB"] = ofdm.solve_sidelobe_limited(scenario, limit).powers_w
@@ -125,7 +125,7 @@ figures.show(
     solver=IPM,
 )
 
-# %%
+# %% tags=["hide-input"]
 delays = np.linspace(0, min(10, carriers / 2), 1201)
 figure, axes = plotting.subplots()
 columns = {"delay_over_bandwidth": delays, "distance_m": delays * cell}
@@ -168,7 +168,7 @@ figures.show(
     solver=IPM,
 )
 
-# %%
+# %% tags=["hide-input"]
 loose = ofdm.solve_sidelobe_limited(
     scenario, float(ofdm.peak_sidelobe_db(scenario, water.powers_w)) + 0.01
 ).powers_w
@@ -195,7 +195,7 @@ claims.record(
 # sidelobes begin, and the answer hangs on that. So the sweep is made for two readings, over the same channels.
 
 
-# %%
+# %% tags=["hide-input"]
 def sweep(start, limits_db):
     """Per channel and limit: capacity loss (bit/s), widening of the main lobe, CRB over that of water-filling."""
 
@@ -281,7 +281,7 @@ figures.show(
     solver=IPM,
 )
 
-# %%
+# %% tags=["hide-input"]
 feasible = np.isfinite(first[:, :, 0]).all(axis=0)
 x = np.array(sweep_limits_db)[feasible]
 loss, widening = (
@@ -347,7 +347,7 @@ claims.record(
 # The widening of the lobe is a picture of accuracy; the Cramér-Rao bound is the measure. Along the sidelobe-limited optimum the
 # least standard deviation of the delay grows at first and then stays high: this is why problem (9) needs its second limit.
 
-# %%
+# %% tags=["hide-input"]
 figure, axes = plotting.subplots(height=3.2)
 ratio = first[:, feasible, 2]
 mean = montecarlo.average(ratio)
@@ -394,7 +394,7 @@ claims.record(
 # Algorithm 2 moves water-filling towards one of two targets. "Suppression" is taken as main-lobe level minus peak sidelobe level
 # in dB (the text says "difference between the PSL and MLW", which would subtract metres from decibels: erratum 003-E5).
 
-# %%
+# %% tags=["hide-input"]
 mixtures = {}
 for toward in ("edges", "sidelobe"):
     powers = np.array(
@@ -472,7 +472,7 @@ show_mixture(
     "Bars over the weight: capacity falls moderately, suppression rises to more than 30 dB, the main lobe widens somewhat.",
 )
 
-# %%
+# %% tags=["hide-input"]
 wider = np.array(
     [
         float(
@@ -518,7 +518,7 @@ claims.record(
 # and the certified optimum. Empty cells: communication only. In the right panel empty is a certificate that no allocation meets
 # both limits; in the left panel it only says that the rule found none.
 
-# %%
+# %% tags=["hide-input"]
 shape = (len(surface_widths_m), len(surface_limits_db))
 rule_surface, exact_surface = np.full(shape, np.nan), np.full(shape, np.nan)
 surface_gap = 0.0
@@ -601,7 +601,7 @@ figures.show(
     solver=IPM,
 )
 
-# %%
+# %% tags=["hide-input"]
 relaxed = dict(peak_sidelobe_db=-10.0, max_main_lobe_width_m=1.5 * cell / 1.171)
 easy = ofdm.solve_exact(scenario, **relaxed, fallback=True)
 claims.record(
@@ -639,7 +639,7 @@ claims.record(
 # the exact optimum: how often does it give up joint operation though joint operation was feasible, and what does it lose when
 # it does not?
 
-# %%
+# %% tags=["hide-input"]
 uniform_crb = float(
     ofdm.toa_crb_s2(scenario, np.full(carriers, power_budget_w / carriers))
 )
@@ -795,7 +795,7 @@ tables.table(
     caption="The same numbers, with the share of draws on which joint operation is feasible at all.",
 )
 
-# %%
+# %% tags=["hide-input"]
 possible = scores[:, :, 0] > 0
 given_up = [
     100 * float(np.mean(np.isnan(scores[:, :, 2 + position][possible])))
@@ -835,7 +835,7 @@ claims.record(
 # interpolation) shows what comes of it: below a *threshold* SNR it picks a wrong peak, and the bound says nothing. High sidelobes move
 # that threshold up (replicas as high as the main lobe, to infinity), and no CRB limit sees it. Hence both limits.
 
-# %%
+# %% tags=["hide-input"]
 exact = ofdm.solve_exact(
     scenario,
     peak_sidelobe_db=toa_sidelobe_db,
@@ -895,7 +895,7 @@ figures.show(
     solver="no cone solver",
 )
 
-# %%
+# %% tags=["hide-input"]
 tables.table(
     pd.DataFrame(
         {
@@ -920,7 +920,7 @@ tables.table(
 # $\mathrm E|y(u)|^2 = |\mathrm E\,y(u)|^2 + \sum_n p_n^2/L$ after averaging $L$ symbols, a floor at every delay that no power allocation removes. How many symbols until a designed
 # sidelobe level shows?
 
-# %%
+# %% tags=["hide-input"]
 figure, axes = plotting.subplots(height=3.8)
 columns = {"symbols": floor_symbols}
 rng = np.random.default_rng([seed, 6])
@@ -1011,7 +1011,7 @@ claims.record(
 #
 # The certified optimum on one channel, on a grid of sidelobe and main-lobe limits.
 
-# %%
+# %% tags=["hide-input"]
 explored_db = [-8.0, -11.0, -14.0, -17.0, -20.0, -23.0, -26.0, -29.0, -32.0]
 explored_cells = [0.75, 0.85, 0.9, 1.0, 1.05, 1.1, 1.2]
 grid = (len(explored_db), len(explored_cells))

@@ -35,7 +35,7 @@ detection_trials = 50
 title = ""
 question = ""
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 from compendium.notebook import context, figures
 
@@ -103,7 +103,7 @@ print(
 # %% [markdown]
 # ## The price of a sidelobe limit
 
-# %%
+# %% tags=["hide-input"]
 base = figures.baseline("results", "cost_of_sidelobes")
 base_x = base.filter(like="limit_db_").iloc[:, 0]
 figure, panels = plotting.subplots(1, 2, height=3.4)
@@ -159,7 +159,7 @@ figures.show(
 # neither noise nor random data decide: what is left is masking by sidelobes, and the weak echo's own loss where it meets them
 # in opposite phase.
 
-# %%
+# %% tags=["hide-input"]
 seen, seen_low, seen_high = (
     100 * np.clip(values[:, 3], 0, 1) for values in (mean.mean, mean.low, mean.high)
 )

@@ -43,7 +43,7 @@ weights = [0.3333333333333333, 0.3333333333333333, 0.3333333333333333]
 min_sensing_bps = 5.0e6
 min_rate_bps = 2.0e7
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 import sympy as sp
 from compendium.notebook import figures
@@ -291,7 +291,7 @@ print(f"at the optimal prices the gap is {optimum.certificate.gap:.1e}")
 # the two prices, in one linear system. It does not have to be trusted, for {eq}`si-bound` is evaluated at whatever it returns. The verification
 # recomputes everything from shares and powers alone, and notices if they are disturbed:
 
-# %%
+# %% tags=["hide-input"]
 from dataclasses import replace
 
 moved = replace(optimum, powers_w=np.roll(optimum.powers_w, 1))

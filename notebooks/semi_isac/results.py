@@ -50,7 +50,7 @@ convergence_clutters = [1, 3, 6]
 frontier_points = 60
 cone_checks = 300
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 import pandas as pd
 from compendium.notebook import claims, explorers, figures, tables
@@ -114,7 +114,7 @@ ratio_text = (
 # Before any figure: the structured solver against the cone program, draw by draw, and the paper's loop against the one-shot
 # Charnes–Cooper program.
 
-# %%
+# %% tags=["hide-input"]
 checks = si.Scenario.random_batch(np.random.default_rng(seed), cone_checks, **setting)
 reference = {
     kind: si.solve_exact_batch(checks, objective=kind) for kind in ("sum", "efficiency")
@@ -179,7 +179,7 @@ middle = int(np.argmin(np.abs(factors - 1)))
 # %% [markdown]
 # ### Who gets the spectrum
 
-# %%
+# %% tags=["hide-input"]
 common = np.all(
     [np.isfinite(point.value[scheme]) for point in points for scheme in si.SCHEMES],
     axis=0,
@@ -224,7 +224,7 @@ figures.show(
     paper="Fig. 2",
 )
 
-# %%
+# %% tags=["hide-input"]
 isac = {scheme: shares[scheme].mean[:, 1] for scheme in si.SCHEMES}
 growth = shares["joint"].mean[-1] - shares["joint"].mean[0]
 pair_shares = [
@@ -305,7 +305,7 @@ claims.record(
 # so RA may improve on one and the same drop.
 
 
-# %%
+# %% tags=["hide-input"]
 def two_averages(result, scale, label, name, caption, alt, paper):
     fig, axes = plotting.subplots(1, 2, width=7.4, height=3.3, sharey=True)
     columns = {"sensing_floor_mbps": floors_mbps}
@@ -368,7 +368,7 @@ two_averages(
     "Fig. 3",
 )
 
-# %%
+# %% tags=["hide-input"]
 fig, ax = plotting.subplots(1, 1, height=3.0)
 for scheme, lost in total.infeasible.items():
     plotting.line(
@@ -387,7 +387,7 @@ figures.show(
     alt="Curves rising with the sensing floor: PA-ESP loses most drops, the other three nearly coincide.",
 )
 
-# %%
+# %% tags=["hide-input"]
 gains = {
     scheme: 100 * (total.common["joint"].mean / total.common[scheme].mean - 1)
     for scheme in ("equal_power", "equal_spectrum", "random")
@@ -439,7 +439,7 @@ claims.record(
 # %% [markdown]
 # ### Who sits on its floor
 
-# %%
+# %% tags=["hide-input"]
 optimum = si.solve_exact_batch(base)
 at = optimum.feasible
 on_floor = (
@@ -468,7 +468,7 @@ claims.record(
 #
 # The priority of the ISaC user grows at the expense of the other two, which share the rest.
 
-# %%
+# %% tags=["hide-input"]
 levels = np.array(priority_levels)
 ladders = []
 for sensing, rate in zip(pair_sensing_bps, pair_rate_bps, strict=True):
@@ -527,7 +527,7 @@ figures.show(
     paper="Fig. 4",
 )
 
-# %%
+# %% tags=["hide-input"]
 steps = [np.diff(np.nan_to_num(table[served]), axis=1) for table in totals]
 slack = 1e-6 * max(float(table[served].max()) for table in totals)
 isac_gains = all(np.all(step[..., 1] >= -slack) for step in steps)
@@ -570,7 +570,7 @@ claims.record(
 # %% [markdown]
 # ## Cross section and power
 
-# %%
+# %% tags=["hide-input"]
 surface = np.stack(
     [
         np.stack(
@@ -639,7 +639,7 @@ claims.record(
 # How much of claim 002-C1 hangs on the missing power budget? The gains over equal powers and over random allocations are largest where
 # power is scarce.
 
-# %%
+# %% tags=["hide-input"]
 by_budget = [
     si.compare(
         drops(power_budget_dbm=budget),
@@ -681,7 +681,7 @@ figures.show(
 #
 # ### Dinkelbach's iterations
 
-# %%
+# %% tags=["hide-input"]
 traces, counts = {}, {}
 for rcs in convergence_rcs_m2:
     for number in convergence_clutters:
@@ -720,7 +720,7 @@ figures.show(
     paper="Fig. 6",
 )
 
-# %%
+# %% tags=["hide-input"]
 everything = np.concatenate(list(counts.values()))
 # A looser rule, such as one would use in practice: stop when the efficiency changes by less than one in ten thousand.
 rough = np.concatenate(
@@ -776,7 +776,7 @@ claims.record(
 # %% [markdown]
 # ### Efficiency against the floors
 
-# %%
+# %% tags=["hide-input"]
 efficiency_points = [
     si.compare(
         base.replace(
@@ -825,7 +825,7 @@ claims.record(
 # price $q$ of power gives one Pareto-optimal pair of total power and sum of rates. The most efficient point is where a line from $(-P_\mathrm c,0)$
 # touches it.
 
-# %%
+# %% tags=["hide-input"]
 example = base[int(np.argmax(optimum.feasible))]
 most_efficient = si.solve_exact(example, objective="efficiency")
 prices_q = most_efficient.objective * np.geomspace(0.02, 50, frontier_points)
@@ -879,7 +879,7 @@ assert touch.max() <= most_efficient.certificate.bound * (1 + 1e-9)
 # The multipliers of the optimum are prices. They tell an operator what one more megahertz, one more watt, or a sensing floor lower by one megabit per second would
 # add to the weighted sum, here divided by the common weight to read in bits of total rate. Finite differences of the optimum agree.
 
-# %%
+# %% tags=["hide-input"]
 rows = []
 for factor in factors:
     floored = base.replace(
@@ -965,7 +965,7 @@ figures.show(
     alt="Three panels against the sensing floor: the prices of a megahertz and of a watt hardly change; of the four floors, that of the sensing-only user is by far the dearest.",
 )
 
-# %%
+# %% tags=["hide-input"]
 step = 1e-4
 price = si.prices(example, si.solve_exact(example))
 ends = [
@@ -1069,7 +1069,7 @@ def as_in_the_scripts(radius, sensing, rate):
     ]
 
 
-# %%
+# %% tags=["hide-input"]
 FLOOR_PAIRS = ((5e6, 20e6), (30e6, 5e6))
 rows, judged = [], []
 for model, make in (("text", as_in_the_text), ("scripts", as_in_the_scripts)):
@@ -1139,7 +1139,7 @@ tables.table(
 #
 # The certified optimum of a few drops on a grid of power budgets, priorities and floors.
 
-# %%
+# %% tags=["hide-input"]
 explored_dbm = [10.0, 15.0, 20.0, 25.0, 30.0, 35.0, 40.0]
 explored_priorities = [0.05, 0.15, 0.2, 0.25, 0.3, 0.4, 0.6, 0.8]
 explored_floors_mbps = [(5.0, 20.0), (15.0, 60.0), (30.0, 5.0)]
@@ -1208,7 +1208,7 @@ explorers.show(
 #
 # All gains are linear power ratios; floors may be one number or one per user. The certificate says what the answer is worth.
 
-# %%
+# %% tags=["hide-input"]
 mine = si.Scenario(
     radar_gain=[3e-12, 8e-12],
     clutter_gain=[2e-14, 5e-14],

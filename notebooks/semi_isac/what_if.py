@@ -43,7 +43,7 @@ services = "semi"
 title = "What if"
 question = "What changes?"
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 from compendium.notebook import figures
 
@@ -101,7 +101,7 @@ result = si.sweep(points)
 # %% [markdown]
 # ## Sum of rates
 
-# %%
+# %% tags=["hide-input"]
 before = figures.baseline("results", "sum_vs_floors")
 fig, axes = plotting.subplots(1, 2, width=7.4, height=3.2)
 columns = {"sensing_floor_mbps": floors_mbps}
@@ -161,7 +161,7 @@ figures.show(
 #
 # The fair comparison uses the drops that both networks can serve: the semi-ISaC network at this set's radio parameters, and the network of this set.
 
-# %%
+# %% tags=["hide-input"]
 semi = [si.solve_exact_batch(batch(factor, si.Scenario)) for factor in factors]
 
 

@@ -110,7 +110,7 @@ full = np.full(users, max_power_w)
 # band $W$: a bare tone, which would charge as well, has no range resolution.
 # ```
 
-# %%
+# %% tags=["hide-input"]
 fig, (ax, frame) = plotting.subplots(2, 1, width=6.4, height=6.4, height_ratios=[4, 1])
 bs, who, what = (
     scenario.bs_position_m,
@@ -453,7 +453,7 @@ assert exact.certificate.gap <= 1e-6 and exact.certificate.residual <= 1e-7
 assert wp.verify(scenario, exact).status == "optimal"
 assert abs(sca.min_throughput_bit / exact.min_throughput_bit - 1) <= 1e-3
 
-# %%
+# %% tags=["hide-input"]
 chosen = batch[first : first + 1]
 curve = Curve(chosen)
 z = np.linspace(curve.z_low[0] + 0.3, curve.z_all_capped()[0], 300)
@@ -580,7 +580,7 @@ print(
 # **Full power** fixes $p_m = P_{\max}$; the rest is a linear program with a
 # closed form. Its CRBs are constants, so $\eta$ cannot enter (erratum 000-E4).
 
-# %%
+# %% tags=["hide-input"]
 free = scenario.replace(crb_limit_m2=float("inf"))
 equal = wp.solve_equal_time(free)
 assert (

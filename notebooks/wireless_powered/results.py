@@ -147,7 +147,7 @@ print(
 # Uncertainty ellipses before and after: with every user at a hundredth of its largest power, and at the optimum. The limit
 # asks that the *worst* target be located well enough, and the optimum spends no more on sensing than that takes.
 
-# %%
+# %% tags=["hide-input"]
 optimum = wp.solve_exact(one)
 
 
@@ -230,7 +230,7 @@ figures.show(
 # charging),
 # except that the full-power scheme cannot give up its thousandth. The optimum is a horizontal line: it is not iterated.
 
-# %%
+# %% tags=["hide-input"]
 schemes = {"proposed": "paper", "equal_time": "benchmark_1", "max_power": "benchmark_2"}
 names = {
     "proposed": "SCA of the paper",
@@ -276,7 +276,7 @@ figures.show(
 )
 
 
-# %%
+# %% tags=["hide-input"]
 def climb_of(scenario, scheme):
     """Throughputs of the iterations, the last one repeated, with the count of iterations."""
     history = wp.solve_sca(scenario, scheme=scheme, tolerance=tolerance).history
@@ -336,7 +336,7 @@ figures.show(
     solver="SLSQP",
 )
 
-# %%
+# %% tags=["hide-input"]
 sca_gap = np.abs(final["proposed"] / best - 1)
 ninety = np.argmax(relative["proposed"] >= 0.9, axis=1)
 claims.record(
@@ -359,7 +359,7 @@ claims.record(
 # %% [markdown]
 # ## Throughput against the CRB limit (Fig. 3)
 
-# %%
+# %% tags=["hide-input"]
 sca_by_limit = [
     wp.solve_sca(
         one.replace(crb_limit_m2=float(v)), tolerance=tolerance
@@ -507,7 +507,7 @@ draw_average(
 )
 
 
-# %%
+# %% tags=["hide-input"]
 def yes(holds):
     return "yes" if holds else "no"
 
@@ -619,7 +619,7 @@ claims.record(
 #
 # Remove the base station's own echoes (row 0 of the gains) and look at the worst target's CRB with every user at full power.
 
-# %%
+# %% tags=["hide-input"]
 full_power = np.full(users, max_power_w)
 
 
@@ -650,7 +650,7 @@ claims.record(
 # the curve of {eq}`wp-curve`, and the users with the best channels to the base station are the first to meet the cap. The price is
 # time: strong bursts need charging, and the slots in which bits flow shrink by orders of magnitude.
 
-# %%
+# %% tags=["hide-input"]
 loose = wp.solve_exact(one.replace(crb_limit_m2=float("inf")))
 free_crb = wp.crb_trace(one, loose.powers_w).max()
 tightest = wp.crb_trace(one, full_power).max()
@@ -697,7 +697,7 @@ figures.show(
 #
 # The certified optimum of a few draws on a grid of CRB limits and charging powers.
 
-# %%
+# %% tags=["hide-input"]
 explored_limits = [0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1, 0.2, 0.3, 0.5, 1.0]
 explored_powers = [1.0, 2.5, 5.0, 10.0, 20.0, 40.0]
 explored_draws = typical[:4]

@@ -116,7 +116,7 @@ print(
     f"largest certified gap {gap:.1e}; at {crb_limit_m2:g} m² {100 * here.feasible.mean():.1f} % of the draws are feasible"
 )
 
-# %%
+# %% tags=["hide-input"]
 base = figures.baseline("results", "throughput_vs_crb_limit_average")
 if paired:
     base = pd.DataFrame(
@@ -188,7 +188,7 @@ figures.show(
 # %% [markdown]
 # What the frame is used for, draw by draw, and what the limit leaves of the throughput.
 
-# %%
+# %% tags=["hide-input"]
 free = wp.solve_exact_batch(batch.replace(crb_limit_m2=float("inf")))
 ok = here.feasible
 kept = here.min_throughput_bit[ok] / free.min_throughput_bit[ok]

@@ -20,14 +20,14 @@ levels = [0.0]
 kind = "plain"
 seed = 1
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 import pandas as pd
 
 from compendium.notebook import claims, explorers, figures, tables
 from isaclib.foundations import plotting
 
-# %%
+# %% tags=["hide-input"]
 x = np.linspace(0, 1, points)
 figure, axes = plotting.subplots()
 plotting.line(axes, x, slope * x**2, "exact", label="exact")
@@ -46,13 +46,13 @@ figures.show(
 # %% [markdown]
 # {numref}`fig-demo-parabola` rises.
 
-# %%
+# %% tags=["hide-input"]
 claims.record(
     "009-C1", ours=f"height {slope * x[-1] ** 2:.3g} m$^2$ | at the end", tolerance="within 1 %", reproduced=abs(slope - 1) < 0.01
 )
 tables.table(pd.DataFrame({"level (dB)": levels, "kind": [kind] * len(levels)}), caption="Levels")
 
-# %%
+# %% tags=["hide-input"]
 slopes = np.array([0.5, 1.0, 2.0, 4.0])
 ends = np.array([1.0, 2.0, 3.0])
 heights = slopes[:, None] * ends**2

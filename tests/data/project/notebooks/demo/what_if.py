@@ -21,7 +21,7 @@ points = 5
 title = ""
 question = ""
 
-# %%
+# %% tags=["hide-input"]
 import numpy as np
 
 from compendium.notebook import figures
