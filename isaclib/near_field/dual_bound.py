@@ -242,7 +242,10 @@ def sinr_limits(
         for k in range(users):
             lit = seen[k] * np.sqrt(weights)[:, None, :]
             rest, own = lit[:, :, owners != k], lit[:, :, owners == k]
-            root = np.linalg.cholesky(floors[k] + np.matmul(rest, rest.conj().swapaxes(1, 2)))
+            try:
+                root = np.linalg.cholesky(floors[k] + np.matmul(rest, rest.conj().swapaxes(1, 2)))
+            except np.linalg.LinAlgError:  # prices of almost 0 next to strong interference: what is known so far is the bound
+                return best
             whitened = np.linalg.solve(root, own)
             limits[:, k] = np.linalg.eigvalsh(np.matmul(whitened.conj().swapaxes(1, 2), whitened))[:, -1]
         best = np.minimum(best, limits.max(axis=1))

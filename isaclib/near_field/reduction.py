@@ -51,8 +51,10 @@ class Reduced:
         r"""Beams restricted to maximum ratio transmission: the columns :math:`h_{k,m}/\|h_{k,m}\|`, one per AP."""
         users, aps, width = self.channels.shape
         frames = np.zeros((users, aps, width, aps), dtype=complex)
-        lengths = np.maximum(np.linalg.norm(self.channels, axis=2, keepdims=True), 1e-300)
-        frames[:, np.arange(aps), :, np.arange(aps)] = (self.channels / lengths).transpose(1, 0, 2)
+        lengths = np.linalg.norm(self.channels, axis=2, keepdims=True)
+        # Where there is no channel any direction will do: no power goes there.
+        directions = np.where(lengths > 0, self.channels / np.where(lengths > 0, lengths, 1.0), np.eye(width)[0])
+        frames[:, np.arange(aps), :, np.arange(aps)] = directions.transpose(1, 0, 2)
         return replace(self, frames=frames.reshape(users, aps * width, aps))
 
     def beam_bases(self, sinr: float) -> tuple[np.ndarray, bool]:

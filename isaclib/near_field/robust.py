@@ -273,6 +273,6 @@ def _first_guess(problem: Reduced) -> float:
         return _MATCHED_GUESS
     duals = np.linalg.pinv(problem.stacked.conj())
     spent = np.sum(np.abs(duals.reshape(*problem.channels.shape[1:], -1)) ** 2, axis=(1, 2)).max()
-    relative = np.max(problem.radii / np.maximum(np.linalg.norm(problem.channels, axis=2), _TINY))
-    by_errors = np.inf if relative == 0 else 0.3 / relative**2
+    relative = np.max(np.linalg.norm(problem.radii, axis=1) / np.linalg.norm(problem.stacked, axis=1))
+    by_errors = np.inf if relative < 1e-100 else 0.3 / relative**2
     return float(min(0.5 / max(spent, _TINY), max(by_errors, 1e-2)))
