@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
         chapter = next((interface(word) for word in given[1:] if word in CHAPTERS), None)
-        options = vars(_parser(chapter).parse_args(given))
+        options = vars(parser(chapter).parse_args(given))
         command = options.pop("command")
         return {"solve": _solve, "score": _score, "instances": _instances}[command](interface(options.pop("chapter")), options)
     except InvalidScenario as error:
@@ -54,13 +54,11 @@ def interface(chapter: str) -> Interface:
     return importlib.import_module(f"isaclib.{checks.word('chapter', chapter, CHAPTERS)}.interface").INTERFACE
 
 
-def _parser(chapter: Interface | None) -> argparse.ArgumentParser:
+def parser(chapter: Interface | None) -> argparse.ArgumentParser:
     """The parser; with a chapter it knows the chapter's own options, too."""
-    parser = argparse.ArgumentParser(
-        prog="isaclib", description="Solve scenarios, score allocations (files or folders of files)."
-    )
-    parser.add_argument("--version", action="version", version=f"isaclib {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="solve|score|instances")
+    top = argparse.ArgumentParser(prog="isaclib", description="Solve scenarios, score allocations (files or folders of files).")
+    top.add_argument("--version", action="version", version=f"isaclib {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="solve|score|instances")
     solve = commands.add_parser("solve", help="the certified optimum, or another method's allocation")
     score = commands.add_parser("score", help="an allocation against the certified optimum")
     for each in (solve, score):
@@ -81,7 +79,7 @@ def _parser(chapter: Interface | None) -> argparse.ArgumentParser:
     made.add_argument("--count", type=_number, default=instances.COUNT, help="instances of each family (default %(default)s)")
     made.add_argument("--seed", type=_number, default=instances.SEED, help="of all draws (default %(default)s)")
     made.add_argument("-o", "--output", metavar="FOLDER", required=True, help="where the chapter's folder goes")
-    return parser
+    return top
 
 
 def _instances(chapter: Interface, options: dict[str, Any]) -> int:

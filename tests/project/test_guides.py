@@ -9,6 +9,7 @@ from small_project import ROOT
 
 from compendium.cli import main as cli
 from compendium.runs import plan as runs
+from isaclib import command_line
 
 GUIDES = sorted((ROOT / "book").glob("guide_*.md"))
 
@@ -60,6 +61,10 @@ def test_every_command_is_accepted_by_its_program(line):
     elif program in ("jupytext", "papermill"):
         names = [word for word in arguments if word.startswith("notebooks/")]
         assert names and all((ROOT / name).exists() for name in names)
+    elif program == "python":
+        assert arguments[:2] == ["-m", "isaclib"]
+        commands = command_line.parser(command_line.interface(arguments[3]))
+        assert vars(commands.parse_args(arguments[2:]))["command"] == arguments[2]
     else:
         assert program == "make"
         assert all(re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.M) for target in arguments if "=" not in target)
