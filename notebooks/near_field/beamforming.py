@@ -1034,7 +1034,7 @@ for step in shown:
 admitted = octave[..., None] <= octaves
 rate_at = {
     name: np.where(
-        admitted, nf.rate_bps_hz(explored_shares[:, None], sinr)[..., None], np.nan
+        admitted, (explored_shares[:, None] * np.log2(1 + sinr))[..., None], np.nan
     )
     for name, sinr in solved.items()
 }
