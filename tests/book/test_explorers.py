@@ -70,7 +70,7 @@ def network_localization(level, threshold, drop) -> dict:
 
 def semi_isac(budget_dbm, priority, floors, drop) -> dict:
     values = load_schema(ROOT / "notebooks" / "semi_isac").load_named("quick")
-    law = {name: values[name] for name in si.scenario.DEFAULTS if name in values}
+    law = {name: values[name] for name in si.DEFAULTS if name in values}
     batch = si.Scenario.random_batch(np.random.default_rng(values["seed"]), values["draws"], **law)
     sensing, rate = (1e6 * float(floor) for floor in floors.removesuffix(" Mbit/s").split(", "))
     case = batch[int(drop.split()[1])].replace(
