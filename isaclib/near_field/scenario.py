@@ -84,7 +84,7 @@ class Scenario(ScenarioBase):
 
     validated = (
         *("sensing_block_s", "block_s", "ap_positions_m", "array_angles_rad"),
-        *("antennas", "antenna_spacing_m", "user_positions_m"),
+        *("antennas", "antenna_spacing_m", "user_positions_m", "sensing_processing_gain_db"),
     )
 
     def validate(self) -> None:

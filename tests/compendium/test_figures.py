@@ -110,7 +110,7 @@ def test_roles_and_series_differ_in_more_than_colour():
     assert len({(str(look["linestyle"]), look["marker"]) for look in looks}) == len(looks)
     series = [plotting.style(index) for index in range(12)]
     assert len({(str(look["linestyle"]), look["marker"]) for look in series}) == 12
-    with pytest.raises(ValueError, match="unknown role"):
+    with pytest.raises(ValueError, match="is not a known choice"):
         plotting.role("best")
 
 

@@ -163,9 +163,9 @@ def test_the_page_of_the_runs_says_where_the_time_goes(finished, book):
     assert float(rows["runs: Demo"][1]) == round(sum(record["processor_seconds"] for record in records))
     longest, together = max(record["seconds"] for record in records), sum(record["seconds"] for record in records)
     assert round(longest) <= float(rows["all runs, side by side"][0]) <= round(together)
-    assert float(rows["pages (Sphinx)"][0]) > 0 and rows["checks of the pages"][0] == "left out"
-    assert site.last_seconds(finished, "quick")["sum"] >= site.last_seconds(finished, "quick")["sphinx"] + longest
-    assert "¤" not in (book / "book" / "claims.html").read_text()
+    assert not {"pages (Sphinx)", "checks of the pages"} & rows.keys()  # over only when the pages exist: printed, not patched
+    seconds = site.last_seconds(finished, "quick")
+    assert seconds["sphinx"] > 0 and seconds["check"] is None
 
 
 def test_launch_buttons_appear_only_where_a_repository_is_named(finished_copy, book, monkeypatch):
