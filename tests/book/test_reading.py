@@ -8,6 +8,7 @@ from small_project import ROOT
 
 from compendium.browser.chromium import READY, View, browser, reader
 from compendium.browser.server import serve
+from compendium.runs.contents import read_contents
 from compendium.site import printing
 
 LAYOUT_SHIFT = 0.1  # what browsers call good; formulas that are set after the text take a little
@@ -103,7 +104,7 @@ def test_nothing_jumps_while_a_page_arrives(html, browser_available, page):
 def test_a_chapter_on_paper(html, browser_available, tmp_path):
     if not browser_available:
         return
-    parts = printing.choose(printing.read_contents(ROOT / "_toc.yml"), "wireless_powered")
+    parts = printing.choose(read_contents(ROOT / "_toc.yml"), "wireless_powered")
     target = tmp_path / "chapter.pdf"
     printing.print_pdf(html, parts, target)
     printed = PdfReader(target)
