@@ -34,16 +34,16 @@ DONE, FAILED, BAD_INPUT = 0, 1, 2
 _BESIDE = (instances.BASELINES, instances.MANIFEST)  # what stands beside the scenarios of a benchmark set
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code."""
+def main(arguments: Sequence[str] | None = None, *, program: str = "isaclib") -> int:
+    """Run the command line, under the name that its user called it by, and return its exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
         chapter = next((interface(word) for word in given[1:] if word in CHAPTERS), None)
-        options = vars(parser(chapter).parse_args(given))
+        options = vars(parser(chapter, program).parse_args(given))
         command = options.pop("command")
         return {"solve": _solve, "score": _score, "instances": _instances}[command](interface(options.pop("chapter")), options)
     except InvalidScenario as error:
-        print(f"isaclib: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
         return BAD_INPUT
     except SystemExit as stop:  # argparse has said why
         return DONE if stop.code in (None, 0) else BAD_INPUT
@@ -54,9 +54,9 @@ def interface(chapter: str) -> Interface:
     return importlib.import_module(f"isaclib.{checks.word('chapter', chapter, CHAPTERS)}.interface").INTERFACE
 
 
-def parser(chapter: Interface | None) -> argparse.ArgumentParser:
+def parser(chapter: Interface | None, program: str = "isaclib") -> argparse.ArgumentParser:
     """The parser; with a chapter it knows the chapter's own options, too."""
-    top = argparse.ArgumentParser(prog="isaclib", description="Solve scenarios, score allocations (files or folders of files).")
+    top = argparse.ArgumentParser(prog=program, description="Solve scenarios, score allocations (files or folders of files).")
     top.add_argument("--version", action="version", version=f"isaclib {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="solve|score|instances")
     solve = commands.add_parser("solve", help="the certified optimum, or another method's allocation")

@@ -27,6 +27,7 @@ from .assignment import assignment
 from .book import book, check, claims, launch_tree, with_workers
 from .console import CONSOLE, make, report, short
 from .pdf import pdf
+from .science import COMMANDS
 
 BAD_INPUT = 2
 
@@ -65,13 +66,14 @@ def main(verbose: bool) -> None:
     isac try wireless_powered --sets 5         random valid sets: does every notebook survive them?
     isac book                                  everything at paper scale, then the book
     isac claims                                what the runs say about the papers' claims
+    isac score CHAPTER SCENARIO ALLOCATION     files of your own against the certified optimum
 
     Exit codes: 0 all is well; 1 a run, a check or a verdict failed; 2 refused input.
     """
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(name)s: %(message)s")
 
 
-for _command in (assignment, book, check, claims, launch_tree, pdf):
+for _command in (assignment, book, check, claims, launch_tree, pdf, *COMMANDS):
     main.add_command(_command)
 
 

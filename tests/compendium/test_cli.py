@@ -1,5 +1,8 @@
 """The command line: what it prints and how it exits."""
 
+import re
+
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from small_project import edit
@@ -9,6 +12,7 @@ from compendium.cli import console, pdf
 from compendium.cli import main as cli
 from compendium.runs import plan as runs
 from compendium.runs import trial
+from isaclib import command_line, wireless_powered
 
 
 @pytest.fixture
@@ -181,3 +185,39 @@ def test_why_a_run_is_due_is_said(isac, finished_copy):
         result = isac(finished_copy, "book", "--set", "quick", "--no-check")
         assert "due      demo/results [quick]: value seed" in result.output
         raise result.exception
+
+
+def test_solve_score_and_instances_are_those_of_the_library(isac, tmp_path, capfd):
+    """Handed on with every option, error and exit code; only the name in front is that of the command that was called."""
+    scenario, allocation = str(tmp_path / "s.json"), str(tmp_path / "a.json")
+    wireless_powered.Scenario.random(np.random.default_rng(0)).save(scenario)
+
+    def both(*words):
+        result = isac(tmp_path, *words)
+        code = command_line.main(list(words))
+        said = capfd.readouterr()
+        return result, code, said.out + said.err
+
+    for words, code in (
+        (("solve", "wireless_powered", scenario, "--method", "equal_time", "-o", allocation), 0),
+        (("score", "wireless_powered", scenario, allocation, "--json", "--tolerance", "1e-7"), 0),
+        (("instances", "wireless_powered", "--family", "tight", "--count", "1", "-o", str(tmp_path)), 0),
+        (("solve", "wireless_powered", "none.json"), 2),
+        (("score", "wireless_powered", scenario), 2),
+        (("solve", "wireless_powered", scenario, "--magic"), 2),
+        (("solve", "--help"), 0),
+        (("instances", "wireless_powered", "-h"), 0),
+    ):
+        result, expected, said = both(*words)
+        assert result.exit_code == expected == code, (words, result.output)
+        assert _words(result.output) == _words(said.replace("isaclib", "isac")), words
+    assert "--family {paper,tight,large,hard}" in isac(tmp_path, "instances", "wireless_powered", "--help").output
+    for i in range(2):
+        wireless_powered.Scenario.random(np.random.default_rng(0), crb_limit_m2=1e-9 if i else 0.05).save(tmp_path / "s.json")
+        assert isac(tmp_path, "solve", "wireless_powered", scenario).exit_code == i
+    listed = isac(tmp_path, "--help").output
+    assert all(f"\n  {name} " in listed for name in ("solve", "score", "instances"))
+
+
+def _words(text: str) -> str:
+    return " ".join(re.sub(r"[0-9.]+ s\b", "", text).split())

@@ -45,6 +45,8 @@ def test_every_command_is_accepted_by_its_program(line):
     program, *arguments = shlex.split(line, comments=True)
     if program == "isac":
         context = parsed(cli.main, program, arguments)
+        if context.info_name in ("solve", "score", "instances"):
+            assert vars(command_line.parser(command_line.interface(arguments[1])).parse_args(arguments))
         if context.info_name == "run":
             section = runs.load_section(ROOT, context.params["section"])
             assert context.params["notebook"] in (None, *section.notebooks)
@@ -79,7 +81,8 @@ def address():
 
 
 @pytest.mark.parametrize("path", [path for path in GUIDES if blocks("python", path)], ids=lambda path: path.stem)
-def test_the_code_of_a_guide_runs(path, address):
+def test_the_code_of_a_guide_runs(path, address, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     names = {"address": address}
     for block in blocks("python", path):
         exec(compile(block, str(path), "exec"), names)
