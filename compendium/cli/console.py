@@ -103,12 +103,19 @@ def report(outcomes: Sequence[Outcome]) -> bool:
         )
         for line in failure.get("source", "").splitlines()[:12]:
             CONSOLE.print(f"    {line}", markup=False)
-        if outcome.state == "failed":
+        if outcome.state == "failed" and outcome.run.log.exists():
             CONSOLE.print(f"  full traceback: {outcome.run.log}", markup=False)
     return all(outcome.ok for outcome in outcomes)
 
 
-def make(runs: Sequence[Run], jobs: int, scheduler: str | None, force: bool = False, why: bool = False) -> list[Outcome]:
+def make(
+    runs: Sequence[Run],
+    jobs: int,
+    scheduler: str | None,
+    force: bool = False,
+    why: bool = False,
+    limit_s: float | None = None,
+) -> list[Outcome]:
     """Carry out runs in sight of the user; with ``why``, say beforehand for which reason each is due."""
     due = {run: reasons for run in runs if (reasons := run.why_due()) or force}
     for run, reasons in due.items():
@@ -119,7 +126,7 @@ def make(runs: Sequence[Run], jobs: int, scheduler: str | None, force: bool = Fa
     if expected := expected_in_all(due, jobs):
         CONSOLE.print(f"this takes about {in_words(expected)}, going by earlier runs")
     with Bar(len(runs)) as bar:
-        outcomes = carry_out(runs, jobs=jobs, scheduler=scheduler, force=force, listener=bar)
+        outcomes = carry_out(runs, jobs=jobs, scheduler=scheduler, force=force, limit_s=limit_s, listener=bar)
     current = sum(outcome.state == "current" for outcome in outcomes)
     if current:
         CONSOLE.print(f"{current} of {len(runs)} runs are current")

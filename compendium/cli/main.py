@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import time
+import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -101,27 +102,46 @@ def list_() -> None:
 )
 @click.option("-p", "assignments", multiple=True, metavar="NAME=VALUE", help="Change one parameter; may be given several times.")
 @click.option("--force", is_flag=True, help="Run even if nothing has changed.")
+@click.option("--html", is_flag=True, help="Write each run as one page that opens from disk: figures, captions, claims.")
+@click.option("--open", "open_", is_flag=True, help="Open these pages in the browser.")
 @with_workers
 def run(
-    section: str, notebook: str | None, set_name: str, assignments: tuple[str, ...], force: bool, jobs: int, scheduler: str | None
+    section: str,
+    notebook: str | None,
+    set_name: str,
+    assignments: tuple[str, ...],
+    force: bool,
+    html: bool,
+    open_: bool,
+    jobs: int,
+    scheduler: str | None,
 ) -> None:
     """Run the notebooks of SECTION (or one NOTEBOOK) with a parameter set, and say where the results are.
 
     A file of your own holds lines 'name: value' with names of the section's schema; what it leaves out is taken from
     the set 'quick'. Runs with -p or a file land under '<set>+<hash>' and never feed the book.
     """
+    from ..site import own_run
+
     root = project_root()
     loaded = workshop.load_section(root, section)
     known_notebook(loaded, notebook)
     chosen = _plan(root, loaded, notebook, set_name, assignments)
+    asked = {*chosen} - {needed for run in chosen for needed in run.needs}
     outcomes = make(chosen, jobs, scheduler, force)
     well = report(outcomes)
     for outcome in outcomes:
-        if outcome.ok:
-            CONSOLE.print(f"{outcome.run.name}: {short(outcome.run.directory / 'notebook.ipynb')}", markup=False)
-            figures = outcome.run.directory / "figures"
-            if figures.exists():
-                CONSOLE.print(f"    {len(list(figures.glob('*.svg')))} figures (SVG and CSV) in {short(figures)}", markup=False)
+        if not outcome.ok:
+            continue
+        CONSOLE.print(f"{outcome.run.name}: {short(outcome.run.directory / 'notebook.ipynb')}", markup=False)
+        figures = outcome.run.directory / "figures"
+        if figures.exists():
+            CONSOLE.print(f"    {len(list(figures.glob('*.svg')))} figures (SVG and CSV) in {short(figures)}", markup=False)
+        if (html or open_) and outcome.run in asked:
+            page = own_run.write(outcome.run, loaded)
+            CONSOLE.print(f"    page: {short(page)}", markup=False)
+            if open_:
+                webbrowser.open(page.as_uri())
     sys.exit(0 if well else 1)
 
 
@@ -188,18 +208,21 @@ def _known_base(set_name: str, schema) -> str:
 @click.argument("notebook", required=False)
 @click.option("--sets", type=click.IntRange(1), default=10, show_default=True, help="Random sets for each notebook.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same sets.")
+@click.option(
+    "--limit", type=click.FloatRange(1), default=300, show_default=True, metavar="SECONDS", help="Stop a run that takes longer."
+)
 @with_workers
-def try_(section: str, notebook: str | None, sets: int, seed: int, jobs: int, scheduler: str | None) -> None:
+def try_(section: str, notebook: str | None, sets: int, seed: int, limit: float, jobs: int, scheduler: str | None) -> None:
     """Run the notebooks of SECTION (or one NOTEBOOK) with random valid sets, and report what fails.
 
     Sets are drawn from the whole ranges of the schema, at sizes up to those of 'quick'. The set of each failure is written as
-    a file for 'isac run SECTION NOTEBOOK --set FILE'.
+    a file for 'isac run SECTION NOTEBOOK --set FILE'. A run that takes longer than the limit on this machine counts as a failure.
     """
     root = project_root()
     loaded = workshop.load_section(root, section)
     runs = trial.trial_runs(root, loaded, [notebook] if known_notebook(loaded, notebook) else loaded.notebooks, sets, seed)
     needed = [*dict.fromkeys(needed for run in runs for needed in run.needs)]
-    outcomes = make([*needed, *runs], jobs, scheduler)
+    outcomes = make([*needed, *runs], jobs, scheduler, limit_s=limit)
     report(outcomes)
     failed = [outcome for outcome in outcomes if not outcome.ok]
     for outcome in failed:

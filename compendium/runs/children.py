@@ -17,17 +17,24 @@ from typing import Any
 
 from ..notebook.context import Context
 from .digest import CODE, digest_of
+from .folders import cells_begun
 from .plan import ONE_THREAD, Run
 
 _LOG = logging.getLogger(__name__)
 _REASON = re.compile(r"^(?:[\w.]+(?:Error|Exception|Exit)\b.*|.*: error: .*|.*No such file.*)$", re.M)
 STOPPED = -signal.SIGINT  # the exit code of a process that never started, as of one that an interrupt ended
+_GRACE_S = 10  # for a process that was interrupted, before it is killed
 
 
 class Children:
-    """The processes of one build. After :meth:`stop` none is started any more, however late a thread asks for it."""
+    """The processes of one build. After :meth:`stop` none is started any more, however late a thread asks for it.
 
-    def __init__(self) -> None:
+    With ``limit_s`` a run that takes longer is stopped, and ``late`` says in which of its cells it was.
+    """
+
+    def __init__(self, limit_s: float | None = None) -> None:
+        self.limit_s = limit_s
+        self.late: dict[Run, tuple[int, int]] = {}
         self._lock = threading.Lock()
         self._stopped = False
         self._processes: dict[Run, subprocess.Popen] = {}
@@ -39,7 +46,12 @@ class Children:
                 return STOPPED
             process = subprocess.Popen(command, start_new_session=True, **options)
             self._processes[run] = process
-        code = process.wait()
+        try:
+            code = process.wait(timeout=self.limit_s)
+        except subprocess.TimeoutExpired:
+            self.late[run] = cells_begun(run.partial / "notebook.ipynb")
+            _signal(process, signal.SIGINT)
+            code = _end(process)
         with self._lock:
             self._processes.pop(run, None)
         return code
@@ -52,11 +64,17 @@ class Children:
         for process in processes.values():
             _signal(process, signal.SIGINT)
         for run, process in processes.items():
-            try:
-                process.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                _signal(process, signal.SIGKILL)
+            _end(process)
             shutil.rmtree(run.partial, ignore_errors=True)
+
+
+def _end(process: subprocess.Popen) -> int:
+    """Wait for a process that was interrupted; kill one that does not listen."""
+    try:
+        return process.wait(timeout=_GRACE_S)
+    except subprocess.TimeoutExpired:
+        _signal(process, signal.SIGKILL)
+        return process.wait()
 
 
 def _signal(process: subprocess.Popen, number: int) -> None:
@@ -138,11 +156,18 @@ def run_child(run: Run, jobs: int, scheduler: str | None, children: Children, di
         code = children.run(run, command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=run.root)
     seconds = time.perf_counter() - start
     job_file.unlink(missing_ok=True)
-    if code == 0:
+    if code == 0 and run not in children.late:
         run.log.unlink(missing_ok=True)
         return Outcome(run, "done", seconds)
     shutil.rmtree(run.partial, ignore_errors=True)
     said = run.log.read_text(errors="replace").strip()
+    if run in children.late:
+        failure_file.unlink(missing_ok=True)
+        begun, cells = children.late[run]
+        where = f"cell {begun} of {cells}" if begun else "before the first cell"
+        error = f"stopped after {children.limit_s:.0f} s, the limit of a run here"
+        run.log.write_text(f"{run.name}: {where}: {error}\n\n{said}\n")
+        return Outcome(run, "failed", seconds, {"cell": where, "error": error, "source": ""})
     if failure_file.exists():
         failure = json.loads(failure_file.read_text())
         failure_file.unlink()

@@ -10,8 +10,12 @@ import dataclasses
 import shutil
 import tempfile
 import threading
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
+
+from isaclib import InvalidScenario
+from isaclib.foundations.cluster import UnlikeWorker, connect, differences
 
 from ..notebook.versions import versions
 from .children import Children, Outcome, run_child
@@ -22,11 +26,6 @@ from .plan import Run
 
 _RETRIES = 3
 _POLL_S = 0.5
-_ANSWER_S = 8  # a scheduler that is there answers sooner
-
-
-class UnlikeWorker(RuntimeError):
-    """A worker's library or packages are not those of the machine that sent the run."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,6 @@ class Parcel:
     run: Run
     digest: str
     files: dict[str, bytes]
-    library: str
     versions: dict[str, str]
     scheduler: str
 
@@ -54,17 +52,14 @@ class Cluster:
     """A connection over which runs are sent."""
 
     def __init__(self, scheduler: str) -> None:
+        self.scheduler = scheduler
         try:
-            from distributed import Client
+            self._client = connect(scheduler)
         except ImportError:
             remedy = "pip install 'isaclib[cluster]'"
             raise ParameterError("isac", "--scheduler", "needs the optional extra 'cluster'", remedy) from None
-        self.scheduler = scheduler
-        try:
-            self._client = Client(scheduler, set_as_default=False, timeout=_ANSWER_S)
-        except (OSError, ValueError) as error:
-            remedy = "start one with 'dask scheduler' and give its address, e.g. tcp://host:8786"
-            raise ParameterError("isac", "--scheduler", f"no scheduler answers at {scheduler} ({error})", remedy) from None
+        except InvalidScenario as error:
+            raise ParameterError("isac", "--scheduler", error.problem, error.remedy) from None
 
     def run(self, run: Run) -> Outcome:
         """Have a worker make the run and put what it made in its place here."""
@@ -73,6 +68,8 @@ class Cluster:
             returned = future.result()
         except Exception as error:  # a worker that differs or was lost, a scheduler without isaclib or gone: this run has failed
             problem = f"{type(error).__name__}: {error}"
+            run.log.parent.mkdir(parents=True, exist_ok=True)
+            run.log.write_text(f"{run.name} on {self.scheduler}: {problem}\n\n{''.join(traceback.format_exception(error))}")
             return Outcome(run, "failed", failure={"cell": "on the cluster", "error": problem, "source": ""})
         outcome = dataclasses.replace(returned.outcome, run=run)
         run.log.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +94,11 @@ def pack(run: Run, scheduler: str) -> Parcel:
         paths += sorted(folder.glob(f"*/{run.baseline}/figures/*.csv"))
     files = {str(path.relative_to(run.root)): path.read_bytes() for path in paths}
     lean = dataclasses.replace(run, needs=())
-    return Parcel(lean, run.digest(), files, library(), versions(), scheduler)
+    return Parcel(lean, run.digest(), files, _counts_with(), scheduler)
+
+
+def _counts_with() -> dict[str, str]:
+    return {**versions(), "the sources": library()[:12]}
 
 
 def unpack(files: dict[str, bytes], folder: Path) -> None:
@@ -120,11 +121,8 @@ def execute_parcel(parcel: Parcel) -> Returned:
 
     worker = get_worker()
     key = worker.get_current_task()
-    here = versions()
-    differing = [name for name in parcel.versions.keys() | here.keys() if parcel.versions.get(name) != here.get(name)]
-    if differing or parcel.library != library():
-        what = ", ".join(sorted(differing)) or "the sources of isaclib"
-        raise UnlikeWorker(f"the worker {worker.address} differs in {what}")
+    if unlike := differences(parcel.versions, _counts_with()):
+        raise UnlikeWorker(f"the worker {worker.address} differs in {unlike}: give it what the sender has")
     secede()  # its draws need the places of this worker
     root = Path(tempfile.mkdtemp(prefix="isac-", dir=worker.local_directory))
     children = Children()

@@ -17,6 +17,7 @@ def carry_out(
     jobs: int = 2,
     scheduler: str | None = None,
     force: bool = False,
+    limit_s: float | None = None,
     listener: Listener = lambda event, run, outcome: None,
 ) -> list[Outcome]:
     """Make every run that is not current, ``jobs`` at a time; a failure does not stop the others.
@@ -31,6 +32,8 @@ def carry_out(
         Address of a Dask scheduler: its workers execute the runs (see :mod:`compendium.runs.cluster`) and their draws.
     force : bool
         Run even what is current.
+    limit_s : float, optional
+        Stop a run that takes longer on this machine; it has then failed.
     listener : callable
         Called with ("start" | "end", run, outcome or None) from the worker threads.
 
@@ -41,7 +44,7 @@ def carry_out(
         KeyboardInterrupt goes on; what had finished stays.
     """
     outcomes: dict[Run, Outcome] = {}
-    children = Children()
+    children = Children(limit_s)
     due = []
     for run in runs:
         if not force and run.is_current():

@@ -51,9 +51,13 @@ def generate(root: Path, runs: Sequence[Run], source: Path) -> None:
 
 def render(root: Path, template: str, fields: Mapping[str, Any]) -> str:
     """A template of ``book/_templates`` with its fields; a field that is missing is an error."""
+    return environment(root).get_template(f"{template}.md.j2").render(fields)
+
+
+def environment(root: Path) -> jinja2.Environment:
+    """The templates of ``book/_templates``."""
     loader = jinja2.FileSystemLoader(root / "book" / "_templates")
-    environment = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    return environment.get_template(f"{template}.md.j2").render(fields)
+    return jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
 
 
 def figure_entries(run: Run) -> list[dict]:

@@ -41,7 +41,8 @@ def map_draws(
     jobs : int
         Processes on this machine (-1: one per core).
     scheduler : str, optional
-        Address of a Dask scheduler to which the blocks are sent instead (needs the ``cluster`` extra).
+        Address of a Dask scheduler to which the blocks are sent instead (needs the ``cluster`` extra). A worker that counts with
+        other versions refuses them; see :mod:`.cluster`.
 
     Returns
     -------
@@ -62,7 +63,9 @@ def map_draws(
     children = rng.spawn(draws)
     blocks = [children[start : start + _BLOCK] for start in range(0, draws, _BLOCK)]
     if scheduler is not None:
-        results = _on_cluster(function, blocks, scheduler)
+        from .cluster import run_blocks
+
+        results = run_blocks(function, blocks, scheduler)
     elif jobs == 1 or len(blocks) == 1:
         results = [_run_block(function, block) for block in blocks]
     else:
@@ -74,16 +77,6 @@ def map_draws(
 
 def _run_block(function: Callable, block: Sequence[np.random.Generator]) -> list[Any]:
     return [function(child) for child in block]
-
-
-def _on_cluster(function: Callable, blocks: Sequence, scheduler: str) -> list[Any]:
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise ImportError("a scheduler needs the optional extra: pip install 'isaclib[cluster]'") from error
-    with Client(scheduler, set_as_default=False) as client:
-        futures = [client.submit(_run_block, function, block, pure=False, retries=3) for block in blocks]
-        return client.gather(futures)
 
 
 @dataclass(frozen=True)

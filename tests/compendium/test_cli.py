@@ -145,6 +145,14 @@ def test_a_trial_finds_what_a_valid_set_breaks_and_writes_it_down(isac, project)
     assert section.schema.load(files[0]) == {"slope": 10.0}
 
 
+def test_a_trial_that_takes_too_long_is_stopped_and_reported(isac, project):
+    edit(project / "notebooks" / "demo" / "model.py", "assert slope > 0", "import time; time.sleep(600)")
+    result = isac(project, "try", "demo", "model", "--sets", "1", "--limit", "2")
+    assert result.exit_code == 1 and "stopped after 2 s, the limit of a run here" in result.output
+    assert "again with --set" in result.output and "1 failed" in result.output
+    assert not list((project / "build" / "runs" / "demo" / "model").glob("*"))
+
+
 def test_trials_repeat_obey_the_schema_and_reach_the_ends(project):
     edit(
         project / "notebooks" / "demo" / "parameters" / "schema.yml",
