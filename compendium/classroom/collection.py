@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
+from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import nbformat
 
 from ..runs.errors import ParameterError
-from .files import files, leftover, split, unzipped
+from .files import Allowance, files, leftover, split, unzipped
 from .graft import grade_id
 from .marks import NO_SUBMISSION
 from .roster import Entry, Roster, folded, key, read_roster
@@ -27,6 +28,7 @@ _NAMES = (
     re.compile(r"(?P<student>[^_]+)(?P<late>_late)?_(?P<id>\d+)_\d+_.+$", re.I),  # Canvas
     re.compile(r".+_(?P<student>[^_]+)_attempt_(?P<time>\d{4}(-\d\d){5})(_.*)?$"),  # Blackboard
 )
+_LONGEST_NAME = 150  # bytes
 _COPY = re.compile(r"( ?\(\d+\)| - (Kopie|Copy)( ?\(\d+\))?|[-_ ]copy\d*)$", re.I)
 
 
@@ -58,7 +60,7 @@ class _Pile:
 
     student: str
     files: list[tuple[str, bytes]] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+    problems: list[tuple[str, str]] = field(default_factory=list)
     id: str = ""
     handed_in: str = ""
 
@@ -87,7 +89,7 @@ def collect_all(folder: Path, roster: Path | None = None, section: str | None = 
     passed_over: list[tuple[str, str]] = []
     piles: dict[str, _Pile] = {}
     for top, path, content in files(folder, passed_over):
-        if roster and folder / path == roster:
+        if roster and (folder / path).resolve() == roster.resolve():
             continue
         _file(top, path, content, names, known, piles, passed_over)
     found = {key: _choose(pile, section, passed_over) for key, pile in piles.items()}
@@ -136,9 +138,11 @@ def _file(top, path, content, names, known, piles, passed_over) -> None:
     student, platform_id, time = _who(top if nested else stem, names)
     pile = _pile(student, platform_id, known, piles)
     pile.handed_in = pile.handed_in or time
-    if kind in (".zip", ".ipynb") and content[:2] == b"PK":
+    if isinstance(content, str):
+        pile.problems.append((path, f"{name} {content}"))
+    elif kind in (".zip", ".ipynb") and content[:2] == b"PK":
         try:
-            for inner, each in unzipped(path, content, passed_over):
+            for inner, each in unzipped(content, defaultdict(Allowance), allowance=Allowance()):
                 _file(
                     pile.student,
                     f"{pile.student}/{inner}" if not nested else f"{top}/{inner}",
@@ -149,20 +153,20 @@ def _file(top, path, content, names, known, piles, passed_over) -> None:
                     passed_over,
                 )
         except (ValueError, RuntimeError, OSError, zipfile.BadZipFile, NotImplementedError) as error:
-            pile.problems.append(f"{name} cannot be opened ({error})")
+            pile.problems.append((path, f"{name} cannot be opened ({error})"))
     elif kind == ".ipynb":
         pile.files.append((path, content))
     elif name == "timestamp.txt":
-        pile.handed_in = decode(content).strip()
+        pile.handed_in = decode(content).strip()[:100]
     elif kind == ".zip" or PurePosixPath(name).suffix.lower() in _ARCHIVES:
-        pile.problems.append(f"{name} is an archive that cannot be opened")
+        pile.problems.append((path, f"{name} is an archive that cannot be opened"))
     elif nested:
-        if content or not path.endswith("/"):
+        if not path.endswith("/"):
             passed_over.append((path, "no notebook"))
     else:
         passed_over.append((path, "no notebook"))
         if known.entry(student, platform_id):
-            pile.problems.append(f"handed in {name}, which is no notebook")
+            pile.problems.append((path, f"handed in {name}, which is no notebook"))
         elif not pile.files and not pile.problems:
             piles.pop(key(pile.student), None)
 
@@ -184,10 +188,18 @@ def _pile(student: str, platform_id: str, known: Roster, piles: dict[str, _Pile]
     if entry is None:
         student = _COPY.sub("", student) or student
         entry = known.entry(student, platform_id)
-    student = entry.student if entry else student
+    student = entry.student if entry else _short(student)
     pile = piles.setdefault(key(student), _Pile(student))
     pile.id = pile.id or platform_id
     return pile
+
+
+def _short(student: str) -> str:
+    """A name of which a file can be made."""
+    whole = student.encode()
+    if len(whole) <= _LONGEST_NAME:
+        return student or "without a name"
+    return f"{whole[:_LONGEST_NAME].decode(errors='ignore')}-{hashlib.sha256(whole).hexdigest()[:8]}"
 
 
 # ---------------------------------------------------------------- notebooks
@@ -200,6 +212,8 @@ def _choose(pile: _Pile, section: str | None, passed_over: list) -> Submission:
     if good and len(read) > len(good):
         passed_over += [(path, f"{each.problem}; {good[0][0]} counts") for path, each in read if each.problem]
         read = good
+    if read:
+        passed_over += [problem for problem in pile.problems if problem[0] not in dict(passed_over)]
     distinct = {each.digest: (path, each) for path, each in reversed(read)}
     if len(read) > len(distinct) and len(distinct) == 1:
         passed_over += [(path, f"the same as {read[0][0]}") for path, _ in read[1:]]
@@ -209,7 +223,7 @@ def _choose(pile: _Pile, section: str | None, passed_over: list) -> Submission:
         paths = ", ".join(path for path, _ in read)
         submission = Submission(pile.student, problem=f"several notebooks ({paths}): keep the one that counts")
     else:
-        why = "; ".join(pile.problems) or "the folder holds no notebook"
+        why = "; ".join(why for _, why in pile.problems) or "the folder holds no notebook"
         submission = Submission(pile.student, problem=why, digest=hashlib.sha256(why.encode()).hexdigest())
     return replace(submission, id=pile.id, handed_in=pile.handed_in)
 
@@ -219,10 +233,14 @@ def _read(student: str, content: bytes, section: str | None) -> Submission:
     try:
         text = decode(content)
         notebook = nbformat.reads(text, as_version=4)
+        if not isinstance(notebook.cells, list):
+            raise ValueError("no list of cells")
         for cell in notebook.cells:
             if not isinstance(cell.source, str) or cell.cell_type not in ("code", "markdown", "raw"):
                 raise ValueError("a cell without text")
             cell.metadata.get("nbgrader")
+        whole = nbformat.writes(notebook).encode("utf-8", "replace").decode()  # half a pair of UTF-16 is no letter
+        notebook = notebook if whole == nbformat.writes(notebook) else nbformat.reads(whole, as_version=4)
         mark = notebook.metadata.get("isac", {})
         mark = mark if isinstance(mark, dict) else {}
     except Exception as error:  # whatever a broken file provokes, the other students' grades do not wait for it

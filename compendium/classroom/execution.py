@@ -7,6 +7,7 @@ with a pause after each cell, and the cell before the pause has to answer for it
 
 from __future__ import annotations
 
+import ast
 import secrets
 import time
 from collections.abc import Callable
@@ -15,23 +16,27 @@ from pathlib import Path
 
 import nbformat
 
-from .kernel import NOT_RUN, STOPPED, Kernel, KernelGone, failure
+from .kernel import NOT_RUN, STOPPED, Kernel, KernelGone
+from .outputs import failure
 from .sandbox import Limits
 
 _PAUSE = 1.0  # seconds after each cell, once deaths have no clear cause
 _MOST_DEATHS = 8
-# Its assertion must fail, or else the silence of a test means nothing. It also names what stands in place of Python's own.
+# Its assertion must fail, or else the silence of a test means nothing. It names functions that a notebook has replaced (of NumPy,
+# of the library, of Python itself), then what stands in place of Python's own in this notebook, and how many threads there are.
 _CANARY = """
-import builtins as _b
-try:
-    import numpy as _n
-    _sound = not (_n.allclose([0.0], [1.0]) or _n.isclose(0.0, 1.0) or _n.all([True, False]) or _n.array_equal([0], [1]))
-    _sound = _sound and not _n.any([False]) and _b.bool(_n.isnan(_b.float("nan"))) and _n.max([0.0, 1.0]) == 1.0
-except ImportError:
-    _sound = True
-if _sound:
-    assert 1 == 2, "{word} " + " ".join(_m for _m in _b.sorted(_b.globals()) if _m[0] != "_" and _b.hasattr(_b, _m))
+import builtins as _b, sys as _s, threading as _t
+_w = _b.getattr(_s.modules.get("numpy"), "__dict__", {}), _b.getattr(_s.modules.get("numpy.linalg"), "__dict__", {})
+_i = [_b.vars(_m) for _n, _m in _b.sorted(_s.modules.items()) if _n.startswith("isaclib")]
+_r = [_n for _d in _w for _n, _f in _d.items()
+      if _b.callable(_f) and not _b.str(_b.getattr(_f, "__module__", "numpy")).startswith(("numpy", "builtins"))]
+_r += [_n for _d in (_b.vars(_b), *_i) for _n, _f in _d.items()
+       if _b.getattr(_f, "__module__", "") == "__main__" and _n[0] != "_"]
+assert 1 == 2, "{word} " + (_b.str(_t.active_count()) + " " + ",".join(_r) + " "
+                            + " ".join(_m for _m in _b.sorted(_b.globals()) if _m[0] != "_" and _b.hasattr(_b, _m)))
 """
+THREADS = "threads that an earlier cell had started were still running"
+SWITCHED_OFF = "assertions were switched off in this notebook, so its tests prove nothing"
 _OURS = {"get_ipython", "open", "exit", "quit"}  # IPython's own
 
 
@@ -83,22 +88,49 @@ def _run(kernel, cell, at, lost, result, until, is_test, pause) -> None:
     left = until - time.monotonic()
     if at in lost:
         cell.outputs = [failure(lost[at].name, str(lost[at]))]
+        if lost[at].doubt:
+            result.doubtful[at] = lost[at].doubt
         return
     if left < 1:
         reason = f"the notebook had used its {kernel.limits.total_seconds:.0f} s before this cell"
         cell.outputs = [failure(NOT_RUN, reason)]
         result.doubtful[at] = reason
         return
-    if is_test(cell):
-        word = secrets.token_hex(8)
-        reply = kernel.ask(_CANARY.replace("{word}", word))
-        said = reply.get("evalue", "").split()
-        if reply.get("ename") != "AssertionError" or not said or said[0] != word:
-            result.doubtful[at] = (
-                "assertions or NumPy's comparisons were switched off in this notebook, so its tests prove nothing"
-            )
-        else:
-            result.shadowed |= set(said[1:]) - _OURS
-    kernel.run(cell, min(kernel.limits.cell_seconds, left))
+    test = is_test(cell)
+    threads = _try_assertions(kernel, at, result) if test else 0
+    busy = THREADS if test and threads > kernel.threads else ""
+    try:
+        good = kernel.run(cell, min(kernel.limits.cell_seconds, left))
+    except KernelGone as gone:
+        gone.doubt = busy if gone.name == STOPPED else ""
+        raise
+    if test and good:
+        _try_again(kernel, cell.source, at, result)
+    elif busy and any(output.get("ename") == STOPPED for output in cell.outputs):
+        result.doubtful[at] = busy
     if pause and not kernel.alive(pause):
         raise KernelGone("the kernel died in this cell or in a thread that it started")
+
+
+def _try_assertions(kernel: Kernel, at: int, result: Executed) -> int:
+    """Before a test: see that assertions can fail and that functions are who they are; the number of threads that run."""
+    word = secrets.token_hex(8)
+    reply = kernel.ask(_CANARY.replace("{word}", word))
+    said = str(reply.get("evalue", "")).split(" ")
+    if reply.get("ename") != "AssertionError" or said[0] != word or len(said) < 3:
+        result.doubtful[at] = SWITCHED_OFF
+        return 0
+    if said[2]:
+        result.doubtful[at] = f"the notebook has replaced {said[2].replace(',', ', ')}, so its tests prove nothing"
+    result.shadowed |= set(filter(None, said[3:])) - _OURS
+    return int(said[1])
+
+
+def _try_again(kernel: Kernel, source: str, at: int, result: Executed) -> None:
+    """After a test that passed: its own assertions together, turned round, must fail."""
+    asserted = [node.test for node in ast.parse(source).body if isinstance(node, ast.Assert)]
+    if asserted:
+        word = secrets.token_hex(8)
+        whole = " and ".join(f"({ast.unparse(each)})" for each in asserted)
+        if kernel.ask(f'assert not ({whole}), "{word}"').get("status") == "ok":
+            result.doubtful[at] = SWITCHED_OFF

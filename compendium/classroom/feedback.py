@@ -20,9 +20,8 @@ from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from traitlets.config import Config
 
 from .assignment import TEST
-from .grading import BY_HAND
 from .harmless import harmless
-from .marks import Row
+from .marks import Row, told
 
 _TEMPLATES = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader"
 _CONFIGURATION = r"""window.MathJax = {
@@ -111,10 +110,8 @@ def write(folder: Path, title: str, rows: Mapping[str, Sequence[Row]], notebooks
 
 def _remark(row: Row) -> str:
     if row.score is None:
-        note = "" if row.note.startswith(BY_HAND) or not row.note else f" {row.note}"
-        return f"This answer has not been graded yet.{note}"
-    note = "" if row.note.startswith(BY_HAND) else row.note
-    return note or ("Passed." if row.score == row.maximum else "")
+        return f"This answer has not been graded yet. {told(row)}".strip()
+    return told(row) or ("Passed." if row.score == row.maximum else "")
 
 
 @cache

@@ -25,10 +25,9 @@ from .execution import execute
 from .graft import LOST_MARKS, grade_id, graft, plain, same
 from .kernel import DIED, NOT_RUN, STOPPED
 from .key import compared, numbers
-from .marks import NO_SUBMISSION, Row, found
+from .marks import BY_HAND, NO_SUBMISSION, Row, found
 from .sandbox import Limits
 
-BY_HAND = "to be graded by hand"
 NOT_ANSWERED = "not answered"
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 _CELL_FILE = re.compile(r"\(\d+\.py, (line \d+)\)")  # the kernel's name for a cell, which tells a student nothing
@@ -106,13 +105,13 @@ def _grade_one(assignment: Assignment, release: nbformat.NotebookNode, submissio
     student, variant = submission.student, assignment.variant
     problem, executed = submission.problem, None
     if not problem:
-        grafted = graft(release, submission.notebook)
-        _put_tests(assignment, grafted.notebook)
         try:
+            grafted = graft(release, submission.notebook)
+            _put_tests(assignment, grafted.notebook)
             with TemporaryDirectory(prefix="isac-grading-") as temporary:
                 executed = execute(grafted.notebook, Path(temporary), limits, _is_test)
-        except (OSError, RuntimeError) as error:  # of this machine, not of the student
-            problem = f"could not be graded: {error}"
+        except Exception as error:  # of this machine, or of a notebook such as nobody has seen: the others do not wait for it
+            problem = f"could not be graded: {type(error).__name__}: {error}"
     if problem:
         zero = 0.0 if problem.startswith(NO_SUBMISSION) else None
         rows = tuple(found(student, task.name, zero, task.points, problem) for task in assignment.tasks)

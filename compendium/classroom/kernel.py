@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
-from queue import Empty
 from typing import Any, cast
 
 import nbformat
@@ -21,12 +20,14 @@ from jupyter_client.manager import KernelManager
 
 from ..runs.digest import CODE
 from ..runs.plan import ONE_THREAD
+from .outputs import failure, kept, words
 from .sandbox import HOME, LIBRARY, NONE, Limits, enclose, walls
 
 STOPPED, DIED, NOT_RUN = "CellStopped", "KernelDied", "NotRun"
 _PASSED_ON: tuple[str, ...] = ("LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "VIRTUAL_ENV", "CONDA_PREFIX")
 _PASSED_ON += ("PATHEXT", "SYSTEMROOT", "TEMP", "TMP", "USERPROFILE")  # Windows
 _LONGEST_MESSAGE = 64 << 20  # bytes; zmq drops what is longer
+_MOST_PROCESSES, _MOST_DISK_MB = 100, 512
 _GRACE = 3.0  # seconds that an interrupted cell has to stop
 _START = 120.0
 # exit() and quit() end a cell, not the kernel; a warning about that would be no news.
@@ -35,6 +36,8 @@ def _leave(*arguments, **names):
     raise SystemExit("exit() or quit() was called here")
 get_ipython().ask_exit = _leave
 del _leave
+import threading as _threads
+assert False, _threads.active_count()
 """
 
 
@@ -43,7 +46,7 @@ class KernelGone(Exception):
 
     def __init__(self, reason: str, name: str = DIED) -> None:
         super().__init__(reason)
-        self.name = name
+        self.name, self.doubt = name, ""
 
 
 class _Manager(KernelManager):
@@ -77,7 +80,7 @@ class Kernel:
         self.client.start_channels()
         try:
             self.client.wait_for_ready(timeout=_START)
-            self.ask(_FIRST)
+            self.threads = int(self.ask(_FIRST).get("evalue") or 1)
         except BaseException:
             self.__exit__()
             raise
@@ -92,6 +95,7 @@ class Kernel:
             with contextlib.suppress(psutil.Error):
                 process.kill()
         self.context.destroy(linger=0)
+        _remove(self.folder)
 
     def _environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
@@ -115,12 +119,16 @@ class Kernel:
     def _watch(self) -> None:
         if not self.manager.is_alive():
             raise KernelGone("the kernel died in this cell (out of memory?)")
-        used = 0
-        for process in self._processes():
+        used, processes = 0, self._processes()
+        if len(processes) > _MOST_PROCESSES:
+            raise KernelGone(f"started more than {_MOST_PROCESSES} processes")
+        for process in processes:
             with contextlib.suppress(psutil.Error):
                 used += process.memory_info().rss
         if used > self.limits.memory_mb << 20:
             raise KernelGone(f"used more than {self.limits.memory_mb} MB of memory")
+        if _disk(self.folder) > _MOST_DISK_MB << 20:
+            raise KernelGone(f"wrote more than {_MOST_DISK_MB} MB")
 
     def alive(self, seconds: float) -> bool:
         """Whether the kernel is still there after some seconds."""
@@ -153,15 +161,19 @@ class Kernel:
                 raise KernelGone(_stopped(seconds), STOPPED)
             cell.outputs = [output for output in cell.outputs if output.output_type != "error"]
             cell.outputs.append(failure(STOPPED, _stopped(seconds)))
-        elif reply["status"] != "ok" and not any(output.output_type == "error" for output in cell.outputs):
-            cell.outputs.append(failure(reply.get("ename", "Aborted"), reply.get("evalue", ""), reply.get("traceback")))
+        elif reply.get("status") != "ok" and not any(output.output_type == "error" for output in cell.outputs):
+            cell.outputs.append(failure(words(reply.get("ename", "Aborted")), words(reply.get("evalue", ""))))
         elif self.lost:
             cell.outputs.append(nbformat.v4.new_output("stream", text="[an output was too long and is left out]"))
-        cell.execution_count = reply.get("execution_count")
+        count = reply.get("execution_count")
+        cell.execution_count = count if isinstance(count, int) else None
         return not any(output.output_type == "error" for output in cell.outputs)
 
     def _converse(self, request: str, cell: nbformat.NotebookNode | None, seconds: float) -> dict[str, Any]:
-        """Messages about a request until it is done: its reply, empty when the time is over."""
+        """Messages about a request until it is done: its reply, empty when the time is over.
+
+        A message that is not signed, or not of the form that the protocol asks, was forged in the kernel: it is dropped.
+        """
         until, looked, idle = time.monotonic() + seconds, time.monotonic(), False
         reply: dict[str, Any] = {}
         poller = zmq.Poller()
@@ -174,13 +186,13 @@ class Kernel:
         while not (reply and idle):
             poller.poll(100)
             for channel in sockets:
-                with contextlib.suppress(Empty):
+                with contextlib.suppress(Exception):  # Empty, or whatever a forged message provokes
                     message = channel.get_msg(timeout=0)
                     if message["parent_header"].get("msg_id") != request:
                         continue
                     kind, content = message["msg_type"], message["content"]
                     if kind == "execute_reply":
-                        reply = content
+                        reply = dict(content) or {"status": "empty"}
                         until = min(until, time.monotonic() + 2)  # an output that was too long takes its "idle" with it
                     elif kind == "status":
                         idle |= content["execution_state"] == "idle"
@@ -200,8 +212,7 @@ class Kernel:
             cell.outputs = []
         if message["msg_type"] not in ("stream", "error", "display_data", "execute_result"):
             return
-        output = shortened(nbformat.v4.output_from_msg(message))
-        size = len(str(output))
+        output, size = kept(message)
         self.cell_printed += size
         self.printed += size
         if self.cell_printed <= self.limits.cell_output and self.printed <= self.limits.total_output:
@@ -214,32 +225,24 @@ class Kernel:
             cell.outputs.append(failure(output.ename, output.evalue[:500]))
 
 
-def failure(name: str, reason: str, traceback: list[str] | None = None) -> nbformat.NotebookNode:
-    """The output of a cell that failed."""
-    return nbformat.v4.new_output("error", ename=name, evalue=reason, traceback=traceback or [f"{name}: {reason}"])
+def _disk(folder: Path) -> int:
+    """Bytes of the files below a folder; many small ones count, too."""
+    total, waiting = 0, [str(folder)]
+    while waiting and total <= _MOST_DISK_MB << 20:
+        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                total += max(4096, entry.stat(follow_symlinks=False).st_size)
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+    return total
 
 
-def shortened(output: nbformat.NotebookNode, text: int = 100_000, data: int = 900_000) -> nbformat.NotebookNode:
-    """An output without what nobody reads: the middle of long texts, pictures that are too large."""
-    if output.output_type == "stream":
-        output.text = _cut(output.text, text)
-    elif output.output_type == "error":
-        output.evalue = _cut(output.evalue, 2000)
-        output.traceback = [_cut(line, 5000) for line in output.traceback[:5] + output.traceback[5:][-15:]]
-    else:
-        for kind, content in list(output.data.items()):
-            if kind.startswith("text/plain"):
-                output.data[kind] = _cut(content, text)
-            elif len(str(content)) > data:
-                del output.data[kind]
-                output.data.setdefault("text/plain", f"[{kind} of {len(str(content)):,} characters left out]")
-    return output
-
-
-def _cut(text: str, most: int) -> str:
-    if len(text) <= most:
-        return text
-    return f"{text[: most // 2]}\n[... {len(text) - most:,} characters left out ...]\n{text[-most // 2 :]}"
+def _remove(folder: Path) -> None:
+    """Remove a folder, however deep its folders are."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:
+        subprocess.run(["rm", "-rf", str(folder)], check=False, capture_output=True)
 
 
 def _stopped(seconds: float) -> str:

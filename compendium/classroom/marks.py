@@ -17,6 +17,8 @@ from ..runs.errors import ParameterError
 from .sheets import Dialect, number, read_sheet, text, write_sheet
 
 COLUMNS = ("student", "task", "score", "max", "note", "automatic", "remark", "answer", "variant", "late", "id")
+MOODLE = ("Identifier", "Full name", "ID number", "Grade", "Maximum grade", "Last modified (grade)", "Feedback comments")
+BY_HAND = "to be graded by hand"
 NO_SUBMISSION = "no submission"
 
 
@@ -46,8 +48,14 @@ class Row:
 
 
 def found(student: str, task: str, score: float | None, maximum: float, note: str = "", **more: str) -> Row:
-    """A row as the machine finds it."""
+    """A row as the machine finds it; control characters would make the table unreadable."""
+    note = "".join("?" if unicodedata.category(each) in ("Cc", "Cs") and each != "\n" else each for each in note)
     return Row(student, task, score, maximum, note, score, note, **more)
+
+
+def told(row: Row) -> str:
+    """What the student reads beside a score: the note, but for the machine's hint to the marker."""
+    return "" if row.note.startswith(BY_HAND) else row.note
 
 
 def merge(old: Row | None, new: Row, ungraded: bool) -> tuple[Row, str]:
@@ -77,8 +85,8 @@ def merge(old: Row | None, new: Row, ungraded: bool) -> tuple[Row, str]:
 class Marks:
     """The table in a file: read anew before each change, so that what a person enters meanwhile is kept, too."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, dialect: Dialect | None = None) -> None:
+        self.path, self.dialect = path, dialect or Dialect()
         self.copied = not path.exists()  # a table that this very run has begun needs no copy
 
     def read(self) -> list[Row]:
@@ -87,19 +95,19 @@ class Marks:
 
     def enter(self, rows: Sequence[Row], ungraded: bool, tasks: Sequence[str] = ()) -> list[str]:
         """Merge one student's rows into the table; what the teacher should hear."""
-        dialect = dialect_of(self.path)
+        dialect = dialect_of(self.path, self.dialect)
         table = {(row.student, row.task): row for row in self.read()}
         before = dict(table)
-        told = []
+        messages = []
         for new in rows:
             table[new.student, new.task], message = merge(table.get((new.student, new.task)), new, ungraded)
-            told += [f"{new.student}, {new.task}: {message}"] if message else []
+            messages += [f"{new.student}, {new.task}: {message}"] if message else []
         if table != before:
             self._copy()
             place = {task: index for index, task in enumerate(tasks or [row.task for row in rows])}
             order = sorted(table.values(), key=lambda row: (row.student, place.get(row.task, len(place))))
             write_rows(self.path, order, dialect)
-        return told
+        return messages
 
     def _copy(self) -> None:
         """Keep a dated copy of the table, once for each run that changes it."""
@@ -114,9 +122,9 @@ class Marks:
         self.copied = True
 
 
-def dialect_of(path: Path) -> Dialect:
-    """How a table is written, so that it is written in the same way again."""
-    return read_sheet(path).dialect if path.exists() else Dialect()
+def dialect_of(path: Path, new: Dialect | None = None) -> Dialect:
+    """How a table is written, so that it is written in the same way again; ``new`` is for one that does not exist yet."""
+    return read_sheet(path).dialect if path.exists() else new or Dialect()
 
 
 def write_rows(path: Path, rows: Iterable[Row], dialect: Dialect | None = None) -> None:
@@ -165,7 +173,8 @@ def totals(rows: Iterable[Row]) -> dict[str, tuple[float, float, int, Row]]:
 def write_totals(folder: Path, rows: Sequence[Row], dialect: Dialect | None = None) -> None:
     """``totals.csv``, a line for each student, and ``moodle.csv``, which Moodle's offline grading sheet takes.
 
-    A student with open answers has no grade in the second one: a provisional sum is not uploaded by mistake.
+    Moodle asks for the columns Identifier, Grade and Last modified (grade), comma-separated, whatever the table's dialect. A
+    student with open answers has no grade there: a provisional sum is not uploaded by mistake.
     """
     dialect = dialect or Dialect()
     lines, upload = [], []
@@ -173,7 +182,8 @@ def write_totals(folder: Path, rows: Sequence[Row], dialect: Dialect | None = No
         state = f"provisional: {waiting} open" if waiting else "complete"
         lines.append([student, row.id, row.variant, points, of, waiting, state, row.late])
         participant = f"Participant {row.id}" if row.id.isdigit() else ""
-        upload.append([participant, student, "" if participant else row.id, "" if waiting else points, of])
+        notes = "; ".join(f"{each.task}: {each.note}" for each in rows if each.student == student and told(each))
+        grade = ["", of, "", ""] if waiting else [points, of, "", notes]
+        upload.append([participant, student, "" if participant else row.id, *grade])
     write_sheet(folder / "totals.csv", ("student", "id", "variant", "score", "of", "open", "state", "late"), lines, dialect)
-    heads = ("Identifier", "Full name", "ID number", "Grade", "Maximum grade")
-    write_sheet(folder / "moodle.csv", heads, upload, Dialect())
+    write_sheet(folder / "moodle.csv", MOODLE, upload, Dialect())

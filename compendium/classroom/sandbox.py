@@ -54,7 +54,8 @@ def walls() -> str:
 
 def enclose(command: Sequence[str], folder: Path, limits: Limits, kind: str) -> list[str]:
     """A command within walls of a kind: ``folder`` is its only folder of this machine that it may write to."""
-    rules = f"ulimit -c 0; ulimit -v {limits.memory_mb * 1024}; " + ("" if kind == NONE else "unset JPY_PARENT_PID; ")
+    rules = f"ulimit -c 0; ulimit -f {_DISK_MB * 2048}; ulimit -v {limits.memory_mb * 1024}; "
+    rules += "" if kind == NONE else "unset JPY_PARENT_PID; "
     limited = ["/bin/sh", "-c", rules + 'exec "$@"', "sh", *command]  # a kernel whose parent has another number inside would end
     if kind == BUBBLEWRAP:
         return _bubblewrap(folder) + limited
@@ -75,10 +76,12 @@ def _visible() -> dict[str, Path]:
 def _bubblewrap(folder: Path) -> list[str]:
     words = [shutil.which("bwrap") or "bwrap", "--unshare-all", "--die-with-parent", "--cap-drop", "ALL"]
     words += ["--proc", "/proc", "--dev", "/dev", "--size", str(_DISK_MB << 20), "--tmpfs", "/tmp"]
+    words += ["--size", str(_DISK_MB << 17), "--tmpfs", "/dev/shm"]
     for place, source in _visible().items():
         link = source.is_symlink() and source.parent == Path("/")
         words += ["--symlink", str(source.readlink()), place] if link else ["--ro-bind", str(source), place]
-    return [*words, "--bind", str(folder), str(folder), "--dir", DESK, "--chdir", DESK, "--"]
+    words += ["--bind", str(folder), str(folder), "--dir", DESK, "--chdir", DESK]
+    return [*words, "--remount-ro", "/dev", "--remount-ro", "/", "--"]
 
 
 # The tools of util-linux do what bubblewrap does: a new root in memory, the visible folders in it (read-only), then no rights.

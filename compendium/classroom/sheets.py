@@ -41,7 +41,7 @@ class Sheet:
 def decode(content: bytes) -> str:
     """Text in whatever encoding spreadsheets write."""
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content.decode("utf-16")
+        return content.decode("utf-16", errors="replace")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:

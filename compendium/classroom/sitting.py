@@ -17,6 +17,7 @@ from .assignment import Assignment, load_assignment
 from .marks import NO_SUBMISSION, Marks, Row, dialect_of, totals, write_totals
 from .roster import lateness, moment_of
 from .sandbox import NONE, Limits, walls
+from .sheets import Dialect
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,23 @@ class Outcome:
 class Sitting:
     """Grade submissions of an assignment into a folder."""
 
-    def __init__(self, root: Path, name: str, folder: Path, limits: Limits, variant: int | None, due: str | None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        name: str,
+        folder: Path,
+        limits: Limits,
+        variant: int | None,
+        due: str | None,
+        dialect: Dialect | None = None,
+    ) -> None:
         self.root, self.name, self.folder, self.limits, self.variant = root, name, folder, limits, variant
         self.due = moment_of(due) if due else None
         if due and self.due is None:
             raise ParameterError("isac assignment", "--due", f"{due!r} is no time", "write it like 2026-11-20T18:00")
         self.assignment = cache(lambda seed: load_assignment(root, name, seed))
         self.assignment(None)
-        self.marks = Marks(folder / "grades.csv")
+        self.marks = Marks(folder / "grades.csv", dialect)
         self.marks.read()  # a table that cannot be read is told before anything is run
         self.notebooks = folder / "notebooks"
 

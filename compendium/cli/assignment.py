@@ -95,6 +95,7 @@ def release(name: str, variant: int | None, out: Path | None, check: bool) -> No
 @click.option("--seconds", type=click.IntRange(1), default=30, show_default=True, help="Time limit of a cell.")
 @click.option("--total", type=click.IntRange(1), default=300, show_default=True, help="Time limit of a submission, in seconds.")
 @click.option("--memory", type=click.IntRange(200), default=3000, show_default=True, help="Memory of a submission, in MB.")
+@click.option("--semicolons", is_flag=True, help="Begin a table with semicolons and decimal commas, for such a spreadsheet.")
 @click.option("--again", is_flag=True, help="Run the unchanged submissions, too.")
 def grade(name: str, submissions: Path, out: Path | None, roster: Path | None, again: bool, **options) -> None:
     """Grade a folder (or zip) of SUBMISSIONS: <student>.ipynb, or <student>/<any name>.ipynb.
@@ -110,11 +111,13 @@ def grade(name: str, submissions: Path, out: Path | None, roster: Path | None, a
     Exit code 1: a submission is missing or could not be read; the others are graded.
     """
     from ..classroom.sandbox import Limits
+    from ..classroom.sheets import Dialect
     from ..classroom.sitting import Sitting
 
     limits = Limits(options["seconds"], options["total"], options["memory"])
     target = (out or _default(project_root(), "graded", name)).resolve()
-    sitting = Sitting(project_root(), name, target, limits, options["variant"], options["due"])
+    dialect = Dialect(";" if options["semicolons"] else ",")
+    sitting = Sitting(project_root(), name, target, limits, options["variant"], options["due"], dialect)
     start = time.perf_counter()
     say = lambda text, **style: CONSOLE.print(text, markup=False, **style)  # noqa: E731
     say(*sitting.isolation())

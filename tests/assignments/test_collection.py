@@ -2,11 +2,14 @@
 
 import io
 import json
+import os
+import sys
 import zipfile
 
 import nbformat
 import pytest
 
+from compendium.classroom import files
 from compendium.classroom.collection import collect_all
 from compendium.classroom.roster import lateness, moment_of
 from compendium.runs.errors import ParameterError
@@ -97,6 +100,96 @@ def test_a_zip_of_the_class_is_a_folder(folder, tmp_path):
     assert [each.student for each in collect_all(tmp_path / "class.zip").submissions] == ["ann", "bob"]
 
 
+def raw_zip(name: bytes, content=None) -> bytes:
+    """A zip with a name as macOS writes it: bytes of UTF-8, and no word about it."""
+    return zipped(**{"X" * len(name): notebook() if content is None else content}).replace(b"X" * len(name), name)
+
+
+def test_names_in_zips_of_macos_and_of_old_systems_are_letters(folder, tmp_path):
+    (tmp_path / "class.zip").write_bytes(raw_zip("Zoe\u0308/tiny.ipynb".encode()))
+    (tmp_path / "roster.csv").write_text("student\nZoë\n", encoding="utf-8")
+    (submission,) = collect_all(tmp_path / "class.zip", tmp_path / "roster.csv").submissions
+    assert submission.student == "Zoë" and submission.notebook is not None
+    if sys.platform == "linux":
+        with open(os.fsencode(folder.folder) + b"/Zo\xeb.ipynb", "w") as file:
+            file.write(notebook())
+        assert list(found(folder)[0]) == ["Zoë"]
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + "/x.ipynb", "\x1b[2Ja/x.ipynb", "a\nb.ipynb", " .ipynb"])
+def test_a_file_can_be_made_of_every_students_name(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
+        archive.writestr(name, notebook())
+    (submission,) = collect_all(tmp_path / "class.zip").submissions
+    assert submission.notebook is not None and submission.student.isprintable() and submission.student.strip()
+    (tmp_path / f"{submission.student}.ipynb").write_text("")
+
+
+def test_paths_that_lead_outside_are_named(folder, tmp_path):
+    inside = {"../../evil.ipynb": notebook("2"), "..\\evil.ipynb": notebook("3"), "ok.ipynb": notebook("1")}
+    with zipfile.ZipFile(folder.folder / "ann.zip", "w") as archive:
+        for name, content in inside.items():
+            archive.writestr(name, content)
+    submissions, passed_over = found(folder)
+    assert not submissions["ann"].problem and len(passed_over) == 2
+    assert set(passed_over.values()) == {"left over of a path that leads outside"}
+
+
+def bomb(megabytes: int, name: str = "a.ipynb") -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, bytes(megabytes << 20))
+    return target.getvalue()
+
+
+@pytest.mark.parametrize("suffix", ["zip", "ipynb"])
+def test_zip_bombs_and_zips_in_zips_without_end_are_refused(folder, suffix, monkeypatch):
+    monkeypatch.setattr(files, "_NOTEBOOK_MB", 2)
+    monkeypatch.setattr(files, "_ZIP_MB", 9)
+    folder("ann.zip", bomb(3))
+    folder("dan.ipynb", bytes(3 << 20))
+    inner = notebook()
+    for _ in range(5):
+        inner = zipped(**{f"inDOT{suffix}": inner})
+    folder("bob.zip", inner)
+    folder("cleo.zip", zipped(**{f"n{index}DOTzip": bomb(1, "x.zip") for index in range(12)}))
+    submissions, passed_over = found(folder)
+    assert "larger than 2 MB" in submissions["ann"].problem and "larger than 2 MB" in submissions["dan"].problem
+    assert "a zip in a zip in a zip" in submissions["bob"].problem
+    assert "the zip is too large" in submissions["cleo"].problem
+    assert all(each.notebook is None for each in submissions.values()) and not passed_over
+
+
+def test_what_is_no_regular_file_or_needs_a_password_is_named(folder):
+    locked = bytearray(zipped(tinyDOTipynb=notebook()))
+    locked[6] |= 1
+    locked[bytes(locked).find(b"PK\x01\x02") + 8] |= 1
+    folder("ann.zip", bytes(locked))
+    link = io.BytesIO()
+    with zipfile.ZipFile(link, "w") as archive:
+        member = zipfile.ZipInfo("tiny.ipynb")
+        member.external_attr = 0o120777 << 16
+        archive.writestr(member, "/etc/passwd")
+    folder("bob.zip", link.getvalue())
+    folder("cleo/good.ipynb")
+    folder("cleo/other.7z", b"7z")
+    (folder.folder / "link.ipynb").symlink_to("/etc/passwd")
+    os.mkfifo(folder.folder / "fifo.ipynb")
+    os.mkfifo(folder.folder / "cleo" / "fifo.ipynb")
+    submissions, passed_over = found(folder)
+    assert "it needs a password" in submissions["ann"].problem and "cannot be read" in submissions["bob"].problem
+    assert not submissions["cleo"].problem and "archive that cannot be opened" in passed_over["cleo/other.7z"]
+    assert (
+        passed_over["fifo.ipynb"] == passed_over["cleo/fifo.ipynb"] == "no regular file" and "link" in passed_over["link.ipynb"]
+    )
+
+
+def test_half_letters_in_a_notebook_can_be_written(folder):
+    folder("ann.ipynb", notebook("'X'").replace("X", "\\ud800"))
+    source = found(folder)[0]["ann"].notebook.cells[0].source
+    assert source.encode() == b"'?'"
+
+
 def test_leftovers_and_other_files_are_named(folder):
     folder("ann.ipynb")
     for path in ("._ann.ipynb", ".DS_Store", "notes.pdf", "ann/data.csv", "__MACOSX/._x.ipynb", "ann/.ipynb_checkpoints/x.ipynb"):
@@ -143,6 +236,7 @@ def test_of_two_equal_hand_ins_one_counts_and_a_broken_one_does_not_stand_in_the
         ("ann.ipynb", notebook(section="semi_isac"), "this is the notebook of the assignment semi_isac"),
         ("ann.ipynb", "", "cannot be read"),
         ("ann.ipynb", "<html>log in first</html>", "cannot be read"),
+        ("ann.ipynb", json.dumps({"cells": {}, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}), "cannot be read"),
         ("ann.ipynb", json.dumps({"cells": [{"cell_type": "strange"}], "nbformat": 4, "nbformat_minor": 5}), "cannot be read"),
         ("ann.zip", b"PK\x03\x04 broken", "cannot be opened"),
         ("ann.zip", zipped(readmeDOTtxt="x"), "holds no notebook"),

@@ -102,12 +102,87 @@ def test_what_is_over_the_limit_of_a_submission_is_open_and_not_zero(tmp_path, w
     assert "had used its 6 s" in said[5][0] and "had used its 6 s" in result.doubtful[5]
 
 
-@pytest.mark.parametrize(
-    "source", [SWITCHED_OFF, "import numpy\nnumpy.allclose = lambda *a, **k: True", "import numpy\nnumpy.all = lambda *a: True"]
+FORGED = """
+kernel = get_ipython().kernel
+send = lambda kind, content: kernel.session.send(kernel.iopub_socket, kind, content, parent=kernel.get_parent())
+for content in ({}, {'data': 5, 'metadata': {}}, {'data': {'text/plain': {'x': 1}}, 'metadata': 3}):
+    send('display_data', content)
+for content in ({}, {'name': 'stdout', 'text': 5}, {'text': 'x'}, {'name': 'other', 'text': 'x'}):
+    send('stream', content)
+for content in ({}, {'ename': 3, 'evalue': 4, 'traceback': 5}):
+    send('error', content)
+send('status', {})
+kernel.iopub_socket.send(b'garbage')
+kernel.iopub_socket.send_multipart([b'<IDS|MSG>', b'x', b'{', b'{', b'{', b'{'])
+"""
+DISK = "import os\npath = os.environ['MPLCONFIGDIR']\nfor name in range(3):\n    with open(f'{path}/{name}', 'wb') as file:\n"
+DISK += "        for _ in range(300): file.write(bytes(1 << 20))\nimport time; time.sleep(2)"
+ELSEWHERE = "for place in ('/big', '/tmp/big', '/dev/big', '/dev/shm/big'):\n    try:\n        with open(place, 'wb') as file:\n"
+ELSEWHERE += (
+    "            for _ in range(700): file.write(bytes(1 << 20))\n        print('WRITTEN', place)\n    except OSError: pass"
 )
-def test_switched_off_assertions_are_noticed(tmp_path, walls, source):
-    _, result = run(tmp_path, source, "assert 1 == 2")
-    assert "switched off" in result.doubtful[1]
+MANY = "import subprocess, time\nfor _ in range(150): subprocess.Popen(['sleep', '99'])\ntime.sleep(3)"
+STOPPED = "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)"
+DEEP = "import sys\nsys.setrecursionlimit(10**9)\nclass A:\n    def __repr__(self): return repr(self)\nrepr(A())"
+OTHER_KEY = "get_ipython().kernel.session.key = b'other'"
+HALF = "print('\\ud800'), print('\\0')"
+
+
+HARMLESS = (FORGED, HALF, "raise ValueError('\\ud800 \\0')", "import os, signal\nos.kill(-1, signal.SIGKILL)", ELSEWHERE)
+
+
+def test_forged_messages_half_letters_and_full_disks_cost_their_cell_and_no_other(tmp_path, walls):
+    said, result = run(tmp_path, "a = 5", *(each for source in HARMLESS for each in (source, "assert a == 5")))
+    assert said[2::2] == [[]] * len(HARMLESS) and not result.doubtful
+    assert "WRITTEN" not in str(said)
+    nbformat.write(result.notebook, tmp_path / "graded.ipynb")
+
+
+@pytest.mark.parametrize(
+    "source, says",
+    [
+        (OTHER_KEY, "stopped after 2 s"),
+        (STOPPED, "stopped after 2 s"),
+        (DISK, "wrote more than 512 MB"),
+        (MANY, "started more than 100 processes"),
+        (DEEP, "kernel died"),
+    ],
+    ids="key stopped disk processes deep".split(),
+)
+def test_a_hostile_cell_costs_itself_and_leaves_nothing(tmp_path, walls, source, says):
+    said, result = run(tmp_path, "a = 5", source, "assert a == 5", cell_seconds=2 if "2 s" in says else 30)
+    assert said[2] == [] and not result.doubtful and says in said[1][0]
+    assert not list((tmp_path / "run").glob("*/*"))
+
+
+REPLACED = """import builtins, numpy
+from isaclib.foundations import fisher
+numpy.allclose = numpy.linalg.norm = builtins.abs = fisher.crb_trace = lambda *a, **k: 1.0"""
+
+
+@pytest.mark.parametrize(
+    "source, says",
+    [
+        (SWITCHED_OFF, "switched off"),
+        (
+            SWITCHED_OFF.replace("return ast.Pass()", "return node if isinstance(node.test.left, ast.Constant) else ast.Pass()"),
+            "off",
+        ),
+        ("r = get_ipython().run_cell\nget_ipython().run_cell = lambda c, *a, **k: r('pass' if 'a ==' in c else c)", "off"),
+        (REPLACED, "replaced allclose, norm, abs, crb_trace"),
+    ],
+)
+def test_switched_off_assertions_and_replaced_functions_are_noticed(tmp_path, walls, source, says):
+    _, result = run(tmp_path, f"a = 5\n{source}", "assert a == 6")
+    assert says in result.doubtful[1]
+
+
+def test_a_thread_that_is_left_behind_makes_a_later_test_open_and_not_zero(tmp_path, walls):
+    left = "import threading\ndef work():\n    while True: print('x' * 10_000)\nthreading.Thread(target=work).start()"
+    _, result = run(tmp_path, left, "assert not __import__('time').sleep(9)", cell_seconds=2)
+    assert "threads that an earlier cell had started" in result.doubtful[1]
+    _, result = run(tmp_path / "b", "a = 5", "assert not __import__('time').sleep(9)", cell_seconds=2)
+    assert not result.doubtful
 
 
 def test_a_machine_without_walls_says_so(monkeypatch):

@@ -188,4 +188,21 @@ def test_totals_and_the_upload_call_a_sum_with_open_answers_provisional(marks, t
     assert (by["bob"]["score"], by["bob"]["open"], by["bob"]["state"]) == ("3", "1", "provisional: 1 open")
     upload = {line["Full name"]: line for line in csv.DictReader((tmp_path / "moodle.csv").open(encoding="utf-8-sig"))}
     assert upload["eva"]["Identifier"] == "Participant 4711" and upload["eva"]["Grade"] == "1.5"
-    assert upload["bob"]["Grade"] == ""
+    assert upload["bob"]["Grade"] == upload["bob"]["Feedback comments"] == ""
+    # Without these three headings Moodle refuses the sheet (assign/feedback/offline/importgradeslib.php).
+    assert {"Identifier", "Grade", "Last modified (grade)"} <= set(upload["eva"])
+
+
+def test_a_note_with_control_characters_or_half_letters_leaves_the_table_readable(tmp_path):
+    marks = Marks(tmp_path / "grades.csv")
+    marks.enter([found("ann", "line", 0.0, 3.0, "ValueError: a\0b\ud800\x1b[2J\xa0c")], False)
+    assert [row.note for row in marks.read()] == ["ValueError: a?b??[2J\xa0c"]
+    assert not marks.enter([found("ann", "line", 0.0, 3.0, "ValueError: a\0b")], False)
+
+
+def test_a_new_table_can_have_semicolons_and_keeps_them(tmp_path):
+    marks = Marks(tmp_path / "grades.csv", Dialect(";"))
+    marks.enter([found("ann", "line", 1.5, 3.0)], False)
+    assert "ann;line;1,5;3;" in marks.path.read_text(encoding="utf-8-sig")
+    Marks(marks.path).enter([found("bob", "line", 2.5, 3.0)], False)
+    assert "bob;line;2,5;3;" in marks.path.read_text(encoding="utf-8-sig")
