@@ -4,7 +4,7 @@
 
    python -m isaclib solve CHAPTER SCENARIO [--method exact] [-o FILE] [--json]
    python -m isaclib score CHAPTER SCENARIO ALLOCATION [--tolerance 1e-6] [--json]
-   python -m isaclib instances CHAPTER [--family NAME] [--count 50] [--seed 2026] -o FOLDER
+   python -m isaclib instances CHAPTER [--family NAME] [--count 50] [--seed 2026] [--jobs 1] -o FOLDER
 
 SCENARIO and ALLOCATION are files (``.json``, ``.npz``, ``.mat``, see :mod:`isaclib.foundations.files`) or folders of them; a
 folder gives a table and one summary, and files of two folders belong together by their names. The exit code is 0 when every
@@ -14,7 +14,6 @@ scenario was solved (every allocation is feasible), 1 when one was not, 2 when t
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import math
 import sys
@@ -25,13 +24,13 @@ from typing import Any
 import numpy as np
 
 from . import __version__, instances
-from .foundations import checks, files, formats
+from .foundations import files, formats
 from .foundations.errors import InfeasibleScenario, InvalidScenario, SolverFailure
 from .foundations.interface import Interface
+from .instances import CHAPTERS, interface
 
-CHAPTERS = ("wireless_powered", "network_localization", "semi_isac", "ofdm_ranging", "near_field")
 DONE, FAILED, BAD_INPUT = 0, 1, 2
-_BESIDE = (instances.BASELINES, instances.MANIFEST)  # what stands beside the scenarios of a benchmark set
+_BESIDE = (instances.BASELINES, instances.MANIFEST, instances.TIMES)  # what stands beside the scenarios of a benchmark set
 
 
 def main(arguments: Sequence[str] | None = None, *, program: str = "isaclib") -> int:
@@ -47,11 +46,6 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "isaclib") ->
         return BAD_INPUT
     except SystemExit as stop:  # argparse has said why
         return DONE if stop.code in (None, 0) else BAD_INPUT
-
-
-def interface(chapter: str) -> Interface:
-    """What a chapter declares in its module ``interface``."""
-    return importlib.import_module(f"isaclib.{checks.word('chapter', chapter, CHAPTERS)}.interface").INTERFACE
 
 
 def parser(chapter: Interface | None, program: str = "isaclib") -> argparse.ArgumentParser:
@@ -76,17 +70,19 @@ def parser(chapter: Interface | None, program: str = "isaclib") -> argparse.Argu
     made = commands.add_parser("instances", help="the chapter's benchmark instances with certified optima and baselines")
     made.add_argument("chapter", choices=CHAPTERS, metavar="CHAPTER", help=", ".join(CHAPTERS))
     made.add_argument("--family", choices=tuple(chapter.families) if chapter else None, help="one family (default: all)")
-    made.add_argument("--count", type=_number, default=instances.COUNT, help="instances of each family (default %(default)s)")
+    made.add_argument("--count", type=_number, help="instances of each family (default: 50; near_field 10)")
     made.add_argument("--seed", type=_number, default=instances.SEED, help="of all draws (default %(default)s)")
+    made.add_argument("--jobs", type=_number, default=1, help="instances side by side (default %(default)s)")
     made.add_argument("-o", "--output", metavar="FOLDER", required=True, help="where the chapter's folder goes")
     return top
 
 
 def _instances(chapter: Interface, options: dict[str, Any]) -> int:
     families = None if options["family"] is None else [options["family"]]
-    made = instances.write(chapter, options["output"], families=families, count=options["count"], seed=options["seed"])
+    numbers = {name: options[name] for name in ("count", "seed", "jobs")}
+    made = instances.write(chapter, options["output"], families=families, **numbers)
     for name, family in made["families"].items():
-        print(f"{chapter.chapter}/{name}: {len(family['sha256'])} files, {family['about']}")
+        print(f"{chapter.chapter}/{name}: {family['count']} instances, {family['about']}")
     return DONE
 
 

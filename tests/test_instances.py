@@ -2,11 +2,12 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from isaclib import InvalidScenario, command_line, instances
+from isaclib import InfeasibleScenario, InvalidScenario, SolverFailure, command_line, instances
 from isaclib.foundations import files
 
 CHAPTERS = ("wireless_powered", "network_localization", "semi_isac", "ofdm_ranging")
@@ -33,6 +34,7 @@ def test_a_set_is_written_with_sums_and_baselines_and_can_be_solved_and_scored(t
     assert manifest["seed"] == instances.SEED and set(manifest["families"]) == {"tight"} and "numpy" in manifest["versions"]
     sums = manifest["families"]["tight"]["sha256"]
     assert sorted(sums) == ["000.json", "001.json", "baselines.json"]
+    assert manifest["families"]["tight"]["count"] == 2 and manifest["families"]["tight"]["drawn_again"]["unproven"] == 0
     for name, digest in sums.items():
         assert hashlib.sha256((root / "tight" / name).read_bytes()).hexdigest() == digest
     interface = command_line.interface("wireless_powered")
@@ -42,14 +44,18 @@ def test_a_set_is_written_with_sums_and_baselines_and_can_be_solved_and_scored(t
     assert rows["001"]["exact"]["value"] == pytest.approx(best.certificate.value, rel=1e-12)
     worse = interface.solve(scenario, "equal_time")
     score = interface.judge(scenario, {name: getattr(worse, name) for name in interface.allocation})
-    assert rows["001"]["equal_time"] == {"value": score.value, "gap": score.gap, "feasible": True}
+    assert rows["001"]["equal_time"] == {"value": score.value, "gap": score.gap, "feasible": True, "violations": {}}
+    assert instances.optimum(rows["001"]) == replace(best.certificate, iterations=0, seconds=0.0)
     assert set(rows["001"]) == set(interface.solvers)
     capsys.readouterr()
     assert command_line.main(["solve", "wireless_powered", str(root / "tight")]) == 0
     assert "2 of 2 done" in capsys.readouterr().out
-    before = {path.name: path.read_bytes() for path in (root / "tight").iterdir()}
-    instances.write(interface, tmp_path, families=["tight"], count=2)
-    assert {path.name: path.read_bytes() for path in (root / "tight").iterdir()} == before
+    before = {name: (root / "tight" / name).read_bytes() for name in sums}
+    instances.write(interface, tmp_path, families=["tight"], count=2, jobs=2)
+    assert {name: (root / "tight" / name).read_bytes() for name in sums} == before
+    assert json.loads((root / "manifest.json").read_text()) == manifest
+    seconds = json.loads((root / "tight" / "seconds.json").read_text())
+    assert all(second > 0 for row in seconds.values() for second in row.values())
 
 
 def test_what_is_no_family_or_count_is_refused(tmp_path):
@@ -64,3 +70,43 @@ def test_what_is_no_family_or_count_is_refused(tmp_path):
         with pytest.raises(InvalidScenario) as caught:
             call()
         assert caught.value.field == field
+
+
+def test_the_hard_families_are_hard_for_the_paper_or_its_schemes():
+    """What makes each family hard, on its first instances: the paper's algorithm stops early or fails, or its schemes lag."""
+
+    def rows(chapter, numbers=range(3)):
+        interface = command_line.interface(chapter)
+        options = interface.families["hard"].options
+        return [instances.baselines(interface, *instances.draw(interface, "hard", i), options) for i in numbers]
+
+    def gaps(found, method):
+        return [row[method].get("gap", np.inf) for row in found]
+
+    powered, network, semi = rows("wireless_powered", range(2)), rows("network_localization"), rows("semi_isac", range(2))
+    assert min(gaps(powered, "equal_time")) > 0.2 and min(gaps(powered, "max_power")) > 0.9
+    assert max(gaps(network, "paper")) > 1e-6, "it stops while the value still rises"
+    assert all("CLARABEL" in row["paper"]["failed"] for row in semi), "one program over many decades"
+    assert min(gaps(rows("ofdm_ranging", range(1)), "paper")) > 0.01
+
+
+def test_what_cannot_be_proven_is_drawn_again_and_a_scheme_that_fails_is_shown_as_failed():
+    interface = command_line.interface("wireless_powered")
+    answers = iter(["unproven", "infeasible", "unproven"])
+
+    def moody(scenario):
+        answer = next(answers, "solved")
+        if answer == "unproven":
+            raise SolverFailure("moody", "tired")
+        if answer == "infeasible":
+            raise InfeasibleScenario("crb_limit_m2")
+        return interface.solvers["exact"](scenario)
+
+    def failing(scenario):
+        raise SolverFailure("failing", "no answer")
+
+    changed = replace(interface, solvers=interface.solvers | {"exact": moody, "equal_time": failing})
+    drawn = instances._drawn(changed, "paper", 0, 1)
+    assert (drawn.infeasible, drawn.unproven) == (1, 2) and drawn.best.certificate.status == "optimal"
+    row = instances.baselines(changed, drawn.scenario, drawn.best, {})
+    assert row["equal_time"] == {"failed": "failing stopped with status 'no answer'"} and row["paper"]["feasible"]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import checks
+from .certificate import Certificate
 from .errors import InvalidScenario
 from .fields import checked_fields
 from .score import Score
@@ -30,11 +31,14 @@ class Family:
         Makes a scenario of a generator; what turns out infeasible is drawn again.
     options : mapping of str to value
         Options of ``score`` under which all instances are judged.
+    count : int
+        Instances of the benchmark set.
     """
 
     about: str
     draw: Callable[[np.random.Generator], Any]
     options: Mapping[str, Any] = field(default_factory=dict)
+    count: int = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +56,7 @@ class Interface:
     solvers : mapping of str to callable
         By name, ``exact`` and ``paper`` among them; each takes a scenario, and those of the options that it knows.
     score : callable
-        ``score(scenario, **allocation, **options, tolerance=...)``.
+        ``score(scenario, **allocation, **options, tolerance=..., optimum=...)``.
     options : mapping of str to declaration
         Further keyword arguments of ``score`` (and of solvers), each with a default.
     families : mapping of str to Family
@@ -79,10 +83,18 @@ class Interface:
         """Whether a solver takes an option."""
         return option in inspect.signature(self.solvers[checks.word("method", method, tuple(self.solvers))]).parameters
 
-    def judge(self, scenario: Any, allocation: Mapping[str, Any], *, tolerance: float | None = None, **options: Any) -> Score:
-        """The score of an allocation given by its fields."""
+    def judge(
+        self,
+        scenario: Any,
+        allocation: Mapping[str, Any],
+        *,
+        tolerance: float | None = None,
+        optimum: Certificate | None = None,
+        **options: Any,
+    ) -> Score:
+        """The score of an allocation given by its fields; an optimum that is known already is not solved for again."""
         extra = {} if tolerance is None else {"tolerance": tolerance}
-        return self.score(scenario, **allocation, **self._checked(options), **extra)
+        return self.score(scenario, **allocation, **self._checked(options), **extra, optimum=optimum)
 
     def _checked(self, options: Mapping[str, Any]) -> dict[str, Any]:
         for name in options:

@@ -104,6 +104,7 @@ def judge(
     sense: Literal["max", "min"] = "max",
     unit: str = "",
     tolerance: float = TOLERANCE,
+    optimum: Certificate | None = None,
 ) -> Score:
     """A :class:`Score` from what a chapter's judge recomputed and the certificate of its exact solver.
 
@@ -119,6 +120,8 @@ def judge(
     unit : str
     tolerance : float
         Largest excess of a feasible allocation.
+    optimum : Certificate, optional
+        That of the exact optimum where it is known already; ``solve`` is then not called.
     """
     value = checks.reported("value", value)
     checks.instance("violations", violations, Mapping)
@@ -127,22 +130,32 @@ def judge(
     checks.word("sense", sense, ("max", "min"))
     checks.instance("unit", unit, str)
     tolerance = checks.number("tolerance", tolerance, minimum=0)
+    known = None if optimum is None else _known(optimum, sense)
     over = {name: math.inf if math.isnan(excess) else max(0.0, excess) for name, excess in given.items()}
     if math.isnan(value) and all(excess <= tolerance for excess in over.values()):
         over["value"] = math.inf  # what has no value is no allocation
     feasible = all(excess <= tolerance for excess in over.values())
     common: dict[str, Any] = {"violations": MappingProxyType(over), "unit": unit, "sense": sense}
     try:
-        certificate = checks.instance("solve", solve(), Certificate, "it returns the certificate of the optimum")
+        certificate = known or checks.instance("solve", solve(), Certificate, "it returns the certificate of the optimum")
     except InfeasibleScenario as error:
         nan = math.nan
         return Score(value=value, optimum=nan, gap=nan, feasible=False, certificate=None, message=str(error), **common)
-    optimum = certificate.value
-    distance = optimum - value if sense == "max" else value - optimum
+    best = certificate.value
+    distance = best - value if sense == "max" else value - best
     gap = math.nan
     if feasible:
-        gap = 0.0 if value == optimum else distance / abs(optimum) if optimum else math.copysign(math.inf, distance)
-    return Score(value=value, optimum=optimum, gap=gap, feasible=feasible, certificate=certificate, **common)
+        gap = 0.0 if value == best else distance / abs(best) if best else math.copysign(math.inf, distance)
+    return Score(value=value, optimum=best, gap=gap, feasible=feasible, certificate=certificate, **common)
+
+
+def _known(optimum: Certificate, sense: str) -> Certificate:
+    """A certificate from outside: it must prove an optimum of a problem of this sense."""
+    checks.instance("optimum", optimum, Certificate, "the certificate of solve_exact for the same scenario")
+    if optimum.status != "optimal" or optimum.sense != sense:
+        found = f"is {optimum.status!r} of a {optimum.sense!r} problem"
+        raise InvalidScenario("optimum", found, f"it must be 'optimal' and of a {sense!r} problem")
+    return optimum
 
 
 @dataclass(frozen=True, kw_only=True)

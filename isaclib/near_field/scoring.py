@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..foundations import checks
+from ..foundations.certificate import Certificate
 from ..foundations.errors import InvalidScenario
 from ..foundations.scenario import Batch
 from ..foundations.score import TOLERANCE, Score, ScoreBatch, judge
@@ -29,6 +30,7 @@ def score(
     channels=None,
     error_radii=None,
     tolerance: float = TOLERANCE,
+    optimum: Certificate | None = None,
 ) -> Score:
     r"""What beams, sensing covariances and a share are worth: worst-case rate, violations, distance from the optimum.
 
@@ -47,6 +49,8 @@ def score(
         Channels (K, M, Nt) and radii (K, M) of one's own; the geometry's channels and radii by the slope where not given.
     tolerance : float
         Largest relative violation of a feasible allocation.
+    optimum : Certificate, optional
+        That of ``solve_exact`` for this scenario (and these channels), where it is known: then nothing is solved here.
 
     Examples
     --------
@@ -74,6 +78,7 @@ def score(
         lambda: solve_exact(scenario, channels=channels, error_radii=error_radii).certificate,
         unit="bit/s/Hz",
         tolerance=tolerance,
+        optimum=optimum,
     )
 
 

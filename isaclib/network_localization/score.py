@@ -19,7 +19,7 @@ from .users import infeasible
 from .verify import violations
 
 
-def score(scenario: Scenario, powers_w, *, tolerance: float = scores.TOLERANCE) -> Score:
+def score(scenario: Scenario, powers_w, *, tolerance: float = scores.TOLERANCE, optimum: Certificate | None = None) -> Score:
     """What powers (B,) in W are worth: their worst sensing SINR, the optimum, the gap, and every violation by name.
 
     Parameters
@@ -29,6 +29,8 @@ def score(scenario: Scenario, powers_w, *, tolerance: float = scores.TOLERANCE) 
         Below 0 by a rounding (1e-6 of the cap) counts as the violation ``powers_w``.
     tolerance : float
         Largest relative violation of a feasible allocation.
+    optimum : Certificate, optional
+        That of ``solve_exact`` for this scenario, where it is known: then nothing is solved here.
 
     Raises
     ------
@@ -46,7 +48,7 @@ def score(scenario: Scenario, powers_w, *, tolerance: float = scores.TOLERANCE) 
     powers = guards.vector(scenario, powers_w, rounded=True)
     value = float(np.min(sensing_sinr(scenario, np.maximum(powers, 0.0))))
     broken = violations(scenario, powers)
-    return scores.judge(value, broken, lambda: exact.solve_exact(scenario).certificate, tolerance=tolerance)
+    return scores.judge(value, broken, lambda: exact.solve_exact(scenario).certificate, tolerance=tolerance, optimum=optimum)
 
 
 def score_batch(scenarios: Batch | Sequence[Scenario], powers_w, *, tolerance: float = scores.TOLERANCE) -> ScoreBatch:

@@ -158,6 +158,7 @@ def score(
     max_main_lobe_width_m: float | None = None,
     max_capacity_loss: float | None = None,
     tolerance: float = TOLERANCE,
+    optimum: Certificate | None = None,
 ) -> Score:
     """Anybody's powers (N,) in W against the certified optimum of the same scenario under the same limits.
 
@@ -165,6 +166,8 @@ def score(
     ----------
     tolerance : float
         Largest relative excess of a limit that counts as rounding.
+    optimum : Certificate, optional
+        That of ``solve_exact`` for this scenario under these limits, where it is known: then nothing is solved here.
 
     Returns
     -------
@@ -201,6 +204,7 @@ def score(
         ),
         unit="bit/s",
         tolerance=tolerance,
+        optimum=optimum,
     )
 
 

@@ -31,11 +31,11 @@ _EFFICIENCY = {"criterion": "efficiency"}
 def _tight(rng: np.random.Generator) -> Scenario:
     scenario = Scenario.random(rng)
     reached = solve_equal_spectrum(scenario).rates_bps  # sensing of user 0, link and sensing of user 1, link of user 2
-    return scenario.replace(min_sensing_bps=reached[[0, 2]], min_rate_bps=reached[[1, 3]])
+    return scenario.replace(min_sensing_bps=0.99 * reached[[0, 2]], min_rate_bps=0.99 * reached[[1, 3]])
 
 
-def _far(rng: np.random.Generator) -> Scenario:
-    return Scenario.random(rng, radius_m=150.0, min_sensing_bps=5e5, min_rate_bps=2e6)
+def _hard(rng: np.random.Generator) -> Scenario:
+    return Scenario.random(rng, radius_m=100.0, nakagami_m=0.5, min_sensing_bps=10.0, min_rate_bps=1e6)
 
 
 INTERFACE = Interface(
@@ -48,7 +48,7 @@ INTERFACE = Interface(
     families={
         "paper": Family(about="the paper's scenario", draw=Scenario.random),
         "efficiency": Family(about="the paper's scenario, energy efficiency", draw=Scenario.random, options=_EFFICIENCY),
-        "tight": Family(about="floors that equal shares of the bandwidth just reach at their best", draw=_tight),
-        "hard": Family(about="users up to 150 m away, a tenth of the paper's floors", draw=_far),
+        "tight": Family(about="floors at 99 % of the rates of the best equal shares", draw=_tight),
+        "hard": Family(about="deep fading, users up to 100 m away: rates over many decades in one cone program", draw=_hard),
     },
 )

@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from ..foundations import checks
+from ..foundations.certificate import Certificate
 from ..foundations.scenario import Batch
 from ..foundations.score import TOLERANCE, Score, ScoreBatch, judge
 from .allocation import CRITERIA, Criterion
@@ -25,6 +26,7 @@ def score(
     *,
     criterion: Criterion = "sum",
     tolerance: float = TOLERANCE,
+    optimum: Certificate | None = None,
 ) -> Score:
     """Value, certified optimum, gap, and every constraint's violation by name, of an allocation given as plain arrays.
 
@@ -39,6 +41,8 @@ def score(
         Weighted sum of rates in bit/s, or energy efficiency in bit/J.
     tolerance : float
         Largest relative violation of a feasible allocation.
+    optimum : Certificate, optional
+        That of ``solve_exact`` for this scenario and criterion, where it is known: then nothing is solved here.
 
     Returns
     -------
@@ -76,6 +80,7 @@ def score(
         lambda: solve_exact(scenario, objective=criterion).certificate,
         unit=UNITS[criterion],
         tolerance=tolerance,
+        optimum=optimum,
     )
 
 

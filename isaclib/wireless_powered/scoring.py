@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from numpy.typing import ArrayLike
 
 from ..foundations import checks
+from ..foundations.certificate import Certificate
 from ..foundations.scenario import Batch
 from ..foundations.score import TOLERANCE, Score, ScoreBatch, judge
 from .batch import batch_of
@@ -16,7 +17,13 @@ from .verify import violations
 
 
 def score(
-    scenario: Scenario, powers_w: ArrayLike, charging_time_s: float, times_s: ArrayLike, *, tolerance: float = TOLERANCE
+    scenario: Scenario,
+    powers_w: ArrayLike,
+    charging_time_s: float,
+    times_s: ArrayLike,
+    *,
+    tolerance: float = TOLERANCE,
+    optimum: Certificate | None = None,
 ) -> Score:
     """How far an allocation is from the best: least throughput in bit, certified optimum, gap, violations by name.
 
@@ -30,6 +37,8 @@ def score(
         Transmission times of the users, >= 0.
     tolerance : float
         Largest relative violation of an allocation that counts as feasible; only such a one has a gap.
+    optimum : Certificate, optional
+        That of ``solve_exact`` for this scenario, where it is known: then nothing is solved here.
 
     Returns
     -------
@@ -50,7 +59,7 @@ def score(
     """
     found = violations(scenario, powers_w, charging_time_s, times_s)
     value = float(throughputs(scenario, times_s, powers_w).min())
-    return judge(value, found, lambda: solve_exact(scenario).certificate, unit="bit", tolerance=tolerance)
+    return judge(value, found, lambda: solve_exact(scenario).certificate, unit="bit", tolerance=tolerance, optimum=optimum)
 
 
 def score_batch(

@@ -54,3 +54,15 @@ def test_batches_are_the_rows_in_columns():
     assert str(batch) == "1 of 2 feasible; gap: median 0.2, worst 0.2"
     with pytest.raises(InvalidScenario):
         ScoreBatch.of([])
+
+
+def test_a_known_optimum_is_not_solved_for_again():
+    def never():
+        raise AssertionError("solved")
+
+    assert judge(8.0, {}, never, optimum=certificate()) == judge(8.0, {}, certificate)
+    heuristic = Certificate(method="m", value=10.0)
+    for wrong in (heuristic, certificate(sense="min"), 10.0, "best", math.nan, [certificate()], certificate):
+        with pytest.raises(InvalidScenario) as caught:
+            judge(8.0, {}, never, optimum=wrong)
+        assert caught.value.field == "optimum"

@@ -1,0 +1,92 @@
+"""What every chapter declares for files: five deliberately bad heuristics, judged against values computed without the library."""
+
+import math
+
+import numpy as np
+import pytest
+
+from isaclib import InvalidScenario, instances, near_field, network_localization, ofdm_ranging, semi_isac, wireless_powered
+
+
+def powered():
+    """Everybody for an equal part of half the frame, at the power that its harvest allows, capped: gains and rates by hand."""
+    s = wireless_powered.Scenario.random(np.random.default_rng(3), crb_limit_m2=np.inf)
+    share, harvested = s.time_budget_s / 20, s.harvest_efficiency * s.bs_power_w * s.gain_bs_user * s.time_budget_s / 2
+    powers = np.minimum(harvested / share, s.max_power_w)
+    value = min(share * s.bandwidth_hz * math.log2(1 + g * p / s.noise_w) for g, p in zip(s.gain_bs_user, powers))
+    return s, {"powers_w": powers, "charging_time_s": s.time_budget_s / 2, "times_s": np.full(10, share)}, value
+
+
+def network():
+    """A ramp of powers: the worst of three quotients written out."""
+    s = network_localization.Scenario.random(np.random.default_rng(7), min_comm_sinr_db=-30.0)
+    p, sinr = np.array([0.2, 0.6, 1.0]), []
+    for i in range(3):
+        heard = sum(p[j] * (s.bistatic_gain[i, j] + s.bs_bs_gain[i, j]) for j in range(3) if j != i)
+        noise = s.noise_bs_w + p[i] * s.self_interference_gain[i]
+        sinr.append(s.processing_gain * p[i] * s.echo_gain[i] / (heard + noise))
+    return s, {"powers_w": p}, float(np.min(sinr))
+
+
+def semi():
+    """A quarter, a quarter, a half of both: Shannon's formula for four rates."""
+    s = semi_isac.Scenario.random(np.random.default_rng(0), min_sensing_bps=0.0, min_rate_bps=0.0)
+    share = np.array([0.25, 0.25, 0.5])
+    band, power = share * s.bandwidth_hz, share * s.power_budget_w
+    noise = s.noise_psd_w_per_hz * band
+    echo = [band[k] * math.log2(1 + power[k] * s.radar_gain[k] / (power[k] * s.clutter_gain[k] + noise[k])) for k in (0, 1)]
+    link = [band[k] * math.log2(1 + power[k] * s.link_gain[k - 1] / noise[k]) for k in (1, 2)]
+    value = s.weights[0] * echo[0] + s.weights[1] * (link[0] + echo[1]) + s.weights[2] * link[1]
+    return s, {"shares": share, "powers_w": power}, float(value)
+
+
+def ofdm():
+    """All the power on every second carrier."""
+    s = ofdm_ranging.Scenario.random(np.random.default_rng(0), carriers=16)
+    p = np.where(np.arange(16) % 2, s.power_budget_w / 8, 0.0)
+    df = s.subcarrier_spacing_hz
+    value = sum(df * math.log2(1 + g * x / (s.noise_psd_w_per_hz * df)) for g, x in zip(s.channel_gain, p))
+    return s, {"powers_w": p}, value
+
+
+def near():
+    """Matched beams without errors: the worst user's SINR by inner products."""
+    s = near_field.Scenario.random(
+        np.random.default_rng(3),
+        ap_positions_m=[[30, 70], [10, 20]],
+        user_positions_m=[[20, 30], [40, 45]],
+        antennas=5,
+        error_slope_per_m=0.0,
+        crlb_limit_m2=np.inf,
+    )
+    h = near_field.channels(s)
+    beams = h / np.linalg.norm(h, axis=2, keepdims=True) * math.sqrt(s.comm_power_w / 2)
+    seen = np.abs(np.einsum("kma,jma->kj", h.conj(), beams)) ** 2
+    sinr = [seen[k, k] / (seen[k].sum() - seen[k, k] + s.noise_w) for k in range(2)]
+    flat = np.repeat(np.eye(5)[None], 2, axis=0) * s.sensing_power_w / 5
+    return s, {"beams": beams, "covariances": flat, "time_allocation": 0.25}, 0.25 * math.log2(1 + min(sinr))
+
+
+BAD = {"wireless_powered": powered, "network_localization": network, "semi_isac": semi, "ofdm_ranging": ofdm, "near_field": near}
+
+PRECISION = {"near_field": 1e-7}  # the worst case is certified by a search over multipliers, from below
+
+
+@pytest.mark.parametrize("chapter", BAD)
+def test_five_bad_heuristics(chapter):
+    """The value by hand, the gap to an optimum that the solver gives, and twice the powers as the violation that it is."""
+    interface = instances.interface(chapter)
+    scenario, bad, value = BAD[chapter]()
+    best = interface.solve(scenario).certificate
+    found = interface.judge(scenario, bad, optimum=best)
+    assert found.value == pytest.approx(value, rel=PRECISION.get(chapter, 1e-9)) and found.feasible
+    assert found.gap == pytest.approx((best.value - value) / best.value, rel=1e-6) and found.gap > 0.05
+    assert found.optimum == best.value
+    name = "beams" if chapter == "near_field" else "powers_w"
+    worse = interface.judge(scenario, bad | {name: 20 * np.asarray(bad[name])}, optimum=best)
+    assert not worse.feasible and math.isnan(worse.gap) and max(worse.violations.values()) > 0.9
+    assert worse.optimum == best.value and "violates" in str(worse)
+    for wrong in (1.0, "best", BAD):
+        with pytest.raises(InvalidScenario) as caught:
+            interface.judge(scenario, bad, optimum=wrong)
+        assert caught.value.field == "optimum"
