@@ -8,6 +8,7 @@ with a pause after each cell, and the cell before the pause has to answer for it
 from __future__ import annotations
 
 import ast
+import itertools
 import secrets
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import nbformat
 
+from .figures import Axes
 from .kernel import NOT_RUN, STOPPED, Kernel, KernelGone
 from .outputs import failure
 from .sandbox import Limits
@@ -42,11 +44,12 @@ _OURS = {"get_ipython", "open", "exit", "quit"}  # IPython's own
 
 @dataclass
 class Executed:
-    """An executed notebook: by cell, why a result proves nothing, and the names of Python that it has replaced."""
+    """An executed notebook: by cell why a result proves nothing, and what was drawn; the names of Python that it replaces."""
 
     notebook: nbformat.NotebookNode
     doubtful: dict[int, str] = field(default_factory=dict)
     shadowed: set[str] = field(default_factory=set)
+    drawn: dict[int, list[Axes]] = field(default_factory=dict)
 
 
 def execute(
@@ -104,6 +107,8 @@ def _run(kernel, cell, at, lost, result, until, is_test, pause) -> None:
     except KernelGone as gone:
         gone.doubt = busy if gone.name == STOPPED else ""
         raise
+    if cell.metadata.get("nbgrader", {}).get("grade") and not test:
+        result.drawn[at] = kernel.drawn()
     if test and good:
         _try_again(kernel, cell.source, at, result)
     elif busy and any(output.get("ename") == STOPPED for output in cell.outputs):
@@ -127,10 +132,18 @@ def _try_assertions(kernel: Kernel, at: int, result: Executed) -> int:
 
 
 def _try_again(kernel: Kernel, source: str, at: int, result: Executed) -> None:
-    """After a test that passed: its own assertions together, turned round, must fail."""
-    asserted = [node.test for node in ast.parse(source).body if isinstance(node, ast.Assert)]
+    """After a test that passed: the assertions at its end together, turned round, must fail."""
+    asserted = _last_assertions(ast.parse(source).body)
     if asserted:
         word = secrets.token_hex(8)
         whole = " and ".join(f"({ast.unparse(each)})" for each in asserted)
         if kernel.ask(f'assert not ({whole}), "{word}"').get("status") == "ok":
             result.doubtful[at] = SWITCHED_OFF
+
+
+def _last_assertions(body: list[ast.stmt]) -> list[ast.expr]:
+    """What a test asserts at its end, or at the end of the loop that ends it: nothing has changed since."""
+    last = list(itertools.takewhile(lambda node: isinstance(node, ast.Assert), reversed(body)))
+    if not last and body and isinstance(body[-1], (ast.For, ast.With)) and body[-1].body:
+        return _last_assertions(body[-1].body)
+    return [node.test for node in last if isinstance(node, ast.Assert)]

@@ -18,10 +18,12 @@ from tempfile import TemporaryDirectory
 import nbformat
 
 from ..runs import digest
+from . import figures, key
 from .assignment import Assignment, Task
 from .collection import Submission
 from .course import student_version
 from .execution import execute
+from .figures import Axes
 from .graft import LOST_MARKS, grade_id, graft, plain, same
 from .kernel import DIED, NOT_RUN, STOPPED
 from .key import compared, numbers
@@ -134,7 +136,9 @@ def _grade_one(assignment: Assignment, release: nbformat.NotebookNode, submissio
     cells = {name: executed.notebook.cells[index] for name, index in numbered.items()}
     originals = {grade_id(cell): cell for cell in release.cells}
     rows = tuple(_row(student, task, cells, originals[task.name], remarks, doubtful) for task in assignment.tasks)
-    rows = tuple(_with_key(row, cells[row.task], assignment) for row in rows)
+    places = {index: name for name, index in numbered.items()}
+    drawn = {places[index]: axes for index, axes in executed.drawn.items()}
+    rows = tuple(_with_key(row, cells[row.task], drawn.get(row.task), assignment) for row in rows)
     return Graded(student, rows, executed.notebook, "", variant, remarks[""])
 
 
@@ -199,12 +203,17 @@ def _row(
     return found(student, task.name, points, task.points, "; ".join(dict.fromkeys(notes)), answer=mark)
 
 
-def _with_key(row: Row, answer: nbformat.NotebookNode, assignment: Assignment) -> Row:
-    """A hint for the marker: which numbers of the key stand in a written answer."""
-    wanted = numbers(assignment).get(row.task) if row.note.startswith(BY_HAND) and answer.cell_type == "markdown" else None
-    if not wanted:
+def _with_key(row: Row, answer: nbformat.NotebookNode, drawn: list[Axes] | None, assignment: Assignment) -> Row:
+    """A hint for the marker: which numbers of the key stand in a written answer, which of its curves in a figure."""
+    if not row.note.startswith(BY_HAND):
         return row
-    note = f"{row.note}; {compared(answer.source, wanted)}"
+    if answer.cell_type == "markdown":
+        wanted = numbers(assignment).get(row.task)
+        hint = compared(answer.source, wanted) if wanted else ""
+    else:
+        curves = key.figures(assignment).get(row.task) if drawn is not None else None
+        hint = figures.compared(drawn, curves) if curves else ""
+    note = f"{row.note}; {hint}" if hint else row.note
     return replace(row, note=note, remark=note)
 
 

@@ -20,6 +20,7 @@ from jupyter_client.manager import KernelManager
 
 from ..runs.digest import CODE
 from ..runs.plan import ONE_THREAD
+from .figures import TELL, WATCH, Axes, read
 from .outputs import failure, kept, words
 from .sandbox import HOME, LIBRARY, NONE, Limits, enclose, walls
 
@@ -31,7 +32,7 @@ _MOST_PROCESSES, _MOST_DISK_MB = 100, 512
 _GRACE = 3.0  # seconds that an interrupted cell has to stop
 _START = 120.0
 # exit() and quit() end a cell, not the kernel; a warning about that would be no news.
-_FIRST = """
+_FIRST = f"""{WATCH}
 def _leave(*arguments, **names):
     raise SystemExit("exit() or quit() was called here")
 get_ipython().ask_exit = _leave
@@ -142,6 +143,10 @@ class Kernel:
     def ask(self, source: str, seconds: float = 10.0) -> dict[str, Any]:
         """Run a source of our own unseen; the kernel's reply, empty when there is none in time."""
         return self._converse(self.client.execute(source, silent=True, store_history=False, allow_stdin=False), None, seconds)
+
+    def drawn(self) -> list[Axes]:
+        """The figures that the last cell has drawn."""
+        return read(words(self.ask(TELL).get("evalue", "")))
 
     def run(self, cell: nbformat.NotebookNode, seconds: float) -> bool:
         """Run a cell and put its outputs into it; True when it ended without an error.

@@ -17,7 +17,8 @@ from typing import Any
 import nbformat
 
 from .assignment import TEST, Assignment
-from .execution import execute
+from .execution import Executed, execute
+from .figures import Axes
 from .graft import grade_id
 from .sandbox import Limits
 
@@ -26,13 +27,24 @@ _NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:[.,]\d+)?(?:\s*(?:[eE]|(?:\\cdot|\
 
 
 @lru_cache(maxsize=64)
-def solved(assignment: Assignment) -> nbformat.NotebookNode:
+def _solved(assignment: Assignment) -> Executed:
     """The instructor's notebook with its answers and key cells, executed; made once, not to be changed."""
     notebook = nbformat.from_dict(assignment.notebook)
     whole = [cell for cell in notebook.cells if not (grade_id(cell) or "").endswith(TEST)]  # tests bind nothing that is needed
     notebook.cells = whole + [nbformat.v4.new_code_cell(source, metadata={"tags": ["key"]}) for source in assignment.keys]
     with TemporaryDirectory(prefix="isac-key-") as temporary:
-        return execute(notebook, Path(temporary), Limits(), lambda cell: False).notebook
+        return execute(notebook, Path(temporary), Limits(), lambda cell: False)
+
+
+def solved(assignment: Assignment) -> nbformat.NotebookNode:
+    """The instructor's notebook with its answers and key cells, executed; not to be changed."""
+    return _solved(assignment).notebook
+
+
+def figures(assignment: Assignment) -> dict[str, list[Axes]]:
+    """By task, what the instructor's figure shows."""
+    whole = _solved(assignment)
+    return {str(grade_id(whole.notebook.cells[at])): drawn for at, drawn in whole.drawn.items()}
 
 
 def numbers(assignment: Assignment) -> dict[str, dict[str, list[float]]]:

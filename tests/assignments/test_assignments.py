@@ -1,11 +1,14 @@
 """What every assignment must show: right answers score full marks, wrong ones nothing, and mischief costs only its own task."""
 
+import re
+
 import nbformat
 import pytest
 from classroom_project import leaks
 from small_project import ROOT
 
 from compendium.classroom import assignment as classroom
+from compendium.classroom import key
 from compendium.classroom import release as released
 from compendium.classroom.grading import BY_HAND, NOT_ANSWERED
 
@@ -23,6 +26,9 @@ def test_the_instructor_scores_full_marks(case, section):
     by_hand = [row for row in found.graded["instructor"].rows if row.score is None]
     assert all(row.note.startswith(BY_HAND) for row in by_hand)  # a hint about the numbers of the key may follow
     assert len(by_hand) == len(found.assignment.tasks) - len(full(found)) > 0
+    hints = re.findall(r"(\d+) of (\d+) curves of the key found", found.notes("instructor")["figure"])
+    assert hints and hints[0][0] == hints[0][1] != "0" and "no label" not in found.notes("instructor")["figure"]
+    assert key.numbers(found.assignment)["design"]  # the marking key is complete
 
 
 @pytest.mark.whole
