@@ -105,6 +105,7 @@ def stop_with_parent(parent: int) -> None:
 
 
 def main() -> int:
+    sys.modules.setdefault("jupyter_server", None)  # type: ignore[arg-type]  # jupytext would load a web server of its own
     # A build started in the background ignores interrupts, and its children inherit that: this one must listen.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     job = json.loads(Path(sys.argv[1]).read_text())

@@ -30,6 +30,7 @@ def main() -> None:
     if sys.path[0] in ("", os.getcwd()):  # as ipykernel does: a notebook's imports are not those of the working directory
         del sys.path[0]
     (Path(current().directory) / VERSIONS).write_text(json.dumps(versions()))
+    sys.modules.setdefault("debugpy", None)  # type: ignore[arg-type]  # nobody steps through a run: half a second less to start
     from ipykernel.kernelapp import launch_new_instance
 
     launch_new_instance()

@@ -144,8 +144,8 @@ def configuration(text: str) -> str:
 
 
 def _jupyter_book(source: Path, output: Path, log: Path) -> Path:
-    tool = Path(sys.executable).with_name("jupyter-book")
-    command = [str(tool), "build", str(source), "--path-output", str(output), "-n", "-W", "--keep-going"]
+    tool = "import compendium, jupyter_book.cli.main as tool; tool.main()"  # the workshop first: it spares a long import
+    command = [sys.executable, "-P", "-c", tool, "build", str(source), "--path-output", str(output), "-n", "-W", "--keep-going"]
     path = os.pathsep.join([str(CODE), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
     result = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=source, check=False)

@@ -19,13 +19,15 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import cvxpy as cp
 import numpy as np
 
-from ..foundations import conic
 from ..foundations.errors import SolverFailure
 from .bands import Bands, Restriction
+
+if TYPE_CHECKING:
+    from ..foundations import conic
 
 _PRECISION = {"tol_gap_abs": 1e-10, "tol_gap_rel": 1e-10, "tol_feas": 1e-10}
 _FREE = Restriction()
@@ -50,6 +52,8 @@ class ConeProgram:
     """One compiled program with parameters, for K users: the sum at a price of power, or Charnes-Cooper."""
 
     def __init__(self, users: int, *, fractional: bool, free: Restriction) -> None:
+        import cvxpy as cp  # two seconds to load, and the exact solver does without it
+
         self.parameters = {
             name: cp.Parameter(shape, nonneg=True)
             for name, shape in {
@@ -96,6 +100,8 @@ class ConeProgram:
             self.problem = cp.Problem(cp.Maximize(total - p["price"] * cp.sum(self.powers)), constraints)
 
     def _rate(self, log, inverse, scaled, power):
+        import cvxpy as cp
+
         inside = cp.multiply(inverse, self.shares) + cp.multiply(scaled, power)
         return cp.multiply(log, self.shares) - cp.rel_entr(self.shares, inside)
 
@@ -120,6 +126,8 @@ class ConeProgram:
             values |= {f"{name}_scaled": gain / (1 + gain), f"{name}_inverse": 1 / (1 + gain), f"{name}_log": np.log1p(gain)}
         for name, value in values.items():
             self.parameters[name].value = value
+        from ..foundations import conic
+
         found = conic.solve(self.problem, solvers=_SOLVERS, accept_inaccurate=True, **_PRECISION)
         if found.status == "infeasible":
             return Answer(found, np.empty(0), np.empty(0), np.zeros_like(bands.floors))
