@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,12 @@ class _AsWritten(yaml.SafeLoader):
 
 def read_value(text: str) -> Any:
     """One value: words and numbers as text, lists and mappings of such."""
+    return deepcopy(_loaded(text))
+
+
+@cache
+def _loaded(text: str) -> Any:
+    """A plan asks for the same few dozen files again and again, and YAML is read at a thousand lines a second."""
     return yaml.load(text, Loader=_AsWritten)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -87,16 +88,14 @@ def _parameter(where: str, name: str, entry: Mapping[str, Any]) -> Parameter:
 
 def notebook_defaults(path: Path) -> dict[str, Any]:
     """Names and literal values in the cell tagged ``parameters`` of a py:percent notebook."""
-    import jupytext
-
     where = f"{path.parent.name}/{path.name}"
-    cells = [cell for cell in jupytext.read(path).cells if "parameters" in cell.metadata.get("tags", [])]
+    cells = _parameter_cells(path.read_text())
     if not cells:
         return {}
     if len(cells) > 1:
         raise ParameterError(where, "parameters", "stands in two cells", "keep one cell tagged parameters")
     defaults = {}
-    for statement in ast.parse(cells[0].source).body:
+    for statement in ast.parse(cells[0]).body:
         if not (isinstance(statement, ast.Assign) and len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name)):
             raise ParameterError(
                 where, "parameters", f"line {statement.lineno} is not 'name = value'", "keep literals only in this cell"
@@ -108,6 +107,14 @@ def notebook_defaults(path: Path) -> dict[str, Any]:
                 where, statement.targets[0].id, "has a default that is no literal", "write a number, text or list"
             ) from None
     return defaults
+
+
+@cache
+def _parameter_cells(text: str) -> tuple[str, ...]:
+    import jupytext
+
+    cells = jupytext.reads(text, fmt="py").cells
+    return tuple(cell.source for cell in cells if "parameters" in cell.metadata.get("tags", []))
 
 
 def check_notebook(path: Path, schema: Schema) -> None:
