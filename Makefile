@@ -1,5 +1,5 @@
 # make book   environment, all runs at paper scale, the book in _build/html, checked
-# make test   environment, the whole test suite (it builds a small-scale site and opens it in a browser)
+# make test   environment, the whole test suite (it builds a small-scale site and reads it)
 SHELL := /bin/bash
 PYTHON ?= python3
 JOBS ?= 2
@@ -10,10 +10,10 @@ STARTED := $(shell date +%s)
 SECONDS_SO_FAR = $$(( $$(date +%s) - $(STARTED) ))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book test bench lint lock clean
+.PHONY: help environment book test test-science bench lint lock clean
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 	@echo "  options: JOBS=2 (notebooks side by side), PYTHON=python3 (the interpreter of the environment)"
 
 environment: $(VENV)/ready ## the pinned packages, isaclib and the workshop in .venv
@@ -34,9 +34,14 @@ $(VENV)/ready: $(VENV)/packages pyproject.toml compendium/pyproject.toml
 book: $(VENV)/ready ## all runs at paper scale, then the book (_build/html), then its check
 	$(BIN)/isac book --jobs $(JOBS)
 
-# The long files come first in the alphabet (assignments, book, compendium) and start first; one thread for each worker.
+# What takes longest is begun first (tests/conftest.py); one thread for each worker.
+PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=20
+
 test: $(VENV)/ready ## the whole test suite
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=20
+	$(PYTEST)
+
+test-science: $(VENV)/ready ## the tests of isaclib alone
+	$(PYTEST) -m science
 
 bench: $(VENV)/ready ## timings, as ratios in one run on this machine
 	$(BIN)/isac bench

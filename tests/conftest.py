@@ -1,8 +1,8 @@
-"""How ``make test`` shares tests out over workers (by file, and the assignments by section), and whether there is a browser.
+"""How ``make test`` shares tests out over workers, the marks by folder, and whether there is a browser.
 
-All tests of a file run on one worker, since they share what its fixtures made. The assignments stand in one file but are
-graded section by section, and the pages are opened width by width: in one piece they would keep one worker busy long after
-the other has finished.
+All tests of a file run on one worker, since they share what its fixtures made, and all of ``tests/book``, which read one
+site: the worker that reads it builds it, while the other goes on with the rest. The assignments stand in one file but are
+graded section by section. What takes longest is begun first, so that both workers end together.
 """
 
 import os
@@ -13,6 +13,33 @@ import pytest
 
 from compendium.browser.chromium import NoBrowser, find_chromium
 
+MARKS = {
+    "science": "isaclib: the foundations, the chapters, its files and its command line (make test-science)",
+    "workshop": "compendium, on a miniature project, and the repository itself",
+    "browser": "pages that a browser opens, and all that reads the small book",
+    "classroom": "assignments: releasing, collecting, grading, marking",
+}
+_FOLDERS = {"assignments": "classroom", "book": "browser", "compendium": "workshop", "project": "workshop"}
+_BROWSER = {"browser_available", "html"}  # fixtures that need one
+LONG = ("book", "assignments", "compendium", "near_field", "ofdm_ranging")  # first, in this order
+
+
+def pytest_configure(config):
+    for name, meaning in MARKS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning}")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        item.add_marker(_FOLDERS.get(_folder(item.nodeid), "science"))
+        if _BROWSER & {*item.fixturenames}:
+            item.add_marker("browser")
+    items.sort(key=lambda item: LONG.index(_folder(item.nodeid)) if _folder(item.nodeid) in LONG else len(LONG))
+
+
+def _folder(nodeid: str) -> str:
+    return nodeid.split("/")[1]
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
@@ -20,14 +47,15 @@ def pytest_xdist_make_scheduler(config, log):
         return None
     from xdist.scheduler import LoadFileScheduling
 
-    class ByFileAndSection(LoadFileScheduling):
+    class ByPiece(LoadFileScheduling):
         def _split_scope(self, nodeid):
             file, _, test = nodeid.partition("::")
-            apart = file.endswith("assignments/test_assignments.py") or test.startswith("test_pages_in_the_browser[")
-            piece = re.search(r"(\w+)\]$", test) if apart else None
-            return f"{file}::{piece[1]}" if piece else file
+            if _folder(nodeid) == "book":
+                return "tests/book"
+            section = re.search(r"(\w+)\]$", test) if file.endswith("assignments/test_assignments.py") else None
+            return f"{file}::{section[1]}" if section else file
 
-    return ByFileAndSection(config, log)
+    return ByPiece(config, log)
 
 
 @pytest.fixture(scope="session")

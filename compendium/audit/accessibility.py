@@ -87,22 +87,19 @@ def _axe() -> str:
 
 
 class Auditor:
-    """Asks axe about one page after the other, all in one view.
+    """Asks axe about one page after the other, all at one width."""
 
-    Parameters
-    ----------
-    structure : bool
-        Apply the rules on structure too; they do not depend on the colours.
-    """
-
-    def __init__(self, structure: bool = True) -> None:
-        self.structure = structure
+    def __init__(self) -> None:
         self.seen: set[str] = set()
 
-    def findings(self, page) -> list[str]:
-        """Serious and critical findings on the page that is open. Changes the page: look at it for the last time before."""
-        page.evaluate(_axe())
-        answer = page.evaluate(_RUN, [self.structure, _PARTS, sorted(self.seen)])
+    def findings(self, page, structure: bool = True) -> list[str]:
+        """Serious and critical findings on the page that is open; ``structure``: by the rules that do not look at colours too.
+
+        Changes the page: look at it for the last time before.
+        """
+        if not page.evaluate("'axe' in window"):
+            page.evaluate(_axe())
+        answer = page.evaluate(_RUN, [structure, _PARTS, sorted(self.seen)])
         self.seen |= set(answer["fresh"])
         return [
             f"{found['id']}: {found['help']} ({found['count']}, e.g. {found['target']}: {found['message']})"

@@ -1,7 +1,9 @@
 """The part of the audit that needs a browser: every page of the table of contents in headless Chromium.
 
-No console error, no request off this machine, every formula typeset, no sideways scrolling, every image loaded, no serious
-finding of axe; no numbered formula wider than a desktop page, none that is cut without an edge to be seen.
+A page is loaded once at each width, in light at one and in dark at the other, and then turned to the other colours by its own
+button, as a reader does it. No console error, no request off this machine, every formula typeset, no sideways scrolling, every
+image loaded, no serious finding of axe; no numbered formula wider than a desktop page, none that is cut without an edge to be
+seen.
 """
 
 from __future__ import annotations
@@ -46,6 +48,13 @@ _FINDINGS = """() => {
     return found;
 }"""
 
+# A press of the page's own button goes on to the next of light, dark and the system's colours; without one nothing happens.
+_TURN = """theme => {
+    const root = document.documentElement, button = document.querySelector('.theme-switch-button');
+    for (let i = 0; i < 3 && button && root.dataset.theme !== theme; i++) button.click();
+    return root.dataset.theme;
+}"""
+
 
 def browser_problems(
     html: Path,
@@ -77,31 +86,30 @@ def browser_problems(
 
 
 def _problems_at_a_width(address: str, pages: Sequence[str], views: Sequence[View]) -> list[Problem]:
-    """The structure is looked at once: it does not depend on the colours."""
+    """Every page is loaded in the first view; the structure is looked at once, since it does not depend on the colours."""
     problems: list[Problem] = []
-    with browser() as chromium:
-        for number, view in enumerate(views):
-            auditor = Auditor(structure=number == 0)
-            with reader(chromium, view) as page:
-                current: list[str] = []
+    with browser() as chromium, reader(chromium, views[0]) as page:
+        auditor = Auditor()
+        current: list[str] = []
 
-                def note_request(request, seen=current) -> None:
-                    if not request.url.startswith((address, "data:", "blob:")):
-                        seen.append(f"asks {request.url}")
+        def note_request(request) -> None:
+            if not request.url.startswith((address, "data:", "blob:")):
+                current.append(f"asks {request.url}")
 
-                page.on(
-                    "console",
-                    lambda message, seen=current: seen.append(f"console: {message.text}") if message.type == "error" else None,
-                )
-                page.on("pageerror", lambda error, seen=current: seen.append(f"script error: {error}"))
-                page.on("request", note_request)
-                for name in pages:
-                    current.clear()
-                    page.goto(f"{address}/{name}.html", wait_until="load")
-                    page.evaluate(READY)
-                    theme = page.evaluate("document.documentElement.dataset.theme")
-                    if theme != view.theme:
-                        current.append(f"the theme is {theme}")
-                    found = [*page.evaluate(_FINDINGS), *auditor.findings(page)]
-                    problems += [Problem(f"{name} ({view})", what) for what in [*current, *found]]
+        page.on("console", lambda message: current.append(f"console: {message.text}") if message.type == "error" else None)
+        page.on("pageerror", lambda error: current.append(f"script error: {error}"))
+        page.on("request", note_request)
+        for name in pages:
+            current.clear()
+            page.goto(f"{address}/{name}.html", wait_until="load")
+            found: dict[View, list[str]] = {}
+            for view in views:
+                theme = page.evaluate(_TURN, view.theme)
+                page.evaluate(READY)
+                found[view] = [*([] if theme == view.theme else [f"the theme is {theme}"]), *page.evaluate(_FINDINGS)]
+            for view in reversed(views):  # the audit takes the page to pieces
+                page.evaluate(_TURN, view.theme)
+                found[view] += auditor.findings(page, structure=view == views[0])
+            found[views[0]][:0] = current
+            problems += [Problem(f"{name} ({view})", what) for view in views for what in found[view]]
     return problems

@@ -101,16 +101,15 @@ def _print_times(root: Path, base: str, runs: Sequence[Run]) -> None:
     CONSOLE.print(table)
 
 
-def _check_tree(html: Path, pages: Sequence[str], every_view: bool = False) -> tuple[list[str], bool]:
+def _check_tree(html: Path, pages: Sequence[str]) -> tuple[list[str], bool]:
     """Problems of a built tree (none: publish it), and whether the checks in a browser were made too."""
     from ..audit.browsed import browser_problems
     from ..audit.static import static_problems
 
     problems = static_problems(html, pages)
-    views = chromium.VIEWS if every_view else chromium.PUBLISHED
     try:
         problems += browser_problems(
-            html, pages, views, jobs=os.cpu_count() or 1, progress=lambda text: CONSOLE.print(f"         checked  {text}")
+            html, pages, jobs=os.cpu_count() or 1, progress=lambda text: CONSOLE.print(f"         checked  {text}")
         )
     except chromium.NoBrowser as error:
         if os.environ.get("CI") == "true":
@@ -126,7 +125,7 @@ def check(tree: Path | None) -> None:
     """Check a built book: links, anchors, descriptions, console, requests, formulas, widths; and the verdicts on file."""
     root = project_root()
     html = built_book(root, tree, "isac check")
-    problems, _ = _check_tree(html, toc_pages(root / "_toc.yml"), every_view=True)
+    problems, _ = _check_tree(html, toc_pages(root / "_toc.yml"))
     for problem in problems:
         CONSOLE.print(problem, markup=False, style="red")
     count = len(problems) + (_differing_verdicts(root, workshop.plan(root, "paper")) if tree is None else 0)

@@ -1,15 +1,12 @@
-"""The built site, page by page."""
+"""The built site, page by page, in its files; a browser looks at the pages of the published book (``isac book``)."""
 
 import re
 
-import pytest
 import yaml
 from bs4 import BeautifulSoup
 from small_project import ROOT
 
-from compendium.audit.browsed import browser_problems
 from compendium.audit.static import static_problems
-from compendium.browser.chromium import IN_TESTS, PUBLISHED, VIEWS
 from compendium.runs import plan as runs
 from compendium.site.ledgers import claim_rows
 from compendium.site.pages import figure_entries, section_titles
@@ -26,15 +23,6 @@ def test_every_notebook_and_set_has_its_page(pages):
 
 def test_links_anchors_descriptions_and_hosts(html, pages):
     assert [str(problem) for problem in static_problems(html, pages)] == []
-
-
-@pytest.mark.parametrize("width", sorted(view.width for view in IN_TESTS))
-def test_pages_in_the_browser(html, pages, width, browser_available):
-    """In the views in which a build does not look at the published book."""
-    assert {*IN_TESTS, *PUBLISHED} == {*VIEWS}
-    views = [view for view in IN_TESTS if view.width == width]
-    if browser_available:
-        assert [str(problem) for problem in browser_problems(html, pages, views)] == []
 
 
 def test_every_figure_offers_its_numbers(html):

@@ -112,7 +112,7 @@ def test_axe_finds_ink_and_names_and_looks_at_an_ink_once(tmp_path, browser_avai
         page.goto(f"{address}/p.html")
         assert [text.split(":")[0] for text in auditor.findings(page)] == ["link-name"]  # the ink was reported
         page.goto(f"{address}/p.html")
-        assert Auditor(structure=False).findings(page) == first[:1]
+        assert Auditor().findings(page, structure=False) == first[:1]
 
 
 def test_axe_sees_ink_in_code_and_under_a_veil(tmp_path, browser_available):
@@ -126,7 +126,7 @@ def test_axe_sees_ink_in_code_and_under_a_veil(tmp_path, browser_available):
         return
     with browser() as chromium, serve(tmp_path) as address, reader(chromium, VIEWS[0]) as page:
         page.goto(f"{address}/p.html")
-        (text,) = Auditor(structure=False).findings(page)
+        (text,) = Auditor().findings(page, structure=False)
         assert text.startswith("color-contrast") and "(2," in text
 
 

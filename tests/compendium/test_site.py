@@ -259,3 +259,19 @@ def test_the_browser_check_finds_what_is_wrong(tmp_path, jobs):
         found = " ".join(problem.what for problem in problems if problem.page == f"index ({view})")
         for part in ("scrolls sideways", "not typeset", "broken", "none.svg did not load", "a formula is cut unseen: E = mc"):
             assert part in found
+
+
+def test_a_page_is_turned_to_its_other_colours_and_looked_at_there(tmp_path, browser_available):
+    (tmp_path / "index.html").write_text(
+        '<html lang="en" data-theme="light"><title>p</title><link rel="icon" href="data:,">'
+        "<style>p { color: #000; background: #fff } "
+        "[data-theme=dark] p { color: #333; background: #111 } [data-theme=light] i { width: 3000px; display: block }</style>"
+        '<body><main><p>ink</p><i>wide</i><button class="theme-switch-button" onclick="'
+        "document.documentElement.dataset.theme = {light: 'dark', dark: 'system', system: 'light'}"
+        '[document.documentElement.dataset.theme]">turn</button></main></body></html>'
+    )
+    if not browser_available:
+        return
+    found = [str(problem) for problem in browser_problems(tmp_path, ["index"], [View(1300, "light"), View(1300, "dark")])]
+    assert [text.partition(": ")[2].split()[0] for text in found] == ["scrolls", "color-contrast:"], found
+    assert [text.partition(": ")[0] for text in found] == ["index (1300 px, light)", "index (1300 px, dark)"]
