@@ -16,6 +16,7 @@ from rich.table import Table
 
 from isaclib import __version__
 
+from ..notebook import confirm
 from ..notebook.claims import LedgerError
 from ..notebook.context import project_root
 from ..runs import plan as workshop
@@ -137,6 +138,8 @@ def run(
         figures = outcome.run.directory / "figures"
         if figures.exists():
             CONSOLE.print(f"    {len(list(figures.glob('*.svg')))} figures (SVG and CSV) in {short(figures)}", markup=False)
+        for condition in confirm.found_in(outcome.run.directory):
+            CONSOLE.print(f"    not confirmed with these values: {condition}", markup=False, style="yellow")
         if (html or open_) and outcome.run in asked:
             page = own_run.write(outcome.run, loaded)
             CONSOLE.print(f"    page: {short(page)}", markup=False)
@@ -217,6 +220,7 @@ def try_(section: str, notebook: str | None, sets: int, seed: int, limit: float,
 
     Sets are drawn from the whole ranges of the schema, at sizes up to those of 'quick'. The set of each failure is written as
     a file for 'isac run SECTION NOTEBOOK --set FILE'. A run that takes longer than the limit on this machine counts as a failure.
+    Checks of a notebook that do not hold with a set are told in the notebook and listed here.
     """
     root = project_root()
     loaded = workshop.load_section(root, section)
@@ -227,8 +231,12 @@ def try_(section: str, notebook: str | None, sets: int, seed: int, limit: float,
     failed = [outcome for outcome in outcomes if not outcome.ok]
     for outcome in failed:
         CONSOLE.print(f"{outcome.run.name}: again with --set {short(trial.set_file(outcome))}", markup=False)
+    open_checks = [(outcome, found) for outcome in outcomes if (found := confirm.found_in(outcome.run.directory))]
+    for outcome, found in open_checks:
+        where = short(trial.set_file(outcome, found))
+        CONSOLE.print(f"{outcome.run.name}: {len(found)} checks not confirmed, see {where}", markup=False, style="yellow")
     trial.tidy(outcomes)
-    CONSOLE.print(f"{len(runs)} runs of {sets} sets, {len(failed)} failed")
+    CONSOLE.print(f"{len(runs)} runs of {sets} sets, {len(failed)} failed, {len(open_checks)} with checks not confirmed")
     sys.exit(1 if failed else 0)
 
 

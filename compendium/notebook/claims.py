@@ -14,6 +14,8 @@ from .display import display_with_myst
 
 VERDICTS = ("reproduced", "trend reproduced", "not reproducible as printed", "contradicted", "not checkable")
 _ID = re.compile(r"\d{3}-C\d+")
+_NOTHING = re.compile(r"\bnan\b")
+_aside = ""  # why this run judges no claim any more
 
 
 class LedgerError(ValueError):
@@ -31,6 +33,17 @@ def verdict(*, reproduced: bool, trend: bool = False, reproducible: bool = True,
     return "trend reproduced" if trend else "contradicted"
 
 
+def set_aside(reason: str) -> None:
+    """Say why the values of this run leave nothing to judge, and judge no claim from here on.
+
+    For a notebook that goes on with other values than those it was given, so that its figures still show something.
+    """
+    global _aside
+    _aside = reason.strip()
+    text = f"**{_aside}** No claim is judged here."
+    display_with_myst({"text/markdown": text, "text/plain": text}, f":::{{admonition}} {_aside}\nNo claim is judged here.\n:::\n")
+
+
 def record(
     claim: str,
     *,
@@ -42,6 +55,8 @@ def record(
     checkable: bool = True,
 ) -> None:
     """Record what a notebook found about one of the paper's claims, and show it.
+
+    A quantity that was not measured (``nan`` in ``ours``) judges nothing: the claim is then not checkable.
 
     Parameters
     ----------
@@ -63,7 +78,10 @@ def record(
     """
     if not _ID.fullmatch(claim):
         raise LedgerError(f"claim {claim!r}: an identifier looks like 000-C1")
-    found = verdict(reproduced=bool(reproduced), trend=bool(trend), reproducible=bool(reproducible), checkable=bool(checkable))
+    if _aside:
+        ours = f"{_aside} There: {ours}"
+    checkable = bool(checkable) and not _aside and not _NOTHING.search(ours)
+    found = verdict(reproduced=bool(reproduced), trend=bool(trend), reproducible=bool(reproducible), checkable=checkable)
     run = _context.current()
     entry = {"id": claim, "ours": ours, "tolerance": tolerance, "verdict": found, "set": run.set_name, "page": run.page}
     if run.directory:

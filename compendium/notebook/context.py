@@ -56,6 +56,11 @@ class Context:
         """Name of the book page: the notebook, ``what_if_<set>``, or ``<notebook>_<set>`` for another base set."""
         return page_name(self.notebook, self.set_name)
 
+    @property
+    def own(self) -> bool:
+        """Whether the values are somebody's own, not those of a set of the book (``dense+quick`` is one at small scale)."""
+        return self.set_name.partition("+")[2] not in ("", "quick")
+
     def to_environment(self) -> dict[str, str]:
         return {VARIABLE: json.dumps(asdict(self))}
 

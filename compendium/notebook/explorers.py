@@ -83,18 +83,29 @@ def show(
     Raises
     ------
     ValueError
-        Where a shape does not fit the controls, or the page would grow by more than 1 MB.
+        Where a shape does not fit the controls, or the page would grow by more than 1 MB. In a run of one's own the notebook
+        says so in words instead, as it does where there is nothing to explore.
     """
+    run = _context.current()
+    if any(len(control.values) == 0 for control in controls):
+        _in_words("Nothing to explore: no draw of this run can be shown.")
+        return
     text = json.dumps(specification(controls, readouts, bars, log), separators=(",", ":"), ensure_ascii=True)
+    if len(text) > MOST_BYTES and run.own:
+        _in_words(f"Not shown: with these values the explorer would hold {len(text) / 1e6:.1f} MB.")
+        return
     if len(text) > MOST_BYTES:
         raise ValueError(f"explorer {name}: {len(text)} bytes of data; use a coarser grid (at most {MOST_BYTES})")
-    run = _context.current()
     if run.directory:
         folder = Path(run.directory) / "explorers"
         folder.mkdir(exist_ok=True)
         (folder / f"{name}.json").write_text(text)
     plain = f"*Explorer (moves in the book):* {caption}"
     display_with_myst({"text/markdown": plain, "text/plain": plain}, myst(run.section, name, text, caption, fallback))
+
+
+def _in_words(text: str) -> None:
+    display_with_myst({"text/markdown": text, "text/plain": text}, f"*{text}*\n")
 
 
 def specification(controls: Sequence[Control], readouts: Sequence[Readout], bars: Sequence[Bars], log: bool) -> dict:

@@ -10,12 +10,13 @@ import json
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 
 from isaclib import __version__
@@ -91,6 +92,9 @@ def show(
     if problems:
         raise ValueError(f"figure {name}: " + "; ".join(problems))
     table = _as_table(data)
+    if empty := _say_where_empty(figure):
+        which = "the figure is" if empty == "all" else "a panel is"
+        caption = f"{caption.rstrip()} Where {which} empty, no draw of this run gives a value."
 
     run = _context.current()
     seconds, _clock = time.perf_counter() - _clock, time.perf_counter()
@@ -123,6 +127,37 @@ def show(
         (folder / f"{name}.json").write_text(json.dumps(entry, indent=1))
     display_with_myst({"image/svg+xml": svg, "text/plain": alt}, myst(entry))
     display_with_myst({"text/markdown": caption, "text/plain": caption}, "")
+
+
+def _say_where_empty(figure: Figure) -> str:
+    """Write into every panel without a finite value that it has none; "all", "some", or nothing when there is none."""
+    panels = [axes for axes in figure.axes if axes.axison and (axes.lines or axes.collections or axes.containers)]
+    empty = [axes for axes in panels if not any(_drawn(axes))]
+    for axes in empty:
+        if {*axes.get_shared_x_axes().get_siblings(axes)} <= {*empty}:
+            axes.set_xscale("linear")  # a logarithmic axis needs a value
+        if {*axes.get_shared_y_axes().get_siblings(axes)} <= {*empty}:
+            axes.set_yscale("linear")
+        axes.text(0.5, 0.5, "no value with these parameters", transform=axes.transAxes, ha="center", va="center")
+    return "" if not empty else "all" if len(empty) == len(panels) else "some"
+
+
+def _drawn(axes) -> Iterator[bool]:
+    """Whether each artist of a panel shows a finite value; lines across the whole panel are no values."""
+    for line in axes.lines:
+        if line.get_transform() == axes.transData:
+            yield bool(np.isfinite(np.asarray(line.get_xydata(), float)).all(axis=1).any())
+    for collection in axes.collections:
+        values = collection.get_array()
+        if isinstance(collection, PathCollection):
+            yield bool(np.isfinite(np.ma.filled(collection.get_offsets(), np.nan)).all(axis=1).any())
+        elif values is not None:
+            yield bool(np.isfinite(np.ma.filled(np.ma.asarray(values, float), np.nan)).any())
+        else:
+            yield any(np.isfinite(path.vertices).all(axis=1).any() for path in collection.get_paths() if len(path.vertices))
+    for patch in axes.patches:
+        yield bool(np.isfinite(patch.get_path().vertices).all() and np.isfinite(patch.get_window_extent().bounds).all())
+    yield bool(axes.images or axes.tables)
 
 
 def label(section: str, name: str) -> str:

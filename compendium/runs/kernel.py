@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from ..notebook import confirm
 from ..notebook.context import current
 from ..notebook.versions import versions
 
@@ -33,7 +34,7 @@ def main() -> None:
     sys.modules.setdefault("debugpy", None)  # type: ignore[arg-type]  # nobody steps through a run: half a second less to start
     from ipykernel.kernelapp import launch_new_instance
 
-    launch_new_instance()
+    launch_new_instance(extensions=[confirm.__name__])
 
 
 if __name__ == "__main__":

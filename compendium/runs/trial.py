@@ -58,14 +58,17 @@ def trial_runs(root: Path, section: Section, notebooks: Sequence[str], sets: int
     return runs
 
 
-def set_file(outcome: Outcome) -> Path:
-    """Write the set of a failed run as a file for ``isac run --set``."""
+def set_file(outcome: Outcome, unconfirmed: Sequence[str] = ()) -> Path:
+    """Write the set of a run that failed, or left checks open, as a file for ``isac run --set``."""
     run = outcome.run
     path = run.root / "build" / "tries" / run.section / f"{run.notebook}-{run.label.partition('+')[0]}.yml"
     path.parent.mkdir(parents=True, exist_ok=True)
     failure = outcome.failure or {}
-    told = " ".join(f"{failure.get('cell', '')}: {failure.get('error', '')}".split())[:300]
-    path.write_text(f"# {run.section}/{run.notebook} failed in {told}\n{yaml.safe_dump(run.values, sort_keys=False)}")
+    told = f"failed in {failure.get('cell', '')}: {failure.get('error', '')}"
+    if unconfirmed:
+        told = f"did not confirm {'; '.join(unconfirmed)}"
+    told = " ".join(told.split())[:300]
+    path.write_text(f"# {run.section}/{run.notebook} {told}\n{yaml.safe_dump(run.values, sort_keys=False)}")
     return path
 
 

@@ -131,6 +131,15 @@ figures.show(
 
 # %% tags=["hide-input"]
 attainable, _ = nl.max_min_comm_sinr(batch)
+reach_db = linear_to_db(np.sort(attainable)[-2])  # what two drops can have
+if min_comm_sinr_db > reach_db:  # the page goes on with a threshold that some can meet
+    lowered = float(np.floor(reach_db) - 1)
+    claims.set_aside(
+        f"Fewer than two of the {draws} drops can give every user {min_comm_sinr_db:g} dB. "
+        f"The page goes on with a threshold of {lowered:g} dB."
+    )
+    min_comm_sinr_db = settings["min_comm_sinr_db"] = lowered
+    batch = batch.replace(min_comm_sinr=db_to_linear(lowered))
 at_full_power = np.min(nl.comm_sinr(batch, full), axis=1)
 grid_db = np.linspace(min(thresholds_db), max(thresholds_db) + 10, 60)
 share_feasible = np.array(
@@ -215,6 +224,12 @@ thresholds_db, heuristic_thresholds_db = (
     [t for t in levels if by_threshold[t].feasible.sum() >= 2]
     for levels in (thresholds_db, heuristic_thresholds_db)
 )
+if not thresholds_db:
+    print(
+        "Hardly any drop meets any threshold of the sweep: it has the set's own only."
+    )
+    thresholds_db = [min_comm_sinr_db]
+    by_threshold[min_comm_sinr_db] = exact_at(self_interference_db, min_comm_sinr_db)
 all_thresholds = sorted({*thresholds_db, *heuristic_thresholds_db})
 
 # %%
@@ -309,6 +324,8 @@ for panel, name, over in zip(panels, ("mean", "worst"), (np.mean, np.max)):
         if iterated:
             sample = std_of[level, min_comm_sinr_db]
             sample = np.sort(over(sample[np.isfinite(sample[:, 0])], axis=1))
+            if not len(sample):  # none of the algorithm's drops is feasible here
+                sample = np.full(1, np.nan)
             at = (np.arange(1, 10) / 10 * len(sample)).astype(int)
             panel.plot(
                 sample[at],
@@ -432,6 +449,12 @@ def algorithm_1_average(quantity, exact_quantity, point, keep):
     )
 
 
+def in_dbm(power_w):
+    """Level of a mean power; nan for an end of a wide interval that lies below 0, or where nothing was averaged."""
+    power_w = np.asarray(power_w, float)
+    return np.where(power_w >= 0, w_to_dbm(np.nan_to_num(np.abs(power_w))), np.nan)
+
+
 dc_std = np.array(
     [
         algorithm_1_average(
@@ -471,7 +494,7 @@ for i in range(base_stations):
     colour = plotting.style(i)["color"]
     for panel, average, heuristic, scale in (
         (panels[0], std_average, dc_std, np.asarray),
-        (panels[1], power_average, dc_power, w_to_dbm),
+        (panels[1], power_average, dc_power, in_dbm),
     ):
         middle, low, high = (
             scale(part[:, i]) for part in (average.mean, average.low, average.high)
@@ -547,8 +570,8 @@ lowered = np.mean(
 )
 claims.record(
     "001-C3",
-    ours=f"the average power of every station falls, for BS 1 from {w_to_dbm(exact_power[0, 0]):.1f} to "
-    f"{w_to_dbm(exact_power[-1, 0]):.1f} dBm, but all powers fall together on {100 * lowered:.0f} % of the drops: "
+    ours=f"the average power of every station falls, for BS 1 from {in_dbm(exact_power[0, 0]):.1f} to "
+    f"{in_dbm(exact_power[-1, 0]):.1f} dBm, but all powers fall together on {100 * lowered:.0f} % of the drops: "
     f"the largest power of a drop is never less than {100 * largest.min():.2f} % of the cap",
     tolerance="reproduced: all powers of a drop fall on most drops; trend: every station's average falls along the whole sweep",
     reproduced=bool(lowered > 0.5),
@@ -728,9 +751,15 @@ gaps = {
     point: 1 - value_of[point] / certified[point].worst_sensing_sinr[:heuristic_draws]
     for point in points
 }
-assert all(
-    np.nanmin(gap) > -1e-7 for gap in gaps.values()
+assert not any(
+    np.any(gap < -1e-7) for gap in gaps.values()
 )  # never above the certified optimum
+
+
+def of_some(function, values):
+    """A number of what is finite; nan where nothing is."""
+    values = values[np.isfinite(values)]
+    return float(function(values)) if len(values) else np.nan
 
 
 def below_cap(point):
@@ -745,18 +774,24 @@ summary = pd.DataFrame(
         "users' threshold (dB)": [point[1] for point in points],
         "drops": [int(np.isfinite(gaps[point]).sum()) for point in points],
         "within 0.1 % (%)": [
-            f"{100 * np.mean(gaps[point][np.isfinite(gaps[point])] <= 1e-3):.1f}"
+            f"{100 * of_some(lambda gap: np.mean(gap <= 1e-3), gaps[point]):.1f}"
             for point in points
         ],
         "largest gap (%)": [
-            f"{max(100 * float(np.nanmax(gaps[point])), 0):.3f}" for point in points
+            f"{np.maximum(100 * of_some(np.max, gaps[point]), 0):.3f}"
+            for point in points
         ],
-        "steps, median": [float(np.nanmedian(steps_of[point])) for point in points],
-        "steps, most": [int(np.nanmax(steps_of[point])) for point in points],
-        "below cap (%)": [f"{100 * np.mean(below_cap(point)):.1f}" for point in points],
+        "steps, median": [of_some(np.median, steps_of[point]) for point in points],
+        "steps, most": [f"{of_some(np.max, steps_of[point]):.0f}" for point in points],
+        "below cap (%)": [
+            f"{100 * of_some(np.mean, below_cap(point)):.1f}" for point in points
+        ],
     }
 )
 pooled = np.concatenate([gap[np.isfinite(gap)] for gap in gaps.values()])
+if not len(pooled):
+    print("Algorithm 1 ran on no feasible drop: there is no gap to show.")
+    pooled = np.full(1, np.nan)
 tables.table(
     summary,
     caption="Algorithm 1 against the certified optimum, on the same drops, by self-interference and users' threshold. "
@@ -791,8 +826,8 @@ figures.show(
     figure,
     "algorithm_gap",
     data={"gap": order, "share": np.arange(1, len(order) + 1) / len(order)},
-    caption=f"Algorithm 1 reaches the certified optimum within 0.1 % in {100 * np.mean(pooled <= 1e-3):.1f} % of "
-    f"{len(pooled)} runs (all points of the sweeps); the largest gap is {100 * pooled.max():.2g} %. It never "
+    caption=f"Algorithm 1 reaches the certified optimum within 0.1 % in {100 * of_some(lambda gap: np.mean(gap <= 1e-3), pooled):.1f} % of "
+    f"{np.isfinite(pooled).sum()} runs (all points of the sweeps); the largest gap is {100 * pooled.max():.2g} %. It never "
     "exceeds it.",
     alt="Distribution function of the relative gap on a logarithmic axis; nearly all of it lies to the left of a dashed "
     "line at 0.1 per cent.",
@@ -826,7 +861,11 @@ study = np.array(
         unit_study, np.random.default_rng(seed), unit_draws, **context.workers()
     )
 )
-study = study[np.isfinite(study[:, 0, 0])]
+studied = int(np.isfinite(study[:, 0, 0]).sum())
+if studied:
+    study = study[np.isfinite(study[:, 0, 0])]
+else:
+    print("None of the drops of this study is feasible: its curves have no value.")
 iterations, missed = study[:, :, 0], np.maximum(study[:, :, 1], 1e-10)
 
 figure, panels = plotting.subplots(1, 2, height=3.2)
@@ -859,7 +898,7 @@ figures.show(
         "gap": middle_gap,
         "gap_p90": high_gap,
     },
-    caption=f"The same algorithm on the same {len(study)} drops with the slack measured in other units (bands: 10 to 90 "
+    caption=f"The same algorithm on the same {studied} drops with the slack measured in other units (bands: 10 to 90 "
     "%). The problem does not change; the iteration count does, many times over. The balanced start 1 is used "
     f"everywhere else. Far from it the algorithm stops short: the worst median gap, at a start of {slack_starts[int(np.argmax(middle_gap))]:g}, "
     f"is {100 * middle_gap.max():.2g} %.",
@@ -905,9 +944,13 @@ sized = np.array(
 )
 dc_steps, dc_seconds, exact_steps, exact_seconds = np.nanmedian(sized, axis=0).T
 constraints = 4 * np.array(sizes)
-growth = np.polyfit(np.log(constraints), np.log(np.nanmean(sized[:, :, 0], axis=0)), 1)[
-    0
-]
+mean_steps = np.nanmean(sized[:, :, 0], axis=0)
+sure = np.isfinite(mean_steps)
+growth = (
+    np.polyfit(np.log(constraints[sure]), np.log(mean_steps[sure]), 1)[0]
+    if len(set(constraints[sure])) > 1
+    else np.nan
+)
 
 figure, panels = plotting.subplots(1, 2, height=3.2)
 for panel, heuristic, ours in (
@@ -982,7 +1025,11 @@ positions = np.array(
         position_study, np.random.default_rng(seed), position_draws, **context.workers()
     )
 )
-positions = positions[np.isfinite(positions[:, 0])]
+located = int(np.isfinite(positions[:, 0]).sum())
+if located:
+    positions = positions[np.isfinite(positions[:, 0])]
+else:
+    print("None of the drops of this study is feasible: nothing is located.")
 bound_full, rmse_full, worst_full, bound_exact, rmse_exact, worst_exact = positions.T
 
 figure, panels = plotting.subplots(1, 2, height=3.4)
@@ -1037,7 +1084,7 @@ figures.show(
         "rmse_exact_m": rmse_exact,
     },
     caption=f"With {10 * np.log10(subcarriers * symbols):.1f} dB of processing gain, {trials} trials per drop, "
-    f"{len(positions)} feasible drops. Left: weighted least squares meets the bound. Right: the position error is "
+    f"{located} feasible drops. Left: weighted least squares meets the bound. Right: the position error is "
     f"the whole network's; protecting the worst *range* lowers its bound on {100 * better:.0f} % of the drops. "
     "The paper has no position figure.",
     alt="Left: simulated position errors lie on the diagonal against the bound. Right: distribution functions of the "
@@ -1093,9 +1140,10 @@ for a, b in np.ndindex(grid[:2]):
     best, cap_powers = nl.solve_exact_batch(lanes), full[explored_drops]
     worst[a, b], mean[a, b] = best.range_std_m.max(1), best.range_std_m.mean(1)
     ok = best.feasible
-    lower[a, b, ok] = nl.range_std_from_sinr_m(
-        best.bound[ok], lanes.bandwidth_hz[ok], lanes.processing_gain[ok]
-    )
+    if ok.any():
+        lower[a, b, ok] = nl.range_std_from_sinr_m(
+            best.bound[ok], lanes.bandwidth_hz[ok], lanes.processing_gain[ok]
+        )
     allowed_there = nl.comm_sinr(lanes, cap_powers).min(1) >= lanes.min_comm_sinr
     at_cap[a, b] = np.where(
         allowed_there, nl.range_std_m(lanes, cap_powers).max(1), np.nan

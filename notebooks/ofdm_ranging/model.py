@@ -211,7 +211,7 @@ for reading, spacing in (("1 MHz per sub-carrier", 1e6), ("1 MHz in all", 1e6 / 
     trial = ofdm.Scenario.random(
         np.random.default_rng(seed),
         subcarrier_spacing_hz=spacing,
-        **{**setting, "carriers": 128},
+        **{**setting, "carriers": 128, "sidelobe_start": min(sidelobe_start, 60.0)},
     )
     flood = ofdm.waterfill(trial)
     rows.append(

@@ -91,10 +91,12 @@ samples = np.array(
     )
 )
 keep = np.isfinite(samples).all(axis=(0, 2))
+impossible = np.array(sweep_limits_db)[~keep]
+if not keep.any():  # nothing to average: curves without a value
+    keep[:] = True
 limits = np.array(sweep_limits_db)[keep]
 mean = montecarlo.average(samples[:, keep])
 cell = ofdm.Scenario.random(np.random.default_rng(seed), **setting).range_cell_m
-impossible = np.array(sweep_limits_db)[~keep]
 print(
     f"one cell c/(2B) is {cell:.4g} m; limits that some channel cannot meet:",
     impossible.tolist() or "none",

@@ -46,9 +46,10 @@ min_rate_bps = 2.0e7
 # %% tags=["hide-input"]
 import numpy as np
 import sympy as sp
-from compendium.notebook import figures
+from compendium.notebook import claims, figures
 from matplotlib.patches import Circle
 
+from isaclib import SolverFailure
 from isaclib import semi_isac as si
 from isaclib.foundations import geometry, plotting
 
@@ -74,6 +75,16 @@ setting = {
 # The example of this page: the first drop in which the ISaC user takes most of the band, as it does in most drops.
 drops = si.Scenario.random_batch(np.random.default_rng(seed), 60, **setting)
 solved = si.solve_exact_batch(drops)
+if not solved.feasible.any():  # the page goes on with floors that some drop can meet
+    easier = 0.5 * float(np.max(solved.best_attainable))
+    claims.set_aside(
+        f"No drop of this set can meet its floors: the easiest meets {2 * easier:.3g} of them. "
+        f"The page goes on with floors {easier:.3g} times as large."
+    )
+    min_sensing_bps, min_rate_bps = easier * min_sensing_bps, easier * min_rate_bps
+    setting |= {"min_sensing_bps": min_sensing_bps, "min_rate_bps": min_rate_bps}
+    drops = si.Scenario.random_batch(np.random.default_rng(seed), 60, **setting)
+    solved = si.solve_exact_batch(drops)
 typical = solved.feasible & (np.argmax(np.nan_to_num(solved.shares), axis=1) == 1)
 scenario = drops[int(np.argmax(typical if typical.any() else solved.feasible))]
 optimum = si.solve_exact(scenario)
@@ -467,10 +478,17 @@ rows = si.Scenario.random_batch(
     np.random.default_rng(seed), 12, **{**setting, **strong}
 )
 reference = si.solve_exact_batch(rows)
+agree = 0
 for d in np.flatnonzero(reference.feasible):
-    assert abs(si.solve_sum(rows[d]).objective / reference.objective[d] - 1) < 1e-5
+    try:
+        found = si.solve_sum(rows[d]).objective
+    except SolverFailure as failure:
+        print(f"drop {d}: the cone program gave no answer ({failure})")
+        continue
+    assert abs(found / reference.objective[d] - 1) < 1e-5
+    agree += 1
 print(
-    f"normalised gains up to {si.Bands.of(rows).link.max():.0e}: both solvers agree on {int(reference.feasible.sum())} drops"
+    f"normalised gains up to {si.Bands.of(rows).link.max():.0e}: both solvers agree on {agree} drops"
 )
 
 # %% [markdown]

@@ -47,7 +47,7 @@ import matplotlib.patches as patches
 import numpy as np
 import pandas as pd
 import sympy as sp
-from compendium.notebook import figures, tables
+from compendium.notebook import claims, figures, tables
 
 from isaclib import wireless_powered as wp
 from isaclib.foundations import plotting
@@ -74,9 +74,9 @@ batch = wp.Scenario.random_batch(np.random.default_rng(seed), draws, **law)
 solved = wp.solve_exact_batch(batch)
 if not solved.feasible.any():  # nothing to show at this limit: the page goes on with one that the easiest draw can meet
     least = float(solved.best_attainable.min())
-    print(
+    claims.set_aside(
         f"No draw meets {crb_limit_m2:g} m²; the best attainable are {least:.3g} to "
-        f"{solved.best_attainable.max():.3g} m². This page goes on with {2 * least:.3g} m²."
+        f"{solved.best_attainable.max():.3g} m². The page goes on with {2 * least:.3g} m²."
     )
     crb_limit_m2 = law["crb_limit_m2"] = 2 * least
     batch = batch.replace(crb_limit_m2=crb_limit_m2)

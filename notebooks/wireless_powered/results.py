@@ -120,8 +120,8 @@ easiest = float((np.array(reach) / asked[:, None]).max(axis=0).min())
 if (
     easiest > 1
 ):  # no draw is feasible everywhere: the same page for limits that some draw can meet
-    print(
-        f"No draw is feasible at every point of both axes. This page goes on with all CRB limits {1.5 * easiest:.3g} times as large."
+    claims.set_aside(
+        f"No draw is feasible at every point of both axes. The page goes on with all CRB limits {1.5 * easiest:.3g} times as large."
     )
     crb_limit_m2 = law["crb_limit_m2"] = 1.5 * easiest * crb_limit_m2
     limits, batch = 1.5 * easiest * limits, batch.replace(crb_limit_m2=crb_limit_m2)

@@ -42,6 +42,21 @@ def test_recorded_claims_are_kept_once(running):
         claims.record("C1", ours="1 m", tolerance="1 %", reproduced=True)
 
 
+def test_what_was_not_measured_judges_nothing(running):
+    claims.record("009-C1", ours=f"height {float('nan'):.1f} m", tolerance="1 %", reproduced=True)
+    claims.record("009-C2", ours="finance and nanometres", tolerance="1 %", reproduced=True)
+    verdicts = [entry["verdict"] for entry in json.loads((running / "claims.json").read_text())]
+    assert verdicts == ["not checkable", "reproduced"]
+
+
+def test_a_run_that_goes_on_with_other_values_judges_no_claim(running, monkeypatch):
+    monkeypatch.setattr(claims, "_aside", "")
+    claims.set_aside("No draw meets 1 m. The page goes on with 2 m.")
+    claims.record("009-C1", ours="height 1 m", tolerance="1 %", reproduced=True)
+    (entry,) = json.loads((running / "claims.json").read_text())
+    assert entry["verdict"] == "not checkable" and entry["ours"].startswith("No draw meets 1 m.")
+
+
 def test_the_ledger_joins_file_and_record(project):
     on_file = ledgers.load_claims(project / "notebooks" / "demo")
     found = {"id": "009-C1", "verdict": "contradicted", "page": "results", "set": "paper"}

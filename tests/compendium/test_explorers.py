@@ -9,6 +9,7 @@ import pytest
 from compendium.browser.chromium import NoBrowser, browser
 from compendium.browser.server import serve
 from compendium.notebook import explorers
+from compendium.notebook.context import Context
 from compendium.notebook.explorers import Bars, Control, Readout
 from compendium.runs import plan as runs
 from compendium.site import build as site
@@ -38,6 +39,19 @@ def test_a_page_does_not_grow_without_bound():
     controls = [Control("x", np.arange(400.0)), Control("y", np.arange(400.0))]
     with pytest.raises(ValueError, match="coarser grid"):
         explorers.show("big", controls=controls, readouts=[Readout("v", big)], caption="c", fallback="f")
+
+
+@pytest.mark.parametrize(("label", "points"), [("quick+0a1b2c3d", 200_000), ("quick", 0)])
+def test_what_cannot_be_explored_is_said_in_words(tmp_path, monkeypatch, capsys, label, points):
+    context = Context(section="demo", notebook="results", set_name=label, directory=str(tmp_path))
+    monkeypatch.setenv(*context.to_environment().popitem())
+    values = np.linspace(0, 1, points)
+    control = explorers.Control("Slope", values, "1/m")
+    explorers.show(
+        "large", controls=[control], readouts=[explorers.Readout("Height", values, "m")], caption="", fallback="parabola"
+    )
+    assert ("would hold" if points else "Nothing to explore") in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
 
 
 def test_moved_by_script_it_shows_the_numbers_of_the_grid(finished, tmp_path):

@@ -41,6 +41,48 @@ def test_figure_numbers_and_provenance_are_kept(running):
     assert "isac run demo results --set paper" in text
 
 
+NOTHING = [np.nan, np.nan]
+
+
+def fill(axes, kind):
+    if kind == "band":
+        plotting.line(axes, [0.0, 1.0], NOTHING, "exact", low=np.array(NOTHING), high=np.array(NOTHING))
+        axes.axhline(1.0)
+    elif kind == "bars":
+        axes.bar([0, 1], NOTHING)
+    elif kind == "map":
+        axes.pcolormesh(np.ma.masked_invalid(np.full((2, 2), np.nan)), vmin=0, vmax=1)
+    elif kind == "points":
+        axes.scatter(NOTHING, NOTHING)
+    elif kind == "log":
+        plotting.line(axes, [1.0, 2.0], NOTHING, "exact")
+        axes.set(xscale="log", yscale="log")
+
+
+@pytest.mark.parametrize("kind", ["band", "bars", "map", "points", "log"])
+def test_a_figure_without_any_value_says_so_in_its_place(running, kind):
+    figure, axes = plotting.subplots()
+    fill(axes, kind)
+    axes.set(xlabel="Distance (m)", ylabel="Rate (Mbit/s)")
+    figures.show(figure, "empty", data={"rate": NOTHING}, **TEXT)
+    assert [text.get_text() for text in axes.texts] == ["no value with these parameters"]
+    assert json.loads((running / "empty.json").read_text())["caption"].endswith("no draw of this run gives a value.")
+
+
+def test_only_the_empty_panel_of_several_says_so(running):
+    figure, panels = plotting.subplots(1, 5)
+    plotting.line(panels[0], [0.0, 1.0], [0.0, np.nan], "exact")
+    panels[1].bar([0, 1], [0.0, 2.0])
+    panels[2].pcolormesh(np.array([[0.0, np.nan]]))
+    panels[3].scatter([1.0], [2.0])
+    fill(panels[4], "band")
+    for axes in panels:
+        axes.set(xlabel="Distance (m)", ylabel="Rate (Mbit/s)")
+    figures.show(figure, "mixed", data={"rate": [1.0]}, **TEXT)
+    assert [len(axes.texts) for axes in panels] == [0, 0, 0, 0, 1]
+    assert "Where a panel is empty" in json.loads((running / "mixed.json").read_text())["caption"]
+
+
 def test_the_same_figure_gives_the_same_bytes(tmp_path):
     for name in "ab":
         plotting.save_svg(curve(), tmp_path / name)
