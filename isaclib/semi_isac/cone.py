@@ -36,16 +36,19 @@ _SOLVERS = ("CLARABEL", "CLARABEL")  # the second time with its default toleranc
 
 @dataclass(frozen=True)
 class Answer:
-    """What the solver said, shares and powers (K,) in units of the budgets (empty if infeasible), multipliers (1, K, 2)."""
+    """Shares and powers (K,) in units of the budgets (empty if infeasible), multipliers (1, K, 2), and what the solver said.
 
-    solution: conic.Solution
+    ``solution`` is None where the answer did not come from a cone solver.
+    """
+
+    solution: conic.Solution | None
     shares: np.ndarray
     powers: np.ndarray
     multipliers: np.ndarray
 
     @property
     def infeasible(self) -> bool:
-        return self.solution.status == "infeasible"
+        return self.solution is not None and self.solution.status == "infeasible"
 
 
 class ConeProgram:
@@ -69,7 +72,8 @@ class ConeProgram:
                 "link_inverse": users,
                 "link_log": users,
                 "price": (),
-                "circuit": (),
+                "transmitted": (),
+                "consumed": (),
             }.items()
         }
         p = self.parameters
@@ -94,7 +98,7 @@ class ConeProgram:
         constraints += self.floors
         total = p["weights"] @ (sensing + rate)
         if fractional:
-            constraints.append(cp.sum(self.powers) + p["circuit"] * self.scale == 1)
+            constraints.append(p["transmitted"] * cp.sum(self.powers) + p["consumed"] * self.scale == 1)
             self.problem = cp.Problem(cp.Maximize(total), constraints)
         else:
             self.problem = cp.Problem(cp.Maximize(total - p["price"] * cp.sum(self.powers)), constraints)
@@ -120,7 +124,8 @@ class ConeProgram:
             "floor_sensing": bands.floors[0, :, 0],
             "floor_rate": bands.floors[0, :, 1],
             "price": price,
-            "circuit": bands.circuit[0],
+            "transmitted": 1 / (1 + bands.circuit[0]),  # the scale counts in 1/(1 + P_c): it is of the order of one for any P_c
+            "consumed": bands.circuit[0] / (1 + bands.circuit[0]),
         }
         for name, gain in (("radar", radar), ("link", link)):
             values |= {f"{name}_scaled": gain / (1 + gain), f"{name}_inverse": 1 / (1 + gain), f"{name}_log": np.log1p(gain)}

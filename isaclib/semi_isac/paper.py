@@ -18,14 +18,15 @@ from ..foundations import checks
 from ..foundations.certificate import Step
 from ..foundations.errors import SolverFailure
 from ..foundations.scenario import Batch
-from .allocation import Allocation, Criterion
-from .bands import Bands
+from .allocation import OPTIMAL_RESIDUAL, Allocation, Criterion
+from .bands import Bands, Restriction
 from .cone import Answer, ConeProgram, cone_program
-from .exact import infeasible, solve_one, solve_rows, worth
+from .exact import infeasible, maximise_at_price, phase_one, solve_one, solve_rows, worth
 from .scenario import Network, Scenario, Stack, system
 from .verify import build, objective_value, residuals, tightest_bound
 
 _FLOOR_TOLERANCE = 1e-6  # an answer of reduced accuracy is taken only if its floors hold to this
+_FREE = Restriction()
 _CLOSE = 1e-7  # a gap that need not be closed further
 METHODS: tuple[str, ...] = ("charnes_cooper", "dinkelbach")
 
@@ -40,6 +41,29 @@ def _answer(program: ConeProgram, scenario, bands: Bands, price: float = 0.0) ->
     violation = _residual(scenario, answer)
     if not violation <= _FLOOR_TOLERANCE:
         raise SolverFailure(answer.solution.solver, answer.solution.status, {"residual": violation})
+    return answer
+
+
+def _priced(program: ConeProgram, scenario, bands: Bands, price: float) -> Answer:
+    """Algorithm 1's convex program: by the cone solver, or by the structured one where its answer keeps the floors roughly only.
+
+    A watt that matters may be a millionth of the budget (circuits that need little): the cone program counts in budgets.
+    """
+    answer, failure = None, None
+    try:
+        answer = _answer(program, scenario, bands, price)
+        if _residual(scenario, answer) <= OPTIMAL_RESIDUAL:
+            return answer
+    except SolverFailure as error:
+        failure = error
+    inside = phase_one(bands, _FREE)
+    if inside.factor[0] >= 1:
+        shares, powers, multipliers, _ = maximise_at_price(bands, inside, _FREE, price)
+        finer = Answer(None, shares[0], powers[0], multipliers)
+        if _residual(scenario, finer) <= (OPTIMAL_RESIDUAL if failure is None else _FLOOR_TOLERANCE):
+            return finer
+    if failure is not None:
+        raise failure
     return answer
 
 
@@ -72,25 +96,37 @@ def _bound(scenario, bands: Bands, unit: float, answer: Answer, criterion: Crite
 
 
 def _one_program(scenario, criterion: Criterion, method: str) -> Allocation:
-    """The optimum of a criterion that is one cone program."""
+    """The optimum of a criterion that is one cone program; the structured solver's where the program proves nothing better."""
     start = time.perf_counter()
     bands, unit = _scaled(scenario, criterion)
     if bands.idle()[0]:  # worth nothing whatever is done: a relative gap of a cone solver says nothing there
         return solve_one(scenario, objective=criterion, scheme="joint", method=method)
-    answer = _answer(cone_program(scenario.users, fractional=criterion == "efficiency"), scenario, bands)
-    bound, multipliers = _bound(scenario, bands, unit, answer, criterion)
-    return build(
-        scenario,
-        answer.shares,
-        answer.powers * scenario.power_budget_w,
-        criterion=criterion,
-        scheme="joint",
-        method=method,
-        bound=bound,
-        iterations=answer.solution.iterations,
-        seconds=time.perf_counter() - start,
-        multipliers=multipliers,
-    )
+    found, failure = None, None
+    try:
+        answer = _answer(cone_program(scenario.users, fractional=criterion == "efficiency"), scenario, bands)
+        bound, multipliers = _bound(scenario, bands, unit, answer, criterion)
+        found = build(
+            scenario,
+            answer.shares,
+            answer.powers * scenario.power_budget_w,
+            criterion=criterion,
+            scheme="joint",
+            method=method,
+            bound=bound,
+            iterations=answer.solution.iterations,
+            seconds=time.perf_counter() - start,
+            multipliers=multipliers,
+        )
+    except SolverFailure as error:
+        failure = error
+    if found is not None and found.certificate.status == "optimal":
+        return found
+    try:
+        return solve_one(scenario, objective=criterion, scheme="joint", method=f"structured interior point (after: {method})")
+    except SolverFailure:
+        if failure is not None:
+            raise failure from None
+        return found
 
 
 def solve_sum(scenario: Scenario | Network) -> Allocation:
@@ -161,7 +197,7 @@ def _dinkelbach(scenario, tolerance: float, max_iterations: int) -> Allocation:
     best: Answer | None = None
     stopped = False
     for iteration in range(1, max_iterations + 1):
-        answer = _answer(program, scenario, bands, q)
+        answer = _priced(program, scenario, bands, q)
         powers_w = answer.powers * scenario.power_budget_w
         table = stack.rates(answer.shares[None], powers_w[None])[0]
         reached = objective_value(scenario, table, powers_w, "efficiency")

@@ -7,6 +7,7 @@ import pytest
 
 from isaclib import InfeasibleScenario, InvalidScenario, SolverFailure
 from isaclib import semi_isac as si
+from isaclib.semi_isac import cone, paper
 
 SOLVERS = 1e-5  # two solvers
 FRACTIONAL = 1e-6  # Dinkelbach against Charnes-Cooper; primal against dual
@@ -199,5 +200,19 @@ def test_a_wrong_infeasible_from_a_solver_is_not_believed(monkeypatch):
     scenario = si.Scenario.random(np.random.default_rng(0))
     lie = conic.Solution("infeasible", -np.inf, np.nan, "CLARABEL", 1, 0.0)
     monkeypatch.setattr(conic, "solve", lambda *_args, **_options: lie)
-    with pytest.raises(SolverFailure):
-        si.solve_sum(scenario)
+    found = si.solve_sum(scenario)  # the structured solver answers instead, and says so
+    assert found.certificate.status == "optimal" and "structured" in found.certificate.method
+    assert found.objective == pytest.approx(si.solve_exact(scenario).objective, rel=1e-9)
+    with pytest.raises(SolverFailure, match="that is not so"):
+        paper._answer(cone.cone_program(3), scenario, si.Bands.scaled(si.scenario.Stack.of([scenario])))
+
+
+@pytest.mark.parametrize("method", ["charnes_cooper", "dinkelbach"])
+@pytest.mark.parametrize("circuit_power_w", [1e-12, 1e-6, 1e-4, 1e4, 1e8, 1e14])
+def test_any_circuit_power_is_answered_by_both_methods(method, circuit_power_w):
+    """Circuits that need a millionth of the budget, or a million budgets: the optimum of the structured solver."""
+    for seed in (1, 3):  # the second stopped short of its floors, the first nowhere at all
+        drop = si.Scenario.random(np.random.default_rng(seed)).replace(circuit_power_w=circuit_power_w)
+        found = si.solve_efficiency(drop, method=method)
+        assert found.certificate.status == "optimal"
+        assert found.objective == pytest.approx(si.solve_exact(drop, objective="efficiency").objective, rel=1e-6)
