@@ -10,7 +10,7 @@ STARTED := $(shell date +%s)
 SECONDS_SO_FAR = $$(( $$(date +%s) - $(STARTED) ))
 
 .DEFAULT_GOAL := help
-.PHONY: help environment book test test-science bench lint lock clean
+.PHONY: help environment book test test-science bench mutants lint lock clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -45,6 +45,9 @@ test-science: $(VENV)/ready ## the tests of isaclib alone
 
 bench: $(VENV)/ready ## timings, as ratios in one run on this machine
 	$(BIN)/isac bench
+
+mutants: $(VENV)/ready ## would the tests notice? CHAPTER=wireless_powered SEED=0 COUNT=80 (long)
+	$(BIN)/python benchmarks/mutants.py $(CHAPTER) --seed $(or $(SEED),0) --count $(or $(COUNT),80)
 
 lint: $(VENV)/ready ## style, contracts between packages, declared packages, spelling, types
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -202,7 +202,7 @@ def instance(name: str, value: Any, kind: type[T] | tuple[type[T], ...], remedy:
     if not isinstance(value, kind):
         kinds = kind if isinstance(kind, tuple) else (kind,)
         wanted = " or ".join(f"{each.__module__.rsplit('.', 1)[0]}.{each.__name__}" for each in kinds)
-        raise InvalidScenario(name, f"must be a {wanted}, not {short(value)}", remedy)
+        raise InvalidScenario(name, f"must be {'an' if wanted[0] in 'aeio' else 'a'} {wanted}, not {short(value)}", remedy)
     return value
 
 

@@ -20,6 +20,7 @@ from .certificate import Certificate
 from .errors import InfeasibleScenario, InvalidScenario
 
 TOLERANCE = 1e-6  # relative excess that still counts as rounding
+_SAME = 1e-9  # a relative distance that is rounding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +68,10 @@ class Score:
         optimum = f"the certified optimum is {self.optimum:.6g}{unit} (known to {self.certificate.gap:.1e})"
         if not self.feasible:
             return f"Infeasible: the allocation violates {said}; its value of {self.value:.6g}{unit} is not compared, {optimum}."
-        distance = "above" if self.sense == "min" else "below"
-        return f"Feasible, {self.value:.6g}{unit}: {100 * self.gap:.3g} % {distance} the optimum; {optimum}."
+        if abs(self.gap) <= max(self.certificate.gap, _SAME):
+            return f"Feasible, {self.value:.6g}{unit}: 0 % from the optimum; {optimum}."
+        distance = "above" if (self.sense == "min") == (self.gap > 0) else "below"
+        return f"Feasible, {self.value:.6g}{unit}: {100 * abs(self.gap):.3g} % {distance} the optimum; {optimum}."
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers and words, for JSON (nan and inf as None and "inf")."""

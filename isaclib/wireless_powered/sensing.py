@@ -80,7 +80,7 @@ class Sensing:
         turned = legs / np.abs(legs) * (monostatic.conj() / np.abs(monostatic))[:, None]
         cosine, y = turned.real, turned.imag
         # 1 + cos has no digit left near the half turn, where it is sin^2 / (1 - cos).
-        x = np.where(cosine < 0, y * y / (1 - cosine), 1 + cosine)
+        x = np.where(cosine < 0, y * y / np.where(cosine < 0, 1 - cosine, 1.0), 1 + cosine)
         y = np.where(np.abs(y) <= PARALLEL, 0.0, y)
         self._x, self._y, self._k = x, y, np.ascontiguousarray(k[:, 1:])
         self._base = 4 * np.asarray(bs_spent)[:, None] * k[:, 0]

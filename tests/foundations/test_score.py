@@ -66,3 +66,17 @@ def test_a_known_optimum_is_not_solved_for_again():
         with pytest.raises(InvalidScenario) as caught:
             judge(8.0, {}, never, optimum=wrong)
         assert caught.value.field == "optimum"
+
+
+@pytest.mark.parametrize(
+    ("sense", "value", "said"),
+    [
+        ("max", 1.0 + 3e-11, "0 % from"),
+        ("max", 1.0 + 2e-7, "2e-05 % above"),
+        ("max", 0.5, "50 % below"),
+        ("min", 1.5, "50 % above"),
+    ],
+)
+def test_the_sentence_says_on_which_side(sense, value, said):
+    best = Certificate(method="closed form", value=1.0, bound=1.0, residual=0.0, status="optimal", sense=sense)
+    assert said + " the optimum" in str(judge(value, {"limit": 1e-7}, lambda: best, sense=sense))

@@ -178,3 +178,11 @@ def test_score_batch_is_score_row_by_row():
         assert together.gap[d] == alone.gap and together.value[d] == alone.value
     with pytest.raises(InvalidScenario, match="powers_w"):
         wp.score_batch(batch, equal.powers_w[:5], equal.charging_time_s, equal.times_s)
+
+
+@pytest.mark.parametrize("seed", [1497, 1812, 2199])
+def test_a_limit_that_full_power_just_meets_is_judged_not_refused(seed):
+    """The rounding of the CRB (1e-13) moves the throughput by some 1e-9 there: the value lay beyond the judge's bound."""
+    s = wp.Scenario.random(np.random.default_rng(seed), users=3, targets=2, noise_dbm=-60.0, crb_limit_m2=np.inf)
+    s = s.replace(crb_limit_m2=float(wp.crb_trace(s, np.full(3, s.max_power_w)).max()))
+    assert wp.verify(s, wp.solve_exact(s)).status == "optimal"
