@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import matplotlib as mpl
 import numpy as np
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
@@ -37,35 +38,9 @@ _ROLES: dict[str, dict[str, Any]] = {
     "reference": {"color": COLOURS[5], "linestyle": (0, (7, 2)), "linewidth": 1.2, "marker": ""},
 }
 
-_TICKS = {
-    "direction": "out",
-    "major.size": 6,
-    "major.width": 1.25,
-    "minor.size": 4,
-    "minor.width": 1,
-}
 _STYLE = {
-    # Ticks outside, round caps, bold frame: seaborn's style "ticks" in its context "notebook" at 0.88 of the size. Written
-    # down, since seaborn needs four seconds to load.
-    "font.size": 10.56,
-    "axes.labelsize": 10.56,
-    "xtick.labelsize": 9.68,
-    "ytick.labelsize": 9.68,
-    "legend.title_fontsize": 10.56,
-    **{f"{axis}.{part}": value for axis in ("xtick", "ytick") for part, value in _TICKS.items()},
-    "xtick.top": False,
-    "xtick.bottom": True,
-    "ytick.left": True,
-    "ytick.right": False,
-    "axes.linewidth": 1.25,
-    "axes.axisbelow": True,
-    "axes.spines.left": True,
-    "axes.spines.bottom": True,
-    "grid.linestyle": "-",
-    "lines.solid_capstyle": "round",
-    "patch.edgecolor": "w",
-    "patch.force_edgecolor": True,
-    "patch.linewidth": 1,
+    **sns.axes_style("ticks"),
+    **sns.plotting_context("notebook", font_scale=0.88),
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "text.color": INK,
