@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from .children import Children, Outcome, run_child
 from .plan import Run
 
+_UNKNOWN = 1e6  # seconds
 Listener = Callable[[str, Run, Outcome | None], None]
 
 
@@ -53,8 +55,9 @@ def carry_out(
         else:
             due.append(run)
     inner = jobs if len(due) == 1 else 1
-    # Long ones first, as far as earlier runs tell; unknown ones count as long.
-    due.sort(key=lambda run: -((run.record() or {}).get("seconds", 1e6)))
+    # Long ones first, as far as earlier runs tell; unknown ones count as long, and those first that others wait for.
+    followers = {run: sum(run in other.needs for other in due) for run in due}
+    due.sort(key=lambda run: (-_expected_seconds(run), -followers[run]))
     waiting = {run: needed for run in due if (needed := {*run.needs} & {*due})}
     ready = [run for run in due if run not in waiting]
 
@@ -96,3 +99,11 @@ def carry_out(
             cluster.close()
     pool.shutdown()
     return [outcomes[run] for run in runs]
+
+
+def _expected_seconds(run: Run) -> float:
+    """What the run took the last time; without one what its notebook took with another set, which at least ranks them."""
+    for path in (run.directory / "run.json", *sorted(run.directory.parent.glob("*/run.json"))):
+        if path.exists():
+            return json.loads(path.read_text()).get("seconds", _UNKNOWN)
+    return _UNKNOWN

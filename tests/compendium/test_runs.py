@@ -16,7 +16,7 @@ from small_project import ROOT, edit
 from compendium.notebook.context import Context, current
 from compendium.runs import digest, order
 from compendium.runs import plan as runs
-from compendium.runs.children import Children
+from compendium.runs.children import Children, Outcome
 from compendium.runs.folders import publish
 from compendium.runs.order import carry_out
 
@@ -264,3 +264,17 @@ def test_a_kernel_that_dies_names_its_cell(project):
     (outcome,) = carry_out(runs.plan(project, "quick")[:1])
     assert outcome.state == "failed" and outcome.failure["cell"] == "cell 4"
     assert f"the kernel {sys.executable} ended" in outcome.failure["error"]
+
+
+def test_what_takes_long_or_what_others_wait_for_is_begun_first(project, monkeypatch):
+    begun = []
+    monkeypatch.setattr(order, "run_child", lambda run, *rest: begun.append(run.notebook) or Outcome(run, "done"))
+    plan = runs.plan(project, "quick")
+    carry_out(plan, jobs=1)
+    assert begun == ["results", "model", "what_if"]  # the what-if waits for the results
+    for run in runs.plan(project, "paper"):  # a record of another set ranks the notebooks
+        run.directory.mkdir(parents=True)
+        (run.directory / "run.json").write_text(json.dumps({"seconds": {"model": 9, "results": 5, "what_if": 7}[run.notebook]}))
+    begun.clear()
+    carry_out(plan, jobs=1)
+    assert begun == ["model", "results", "what_if"]
