@@ -20,6 +20,7 @@ from ..runs.errors import ParameterError
 from ..runs.folders import alone_in, holds_something_else
 from ..runs.parameters import BASE_SETS
 from ..runs.plan import Run
+from ..runs.seeds import seed_runs
 from .console import CONSOLE, built_book, make, report, short
 
 _BASE = click.option("--set", "base", type=click.Choice(BASE_SETS), default="paper", show_default=True, help="Scale of the runs.")
@@ -65,7 +66,7 @@ def _book(root: Path, base: str, output: Path | None, open_: bool, check: bool, 
     target = output or (root / "_build" / "html" if base == "paper" else root / "build" / "test-site")
     start = time.perf_counter()
     runs = workshop.plan(root, base)
-    if not report(make(runs, jobs, scheduler, why=True)):
+    if not report(make([*runs, *seed_runs(root, base)], jobs, scheduler, why=True)):
         CONSOLE.print("\nnothing was published", style="bold red")
         sys.exit(1)
     made = time.perf_counter()
@@ -134,32 +135,36 @@ def check(tree: Path | None) -> None:
 
 
 def _differing_verdicts(root: Path, runs: Sequence[Run]) -> int:
-    """Print the claims whose verdict is not the one on file, and count them."""
+    """Print the claims whose verdict is not the one on file, or turns with the seed, and count them."""
     from ..site import ledgers
 
-    differing = [row for row in ledgers.claim_rows(root, runs) if not row.agrees]
+    differing = [row for row in ledgers.claim_rows(root, runs) if row.problem]
     for row in differing:
-        found = row.found["verdict"] if row.found else "not measured"
-        CONSOLE.print(f"claim {row.claim.id}: {found}; on file: {row.claim.expected}", markup=False, style="yellow")
+        CONSOLE.print(f"claim {row.claim.id}: {row.problem}", markup=False, style="yellow")
     return len(differing)
 
 
 @click.command()
 @_BASE
-def claims(base: str) -> None:
-    """The ledger of claims from the runs at hand; exit code 1 if a verdict differs from the one on file."""
+@click.option("--seeds", is_flag=True, help="Judge them with other seeds first, where that is due (only the set paper).")
+def claims(base: str, seeds: bool) -> None:
+    """The ledger of claims from the runs at hand; exit code 1 if a verdict is not the one on file or turns with the seed."""
     from ..site import ledgers
 
     root = project_root()
+    if seeds and not report(make(seed_runs(root, base), 1, None)):
+        sys.exit(1)
     rows = ledgers.claim_rows(root, workshop.plan(root, base))
-    table = Table("claim", "paper's value", "ours", "verdict", "on file", box=None, pad_edge=False)
+    table = Table("claim", "paper's value", "ours", "verdict", "other seeds", "on file", box=None, pad_edge=False)
     for row in rows:
         ours, verdict = (row.found["ours"], row.found["verdict"]) if row.found else ("", "not measured")
-        table.add_row(row.claim.id, row.claim.paper, ours, verdict, row.claim.expected, style=None if row.agrees else "yellow")
+        said = row.seeds.says if row.seeds else ""
+        style = "yellow" if row.problem else None
+        table.add_row(row.claim.id, row.claim.paper, ours, verdict, said, row.claim.expected, style=style)
     CONSOLE.print(table)
-    differing = sum(not row.agrees for row in rows)
-    CONSOLE.print(f"{len(rows)} claims, {differing} differ from the verdict on file")
-    sys.exit(1 if differing else 0)
+    turning, differing = sum(row.agrees and row.turns for row in rows), sum(not row.agrees for row in rows)
+    CONSOLE.print(f"{len(rows)} claims, {differing} differ from the verdict on file, {turning} turn with the seed")
+    sys.exit(1 if differing or turning else 0)
 
 
 @click.command("launch-tree")

@@ -38,6 +38,8 @@ class Context:
     scheduler : str or None
     compares : tuple of str
         Notebooks with whose runs a what-if compares itself.
+    claims_only : bool
+        Only the verdicts of claims are wanted: nothing is shown, no figure is kept.
     """
 
     section: str
@@ -50,6 +52,7 @@ class Context:
     jobs: int = 1
     scheduler: str | None = None
     compares: tuple[str, ...] = ()
+    claims_only: bool = False
 
     @property
     def page(self) -> str:

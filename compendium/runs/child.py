@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from . import kernel
@@ -67,7 +68,7 @@ def execute(job: dict) -> dict | None:
         record = {
             **job["record"],
             "seconds": round(time.perf_counter() - start, 2),
-            "processor_seconds": round(_processor_seconds(), 2),
+            "processor_seconds": round(processor_seconds(), 2),
             "started": round(started, 2),
             "finished": round(time.time(), 2),
             "versions": json.loads(kernel_versions.read_text()),
@@ -83,7 +84,7 @@ def execute(job: dict) -> dict | None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _processor_seconds() -> float:
+def processor_seconds() -> float:
     """Processor time of this process, its kernel and the kernel's workers (those that have ended)."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
@@ -104,13 +105,14 @@ def stop_with_parent(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def main() -> int:
+def main(make: Callable[[dict], dict | None] = execute) -> int:
+    """Make the run of the job that the command line names, and tell how it failed."""
     sys.modules.setdefault("jupyter_server", None)  # type: ignore[arg-type]  # jupytext would load a web server of its own
     # A build started in the background ignores interrupts, and its children inherit that: this one must listen.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     job = json.loads(Path(sys.argv[1]).read_text())
     stop_with_parent(job["parent"])
-    failure = execute(job)
+    failure = make(job)
     if failure is None:
         return 0
     Path(job["failure"]).write_text(json.dumps(failure))

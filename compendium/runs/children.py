@@ -121,7 +121,7 @@ def run_child(run: Run, jobs: int, scheduler: str | None, children: Children, di
     )
     inputs = run.inputs()
     job = {
-        "source": str(run.source),
+        **run.job(),
         "partial": str(run.partial),
         "directory": str(run.directory),
         "failure": str(failure_file),
@@ -152,7 +152,7 @@ def run_child(run: Run, jobs: int, scheduler: str | None, children: Children, di
     }
     start = time.perf_counter()
     with run.log.open("w") as log:
-        command = [sys.executable, "-m", "compendium.runs.child", str(job_file)]
+        command = [sys.executable, "-m", run.child, str(job_file)]
         code = children.run(run, command, stdout=log, stderr=subprocess.STDOUT, env=environment, cwd=run.root)
     seconds = time.perf_counter() - start
     job_file.unlink(missing_ok=True)

@@ -88,7 +88,7 @@ class Cluster:
 
 def pack(run: Run, scheduler: str) -> Parcel:
     """The run with its notebook and, for a what-if, the numbers of the base runs of its section."""
-    paths = [run.source]
+    paths = [*run.sources]
     if run.notebook == "what_if":
         folder = run.root / "build" / "runs" / run.section
         paths += sorted(folder.glob(f"*/{run.baseline}/figures/*.csv"))

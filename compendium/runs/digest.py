@@ -32,9 +32,9 @@ def digest_of(inputs: Mapping[str, Any]) -> str:
     return sha(json.dumps(inputs, sort_keys=True).encode())
 
 
-def modules_of(source: str) -> dict[str, str]:
+def modules_of(source: str, child: str = CHILD) -> dict[str, str]:
     """Digest of every module of this project that a notebook's source, or the process that executes it, imports."""
-    return {name: _sha_of_module(name) for name in sorted(closure(source))}
+    return {name: _sha_of_module(name) for name in sorted(closure(source, child))}
 
 
 def _sha_of_module(name: str) -> str:
@@ -56,10 +56,10 @@ def library(*extra: Path) -> str:
     return digest_of({name: sha(path.read_bytes()) for name, path in files})
 
 
-def closure(source: str) -> frozenset[str]:
+def closure(source: str, child: str = CHILD) -> frozenset[str]:
     """Names of the project's modules that a source imports, directly or not, with those of the executing process."""
     found: set[str] = set()
-    waiting = {*_imported(source, "notebook", True), CHILD}
+    waiting = {*_imported(source, "notebook", True), child}
     while waiting:
         name = waiting.pop()
         if name in found:

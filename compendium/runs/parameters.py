@@ -153,6 +153,8 @@ class Schema:
         The notebooks with whose runs a what-if compares itself.
     base_sets : dict
         Base sets besides quick and paper: each with the notebooks that are run with it for the book.
+    seeds : dict, optional
+        The values that differ where claims are judged with other seeds, at a small size; None where they are not.
     """
 
     section: str
@@ -161,6 +163,7 @@ class Schema:
     relations: tuple[Relation, ...] = ()
     compares: tuple[str, ...] = ()
     base_sets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    seeds: dict[str, Any] | None = None
 
     def names(self, notebook: str) -> list[str]:
         """Names that a notebook takes, in the order of the schema."""

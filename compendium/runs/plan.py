@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ..notebook.context import page_name
 from . import digest
@@ -68,6 +68,7 @@ class Run:
     baseline: str
     needs: tuple[Run, ...] = ()
     compares: tuple[str, ...] = ()
+    child: ClassVar[str] = digest.CHILD  # the module that makes it, in a process of its own
 
     @property
     def name(self) -> str:
@@ -87,6 +88,11 @@ class Run:
         return self.root / "notebooks" / self.section / f"{self.notebook}.py"
 
     @property
+    def sources(self) -> tuple[Path, ...]:
+        """The notebooks that it reads."""
+        return (self.source,)
+
+    @property
     def log(self) -> Path:
         return self.root / "build" / "logs" / f"{self.section}.{self.notebook}.{self.label}.log"
 
@@ -96,16 +102,24 @@ class Run:
 
     def inputs(self) -> dict[str, Any]:
         """Everything that the results depend on, part by part."""
-        source, lock = self.source.read_text(), self.root / "requirements.lock"
+        lock = self.root / "requirements.lock"
         return {
-            "notebook": digest.sha(source.encode()),
             "values": self.values,
             "baseline": self.baseline if self.notebook == "what_if" else "",
             "runs compared with": {needed.name: needed.digest() for needed in self.needs},
             "lock": digest.sha(lock.read_bytes()) if lock.exists() else "",
             "environment": {**ONE_THREAD, "python": ".".join(map(str, sys.version_info[:2]))},
-            "modules": digest.modules_of(source),
+            **self.own_inputs(),
         }
+
+    def own_inputs(self) -> dict[str, Any]:
+        """What it is made from: the notebook, and all modules that this and the executing process import."""
+        source = self.source.read_text()
+        return {"notebook": digest.sha(source.encode()), "modules": digest.modules_of(source)}
+
+    def job(self) -> dict[str, Any]:
+        """What the child is told beside the values."""
+        return {"source": str(self.source)}
 
     def digest(self) -> str:
         """Digest of the inputs."""

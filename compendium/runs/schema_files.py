@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ def load_schema(folder: Path) -> Schema:
     """Schema of the section whose notebooks stand in ``folder``.
 
     Every name describes a parameter, except ``_section``, which may hold ``relations`` (a list of ``that`` and ``says``),
-    ``compares`` (notebooks with which a what-if compares itself) and ``base_sets`` (set: notebooks).
+    ``compares`` (notebooks with which a what-if compares itself), ``base_sets`` (set: notebooks) and ``seeds`` (the values that
+    differ from the ``paper`` set, at the sizes of ``quick``, where claims are judged with other seeds).
     """
     where = f"{folder.name}/parameters/schema.yml"
     content = read_flat_yaml(folder / "parameters" / "schema.yml")
@@ -35,7 +37,9 @@ def load_schema(folder: Path) -> Schema:
     for relation in relations:
         _check_relation(where, relation, parameters)
     base_sets = {name: tuple(notebooks) for name, notebooks in section.get("base_sets", {}).items()}
-    return Schema(folder.name, folder / "parameters", parameters, relations, tuple(section.get("compares", [])), base_sets)
+    schema = Schema(folder.name, folder / "parameters", parameters, relations, tuple(section.get("compares", [])), base_sets)
+    seeds = schema.check(section["seeds"], where) if "seeds" in section else None
+    return replace(schema, seeds=seeds)
 
 
 def _typed(value: Any) -> Any:

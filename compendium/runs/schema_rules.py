@@ -65,7 +65,7 @@ _RELATION = {
 }
 _SECTION: dict[str, Any] = {
     "type": "object",
-    "description": "known keys: relations, compares, base_sets",
+    "description": "known keys: relations, compares, base_sets, seeds",
     "properties": {
         "relations": {"type": "array", "items": _RELATION, "description": "write a list of that: and says:"},
         "compares": _WORDS | {"description": "write compares: [notebook, ...]"},
@@ -74,6 +74,7 @@ _SECTION: dict[str, Any] = {
             "additionalProperties": _WORDS,
             "description": "write base_sets: {set: [notebook, ...]}",
         },
+        "seeds": {"type": "object", "description": "write seeds: {name: value}, the small sizes for other seeds"},
     },
     "additionalProperties": False,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import yaml
 from ..notebook.claims import VERDICTS, LedgerError
 from ..runs.parameters import BASE_SETS
 from ..runs.plan import Run
+from ..runs.seeds import Share, share
 
 
 @dataclass(frozen=True)
@@ -99,15 +100,29 @@ def _unique(path: Path, entries: list) -> None:
 
 @dataclass(frozen=True)
 class Row:
-    """A claim on file beside what the runs recorded (None: no run recorded it), and what other base sets say."""
+    """A claim on file beside what the runs recorded (None: no run recorded it), and what other base sets and other seeds say."""
 
     claim: Claim
     found: dict | None
     others: Mapping[str, dict] = field(default_factory=dict)
+    seeds: Share | None = None
 
     @property
     def agrees(self) -> bool:
         return self.found is not None and self.found["verdict"] == self.claim.expected
+
+    @property
+    def turns(self) -> bool:
+        """Reproduced with its own seed, at the small size too, and not with another one: then it is not reproduced."""
+        reproduced = self.found is not None and self.found["verdict"] == "reproduced"
+        return reproduced and self.seeds is not None and self.seeds.small == "reproduced" and self.seeds.same < self.seeds.others
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the verdict, in words; empty for a sound one."""
+        if not self.agrees:
+            return f"{self.found['verdict'] if self.found else 'not measured'}; on file: {self.claim.expected}"
+        return f"reproduced, but on {self.seeds.says} other seeds only" if self.turns and self.seeds else ""
 
 
 def ledger(claims: list[Claim], recorded: list[dict]) -> list[Row]:
@@ -145,4 +160,11 @@ def claim_rows(root: Path, runs: Sequence[Run]) -> list[Row]:
     on_file = [
         claim for section in dict.fromkeys(run.section for run in runs) for claim in load_claims(root / "notebooks" / section)
     ]
-    return ledger(on_file, recorded)
+    rows = ledger(on_file, recorded)
+    judged = {run.section for run in runs if run.label == "paper"}  # other seeds are held against verdicts at paper scale
+    return [
+        replace(row, seeds=share(root, row.claim.section, row.claim.id, row.found["verdict"]))
+        if row.found and row.claim.section in judged
+        else row
+        for row in rows
+    ]

@@ -11,6 +11,7 @@ import textwrap
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,14 @@ def archive(runs: Sequence[Run], rows: Sequence[ledgers.Row], path: Path) -> Non
                 add(f"{run.section}/{run.page}/{table.name}", table.read_text())
             add(f"{run.section}/{run.page}/parameters.json", json.dumps(run.values, indent=1))
         found = [
-            {"id": row.claim.id, "quote": row.claim.quote, "paper": row.claim.paper, "found": row.found, "others": row.others}
+            {
+                "id": row.claim.id,
+                "quote": row.claim.quote,
+                "paper": row.claim.paper,
+                "found": row.found,
+                "others": row.others,
+                "seeds": row.seeds and asdict(row.seeds),
+            }
             for row in rows
         ]
         add("claims.json", json.dumps(found, indent=1, ensure_ascii=False))
@@ -171,7 +179,19 @@ def claims(rows: Sequence[ledgers.Row], titles: Mapping[str, str]) -> dict[str, 
         if own:
             sections.append({"heading": heading, "rows": own})
     summary = ", ".join(f"{verdicts[name]} {name}" for name in VERDICTS if verdicts[name])
-    return {"sections": sections, "count": len(rows), "summary": summary}
+    return {"sections": sections, "count": len(rows), "summary": summary, "seeds": _seeds(rows, titles)}
+
+
+def _seeds(rows: Sequence[ledgers.Row], titles: Mapping[str, str]) -> str:
+    """How other seeds judged, and where they were not asked; empty where no section was."""
+    judged = [row for row in rows if row.seeds]
+    if not judged:
+        return ""
+    same = sum(row.seeds.same == row.seeds.others for row in judged if row.seeds)
+    left = {row.claim.section for row in rows} - {row.claim.section for row in judged}
+    text = f"Of {len(judged)} claims that ten other seeds judged, {same} get the same verdict on all of them."
+    names = ", ".join(f"*{short_title(title)}*" for section, title in titles.items() if section in left)
+    return f"{text} Not judged with other seeds: {names}." if left else text
 
 
 def _claim_cells(row: ledgers.Row) -> dict[str, str]:
@@ -182,6 +202,10 @@ def _claim_cells(row: ledgers.Row) -> dict[str, str]:
     differs = "" if row.agrees else f" (on file: {claim.expected})"
     ours = f"{found['ours']}<br>*Criterion:* {found['tolerance']}"
     verdict, sets = _verdict(found["verdict"]) + differs, f"`{found['set']}`"
+    if row.seeds:
+        verdict += f"<br>{row.seeds.says} seeds"
+        if row.seeds.small != found["verdict"]:
+            verdict += f"; small, own seed: {row.seeds.small}"
     for name, other in row.others.items():
         ours += f"<br>*With the set* `{name}`*:* {other['ours']}"
         verdict += f"<br>{_verdict(other['verdict'])}"
