@@ -610,17 +610,35 @@ figures.show(
 
 # %% tags=["hide-input"]
 relaxed = dict(peak_sidelobe_db=-10.0, max_main_lobe_width_m=1.5 * cell / 1.171)
-easy = ofdm.solve_exact(scenario, **relaxed, fallback=True)
+
+
+def kept_capacity(rng):
+    """Capacity at the relaxed limits over water-filling's, on one channel of the sweep; 0 without joint operation."""
+    draw = ofdm.Scenario.random(rng, sidelobe_start=sidelobe_start, **setting)
+    found = ofdm.solve_exact(draw, **relaxed, fallback=True)
+    joint = found.mode == "isac"
+    return found.capacity_bps / ofdm.waterfill(draw).capacity_bps if joint else 0.0
+
+
+kept = np.array(
+    montecarlo.map_draws(
+        kept_capacity,
+        np.random.default_rng([seed, 2]),
+        sweep_draws,
+        **context.workers(),
+    )
+)
+near_optimal = kept >= 0.98
 claims.record(
     "003-C5",
     ours=(
-        f"limits of -10 dB and {relaxed['max_main_lobe_width_m']:.2f} m: "
-        f"{100 * easy.capacity_bps / water.capacity_bps:.2f} % of water-filling's "
-        f"capacity (mode {easy.mode}); water-filling's own lobe is "
-        f"{ofdm.main_lobe_width_m(scenario, water.powers_w):.2f} m wide"
+        f"limits of -10 dB and {relaxed['max_main_lobe_width_m']:.2f} m: at least 98 % of water-filling's capacity on "
+        f"{near_optimal.sum()} of {sweep_draws} channels, {100 * kept.min():.1f} % on the worst and {100 * np.median(kept):.1f} % on the "
+        "median one"
     ),
-    tolerance="joint operation with at least 98 % of water-filling's capacity",
-    reproduced=easy.mode == "isac" and easy.capacity_bps >= 0.98 * water.capacity_bps,
+    tolerance="joint operation with at least 98 % of water-filling's capacity on every channel: reproduced; on more than half: trend",
+    reproduced=bool(np.all(near_optimal)),
+    trend=bool(near_optimal.mean() > 0.5),
 )
 least = ofdm.minimise_sidelobe(scenario)
 least_db = float(ofdm.peak_sidelobe_db(scenario, least.powers_w))
