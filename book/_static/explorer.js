@@ -88,7 +88,7 @@
       spec.readouts.forEach((readout, row) => {
         cells[row].textContent = withUnit(readout.values[here], readout.unit);
       });
-      pictures.replaceChildren(curve(), ...spec.bars.map((bars, i) => barChart(bars, here, scales.bars[i])));
+      pictures.replaceChildren(curve(), ...spec.pictures.map((picture) => (picture.kind === "map" ? mapOf(picture, here) : trace(picture, here))), ...spec.bars.map((bars, i) => barChart(bars, here, scales.bars[i])));
     }
 
     const WIDTH = 320, HEIGHT = 190, LEFT = 52, BOTTOM = 34, TOP = 24;
@@ -186,6 +186,66 @@
         svg.append(make("rect", { x: LEFT, y: TOP, width: inner.width, height: inner.height, class: "isac-infeasible" }));
         svg.append(make("text", centre, "infeasible here"));
       }
+      return svg;
+    }
+    // A curve over an axis of its own, with the level that one of the sliders asks for.
+    function trace({ label, unit, along, alongLabel, values, limit, shaded }, here) {
+      const own = values.slice(here * along.length, (here + 1) * along.length);
+      const level = limit === null ? null : spec.controls[limit].values[at[limit]];
+      const told = own.every((value) => value === null) ? "infeasible here" : `from ${withUnit(own[0], unit)} to ${withUnit(own[own.length - 1], unit)}${level === null ? "" : `, limit ${withUnit(level, unit)}`}`;
+      const svg = canvas(`${label}${unit ? ` (${unit})` : ""}`, `${label} over ${alongLabel}: ${told}`);
+      const scale = heightScale(values, false);
+      const x = (value) => LEFT + (inner.width * (value - along[0])) / (along[along.length - 1] - along[0]);
+      if (shaded) svg.append(make("rect", { x: x(shaded[0]), y: TOP, width: x(shaded[1]) - x(shaded[0]), height: inner.height, class: "isac-region" }));
+      ends(svg, scale);
+      if (level !== null) svg.append(make("path", { d: `M${LEFT} ${scale.place(level)}H${WIDTH - 8}`, class: "isac-level" }));
+      const bottom = scale.ticks ? scale.ticks[0] : 0;
+      const points = own.map((value, i) => (value === null ? "" : `${x(along[i]).toFixed(1)} ${scale.place(Math.max(value, bottom)).toFixed(1)}`)).filter(Boolean);
+      if (points.length) svg.append(make("path", { d: `M${points.join("L")}`, class: "isac-line" }));
+      else svg.append(make("text", { x: LEFT + inner.width / 2, y: TOP + inner.height / 2, "text-anchor": "middle" }, "infeasible here"));
+      for (const [value, anchor] of [[along[0], "start"], [along[along.length - 1], "end"]])
+        svg.append(make("text", { x: x(value), y: HEIGHT - 18, "text-anchor": anchor }, number(value)));
+      svg.append(make("text", { x: LEFT + inner.width / 2, y: HEIGHT - 4, "text-anchor": "middle" }, alongLabel));
+      return svg;
+    }
+    // The place as seen from above: squares stations, discs users (filled by their load), crosses targets with error ellipses.
+    function mapOf({ label, unit, magnified, loadsLabel, covariances, loads, stations, users, targets }, here) {
+      const last = at[at.length - 1];
+      const all = [stations, users, targets].flatMap((rows) => rows[last]);
+      const half = 1.12 * Math.max(...all.flat().map(Math.abs));
+      const size = 300, top = 22;
+      const x = (value) => size / 2 + (value / half) * (size / 2 - 8);
+      const y = (value) => top + size / 2 - (value / half) * (size / 2 - 8);
+      const length = (value) => (value / half) * (size / 2 - 8);
+      const own = covariances.slice(here * targets[last].length * 3, (here + 1) * targets[last].length * 3);
+      const filled = loads.slice(here * users[last].length, (here + 1) * users[last].length);
+      const feasible = filled.some((value) => value !== null);
+      const worst = Math.max(...targets[last].map((_, n) => Math.sqrt((own[3 * n] ?? 0) + (own[3 * n + 2] ?? 0))));
+      const told = `${label}: ${users[last].length} users, ${targets[last].length} targets${feasible ? `, worst position error ${withUnit(worst, unit)}` : ", infeasible here"}`;
+      const svg = make("svg", { viewBox: `0 0 ${size} ${size + top + 34}`, role: "img", "aria-label": told, class: "isac-plan" });
+      svg.append(make("text", { x: 8, y: 14, class: "isac-title" }, label));
+      svg.append(make("rect", { x: 4, y: top, width: size - 8, height: size, class: feasible ? "isac-ground" : "isac-infeasible" }));
+      targets[last].forEach(([px, py], n) => {
+        const [xx, xy, yy] = own.slice(3 * n, 3 * n + 3);
+        if (xx !== null) {
+          const mean = (xx + yy) / 2, spread = Math.hypot((xx - yy) / 2, xy);
+          const angle = (-0.5 * Math.atan2(2 * xy, xx - yy) * 180) / Math.PI;
+          const [rx, ry] = [mean + spread, Math.max(mean - spread, 0)].map((value) => Math.max(1, length(magnified * Math.sqrt(value))));
+          svg.append(make("ellipse", { cx: x(px), cy: y(py), rx, ry, transform: `rotate(${angle} ${x(px)} ${y(py)})`, class: "isac-ellipse" }));
+        }
+        svg.append(make("path", { d: `M${x(px) - 4} ${y(py) - 4}l8 8m0 -8l-8 8`, class: "isac-target" }));
+      });
+      users[last].forEach(([px, py], m) => {
+        svg.append(make("circle", { cx: x(px), cy: y(py), r: 6, class: "isac-user" }));
+        if (filled[m]) svg.append(make("circle", { cx: x(px), cy: y(py), r: Math.max(1, 6 * Math.sqrt(Math.min(filled[m], 1))), class: "isac-dot" }));
+      });
+      for (const [px, py] of stations[last]) svg.append(make("rect", { x: x(px) - 5, y: y(py) - 5, width: 10, height: 10, class: "isac-station" }));
+      const bar = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].find((value) => length(value) > 40) ?? 1;
+      svg.append(make("path", { d: `M10 ${size + top - 8}h${length(bar)}`, class: "isac-scale" }));
+      svg.append(make("text", { x: 10, y: size + top - 13 }, `${bar} ${unit}`));
+      svg.append(make("text", { x: 6, y: size + top + 14 }, `■ station   ● user, filled: ${loadsLabel}`));
+      const times = magnified === 1 ? "standard deviation" : `${magnified} standard deviations`;
+      svg.append(make("text", { x: 6, y: size + top + 29 }, feasible ? `× target, its ellipse: ${times}` : "infeasible here"));
       return svg;
     }
     draw();

@@ -51,12 +51,48 @@ class Bars:
     unit: str = ""
 
 
+@dataclass(frozen=True)
+class Trace:
+    """A curve per grid point over an axis of its own: shape of the grid, then the number of points.
+
+    ``limit`` is the number of the control whose value is drawn as a level, ``shaded`` a stretch of the axis where it holds.
+    """
+
+    label: str
+    along: Sequence[float]
+    along_label: str
+    values: Any
+    unit: str = ""
+    limit: int | None = None
+    shaded: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Map:
+    """Where things stand, and how well targets are located: one map for each value of the last control.
+
+    Positions (n, K, 2) in ``unit``; ``covariances``, the shape of the grid, then (targets, 3) for xx, xy, yy, are drawn as
+    ellipses of ``magnified`` standard deviations; ``loads``, the shape of the grid, then the users, from 0 to 1, fill the discs.
+    """
+
+    label: str
+    stations: Any
+    users: Any
+    targets: Any
+    covariances: Any
+    loads: Any
+    loads_label: str
+    magnified: float = 1.0
+    unit: str = "m"
+
+
 def show(
     name: str,
     *,
     controls: Sequence[Control],
     readouts: Sequence[Readout],
     bars: Sequence[Bars] = (),
+    pictures: Sequence[Trace | Map] = (),
     caption: str,
     fallback: str,
     log: bool = False,
@@ -73,6 +109,8 @@ def show(
         The first is also drawn as a curve over the first control.
     bars : sequence of Bars
         Allocations drawn as bars that move with the controls.
+    pictures : sequence of Trace or Map
+        The thing itself, drawn before the bars: a pulse, a map with the ellipses of the position errors.
     caption : str
         What to try and what to notice.
     fallback : str
@@ -90,7 +128,7 @@ def show(
     if any(len(control.values) == 0 for control in controls):
         _in_words("Nothing to explore: no draw of this run can be shown.")
         return
-    text = json.dumps(specification(controls, readouts, bars, log), separators=(",", ":"), ensure_ascii=True)
+    text = json.dumps(specification(controls, readouts, bars, log, pictures), separators=(",", ":"), ensure_ascii=True)
     if len(text) > MOST_BYTES and run.own:
         _in_words(f"Not shown: with these values the explorer would hold {len(text) / 1e6:.1f} MB.")
         return
@@ -108,7 +146,13 @@ def _in_words(text: str) -> None:
     display_with_myst({"text/markdown": text, "text/plain": text}, f"*{text}*\n")
 
 
-def specification(controls: Sequence[Control], readouts: Sequence[Readout], bars: Sequence[Bars], log: bool) -> dict:
+def specification(
+    controls: Sequence[Control],
+    readouts: Sequence[Readout],
+    bars: Sequence[Bars],
+    log: bool,
+    pictures: Sequence[Trace | Map] = (),
+) -> dict:
     """What the script reads: flat lists in C order of the grid, rounded to six digits, null for nan."""
     grid = tuple(len(control.values) for control in controls)
     if not controls or not readouts:
@@ -126,22 +170,54 @@ def specification(controls: Sequence[Control], readouts: Sequence[Readout], bars
             }
             for b in bars
         ],
+        "pictures": [_trace(p, grid) if isinstance(p, Trace) else _map(p, grid) for p in pictures],
     }
 
 
-def _grid(name: str, values: Any, shape: tuple[int, ...]) -> list:
+def _trace(trace: Trace, grid: tuple[int, ...]) -> dict:
+    return {
+        "kind": "trace",
+        "label": trace.label,
+        "unit": trace.unit,
+        "along": _flat(trace.along),
+        "alongLabel": trace.along_label,
+        "values": _grid(trace.label, trace.values, (*grid, len(trace.along)), digits=4),
+        "limit": trace.limit,
+        "shaded": trace.shaded,
+    }
+
+
+def _map(drawn: Map, grid: tuple[int, ...]) -> dict:
+    """Positions per value of the last control; they are the same for all values of the others."""
+    places = {name: np.asarray(getattr(drawn, name), dtype=float) for name in ("stations", "users", "targets")}
+    for name, array in places.items():
+        if array.ndim != 3 or array.shape[0] != grid[-1] or array.shape[2] != 2:
+            raise ValueError(f"explorer: {drawn.label}: {name} have shape {array.shape}, ({grid[-1]}, K, 2) is asked for")
+    sizes = {name: array.shape[1] for name, array in places.items()}
+    return {
+        "kind": "map",
+        "label": drawn.label,
+        "unit": drawn.unit,
+        "magnified": drawn.magnified,
+        "loadsLabel": drawn.loads_label,
+        "covariances": _grid(drawn.label, drawn.covariances, (*grid, sizes["targets"], 3), digits=4),
+        "loads": _grid(drawn.loads_label, drawn.loads, (*grid, sizes["users"]), digits=3),
+    } | {name: [[_flat(at) for at in rows] for rows in array] for name, array in places.items()}
+
+
+def _grid(name: str, values: Any, shape: tuple[int, ...], digits: int = _DIGITS) -> list:
     array = np.asarray(values, dtype=float)
     if array.shape != shape:
         raise ValueError(f"explorer: {name} has shape {array.shape}, the controls ask for {shape}")
-    return _flat(array.ravel())
+    return _flat(array.ravel(), digits)
 
 
-def _flat(values: Any) -> list:
-    return [value if isinstance(value, str) else _rounded(float(value)) for value in values]
+def _flat(values: Any, digits: int = _DIGITS) -> list:
+    return [value if isinstance(value, str) else _rounded(float(value), digits) for value in values]
 
 
-def _rounded(value: float) -> float | None:
-    return float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
+def _rounded(value: float, digits: int) -> float | None:
+    return float(f"{value:.{digits}g}") if math.isfinite(value) else None
 
 
 def myst(section: str, name: str, text: str, caption: str, fallback: str) -> str:

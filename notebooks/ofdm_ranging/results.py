@@ -55,7 +55,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 from compendium.notebook import claims, context, explorers, figures, tables
-from compendium.notebook.explorers import Bars, Control, Readout
+from compendium.notebook.explorers import Bars, Control, Readout, Trace
 
 from isaclib import ofdm_ranging as ofdm
 from isaclib.foundations import montecarlo, plotting
@@ -1042,6 +1042,8 @@ explored_cells = [0.75, 0.85, 0.9, 1.0, 1.05, 1.1, 1.2]
 grid = (len(explored_db), len(explored_cells))
 capacity, upper, lost, deviation, lobe = (np.full(grid, np.nan) for _ in range(5))
 share_bars, parts = np.full((*grid, 16), np.nan), np.array_split(index, 16)
+delays = np.linspace(0, max(6.0, 2 * sidelobe_start), 121)
+pulses_db = np.full((*grid, len(delays)), np.nan)
 for a, b in np.ndindex(grid):
     best = ofdm.solve_exact(
         scenario,
@@ -1061,6 +1063,8 @@ for a, b in np.ndindex(grid):
         share_bars[a, b] = [
             100 * best.powers_w[part].sum() / power_budget_w for part in parts
         ]
+        pulse = np.abs(ofdm.pulse_compression(scenario, best.powers_w, delays))
+        pulses_db[a, b] = 20 * np.log10(np.maximum(pulse, 10**-2.5))
 part_names = [str(part + 1) for part in range(16)]
 mean_gain = [scenario.channel_gain[part].mean() for part in parts]
 explorers.show(
@@ -1076,6 +1080,17 @@ explorers.show(
         Readout("Main-lobe width", lobe, "range cells"),
         Readout("Delay deviation bound over water-filling's", deviation),
     ],
+    pictures=[
+        Trace(
+            "The expected pulse and its sidelobes",
+            delays,
+            "Delay (range cells)",
+            pulses_db,
+            "dB",
+            limit=0,
+            shaded=(float(scenario.sidelobe_start), float(delays[-1])),
+        )
+    ],
     bars=[
         Bars("Power in 16 parts of the band", part_names, share_bars, "%"),
         Bars(
@@ -1085,7 +1100,7 @@ explorers.show(
         ),
     ],
     caption=f"A range cell is the range c/(2B) of one over the bandwidth, {cell:.3g} m here. With a wide main-lobe limit, tighten the sidelobes "
-    "and watch the powers leave the good channels and form a window. With a narrow one both limits soon "
+    "and watch the powers leave the good channels and form a window while the pulse bows to the dashed line. With a narrow one both limits soon "
     "exclude each other; infeasible is then a proof.",
     fallback="capacity_surface",
     log=True,

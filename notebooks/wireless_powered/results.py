@@ -45,7 +45,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from compendium.notebook import claims, context, explorers, figures
-from compendium.notebook.explorers import Bars, Control, Readout
+from compendium.notebook.explorers import Bars, Control, Map, Readout
 from matplotlib.ticker import LogFormatter
 
 from isaclib import wireless_powered as wp
@@ -705,6 +705,7 @@ explored = Batch([batch[d] for d in explored_draws])
 grid = (len(explored_limits), len(explored_powers), len(explored_draws))
 throughput, upper, charging, crb, least_crb = (np.full(grid, np.nan) for _ in range(5))
 power_bars, slot_bars = (np.full((*grid, users), np.nan) for _ in range(2))
+ellipses = np.full((*grid, targets, 3), np.nan)
 for a, b in np.ndindex(grid[:2]):
     lanes = explored.replace(
         crb_limit_m2=explored_limits[a], bs_power_w=explored_powers[b]
@@ -717,6 +718,8 @@ for a, b in np.ndindex(grid[:2]):
     slot_bars[a, b] = 100 * best.times_s / best.times_s.sum(axis=1, keepdims=True)
     for c in np.flatnonzero(best.feasible):
         crb[a, b, c] = wp.crb_trace(lanes[c], best.powers_w[c]).max()
+        spread = np.linalg.inv(wp.fisher_information(lanes[c], best.powers_w[c]))
+        ellipses[a, b, c] = spread[:, [0, 0, 1], [0, 1, 1]]
 names_of_users = [str(m + 1) for m in range(users)]
 explorers.show(
     "limit_and_power",
@@ -732,12 +735,25 @@ explorers.show(
         Readout("Worst CRB", crb, "m²"),
         Readout("Least worst CRB of any allocation", least_crb, "m²"),
     ],
+    pictures=[
+        Map(
+            "Position errors seen from above",
+            stations=np.stack([each.bs_position_m[None] for each in explored]),
+            users=np.stack([each.user_positions_m for each in explored]),
+            targets=np.stack([each.target_positions_m for each in explored]),
+            covariances=ellipses,
+            loads=power_bars / max_power_w,
+            loads_label="power of its cap",
+            magnified=5.0,
+        )
+    ],
     bars=[
         Bars("Power of each user", names_of_users, power_bars, "W"),
         Bars("Part of the slot time", names_of_users, slot_bars, "%"),
     ],
     caption="Tighten the limit from the right: the powers rise together until they meet the cap, and charging takes the "
-    "frame. Then raise the charging power: the throughput grows, but the powers that the limit asks for fall only a little.",
+    "frame. Then raise the charging power: the throughput grows, but the powers that the limit asks for fall only a little. "
+    "On the map the error ellipses shrink as the limit is tightened.",
     fallback="users_vs_crb_limit",
     log=True,
 )

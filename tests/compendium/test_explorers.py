@@ -10,7 +10,7 @@ from compendium.browser.chromium import NoBrowser, browser
 from compendium.browser.server import serve
 from compendium.notebook import explorers
 from compendium.notebook.context import Context
-from compendium.notebook.explorers import Bars, Control, Readout
+from compendium.notebook.explorers import Bars, Control, Map, Readout, Trace
 from compendium.runs import plan as runs
 from compendium.site import build as site
 
@@ -75,3 +75,20 @@ def test_moved_by_script_it_shows_the_numbers_of_the_grid(finished, tmp_path):
             assert tab.locator(".isac-pictures svg").count() == 2
     except NoBrowser:
         assert os.environ.get("CI") != "true", "CI must have a browser"
+
+
+def test_maps_and_traces_hold_what_they_were_given():
+    controls = [Control("x", [1.0, 2.0]), Control("draw", ["draw 0", "draw 1"])]
+    readouts = [Readout("value", np.ones((2, 2)))]
+    trace = Trace("Pulse", [0.0, 1.0, 2.0], "Delay", np.arange(12.0).reshape(2, 2, 3), "dB", limit=0)
+    places = {"stations": np.zeros((2, 1, 2)), "users": np.ones((2, 3, 2)), "targets": np.full((2, 2, 2), 5.0)}
+    drawn = {"covariances": np.ones((2, 2, 2, 3)), "loads": np.full((2, 2, 3), np.nan), "loads_label": "power"}
+    spec = explorers.specification(controls, readouts, [], False, [trace, Map("Place", **places, **drawn)])
+    first, second = spec["pictures"]
+    assert (first["kind"], first["values"], first["limit"]) == ("trace", list(range(12)), 0)
+    assert second["targets"][1] == [[5.0, 5.0], [5.0, 5.0]] and len(second["covariances"]) == 24
+    assert second["loads"] == [None] * 12
+    with pytest.raises(ValueError, match=r"users have shape \(3, 2\)"):
+        explorers.specification(controls, readouts, [], False, [Map("Place", **(places | {"users": np.ones((3, 2))}), **drawn)])
+    with pytest.raises(ValueError, match="Pulse has shape"):
+        explorers.specification(controls, readouts, [], False, [Trace("Pulse", [0.0], "Delay", np.ones(2))])
