@@ -62,6 +62,7 @@ def book(base: str, output: Path | None, open_: bool, check: bool, jobs: int, sc
 
 def _book(root: Path, base: str, output: Path | None, open_: bool, check: bool, jobs: int, scheduler: str | None) -> None:
     from ..site import build as site
+    from ..site.board import BoardError
 
     target = output or (root / "_build" / "html" if base == "paper" else root / "build" / "test-site")
     start = time.perf_counter()
@@ -71,8 +72,10 @@ def _book(root: Path, base: str, output: Path | None, open_: bool, check: bool, 
         sys.exit(1)
     made = time.perf_counter()
     try:
-        rebuilt = site.build(root, runs, base, target, accept=_check_tree if check else None)
-    except site.BuildError as error:
+        rebuilt = site.build(
+            root, runs, base, target, accept=_check_tree if check else None, instances=_instances(root, base, jobs)
+        )
+    except (site.BuildError, BoardError) as error:
         CONSOLE.print(f"isac: {error}\nnothing was published", markup=False, style="bold red")
         sys.exit(1)
     if base == "paper":
@@ -87,6 +90,18 @@ def _book(root: Path, base: str, output: Path | None, open_: bool, check: bool, 
         sys.exit(1)
     if open_:
         webbrowser.open((target / "index.html").as_uri())
+
+
+def _instances(root: Path, base: str, jobs: int) -> Path | None:
+    """The benchmark set behind the board, made where it is due; None for a book without a board."""
+    from ..site import optima
+
+    if "book/board" not in toc_pages(root / "_toc.yml"):
+        return None
+    start = time.perf_counter()
+    instances = optima.make(root, base, jobs, lambda text: CONSOLE.print(f"         {text}", markup=False))
+    CONSOLE.print(f"benchmark instances ready in {time.perf_counter() - start:.0f} s: {short(instances)}", markup=False)
+    return instances
 
 
 def _print_times(root: Path, base: str, runs: Sequence[Run]) -> None:

@@ -40,7 +40,9 @@ class BuildError(RuntimeError):
 Judge = Callable[[Path, list[str]], tuple[list[str], bool]]
 
 
-def build(root: Path, runs: Sequence[Run], base: str, target: Path, *, accept: Judge | None = None) -> bool:
+def build(
+    root: Path, runs: Sequence[Run], base: str, target: Path, *, accept: Judge | None = None, instances: Path | None = None
+) -> bool:
     """Build the book from finished runs and put it at ``target``.
 
     Parameters
@@ -50,6 +52,8 @@ def build(root: Path, runs: Sequence[Run], base: str, target: Path, *, accept: J
     accept : callable, optional
         Given the built tree and its pages, returns what is wrong with it, and whether every check could be made; only a tree
         without problems is published. A book that has not changed since, but was not checked in full, is checked now.
+    instances : Path, optional
+        The benchmark set behind the board (see :mod:`.optima`); a book without the page needs none.
 
     Returns
     -------
@@ -63,7 +67,7 @@ def build(root: Path, runs: Sequence[Run], base: str, target: Path, *, accept: J
     """
     work = root / "build" / "site" / base
     source, stamp = work / "source", work / "built.json"
-    stage(root, runs, source)
+    stage(root, runs, source, instances)
     digest = _digest(source, library(root / "requirements.lock"))  # the reference holds the docstrings
     record = json.loads(stamp.read_text()) if stamp.exists() else {}
     made = {"digest": digest, "target": str(target.resolve())}
@@ -105,7 +109,7 @@ def last_seconds(root: Path, base: str) -> dict[str, float | None]:
     return json.loads((root / "build" / "site" / base / "built.json").read_text())["seconds"]
 
 
-def stage(root: Path, runs: Sequence[Run], source: Path) -> None:
+def stage(root: Path, runs: Sequence[Run], source: Path, instances: Path | None = None) -> None:
     """Lay out the sources of the book: prose, configuration, executed notebooks, figures, generated pages."""
     shutil.rmtree(source, ignore_errors=True)
     source.mkdir(parents=True)
@@ -122,7 +126,7 @@ def stage(root: Path, runs: Sequence[Run], source: Path) -> None:
                 folder = source / "figures" / run.section / run.page
                 folder.mkdir(parents=True, exist_ok=True)
                 shutil.copy(figure, folder / figure.name)
-    pages.generate(root, runs, source)
+    pages.generate(root, runs, source, instances)
 
 
 def configuration(text: str) -> str:

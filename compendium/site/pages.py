@@ -25,13 +25,13 @@ from ..notebook.figures import label
 from ..runs.parameters import Schema
 from ..runs.plan import Run
 from ..runs.schema_files import load_schema
-from . import ledgers, quantities, times
+from . import board, ledgers, quantities, times
 
 _ACRONYMS = {"bs", "cdf", "crb", "crlb", "ei", "isac", "mrt", "music", "rcs", "sca", "si", "sinr", "toa", "ue", "wpt"}
 
 
-def generate(root: Path, runs: Sequence[Run], source: Path) -> None:
-    """Write the fragments that the prose includes to ``source/generated``, and the summary figure of the claims."""
+def generate(root: Path, runs: Sequence[Run], source: Path, instances: Path | None = None) -> None:
+    """Write the fragments that the prose includes to ``source/generated``, and their figures; with a set, the board."""
     folder = source / "generated"
     folder.mkdir(parents=True)
     titles = section_titles(root, dict.fromkeys(run.section for run in runs))
@@ -44,6 +44,9 @@ def generate(root: Path, runs: Sequence[Run], source: Path) -> None:
     fragments = {f"parameters_{section}": parameters(load_schema(root / "notebooks" / section)) for section in titles}
     fragments |= {"claims": claims(rows, titles), "errata": errata_of(errata, titles)}
     fragments |= {"runs": runs_table(runs, titles), "gallery": gallery(runs, titles)}
+    if instances is not None:
+        short = {section: short_title(title) for section, title in titles.items()}
+        fragments["board"] = board.board(root, instances, source, short)
     for name, fields in fragments.items():
         template = "parameters" if name.startswith("parameters_") else name
         (folder / f"{name}.md").write_text(render(root, template, fields))

@@ -1,0 +1,264 @@
+"""The board: every entry's allocations judged anew against the certified optima of the benchmark set, family by family.
+
+The paper's algorithm and comparison schemes are entries without files; ``board/<name>/`` holds those of everybody else, a
+``description.yml`` and allocations as ``<chapter>/<family>/<instance>.json`` (or ``.npz``, ``.mat``).
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from isaclib import instances
+from isaclib.foundations import files, formats
+from isaclib.foundations.errors import InvalidScenario
+
+from .board_figure import profiles
+from .optima import STAMP
+
+DESCRIPTION = "description.yml"
+_BESIDE = (".py", ".m", ".md", ".txt")  # an entry may hold its method, too
+_TEXTS = ("title", "by", "about", "machine")
+_FIELDS = (*_TEXTS, "seconds")
+_COLUMNS = ("chapter", "family", "entry", "instance", "state", "gap", "reason")
+_TIE = 1e-7  # gaps nearer than this are the certificates' own
+
+
+class BoardError(ValueError):
+    """An entry cannot be shown as what it says it is; the message names its file."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one instance says of an entry: a gap, or why there is none."""
+
+    state: str  # feasible, violated, failed, refused, missing
+    gap: float = math.nan
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An algorithm on the board; without a folder it is one of the chapter's own."""
+
+    name: str
+    title: str
+    by: str = ""
+    about: str = ""
+    machine: str = ""
+    seconds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class FamilySet:
+    """A family's instances with their optima and baselines, as they lie on file."""
+
+    chapter: str
+    name: str
+    about: str
+    options: Mapping[str, Any]
+    folder: Path
+    rows: Mapping[str, Mapping[str, Any]]
+    times: Mapping[str, Mapping[str, float]]
+
+
+def families(folder: Path, chapter: str) -> list[FamilySet]:
+    """The families of a chapter's set."""
+
+    def read(path: Path) -> Any:
+        return json.loads(path.read_text())
+
+    found = []
+    for name, own in read(folder / chapter / instances.MANIFEST)["families"].items():
+        where = folder / chapter / name
+        kept = read(where / instances.BASELINES), read(where / instances.TIMES)
+        found.append(FamilySet(chapter, name, own["about"], own["options"], where, *kept))
+    return found
+
+
+# ---------------------------------------------------------------- entries
+
+
+def entries(folder: Path, sets: Sequence[FamilySet]) -> list[Entry]:
+    """What lies under ``board/``, each with a description that says what it must and nothing else."""
+    known = {family.chapter: [one.name for one in sets if one.chapter == family.chapter] for family in sets}
+    return [_entry(path, known) for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
+
+
+def _entry(path: Path, known: Mapping[str, Sequence[str]]) -> Entry:
+    description = path / DESCRIPTION
+    if not description.exists():
+        raise BoardError(f"{path}: has no {DESCRIPTION}")
+    try:
+        given = yaml.safe_load(description.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BoardError(f"{description}: is no YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(given, dict) or not {"title", "by", "about"} <= set(given) <= set(_FIELDS):
+        raise BoardError(f"{description}: must hold title, by, about, and may hold seconds and machine, nothing else")
+    for name in _TEXTS:
+        if not isinstance(given.get(name, ""), str) or (name in given and not given[name].strip()):
+            raise BoardError(f"{description}: {name} must be a text")
+    seconds = given.get("seconds", {})
+    for chapter, own in seconds.items() if isinstance(seconds, dict) else [("", None)]:
+        numbers = list(own.values()) if isinstance(own, dict) else [None]
+        good = all(isinstance(n, int | float) and not isinstance(n, bool) and 0 <= n < math.inf for n in numbers)
+        if not good or not set(own) <= set(known.get(chapter, ())):
+            raise BoardError(f"{description}: seconds must be numbers by chapter and family, as in semi_isac: {{paper: 0.1}}")
+    for child in sorted(path.iterdir()):
+        if not child.is_dir():
+            if child.name != DESCRIPTION and child.suffix not in _BESIDE:
+                raise BoardError(f"{child}: stands where no file of an entry belongs")
+        elif child.name not in known:
+            raise BoardError(f"{child}: is no chapter ({', '.join(known)})")
+        else:
+            for family in child.iterdir():
+                if family.name not in known[child.name] or not family.is_dir():
+                    raise BoardError(f"{family}: is no family of {child.name} ({', '.join(known[child.name])})")
+    texts = {name: " ".join(given.get(name, "").split()) for name in _TEXTS}
+    return Entry(name=path.name, seconds=seconds, folder=path, **texts)
+
+
+def outcomes(entry: Entry, family: FamilySet) -> dict[str, Outcome] | None:
+    """What every instance of a family says of an entry; None for an entry that does not take part."""
+    if entry.folder is None:
+        return {stem: _of_baseline(row[entry.name]) for stem, row in family.rows.items()}
+    allocations = entry.folder / family.chapter / family.name
+    if not allocations.is_dir():
+        return None
+    return {stem: _judged(family, stem, row, allocations) for stem, row in family.rows.items()}
+
+
+def _of_baseline(row: Mapping[str, Any]) -> Outcome:
+    if "failed" in row:
+        return Outcome("failed", reason=row["failed"])
+    return Outcome("feasible", float(row["gap"])) if row["feasible"] else _violated(row["violations"])
+
+
+def _violated(violations: Mapping[str, Any]) -> Outcome:
+    name, excess = max(((name, float(excess)) for name, excess in violations.items()), key=lambda item: item[1])
+    return Outcome("violated", reason=f"{name} by {100 * excess:.3g} %")
+
+
+def _judged(family: FamilySet, stem: str, row: Mapping[str, Any], allocations: Path) -> Outcome:
+    found = [path for suffix in formats.SUFFIXES if (path := allocations / f"{stem}{suffix}").exists()]
+    if not found:
+        return Outcome("missing")
+    interface = instances.interface(family.chapter)
+    try:
+        if len(found) > 1:
+            raise InvalidScenario("path", f"there are {len(found)} allocations named {stem}")
+        scenario = files.load_scenario(family.folder / f"{stem}.json", interface.scenario)
+        given = files.load_allocation(found[0], interface.allocation, chapter=family.chapter)
+        score = interface.judge(scenario, given, optimum=instances.optimum(row), **family.options)
+    except InvalidScenario as error:
+        return Outcome("refused", reason=" ".join(str(error).replace(f"{allocations}/", "").split()))
+    return Outcome("feasible", score.gap) if score.feasible else _violated(score.violations)
+
+
+# ---------------------------------------------------------------- the page
+
+
+def board(root: Path, folder: Path, source: Path, titles: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of the page; beside them its figures, all outcomes as a table, and the instances as one archive."""
+    sets = {chapter: families(folder, chapter) for chapter in instances.CHAPTERS}
+    entered = entries(root / "board", [family for own in sets.values() for family in own])
+    chapters, table = [], []
+    for chapter, own in sets.items():
+        methods = [name for name in instances.interface(chapter).solvers if name != "exact"]
+        listed = [Entry(name, "the paper's algorithm" if name == "paper" else name.replace("_", " ")) for name in methods]
+        found = {family.name: _results([*listed, *entered], family) for family in own}
+        picture = source / "figures" / "board" / f"{chapter}.svg"
+        picture.parent.mkdir(parents=True, exist_ok=True)
+        gaps = {name: {entry.title: _reached(seen) for entry, seen in results} for name, results in found.items()}
+        profiles(gaps, picture)
+        title = titles.get(chapter, chapter.replace("_", " "))
+        chapters.append({"name": chapter, "title": title, "families": [_family(one, found[one.name]) for one in own]})
+        for name, results in found.items():
+            table += [(chapter, name, entry.name, stem, *_cells(one)) for entry, seen in results for stem, one in seen.items()]
+    (source / "generated").mkdir(parents=True, exist_ok=True)
+    with (source / "generated" / "isac_board.csv").open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([_COLUMNS, *table])
+    archive(folder, source / "generated" / "isac_instances.zip")
+    about = [{"title": entry.title, "by": entry.by, "about": entry.about, "name": entry.name} for entry in entered]
+    return {"chapters": chapters, "entries": about, "count": sum(len(family.rows) for own in sets.values() for family in own)}
+
+
+def _results(listed: Sequence[Entry], family: FamilySet) -> list[tuple[Entry, dict[str, Outcome]]]:
+    seen = ((entry, outcomes(entry, family)) for entry in listed)
+    return [(entry, found) for entry, found in seen if found is not None]
+
+
+def _reached(seen: Mapping[str, Outcome]) -> np.ndarray:
+    """Gaps of all instances, infinite where there is none."""
+    return np.array([one.gap if one.state == "feasible" else math.inf for one in seen.values()])
+
+
+def _cells(one: Outcome) -> tuple[str, str, str]:
+    return one.state, "" if math.isnan(one.gap) else f"{one.gap:.6g}", one.reason
+
+
+def _family(family: FamilySet, results: Sequence[tuple[Entry, dict[str, Outcome]]]) -> dict[str, Any]:
+    whole = [(float(np.mean(_reached(seen))), entry, seen) for entry, seen in results]
+    ordered = sorted(whole, key=lambda item: (item[0], -sum(math.isfinite(gap) for gap in _reached(item[2]))))
+    best = [mean for mean, _, _ in ordered if math.isfinite(mean)]
+    rows = []
+    for mean, entry, seen in ordered:
+        rank = 1 + sum(other < mean - _TIE for other in best) if math.isfinite(mean) else ""
+        rows.append({"rank": rank, "entry": entry.title, **_summary(seen), "seconds": _seconds(entry, family)})
+    known = max(row["exact"]["gap"] for row in family.rows.values())
+    return {"name": family.name, "about": family.about, "count": len(family.rows), "known": f"{known:.0e}", "rows": rows}
+
+
+def _summary(seen: Mapping[str, Outcome]) -> dict[str, Any]:
+    gaps = _reached(seen)
+    gaps = gaps[np.isfinite(gaps)]
+    spread = [_percent(float(number)) for number in np.quantile(gaps, (0.5, 0.9, 1.0))] if len(gaps) else ["", "", ""]
+    wrong = []
+    for state, words in (("violated", "break a limit"), ("failed", "failed"), ("refused", "refused"), ("missing", "missing")):
+        of_this = [one.reason for one in seen.values() if one.state == state]
+        if of_this:
+            wrong.append(f"{len(of_this)} {words}" + (f", e.g. {_quoted(of_this[0])}" if of_this[0] else ""))
+    return {
+        **dict(zip(("median", "ninety", "worst"), spread, strict=True)),
+        "feasible": f"{len(gaps)} of {len(seen)}",
+        "wrong": "; ".join(wrong),
+    }
+
+
+def _percent(gap: float) -> str:
+    return "0 %" if abs(gap) <= _TIE else f"{100 * gap:.{2 if gap < 0.1 else 3}g} %"
+
+
+def _quoted(text: str) -> str:
+    """A message as code in a cell of a table."""
+    text = text.replace("`", "'").replace("|", "/")
+    return f"`{text if len(text) <= 90 else text[:87] + '...'}`"
+
+
+def _seconds(entry: Entry, family: FamilySet) -> str:
+    """An author's own seconds, or the median of this set's making."""
+    if entry.folder is not None:
+        said = entry.seconds.get(family.chapter, {}).get(family.name)
+        return "" if said is None else f"{said:.2g} (its author's{', ' + entry.machine if entry.machine else ''})"
+    taken = [row[entry.name] for row in family.times.values() if entry.name in row]
+    return f"{np.median(taken):.2g} (here)" if taken else ""
+
+
+def archive(folder: Path, path: Path) -> None:
+    """All instances with their optima and baselines in one file. Equal content, equal bytes."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
+        for file in sorted(folder.glob("*/**/*.json")):
+            name = file.relative_to(folder)
+            if not name.parts[0].startswith(".") and name.name != STAMP:
+                entry = zipfile.ZipInfo(f"isac_instances/{name.as_posix()}", date_time=(2000, 1, 1, 0, 0, 0))
+                packed.writestr(entry, file.read_bytes(), zipfile.ZIP_DEFLATED)

@@ -1,0 +1,48 @@
+"""The benchmark set behind the board, kept under ``build/board``: made again only where the code that makes it has changed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from isaclib import instances
+
+from ..runs.digest import HOMES, modules_of, sha
+from ..runs.folders import publish
+
+STAMP = "made.json"  # beside a chapter's manifest: what the set was made from
+_COUNTS = {"paper": None, "quick": 1}  # instances of each family; None: as many as its declaration says
+
+
+def make(root: Path, base: str, jobs: int, say: Callable[[str], None] = lambda text: None) -> Path:
+    """Make the set of every chapter that is due, and return the folder of all."""
+    folder = root / "build" / "board" / base
+    folder.mkdir(parents=True, exist_ok=True)
+    for chapter in instances.CHAPTERS:
+        target, wanted = folder / chapter, inputs(root, chapter, _COUNTS[base])
+        if (target / STAMP).exists() and json.loads((target / STAMP).read_text()) == wanted:
+            continue
+        start, partial = time.perf_counter(), folder / f".{chapter}.partial"
+        say(f"making   the benchmark instances of {chapter}")
+        shutil.rmtree(partial, ignore_errors=True)
+        instances.write(instances.interface(chapter), partial, count=_COUNTS[base], jobs=jobs)
+        instances.write_json(partial / chapter / STAMP, wanted)
+        publish(partial / chapter, target)
+        shutil.rmtree(partial)
+        say(f"made     the benchmark instances of {chapter}  {time.perf_counter() - start:.1f} s")
+    return folder
+
+
+def inputs(root: Path, chapter: str, count: int | None) -> dict:
+    """What a chapter's set is made from: its modules, the module that writes sets, the lock, the seed."""
+    lock = root / "requirements.lock"
+    return {
+        "modules": modules_of("", f"isaclib.{chapter}.interface"),
+        "instances": sha((HOMES["isaclib"] / "instances.py").read_bytes()),
+        "lock": sha(lock.read_bytes()) if lock.exists() else "",
+        "seed": instances.SEED,
+        "count": count,
+    }
