@@ -18,6 +18,7 @@ from ..runs.plan import Run
 from ..runs.progress import expected_in_all, expected_seconds, in_words
 
 CONSOLE = Console(highlight=False, soft_wrap=True)
+NOTES = Console(highlight=False, soft_wrap=True, stderr=True)  # what no script reads
 
 
 SILENCE_S = 60.0

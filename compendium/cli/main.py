@@ -18,16 +18,17 @@ from isaclib import __version__
 
 from ..notebook import confirm
 from ..notebook.claims import LedgerError
-from ..notebook.context import project_root
+from ..notebook.context import NoCheckout, project_root
 from ..runs import plan as workshop
 from ..runs import trial
 from ..runs.contents import section_names
+from ..runs.digest import CODE
 from ..runs.errors import ParameterError
 from ..runs.parameters import BASE_SETS, parse_assignment
 from ..runs.plan import Run
 from .assignment import assignment
 from .book import book, check, claims, launch_tree, with_workers
-from .console import CONSOLE, make, report, short
+from .console import CONSOLE, NOTES, make, report, short
 from .pdf import pdf
 from .science import COMMANDS
 
@@ -46,7 +47,7 @@ class _Group(click.Group):
     def invoke(self, context: click.Context):
         try:
             return super().invoke(context)
-        except (ParameterError, LedgerError) as error:
+        except (ParameterError, LedgerError, NoCheckout) as error:
             CONSOLE.print(prefixed(error), markup=False, style="bold red")
             context.exit(BAD_INPUT)
         except KeyboardInterrupt:
@@ -73,6 +74,22 @@ def main(verbose: bool) -> None:
     Exit codes: 0 all is well; 1 a run, a check or a verdict failed; 2 refused input.
     """
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(name)s: %(message)s")
+    for text in where_it_works(Path.cwd().resolve()):
+        NOTES.print(f"isac {text}", markup=False)
+
+
+def where_it_works(here: Path) -> list[str]:
+    """What is not obvious about the checkout that the commands take from here, and about the library they run with."""
+    try:
+        root = project_root()
+    except NoCheckout:
+        return []  # a command that needs one says so
+    notes = []
+    if root not in (here, *here.parents):
+        notes.append(f"works on {root}")
+    if (root / "isaclib").is_dir() and root != CODE:
+        notes.append(f"runs the notebooks of {root} with the library of {CODE}; 'make environment' there gives it its own")
+    return notes
 
 
 for _command in (assignment, book, check, claims, launch_tree, pdf, *COMMANDS):

@@ -91,18 +91,31 @@ def workers() -> dict[str, Any]:
     return {"jobs": run.jobs, "scheduler": run.scheduler}
 
 
+class NoCheckout(RuntimeError):
+    """There is no project to work on."""
+
+
+def is_checkout(folder: Path) -> bool:
+    """Whether a folder holds a book and its notebooks."""
+    return (folder / "_toc.yml").exists() and (folder / "notebooks").is_dir()
+
+
 def project_root() -> Path:
     """The checkout (or copy, or small project) that a command works on.
 
     The variable ``ISAC_ROOT`` names it; else it is the nearest folder above the working directory that holds ``_toc.yml`` and
     ``notebooks/``; else the checkout that holds this package, if it stands in one.
+
+    Raises
+    ------
+    NoCheckout
+        When the variable names something else, or none is found.
     """
     named = os.environ.get("ISAC_ROOT")
-    if named:
-        return Path(named).resolve()
     here = Path.cwd().resolve()
-    own = Path(__file__).resolve().parents[2]
-    for folder in (here, *here.parents, own):
-        if (folder / "_toc.yml").exists() and (folder / "notebooks").is_dir():
+    candidates = [Path(named).resolve()] if named else [here, *here.parents, Path(__file__).resolve().parents[2]]
+    for folder in candidates:
+        if is_checkout(folder):
             return folder
-    return here
+    where = f"ISAC_ROOT names {named}, which is no checkout" if named else f"no checkout at {here} or above it"
+    raise NoCheckout(f"{where}: it holds _toc.yml and a folder notebooks; go into one, or name one in ISAC_ROOT")
