@@ -28,6 +28,7 @@ from ..runs.parameters import BASE_SETS, parse_assignment
 from ..runs.plan import Run
 from .assignment import assignment
 from .book import book, check, claims, launch_tree, with_workers
+from .chapter import new_chapter
 from .console import CONSOLE, NOTES, make, report, short
 from .pdf import pdf
 from .science import COMMANDS
@@ -92,7 +93,7 @@ def where_it_works(here: Path) -> list[str]:
     return notes
 
 
-for _command in (assignment, book, check, claims, launch_tree, pdf, *COMMANDS):
+for _command in (assignment, book, check, claims, launch_tree, new_chapter, pdf, *COMMANDS):
     main.add_command(_command)
 
 
