@@ -85,18 +85,28 @@ for level in si_levels_db:
         nl.range_std_m(case, full),
     )
 served = solved[si_levels_db[0]].feasible
+if not served.any():
+    print("No drop of this set meets the users' threshold: nothing can be averaged.")
+
+
+def averaged(values):
+    """Average over the drops served, or nothing where there is none."""
+    return montecarlo.average(
+        values if len(values) else np.full((1, len(si_levels_db)), np.nan)
+    )
+
 
 figure, panels = plotting.subplots(1, 2, height=3.5, sharey=True)
 base = figures.baseline("results", "per_station")
 stations = [name for name in base if name.startswith("exact_std_bs")]
 columns_of = {"self_interference_db": si_levels_db}
 for panel, name, over in zip(panels, ("mean", "worst"), (np.mean, np.max)):
-    ours = montecarlo.average(
+    ours = averaged(
         np.stack(
             [over(solved[s].range_std_m[served], axis=1) for s in si_levels_db], axis=1
         )
     )
-    theirs = montecarlo.average(
+    theirs = averaged(
         np.stack([over(at_full[s][served], axis=1) for s in si_levels_db], axis=1)
     )
     plotting.line(
@@ -204,7 +214,9 @@ for level in si_levels_db:
     powers = {"exact": np.nan_to_num(solved[level].powers_w), "full power": full}
     for name, values in powers.items():
         bound = np.sqrt(nl.position_crb_m2(case, values)[served_rows])
-        bounds[name].append(np.quantile(bound, [0.1, 0.5, 0.9]))
+        bounds[name].append(
+            np.quantile(bound, [0.1, 0.5, 0.9]) if len(bound) else np.full(3, np.nan)
+        )
 
 figure, axes = plotting.subplots(height=3.3)
 columns = {"self_interference_db": si_levels_db}

@@ -1,4 +1,4 @@
-r"""Scenario and metrics of the sample chapter: replace them by the paper's model, one function per formula."""
+"""Scenario and metrics: replace them by the paper's model, one function per formula."""
 
 from __future__ import annotations
 
