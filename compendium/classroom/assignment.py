@@ -9,6 +9,8 @@ An assignment is the notebook ``notebooks/<section>/assignment.py``. Its cells c
 * a cell tagged ``key`` prints the numbers of an answer graded by hand, for the marker alone,
 * a cell that is given and restored when changed ``{"grade_id": "z", "locked": true}``.
 
+A link ``[title](book:notebooks/x/model)`` leads to a page of the published book.
+
 One given cell is tagged ``parameters`` and holds literals, one per line. A comment ``variant: 4..7`` at the end of a line
 is the range from which a variant draws that number: ``2.0..3.0 step 0.25``, for a list one range for every entry or
 ``0..30 | 60..90`` entry by entry, and ``one of 1, 2, 5`` for a choice.
@@ -17,6 +19,7 @@ is the range from which a variant draws that number: ``2.0..3.0 step 0.25``, for
 from __future__ import annotations
 
 import ast
+import os
 import re
 import zlib
 from dataclasses import dataclass, field
@@ -25,12 +28,14 @@ from typing import Any
 
 import nbformat
 import numpy as np
+import yaml
 
 from ..runs.errors import ParameterError
 
 TEST = "-test"
 _VARIANT = re.compile(r"[;,]?\s*variant:\s*(?P<rule>.+)$")
 _RANGE = re.compile(r"(?P<low>[-+.\deE]+?)\.\.(?P<high>[-+.\deE]+)(?:\s+step\s+(?P<step>[.\deE+-]+))?$")
+_PAGE = re.compile(r"\[([^\]]+)\]\(book:([\w/]+)\)")
 _CELL_DEFAULTS = {"grade": False, "solution": False, "task": False, "schema_version": 3}
 _REGIONS = ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN TESTS", "END HIDDEN TESTS")
 
@@ -100,9 +105,24 @@ def load_assignment(root: Path, section: str, variant: int | None = None) -> Ass
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     mark = {"assignment": section, "variant": variant}
     notebook.metadata = nbformat.from_dict({"kernelspec": kernel, "isac": mark})
+    address = book_address(root)
     for number, cell in enumerate(notebook.cells):
+        if cell.cell_type == "markdown":
+            cell.source = linked(cell.source, address)
         cell["id"] = f"{section.replace('_', '-')[:40]}-{number}"  # equal releases are equal bytes
     return Assignment(root, section, variant, values, tasks, notebook, keys)
+
+
+def book_address(root: Path) -> str:
+    """Where the book is published: ``ISAC_BOOK``, or ``html: baseurl`` of ``_config.yml``; empty when nobody says."""
+    configuration = root / "_config.yml"
+    said = yaml.safe_load(configuration.read_text(encoding="utf-8")) if configuration.exists() else {}
+    return (os.environ.get("ISAC_BOOK") or (said.get("html") or {}).get("baseurl") or "").rstrip("/")
+
+
+def linked(text: str, address: str) -> str:
+    """A text whose links ``[title](book:page)`` lead to the published book, or are titles alone where there is none."""
+    return _PAGE.sub(rf"[\1]({address}/\2.html)" if address else r"*\1*", text)
 
 
 def _complete(cell: nbformat.NotebookNode) -> None:

@@ -1,26 +1,31 @@
-"""The part of ``requirements.lock`` that a student needs: what the science requires, its plots, and JupyterLab."""
+"""The part of ``requirements.lock`` that a student needs: what the notebook imports, through the library too, and JupyterLab."""
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+
+import nbformat
 
 INTERFACE = ("jupyterlab", "ipykernel")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PARENT = re.compile(r"^    # (?:via |  )(?P<name>[A-Za-z0-9._-]+)")
 
 
-def students_lock(root: Path) -> str:
-    """The entries of the lock, with their hashes, that follow from the science's requirements; for all platforms.
+def students_lock(root: Path, notebook: nbformat.NotebookNode) -> str:
+    """The entries of the lock, with their hashes, that follow from what a notebook imports; for all platforms.
 
     Who requires whom stands in the lock itself (``# via``), where the resolver has noted it.
     """
-    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    roots = [*project["dependencies"], *project["optional-dependencies"]["plot"], *INTERFACE]
     entries = _entries((root / "requirements.lock").read_text())
-    wanted = {_normal(_NAME.match(each)[0]) for each in roots}
-    missing = wanted - set(entries)
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    declared = {_normal(_NAME.match(each)[0]) for each in [*project["dependencies"], *project["optional-dependencies"]["plot"]]}
+    wanted = {*INTERFACE, *(_normal(name) for name in third_party(root, notebook))}
+    missing = wanted - set(entries) or wanted - set(INTERFACE) - declared
     if missing:
         raise RuntimeError(f"requirements.lock lacks {', '.join(sorted(missing))}: make it anew with 'make lock'")
     while True:
@@ -28,6 +33,47 @@ def students_lock(root: Path) -> str:
         if not more:
             return "\n".join(entries[name] for name in sorted(wanted)) + "\n"
         wanted |= more
+
+
+def third_party(root: Path, notebook: nbformat.NotebookNode) -> set[str]:
+    """Packages that a notebook imports, and the modules of the library that it imports when they are loaded."""
+    found, seen = set(), set()
+    waiting = [
+        name for cell in notebook.cells if cell.cell_type == "code" for name in _imported(ast.walk(_tree(cell.source)), "")
+    ]
+    while waiting:
+        name = waiting.pop()
+        top = name.partition(".")[0]
+        if top != "isaclib":
+            found |= {top} - sys.stdlib_module_names
+            continue
+        parts = name.split(".")
+        for count in range(1, len(parts) + 1):  # importing a module loads the packages it lies in
+            module = root.joinpath(*parts[:count])
+            file = module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
+            if file.exists() and file not in seen:
+                seen.add(file)
+                package = ".".join(parts[: count - (file.name != "__init__.py")])
+                waiting += _imported(ast.parse(file.read_text(encoding="utf-8")).body, package)
+    return found
+
+
+def _imported(nodes, package: str) -> Iterator[str]:
+    """Absolute names in import statements; of ``from a import b`` both a and a.b, which may be a module."""
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            yield from (base, *(f"{base}.{alias.name}" for alias in node.names))
+
+
+def _tree(source: str) -> ast.AST:
+    try:
+        return ast.parse(source)
+    except SyntaxError:  # magics of IPython
+        return ast.parse("")
 
 
 def _entries(lock: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import nbformat
 
-from .assignment import Assignment
+from .assignment import Assignment, book_address
 from .course import student_version
 from .lock import students_lock
 
@@ -33,7 +33,7 @@ def release(assignment: Assignment, folder: Path) -> Path:
         files = {
             f"{assignment.section}.ipynb": notebook.encode(),
             "README.md": _readme(assignment, wheel.name).encode(),
-            "requirements.lock": students_lock(assignment.root).encode(),
+            "requirements.lock": students_lock(assignment.root, assignment.notebook).encode(),
             wheel.name: wheel.read_bytes(),
         }
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,12 +71,13 @@ def _readme(assignment: Assignment, wheel: str) -> str:
     title = assignment.section.replace("_", " ")
     by_tests = assignment.automatic_points
     total = sum(task.points for task in assignment.tasks)
-    packages = sum("==" in line for line in students_lock(assignment.root).splitlines())
+    address = book_address(assignment.root)
+    where = f"at {address}/" if address else "whose address\nyou have from your teacher"
+    packages = sum("==" in line for line in students_lock(assignment.root, assignment.notebook).splitlines())
     return f"""# Assignment: {title}{variant}
 
-You need Python 3.11 or newer, 1 GB of disk and a connection for the installation. No git and no account is needed. What to
-read before stands in the first cell of the notebook; these are pages of the book *Resource allocation for ISAC*, whose address
-you have from your teacher.
+You need Python 3.11 or newer, half a GB of disk and a connection for the installation. No git and no account is needed. What to
+read before stands in the first cell of the notebook; these are pages of the book *Resource allocation for ISAC*, {where}.
 
 ## Set up (once)
 
@@ -89,8 +90,8 @@ python3 -m venv .venv
 ```
 
 Windows: write `py -3 -m venv .venv` and then `.venv\\Scripts\\python` in place of `.venv/bin/python`. On Debian and Ubuntu the
-first command may ask you to install the package `python3-venv`. The second one installs at most {packages} packages:
-what the library needs, and JupyterLab.
+first command may ask you to install the package `python3-venv`. The second one installs at most {packages} packages,
+in one or two minutes: what this notebook imports, and JupyterLab. (The chapters of the library that call a solver need more.)
 
 ## Work
 

@@ -17,8 +17,9 @@
 # limit on the error becomes a cone, and three ways to be sure of an optimum: a bisection that trusts a number and not a
 # message, a ratio solved by a few simple problems, and a worst case over a ball that is proved and not sampled.
 #
-# **Read before.** The pages *Fisher information for localization* and *A convexity toolbox* of the chapter *Foundations*. You
-# need linear algebra, gradients and NumPy; no solver is called here.
+# **Read before.** The pages [Fisher information for localization](book:notebooks/foundations/fisher_information) and [A
+# convexity toolbox](book:notebooks/foundations/convexity) of the chapter *Foundations*. You need linear algebra, gradients and
+# NumPy; no solver is called here.
 #
 # **Time.** About three hours. The tasks do not use one another's answers: if one resists, go on with the next.
 #
@@ -296,6 +297,14 @@ assert len(asked) < 100, "more than 100 questions"
 # Dinkelbach's idea: for a price $q$, maximise $R(p) - q\,P(p)$, which is easy, and set $q$ to the ratio at the solution. The
 # price rises to the best ratio, and very fast. Solve the inner problem by hand (one channel at a time; mind the base of the
 # logarithm and the two limits), start from full power, and stop when the ratio rises by less than `tolerance` times itself.
+#
+# <details><summary>A hint for task 6, which is a hard one</summary>
+#
+# Look at one channel: the slope of $\log_2(1 + g p) - q p$ is $g / (\ln 2\,(1 + g p)) - q$, and it falls with $p$. Where is it
+# zero? When does this point lie below 0, when above $\bar p$, and what is best then? A channel with $g = 0$ deserves a thought.
+# Try one channel with numbers of your own before you write the loop.
+#
+# </details>
 
 
 # %% nbgrader={"grade_id": "dinkelbach", "solution": true}
@@ -345,6 +354,15 @@ assert np.all(slope[powers > 1e-9] >= -1e-6), "less power on a channel would hel
 # (add $\lambda(\lVert x\rVert^2 - r^2) \le 0$ and complete the square). The S-lemma says that the best $\lambda$ leaves no gap.
 # Maximise $g$: it is concave, and $g'(\lambda) = \lVert (Q + \lambda I)^{-1} b \rVert^2 - r^2$. In the tests $b$ has a part along
 # every eigenvector of $Q$.
+#
+# <details><summary>A hint for task 7, which is a hard one</summary>
+#
+# Write $Q = V \operatorname{diag}(e)\, V^{\mathsf T}$ and $\tilde b = V^{\mathsf T} b$ once (`np.linalg.eigh`): then
+# $g'(\lambda) = \sum_i \tilde b_i^2 / (e_i + \lambda)^2 - r^2$ costs nothing. It falls with $\lambda$, from infinity just above
+# $-\min_i e_i$ to $-r^2$. If $\lambda = 0$ is allowed and $g'(0) \le 0$, you are done. Else double a step until the sign
+# changes, then bisect.
+#
+# </details>
 
 
 # %% nbgrader={"grade_id": "s-procedure", "solution": true}

@@ -17,9 +17,11 @@
 # the worst channel of a ball is found and proved, how a guarantee becomes a matrix that must not have a negative eigenvalue, and
 # how a search over the time to look ends with a proof.
 #
-# **Read before.** The pages *From spherical waves to a bound on the position* and *Beams that survive a wrong position, and the
-# time to look* of the chapter *Near-field sensing for cell-free beams*, and of the chapter *Foundations* the page *Fisher
-# information for localization*. You need complex vectors, eigenvalues and NumPy; no solver is called here.
+# **Read before.** The pages [From spherical waves to a bound on the position](book:notebooks/near_field/model) and [Beams that
+# survive a wrong position, and the time to look](book:notebooks/near_field/beamforming) of the chapter *Near-field sensing for
+# cell-free beams*, and of the chapter *Foundations* the page [Fisher information for
+# localization](book:notebooks/foundations/fisher_information). You need complex vectors, eigenvalues and NumPy; no solver is
+# called here.
 #
 # **Time.** About three hours. The tasks do not use one another's answers: if one resists, go on with the next.
 #
@@ -281,6 +283,15 @@ for factor, holds in ((0.98, True), (1.02, False)):
 # equations still have a solution. Look at it before you trust the margin.
 #
 # Find a start of the search yourself, so that nobody has to know the answer before.
+#
+# <details><summary>A hint for task 5, which is a hard one</summary>
+#
+# Write a function that says for one $\gamma$ whether it can be had: solve the equations, and look at two things, that all
+# powers are non-negative and that their sum is at most $\bar p$. A negative power means that no power at all is enough. Begin
+# with a $\gamma$ that you know to be possible (how large may it be for the weakest user alone?) and double until the answer
+# changes; then bisect.
+#
+# </details>
 
 
 # %% nbgrader={"grade_id": "common-sinr", "solution": true}
@@ -393,6 +404,15 @@ for sources in (1, 3):
 # Say why. Then search $[0, \text{largest}]$ with it: keep intervals, divide the one that promises most, and stop when no interval
 # promises more than $(1 + \text{tolerance})$ times the best rate that you have seen. Return that share, its rate and the bound.
 # Ask for $\gamma$ at most 5000 times, and only inside $[0, \text{largest}]$.
+#
+# <details><summary>A hint for task 7, which is a hard one</summary>
+#
+# Each interval $[a, b]$ carries $\gamma(a)$ and its promise $b \log_2(1 + \gamma(a))$. Keep them in a heap (`heapq`, with the
+# negative promise first). Divide the best one in its middle $m$: only $\gamma(m)$ is new, since the left half keeps
+# $\gamma(a)$. Every evaluation is also a candidate for the best rate. The bound is the largest promise that is left when you
+# stop.
+#
+# </details>
 
 
 # %% nbgrader={"grade_id": "time-split", "solution": true}

@@ -17,8 +17,10 @@
 # how a list of requirements becomes the smallest powers that meet all of them; an optimum as an eigenvalue, with its proof; one
 # step of the paper's algorithm, seen from inside; and how ranges become a position whose error can be predicted.
 #
-# **Read before.** The page *The model: who disturbs whom* of the chapter *Network localization*, and of the chapter *Foundations*
-# the page *Fisher information for localization*. You need linear algebra, eigenvalues and NumPy; no solver is called here.
+# **Read before.** The page [The model: who disturbs whom](book:notebooks/network_localization/model) of the chapter *Network
+# localization*, and of the chapter *Foundations* the page [Fisher information for
+# localization](book:notebooks/foundations/fisher_information). You need linear algebra, eigenvalues and NumPy; no solver is
+# called here.
 #
 # **Time.** About three hours. The tasks do not use one another's answers: if one resists, go on with the next.
 #
@@ -170,6 +172,15 @@ assert np.isfinite(ideal) and ideal > 0, "without self-interference there is no 
 # never falls, stays below every vector that meets all requirements, and so ends at the least of them, if there is one.
 #
 # Return these least powers, to a relative precision of $10^{-9}$ or better, or `None` if they do not exist or exceed the cap.
+#
+# <details><summary>A hint for task 3, which is a hard one</summary>
+#
+# One line of the loop is $I(p)$: a maximum of two vectors. Since the sequence never falls and stays below every vector that is
+# enough, the first power above the cap answers the question. If all stay below the cap it converges, but perhaps slowly: a step
+# of $10^{-9}$ does not mean an error of $10^{-9}$ when each step is 0.99 of the last. Stop far below the precision that is
+# asked for, at the last digits of the machine.
+#
+# </details>
 
 
 # %% nbgrader={"grade_id": "least-powers", "solution": true}
@@ -208,6 +219,8 @@ two = np.array([[0.0, 0.5], [0.5, 0.0]])
 hand = least_powers(1.0, two, np.array([1.0, 1.0]), 0 * two, np.array([0.1, 3.0]), 5.0)
 assert np.allclose(hand, [2.5, 3.0]), "two stations by hand: the first wants its ratio, the second its user"
 assert least_powers(1.0, two, np.array([1.0, 1.0]), 0 * two, np.array([0.1, 3.0]), 2.9) is None, "a cap that is too low"
+slow = least_powers(1.0, 1.98 * two, np.ones(2), 0 * two, np.zeros(2), 200.0)
+assert slow is not None and np.allclose(slow, 100.0, rtol=1e-9, atol=0), "a sequence that comes near by one per cent a step"
 assert least_powers(0.5 * served, F, v, C, 1e9 * u + max_power_w, max_power_w) is None, "users that cannot be served"
 ### END HIDDEN TESTS
 
@@ -335,8 +348,10 @@ for edge in (3e-11, 0.2, 700.0):
 #
 # Show that the right side is $t\beta + \tfrac14 [(t-\beta) - (t_0-\beta_0)]^2$, so that whatever it allows is truly allowed. For
 # one station whose interference is known, one step is a quadratic equation: return the largest $t$ that it allows. You may rely
-# on $(t_0, \beta)$ being allowed. (Afterwards, try $S = 1$, $\beta = \beta_0 = 100$ from $t_0 = 0.001$, and then $\beta =
-# \beta_0 = 0.01$ from $t_0 = 10$: both are a factor of 10 below their end. How many steps does each take to come within 0.1 %?)
+# on $t = t_0$ meeting this approximate requirement with the given $\beta$, so that the answer is never below $t_0$.
+#
+# (For yourself, not graded: try $S = 1$, $\beta = \beta_0 = 100$ from $t_0 = 0.001$, and then $\beta = \beta_0 = 0.01$ from
+# $t_0 = 10$: both are a factor of 10 below their end. How many steps does each take to come within 0.1 %?)
 
 
 # %% nbgrader={"grade_id": "dc-step", "solution": true}
@@ -388,6 +403,14 @@ assert np.isclose(t, 1.0, rtol=1e-9), "the steps must end at S over beta"
 # $u_i$ the *horizontal* part of the unit vector from station to target, $J = \sum_i \sigma_i^{-2} u_i u_i^{\mathsf T}$ is both
 # the matrix of the linear equations and the Fisher information. Return the position and the bound $\operatorname{tr} J^{-1}$
 # there. Why is $u_i$ shorter than 1, and what does a tall mast cost?
+#
+# <details><summary>A hint for task 7, which is a hard one</summary>
+#
+# At the current $q$ the distance to station $i$ changes by $u_i^{\mathsf T} \delta$ for a small step $\delta$. So the step
+# solves $J \delta = \sum_i \sigma_i^{-2} u_i\, (r_i - \lVert (q, z) - b_i \rVert)$. Compare $u_i$ with a difference quotient of
+# the distance first: the height stands in the distance, but not among the two unknowns. Some eight steps are plenty.
+#
+# </details>
 
 
 # %% nbgrader={"grade_id": "position", "solution": true}
@@ -468,8 +491,9 @@ ax.legend()
 # The network of this assignment sends with full power, and the users are content. Now the self-interference of all stations
 # rises by 10 dB. A colleague has read that a good algorithm "aims to lower the transmit power of all BSs as the SI level rises"
 # and wants to send with half of the power everywhere. What is the worst standard deviation of a range, at full power, at half
-# power and at the optimum without users, before and after the rise? Which station must send at its cap, and could you have known
-# before solving that one must? Answer in at most 200 words with the six numbers, and say what you would do instead of the
+# power and at the optimum of task 4, before and after the rise? (That optimum leaves the users out. After the rise its powers may
+# leave a user below its threshold: you need not repair that, but say so if your proposal rests on it.) Which station must send at
+# its cap there, and could you have known before solving that one must? Answer in at most 200 words with the six numbers, and say what you would do instead of the
 # colleague's proposal. The formula of task 4 gives the optimum (its three eigenvalue problems take one line each, should your
 # function resist); $\sigma = c/(2W\sqrt{2G\gamma})$.
 #

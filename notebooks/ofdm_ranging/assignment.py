@@ -17,8 +17,9 @@
 # a ranging receiver sees, what an unknown phase costs a delay estimate, why accuracy wants the edges of the band, and what a
 # limit on accuracy costs in capacity.
 #
-# **Read before.** The page *The model: capacity, sidelobes and delay* of the chapter *Ranging with OFDM*, and of the chapter
-# *Foundations* the page *Fisher information for localization*. You need the discrete Fourier transform, Lagrange multipliers
+# **Read before.** The page [The model: capacity, sidelobes and delay](book:notebooks/ofdm_ranging/model) of the chapter
+# *Ranging with OFDM*, and of the chapter *Foundations* the page [Fisher information for
+# localization](book:notebooks/foundations/fisher_information). You need the discrete Fourier transform, Lagrange multipliers
 # and NumPy; no solver is called here.
 #
 # **Time.** Three to four hours. The tasks do not use one another's answers: if one resists, go on with the next.
@@ -338,6 +339,15 @@ assert weight is not None and 0.123 <= weight <= 0.123 + 1e-9 and len(asked) < 6
 # find $\mu$ by a bisection around it. If water-filling alone meets the limit, $\mu = 0$. The tests want
 # budget, moment and capacity right to $10^{-6}$ of themselves, so let both bisections run until their ends meet in the machine's
 # numbers, and keep the end that meets the limit. Every $\kappa$ in the tests can be reached.
+#
+# <details><summary>A hint for task 6, which is a hard one</summary>
+#
+# Put $\nu = \lambda - \mu \max_n d_n^2 > 0$, so that the denominators are $\nu + \mu(\max_m d_m^2 - d_n^2)$ and stay positive
+# whatever you try. For a given $\mu$ the sum of the powers falls with $\nu$: bisect over $\ln \nu$. With these powers the
+# moment rises with $\mu$: bisect over $\ln \mu$. A carrier with gain 0 gets nothing. Write the inner search as a function of
+# $\mu$ and plot the moment over $\mu$ before you write the outer one.
+#
+# </details>
 
 
 # %% nbgrader={"grade_id": "price", "solution": true}

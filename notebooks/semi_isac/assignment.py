@@ -17,9 +17,9 @@
 # being strictly so, how one condition on slopes splits a band, how a ratio becomes a concave function of one number, and how
 # two prices prove that an allocation cannot be beaten.
 #
-# **Read before.** The page *Three services, two budgets* of the chapter *Semi-ISaC: sharing spectrum and power among three
-# services*, and of the chapter *Foundations* the page *A convexity toolbox*. You need partial derivatives, bisection and NumPy;
-# no solver is called here.
+# **Read before.** The page [Three services, two budgets](book:notebooks/semi_isac/model) of the chapter *Semi-ISaC: sharing
+# spectrum and power among three services*, and of the chapter *Foundations* the page [A convexity
+# toolbox](book:notebooks/foundations/convexity). You need partial derivatives, bisection and NumPy; no solver is called here.
 #
 # **Time.** Three to four hours. The tasks do not use one another's answers: if one resists, go on with the next.
 #
@@ -153,6 +153,15 @@ for band, power in ((1.0, 5.0), (40.0, 0.01), (0.3, 0.3)):
 # $\nu$ by bisection, and $b_k(\nu)$ by bisection inside it ($R_k'$ falls from infinity to 0). Both searches may run in the
 # logarithm. All powers, gains and weights are positive. The tests want the slopes equal to a relative $10^{-6}$ and the bands to
 # fill the whole band.
+#
+# <details><summary>A hint for task 3, which is a hard one</summary>
+#
+# With the signal-to-noise ratio $x = g p / b$ the slope is $R'(b) = \log_2(1 + x) - x / (\ln 2\,(1 + x))$: it depends on $x$
+# alone and rises with it. So find $x_k$ with $w_k R' = \nu$ by a bisection over $\ln x$, and $b_k = g_k p_k / x_k$. The sum of
+# the bands falls with $\nu$: the outer bisection, over $\ln \nu$, makes it $B$. At the end scale the bands so that they fill
+# $B$ to the last digit.
+#
+# </details>
 
 
 # %% nbgrader={"grade_id": "split", "solution": true}
@@ -404,6 +413,14 @@ assert np.isclose(per_w, link_gain[0] / (np.log(2) * (1 + winner)), rtol=1e-5), 
 # Give every rate the weight $1 + \lambda_k$ with a multiplier $\lambda_k \ge 0$, use the two budgets, and derive an upper bound
 # on $\sum_k R_k$ over **all** allocations that meet the floors. Write it. The points $(\hat b_k, \hat p_k)$ need not meet any
 # budget.
+#
+# <details><summary>A hint for task 7, which is a hard one</summary>
+#
+# Add $\sum_k \lambda_k (R_k - f_k) \ge 0$ to what is maximised, replace each $R_k$ by its tangent, and collect what multiplies
+# $b_k$: it is $(1 + \lambda_k)\, \hat\beta_k$. Over all $b \ge 0$ with $\sum_k b_k \le B$ a linear function is largest when one
+# user has everything. The same holds for the powers.
+#
+# </details>
 
 
 # %% nbgrader={"grade_id": "bound", "solution": true}

@@ -18,9 +18,10 @@
 # error limit, and how one step of a successive convex approximation repairs the second; when transmitting with maximum power is
 # a bad idea; and how a problem with seven variables shrinks to a search in one.
 #
-# **Read before.** The page *The model, and why its optimum can be had* of the chapter *Wireless powered ISAC*, and of the
-# chapter *Foundations* the page *Fisher information for localization*. You need derivatives, logarithms and NumPy; no solver is
-# called here.
+# **Read before.** The page [The model, and why its optimum can be had](book:notebooks/wireless_powered/model) of the chapter
+# *Wireless powered ISAC*, and of the chapter *Foundations* the page [Fisher information for
+# localization](book:notebooks/foundations/fisher_information). You need derivatives, logarithms and NumPy; no solver is called
+# here.
 #
 # **Time.** About three hours. The tasks do not use one another's answers: if one resists, go on with the next.
 #
@@ -363,6 +364,15 @@ assert np.isclose(best_power(3.0, (8 * np.log(8) - 7) / 3, 2.0), 2.0, rtol=1e-8)
 # Search $s$, and return powers, charging time and slots. `limit_holds(powers_w)` says whether the error limit is met; it holds
 # at full power, and once it holds it holds for all larger powers. Ask for the throughput to a relative precision of $10^{-6}$.
 # The convex $G$ falls first and then rises, over many decades of $s$: search its logarithm.
+#
+# <details><summary>A hint for task 7, which is a hard one</summary>
+#
+# Begin with a function that returns the largest powers for a given $s$: a bisection between 0 and the cap for each user. Then
+# $G(s)$ is one line. Its search starts just above $s = \max_m \ln 2/(a_m c_m)$, where the last user gets a positive power, and
+# ends where everybody is at the cap. Ask `limit_holds` last: if it fails at the best $s$, bisect between this $s$ and the upper
+# end for $s_{\min}$; since $G$ is convex, $s_{\min}$ is then the optimum. Why?
+#
+# </details>
 
 
 # %% nbgrader={"grade_id": "optimum", "solution": true}

@@ -1,6 +1,8 @@
 """Instructor's notebooks are checked, variants draw their numbers, and the archive holds what a student needs and no more."""
 
 import re
+import subprocess
+import sys
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +16,7 @@ from small_project import ROOT, edit
 
 import isaclib
 from compendium.classroom import assignment as classroom
+from compendium.classroom import lock
 from compendium.classroom import release as released
 from compendium.classroom.course import Course
 from compendium.runs.parameters import ParameterError
@@ -54,9 +57,9 @@ def test_the_lock_of_the_archive_is_a_part_of_ours_that_is_complete(archive):
     entries = re.findall(r"^([a-z0-9-]+)==.*?(?=^\S|\Z)", part, re.MULTILINE | re.DOTALL)
     blocks = re.split(r"^(?=[a-z0-9])", part, flags=re.MULTILINE)[1:]
     assert all(block.rstrip() in ours and "--hash=sha256:" in block for block in blocks)
-    assert len(entries) < 0.6 * len(re.findall(r"^[a-z0-9-]+==", ours, re.MULTILINE))
-    assert {"numpy", "matplotlib", "cvxpy", "jupyterlab", "ipykernel"} <= set(entries)
-    assert not {"sphinx", "nbgrader", "playwright", "pytest", "jupyter-book"} & set(entries)
+    assert len(entries) < 0.5 * len(re.findall(r"^[a-z0-9-]+==", ours, re.MULTILINE))
+    assert {"jupyterlab", "ipykernel"} <= set(entries)
+    assert not {"sphinx", "nbgrader", "playwright", "pytest", "jupyter-book", "cvxpy", "pandas", "highspy"} & set(entries)
     for name in entries:  # whatever the installed packages ask for here is there, too
         try:
             asked = metadata.requires(name) or []
@@ -65,6 +68,31 @@ def test_the_lock_of_the_archive_is_a_part_of_ours_that_is_complete(archive):
         for each in map(Requirement, asked):
             if each.marker is None or each.marker.evaluate({"extra": ""}):
                 assert canonicalize_name(each.name) in entries, f"{name} requires {each.name}"
+
+
+def test_a_lock_holds_what_the_notebook_imports_through_the_library_too():
+    cells = ["from isaclib.foundations import montecarlo", "%time\nx = 1", "import os, matplotlib.pyplot"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(each) for each in cells])
+    assert {"numpy", "scipy", "matplotlib"} <= lock.third_party(ROOT, notebook)
+    notebook.cells[0].source = "def f():\n    from isaclib import near_field"
+    assert {"cvxpy", "numpy"} <= lock.third_party(ROOT, notebook)
+    notebook.cells[0].source = "import nothing_of_ours"
+    with pytest.raises(RuntimeError, match="lacks nothing-of-ours"):
+        lock.students_lock(ROOT, notebook)
+
+
+def test_what_the_notebooks_import_is_there_with_the_packages_of_their_lock_alone():
+    """The import statements of each assignment run where every other package is refused."""
+    for section in classroom.assignment_names(ROOT):
+        notebook = classroom.load_assignment(ROOT, section).notebook
+        allowed = {line.partition("==")[0] for line in lock.students_lock(ROOT, notebook).splitlines() if "==" in line}
+        assert {"numpy", "matplotlib", "jupyterlab"} <= allowed
+        source = "\n".join(each.source for each in notebook.cells if each.cell_type == "code")
+        wanted = [line for line in source.splitlines() if re.match(r"(import|from) ", line)]
+        names = metadata.packages_distributions().items()
+        refused = [name for name, owners in names if not {canonicalize_name(owner) for owner in owners} & {*allowed, "isaclib"}]
+        refuse = f"import sys\nsys.modules.update(dict.fromkeys({sorted(set(refused) - {'isaclib', 'compendium'})!r}))\n"
+        subprocess.run([sys.executable, "-c", refuse + "\n".join(wanted)], check=True, cwd=ROOT, timeout=120)
 
 
 def test_nothing_in_the_archive_leaks_a_solution(archive, tmp_path):
@@ -84,6 +112,37 @@ def test_the_notebook_of_the_archive_is_the_student_version(archive):
     assert "twice the count" in cell(notebook, "double-test").source and "-1.5" not in cell(notebook, "double-test").source
     values = classroom.load_assignment(TINY, "tiny", 5).values
     assert f"count = {values['count']}  # how many" in cell(notebook, "parameters").source
+
+
+def test_links_lead_to_the_published_book_or_are_titles(monkeypatch):
+    text = "The pages [A page](book:notebooks/tiny/model) and *that*."
+    assert classroom.linked(text, "") == "The pages *A page* and *that*."
+    assert "[A page](https://x.org/b/notebooks/tiny/model.html)" in classroom.linked(text, "https://x.org/b")
+    monkeypatch.setenv("ISAC_BOOK", "https://x.org/b/")
+    assert classroom.book_address(TINY) == "https://x.org/b"
+    released_ = classroom.load_assignment(ROOT, "semi_isac")
+    assert "(https://x.org/b/notebooks/semi_isac/model.html)" in released_.notebook.cells[0].source
+    assert "https://x.org/b/" in released._readme(released_, WHEEL)
+
+
+@pytest.mark.parametrize("section", classroom.assignment_names(ROOT))
+def test_every_link_of_an_assignment_is_a_page_of_the_book(section):
+    source = (ROOT / "notebooks" / section / "assignment.py").read_text(encoding="utf-8")
+    pages = re.findall(r"\(book:([\w/]+)\)", re.sub(r"\s*\n# ?", " ", source))
+    titles = dict(re.findall(r"\[([^\]]+)\]\(book:([\w/]+)\)", re.sub(r"\s*\n# ?", " ", source)))
+    contents = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    assert len(pages) == len(titles) >= 2 and all(f"file: {page}\n" in contents for page in pages)
+    for title, page in titles.items():
+        assert f"# # {title}\n" in (ROOT / f"{page}.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("section", classroom.assignment_names(ROOT))
+def test_every_hard_task_has_a_folded_hint(section):
+    for text in (each.source for each in classroom.load_assignment(ROOT, section).notebook.cells):
+        task = re.match(r"## Task (\d): .*\(4 points\)", text)
+        if task:
+            assert f"<details><summary>A hint for task {task[1]}, which is a hard one</summary>\n\n" in text
+        assert text.count("<details>") == text.count("\n\n</details>")
 
 
 def test_equal_releases_are_equal_bytes(tiny, tmp_path):
