@@ -16,8 +16,10 @@ GRAVE = ("serious", "critical")
 _PARTS = "mjx-math"
 
 _STRIP = """(parts) => {
-    // No glyphs: thousands of elements that no rule asks for, and axe looks at every element whatever it is asked.
+    // No glyphs, and of what is spoken for them the text: thousands of elements that no rule asks for, and axe looks at
+    // every element whatever it is asked.
     document.querySelectorAll(parts).forEach(glyphs => glyphs.replaceChildren());
+    document.querySelectorAll('mjx-assistive-mml math').forEach(spoken => { spoken.textContent = spoken.textContent; });
 }"""
 
 _PREPARE = """() => {

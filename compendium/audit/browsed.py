@@ -49,8 +49,12 @@ _FINDINGS = """() => {
 }"""
 
 # A press of the page's own button goes on to the next of light, dark and the system's colours; without one nothing happens.
+# No fading from one to the other: a colour on its way is nobody's choice.
 _TURN = """theme => {
     const root = document.documentElement, button = document.querySelector('.theme-switch-button');
+    const still = document.getElementById('isac-still') ?? Object.assign(document.createElement('style'), { id: 'isac-still' });
+    still.textContent = '* { transition: none !important }';
+    document.head.append(still);
     for (let i = 0; i < 3 && button && root.dataset.theme !== theme; i++) button.click();
     return root.dataset.theme;
 }"""

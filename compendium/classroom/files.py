@@ -54,12 +54,12 @@ def files(folder: Path, passed_over: list) -> Iterator[tuple[str, str, bytes | s
         elif top.is_dir() and not leftover(top.name):
             below = sorted(path for path in top.rglob("*") if path.is_symlink() or not path.is_dir())
             inside = [path for path in below if path.is_file() and not path.is_symlink()]
-            for path in below:
-                name = readable(path.relative_to(folder).as_posix())
-                if path.is_symlink():
+            for found in below:
+                name = readable(found.relative_to(folder).as_posix())
+                if found.is_symlink():
                     passed_over.append((name, "a link, which is not followed"))
-                elif path.is_file():
-                    yield readable(top.name), name, _read(path)
+                elif found.is_file():
+                    yield readable(top.name), name, _read(found)
                 else:
                     passed_over.append((name, "no regular file"))
             if not inside:

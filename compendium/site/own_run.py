@@ -55,7 +55,7 @@ def _fields(run: Run, section: Section) -> dict[str, Any]:
     }
 
 
-def _changes(run: Run, section: Section) -> list[dict[str, str]]:
+def _changes(run: Run, section: Section) -> list[dict[str, Any]]:
     """What differs from the set of the book, with both values."""
     schema = section.schema
     printed = schema.load_named("paper")
