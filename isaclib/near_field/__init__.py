@@ -45,12 +45,11 @@ from .sensing import (
     sensing_bound,
     verify_sensing,
 )
+from .share import BestTime, best_time_allocation
 from .time_allocation import (
     Allocation,
-    BestTime,
     ErrorWitness,
     SinrCurve,
-    best_time_allocation,
     curve_of,
     rate_bps_hz,
     relative_error,

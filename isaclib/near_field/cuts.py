@@ -16,6 +16,7 @@ asks for no phase.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import clarabel
@@ -228,7 +229,7 @@ def margin_by_cuts(
     while rounds < max_rounds:
         rounds += 1
         feasible, beams, outer, pull, prices = program.solve()
-        outer = max(outer, _TINY) ** 2
+        outer = max(outer, math.sqrt(_TINY)) ** 2
         last = not feasible or outer > enough or rounds == max_rounds or stale >= _STALE_ROUNDS
         if last or upper / outer - 1 <= wanted:
             weights = program.weights(pull, beams)

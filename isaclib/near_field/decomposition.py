@@ -92,19 +92,21 @@ def rotated(root: np.ndarray, forms: np.ndarray, sweeps: int = _SWEEPS) -> np.nd
     return z
 
 
-def errors_of(root: np.ndarray, aps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Errors in units of the radii (i, M, r), inside the balls, and weights (i,) from a root (M r + 1, i) of a dual matrix."""
-    width = (len(root) - 1) // aps
-    forms = np.concatenate([np.repeat(np.eye(aps), width, axis=1), -np.ones((aps, 1))], axis=1)
-    if aps > 2:
-        # Columns that are rounding need no care.
-        sizes = np.sum(np.abs(root) ** 2, axis=0)
-        main = sizes > _MAIN * sizes.max()
-        z = np.concatenate([rotated(rank_one_terms(root[:, main], forms), forms), root[:, ~main]], axis=1)
-    else:
-        z = rank_one_terms(root, forms)
-    weights = np.abs(z[-1]) ** 2
+def columns_of(root: np.ndarray, aps: int, *, turned: bool = False) -> np.ndarray:
+    """Columns whose sum of squares is root root^H, as far inside the balls as the theorem says; ``turned``: and the rotations."""
+    forms = np.concatenate([np.repeat(np.eye(aps), (len(root) - 1) // aps, axis=1), -np.ones((aps, 1))], axis=1)
+    if aps <= 2 or not turned:
+        return rank_one_terms(root, forms)
+    # Columns that are rounding need no care.
+    sizes = np.sum(np.abs(root) ** 2, axis=0)
+    main = sizes > _MAIN * sizes.max()
+    return np.concatenate([rotated(rank_one_terms(root[:, main], forms), forms), root[:, ~main]], axis=1)
+
+
+def errors_of(columns: np.ndarray, aps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Errors in units of the radii (i, M, r) and weights (i,) behind columns (M r + 1, i); what leaves a ball is cut off."""
+    weights = np.abs(columns[-1]) ** 2
     kept = weights > 1e-14 * weights.sum()
-    u = (z[:-1, kept] / z[-1, kept]).T.reshape(-1, aps, width)
+    u = (columns[:-1, kept] / columns[-1, kept]).T.reshape(-1, aps, (len(columns) - 1) // aps)
     lengths = np.linalg.norm(u, axis=2)
     return u / np.maximum(lengths, 1.0)[..., None], weights[kept]

@@ -14,7 +14,8 @@ from ..foundations.errors import InfeasibleScenario, InvalidScenario, SolverFail
 from ..foundations.scenario import Batch
 from .scenario import Scenario
 from .sensing import Sensing, optimise_sensing
-from .time_allocation import Allocation, Setting, SinrCurve, best_time
+from .share import best_time
+from .time_allocation import Allocation, Setting, SinrCurve
 
 _TOLERANCE = 1e-5
 

@@ -12,7 +12,8 @@ from .adversary import worst_case, worst_channels
 from .reduction import checked
 
 _WORST_STEPS = 30
-_LEAST_SINR = 1e-9
+# Part of the attained SINR (or of one, where that is more) below which nothing is certified, and the least SINR that is a number.
+_LEAST_PART, _LEAST_SINR = 1e-9, 1e-60
 _LARGEST = 1e100
 _SLACKS = 10.0 ** np.arange(-9.0, -0.5)
 
@@ -74,15 +75,16 @@ def certify(h: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> tuple[np.nda
     w, users = beams[None], len(h)
     above = _adversarial(h, radii, beams)
     # All slacks at once: the least one that still certifies is taken.
+    least = np.maximum(_LEAST_PART * np.minimum(above, 1.0), _LEAST_SINR)
     trials = above * (1 - _SLACKS[:, None])
-    found = worst_case(h, radii, np.repeat(w, len(trials), axis=0), np.maximum(trials, _LEAST_SINR))
-    proven = (found.value >= 1) & (trials > _LEAST_SINR)
+    found = worst_case(h, radii, np.repeat(w, len(trials), axis=0), np.maximum(trials, least))
+    proven = (found.value >= 1) & (trials > least)
     first, known = np.argmax(proven, axis=0), np.any(proven, axis=0)
     sinr = np.where(known, trials[first, np.arange(users)], 0.0)
     multipliers = np.where(known[:, None], found.multipliers[first, np.arange(users)], np.nan)
     low, high = np.zeros(users), trials[-1]
     for _ in range(0 if np.all(known) else _WORST_STEPS):
-        middle = np.maximum(0.5 * (low + high), _LEAST_SINR)
+        middle = np.maximum(0.5 * (low + high), least)
         found = worst_case(h, radii, w, middle)
         ok = found.value[0] >= 1
         low, high = np.where(ok, middle, low), np.where(ok, high, middle)
@@ -117,7 +119,7 @@ def _checked_beams(beams, h: np.ndarray) -> np.ndarray:
 def _adversarial(h: np.ndarray, radii: np.ndarray, w: np.ndarray) -> np.ndarray:
     sinr = channel_sinr(h[:, None], w, 1.0)[:, 0]
     for _ in range(_WORST_STEPS):
-        positive = np.maximum(sinr, 1e-12)
+        positive = np.maximum(sinr, _LEAST_SINR)
         found = worst_case(h, radii, w[None], positive)
         faced, _ = worst_channels(h, radii, w[None], positive, found)
         new = np.minimum(sinr, channel_sinr(faced[0], w, 1.0).min(axis=1))

@@ -12,6 +12,9 @@ What had to be mended or fixed, since the text leaves it open:
   never returns beams of an infeasible rate;
 * :math:`\lambda_k` is no output of Algorithm 1, so :math:`A_k(\eta)` takes its best value over :math:`\lambda`; only shares
   with :math:`M+\Lambda\succ0` count, without which the Schur complement says nothing;
+* the grid of the search holds the present share too, so that no step can lose rate; the paper's argument ("the previous solution
+  remains feasible") needs that, and it changes nothing where the present share lies on the grid, as it does from the second
+  iteration on;
 * line 11 calls Bi-RBO with :math:`\eta^{opt}`, not with the share of the iteration before.
 """
 
@@ -128,7 +131,8 @@ def _alternate(scenario: Scenario, matched: bool, start: float, options: dict, g
     tolerance = checks.number("tolerance", options["tolerance"], minimum=0)
     max_iterations = checks.count("max_iterations", options["max_iterations"])
     step = checks.number("step", options["step"], positive=True, maximum=0.5)
-    setting = Setting(scenario, matched=matched, **given)
+    # Bi-RBO is the program of the S-procedure; of matched beams its covariances are far from rank one, and cuts find better ones.
+    setting = Setting(scenario, matched=matched, method="cuts" if matched else "sdp", **given)
     largest = setting.largest
     eta, etas, history = start, [start], []
     converged = False

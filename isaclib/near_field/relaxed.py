@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .adversary import clip
-from .decomposition import errors_of
+from .decomposition import columns_of, errors_of
 from .dual_bound import DualPoint, best_dual_point, sinr_limits
 from .given_beams import certify
 from .interior import InteriorPoint, Program, solve
@@ -59,6 +59,8 @@ class TwoSided:
     following : float
         Where Newton's method puts the SINR of margin one; nan where the program holds its SINR at no power.
     rank_one_ratio : ndarray (K,)
+    behind : tuple
+        The program's answer, from which :func:`tightened` takes more channels.
     """
 
     best: float
@@ -69,10 +71,11 @@ class TwoSided:
     dual: DualPoint
     following: float
     rank_one_ratio: np.ndarray
+    behind: tuple
 
 
-def two_sided(problem: Reduced, sinr: float, power: float, *, thorough: bool = False) -> TwoSided:
-    """Solve the program at an SINR and take both bounds from it; ``thorough``: more channels where a mixture is not exact."""
+def two_sided(problem: Reduced, sinr: float, power: float) -> TwoSided:
+    """Solve the program at an SINR and take both bounds from it."""
     program = Program(problem, sinr, power)
     found = solve(program)
     covariances = np.matmul(program.bases, np.matmul(found.covariances, program.bases.conj().swapaxes(1, 2)))
@@ -89,10 +92,32 @@ def two_sided(problem: Reduced, sinr: float, power: float, *, thorough: bool = F
     values, multipliers = certify(problem.channels, problem.radii, beams)
     best = max(float(np.min(values)) * (1 - _ROUNDING), 0.0)
     roots = balanced_roots(found.dual, problem)
-    bound, dual = _listed(problem, sinr, power, found, covariances, roots, thorough)
+    bound, dual = _tightest(problem, _mixture(problem, found, roots), power)
     restricted = bound if len(dual.prices) <= 2 else _restricted(problem, found, program.frames, roots, power)
     following = _newton(sinr, found, covariances, program.frames, power)
-    return TwoSided(best, beams, multipliers, bound, min(bound, restricted), dual, following, ratio)
+    behind = sinr, found, covariances, roots
+    return TwoSided(best, beams, multipliers, bound, min(bound, restricted), dual, following, ratio, behind)
+
+
+def tightened(problem: Reduced, told: TwoSided, power: float) -> tuple[float, DualPoint]:
+    """A bound from more channels, for three or more access points, where the mixture is not exact."""
+    sinr, found, covariances, roots = told.behind
+    aps, total, rng = problem.channels.shape[1], covariances.sum(axis=0), np.random.default_rng(0)
+    mixture = _mixture(problem, found, roots, turned=True)
+    channels, owners, weights = [mixture.channels], [mixture.owners], [mixture.weights]
+    for k in np.flatnonzero(np.any(problem.radii > 0, axis=1)):
+        starts = _scattered(roots[k] @ roots[k].conj().T, aps, rng) * problem.radii[k][:, None]
+        M = covariances[k] * (1 + 1 / sinr) - total
+        more = _polished(problem, k, starts, M, found.multipliers[k] / np.maximum(problem.radii[k], _TINY) ** 2)
+        channels.append((problem.channels[k] + more).reshape(len(more), -1))
+        owners.append(np.full(len(more), k))
+        weights.append(np.full(len(more), 1e-2 * mixture.weights[mixture.owners == k].sum() / len(more)))
+    x, owner, mass = np.concatenate(channels), np.concatenate(owners), np.concatenate(weights)
+    order = np.argsort(owner, kind="stable")
+    point = DualPoint(float(mass.sum()), mixture.prices, mass[order], owner[order], x[order])
+    polished = best_dual_point(point.channels, point.owners, sinr, problem, point.weights, point.prices)
+    trials = _tightest(problem, point, power), _tightest(problem, polished, power)
+    return min(trials, key=lambda item: item[0])
 
 
 def _newton(sinr: float, found: InteriorPoint, covariances: np.ndarray, frames: np.ndarray, power: float) -> float:
@@ -111,40 +136,15 @@ def _newton(sinr: float, found: InteriorPoint, covariances: np.ndarray, frames: 
     return sinr - sinr * (inverse - 1) / derivative if derivative < 0 else math.nan
 
 
-def _listed(
-    problem: Reduced,
-    sinr: float,
-    power: float,
-    found: InteriorPoint,
-    covariances: np.ndarray,
-    roots: list[np.ndarray],
-    thorough: bool,
-) -> tuple[float, DualPoint]:
-    """Channels behind the dual matrices, with weights, and what they prove."""
+def _mixture(problem: Reduced, found: InteriorPoint, roots: list[np.ndarray], *, turned: bool = False) -> DualPoint:
+    """The channels behind the dual matrices, with their weights."""
     users, aps, _ = problem.channels.shape
-    total, rng = covariances.sum(axis=0), np.random.default_rng(0)
-    errors, weights = [], []
-    for k in range(users):
-        own, mass = errors_of(roots[k], aps)
-        own = own * problem.radii[k][:, None]
-        if thorough and aps > 2 and np.any(problem.radii[k] > 0):
-            starts = _scattered(roots[k] @ roots[k].conj().T, aps, rng) * problem.radii[k][:, None]
-            M = covariances[k] * (1 + 1 / sinr) - total
-            more = _polished(problem, k, starts, M, found.multipliers[k] / np.maximum(problem.radii[k], _TINY) ** 2)
-            own = np.concatenate([own, more])
-            mass = np.concatenate([mass, np.full(len(more), 1e-2 * mass.sum() / len(more))])
-        errors.append(own)
-        weights.append(mass)
+    terms = [errors_of(columns_of(root, aps, turned=turned), aps) for root in roots]
+    errors = [own * problem.radii[k][:, None] for k, (own, _) in enumerate(terms)]
     channels = np.concatenate([(problem.channels[k] + own).reshape(len(own), -1) for k, own in enumerate(errors)])
     owners = np.repeat(np.arange(users), [len(own) for own in errors])
-    mass = np.concatenate(weights)
-    prices = found.prices / found.prices.sum()
-    point = DualPoint(float(mass.sum()), prices, mass, owners, channels)
-    tightest = _tightest(problem, point, power)
-    if thorough and aps > 2:
-        polished = _tightest(problem, best_dual_point(channels, owners, sinr, problem, mass, prices), power)
-        tightest = min(tightest, polished, key=lambda item: item[0])
-    return tightest
+    mass = np.concatenate([weights for _, weights in terms])
+    return DualPoint(float(mass.sum()), found.prices / found.prices.sum(), mass, owners, channels)
 
 
 def _tightest(problem: Reduced, point: DualPoint, power: float) -> tuple[float, DualPoint]:

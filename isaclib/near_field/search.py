@@ -3,6 +3,7 @@ r"""The search for the robust SINR: a bracket of beams and bounds, narrowed by c
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,10 +12,14 @@ from .cuts import errors_over_radii, margin_by_cuts
 from .dual_bound import DualPoint, sinr_limits
 from .given_beams import certify
 from .reduction import Reduced
-from .relaxed import TwoSided, two_sided
+from .relaxed import TwoSided, tightened, two_sided
 from .root import COARSE, margin_precision, next_sinr, slope
 
 _MOST_CUTS, _MOST_PROGRAMS, _MOST_LAST = 12, 14, 3
+# Where squared relative error times SINR exceeds this, errors and not the noise limit the SINR: cuts alone would be slow.
+_BY_ERRORS = 0.3
+# A gap of the rank below which maximum ratio transmission has nothing to offer.
+_FAR_FROM_RANK_ONE = 1e-2
 # Rounds of one margin before the cuts are given up for the program, where that is small (numbers per program) and where not.
 _ROUNDS, _ROUNDS_LARGE, _LARGE, _ROUNDS_LAST, _ROUNDS_EXACT = 4, 20, 1500, 12, 60
 # Far from the root only the direction counts: a margin proven this large says where to go on.
@@ -28,8 +33,9 @@ _ROUNDING = 1e-9
 _FINEST = 1e-7
 # A SINR is new where no program was solved within this part of the bracket; places to look at without a step; and without beams.
 _FRESH, _PARTS, _RETREAT = 0.1, (0.5, 0.25, 0.75), 0.3
-# A Newton step this short ends the search: what is left open is no matter of the SINR.
-_SETTLED = 1e-6
+# A Newton step this short (or, where covariances are not of rank one, this part of the gap) ends the search: what is left open is
+# no matter of the SINR.
+_SETTLED, _RANK_ONE, _SETTLED_PART = 1e-6, 0.9999, 0.1
 # The last cuts go on while each leaves less than this part of the gap.
 _WORTH = 0.8
 _TINY = 1e-300
@@ -67,26 +73,33 @@ def narrow(
     bracket: Bracket, guess: float, cuts: tuple[np.ndarray, ...] | None, *, by_programs_alone: bool = False
 ) -> tuple[np.ndarray, ...] | None:
     """Close the bracket: cuts, programs where these are slow, then what maximum ratio transmission and a few cuts more add."""
-    exact = not np.any(bracket.problem.radii > 0)
-    if not by_programs_alone:
-        users, aps, width = bracket.problem.channels.shape
-        size = users * (aps if bracket.problem.frames is not None else aps * width) ** 2
+    problem = bracket.problem
+    exact = not np.any(problem.radii > 0)
+    users, aps, width = problem.channels.shape
+    size = users * (aps if problem.frames is not None else aps * width) ** 2
+    relative = np.max(np.linalg.norm(problem.radii, axis=1) / np.linalg.norm(problem.stacked, axis=1))
+    direct = problem.frames is None and size <= _LARGE and relative**2 * guess > _BY_ERRORS
+    if exact or not (by_programs_alone or direct):
         rounds = _ROUNDS_EXACT if exact else _ROUNDS if size <= _LARGE else _ROUNDS_LARGE
         cuts = by_cuts(bracket, guess, cuts, rounds, 3 * _MOST_CUTS if exact else _MOST_CUTS)
         guess = bracket.best
-    if bracket.closed or (exact and not by_programs_alone):
+    if bracket.closed or exact:
         return cuts
-    known = by_programs(bracket, guess)
-    cuts = cuts if known is None else known
+    told = by_programs(bracket, guess)
+    cuts = errors_over_radii(problem, told.dual.channels, told.dual.owners)
     if not (bracket.closed or by_programs_alone) and bracket.best > 0:
-        if bracket.problem.frames is None:
+        if problem.frames is None and bracket.restricted / bracket.best - 1 > _FAR_FROM_RANK_ONE:
             offer_matched(bracket)
         cuts = last_cuts(bracket, cuts)
     return cuts
 
 
 def by_cuts(
-    bracket: Bracket, gamma: float, cuts: tuple[np.ndarray, ...] | None, rounds: int, evaluations: int
+    bracket: Bracket,
+    gamma: float,
+    cuts: tuple[np.ndarray, ...] | None,
+    rounds: int,
+    evaluations: int,
 ) -> tuple[np.ndarray, ...] | None:
     """Root of the margin by cuts that serve from one SINR to the next, until closed or too slow."""
     problem, tolerance = bracket.problem, max(bracket.tolerance, _FINEST)
@@ -152,36 +165,39 @@ def _sharpen(bracket: Bracket) -> None:
             bracket.offer(sinr, beams, proof.multipliers[0])
 
 
-def by_programs(bracket: Bracket, gamma: float) -> tuple[np.ndarray, ...] | None:
-    """Semidefinite programs at the best SINR so far: what one reaches is the next, tight to first order; cuts for later."""
-    problem, dual, aps = bracket.problem, None, bracket.problem.channels.shape[1]
+def by_programs(bracket: Bracket, gamma: float) -> TwoSided:
+    """Semidefinite programs at the best SINR so far: what one reaches is the next, tight to first order; the last one."""
+    problem = bracket.problem
     seen: list[float] = []
     for _ in range(_MOST_PROGRAMS):
-        found = two_sided(problem, gamma, 1.0)
-        dual = _take(bracket, found, gamma)
+        told = two_sided(problem, gamma, 1.0)
+        _take(bracket, told, gamma)
         seen.append(gamma)
         if bracket.closed:
-            break
+            return told
         ceiling = min(bracket.bound, bracket.restricted)
         settled = bracket.best > 0 and ceiling / bracket.best - 1 <= bracket.tolerance
-        settled = settled or abs(found.following / gamma - 1) < _SETTLED
-        following = _next_program(bracket.best, ceiling, found.following, seen)
+        width = math.log(ceiling / bracket.best) if bracket.best > 0 else 0.0
+        short = _SETTLED if np.min(told.rank_one_ratio) > _RANK_ONE else _SETTLED_PART * min(width, _CLOSE)
+        settled = settled or abs(told.following / gamma - 1) < short
+        following = _next_program(bracket.best, ceiling, told.following, seen)
         if settled or following is None:
             break
         gamma = following
-    if not bracket.closed and aps > 2:
-        dual = _take(bracket, two_sided(problem, gamma, 1.0, thorough=True), gamma)
-    return None if dual is None else errors_over_radii(problem, dual.channels, dual.owners)
+    if problem.channels.shape[1] > 2:
+        bound, dual = tightened(problem, told, 1.0)
+        bracket.limit(bound * (1 + _ROUNDING), dual)
+        return replace(told, dual=dual)
+    return told
 
 
-def _take(bracket: Bracket, found: TwoSided, sinr: float) -> DualPoint:
+def _take(bracket: Bracket, found: TwoSided, sinr: float) -> None:
     if found.best > 0:
         bracket.offer(found.best, found.beams, found.multipliers)
     bracket.limit(found.bound * (1 + _ROUNDING), found.dual)
     bracket.restricted = min(bracket.restricted, found.restricted)
     bracket.ratio = found.rank_one_ratio
     bracket.note(sinr)
-    return found.dual
 
 
 def _next_program(best: float, ceiling: float, newton: float, seen: list[float]) -> float | None:

@@ -23,15 +23,13 @@ from ..foundations import checks
 from ..foundations.certificate import Certificate, Step
 from ..foundations.errors import InvalidScenario
 from .dual_bound import DualPoint, sinr_limits
-from .information import time_allocation_limit
+from .margin import METHODS
 from .reduction import checked, reduce
 from .robust import RobustSinr, robust_sinr
 from .scenario import Scenario
 from .scenario import channels as channels_of
 from .sensing import Sensing, Witness, largest_time_allocation, optimise_sensing
 
-_FIRST_NODES, _FIRST_SHARE = 33, 0.8
-_MAX_ROUNDS, _HALVINGS, _MOST_SOLVED = 60, 25, 14
 _NEAREST = 3
 # Two errors this close are one: shares that differ by rounding.
 _SAME = 1e-12
@@ -126,10 +124,11 @@ def rate_bps_hz(time_allocation, sinr):
         raise InvalidScenario(
             "sinr", f"has shape {gamma.shape}, the time_allocation {eta.shape}", "give equal shapes or one number"
         )
-    return _rate(eta, gamma)[()]
+    return rate_of(eta, gamma)[()]
 
 
-def _rate(eta, sinr):
+def rate_of(eta, sinr):
+    """:func:`rate_bps_hz` of checked values."""
     # log1p keeps the digits of an SINR far below 1; at the share 0 an open bound says 0 all the same.
     with np.errstate(invalid="ignore"):
         return np.where(np.asarray(eta) > 0, np.asarray(eta) * np.log1p(sinr), 0.0) / math.log(2)
@@ -146,6 +145,9 @@ class SinrCurve:
         Radii of the error balls at e = 1; the lengths of the channels (eq. (4)) where not given.
     matched : bool
         Beams of maximum ratio transmission only.
+    method : {"cuts", "sdp"}
+        As in :func:`.robust.robust_sinr`. "sdp" is the paper's Bi-RBO: the best that the S-procedure certifies, without the work
+        for a bound on all beams; for large errors several times faster.
     tolerance : float
         Relative gap at which the work on a point ends. A rate is a logarithm: 1e-5 in the SINR is less than 1e-6 in a rate of
         12 bit.
@@ -159,12 +161,23 @@ class SinrCurve:
     25.000 36.000
     """
 
-    def __init__(self, channels, noise_w: float, *, error_radii=None, matched: bool = False, tolerance: float = 1e-5) -> None:
+    def __init__(
+        self,
+        channels,
+        noise_w: float,
+        *,
+        error_radii=None,
+        matched: bool = False,
+        method: str = "cuts",
+        tolerance: float = 1e-5,
+    ) -> None:
         h = checks.array("channels", channels, ("K", "M", "Nt"), dtype=complex)
         norms = np.linalg.norm(h, axis=2)
         self.channels, unit = checked(h, norms if error_radii is None else error_radii, noise_w)
         self.unit_radii, self.noise_w = unit, float(noise_w)
         self.matched = checks.flag("matched", matched)
+        checks.word("method", method, tuple(METHODS))
+        self.method = method
         self.tolerance = checks.number("tolerance", tolerance, minimum=0)
         with np.errstate(divide="ignore"):
             # From this error on, some user's balls hold the channel 0 at every AP, and nothing can be guaranteed.
@@ -210,6 +223,7 @@ class SinrCurve:
             self.radii(error),
             self.noise_w,
             power_w,
+            method=self.method,
             tolerance=self.tolerance,
             start=start,
             matched=self.matched,
@@ -249,12 +263,12 @@ def _log(value):
     return np.log(np.maximum(value, 1e-12))
 
 
-def curve_of(scenario: Scenario, *, channels=None, error_radii=None, matched: bool = False) -> SinrCurve:
+def curve_of(scenario: Scenario, *, channels=None, error_radii=None, matched: bool = False, method: str = "cuts") -> SinrCurve:
     """An empty curve of a scenario's channels, or of channels of one's own."""
     checks.instance("scenario", scenario, Scenario)
     geometry = channels_of(scenario)
     h = geometry if channels is None else checks.array("channels", channels, geometry.shape, dtype=complex)
-    return SinrCurve(h, scenario.noise_w, error_radii=error_radii, matched=matched)
+    return SinrCurve(h, scenario.noise_w, error_radii=error_radii, matched=matched, method=method)
 
 
 class Setting:
@@ -272,6 +286,7 @@ class Setting:
         channels=None,
         error_radii=None,
         matched: bool = False,
+        method: str = "cuts",
     ) -> None:
         self.scenario = checks.instance("scenario", scenario, Scenario)
         shape = (len(scenario.user_positions_m), len(scenario.ap_positions_m), scenario.antennas)
@@ -283,7 +298,7 @@ class Setting:
             raise InvalidScenario("curve", "is that of the other kind of beams", f"make it with matched={matched}")
         self.fixed = error_radii is not None
         if curve is None:
-            curve = curve_of(scenario, channels=channels, error_radii=error_radii, matched=matched)
+            curve = curve_of(scenario, channels=channels, error_radii=error_radii, matched=matched, method=method)
         else:
             own = curve_of(scenario, channels=channels, error_radii=error_radii, matched=matched)
             same = own.noise_w == curve.noise_w and np.allclose(own.channels, curve.channels, rtol=1e-9, atol=0)
@@ -302,95 +317,3 @@ class Setting:
     def beams(self, eta: float) -> RobustSinr:
         """Best beams at a share."""
         return self.curve.solve(float(self.error(eta)), self.scenario.comm_power_w)
-
-
-@dataclass(frozen=True)
-class BestTime:
-    """The global maximum over the time allocation, between a value and a bound."""
-
-    time_allocation: float
-    rate_bps_hz: float
-    bound_bps_hz: float
-    solved: int
-
-
-def best_time(setting: Setting, *, tolerance: float = 1e-5) -> BestTime:
-    r"""Maximise :math:`R(\eta)` over :math:`0<\eta\le\bar\eta` with a proof.
-
-    The curve is solved where its upper envelope promises most, until nothing more is promised. Between two nodes
-    :math:`a<b` the rate is at most :math:`b\log_2(1+\bar\gamma(e(a)))`, because :math:`\gamma^\star` falls with e; cells
-    that still exceed the best rate are halved. Errors and largest share of the *bound* are those of the least position bound
-    that is proven for any covariance, so that the bound holds for all of them.
-    """
-    scenario, curve, largest = setting.scenario, setting.curve, setting.largest
-    power = scenario.comm_power_w
-    least = min(setting.sensing.certificate.bound, setting.sensing.crlb_bar_m2)
-    ceiling = min(max(time_allocation_limit(scenario, least), largest), 1.0)
-
-    def solve(eta: float) -> float:
-        return float(_rate(eta, setting.beams(eta).sinr))
-
-    def envelope(etas: np.ndarray) -> np.ndarray:
-        return curve.upper(setting.error(etas, least), power)
-
-    # Where the errors are small the curve is quickly solved, and its dual point bounds the rest well enough to go on.
-    best_eta = largest if setting.fixed else min(largest, _FIRST_SHARE)
-    reach = float(setting.error(0.0))
-    if power == 0 or float(setting.error(0.0, least)) >= curve.reach:
-        # Without power, or with every channel in the balls even if all the time is spent on looking, no share has a rate.
-        return BestTime(best_eta, 0.0, 0.0, 0)
-    if float(setting.error(best_eta)) >= curve.reach:
-        # Half-way (in time) to the share from which on nothing can be guaranteed.
-        best_eta = 0.5 * max(1 - (reach / curve.reach) ** 2, 0.0) or best_eta
-    best = solve(best_eta)
-    asked = {best_eta}
-    nodes = np.unique(np.append(np.linspace(0, ceiling, _FIRST_NODES), best_eta))
-    limits = envelope(nodes)
-    for _ in range(_MAX_ROUNDS):
-        promised = _rate(nodes, limits)
-        fresh = np.array([min(node, largest) not in asked for node in nodes])
-        top = int(np.argmax(np.where(fresh, promised, -1.0)))
-        if promised[top] > best * (1 + tolerance / 2) and fresh[top] and len(asked) < _MOST_SOLVED:
-            eta = min(float(nodes[top]), largest)
-            asked.add(eta)
-            rate = solve(eta)
-            if rate > best:
-                best_eta, best = eta, rate
-            limits = np.minimum(limits, envelope(nodes))
-            continue
-        cells = _rate(nodes[1:], limits[:-1])
-        # A cell whose own ends promise more than the best rate cannot be closed by halving it.
-        open_cells = (cells > best * (1 + tolerance)) & (np.maximum(promised[1:], promised[:-1]) <= cells / (1 + tolerance / 4))
-        if not np.any(open_cells):
-            break
-        middle = 0.5 * (nodes[:-1] + nodes[1:])[open_cells]
-        where = np.searchsorted(nodes, middle)
-        nodes, limits = np.insert(nodes, where, middle), np.insert(limits, where, envelope(middle))
-    bound = float(np.max(_rate(nodes[1:], limits[:-1])))
-    return BestTime(best_eta, best, max(bound, best), len(asked))
-
-
-def best_time_allocation(
-    scenario: Scenario, sensing: Sensing | None = None, curve: SinrCurve | None = None, *, tolerance: float = 1e-5
-) -> BestTime:
-    """The best share alone: :func:`best_time` for a scenario with its sensing and curve where they are known."""
-    return best_time(Setting(scenario, sensing, curve), tolerance=checks.number("tolerance", tolerance, minimum=0))
-
-
-def rate_bound(setting_errors, curve: SinrCurve, power_w: float, ceiling: float, target: float, *, tolerance=1e-5) -> float:
-    """Upper bound on the rate over all shares up to ``ceiling`` from a curve's witnesses; cells above ``target`` are halved."""
-    nodes = np.linspace(0, ceiling, _FIRST_NODES)
-    limits = curve.upper(setting_errors(nodes), power_w)
-    goal = target * (1 + tolerance)
-    for _ in range(_HALVINGS):
-        # A cell whose own ends promise more than the target cannot be closed by halving it.
-        promised = _rate(nodes, limits)
-        cells = _rate(nodes[1:], limits[:-1])
-        open_cells = (cells > goal) & (np.maximum(promised[1:], promised[:-1]) <= goal)
-        middle = 0.5 * (nodes[:-1] + nodes[1:])[open_cells]
-        if not len(middle):
-            break
-        fresh = curve.upper(setting_errors(middle), power_w)
-        where = np.searchsorted(nodes, middle)
-        nodes, limits = np.insert(nodes, where, middle), np.insert(limits, where, fresh)
-    return float(np.max(_rate(nodes[1:], limits[:-1])))

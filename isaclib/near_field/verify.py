@@ -15,7 +15,8 @@ from .given_beams import certified_values
 from .information import crlb_m2, time_allocation_limit
 from .scenario import Scenario
 from .sensing import sensing_bound
-from .time_allocation import Allocation, curve_of, rate_bound, relative_error
+from .share import rate_bound
+from .time_allocation import Allocation, curve_of, relative_error
 
 _TOLERANCE = 1e-5
 

@@ -1,0 +1,108 @@
+r"""The search over the share: the global maximum of the rate with a proof, and the bound that witnesses alone give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..foundations import checks
+from .information import time_allocation_limit
+from .scenario import Scenario
+from .sensing import Sensing
+from .time_allocation import Setting, SinrCurve, rate_of
+
+_FIRST_NODES, _FIRST_SHARE = 33, 0.8
+_MAX_ROUNDS, _HALVINGS, _MOST_SOLVED = 60, 25, 14
+
+
+@dataclass(frozen=True)
+class BestTime:
+    """The global maximum over the time allocation, between a value and a bound."""
+
+    time_allocation: float
+    rate_bps_hz: float
+    bound_bps_hz: float
+    solved: int
+
+
+def best_time(setting: Setting, *, tolerance: float = 1e-5) -> BestTime:
+    r"""Maximise :math:`R(\eta)` over :math:`0<\eta\le\bar\eta` with a proof.
+
+    The curve is solved where its upper envelope promises most, until nothing more is promised. Between two nodes
+    :math:`a<b` the rate is at most :math:`b\log_2(1+\bar\gamma(e(a)))`, because :math:`\gamma^\star` falls with e; cells
+    that still exceed the best rate are halved. Errors and largest share of the *bound* are those of the least position bound
+    that is proven for any covariance, so that the bound holds for all of them.
+    """
+    scenario, curve, largest = setting.scenario, setting.curve, setting.largest
+    power = scenario.comm_power_w
+    least = min(setting.sensing.certificate.bound, setting.sensing.crlb_bar_m2)
+    ceiling = min(max(time_allocation_limit(scenario, least), largest), 1.0)
+
+    def solve(eta: float) -> float:
+        return float(rate_of(eta, setting.beams(eta).sinr))
+
+    def envelope(etas: np.ndarray) -> np.ndarray:
+        return curve.upper(setting.error(etas, least), power)
+
+    # Where the errors are small the curve is quickly solved, and its dual point bounds the rest well enough to go on.
+    best_eta = largest if setting.fixed else min(largest, _FIRST_SHARE)
+    reach = float(setting.error(0.0))
+    if power == 0 or float(setting.error(0.0, least)) >= curve.reach:
+        # Without power, or with every channel in the balls even if all the time is spent on looking, no share has a rate.
+        return BestTime(best_eta, 0.0, 0.0, 0)
+    if float(setting.error(best_eta)) >= curve.reach:
+        # Half-way (in time) to the share from which on nothing can be guaranteed.
+        best_eta = 0.5 * max(1 - (reach / curve.reach) ** 2, 0.0) or best_eta
+    best = solve(best_eta)
+    asked = {best_eta}
+    nodes = np.unique(np.append(np.linspace(0, ceiling, _FIRST_NODES), best_eta))
+    limits = envelope(nodes)
+    for _ in range(_MAX_ROUNDS):
+        promised = rate_of(nodes, limits)
+        fresh = np.array([min(node, largest) not in asked for node in nodes])
+        top = int(np.argmax(np.where(fresh, promised, -1.0)))
+        if promised[top] > best * (1 + tolerance / 2) and fresh[top] and len(asked) < _MOST_SOLVED:
+            eta = min(float(nodes[top]), largest)
+            asked.add(eta)
+            rate = solve(eta)
+            if rate > best:
+                best_eta, best = eta, rate
+            limits = np.minimum(limits, envelope(nodes))
+            continue
+        cells = rate_of(nodes[1:], limits[:-1])
+        # A cell whose own ends promise more than the best rate cannot be closed by halving it.
+        open_cells = (cells > best * (1 + tolerance)) & (np.maximum(promised[1:], promised[:-1]) <= cells / (1 + tolerance / 4))
+        if not np.any(open_cells):
+            break
+        middle = 0.5 * (nodes[:-1] + nodes[1:])[open_cells]
+        where = np.searchsorted(nodes, middle)
+        nodes, limits = np.insert(nodes, where, middle), np.insert(limits, where, envelope(middle))
+    bound = float(np.max(rate_of(nodes[1:], limits[:-1])))
+    return BestTime(best_eta, best, max(bound, best), len(asked))
+
+
+def best_time_allocation(
+    scenario: Scenario, sensing: Sensing | None = None, curve: SinrCurve | None = None, *, tolerance: float = 1e-5
+) -> BestTime:
+    """The best share alone: :func:`best_time` for a scenario with its sensing and curve where they are known."""
+    return best_time(Setting(scenario, sensing, curve), tolerance=checks.number("tolerance", tolerance, minimum=0))
+
+
+def rate_bound(setting_errors, curve: SinrCurve, power_w: float, ceiling: float, target: float, *, tolerance=1e-5) -> float:
+    """Upper bound on the rate over all shares up to ``ceiling`` from a curve's witnesses; cells above ``target`` are halved."""
+    nodes = np.linspace(0, ceiling, _FIRST_NODES)
+    limits = curve.upper(setting_errors(nodes), power_w)
+    goal = target * (1 + tolerance)
+    for _ in range(_HALVINGS):
+        # A cell whose own ends promise more than the target cannot be closed by halving it.
+        promised = rate_of(nodes, limits)
+        cells = rate_of(nodes[1:], limits[:-1])
+        open_cells = (cells > goal) & (np.maximum(promised[1:], promised[:-1]) <= goal)
+        middle = 0.5 * (nodes[:-1] + nodes[1:])[open_cells]
+        if not len(middle):
+            break
+        fresh = curve.upper(setting_errors(middle), power_w)
+        where = np.searchsorted(nodes, middle)
+        nodes, limits = np.insert(nodes, where, middle), np.insert(limits, where, fresh)
+    return float(np.max(rate_of(nodes[1:], limits[:-1])))

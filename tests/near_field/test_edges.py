@@ -1,0 +1,102 @@
+"""The ends of every range: infinite limits, slope and power 0, shares 0 and 1, tiny SINRs, rows of a batch that fail."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from isaclib import InvalidScenario
+from isaclib import near_field as nf
+
+
+def small(**changes):
+    """Two access points, two users, seven antennas."""
+    parameters = dict(
+        ap_positions_m=[[30.0, 70.0], [10.0, 20.0]],
+        user_positions_m=[[20.0, 30.0], [40.0, 45.0]],
+        antennas=7,
+        antenna_spacing_m=0.08,
+        crlb_limit_m2=4e-11,
+        sensing_processing_gain_db=85.0,
+    )
+    return nf.Scenario.random(np.random.default_rng(3), **(parameters | changes))
+
+
+@pytest.fixture(scope="module")
+def sensing():
+    return nf.optimise_sensing(small())
+
+
+def matched_beams(scenario):
+    h = nf.channels(scenario)
+    return h / np.linalg.norm(h, axis=2, keepdims=True) * np.sqrt(scenario.comm_power_w / len(h))
+
+
+def test_without_a_limit_ignorance_talks_all_the_time_and_is_guaranteed_nothing(sensing):
+    found = nf.solve_error_ignorant(small(crlb_limit_m2=np.inf), sensing=sensing)
+    assert found.time_allocation == 1 and found.worst_rate_bps_hz == 0
+    assert nf.verify(small(crlb_limit_m2=np.inf), found).residual <= 1e-9
+
+
+def test_without_limit_and_without_slope_all_the_time_is_best(sensing):
+    scenario = small(crlb_limit_m2=np.inf, error_slope_per_m=0.0)
+    exact, ignorant = nf.solve_exact(scenario, sensing=sensing), nf.solve_error_ignorant(scenario, sensing=sensing)
+    assert exact.time_allocation == ignorant.time_allocation == 1 and exact.certificate.status == "optimal"
+    assert ignorant.worst_rate_bps_hz == pytest.approx(exact.worst_rate_bps_hz, rel=1e-6)
+
+
+def test_a_row_without_power_and_one_that_is_infeasible_keep_the_others():
+    batch = nf.solve_exact_batch([small(comm_power_w=0.0), small(crlb_limit_m2=1e-16), small(error_slope_per_m=0.0)])
+    assert list(batch.status) == ["optimal", "infeasible", "optimal"] and list(batch.feasible) == [True, False, True]
+    assert batch.worst_rate_bps_hz[0] == batch.bound[0] == 0 and batch.worst_rate_bps_hz[2] > 0
+
+
+def test_unequal_shapes_are_refused_before_the_first_solve(monkeypatch):
+    monkeypatch.setattr("isaclib.near_field.exact.optimise_sensing", lambda *_: pytest.fail("solved"))
+    with pytest.raises(InvalidScenario, match="antennas"):
+        nf.solve_exact_batch([small(antennas=8), small(antennas=9)])
+
+
+def test_rate_of_a_tiny_sinr_is_not_zero():
+    assert nf.rate_bps_hz(0.5, 1e-30) == pytest.approx(0.5e-30 / np.log(2), rel=1e-12)
+    h = nf.channels(small())
+    found = nf.robust_sinr(h, 1e-3 * np.linalg.norm(h, axis=2), small().noise_w, 1e-20)
+    assert 0 < found.sinr < 1e-12 and found.certificate.status == "optimal" and nf.rate_bps_hz(1.0, found.sinr) > 0
+
+
+def test_the_bound_on_the_rate_rests_on_the_proven_position_bound(sensing):
+    # A limit that leaves little time to talk: what a better covariance might leave counts most.
+    scenario = small(crlb_limit_m2=1.05 * sensing.crlb_bar_m2 * small().sensing_block_s / small().block_s)
+    loose = replace(sensing, certificate=replace(sensing.certificate, bound=0.99 * sensing.crlb_bar_m2, status="converged"))
+    tight, wide = (nf.solve_exact(scenario, sensing=s) for s in (sensing, loose))
+    assert wide.worst_rate_bps_hz == pytest.approx(tight.worst_rate_bps_hz, rel=1e-6)
+    # 1 - 1/1.05 and 1 - 0.99/1.05: a fifth more time.
+    assert wide.certificate.bound > 1.15 * tight.certificate.bound and wide.certificate.status == "converged"
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_shares_of_nothing_and_all_are_judged(sensing, share):
+    scenario = small()
+    beams = matched_beams(scenario)
+    if share == 0:
+        with pytest.raises(InvalidScenario, match="time_allocation"):
+            nf.score(scenario, beams, sensing.covariances, share)
+        return
+    found = nf.score(scenario, beams, sensing.covariances, share)
+    assert found.value == 0 and not found.feasible and np.isnan(found.gap)
+    assert found.violations["crlb_limit_m2"] == np.inf
+
+
+def test_beams_without_power_or_with_errors_near_one_are_judged():
+    h = nf.channels(small())
+    lengths, noise = np.linalg.norm(h, axis=2), small().noise_w
+    silent = nf.score_beams(h, 0.5 * lengths, 0 * h, noise, 1.0)
+    assert silent.value == 0 and silent.feasible and silent.gap == 1
+    blind = nf.score_beams(h, 1.0 * lengths, matched_beams(small()), noise, 1.0)
+    assert blind.value == 0 and blind.optimum == 0
+    alone = nf.score_beams(h[:1, :1, :1], 0.999 * np.abs(h[:1, :1, 0]), h[:1, :1, :1] / np.abs(h[:1, :1, :1]), noise, 1.0)
+    assert alone.gap == pytest.approx(0, abs=1e-6) and alone.value == pytest.approx(
+        (1e-3 * abs(h[0, 0, 0])) ** 2 / noise, rel=1e-6
+    )
+    strict = nf.score_beams(h, 0.1 * lengths, matched_beams(small()), noise, 1.0, tolerance=0.0)
+    assert strict.violations["max_power_w"] <= 1e-12
