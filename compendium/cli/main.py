@@ -184,8 +184,9 @@ def _plan(root: Path, section: workshop.Section, notebook: str | None, set_name:
             raise ParameterError("-p", name, "is given twice", "keep one of them")
         changes[name] = value
     what_if = not is_file and set_name in schema.what_ifs()
+    own_base = not is_file and set_name in schema.base_sets
     if notebook is None:
-        notebooks = ["what_if"] if what_if else list(section.base_notebooks)
+        notebooks = ["what_if"] if what_if else list(schema.base_sets[set_name] if own_base else section.base_notebooks)
     else:
         notebooks = [notebook]
         if what_if != (notebook == "what_if") and not (is_file or changes):
@@ -200,6 +201,8 @@ def _plan(root: Path, section: workshop.Section, notebook: str | None, set_name:
         if what_if:
             what_if_run = workshop.what_if_run(root, section, set_name, "paper")
             return [*what_if_run.needs, what_if_run]
+        if own_base:
+            return [workshop.other_base_run(root, section, name, set_name, "paper") for name in notebooks]
         return workshop.base_runs(root, section, _known_base(set_name, schema), notebooks)
     values = schema.load_named("quick")
     if is_file:

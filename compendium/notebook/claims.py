@@ -91,7 +91,7 @@ def record(
             raise LedgerError(f"claim {claim} is recorded twice in this notebook")
         path.write_text(json.dumps([*entries, entry], indent=1, ensure_ascii=False))
     plain = f"**{claim}: {found}.** {ours} (criterion: {tolerance})"
-    target = "" if run.notebook == "what_if" else f"(claim-{claim.lower()})=\n"
+    target = "" if run.page != run.notebook else f"(claim-{claim.lower()})=\n"
     myst = (
         f":::{{admonition}} Claim {claim}: {found}\n:class: isac-claim isac-{found.replace(' ', '-')}\n{ours}\n\n"
         f"*Criterion:* {tolerance}\n:::\n"

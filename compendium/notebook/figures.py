@@ -109,6 +109,7 @@ def show(
         "name": name,
         "section": run.section,
         "page": run.page,
+        "notebook": run.notebook,
         "set": run.set_name,
         "paper": paper,
         "caption": caption,
@@ -170,9 +171,8 @@ def label(section: str, name: str) -> str:
 def myst(entry: Mapping[str, Any]) -> str:
     """The figure as MyST for its book page, with provenance and the link to its numbers below."""
     folder = f"/figures/{entry['section']}/{entry['page']}"
-    notebook, _, what_if = entry["page"].partition("what_if_")
-    labelled = [] if what_if else [f":name: {label(entry['section'], entry['name'])}"]
-    command = f"isac run {entry['section']} {'what_if' if what_if else notebook} --set {entry['set'].partition('+')[0]}"
+    labelled = [f":name: {label(entry['section'], entry['name'])}"] if entry["page"] == entry["notebook"] else []
+    command = f"isac run {entry['section']} {entry['notebook']} --set {entry['set'].partition('+')[0]}"
     source = f"({entry['paper']} of the paper.) " if entry["paper"] else ""
     facts = [f"set `{entry['set']}`"]
     if entry["seed"] is not None:

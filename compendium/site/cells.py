@@ -23,6 +23,7 @@ _SHOWS = (
     (re.compile(r"^\s*tables\.table\(", re.M), "the table"),
 )
 _IMPORT = re.compile(r"^(from|import) ", re.M)
+_LABEL = re.compile(r"^\([\w-]+\)=\n", re.M)
 # A claim that a notebook recorded: its identifier stands in the title of the box.
 _BOX = re.compile(r"^(:::\{admonition\} Claim (\S+): .*\n:class: isac-claim .*\n)", re.M)
 
@@ -47,6 +48,10 @@ def book_notebook(run: Run, quoted: Mapping[str, Claim] | None = None) -> nbform
     cells: list[nbformat.NotebookNode] = []
     for cell in notebook.cells:
         if cell.cell_type != "code":
+            if (
+                run.page != run.notebook and run.notebook != "what_if"
+            ):  # a second page of one notebook: its labels stand in the first
+                cell.source = _of_another_set(cell.source, run.label.partition("+")[0])
             cells.append(cell)
             continue
         tags = cell.metadata.get("tags", [])
@@ -67,6 +72,11 @@ def book_notebook(run: Run, quoted: Mapping[str, Claim] | None = None) -> nbform
     notebook.cells = cells
     notebook.metadata = nbformat.from_dict({"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}})
     return notebook
+
+
+def _of_another_set(text: str, name: str) -> str:
+    """A page's text without its labels, which stand in the page of the set ``paper``, and with the set in its title."""
+    return re.sub(r"^(# .*)$", rf"\1 (set *{name}*)", _LABEL.sub("", text), count=1, flags=re.M)
 
 
 def folds(source: str, tags: list[str]) -> bool:

@@ -49,6 +49,7 @@ convergence_rcs_m2 = [0.3, 3.0]
 convergence_clutters = [1, 3, 6]
 frontier_points = 60
 cone_checks = 300
+isac_rates = "two"
 
 # %% tags=["hide-input"]
 import numpy as np
@@ -59,6 +60,7 @@ from compendium.notebook.explorers import Bars, Control, Readout
 from isaclib import SolverFailure
 from isaclib import semi_isac as si
 from isaclib.foundations import montecarlo, plotting, units
+from isaclib.foundations.scenario import Batch
 
 setting = {
     "radius_m": radius_m,
@@ -81,11 +83,54 @@ setting = {
 }
 
 
-def drops(**changes):
-    """The same users and fading for every change of the parameters."""
-    return si.Scenario.random_batch(
-        np.random.default_rng(seed), draws, **{**setting, **changes}
-    )
+def drops(count=draws, **changes):
+    """The same users and fading for every change of the parameters; networks where the ISaC user has one rate."""
+    law = {**setting, **changes}
+    rows = si.Scenario.random_batch(np.random.default_rng(seed), count, **law)
+    return rows if isac_rates == "two" else one_rate(rows, law)
+
+
+def one_rate(rows, law):
+    """The same drops with one rate for the ISaC user: an echo with the link's exponent and a cross section of 4 pi has the path
+    loss of a link, and the fading of an echo. Its floor is the sum of both."""
+    link_like = {
+        **law,
+        "radar_exponent": law["link_exponent"],
+        "target_rcs_m2": 4 * np.pi,
+    }
+    gains = si.Scenario.random_batch(
+        np.random.default_rng(seed), len(rows), **link_like
+    ).radar_gain[:, 1]
+    networks = [
+        row.network().replace(
+            radar_gain=[row.radar_gain[0], gain, 0.0],
+            link_gain=[0.0, 0.0, row.link_gain[1]],
+            **one_rate_floors(law["min_sensing_bps"], law["min_rate_bps"]),
+        )
+        for row, gain in zip(rows, gains)
+    ]
+    return Batch.of(networks)
+
+
+def one_rate_floors(sensing, rate):
+    return {
+        "min_sensing_bps": [sensing, sensing + rate, 0.0],
+        "min_rate_bps": [0.0, 0.0, rate],
+    }
+
+
+def floors(sensing, rate):
+    """Fields that hold the two floors, in the model of this page."""
+    if isac_rates == "one":
+        return one_rate_floors(sensing, rate)
+    return {"min_sensing_bps": sensing, "min_rate_bps": rate}
+
+
+def four(rates_bps):
+    """Sensing of user 0, communication and sensing of user 1 (one rate: 0 and that rate), communication of user 2."""
+    if rates_bps.shape[-1] == 4:
+        return rates_bps
+    return np.stack([rates_bps[..., i, j] for i, j in FOUR], axis=-1)
 
 
 ROLES = {
@@ -101,6 +146,7 @@ NAMES = {
     "random": "RA",
 }
 USERS = ("sensing only", "ISaC", "communication only")
+FOUR = ((0, 0), (1, 1), (1, 0), (2, 1))
 base = drops()
 asked = si.solve_exact_batch(base)
 if not asked.feasible.any():  # the page goes on with floors that some drop can meet
@@ -126,7 +172,7 @@ ratio_text = (
 # Charnes–Cooper program.
 
 # %% tags=["hide-input"]
-checks = si.Scenario.random_batch(np.random.default_rng(seed), cone_checks, **setting)
+checks = drops(cone_checks)
 reference = {
     kind: si.solve_exact_batch(checks, objective=kind) for kind in ("sum", "efficiency")
 }
@@ -189,9 +235,7 @@ tables.table(
 # %%
 points = [
     si.compare(
-        base.replace(
-            min_sensing_bps=factor * min_sensing_bps, min_rate_bps=factor * min_rate_bps
-        ),
+        base.replace(**floors(factor * min_sensing_bps, factor * min_rate_bps)),
         np.random.default_rng(seed + 1),
         max_tries=max_tries,
     )
@@ -242,8 +286,13 @@ figures.show(
     "spectrum_shares",
     data=columns,
     caption=f"Mean share of each user over {total.common['joint'].count} drops that every scheme can serve at every point ({ratio_text}). "
-    "The optimum gives most of the band to whichever user turns it into the most: with equal priorities usually the ISaC user, paid twice for "
-    f"one signal. SP-EPA differs from it by at most {float(np.abs(shares['joint'].mean - shares['equal_power'].mean).max()):.2f}. PA-ESP is not drawn: its shares are a third each.",
+    "The optimum gives most of the band to whichever user turns it into the most. "
+    + (
+        "The ISaC user is paid twice for one signal. "
+        if isac_rates == "two"
+        else "The ISaC user has one rate here. "
+    )
+    + f"SP-EPA differs from it by at most {float(np.abs(shares['joint'].mean - shares['equal_power'].mean).max()):.2f}. PA-ESP is not drawn: its shares are a third each.",
     alt="Three panels, one per user, with the mean share against the sensing floor for the joint optimum, SP-EPA and random allocations.",
     paper="Fig. 2",
 )
@@ -252,7 +301,7 @@ figures.show(
 isac = {scheme: shares[scheme].mean[:, 1] for scheme in si.SCHEMES}
 growth = shares["joint"].mean[-1] - shares["joint"].mean[0]
 pair_shares = [
-    si.solve_exact_batch(base.replace(min_sensing_bps=s, min_rate_bps=c)).shares
+    si.solve_exact_batch(base.replace(**floors(s, c))).shares
     for s, c in zip(pair_sensing_bps, pair_rate_bps, strict=True)
 ]
 both = np.isfinite(np.stack(pair_shares)).all(axis=(0, 2))
@@ -283,7 +332,7 @@ claims.record(
 )
 at_floors = shares["joint"].mean[middle]
 brought = montecarlo.average(
-    np.stack([points[middle].rates_bps["joint"]], axis=1), common
+    np.stack([four(points[middle].rates_bps["joint"])], axis=1), common
 ).mean[0]
 claims.record(
     "002-C11",
@@ -469,9 +518,10 @@ at = optimum.feasible
 on_floor = (
     1e-4  # relative: far above the solver's accuracy, far below any visible surplus
 )
-rates = optimum.rates_bps[at]
+rates = four(optimum.rates_bps)[at]
+isac_floor_bps = min_sensing_bps + (min_rate_bps if isac_rates == "one" else 0.0)
 sensing_on_floor = rates[:, 0] < min_sensing_bps * (1 + on_floor)
-isac_on_floor = rates[:, 2] < min_sensing_bps * (1 + on_floor)
+isac_on_floor = rates[:, 2] < isac_floor_bps * (1 + on_floor)
 link_above = rates[:, 3] > min_rate_bps * (1 + on_floor)
 claims.record(
     "002-C8",
@@ -485,8 +535,8 @@ claims.record(
 )
 
 # %% [markdown]
-# The surplus goes to *one* user, the one that earns the most with what it costs. With equal priorities that is the ISaC user in most drops,
-# since its band counts twice, and then the communication-only user sits on its floor.
+# The surplus goes to *one* user, the one that earns the most with what it costs. With equal priorities and two rates that is the ISaC user in
+# most drops, since its band counts twice, and then the communication-only user sits on its floor.
 #
 # ## Priorities
 #
@@ -498,13 +548,13 @@ ladders = []
 for sensing, rate in zip(pair_sensing_bps, pair_rate_bps, strict=True):
     table = np.stack(
         [
-            si.solve_exact_batch(
-                base.replace(
-                    min_sensing_bps=sensing,
-                    min_rate_bps=rate,
-                    weights=[(1 - w) / 2, w, (1 - w) / 2],
-                )
-            ).rates_bps
+            four(
+                si.solve_exact_batch(
+                    base.replace(
+                        **floors(sensing, rate), weights=[(1 - w) / 2, w, (1 - w) / 2]
+                    )
+                ).rates_bps
+            )
             for w in levels
         ],
         axis=1,
@@ -600,9 +650,11 @@ surface = np.stack(
     [
         np.stack(
             [
-                si.solve_exact_batch(
-                    drops(target_rcs_m2=rcs, power_budget_dbm=budget)
-                ).rates_bps.sum(axis=1)
+                four(
+                    si.solve_exact_batch(
+                        drops(target_rcs_m2=rcs, power_budget_dbm=budget)
+                    ).rates_bps
+                ).sum(axis=1)
                 for rcs in rcs_levels_m2
             ],
             axis=1,
@@ -807,9 +859,7 @@ claims.record(
 # %% tags=["hide-input"]
 efficiency_points = [
     si.compare(
-        base.replace(
-            min_sensing_bps=factor * min_sensing_bps, min_rate_bps=factor * min_rate_bps
-        ),
+        base.replace(**floors(factor * min_sensing_bps, factor * min_rate_bps)),
         np.random.default_rng(seed + 1),
         objective="efficiency",
         max_tries=max_tries,
@@ -910,9 +960,7 @@ assert touch.max() <= most_efficient.certificate.bound * (1 + 1e-9)
 # %% tags=["hide-input"]
 rows = []
 for factor in factors:
-    floored = base.replace(
-        min_sensing_bps=factor * min_sensing_bps, min_rate_bps=factor * min_rate_bps
-    )
+    floored = base.replace(**floors(factor * min_sensing_bps, factor * min_rate_bps))
     solved = si.solve_exact_batch(floored)
     unit = float(np.max(weights))
     rows.append(
@@ -924,8 +972,8 @@ for factor in factors:
                     [
                         price.bandwidth_per_hz,
                         price.power_per_w / 1e6,
-                        *price.min_sensing,
-                        *price.min_rate,
+                        *price.min_sensing[:2],
+                        *price.min_rate[-2:],
                     ]
                 )
                 / unit
@@ -1024,7 +1072,11 @@ widths = (
 )
 numeric = (values[:, 0] - values[:, 1]) / widths
 analytic = np.array(
-    [price.bandwidth_per_hz, price.power_per_w, -price.min_sensing.sum()]
+    [
+        price.bandwidth_per_hz,
+        price.power_per_w,
+        -price.min_sensing @ example.min_sensing_bps / example.min_sensing_bps[0],
+    ]
 )
 assert np.allclose(numeric, analytic, rtol=1e-3)
 tables.table(
@@ -1082,21 +1134,9 @@ def as_in_the_text(radius, sensing, rate):
 
 
 def as_in_the_scripts(radius, sensing, rate):
-    """The same drops; an echo with the exponent 2.5 and a cross section of 4 pi has the path loss of a link, and two fadings."""
-    link_like = {**recovered, "radar_exponent": 2.5, "target_rcs_m2": 4 * np.pi}
-    rng = np.random.default_rng(seed)
-    one_gain = si.Scenario.random_batch(
-        rng, max(draws, 60), radius_m=radius, **link_like
-    ).radar_gain[:, 1]
-    return [
-        row.network().replace(
-            radar_gain=[row.radar_gain[0], gain, 0.0],
-            link_gain=[0.0, 0.0, row.link_gain[1]],
-            min_sensing_bps=[sensing, sensing + rate, 0.0],
-            min_rate_bps=[0.0, 0.0, rate],
-        )
-        for row, gain in zip(as_in_the_text(radius, sensing, rate), one_gain)
-    ]
+    law = {**recovered, "radius_m": radius}
+    law |= {"min_sensing_bps": sensing, "min_rate_bps": rate}
+    return one_rate(as_in_the_text(radius, sensing, rate), law)
 
 
 # %% tags=["hide-input"]
@@ -1106,14 +1146,14 @@ for model, make in (("text", as_in_the_text), ("scripts", as_in_the_scripts)):
     for radius in (40.0, 100.0):
         pair = [
             si.compare(
-                make(radius, *floors), np.random.default_rng(seed + 1), max_tries=1000
+                make(radius, *promised), np.random.default_rng(seed + 1), max_tries=1000
             )
-            for floors in FLOOR_PAIRS
+            for promised in FLOOR_PAIRS
         ]
         serve = np.all([np.isfinite(point.value["joint"]) for point in pair], axis=0)
         share = [point.shares["joint"][serve].mean(axis=0) for point in pair]
         gain = []
-        for floors, point in zip(FLOOR_PAIRS, pair):
+        for promised, point in zip(FLOOR_PAIRS, pair):
             own = si.sweep([point]).own
             gain.append(
                 [
@@ -1125,7 +1165,7 @@ for model, make in (("text", as_in_the_text), ("scripts", as_in_the_scripts)):
                 {
                     "model": model,
                     "radius (m)": f"{radius:g}",
-                    "floors (Mbit/s)": f"({floors[0] / 1e6:g}, {floors[1] / 1e6:g})",
+                    "floors (Mbit/s)": f"({promised[0] / 1e6:g}, {promised[1] / 1e6:g})",
                     "sum (Gbit/s)": f"{own['joint'].mean[0] / 1e9:.2f}",
                     "gains over SP-EPA, PA-ESP, RA (%)": " / ".join(
                         f"{value:.0f}" for value in gain[-1]
@@ -1184,8 +1224,7 @@ cases = [
     drop.replace(
         power_budget_w=units.dbm_to_w(budget),
         weights=[(1 - priority) / 2, priority, (1 - priority) / 2],
-        min_sensing_bps=1e6 * sensing,
-        min_rate_bps=1e6 * rate,
+        **floors(1e6 * sensing, 1e6 * rate),
     )
     for budget in explored_dbm
     for priority in explored_priorities
@@ -1211,7 +1250,9 @@ explorers.show(
             "Weighted sum of rates", (best.objective / 1e6).reshape(grid), "Mbit/s"
         ),
         Readout("Certified upper bound", (best.bound / 1e6).reshape(grid), "Mbit/s"),
-        Readout("Sum of rates", best.rates_bps.sum(1).reshape(grid) / 1e6, "Mbit/s"),
+        Readout(
+            "Sum of rates", four(best.rates_bps).sum(1).reshape(grid) / 1e6, "Mbit/s"
+        ),
         Readout("Floors could grow by the factor", best.best_attainable.reshape(grid)),
     ],
     bars=[
@@ -1224,7 +1265,7 @@ explorers.show(
         Bars(
             "Rate",
             ["sens.", "ISaC c", "ISaC s", "comm."],
-            (best.rates_bps / 1e6).reshape(*grid, 4),
+            (four(best.rates_bps) / 1e6).reshape(*grid, 4),
             "Mbit/s",
         ),
     ],

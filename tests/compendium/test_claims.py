@@ -8,7 +8,7 @@ from small_project import edit
 from compendium.notebook import claims
 from compendium.notebook.context import Context
 from compendium.notebook.tables import markdown_table
-from compendium.site import ledgers
+from compendium.site import cells, ledgers
 from compendium.site.ledgers import LedgerError
 
 
@@ -98,3 +98,17 @@ def test_errata_name_existing_tests(project):
 
 def test_tables_escape_what_would_break_them():
     assert markdown_table([["a|b", "c\nd"]], ["x", "y"]) == "| x | y |\n| --- | --- |\n| a\\|b | c d |"
+
+
+def test_a_page_of_another_base_set_repeats_no_label(running, monkeypatch):
+    shown = []
+    monkeypatch.setattr(claims, "display_with_myst", lambda data, text: shown.append(text))
+    for name, at in (("paper", ["(claim-009-c1)="]), ("recovered", [])):
+        context = Context(section="demo", notebook="results", set_name=name)
+        for variable, value in context.to_environment().items():
+            monkeypatch.setenv(variable, value)
+        claims.record("009-C1", ours="1 m", tolerance="1 %", reproduced=True)
+        assert [line for line in shown.pop().splitlines() if line.startswith("(claim")] == at
+        assert context.page == ("results" if name == "paper" else "results_recovered")
+    text = "(demo-results)=\n# Results: what we find\n\n(other)=\n## More\n"
+    assert cells._of_another_set(text, "recovered") == "# Results: what we find (set *recovered*)\n\n## More\n"
