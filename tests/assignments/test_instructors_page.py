@@ -47,9 +47,11 @@ def test_the_pages_to_read_before_are_named_by_their_titles(section):
 
 
 @pytest.mark.parametrize("section", classroom.assignment_names(ROOT))
-def test_every_exercise_of_a_chapter_has_a_hint_and_no_solution(section):
+def test_every_exercise_of_a_chapter_has_a_hint_and_every_second_one_a_folded_solution(section):
     text = (ROOT / "book" / f"{section}.md").read_text()
     exercises = re.findall(r"^```\{exercise\}.*?^```$", text, re.MULTILINE | re.DOTALL)
     assert 3 <= len(exercises) <= 5
     assert [exercise.splitlines()[0] for exercise in exercises if "*Hint:*" not in exercise] == []
-    assert "{solution" not in text
+    titles = re.findall(r"\{exercise\} (.+)", text)
+    solved = re.findall(r"^```$\n\n````\{dropdown\} Solution: (.+)\n:name: sol-", text, re.MULTILINE)
+    assert len(solved) == 2 and titles.index(solved[1]) == titles.index(solved[0]) + 2  # the others stay the teacher's
