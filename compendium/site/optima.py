@@ -14,7 +14,8 @@ from ..runs.digest import HOMES, modules_of, sha
 from ..runs.folders import publish
 
 STAMP = "made.json"  # beside a chapter's manifest: what the set was made from
-_COUNTS = {"paper": None, "quick": 1}  # instances of each family; None: as many as its declaration says
+_QUICK = 1  # instances of each family in a quick book
+_SLOW = {"near_field": 3}  # ten seconds an instance: the book takes the first of the ten that `isac instances` makes
 
 
 def make(root: Path, base: str, jobs: int, say: Callable[[str], None] = lambda text: None) -> Path:
@@ -22,13 +23,14 @@ def make(root: Path, base: str, jobs: int, say: Callable[[str], None] = lambda t
     folder = root / "build" / "board" / base
     folder.mkdir(parents=True, exist_ok=True)
     for chapter in instances.CHAPTERS:
-        target, wanted = folder / chapter, inputs(root, chapter, _COUNTS[base])
+        count = _QUICK if base == "quick" else _SLOW.get(chapter)
+        target, wanted = folder / chapter, inputs(root, chapter, count)
         if (target / STAMP).exists() and json.loads((target / STAMP).read_text()) == wanted:
             continue
         start, partial = time.perf_counter(), folder / f".{chapter}.partial"
         say(f"making   the benchmark instances of {chapter}")
         shutil.rmtree(partial, ignore_errors=True)
-        instances.write(instances.interface(chapter), partial, count=_COUNTS[base], jobs=jobs)
+        instances.write(instances.interface(chapter), partial, count=count, jobs=jobs)
         instances.write_json(partial / chapter / STAMP, wanted)
         publish(partial / chapter, target)
         shutil.rmtree(partial)
@@ -37,7 +39,7 @@ def make(root: Path, base: str, jobs: int, say: Callable[[str], None] = lambda t
 
 
 def inputs(root: Path, chapter: str, count: int | None) -> dict:
-    """What a chapter's set is made from: its modules, the module that writes sets, the lock, the seed."""
+    """What a chapter's set is made from: its modules, the module that writes sets, the lock, the seed, and how many (or all)."""
     lock = root / "requirements.lock"
     return {
         "modules": modules_of("", f"isaclib.{chapter}.interface"),

@@ -123,9 +123,7 @@ def _values(path: Any, content: Mapping[str, Any], fields: Mapping[str, Any], wh
     """Every field that the file gives in the shape that its declaration asks for."""
     for name in content:
         if name not in fields:
-            near = difflib.get_close_matches(name, [field for field in fields if field not in content], 1, 0.6)
-            remedy = f"did you mean {near[0]}?" if near else f"the fields are {', '.join(fields)}"
-            raise _in_file(path, name, f"is not a field of {what}", remedy)
+            raise _in_file(path, name, f"is not a field of {what}", _meant(name, content, fields))
     missing = [name for name, field in fields.items() if name not in content and not _optional(field)]
     if missing:
         others = f" (and so are {', '.join(missing[1:])})" if missing[1:] else ""
@@ -137,6 +135,22 @@ def _values(path: Any, content: Mapping[str, Any], fields: Mapping[str, Any], wh
         except InvalidScenario as error:
             raise _in_file(path, error.field, error.problem, error.remedy) from None
     return values
+
+
+def _meant(name: str, content: Mapping[str, Any], fields: Mapping[str, Any]) -> str:
+    """What to do about a name that is none of the fields."""
+    strangers = [one for one in content if one not in fields]
+    if isinstance(content[name], dict):
+        return (
+            f"it is a struct: save its fields themselves ({', '.join(content[name])}), in MATLAB save(file, '-struct', '{name}')"
+        )
+    if len(strangers) > 1 and 2 * len(strangers) > len(content):
+        return f"{len(strangers)} of {len(content)} names are none: is this a file of another chapter?"
+    if "mask" in name.lower():
+        return "there are no masks in files: every entry has a value"
+    unused = {field.lower(): field for field in fields if field not in content}
+    near = difflib.get_close_matches(name.lower(), unused, 1, 0.6)
+    return f"did you mean {unused[near[0]]}?" if near else f"the fields are {', '.join(fields)}"
 
 
 def _optional(field: Any) -> bool:
@@ -169,6 +183,7 @@ def _shaped(name: str, raw: Any, spec: Any) -> Any:
     if value.dtype.kind not in "iufc":
         return raw
     shape = spec.shape
+    _narrow(name, value)
     if value.dtype.kind == "c" and spec.dtype is not complex:
         if shape and isinstance(shape[-1], int):
             raise InvalidScenario(name, "is complex", "write positions as columns: [real(x), imag(x)]")
@@ -179,6 +194,19 @@ def _shaped(name: str, raw: Any, spec: Any) -> Any:
     if shape is None or (value.size == 1 and (spec.broadcast or shape == ())):
         return value.reshape(())[()] if value.size == 1 else value
     return _axes(name, value, shape)
+
+
+def _narrow(name: str, value: np.ndarray) -> None:
+    """Numbers of a type that may have cut them off: MATLAB's integers stop at their largest, half precision ends at 65504."""
+    if value.dtype == np.float16:
+        raise InvalidScenario(name, "is in half precision, which holds 3 digits from 6e-8 to 65504", "give double precision")
+    if value.dtype.kind in "iu":
+        ends = np.iinfo(value.dtype)
+        if np.any(value == ends.max) or (ends.min < 0 and np.any(value < 0) and value.dtype.itemsize <= 2):
+            found = f"holds {value.max() if np.any(value == ends.max) else value.min()} as {value.dtype}"
+            raise InvalidScenario(
+                name, f"{found}, whose range ends at {ends.max}", "give double precision: it may have been cut off"
+            )
 
 
 def _axes(name: str, value: np.ndarray, shape: tuple[str | int, ...]) -> np.ndarray:
