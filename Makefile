@@ -60,5 +60,8 @@ lint: $(VENV)/ready ## style, contracts between packages, declared packages, spe
 lock: ## resolve requirements.lock again (needs uv)
 	uv pip compile pyproject.toml compendium/pyproject.toml --all-extras --no-emit-package isaclib --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 --output-file requirements.lock
 
+dist: $(VENV)/ready ## sdist and wheel in dist/, built and checked; with a built book also the archive for a DOI
+	$(BIN)/python .ci/dist.py
+
 clean: ## remove everything that was made, except the environment
-	rm -rf build _build notebooks/*/*.ipynb .pytest_cache .ruff_cache *.egg-info
+	rm -rf build _build dist notebooks/*/*.ipynb .pytest_cache .ruff_cache *.egg-info

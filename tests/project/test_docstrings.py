@@ -30,3 +30,10 @@ def test_every_attribute_has_a_line_of_its_own(name):
     """Two names before one colon come out garbled: the first as a type of the second."""
     for line in attributes(CLASSES[name]):
         assert line.partition(" : ")[0].isidentifier(), f"{name}: {line!r}"
+
+
+def test_every_module_has_its_place_in_the_reference():
+    pages = "".join(path.read_text() for path in (ROOT / "book" / "api").glob("*.md"))
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "isaclib").rglob("*.py")}
+    named = {name for name in modules if not name.rpartition(".")[2].startswith("_")}
+    assert sorted(name for name in named if f".. automodule:: {name}\n" not in pages) == []
