@@ -646,3 +646,11 @@ if B >= 3 and np.sqrt(bound) < 0.01 * side_m:  # two leave a mirror image
 # speed of the target with its Doppler shift. That the initial condition is *full* power is our reading too: its number is missing.
 #
 # Parameters whose numbers are missing are marked *assumed* in the table of parameter sets.
+
+# %% [markdown]
+# ## In three lines
+#
+# * All requirements together read $p \ge I(p)$ with a standard interference function: a ratio can be reached exactly if its least
+#   powers exist and stay below the cap.
+# * At every optimum some station sends at its cap; without users the best ratio is one over the largest spectral radius.
+# * Self-interference grows with the own power, so it sets a floor to the error of a range that no power passes.

@@ -652,3 +652,13 @@ figures.show(
     ),
     solver="no cone solver",
 )
+
+# %% [markdown]
+# ## In three lines
+#
+# * Everything depends on the powers alone: the capacity is concave in them, the delay profile is their Fourier transform, and the
+#   accuracy of the delay is their spread about the centroid.
+# * So problem (9) is convex; its infinitely many delays are cut down to the few that bind, and a bonus per carrier turns water-filling
+#   into a bound on every allocation.
+# * The paper's segment is sound to search only from the end where the limit is met; a search that begins in the middle may never look
+#   where the answer is.

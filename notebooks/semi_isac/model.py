@@ -569,3 +569,12 @@ own, others = (
 )
 slack = 1e-6 * own.max()
 assert np.all(np.diff(own) >= -slack) and np.all(np.diff(others) <= slack)
+
+# %% [markdown]
+# ## In three lines
+#
+# * Every rate has the form $b\,r(p/b)$ with a concave $r$: it is concave and of degree one, so that both problems are convex, the
+#   ratio after one change of variables.
+# * Two prices, one for band and one for power, with the multipliers of the floors, bound every allocation by tangents alone: an
+#   allocation that meets the bound is optimal, and no solver has to be trusted.
+# * Raising a user's weight never lowers its total.

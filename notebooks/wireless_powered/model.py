@@ -637,3 +637,12 @@ small = small.replace(crb_limit_m2=1.3 * best)
 searched, by_barrier = wp.solve_exact(small), wp.solve_energy(small, method="barrier")
 print(searched.certificate, by_barrier.certificate, sep="\n")
 assert abs(searched.min_throughput_bit / by_barrier.min_throughput_bit - 1) <= 1e-5
+
+# %% [markdown]
+# ## In three lines
+#
+# * The ranges' information adds up with the powers, so the limit on the position error is a cone in them; throughput and limit both
+#   improve with more power.
+# * All optima, for all limits, lie on the one curve {eq}`wp-curve`, and $G$ is convex along it: the optimum is the zero crossing of one
+#   monotone function of one variable, with a bracket as its proof.
+# * What is doubtful is not the optimum but the model: it counts power where a receiver collects energy.

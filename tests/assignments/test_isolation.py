@@ -197,3 +197,12 @@ def test_limits_reach_the_process(tmp_path):
     command = sandbox.enclose([sys.executable, "-c", "bytearray(10**9)"], tmp_path, Limits(memory_mb=500), NONE)
     result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert re.search("MemoryError", result.stderr)
+
+
+def test_the_container_recipe_copies_what_is_there_and_says_that_it_is_untried():
+    recipe = (ROOT / "compendium" / "classroom" / "Dockerfile").read_text()
+    assert recipe.startswith("# UNTRIED") and "bubblewrap" in recipe
+    for source in re.findall(r"^COPY (\S+) \./$", recipe, re.MULTILINE):
+        assert (ROOT / source).exists()
+    for folder in re.findall(r"-e (\S+)", recipe):
+        assert (ROOT / folder / "pyproject.toml").exists()
