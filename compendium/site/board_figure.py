@@ -34,7 +34,10 @@ def profiles(families: Mapping[str, Mapping[str, np.ndarray]], path: Path) -> No
             x, y = profile(own)
             (handles[title],) = axes.step(100 * x, y, where="post", **_look(names, title))
         axes.set(title=family, xscale="log", ylim=(-4, 104))
-    for axes in grid[-1]:
+    for axes in grid.flat[len(families) :]:
+        axes.set_visible(False)
+    for axes in grid[-1] if len(families) > 2 else grid[0]:
+        axes.tick_params(labelbottom=True)
         axes.set_xlabel("Gap to the optimum (%)")
     for axes in grid[:, 0]:
         axes.set_ylabel("Instances within it (%)")
