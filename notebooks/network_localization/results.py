@@ -1007,7 +1007,7 @@ def position_study(child):
     scenario = nl.Scenario.random(child, **coherent)
     solved = nl.solve_exact_batch([scenario])
     if not solved.feasible[0]:
-        return np.full(6, np.nan)
+        return np.full(7, np.nan)
     row = []
     for powers in (np.full(base_stations, scenario.max_power_w), solved.powers_w[0]):
         errors = nl.simulate_position_errors_m(scenario, powers, child, trials)
@@ -1017,7 +1017,19 @@ def position_study(child):
             np.sqrt(np.mean(errors**2)),
             stds.max(),
         ]
-    return np.array(row)
+    return np.array([*row, best_position_bound(scenario, child)])
+
+
+def best_position_bound(scenario, child, tries=150):
+    """Least bound on the position (m) among random powers that serve all users, one of them at its cap: the best is no larger."""
+    powers = 10 ** child.uniform(-3, 0, (tries, base_stations))
+    powers *= scenario.max_power_w / powers.max(axis=1, keepdims=True)
+    bounds = [
+        np.sqrt(nl.position_crb_m2(scenario, p))
+        for p in powers
+        if np.all(nl.comm_sinr(scenario, p) >= scenario.min_comm_sinr)
+    ]
+    return min(bounds, default=np.nan)
 
 
 positions = np.array(
@@ -1030,7 +1042,12 @@ if located:
     positions = positions[np.isfinite(positions[:, 0])]
 else:
     print("None of the drops of this study is feasible: nothing is located.")
-bound_full, rmse_full, worst_full, bound_exact, rmse_exact, worst_exact = positions.T
+bound_full, rmse_full, worst_full, bound_exact, rmse_exact, worst_exact = positions.T[
+    :6
+]
+loss = bound_exact / np.fmin(
+    bound_exact, positions[:, 6]
+)  # at least: the best is unknown
 
 figure, panels = plotting.subplots(1, 2, height=3.4)
 ends = [positions[:, [0, 1, 3, 4]].min(), positions[:, [0, 1, 3, 4]].max()]
@@ -1112,6 +1129,16 @@ tables.table(
     table, caption="What the optimisation of the worst range does to the position."
 )
 assert 0.9 < np.median(rmse_exact / bound_exact) < 1.1
+claims.record(
+    "001-C8",
+    ours=f"on {located} drops the max-min allocation's bound on the position is {np.median(loss):.2f} times (median; 90 % of the drops: at most "
+    f"{np.quantile(loss, 0.9):.2f}) the least bound that 150 random allocations reach under the same thresholds, and below full power's on "
+    f"{100 * better:.0f} % of the drops",
+    tolerance="within 5 % of the least bound found on nine drops of ten: reproduced; below full power's bound on most drops: trend",
+    reproduced=bool(located and np.mean(loss <= 1.05) >= 0.9),
+    trend=bool(located and better > 0.5),
+    checkable=located > 0,
+)
 
 # %% [markdown]
 # Protecting the worst range helps the position too, though less than it helps the worst range: the bound on the position adds

@@ -83,7 +83,7 @@ def test_e6_processing_that_lifts_the_own_waveform_too_leaves_a_floor(rng):
         assert np.all(1e9 * nl.sensing_sinr(scenario, powers) > 1e3 * scenario.echo_gain / scenario.self_interference_gain)
 
 
-def test_e7_cancelling_known_signals_would_gain_much(rng):
+def test_remark_cancelling_known_signals_would_gain_much(rng):
     gain = []
     for scenario, powers in feasible_drops(rng, 40):
         known = scenario.replace(bs_bs_gain=np.zeros((3, 3)))
@@ -91,7 +91,7 @@ def test_e7_cancelling_known_signals_would_gain_much(rng):
     assert min(gain) >= 1 and np.median(gain) > 4
 
 
-def test_e8_the_powers_depend_on_the_position_that_is_sought(rng):
+def test_remark_the_powers_depend_on_the_position_that_is_sought(rng):
     # The same stations and users, the target elsewhere in the hexagon: the echoes follow from the radar equation.
     kept = []
     for scenario in nl.Scenario.random_batch(rng, 40, min_comm_sinr_db=-20.0):
@@ -106,3 +106,17 @@ def test_e8_the_powers_depend_on_the_position_that_is_sought(rng):
         powers = nl.solve_exact(scenario).powers_w
         kept.append(np.min(nl.sensing_sinr(moved, powers)) / nl.solve_exact(moved).worst_sensing_sinr)
     assert np.median(kept) < 0.5 and max(kept) <= 1 + 1e-9
+
+
+def test_e9_no_user_interferes(rng):
+    for scenario, powers in feasible_drops(rng, 10):
+        others = {"link_gain": scenario.link_gain.copy()}
+        others |= {name: getattr(scenario, name).copy() for name in ("cross_link_gain", "ue_echo_gain")}
+        for gain in others.values():
+            gain[1:] *= 100  # whatever belongs to users 1 and 2 (rows are receivers)
+        changed = scenario.replace(**others)
+        assert np.array_equal(nl.sensing_sinr(changed, powers), nl.sensing_sinr(scenario, powers))
+        assert nl.comm_sinr(changed, powers)[0] == nl.comm_sinr(scenario, powers)[0]
+        alone = np.where(np.arange(3) == 0, powers, 0.0)  # the other stations silent: these are the interference
+        assert nl.comm_sinr(scenario, alone)[0] > nl.comm_sinr(scenario, powers)[0]
+        assert nl.sensing_sinr(scenario, alone)[0] > nl.sensing_sinr(scenario, powers)[0]
