@@ -24,7 +24,11 @@ _SHIFT = """() => new Promise(done => {
 })"""
 
 
-@pytest.mark.parametrize("word, page", [("crb_trace", "book/api/foundations"), ("water-filling", "book/glossary")])
+_WORDS = [("crb_trace", "book/api/foundations"), ("water-filling", "book/glossary")]
+_WORDS += [("Cramer", "book/glossary"), ("Cramér", "book/glossary"), ("kappa", "book/notation")]  # accents, Greek by name
+
+
+@pytest.mark.parametrize("word, page", _WORDS)
 def test_the_search_finds_symbols_and_words(html, browser_available, word, page):
     if not browser_available:
         return
