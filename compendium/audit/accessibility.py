@@ -22,9 +22,10 @@ _STRIP = """(parts) => {
     document.querySelectorAll('mjx-assistive-mml math').forEach(spoken => { spoken.textContent = spoken.textContent; });
 }"""
 
-_PREPARE = """() => {
-    // Plain words for coloured tokens of code, which no rule on structure asks for.
-    for (const code of document.querySelectorAll('main pre:not(:has(a, button))')) code.textContent = code.textContent;
+_PLAIN = """(kept) => {
+    // Plain words for coloured tokens of code, but for those that are still to be measured.
+    for (const code of document.querySelectorAll('main pre:not(:has(a, button))'))
+        if (!kept.some(word => code.contains(word))) code.textContent = code.textContent;
 }"""
 
 _INKS = """(parts) => {
@@ -57,30 +58,33 @@ _INKS = """(parts) => {
     return inks;
 }"""
 
-_RUN = (
-    """async ([structure, parts, known]) => {
-    const options = { resultTypes: ['violations'], preload: false, iframes: false };
+# Some words of every ink that was not seen before, kept under the page's present colours.
+_CHOOSE = """([parts, known]) => {
     const inks = (INKS)(parts);
     const fresh = [...inks.keys()].filter(ink => !known.includes(ink));
+    const words = fresh.flatMap(ink => inks.get(ink).slice(0, 2));
+    window.isacWords = { ...window.isacWords, [document.documentElement.dataset.theme]: words };
+    return fresh;
+}""".replace("INKS", _INKS)
+
+_RUN = """async ([structure, parts]) => {
+    const options = { resultTypes: ['violations'], preload: false, iframes: false };
+    const contrast = { ...options, runOnly: { type: 'rule', values: ['color-contrast'] } };
+    const include = window.isacWords[document.documentElement.dataset.theme];
     const found = [];
     (STRIP)(parts);
-    if (fresh.length) {
-        const words = { include: fresh.flatMap(ink => inks.get(ink).slice(0, 2)) };
-        found.push(...(await axe.run(words, { ...options, runOnly: { type: 'rule', values: ['color-contrast'] } })).violations);
-    }
+    (PLAIN)(Object.values(window.isacWords).flat());
+    if (include.length) found.push(...(await axe.run({ include }, contrast)).violations);
     if (structure) {
-        (PREPARE)();
+        (PLAIN)([]);  // no rule on structure asks for them
         const rules = { 'color-contrast': { enabled: false } };
         const runOnly = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
         found.push(...(await axe.run(document, { ...options, runOnly, rules })).violations);
     }
-    return { fresh, findings: found.map(({ id, impact, help, nodes }) => ({ id, impact, help, count: nodes.length,
+    return found.map(({ id, impact, help, nodes }) => ({ id, impact, help, count: nodes.length,
         target: nodes[0].target.join(' '),
-        message: [...nodes[0].any, ...nodes[0].all, ...nodes[0].none][0]?.message ?? '' })) };
-}""".replace("INKS", _INKS)
-    .replace("PREPARE", _PREPARE)
-    .replace("STRIP", _STRIP)
-)
+        message: [...nodes[0].any, ...nodes[0].all, ...nodes[0].none][0]?.message ?? '' }));
+}""".replace("PLAIN", _PLAIN).replace("STRIP", _STRIP)
 
 
 @functools.cache
@@ -94,17 +98,20 @@ class Auditor:
     def __init__(self) -> None:
         self.seen: set[str] = set()
 
+    def look(self, page) -> None:
+        """Choose the words to measure in the present colours; in all colours before the findings in any."""
+        self.seen |= set(page.evaluate(_CHOOSE, [_PARTS, sorted(self.seen)]))
+
     def findings(self, page, structure: bool = True) -> list[str]:
-        """Serious and critical findings on the page that is open; ``structure``: by the rules that do not look at colours too.
+        """Serious and critical findings on the page that was looked at; ``structure``: by the rules that ask for no colours too.
 
         Changes the page: look at it for the last time before.
         """
         if not page.evaluate("'axe' in window"):
             page.evaluate(_axe())
-        answer = page.evaluate(_RUN, [structure, _PARTS, sorted(self.seen)])
-        self.seen |= set(answer["fresh"])
+        found_by_axe = page.evaluate(_RUN, [structure, _PARTS])
         return [
             f"{found['id']}: {found['help']} ({found['count']}, e.g. {found['target']}: {found['message']})"
-            for found in answer["findings"]
+            for found in found_by_axe
             if found["impact"] in GRAVE
         ]

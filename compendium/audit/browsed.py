@@ -111,6 +111,7 @@ def _problems_at_a_width(address: str, pages: Sequence[str], views: Sequence[Vie
                 theme = page.evaluate(_TURN, view.theme)
                 page.evaluate(READY)
                 found[view] = [*([] if theme == view.theme else [f"the theme is {theme}"]), *page.evaluate(_FINDINGS)]
+                auditor.look(page)
             for view in reversed(views):  # the audit takes the page to pieces
                 page.evaluate(_TURN, view.theme)
                 found[view] += auditor.findings(page, structure=view == views[0])

@@ -265,8 +265,9 @@ def test_a_page_is_turned_to_its_other_colours_and_looked_at_there(tmp_path, bro
     (tmp_path / "index.html").write_text(
         '<html lang="en" data-theme="light"><title>p</title><link rel="icon" href="data:,">'
         "<style>p { color: #000; background: #fff } "
-        "[data-theme=dark] p { color: #333; background: #111 } [data-theme=light] i { width: 3000px; display: block }</style>"
-        '<body><main><p>ink</p><i>wide</i><button class="theme-switch-button" onclick="'
+        "[data-theme=dark] p, [data-theme=dark] pre b { color: #333; background: #111 } "
+        "[data-theme=light] i { width: 3000px; display: block }</style>"
+        '<body><main><p>ink</p><pre><b>code</b></pre><i>wide</i><button class="theme-switch-button" onclick="'
         "document.documentElement.dataset.theme = {light: 'dark', dark: 'system', system: 'light'}"
         '[document.documentElement.dataset.theme]">turn</button></main></body></html>'
     )
@@ -274,4 +275,5 @@ def test_a_page_is_turned_to_its_other_colours_and_looked_at_there(tmp_path, bro
         return
     found = [str(problem) for problem in browser_problems(tmp_path, ["index"], [View(1300, "light"), View(1300, "dark")])]
     assert [text.partition(": ")[2].split()[0] for text in found] == ["scrolls", "color-contrast:"], found
+    assert "(2, e.g. p:" in found[1], "the words in the code are measured too"
     assert [text.partition(": ")[0] for text in found] == ["index (1300 px, light)", "index (1300 px, dark)"]
