@@ -198,13 +198,17 @@ sensing = nf.optimise_sensing(field)
 h = nf.channels(field)
 
 
-def fresh():
-    return nf.SinrCurve(h, field.noise_w, tolerance=sinr_tolerance)
+def fresh(method="cuts"):
+    return nf.SinrCurve(h, field.noise_w, tolerance=sinr_tolerance, method=method)
 
 
 theirs, main = timing.timed(
     lambda: nf.solve_main(
-        field, start=share_start, step=share_step, sensing=sensing, curve=fresh()
+        field,
+        start=share_start,
+        step=share_step,
+        sensing=sensing,
+        curve=fresh("sdp"),
     )
 )
 ours, best = timing.timed(

@@ -576,8 +576,10 @@ sensing = nf.optimise_sensing(field)
 channels = nf.channels(field)
 
 
-def fresh():
-    return nf.SinrCurve(channels, field.noise_w, tolerance=sinr_tolerance)
+def fresh(method="cuts"):
+    return nf.SinrCurve(
+        channels, field.noise_w, tolerance=sinr_tolerance, method=method
+    )
 
 
 def optimum(scenario, curve=None):
@@ -588,7 +590,11 @@ def optimum(scenario, curve=None):
 
 def alternation(scenario):
     return nf.solve_main(
-        scenario, start=share_start, sensing=sensing, curve=fresh(), step=share_step
+        scenario,
+        start=share_start,
+        sensing=sensing,
+        curve=fresh("sdp"),
+        step=share_step,
     )
 
 

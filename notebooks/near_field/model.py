@@ -399,6 +399,8 @@ for q, k in np.ndindex(2, count):
     )
     numeric.append(((8 * near - far) / (12 * step)).ravel())
 numeric = np.array(numeric)
+
+# %%
 scale = (
     2
     * units.db_to_linear(sensing_processing_gain_db)
@@ -747,12 +749,12 @@ print(
 #
 # Move the user by $\Delta$ in direction $\varphi$ against the line of sight. Its distance changes by $\Delta\cos\varphi$, all
 # phases
-# turn by $\frac{2\pi}{\lambda}\Delta\cos\varphi$ (the turn of the wavefront across the array is much smaller), and
+# turn by $\frac{2\pi}{\lambda}\Delta\cos\varphi$. The turn of the wavefront across the array is much smaller and is dropped; without it,
 #
 # ```{math}
 # :label: nf-struve
-# \frac{\|\Delta\mathbf h\|}{\|\mathbf h\|} = 2\left|\sin\!\Bigl(\tfrac{\pi\Delta}{\lambda}\cos\varphi\Bigr)\right|,\qquad
-# \mathbb E_\varphi\,\frac{\|\Delta\mathbf h\|}{\|\mathbf h\|} = 2\,\mathbf H_0\!\Bigl(\tfrac{\pi\Delta}{\lambda}\Bigr)
+# \frac{\|\Delta\mathbf h\|}{\|\mathbf h\|} \approx 2\left|\sin\!\Bigl(\tfrac{\pi\Delta}{\lambda}\cos\varphi\Bigr)\right|,\qquad
+# \mathbb E_\varphi\,\frac{\|\Delta\mathbf h\|}{\|\mathbf h\|} \approx 2\,\mathbf H_0\!\Bigl(\tfrac{\pi\Delta}{\lambda}\Bigr)
 #   \quad(\Delta\le\lambda),
 # ```
 #

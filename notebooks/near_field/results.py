@@ -136,6 +136,10 @@ def mean_error(user, size, rng):
     return np.array(mean), np.array(spread), np.linalg.norm(channel)
 
 
+# %% [markdown]
+# Three positions for one array size, then one position for three sizes:
+
+# %%
 positions = [
     mean_error(user, error_antennas[0], rng)
     for user, rng in zip(error_users, streams[0].spawn(len(error_users)))
@@ -277,6 +281,8 @@ aperture_m = (antennas - 1) * antenna_spacing_m
 choices = [[m] for m in range(len(aps))] + [
     [l, m] for m in range(len(aps)) for l in range(m)
 ]
+
+# %%
 rows = []
 for rule in ("aperture", "spacing"):
     for chosen in choices:
@@ -394,10 +400,14 @@ one, two = (
     cases[cases.APs == n].groupby("kept")["over all APs"].agg(["min", "max"])
     for n in (1, 2)
 )
-by_power = at_power[0] / at_power[-1]
+# More access points against as much more power at those that are there: the root of the bound falls with the root of the power.
+alone, doubled = np.sqrt(len(aps)), np.sqrt(len(aps) / 2)
 holds = {
-    rule: two.loc[rule, "min"] > 1
-    and one.loc[rule, "min"] > max(by_power, two.loc[rule, "max"])
+    rule: (
+        one.loc[rule, "min"] > alone,
+        two.loc[rule, "min"] > doubled
+        and one.loc[rule, "min"] / two.loc[rule, "max"] > np.sqrt(2),
+    )
     for rule in one.index
 }
 _ = claims.record(
@@ -406,13 +416,11 @@ _ = claims.record(
     f"worse by factors from "
     f"{two.loc['aperture', 'min']:.3g} to {two.loc['aperture', 'max']:.3g} if the aperture is kept, and from "
     f"{two.loc['spacing', 'min']:.3g} to "
-    f"{two.loc['spacing', 'max']:.3g} (below 1: better) if the spacing is kept; {power_sweep_dbm[-1] - power_sweep_dbm[0]:g} "
-    f"dB of power give the factor {by_power:.3g}",
-    tolerance="every added access point lowers the bound for every choice of them, and from one to three by more than the "
-    "whole power axis; reproduced if "
-    "so with aperture and with spacing kept, trend if with one of the two",
-    reproduced=all(holds.values()),
-    trend=any(holds.values()),
+    f"{two.loc['spacing', 'max']:.3g} (below 1: better) if the spacing is kept; as much more power would give the factors {alone:.3g} and {doubled:.3g}",
+    tolerance="every added access point lowers the root of the bound by more than the same factor of power would, for every choice of them and with "
+    "aperture and with spacing kept; trend: so from one to all of them",
+    reproduced=all(first and every for first, every in holds.values()),
+    trend=all(first for first, _ in holds.values()),
 )
 
 # %% [markdown]
@@ -501,6 +509,7 @@ zoom_x, zoom_y = (
 zoom = np.stack(np.meshgrid(zoom_x, zoom_y), axis=-1).reshape(-1, 2)
 
 
+# %%
 def levels_db(
     points, far_field, covariances=sensing.covariances, snapshots=blocks, child=0
 ):
@@ -656,10 +665,12 @@ _ = claims.record(
     f"({np.median(margins['isotropic', False][:, 0]):.0f} and "
     f"{np.median(margins['isotropic', True][:, 0]):.0f} dB)",
     tolerance="at least 90 % of the near-field maps without and at least 90 % of the far-field maps with a false peak; trend: "
-    "larger near-field margin in "
-    "more than half of the draws",
+    "no false peak in most near-field maps, and more often than in the far field",
     reproduced=bool(np.mean(near[:, 0] > 0) >= 0.9 and np.mean(far[:, 0] > 0) <= 0.1),
-    trend=bool(np.mean(near[:, 0] > far[:, 0]) > 0.5),
+    trend=bool(
+        np.mean(near[:, 0] > 0) > 0.5
+        and np.mean(near[:, 0] > 0) > np.mean(far[:, 0] > 0)
+    ),
 )
 
 # %% [markdown]
@@ -690,6 +701,7 @@ def squared_errors(rng, case, covariances):
     return np.array([np.sum(likely**2), np.sum(music**2)]), likely.T.ravel()
 
 
+# %%
 chosen = np.array(power_sweep_dbm)[:: max(1, (len(power_sweep_dbm) - 1) // 2)]
 table = []
 for power_dbm, child in zip(chosen, streams[3].spawn(len(chosen))):

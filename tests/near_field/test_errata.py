@@ -177,6 +177,17 @@ def test_e5_sign_of_the_imaginary_part(scenario, covariances):
     assert np.abs(to_real - 1j * to_imaginary).max() > np.abs(to_real).max()  # the printed relation
 
 
+def test_e5_second_factor_of_the_position_block_is_not_conjugated(scenario, covariances):
+    positions, _ = derivative_matrices(scenario)
+    root = np.zeros((3, 21, 3, 21), dtype=complex)
+    root[np.arange(3), :, np.arange(3)] = covariances
+    psi = root.reshape(63, 63)
+    mended = np.array([[np.trace(psi @ a.conj().T @ b).real for b in positions] for a in positions])
+    printed = np.array([[np.trace(psi @ a.conj().T @ b.conj().T).real for b in positions] for a in positions])
+    assert np.allclose(mended, gram(positions, positions, covariances).real)
+    assert np.linalg.eigvalsh(mended)[0] > 0 > np.linalg.eigvalsh(0.5 * (printed + printed.T))[0]
+
+
 def test_e5_conjugate_of_the_outgoing_gain(scenario):
     h, rho = nf.channels(scenario), scenario.reflectivity
     a, beta = nf.steering_vectors(scenario), nf.path_gains(scenario)
