@@ -1202,7 +1202,7 @@ tables.table(
 # %% [markdown]
 # Read the two tables together. A user who is paid twice for one signal takes most of the band; where the ISaC user has one rate, the
 # communication-only user can. The column of claim 002-C11 says in which model it has the largest share, that of 002-C10 how many of the three
-# shares move as the paper says. The ledger's verdicts are those of the text's model at this page's set.
+# shares move as the paper says. The ledger of claims shows the verdicts of the text's model and of the set `recovered` side by side.
 
 # %% [markdown]
 # ## Explore
