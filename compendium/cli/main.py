@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import sys
-import time
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +25,7 @@ from ..runs.errors import ParameterError
 from ..runs.parameters import BASE_SETS, parse_assignment
 from ..runs.plan import Run
 from .assignment import assignment
+from .bench import bench
 from .book import book, check, claims, launch_tree, with_workers
 from .chapter import new_chapter
 from .console import CONSOLE, NOTES, make, report, short
@@ -93,7 +92,7 @@ def where_it_works(here: Path) -> list[str]:
     return notes
 
 
-for _command in (assignment, book, check, claims, launch_tree, new_chapter, pdf, *COMMANDS):
+for _command in (assignment, bench, book, check, claims, launch_tree, new_chapter, pdf, *COMMANDS):
     main.add_command(_command)
 
 
@@ -259,34 +258,6 @@ def try_(section: str, notebook: str | None, sets: int, seed: int, limit: float,
     trial.tidy(outcomes)
     CONSOLE.print(f"{len(runs)} runs of {sets} sets, {len(failed)} failed, {len(open_checks)} with checks not confirmed")
     sys.exit(1 if failed else 0)
-
-
-@main.command()
-@click.argument("names", nargs=-1)
-def bench(names: tuple[str, ...]) -> None:
-    """Timings of this machine: every script of benchmarks/ (or those named), as ratios in one run where it matters."""
-    root = project_root()
-    scripts = sorted((root / "benchmarks").glob("*.py"))
-    known = [script.stem for script in scripts]
-    for name in names:
-        if name not in known:
-            raise ParameterError("isac bench", name, "is not a benchmark", f"benchmarks: {', '.join(known)}")
-    table = Table("benchmark", "what", "measured", "target", box=None, pad_edge=False)
-    for script in scripts:
-        if names and script.stem not in names:
-            continue
-        start = time.perf_counter()
-        for row in _load(script).measure():
-            table.add_row(script.stem, row["name"], f"{row['value']:.4g} {row['unit']}", str(row.get("target", "")))
-        CONSOLE.print(f"         measured {script.stem}  {time.perf_counter() - start:.1f} s")
-    CONSOLE.print(table)
-
-
-def _load(script: Path):
-    spec = importlib.util.spec_from_file_location(f"benchmark_{script.stem}", script)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 if __name__ == "__main__":
