@@ -47,7 +47,8 @@ _INKS = """(parts) => {
     const inks = new Map();
     for (let word = words.nextNode(); word; word = words.nextNode()) {
         const element = word.parentElement;
-        if (word.data.trim().length < 2 || element.closest(`${parts}, script, style, noscript, template, svg`)) continue;
+        const silent = `${parts}, mjx-assistive-mml, script, style, noscript, template, svg`;
+        if (word.data.trim().length < 2 || element.closest(silent)) continue;
         const place = element.getBoundingClientRect();
         if (place.width < 2 || place.height < 2 || place.right <= 0 || place.left >= innerWidth) continue;
         const style = getComputedStyle(element);
@@ -70,10 +71,10 @@ _CHOOSE = """([parts, known]) => {
 _RUN = """async ([structure, parts]) => {
     const options = { resultTypes: ['violations'], preload: false, iframes: false };
     const contrast = { ...options, runOnly: { type: 'rule', values: ['color-contrast'] } };
-    const include = window.isacWords[document.documentElement.dataset.theme];
     const found = [];
     (STRIP)(parts);
     (PLAIN)(Object.values(window.isacWords).flat());
+    const include = window.isacWords[document.documentElement.dataset.theme].filter(word => word.isConnected);
     if (include.length) found.push(...(await axe.run({ include }, contrast)).violations);
     if (structure) {
         (PLAIN)([]);  // no rule on structure asks for them

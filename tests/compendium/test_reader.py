@@ -123,7 +123,9 @@ def test_axe_sees_ink_in_code_and_under_a_veil(tmp_path, browser_available):
         tmp_path,
         "p.html",
         '<pre style="background:#eee"><span style="color:#000">x = </span><span style="color:#aaa">1000</span></pre>'
-        '<div style="opacity:0.3"><p style="color:#000">veiled</p></div>',
+        '<div style="opacity:0.3"><p style="color:#000">veiled</p></div>'
+        "<p><mjx-math>glyph</mjx-math>"
+        "<mjx-assistive-mml><math><mtext style='color:#eee'>spoken</mtext></math></mjx-assistive-mml></p>",
     )
     if not browser_available:
         return
