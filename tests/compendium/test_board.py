@@ -126,7 +126,7 @@ def test_ties_share_a_rank_and_a_scheme_that_fails_says_so():
         (lambda entry: (entry / "description.yml").unlink(), "mixed: has no description.yml"),
         (lambda entry: (entry / "description.yml").write_text("title: ["), "is no YAML"),
         (lambda entry: (entry / "description.yml").write_text("title: x"), "must hold title, by, about"),
-        (lambda entry: edit(entry / "description.yml", "machine", "mashine"), "nothing else"),
+        (lambda entry: edit(entry / "description.yml", "machine", "computer"), "nothing else"),
         (lambda entry: edit(entry / "description.yml", "by: a test", "by: 3"), "by must be a text"),
         (lambda entry: edit(entry / "description.yml", "by: a test", "by: ' '"), "by must be a text"),
         (lambda entry: edit(entry / "description.yml", "7", "fast"), "seconds must be numbers"),
