@@ -175,8 +175,12 @@ assert np.ptp(equal) < 1e-6 * equal.max() and np.ptp(sinrs) < 1e-6 * sinrs.max()
 # %%
 double = wp.throughputs(powered[0], 2 * free_rate.times_s, free_rate.powers_w)
 assert np.allclose(double, 2 * equal)
-served = si.solve_exact(shared[0])
-half = si.rates(shared[0], served.shares / 2, served.powers_w / 2)
+can = np.flatnonzero(si.solve_exact_batch(shared).feasible)
+drop = shared[int(can[0])] if len(can) else shared[0]
+if not len(can):  # no drop meets these floors: the identity holds without any
+    drop = drop.replace(min_sensing_bps=0.0, min_rate_bps=0.0)
+served = si.solve_exact(drop)
+half = si.rates(drop, served.shares / 2, served.powers_w / 2)
 assert np.allclose(2 * half, served.rates_bps)
 
 # %% [markdown]
