@@ -133,7 +133,7 @@ def test_help_teaches(isac, finished):
 
 
 def test_a_trial_finds_what_a_valid_set_breaks_and_writes_it_down(isac, project):
-    edit(project / "notebooks" / "demo" / "model.py", "assert slope > 0", "assert slope < 9.99, 'too steep'")
+    edit(project / "notebooks" / "demo" / "model.py", "assert slope > 0", "if slope >= 9.99:\n    raise ValueError('too steep')")
     result = isac(project, "try", "demo", "model", "--sets", "2", "--seed", "26")
     assert result.exit_code == 1, result.output
     assert "too steep" in result.output and "again with --set" in result.output
