@@ -14,7 +14,7 @@ def _exact(scenario: Scenario, *, criterion: Any = "sum") -> Allocation:
 
 
 def _paper(scenario: Scenario, *, criterion: Any = "sum") -> Allocation:
-    return solve_sum(scenario) if criterion == "sum" else solve_efficiency(scenario)
+    return (solve_sum if criterion == "sum" else solve_efficiency)(scenario, rescue=False)  # as the paper solves it
 
 
 def _equal_power(scenario: Scenario, *, criterion: Any = "sum") -> Allocation:

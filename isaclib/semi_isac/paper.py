@@ -95,7 +95,7 @@ def _bound(scenario, bands: Bands, unit: float, answer: Answer, criterion: Crite
     return found * unit, multipliers[0]
 
 
-def _one_program(scenario, criterion: Criterion, method: str) -> Allocation:
+def _one_program(scenario, criterion: Criterion, method: str, rescue: bool) -> Allocation:
     """The optimum of a criterion that is one cone program; the structured solver's where the program proves nothing better."""
     start = time.perf_counter()
     bands, unit = _scaled(scenario, criterion)
@@ -119,8 +119,10 @@ def _one_program(scenario, criterion: Criterion, method: str) -> Allocation:
         )
     except SolverFailure as error:
         failure = error
-    if found is not None and found.certificate.status == "optimal":
+    if found is not None and (found.certificate.status == "optimal" or not rescue):
         return found
+    if not rescue:
+        raise failure
     try:
         return solve_one(scenario, objective=criterion, scheme="joint", method=f"structured interior point (after: {method})")
     except SolverFailure:
@@ -129,8 +131,15 @@ def _one_program(scenario, criterion: Criterion, method: str) -> Allocation:
         return found
 
 
-def solve_sum(scenario: Scenario | Network) -> Allocation:
+def solve_sum(scenario: Scenario | Network, *, rescue: bool = True) -> Allocation:
     r"""Problem (9), :math:`\max \sum_k w_k R_k` under floors and budgets, as one exponential-cone program.
+
+    Parameters
+    ----------
+    scenario : Scenario or Network
+    rescue : bool
+        Where the cone solver proves no optimum, the structured solver answers (``certificate.method`` says so); False gives
+        what a general solver makes of the paper's program, or its SolverFailure.
 
     Raises
     ------
@@ -143,7 +152,8 @@ def solve_sum(scenario: Scenario | Network) -> Allocation:
     >>> round(si.solve_sum(drop).objective / 1e6, 2)
     1019.11
     """
-    return _one_program(system("scenario", scenario), "sum", "exponential cone program")
+    scenario, rescue = system("scenario", scenario), checks.flag("rescue", rescue)
+    return _one_program(scenario, "sum", "exponential cone program", rescue)
 
 
 def solve_efficiency(
@@ -152,6 +162,7 @@ def solve_efficiency(
     method: Literal["charnes_cooper", "dinkelbach"] = "charnes_cooper",
     tolerance: float = 1e-9,
     max_iterations: int = 30,
+    rescue: bool = True,
 ) -> Allocation:
     r"""Problem (13), :math:`\max \sum R / (\sum p + P_c)` under floors and budgets.
 
@@ -166,6 +177,8 @@ def solve_efficiency(
         :math:`\varepsilon` relative to the sum of rates.
     max_iterations : int
         Of Algorithm 1; its status is ``iteration_limit`` where it stopped there without a proof.
+    rescue : bool
+        As in :func:`solve_sum`.
 
     Raises
     ------
@@ -181,13 +194,13 @@ def solve_efficiency(
     """
     scenario, method = system("scenario", scenario), checks.word("method", method, METHODS)
     tolerance = checks.number("tolerance", tolerance, minimum=0)
-    max_iterations = checks.count("max_iterations", max_iterations)
+    max_iterations, rescue = checks.count("max_iterations", max_iterations), checks.flag("rescue", rescue)
     if method == "charnes_cooper":
-        return _one_program(scenario, "efficiency", "Charnes-Cooper cone program")
-    return _dinkelbach(scenario, tolerance, max_iterations)
+        return _one_program(scenario, "efficiency", "Charnes-Cooper cone program", rescue)
+    return _dinkelbach(scenario, tolerance, max_iterations, rescue)
 
 
-def _dinkelbach(scenario, tolerance: float, max_iterations: int) -> Allocation:
+def _dinkelbach(scenario, tolerance: float, max_iterations: int, rescue: bool) -> Allocation:
     start, method = time.perf_counter(), "Dinkelbach (Algorithm 1)"
     bands, unit = _scaled(scenario, "efficiency")
     if bands.idle()[0]:
@@ -197,7 +210,7 @@ def _dinkelbach(scenario, tolerance: float, max_iterations: int) -> Allocation:
     best: Answer | None = None
     stopped = False
     for iteration in range(1, max_iterations + 1):
-        answer = _priced(program, scenario, bands, q)
+        answer = (_priced if rescue else _answer)(program, scenario, bands, q)
         powers_w = answer.powers * scenario.power_budget_w
         table = stack.rates(answer.shares[None], powers_w[None])[0]
         reached = objective_value(scenario, table, powers_w, "efficiency")

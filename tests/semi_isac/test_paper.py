@@ -7,7 +7,6 @@ import pytest
 
 from isaclib import InfeasibleScenario, InvalidScenario, SolverFailure
 from isaclib import semi_isac as si
-from isaclib.semi_isac import cone, paper
 
 SOLVERS = 1e-5  # two solvers
 FRACTIONAL = 1e-6  # Dinkelbach against Charnes-Cooper; primal against dual
@@ -204,7 +203,7 @@ def test_a_wrong_infeasible_from_a_solver_is_not_believed(monkeypatch):
     assert found.certificate.status == "optimal" and "structured" in found.certificate.method
     assert found.objective == pytest.approx(si.solve_exact(scenario).objective, rel=1e-9)
     with pytest.raises(SolverFailure, match="that is not so"):
-        paper._answer(cone.cone_program(3), scenario, si.Bands.scaled(si.scenario.Stack.of([scenario])))
+        si.solve_sum(scenario, rescue=False)
 
 
 @pytest.mark.parametrize("method", ["charnes_cooper", "dinkelbach"])
