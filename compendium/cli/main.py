@@ -74,6 +74,8 @@ def main(verbose: bool) -> None:
     Exit codes: 0 all is well; 1 a run, a check or a verdict failed; 2 refused input.
     """
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(name)s: %(message)s")
+    if click.get_current_context().invoked_subcommand in {command.name for command in COMMANDS}:
+        return  # these are the library's own, on files: no checkout is worked on
     for text in where_it_works(Path.cwd().resolve()):
         NOTES.print(f"isac {text}", markup=False)
 

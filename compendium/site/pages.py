@@ -85,8 +85,10 @@ def _card(run: Run, entry: Mapping[str, Any]) -> dict[str, str]:
     what_if = str(run.values.get("title", "")) if run.notebook == "what_if" else ""
     first = re.split(r"(?<=[.!?])\s", " ".join(entry["caption"].split()), maxsplit=1)[0]
     has_label = run.notebook != "what_if" and run.page == run.notebook
+    title = f"{what_if}: {words}" if what_if else words[:1].upper() + words[1:]
+    beside = not what_if and not has_label  # a second base set: the same figures by other values
     return {
-        "title": f"{what_if}: {words}" if what_if else words[:1].upper() + words[1:],
+        "title": f"{title} ({run.label})" if beside else title,
         "picture": f"/figures/{run.section}/{run.page}/{entry['name']}.webp",
         "alt": entry["alt"],
         "link": label(run.section, entry["name"]) if has_label else f"/notebooks/{run.section}/{run.page}",

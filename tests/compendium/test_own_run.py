@@ -15,7 +15,11 @@ from compendium.site import inline, own_run
 @pytest.fixture(scope="module")
 def pages(finished):
     section = runs.load_section(finished, "demo")
-    return {run.notebook: own_run.write(run, section).read_text() for run in runs.plan(finished, "quick")}
+    written = {run.notebook: own_run.write(run, section) for run in runs.plan(finished, "quick")}
+    found = {notebook: path.read_text() for notebook, path in written.items()}
+    for path in written.values():
+        path.unlink()  # others look at the same runs
+    return found
 
 
 def test_it_holds_figures_captions_numbers_and_claims(pages):
