@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -31,6 +31,21 @@ class UnknownToWorker(RuntimeError):
     """A worker cannot import what the function of the draws refers to."""
 
 
+def installed(packages: Iterable[str]) -> dict[str, str]:
+    """Versions of those of the packages that are installed.
+
+    >>> list(installed(["numpy", "no such package"]))
+    ['numpy']
+    """
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
 @cache
 def computes_with() -> dict[str, str]:
     """Versions of Python and of the packages that numbers depend on, and a digest of this library's own sources.
@@ -38,12 +53,7 @@ def computes_with() -> dict[str, str]:
     >>> sorted(computes_with())[:3]
     ['clarabel', 'cvxpy', 'highspy']
     """
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
+    found = {"python": platform.python_version()} | installed(_PACKAGES)
     home = Path(__file__).resolve().parents[1]
     sources = hashlib.sha256()
     for path in sorted(home.rglob("*.py")):

@@ -7,19 +7,7 @@ import pytest
 
 from isaclib import InvalidScenario
 from isaclib import near_field as nf
-
-
-def small(**changes):
-    """Two access points, two users, seven antennas."""
-    parameters = dict(
-        ap_positions_m=[[30.0, 70.0], [10.0, 20.0]],
-        user_positions_m=[[20.0, 30.0], [40.0, 45.0]],
-        antennas=7,
-        antenna_spacing_m=0.08,
-        crlb_limit_m2=4e-11,
-        sensing_processing_gain_db=85.0,
-    )
-    return nf.Scenario.random(np.random.default_rng(3), **(parameters | changes))
+from tests.near_field.scenes import small
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from isaclib.near_field.reduction import reduce
 from isaclib.near_field.robust import robust_sinr
 from isaclib.near_field.time_allocation import SinrCurve, curve_of, rate_bps_hz, relative_error
 from isaclib.near_field.verify import verify
+from tests.near_field.scenes import small
 
 # Bounds of the exact solution are closed to 1e-5 in the rate; certificates are recomputed to rounding.
 RATE, RESIDUAL = 2e-5, 1e-6
@@ -25,19 +26,6 @@ RATE, RESIDUAL = 2e-5, 1e-6
 ORDER = 1e-4
 # Points of the curve that only have to be ordered; the rates are logarithms of them.
 COARSE = 1e-3
-
-
-def small(seed=3, **changes):
-    """Two access points, two users, seven antennas: solved in a fraction of a second."""
-    parameters = dict(
-        ap_positions_m=[[30.0, 70.0], [10.0, 20.0]],
-        user_positions_m=[[20.0, 30.0], [40.0, 45.0]],
-        antennas=7,
-        antenna_spacing_m=0.08,
-        crlb_limit_m2=4e-11,
-        sensing_processing_gain_db=85.0,
-    )
-    return Scenario.random(np.random.default_rng(seed), **(parameters | changes))
 
 
 @pytest.fixture(scope="module")
