@@ -12,8 +12,8 @@ from itertools import cycle, islice
 from typing import Any, cast
 
 import matplotlib as mpl
+import matplotlib.style
 import numpy as np
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
@@ -38,9 +38,16 @@ _ROLES: dict[str, dict[str, Any]] = {
     "reference": {"color": COLOURS[5], "linestyle": (0, (7, 2)), "linewidth": 1.2, "marker": ""},
 }
 
+_TEXT_PT, _TICK_PT = 10.56, 9.68
 _STYLE = {
-    **sns.axes_style("ticks"),
-    **sns.plotting_context("notebook", font_scale=0.88),
+    **{name: value for name, value in mpl.style.library["seaborn-v0_8-ticks"].items() if name != "image.cmap"},
+    **dict.fromkeys(["font.size", "axes.labelsize", "legend.title_fontsize"], _TEXT_PT),
+    **dict.fromkeys(["xtick.labelsize", "ytick.labelsize"], _TICK_PT),
+    **{f"{axis}tick.{which}.width": width for axis in "xy" for which, width in (("major", 1.25), ("minor", 1.0))},
+    **{f"{axis}tick.minor.size": 4.0 for axis in "xy"},
+    "axes.linewidth": 1.25,
+    "patch.edgecolor": "w",
+    "patch.force_edgecolor": True,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "text.color": INK,

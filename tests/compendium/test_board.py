@@ -180,11 +180,18 @@ def test_gaps_as_people_read_them():
     assert found == ["0 %", "0 %", "0.0012 %", "1.2 %", "45.6 %", "100 %", "100 %"]
 
 
-def test_a_profile_by_hand():
-    x, y = board_figure.profile(np.array([0.5, np.inf, -1e-12, 0.01]))
-    assert x.tolist() == [1e-6, 0.01, 0.5, 1.0] and y.tolist() == [25.0, 50.0, 75.0, 75.0]
-    x, y = board_figure.profile(np.full(3, np.inf))
-    assert y.tolist() == [0.0, 0.0]
+def test_a_profile_by_hand(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(board_figure.plotting, "save_svg", lambda figure, path: drawn.append(figure))
+    families = {"paper": {"half": np.array([0.5, np.inf, -1e-12, 0.01]), "none": np.full(3, np.nan)}}
+    board_figure.profiles(families, tmp_path / "profile.svg")
+    half, none = (line.get_xydata() for line in drawn[0].axes[0].lines)
+
+    def within(line, percent):
+        return line[line[:, 0] <= percent, 1].max(initial=0.0)
+
+    assert [within(half, gap) for gap in (1e-4, 0.9, 1.1, 49.0, 51.0, 100.0)] == [25.0, 25.0, 50.0, 50.0, 75.0, 75.0]
+    assert within(none, 100.0) == 0.0
 
 
 def test_the_entries_of_this_checkout_are_whole():
