@@ -13,7 +13,7 @@ import yaml
 from .errors import ParameterError
 
 _BLANKLESS = re.compile(r"\d,\d")
-_BLANK = re.compile(r"\d,\s")
+_BLANK = re.compile(r"\d\s*,\s|\d\s+,")
 
 
 class _AsWritten(yaml.SafeLoader):
@@ -44,6 +44,10 @@ class _AsWritten(yaml.SafeLoader):
         return super().construct_sequence(node, deep)
 
 
+for _type in ("int", "float", "bool", "timestamp"):  # an explicit tag changes nothing: !!int 010 is 10, not 8
+    _AsWritten.add_constructor(f"tag:yaml.org,2002:{_type}", yaml.SafeLoader.construct_yaml_str)
+
+
 def read_value(text: str) -> Any:
     """One value: words and numbers as text, lists and mappings of such."""
     return deepcopy(_loaded(text))
@@ -58,12 +62,14 @@ def _loaded(text: str) -> Any:
 def read_flat_yaml(path: Path) -> dict[str, Any]:
     """A YAML mapping, its numbers still as text; syntax errors and repeated names are refused with file and line."""
     try:
-        content = read_value(path.read_text())
+        content = read_value(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ParameterError(path, "file", "does not exist", "check the path") from None
     except OSError as error:
         raise ParameterError(path, "file", f"cannot be read ({error.strerror})", "name a file") from None
-    except (yaml.YAMLError, ValueError) as error:  # an explicit tag that does not fit, a file that is no text
+    except UnicodeDecodeError:
+        raise ParameterError(path, "file", "is no text in UTF-8", "save it with that encoding") from None
+    except yaml.YAMLError as error:
         raise ParameterError(path, "file", f"is not valid YAML ({' '.join(str(error).split())})", "mend the line") from None
     if content is None:
         return {}

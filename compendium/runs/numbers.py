@@ -15,17 +15,31 @@ _INFINITY = re.compile(r"([-+]?)\.?inf(inity)?", re.I)
 _NOT_A_NUMBER = re.compile(r"[-+]?\.?nan", re.I)
 _REASONS = (  # in this order: what it looks like, what to write instead
     (r"\d{4}-\d{1,2}-\d{1,2}.*", "looks like a date", "write a number"),
-    (r"[-+]?\d+(:\d+)+(\.\d*)?", "looks like a time (YAML 1.1 would read it to base 60)", "write one decimal number"),
+    (r"[-+]?\d+(:\d+)+(\.\d*)?(\s*[aApP][mM])?", "looks like a time (YAML 1.1 would read it to base 60)", "write one decimal number"),
+    (r".+;.*", "has a semicolon", "write one number, and a comma and a blank between the entries of a list"),
+    (r"[-+]?[1-9]\d{0,2},\d{3}", "has a comma that is read in more than one way", "write {0[0]}{0[1]} or {0[0]}.{0[1]}"),
     (r"[-+]?\d+,\d*", "has a decimal comma", "write a point: {0[0]}.{0[1]}"),
     (
         r"[-+]?\d+([,.']\d+)+",
         "has separators that are read in more than one way",
         "write the digits alone, with one point at most",
     ),
-    (r"[-+]?[\d.]+([ \u00a0\u202f]\d+)+", "has blanks between digits", "write the digits together, or with _ between"),
+    (
+        r"[-+]?[\d.]+([ \u00a0\u2009\u202f][\d.]+)+",
+        "has blanks between digits",
+        "write the digits together, or with _ between; entries of a list with a comma between",
+    ),
     (r"[-+]?[\d.]+[dD][-+]?\d+", "has an exponent with d", "write e instead"),
     (r"[-+]?[\d.]+\s*/\s*[\d.]+", "is a fraction", "write its value with a point"),
-    (r"[-+]?[\d.]+([eE][-+]?\d+)?\s*[^\d\s_].*", "has more than a number in it", "leave the unit away"),
+    (r"[-+]?[\d.]+\s*([*^×·+-]|\*\*)\s*\d.*", "is an expression", "write its value, with an exponent if it is long, as 1e3"),
+    (r"[-+]?[\d.,]+\s*[%‰]", "is a percentage", "write the share, 0.5 for 50 %"),
+    (r"[\u2010-\u2015\ufe63\uff0d].*", "begins with a dash that is no minus", "write - instead"),
+    (
+        r"[-+_.0-9]*[0-9][-+_.0-9]*|[-+]?[0-9.]+[eE][-+_.0-9]*|0[xXoObB]",
+        "is no number as it stands",
+        "check its signs, points and exponent",
+    ),
+    (r"[-+]?[\d.]+([eE][-+]?\d+)?\s*[^\d\s].*", "has more than a number in it", "write the number alone, an exponent for a prefix"),
 )
 
 
@@ -54,7 +68,7 @@ def read_number(text: str) -> int | float:
         for pattern, problem, remedy in _REASONS:
             if re.fullmatch(pattern, word):
                 raise ValueError(problem, remedy.format(word.split(",")))
-        raise ValueError("is text where a number belongs", "write digits")
+        raise ValueError("is text where a number belongs", "write the digits 0 to 9")
     try:
         number = int(word) if re.fullmatch(r"[-+]?[\d_]+", word) else float(word)
     except ValueError:  # Python reads at most some thousand digits

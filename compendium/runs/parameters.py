@@ -45,17 +45,20 @@ class Parameter:
 
     def check(self, value: Any, where: str | Path) -> Any:
         """The value in its proper type, or a :class:`ParameterError`; numbers and booleans may be text."""
+        if value is None:
+            raise ParameterError(where, self.name, "has no value", "give one, or leave the name away")
         if self.type not in LISTS:
             return self._check_one(value, where, self.type)
         if not isinstance(value, list) or not value:
             raise ParameterError(where, self.name, f"{value!r} is not a list", f"write [..., ...], a list of {self.type}")
+        entries = [self._check_one(entry, where, LISTS[self.type]) for entry in value]
         least, most = self.length
-        if not least <= len(value) <= (most or len(value)):
+        if not least <= len(entries) <= (most or len(entries)):
             allowed = (
                 f"{least} entries" if least == most else f"{least} to {most} entries" if most else f"at least {least} entries"
             )
-            raise ParameterError(where, self.name, f"has {len(value)} entries", f"give {allowed}")
-        return [self._check_one(entry, where, LISTS[self.type]) for entry in value]
+            raise ParameterError(where, self.name, f"has {len(entries)} entries", f"give {allowed}")
+        return entries
 
     def _check_one(self, value: Any, where: str | Path, kind: str) -> Any:
         if kind == "boolean":
@@ -74,6 +77,8 @@ class Parameter:
             return value
         article = "an" if kind == "integer" else "a"
         wanted = f"{article} {kind}" + ("" if self.unit == "1" else f" in {self.unit}")
+        if isinstance(value, list):
+            raise ParameterError(where, self.name, f"{value!r} is a list where one number belongs", f"give {wanted}")
         if isinstance(value, str):
             try:
                 value = read_number(value)
@@ -218,8 +223,11 @@ def parse_assignment(text: str, schema: Schema) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise ParameterError("-p", text, "is not name=value", "for example -p draws=50")
+    parameter = schema.parameters.get(name.strip())
     try:
-        parsed = read_value(value)
-    except (yaml.YAMLError, ValueError):
-        parsed = value
+        words = parameter is not None and parameter.type == "string" and value.strip()[:1] not in ("'", '"')
+        parsed = value.strip() if words else read_value(value.strip())
+    except yaml.YAMLError as error:
+        problem = " ".join((getattr(error, "problem", None) or str(error)).split())
+        raise ParameterError("-p", name.strip(), f"{value!r} cannot be read ({problem})", "mend it, or put it in quotes") from None
     return next(iter(schema.check({name.strip(): parsed}, "-p").items()))

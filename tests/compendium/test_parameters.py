@@ -205,6 +205,10 @@ REFUSED = {
     "2001-12-14 21:59:43.10": "looks like a date",
     "1,5": "write a point: 1.5",
     "1,": "decimal comma",
+    "1,000": "write 1000 or 1.000",
+    "-12,500": "write -12500 or -12.500",
+    "0,500": "write a point: 0.500",
+    "3:00 pm": "looks like a time",
     "1,000.5": "read in more than one way",
     "1.000,5": "read in more than one way",
     "1'000": "read in more than one way",
@@ -212,15 +216,25 @@ REFUSED = {
     "1 000": "blanks between digits",
     "1.5d3": "write e instead",
     "1/3": "is a fraction",
-    "5 m": "leave the unit away",
-    "10%": "leave the unit away",
-    "3dB": "leave the unit away",
-    "2+1": "leave the unit away",
-    "1__0": "where a number belongs",
-    "1e": "leave the unit away",
+    "0.5 1": "a comma between",
+    "0.5; 1": "has a semicolon",
+    "5 m": "write the number alone",
+    "10%": "write the share",
+    "5 \u2030": "write the share",
+    "3dB": "write the number alone",
+    "10k": "an exponent for a prefix",
+    "2+1": "is an expression",
+    "10^3": "is an expression",
+    "10**3": "is an expression",
+    "2\u00d710^3": "is an expression",
+    "\u20133": "a dash that is no minus",
+    "1__0": "is no number as it stands",
+    "1e": "is no number as it stands",
+    "1e3.5": "is no number as it stands",
+    "1..2": "is no number as it stands",
     "e3": "where a number belongs",
-    "--1": "where a number belongs",
-    "0x": "leave the unit away",
+    "--1": "is no number as it stands",
+    "0x": "is no number as it stands",
     "\u0663": "where a number belongs",
     "\u00bd": "where a number belongs",
     "one": "where a number belongs",
@@ -274,12 +288,57 @@ def test_a_set_and_the_command_line_refuse_the_same(wide, text):
 
 def test_commas_that_could_be_decimal_are_refused_in_lists(wide):
     own, schema = wide / "parameters" / "own.yml", load_schema(wide)
-    own.write_text("levels: [0,5, 1,5]\n")
-    with pytest.raises(ParameterError, match="commas with and without a blank"):
-        schema.load(own)
+    for mixed in ("[0,5, 1,5]", "[0,5 , 1,5]"):
+        own.write_text(f"levels: {mixed}\n")
+        with pytest.raises(ParameterError, match="commas with and without a blank"):
+            schema.load(own)
+        with pytest.raises(ParameterError, match="commas with and without a blank"):
+            parse_assignment(f"levels={mixed}", schema)
     for plain in ("[0,5,1]", "[0, 5, 1]", "[0,\n  5, 1]"):
         own.write_text(f"levels: {plain}\n")
         assert schema.load(own)["levels"] == [0.0, 5.0, 1.0]
+
+
+def test_an_explicit_tag_reads_nothing_else(wide):
+    own, schema = wide / "parameters" / "own.yml", load_schema(wide)
+    own.write_text("slope: !!int 010\nlevels: [!!float 1e1, !!str 2]\n")
+    assert schema.load(own) == {"slope": 10.0, "levels": [10.0, 2.0]}
+    for text in ("!!int 1:30", "!!float 1:30.5", "!!timestamp 2020-01-05", "!!bool yes"):
+        own.write_text(f"slope: {text}\n")
+        with pytest.raises(ParameterError, match="slope: "):
+            schema.load(own)
+        with pytest.raises(ParameterError, match="slope: "):
+            parse_assignment(f"slope={text}", schema)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("slope:", "has no value"),
+        ("slope: ~", "has no value"),
+        ("slope: [1]", "is a list where one number belongs"),
+        ("levels: [1, [2]]", "is a list where one number belongs"),
+        ("levels: [1, ~]", "None is not a number"),
+        ("levels: 1, 2", "is not a list"),
+        ("title:", "has no value"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused_with_the_reason(demo, line, reason):
+    own, schema = demo / "parameters" / "own.yml", load_schema(demo)
+    own.write_text(f"{line}\n")
+    with pytest.raises(ParameterError, match=reason):
+        schema.load(own)
+
+
+def test_a_file_is_text_in_utf_8_with_or_without_a_mark(demo):
+    own, schema = demo / "parameters" / "own.yml", load_schema(demo)
+    for content in (b"\xef\xbb\xbfslope: 5\n", b"slope: 5\r\n", "slope: 5 # Gr\u00f6\u00dfe\n".encode()):
+        own.write_bytes(content)
+        assert schema.load(own) == {"slope": 5.0}
+    for content in ("slope: 5 # Gr\u00f6\u00dfe\n".encode("latin-1"), "slope: 5\n".encode("utf-16")):
+        own.write_bytes(content)
+        with pytest.raises(ParameterError, match="is no text in UTF-8"):
+            schema.load(own)
 
 
 def test_words_stay_words_and_booleans_are_read(demo):
@@ -287,6 +346,9 @@ def test_words_stay_words_and_booleans_are_read(demo):
     assert parse_assignment("title=2020-01-05", schema)[1] == "2020-01-05"
     assert parse_assignment("title=010", schema)[1] == "010"
     assert parse_assignment("title=no", schema)[1] == "no"
+    for words in ("null", "What if: half?", "- half", "50 % # less", "[a]"):  # as typed; the shell has taken its quotes
+        assert parse_assignment(f"title={words}", schema)[1] == words
+    assert parse_assignment('title="a # b"', schema)[1] == "a # b"
     edit(demo / "parameters" / "schema.yml", "type: string\n  options: [plain, fancy]", "type: boolean")
     schema = load_schema(demo)
     for text, value in {"true": True, "no": False, "On": True, "FALSE": False}.items():
