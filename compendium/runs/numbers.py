@@ -15,7 +15,11 @@ _INFINITY = re.compile(r"([-+]?)\.?inf(inity)?", re.I)
 _NOT_A_NUMBER = re.compile(r"[-+]?\.?nan", re.I)
 _REASONS = (  # in this order: what it looks like, what to write instead
     (r"\d{4}-\d{1,2}-\d{1,2}.*", "looks like a date", "write a number"),
-    (r"[-+]?\d+(:\d+)+(\.\d*)?(\s*[aApP][mM])?", "looks like a time (YAML 1.1 would read it to base 60)", "write one decimal number"),
+    (
+        r"[-+]?\d+(:\d+)+(\.\d*)?(\s*[aApP][mM])?",
+        "looks like a time (YAML 1.1 would read it to base 60)",
+        "write one decimal number",
+    ),
     (r".+;.*", "has a semicolon", "write one number, and a comma and a blank between the entries of a list"),
     (r"[-+]?[1-9]\d{0,2},\d{3}", "has a comma that is read in more than one way", "write {0[0]}{0[1]} or {0[0]}.{0[1]}"),
     (r"[-+]?\d+,\d*", "has a decimal comma", "write a point: {0[0]}.{0[1]}"),
@@ -39,7 +43,11 @@ _REASONS = (  # in this order: what it looks like, what to write instead
         "is no number as it stands",
         "check its signs, points and exponent",
     ),
-    (r"[-+]?[\d.]+([eE][-+]?\d+)?\s*[^\d\s].*", "has more than a number in it", "write the number alone, an exponent for a prefix"),
+    (
+        r"[-+]?[\d.]+([eE][-+]?\d+)?\s*[^\d\s].*",
+        "has more than a number in it",
+        "write the number alone, an exponent for a prefix",
+    ),
 )
 
 

@@ -229,5 +229,5 @@ def parse_assignment(text: str, schema: Schema) -> tuple[str, Any]:
         parsed = value.strip() if words else read_value(value.strip())
     except yaml.YAMLError as error:
         problem = " ".join((getattr(error, "problem", None) or str(error)).split())
-        raise ParameterError("-p", name.strip(), f"{value!r} cannot be read ({problem})", "mend it, or put it in quotes") from None
+        raise ParameterError("-p", name.strip(), f"{value!r} cannot be read ({problem})", "mend or quote it") from None
     return next(iter(schema.check({name.strip(): parsed}, "-p").items()))

@@ -17,12 +17,14 @@ from .plan import Run, Section, custom_run
 
 _TRIES = 500
 _LONGEST = 6  # entries of a list whose length is free
+_TEXTS = ("", 'Half {power} at 50 % #1, "so" \\n | $x_1$ \u03b7')  # titles that somebody could write
 
 
 def random_values(section: Section, notebook: str, rng: np.random.Generator) -> dict[str, Any]:
     """Values for a notebook that its schema accepts: some of ``quick``, the others from anywhere in their range.
 
-    Ends of ranges are as likely as what lies between them. Amounts of work stay at most those of ``quick``.
+    Corners are likely: both ends of a range, lists of one entry or of equal entries, a quarter of the sets with nothing but ends.
+    What breaks a relation is drawn again. Amounts of work stay at most those of ``quick``.
 
     Raises
     ------
@@ -33,17 +35,20 @@ def random_values(section: Section, notebook: str, rng: np.random.Generator) -> 
     basis = schema.load_named("quick")
     if notebook == "what_if":
         basis = {**schema.load_named(schema.what_ifs()[0]), **basis}
-    names = [name for name in schema.names(notebook) if name in basis]
+    basis = {name: basis[name] for name in schema.names(notebook) if name in basis}
+    share, ends = rng.choice([0.2, 0.5, 0.9]), rng.random() < 0.25  # of the parameters that move; whether they go to the ends
+
+    def drawn(name: str) -> Any:
+        moves = rng.random() < share
+        return _random_value(schema.parameters[name], basis[name], rng, ends) if moves else basis[name]
+
+    values = {name: drawn(name) for name in basis}
     for _ in range(_TRIES):
-        share = rng.choice([0.2, 0.5, 0.9])  # of the parameters that move
-        values = {
-            name: _random_value(schema.parameters[name], basis[name], rng) if rng.random() < share else basis[name]
-            for name in names
-        }
         try:
             return dict(schema.relate(schema.check(values, "isac try"), "isac try"))
-        except ParameterError:
-            continue
+        except ParameterError as error:
+            broken = next((relation.names for relation in schema.relations if relation.that == error.name), basis.keys())
+            values |= {name: drawn(name) for name in sorted(broken & basis.keys())}
     problem = f"no set of {_TRIES} obeys the relations of {section.name}"
     raise ParameterError("isac try", notebook, problem, "relate less, or widen the ranges")
 
@@ -79,38 +84,45 @@ def tidy(outcomes: Sequence[Outcome]) -> None:
             shutil.rmtree(outcome.run.directory, ignore_errors=True)
 
 
-def _random_value(parameter: Parameter, quick: Any, rng: np.random.Generator) -> Any:
+def _random_value(parameter: Parameter, quick: Any, rng: np.random.Generator, ends: bool) -> Any:
+    """Any value of the range; a list also with its least and its largest number of entries, rising, falling, or all equal."""
     if parameter.type not in LISTS:
-        return _random_scalar(parameter, parameter.type, quick, rng)
+        return _random_scalar(parameter, parameter.type, quick, rng, ends)
     least, most = parameter.length
     most = max(most or max(_LONGEST, least), least)
     if parameter.size:
         most = max(least, min(most, len(quick)))
-    length = len(quick) if rng.random() < 0.7 else int(rng.integers(least, most + 1))
+    lengths = [len(quick), len(quick), least, min(most, max(_LONGEST, least)), int(rng.integers(least, most + 1))]
     kind = LISTS[parameter.type]
-    entries = [_random_scalar(parameter, kind, quick[int(rng.integers(len(quick)))], rng) for _ in range(length)]
+    near = [quick[int(rng.integers(len(quick)))] for _ in range(int(rng.choice(lengths)))]
+    entries = [_random_scalar(parameter, kind, value, rng, ends) for value in near]
     if kind == "string":
         return list(dict.fromkeys(entries))
-    return sorted(entries) if rng.random() < 0.7 else entries
+    order = rng.choice(["rise", "rise", "rise", "fall", "fall", "equal", "as drawn", "as drawn"])
+    if order == "equal":
+        return entries[:1] * len(entries)
+    return entries if order == "as drawn" else sorted(entries, reverse=order == "fall")
 
 
-def _random_scalar(parameter: Parameter, kind: str, quick: Any, rng: np.random.Generator) -> Any:
+def _random_scalar(parameter: Parameter, kind: str, quick: Any, rng: np.random.Generator, ends: bool) -> Any:
     if kind == "boolean":
         return bool(rng.random() < 0.5)
     if kind == "string":
-        return str(rng.choice(parameter.options)) if parameter.options else quick
+        return str(rng.choice(parameter.options or [quick, *_TEXTS]))
     low, high = parameter.range
     if parameter.size:
         high = max(low, min(high, float(quick)))
-    how = rng.choice(["low", "high", "near", "anywhere", "anywhere"])
+    how = rng.choice(["low", "high"] if ends else ["low", "high", "near", "anywhere", "anywhere", "magnitude"])
     if how in ("low", "high"):
         value = low if how == "low" else high
     elif how == "near" and quick:
         value = quick * np.exp(0.5 * rng.normal())
     elif low > 0:
         value = np.exp(rng.uniform(np.log(low), np.log(high))) if np.isfinite(high) else low * 10 ** rng.uniform(0, 12)
+    elif how == "magnitude":  # of a range that holds zero
+        value = rng.choice([-1.0, 1.0]) * 10 ** rng.uniform(-6, np.log10(max(abs(low), min(abs(high), 1e12), 1.0)))
     else:
-        value = rng.uniform(max(low, -1e6), min(high, 1e6))
+        value = rng.uniform(max(low, -1e12), min(high, 1e12))
     value = float(np.clip(value, low, high))
     if kind == "integer":
         return int(np.clip(round(min(value, 1e15)), np.ceil(low), min(high, 1e15)))

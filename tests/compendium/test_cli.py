@@ -134,11 +134,11 @@ def test_help_teaches(isac, finished):
 
 def test_a_trial_finds_what_a_valid_set_breaks_and_writes_it_down(isac, project):
     edit(project / "notebooks" / "demo" / "model.py", "assert slope > 0", "if slope >= 9.99:\n    raise ValueError('too steep')")
-    result = isac(project, "try", "demo", "model", "--sets", "2", "--seed", "26")
+    result = isac(project, "try", "demo", "model", "--sets", "2", "--seed", "13")
     assert result.exit_code == 1, result.output
     assert "too steep" in result.output and "again with --set" in result.output
-    files = sorted((project / "build" / "tries" / "demo").glob("model-try-26-*.yml"))
-    assert [path.name for path in files] == ["model-try-26-1.yml"]
+    files = sorted((project / "build" / "tries" / "demo").glob("model-try-13-*.yml"))
+    assert [path.name for path in files] == ["model-try-13-1.yml"]
     assert "slope: 10.0" in files[0].read_text() and "too steep" in files[0].read_text()
     assert list((project / "build" / "runs" / "demo").rglob("try-*")) == []
     section = runs.load_section(project, "demo")
@@ -169,6 +169,23 @@ def test_trials_repeat_obey_the_schema_and_reach_the_ends(project):
     assert all(entry["points"] >= len(entry["levels"]) for entry in values)
     assert {entry["kind"] for entry in values} == {"plain", "fancy"}
     assert {run.baseline for run in found} == {"quick"}
+
+
+def test_trials_draw_corners(project):
+    schema = project / "notebooks" / "demo" / "parameters" / "schema.yml"
+    edit(schema, "range: [-100, 100]", "range: [-100, 100]\n  length: [1, 9]")
+    edit(schema, "range: [0.1, 10]", "range: [0, 1.0e+9]")
+    section = runs.load_section(project, "demo")
+    found = trial.trial_runs(project, section, ["results", "what_if"], 60, 0)
+    values = [run.values for run in found if run.notebook == "results"]
+    slopes, levels = [entry["slope"] for entry in values], [entry["levels"] for entry in values]
+    assert {len(entry) for entry in levels} >= {1, 6} and max(map(len, levels)) > 6
+    assert any(len(entry) > 1 and len(set(entry)) == 1 for entry in levels)
+    assert any(entry == sorted(entry)[::-1] != sorted(entry) for entry in levels), "none falls"
+    assert {0.0, 1e9} <= set(slopes) and any(0 < value < 1e-2 for value in slopes) and any(1e6 < value < 1e9 for value in slopes)
+    ends = [entry for entry in values if entry["slope"] in (0.0, 1e9) and {*entry["levels"]} <= {-100.0, 100.0}]
+    assert len(ends) >= 5
+    assert {"", "Half"} <= {run.values["title"][:4] for run in found if run.notebook == "what_if"}
 
 
 def test_the_name_of_the_command_stands_once_before_a_message(isac, project):
