@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from small_project import ROOT
 
 from isaclib import InvalidScenario, instances, near_field, network_localization, ofdm_ranging, semi_isac, wireless_powered
 
@@ -68,6 +69,12 @@ def near():
 
 
 BAD = {"wireless_powered": powered, "network_localization": network, "semi_isac": semi, "ofdm_ranging": ofdm, "near_field": near}
+
+
+def test_the_chapters_with_an_interface_are_those_of_the_command_line():
+    declared = {path.parent.name for path in ROOT.glob("isaclib/*/interface.py")} - {"foundations"}
+    assert declared == {*instances.CHAPTERS} == {*BAD}
+
 
 PRECISION = {"near_field": 1e-7}  # the worst case is certified by a search over multipliers, from below
 

@@ -158,9 +158,15 @@ def agrees(shown: str, expected: float | tuple[float, float] | None) -> bool:
     return bool(np.isclose(float(shown.split()[0]), expected, rtol=HALF_A_DIGIT, atol=0.0))
 
 
-@pytest.mark.parametrize(
-    "anew", [wireless_powered, network_localization, semi_isac, ofdm_ranging, near_field], ids=lambda anew: anew.__name__
-)
+ANEW = [wireless_powered, network_localization, semi_isac, ofdm_ranging, near_field]
+
+
+def test_every_explorer_is_computed_anew():
+    shown = {path.parent.name for path in ROOT.glob("notebooks/*/*.py") if "explorers.show(" in path.read_text()}
+    assert shown == {anew.__name__ for anew in ANEW}
+
+
+@pytest.mark.parametrize("anew", ANEW, ids=lambda anew: anew.__name__)
 def test_the_page_shows_the_optimum_at_every_position(html, browser_available, anew):
     if not browser_available:
         return

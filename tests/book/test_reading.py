@@ -1,5 +1,6 @@
 """Reading the built site: search, keyboard, what moves while a page arrives, and the book on paper."""
 
+import chapters
 import pytest
 from bs4 import BeautifulSoup
 from printed import drawn_per_page
@@ -68,7 +69,7 @@ def test_parameters_and_claims_are_as_wide_as_the_page(html, browser_available, 
     if not browser_available:
         return
     with serve(html) as address, browser() as chromium, reader(chromium, View(width, "light")) as tab:
-        for page in ("wireless_powered", "network_localization", "semi_isac", "ofdm_ranging", "near_field", "claims"):
+        for page in (*chapters.NAMES, "claims"):
             tab.goto(f"{address}/book/{page}.html")
             tab.evaluate(READY)
             spare = tab.evaluate(

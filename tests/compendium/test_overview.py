@@ -3,21 +3,16 @@
 import inspect
 import re
 
+import chapters
 import pytest
 import yaml
 from small_project import ROOT
 
 from compendium.runs import plan as runs
-from isaclib import near_field, network_localization, ofdm_ranging, semi_isac, wireless_powered
+from isaclib import instances, semi_isac
 
 FOLDER = ROOT / "notebooks" / "compendium"
-CHAPTERS = {
-    "wireless_powered": wireless_powered,
-    "network_localization": network_localization,
-    "semi_isac": semi_isac,
-    "ofdm_ranging": ofdm_ranging,
-    "near_field": near_field,
-}
+SUMMED_UP = instances.CHAPTERS  # a chapter that takes part in the benchmark stands in the synthesis, too
 # Parameter of the synthesis, and where the chapter's own set has it.
 OPERATING_POINTS = {
     "crb_limit_m2": ("wireless_powered", "crb_limit_m2"),
@@ -49,23 +44,23 @@ def test_points_that_are_picked_from_a_list_are_in_it():
         assert set(values["algorithm_levels"]) <= set(values["levels"]) and values["levels"] == sorted(values["levels"])
 
 
-@pytest.mark.parametrize("section", CHAPTERS)
+@pytest.mark.parametrize("section", chapters.NAMES)
 def test_the_scenarios_without_further_words_are_the_chapters_sets(section):
     # The notebooks draw Scenario.random without arguments and say that this is the chapter's set.
     defaults = {
         name: parameter.default
-        for name, parameter in inspect.signature(CHAPTERS[section].Scenario.random).parameters.items()
+        for name, parameter in inspect.signature(chapters.module(section).Scenario.random).parameters.items()
         if parameter.default not in (inspect.Parameter.empty, None)
     }
     if section == "semi_isac":
         defaults = dict(semi_isac.DEFAULTS) | {"weights": list(semi_isac.DEFAULTS["weights"])}
     values = paper_set(section)
     shared = set(defaults) & set(values)
-    assert len(shared) >= 7
+    assert len(shared) >= min(7, len(defaults))
     assert {name: values[name] for name in shared} == {name: defaults[name] for name in shared}
 
 
-@pytest.mark.parametrize("section", CHAPTERS)
+@pytest.mark.parametrize("section", SUMMED_UP)
 def test_every_chapter_has_its_row(section):
     text = (FOLDER / "synthesis.py").read_text()
     assert len(re.findall(rf"{{doc}}`[^`]* </book/{section}>`", text)) == 2  # the table of demands, and the table of results

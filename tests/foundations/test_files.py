@@ -6,15 +6,15 @@ import math
 import os
 from dataclasses import dataclass
 
+import chapters
 import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from isaclib import InvalidScenario, near_field, network_localization, ofdm_ranging, semi_isac, wireless_powered
+from isaclib import InvalidScenario, semi_isac, wireless_powered
 from isaclib.foundations import files
 from isaclib.foundations.scenario import ScenarioBase, array, choice, number
 
-CHAPTERS = (wireless_powered, network_localization, semi_isac, ofdm_ranging, near_field)
 FORMATS = (".json", ".npz", ".mat")
 
 
@@ -65,7 +65,7 @@ def test_a_scenario_comes_back_to_the_bit(tmp_path, ending, changes):
 
 
 @pytest.mark.parametrize("ending", FORMATS)
-@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda chapter: chapter.__name__)
+@pytest.mark.parametrize("chapter", [chapters.module(name) for name in chapters.NAMES], ids=chapters.NAMES)
 def test_scenarios_of_every_chapter_come_back_to_the_bit(tmp_path, ending, chapter):
     for seed in range(3):
         scenario = chapter.Scenario.random(np.random.default_rng(seed))

@@ -7,10 +7,9 @@ import zipfile
 from email import message_from_bytes
 from pathlib import Path
 
+import chapters
 import pytest
 from small_project import ROOT
-
-CHAPTERS = ("wireless_powered", "network_localization", "semi_isac", "ofdm_ranging", "near_field")
 
 
 @pytest.fixture(scope="module")
@@ -45,21 +44,22 @@ sys.path.insert(0, {wheel!r})
 import isaclib, numpy as np, importlib
 assert isaclib.__file__.startswith({wheel!r})
 chapter = importlib.import_module("isaclib.{chapter}")
-rng = np.random.default_rng(3)
-if "{chapter}" == "semi_isac":
-    found = chapter.solve_sum(chapter.Scenario.random(rng))
-elif "{chapter}" == "ofdm_ranging":
-    found = chapter.solve_exact(chapter.Scenario.random(rng), max_capacity_loss=0.5)
-elif "{chapter}" == "near_field":
-    scenario = chapter.Scenario.random(rng).replace(antennas=5)
-    found = chapter.optimise_sensing(scenario)
-else:
-    found = chapter.solve_exact(chapter.Scenario.random(rng))
+limits = {{"max_capacity_loss": 0.5}} if "{chapter}" == "ofdm_ranging" else {{}}
+solve = chapter.optimise_sensing if "{chapter}" == "near_field" else chapter.solve_exact
+for rng in np.random.default_rng(3).spawn(20):
+    scenario = chapter.Scenario.random(rng)
+    if "{chapter}" == "near_field":
+        scenario = scenario.replace(antennas=5)
+    try:
+        found = solve(scenario, **limits)
+        break
+    except isaclib.InfeasibleScenario:
+        continue
 print(found.certificate.status)
 """
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
+@pytest.mark.parametrize("chapter", chapters.NAMES)
 def test_a_chapter_solves_from_the_wheel_without_the_workshop(wheel, chapter, tmp_path):
     script = SOLVE.format(blocked=BLOCKED, wheel=str(wheel), chapter=chapter)
     done = subprocess.run([sys.executable, "-P", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
