@@ -141,8 +141,6 @@ def run(
     A file of your own holds lines 'name: value' with names of the section's schema; what it leaves out is taken from
     the set 'quick'. Runs with -p or a file land under '<set>+<hash>' and never feed the book.
     """
-    from ..site import own_run
-
     root = project_root()
     loaded = workshop.load_section(root, section)
     known_notebook(loaded, notebook)
@@ -160,6 +158,8 @@ def run(
         for condition in confirm.found_in(outcome.run.directory):
             CONSOLE.print(f"    not confirmed with these values: {condition}", markup=False, style="yellow")
         if (html or open_) and outcome.run in asked:
+            from ..site import own_run
+
             page = own_run.write(outcome.run, loaded)
             CONSOLE.print(f"    page: {short(page)}", markup=False)
             if open_:

@@ -6,13 +6,11 @@ import sys
 from pathlib import Path
 
 import click
-from pypdf import PdfReader
 
 from ..browser.chromium import NoBrowser
 from ..notebook.context import project_root
 from ..runs.contents import read_contents
 from ..runs.errors import ParameterError
-from ..site.printing import choose, print_pdf
 from .console import CONSOLE, built_book, short
 
 
@@ -27,6 +25,10 @@ def pdf(chapter: str | None, out: Path | None, tree: Path | None) -> None:
 
     A chapter is named as its page: wireless_powered, foundations, claims ...
     """
+    from pypdf import PdfReader
+
+    from ..site.printing import choose, print_pdf
+
     root = project_root()
     html = built_book(root, tree, "isac pdf")
     parts = choose(read_contents(root / "_toc.yml"), chapter)

@@ -6,8 +6,6 @@ import sys
 
 import click
 
-from isaclib import command_line
-
 _ANY = {"ignore_unknown_options": True, "help_option_names": []}
 
 
@@ -15,6 +13,8 @@ def _handed_on(name: str, summary: str) -> click.Command:
     @click.command(name, context_settings=_ANY, help=f"{summary}; the same as 'python -m isaclib {name}'.", add_help_option=False)
     @click.argument("words", nargs=-1, type=click.UNPROCESSED)
     def command(words: tuple[str, ...]) -> None:
+        from isaclib import command_line  # numpy, for these commands alone
+
         sys.exit(command_line.main([name, *words], program="isac"))
 
     return command

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import seaborn as sns
 
 from isaclib.foundations import plotting
 
@@ -16,6 +15,8 @@ BEYOND = 10.0  # off its right end, which is a gap of 100 %
 
 def profiles(families: Mapping[str, Mapping[str, np.ndarray]], path: Path) -> None:
     """One panel for each family of a chapter, one curve for each entry."""
+    import seaborn as sns  # a second to import, for one command of many
+
     figure, grid = plotting.subplots(2, 2, height=5.2, sharex=True, sharey=True)
     names = list(dict.fromkeys(title for family in families.values() for title in family))
     handles = {}
