@@ -104,6 +104,7 @@ def show(
     _solvers.names.clear()
     buffer = io.BytesIO()
     plotting.save_svg(figure, buffer)
+    figure.set_layout_engine("none")  # laid out once: the small picture keeps every place
     svg = buffer.getvalue().decode()
     entry = {
         "name": name,

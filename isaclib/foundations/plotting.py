@@ -6,7 +6,6 @@ scheme keeps its colour, dash and marker through the whole book: the certified o
 
 from __future__ import annotations
 
-import io
 import re
 from itertools import cycle, islice
 from typing import Any, cast
@@ -15,6 +14,7 @@ import matplotlib as mpl
 import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 from PIL import Image
@@ -230,8 +230,10 @@ def save_svg(figure: Figure, path) -> None:
 
 def save_preview(figure: Figure, path, *, width_px: int = 480) -> None:
     """Write a small picture of the figure (lossless WebP of few colours, about 10 kB), for pages that show many at once."""
-    drawn = io.BytesIO()
+    canvas, dpi = FigureCanvasAgg(figure), figure.dpi
+    figure.set_dpi(width_px / figure.get_figwidth())
     with mpl.rc_context(_STYLE):
-        figure.savefig(drawn, format="png", dpi=width_px / figure.get_figwidth())
-    colours = Image.open(drawn).quantize(24, method=Image.Quantize.FASTOCTREE)
+        canvas.draw()
+    figure.set_dpi(dpi)
+    colours = Image.fromarray(np.asarray(canvas.buffer_rgba())).quantize(24, method=Image.Quantize.FASTOCTREE)
     colours.convert("RGBA").save(path, "WEBP", lossless=True, quality=100, method=4)
