@@ -104,9 +104,14 @@ def rician(rng: np.random.Generator, shape=(), *, k_factor: float, line_of_sight
     except ValueError:
         found = f"has shape {np.shape(direct)}, which does not fit the shape {np.shape(scattered)} of the samples"
         raise InvalidScenario("line_of_sight", found) from None
+    return rician_of(scattered, k, direct)
+
+
+def rician_of(scattered, k_factor: float, line_of_sight=1.0):
+    """:func:`rician` of samples of :func:`complex_normal`, unguarded: for draws of many generators."""
     # Quotients that stay exact at both ends: K / (K + 1) is inf / inf for an infinite K.
-    direct_share = 1.0 if k > 1e16 else k / (k + 1)
-    return math.sqrt(direct_share) * direct + scattered / math.sqrt(k + 1)
+    direct_share = 1.0 if k_factor > 1e16 else k_factor / (k_factor + 1)
+    return math.sqrt(direct_share) * line_of_sight + scattered / math.sqrt(k_factor + 1)
 
 
 def nakagami_power(rng: np.random.Generator, shape=(), *, m: float) -> np.ndarray:

@@ -20,6 +20,7 @@ import numpy as np
 from cvxpy.reductions.solvers.defines import SOLVER_MAP_CONIC, SOLVER_MAP_QP
 
 from . import checks
+from .compiled import compiled
 from .errors import InvalidScenario, SolverFailure
 
 _LOG = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ def solve(
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                primal_dual = _solve(problem, solver, options if position == 0 else {})
+                *primal_dual, iterations = _solve(problem, solver, options if position == 0 else {})
         except cp.error.SolverError as error:
             _LOG.info("%s failed: %s", solver, error)
             failure = (solver, "solver_error", {})
@@ -110,7 +111,6 @@ def solve(
         except TypeError as error:  # an option that the solver does not know, or of the wrong type
             raise InvalidScenario("options", f"are refused by {solver}: {checks.short(str(error))}") from error
         status, seconds = problem.status, time.perf_counter() - start
-        iterations = int(getattr(problem.solver_stats, "num_iters", None) or 0)
         if status in (cp.INFEASIBLE, cp.UNBOUNDED):
             value = float(problem.value) if problem.value is not None else math.nan
             return Solution(cast(Any, status), value, math.nan, solver, iterations, seconds)
@@ -163,11 +163,18 @@ def _constant(problem: cp.Problem, solver: str, start: float) -> Solution:
     return Solution("optimal", value, value, solver, 0, time.perf_counter() - start, residual)
 
 
-def _solve(problem: cp.Problem, solver: str, options: dict) -> tuple[float, float]:
-    """``problem.solve`` that also returns the solver's own primal and dual objective (nan where it has none)."""
+def _solve(problem: cp.Problem, solver: str, options: dict) -> tuple[float, float, int]:
+    """``problem.solve`` that also returns the solver's own primal and dual objective (nan where it has none), and its steps."""
+    form = compiled(problem, options) if solver == cp.CLARABEL else None
+    if form is not None and (found := form.solve(problem)) is not None:
+        return found
     data, chain, inverse = problem.get_problem_data(solver, solver_opts=options)
     raw = chain.solve_via_data(problem, data, solver_opts=options)
     problem.unpack_results(raw, chain, inverse)
+    return *_objectives(problem, solver, raw, data), int(getattr(problem.solver_stats, "num_iters", None) or 0)
+
+
+def _objectives(problem: cp.Problem, solver: str, raw: Any, data: dict) -> tuple[float, float]:
     if problem.is_mixed_integer() or problem.status not in _KINDS:
         return math.nan, math.nan
     if solver == cp.CLARABEL and hasattr(raw, "obj_val"):

@@ -46,7 +46,12 @@ def uniform_hexagon(rng: np.random.Generator, side_m: float) -> np.ndarray:
     array([-54.73,  69.83])
     """
     checks.generator("rng", rng)
-    corners = geometry.hexagon(checks.number("side_m", side_m, positive=True))[::2]
-    first = rng.integers(3)
-    along = rng.random(2)
-    return along[0] * corners[first] + along[1] * corners[(first + 1) % 3]
+    side = checks.number("side_m", side_m, positive=True)
+    rhombus, along = rng.integers(3), rng.random(2)
+    return in_hexagon(np.array([rhombus]), along[None], side)[0]
+
+
+def in_hexagon(rhombus: np.ndarray, along: np.ndarray, side_m: float) -> np.ndarray:
+    """The points (D, 2) at the fractions ``along`` (D, 2) of the sides of the rhombi (D,) that tile the hexagon."""
+    corners = geometry.hexagon(side_m)[::2]
+    return along[:, :1] * corners[rhombus] + along[:, 1:] * corners[(rhombus + 1) % 3]

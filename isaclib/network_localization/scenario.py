@@ -7,29 +7,15 @@ and the chapter's model notebook says for each equation how.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 
-from ..foundations import channels, checks, geometry
+from ..foundations import checks
 from ..foundations.scenario import Batch, ScenarioBase, array, number
-from ..foundations.units import db_to_linear, dbm_to_w, thermal_noise_psd_w_per_hz
-from .layout import bs_layout_m, uniform_hexagon
-
-_LENGTH = {"positive": True, "maximum": 1e9}
-_HEIGHT = {"minimum": 0.0, "maximum": 1e9}
-_FREQUENCY = {"positive": True, "maximum": 1e18}
-_LEVEL = {"minimum": -1000.0, "maximum": 1000.0}  # beyond it no ratio is left that a double holds with room to calculate
-_EXPONENT = {"minimum": 0.0, "maximum": 20.0}
-_RANGES: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("side_m", "coverage_radius_m"), _LENGTH),
-    **dict.fromkeys(("bs_height_m", "device_height_m"), _HEIGHT),
-    **dict.fromkeys(("carrier_hz", "subcarrier_spacing_hz"), _FREQUENCY),
-    **dict.fromkeys(("cross_section_dbsm", "max_power_dbm", "self_interference_db", "min_comm_sinr_db"), _LEVEL),
-    **dict.fromkeys(("rician_k_db", "noise_figure_db", "processing_gain_db"), _LEVEL),
-    **dict.fromkeys(("comm_exponent", "bs_bs_exponent", "sensing_exponent"), _EXPONENT),
-}
+from . import drop
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -129,49 +115,13 @@ class Scenario(ScenarioBase):
         >>> scenario.max_power_w, round(scenario.min_comm_sinr, 3)
         (1.0, 0.316)
         """
-        given = locals()
-        checks.generator("rng", rng)
-        checks.count("base_stations", base_stations)
-        checks.count("subcarriers", subcarriers)
-        for name, limits in _RANGES.items():
-            checks.number(name, given[name], **limits)
-        bs = np.column_stack([bs_layout_m(base_stations, side_m, layout), np.full(base_stations, bs_height_m)])
-        target = np.append(uniform_hexagon(rng, side_m), device_height_m)
-        around = geometry.uniform_disk(rng, base_stations, coverage_radius_m)
-        ue = np.column_stack([bs[:, :2] + around, np.full(base_stations, device_height_m)])
-        k_factor = db_to_linear(rician_k_db)
-        shape = (base_stations, base_stations)
-        fading_ue = np.abs(channels.rician(rng, shape, k_factor=k_factor)) ** 2
-        fading_bs = np.triu(np.abs(channels.rician(rng, shape, k_factor=k_factor)) ** 2, 1)
+        parameters = {name: value for name, value in locals().items() if name not in ("cls", "rng")}
+        return cls.drawn([checks.generator("rng", rng)], **parameters)[0]
 
-        links = fading_ue * channels.carrier_path_gain(geometry.distances_m(ue, bs), carrier_hz, exponent=comm_exponent)
-        apart = geometry.distances_m(bs, bs) + np.eye(base_stations)
-        direct = (fading_bs + fading_bs.T) * channels.carrier_path_gain(apart, carrier_hz, exponent=bs_bs_exponent)
-        bs_leg, ue_leg = (geometry.distances_m(points, target[None, :])[:, 0] for points in (bs, ue))
-        section = db_to_linear(cross_section_dbsm)
-        echoes = channels.radar_gain(bs_leg[None, :], bs_leg[:, None], carrier_hz, section, exponent=sensing_exponent)
-        ue_echoes = channels.radar_gain(bs_leg[None, :], ue_leg[:, None], carrier_hz, section, exponent=sensing_exponent)
-        off_diagonal = 1 - np.eye(base_stations)
-        bandwidth_hz = subcarriers * subcarrier_spacing_hz
-        noise_w = float(thermal_noise_psd_w_per_hz(noise_figure_db=noise_figure_db) * bandwidth_hz)
-        return cls(
-            echo_gain=np.diagonal(echoes),
-            bistatic_gain=echoes * off_diagonal,
-            bs_bs_gain=direct,
-            self_interference_gain=np.full(base_stations, db_to_linear(self_interference_db)),
-            link_gain=np.diagonal(links),
-            cross_link_gain=links * off_diagonal,
-            ue_echo_gain=ue_echoes,
-            noise_bs_w=noise_w,
-            noise_ue_w=noise_w,
-            max_power_w=dbm_to_w(max_power_dbm),
-            bandwidth_hz=bandwidth_hz,
-            min_comm_sinr=db_to_linear(min_comm_sinr_db),
-            processing_gain=db_to_linear(processing_gain_db),
-            bs_positions_m=bs,
-            ue_positions_m=ue,
-            target_position_m=target,
-        )
+    @classmethod
+    def drawn(cls, children: Sequence[np.random.Generator], **parameters: Any) -> Batch:
+        """One drop of each generator, as :meth:`random`."""
+        return Batch.checked(cls, *drop.draw(children, parameters))
 
 
 def per_bs(scenario: Scenario | Batch, name: str) -> np.ndarray:

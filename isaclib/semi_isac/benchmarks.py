@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, repeat
 
 import numpy as np
 
 from ..foundations import checks
 from ..foundations.errors import InfeasibleScenario, SolverFailure
+from ..foundations.scenario import Batch
 from .allocation import Allocation, Criterion
 from .bands import Bands
 from .exact import reached, solve_one
-from .scenario import Network, Scenario, Stack, system
+from .scenario import Network, Scenario, Stack, flatten, system
 from .verify import build
 
-_BLOCK = 256  # candidates judged at once; the candidate that is returned is the first that meets the floors
+# Candidates judged at once, one block after another (the last size again and again); how they are cut changes no candidate.
+_BLOCKS = (8, 64, 256)
+_AT_ONCE = 4096  # candidates of many networks whose arrays stay in the cache
+_TINY = np.finfo(float).tiny
 
 
 def solve_equal_power(scenario: Scenario | Network, *, objective: Criterion = "sum") -> Allocation:
@@ -88,10 +95,9 @@ def random_allocation(scenario: Scenario | Network, rng: np.random.Generator, *,
     if not bands.finite()[0]:
         raise SolverFailure("random allocation", "not run", message="the gains or floors are beyond double precision")
     best, tried = 0.0, 0
-    while tried < max_tries:
-        draws = rng.dirichlet(np.ones(users), size=(min(_BLOCK, max_tries - tried), 2))
-        shares, powers = np.maximum(draws[:, 0], np.finfo(float).tiny), draws[:, 1]
-        ratio = reached(bands, shares, powers)
+    for block in _blocks(max_tries):
+        draws = rng.dirichlet(np.ones(users), size=(block, 2))
+        ratio = reached(bands, np.maximum(draws[:, 0], _TINY), draws[:, 1])
         best = max(best, float(ratio.max()))
         if best >= 1:
             first = int(np.argmax(ratio >= 1))
@@ -105,10 +111,54 @@ def random_allocation(scenario: Scenario | Network, rng: np.random.Generator, *,
                 iterations=tried + first + 1,
                 seconds=time.perf_counter() - start,
             )
-        tried += len(draws)
+        tried += block
     raise InfeasibleScenario(
         "max_tries",
         limit=1.0,
         best_attainable=best,
         message=f"none of {max_tries} random allocations meets every floor (best margin shown); lower the floors",
     )
+
+
+@dataclass(frozen=True)
+class RandomRows:
+    """Random allocations of D networks: shares, powers_w (D, K), rates_bps as a solver's, and which were found (D,)."""
+
+    shares: np.ndarray
+    powers_w: np.ndarray
+    rates_bps: np.ndarray
+    found: np.ndarray
+
+
+def random_rows(rows: Batch, children: Sequence[np.random.Generator], *, max_tries: int, wanted: np.ndarray) -> RandomRows:
+    """:func:`random_allocation` of the ``wanted`` rows (D,), each with its generator, side by side; nan where there is none."""
+    stack = Stack.of(rows)
+    with np.errstate(all="ignore"):
+        bands = Bands.scaled(stack)
+    users = stack.weights.shape[1]
+    shares, powers = np.full((2, len(rows), users), np.nan)
+    at = np.flatnonzero(wanted & bands.finite())
+    for block in _blocks(max_tries):
+        if not len(at):
+            break
+        draws = np.array([children[d].dirichlet(np.ones(users), size=(block, 2)) for d in at])
+        for part in np.array_split(np.arange(len(at)), -(-len(at) * block // _AT_ONCE)):
+            some = draws[part].reshape(-1, 2, users)
+            lanes = bands.take(np.repeat(at[part], block))
+            meets = (reached(lanes, np.maximum(some[:, 0], _TINY), some[:, 1]) >= 1).reshape(-1, block)
+            done = np.flatnonzero(meets.any(axis=1))
+            shares[at[part[done]]], powers[at[part[done]]] = draws[part[done], np.argmax(meets[done], axis=1)].swapaxes(0, 1)
+        at = at[np.isnan(shares[at, 0])]
+    found, powers_w = np.isfinite(shares[:, 0]), powers * stack.power_budget_w[:, None]
+    table = np.where(found[:, None, None], stack.rates(shares, powers_w), np.nan)
+    return RandomRows(shares, powers_w, flatten(table) if isinstance(rows[0], Scenario) else table, found)
+
+
+def _blocks(max_tries: int) -> Iterator[int]:
+    """Sizes of the blocks that add up to so many candidates."""
+    tried = 0
+    for block in chain(_BLOCKS, repeat(_BLOCKS[-1])):
+        if tried >= max_tries:
+            return
+        yield min(block, max_tries - tried)
+        tried += block

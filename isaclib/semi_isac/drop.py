@@ -1,14 +1,14 @@
-"""One random drop: users and clutters in the cell, path losses, fading; and the defaults of its parameters, the ``paper`` set."""
+"""Random drops: users and clutters in the cell, path losses, fading; and the defaults of their parameters, the ``paper`` set."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..foundations import channels, checks, geometry, units
+from ..foundations import channels, checks, units
 from ..foundations.errors import InvalidScenario
 
 _GEOMETRY = {
@@ -39,39 +39,51 @@ _LARGEST_DB = 1000.0  # far beyond any device, and still a finite ratio
 
 @dataclass(frozen=True)
 class Gains:
-    """Gains of three users, each with a target and a link, in one drop: arrays (3,)."""
+    """Gains of three users, each with a target and a link, in D drops: arrays (D, 3)."""
 
     radar_gain: np.ndarray
     clutter_gain: np.ndarray
     link_gain: np.ndarray
 
 
-def gains(rng: np.random.Generator, parameters: Mapping[str, Any]) -> Gains:
-    """Positions, fading and the gains that follow; the parameters of the system itself are not looked at."""
-    checks.generator("rng", rng)
+def gains(children: Sequence[np.random.Generator], parameters: Mapping[str, Any]) -> Gains:
+    """Positions, fading and the gains that follow, of one drop for each generator.
+
+    The generators are asked one by one, the arithmetic is done for all drops together. The parameters of the system itself are
+    not looked at.
+    """
     g = _geometry(_known(parameters))
-    antenna = float(units.db_to_linear(g["antenna_gain_db"]))
+    antenna, clutters, m = float(units.db_to_linear(g["antenna_gain_db"])), g["clutters"], g["nakagami_m"]
+    draws = len(children)
+    place, fading = np.empty((draws, 3, 2)), np.empty((draws, 3, 3))  # link, echo down, echo up of each user
+    far, faded = np.empty((draws, clutters, 2)), np.empty((draws, clutters, 3, 2))
+    for d, child in enumerate(children):
+        child.random(out=place[d])
+        fading[d] = child.gamma(m, 1 / m, size=(3, 3))  # as channels.nakagami_power draws it
+        for c in range(clutters):
+            child.random(out=far[d, c])
+            faded[d, c] = child.gamma(m, 1 / m, size=(3, 2))
 
-    def distance():
-        return np.linalg.norm(geometry.uniform_disk(rng, 1, g["radius_m"], minimum_radius_m=g["min_distance_m"])[0])
+    def distance(uniform):
+        """Of points uniform by area (:func:`~isaclib.foundations.geometry.uniform_disk`): where they stand does not matter."""
+        least = g["min_distance_m"] ** 2
+        return np.sqrt(least + uniform[..., 0] * (g["radius_m"] ** 2 - least))
 
-    def echo(distance_m, cross_section_m2, fading):
+    def echo(distance_m, cross_section_m2, down, up):
         two_way = channels.radar_gain(
             distance_m, distance_m, g["carrier_hz"], cross_section_m2, exponent=g["radar_exponent"] / 2, antenna_gain=antenna
         )
-        down, up = fading
         return two_way * down * (down if g["reciprocal"] else up)
 
-    distances = np.array([distance() for _ in range(3)])
-    fading = channels.nakagami_power(rng, (3, 3), m=g["nakagami_m"])  # link, echo down, echo up of each user
+    distances = distance(place)
     links = channels.carrier_path_gain(distances, g["carrier_hz"], exponent=g["link_exponent"], antenna_gain=antenna)
-    radar = [echo(d, g["target_rcs_m2"], faded[1:]) for d, faded in zip(distances, fading)]
-    clutter = np.zeros(3)
-    for _ in range(g["clutters"]):
-        far, faded = distance(), channels.nakagami_power(rng, (3, 2), m=g["nakagami_m"])
-        if g["clutter_rcs_m2"] > 0:
-            clutter += [echo(far, g["clutter_rcs_m2"], both_ways) for both_ways in faded]
-    return Gains(np.array(radar), clutter, links * fading[:, 0])
+    radar = echo(distances, g["target_rcs_m2"], fading[..., 1], fading[..., 2])
+    clutter = np.zeros((draws, 3))
+    if clutters and g["clutter_rcs_m2"] > 0:
+        echoes = echo(distance(far)[..., None], g["clutter_rcs_m2"], faded[..., 0], faded[..., 1])
+        for c in range(clutters):  # one after the other, so that more clutters leave the sum of the first ones as it is
+            clutter += echoes[:, c]
+    return Gains(radar, clutter, links * fading[..., 0])
 
 
 def system(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,6 +126,6 @@ def _geometry(values: Mapping[str, Any]) -> dict[str, Any]:
     )
     found["clutter_rcs_m2"] = checks.number("clutter_rcs_m2", values["clutter_rcs_m2"], minimum=0)
     found["clutters"] = checks.count("clutters", values["clutters"], minimum=0)
-    found["nakagami_m"] = checks.number("nakagami_m", values["nakagami_m"], positive=True)
+    found["nakagami_m"] = checks.number("nakagami_m", values["nakagami_m"], minimum=0.5)
     found["reciprocal"] = checks.flag("reciprocal", values["reciprocal"])
     return found

@@ -83,8 +83,15 @@ def _scaled(scenario, criterion: Criterion) -> tuple[Bands, float]:
     return bands, float(bands.scale[0] * scenario.weights.max())
 
 
-def _bound(scenario, bands: Bands, unit: float, answer: Answer, criterion: Criterion) -> tuple[float, np.ndarray]:
-    """A bound proven by the cone solver's multipliers or, where these are too coarse, by those of the structured solver."""
+def _bound(
+    scenario, bands: Bands, unit: float, answer: Answer, criterion: Criterion, known: float | None
+) -> tuple[float, np.ndarray]:
+    """A bound proven by the cone solver's multipliers or, where these are too coarse, by those of the structured solver.
+
+    Nothing is sought where one is ``known``.
+    """
+    if known is not None:
+        return known, answer.multipliers[0]
     pair = answer.shares[None], answer.powers[None]
     found, multipliers = tightest_bound(bands, *pair, criterion, "joint", (answer.multipliers,), search=False)
     if float(worth(bands, *pair, criterion)[0]) * (1 + _CLOSE) >= found:
@@ -95,7 +102,7 @@ def _bound(scenario, bands: Bands, unit: float, answer: Answer, criterion: Crite
     return found * unit, multipliers[0]
 
 
-def _one_program(scenario, criterion: Criterion, method: str, rescue: bool) -> Allocation:
+def _one_program(scenario, criterion: Criterion, method: str, rescue: bool, known: float | None) -> Allocation:
     """The optimum of a criterion that is one cone program; the structured solver's where the program proves nothing better."""
     start = time.perf_counter()
     bands, unit = _scaled(scenario, criterion)
@@ -104,7 +111,7 @@ def _one_program(scenario, criterion: Criterion, method: str, rescue: bool) -> A
     found, failure = None, None
     try:
         answer = _answer(cone_program(scenario.users, fractional=criterion == "efficiency"), scenario, bands)
-        bound, multipliers = _bound(scenario, bands, unit, answer, criterion)
+        bound, multipliers = _bound(scenario, bands, unit, answer, criterion, known)
         found = build(
             scenario,
             answer.shares,
@@ -131,7 +138,7 @@ def _one_program(scenario, criterion: Criterion, method: str, rescue: bool) -> A
         return found
 
 
-def solve_sum(scenario: Scenario | Network, *, rescue: bool = True) -> Allocation:
+def solve_sum(scenario: Scenario | Network, *, rescue: bool = True, bound: float | None = None) -> Allocation:
     r"""Problem (9), :math:`\max \sum_k w_k R_k` under floors and budgets, as one exponential-cone program.
 
     Parameters
@@ -140,6 +147,9 @@ def solve_sum(scenario: Scenario | Network, *, rescue: bool = True) -> Allocatio
     rescue : bool
         Where the cone solver proves no optimum, the structured solver answers (``certificate.method`` says so); False gives
         what a general solver makes of the paper's program, or its SolverFailure.
+    bound : float, optional
+        A certified upper bound on the optimum in bit/s where one is known, such as
+        :func:`~isaclib.semi_isac.solve_exact_batch`'s: then none is sought, which takes longer than the program itself.
 
     Raises
     ------
@@ -153,7 +163,7 @@ def solve_sum(scenario: Scenario | Network, *, rescue: bool = True) -> Allocatio
     1019.11
     """
     scenario, rescue = system("scenario", scenario), checks.flag("rescue", rescue)
-    return _one_program(scenario, "sum", "exponential cone program", rescue)
+    return _one_program(scenario, "sum", "exponential cone program", rescue, _known(bound))
 
 
 def solve_efficiency(
@@ -163,6 +173,7 @@ def solve_efficiency(
     tolerance: float = 1e-9,
     max_iterations: int = 30,
     rescue: bool = True,
+    bound: float | None = None,
 ) -> Allocation:
     r"""Problem (13), :math:`\max \sum R / (\sum p + P_c)` under floors and budgets.
 
@@ -177,8 +188,8 @@ def solve_efficiency(
         :math:`\varepsilon` relative to the sum of rates.
     max_iterations : int
         Of Algorithm 1; its status is ``iteration_limit`` where it stopped there without a proof.
-    rescue : bool
-        As in :func:`solve_sum`.
+    rescue, bound
+        As in :func:`solve_sum` (here in bit/J).
 
     Raises
     ------
@@ -196,11 +207,15 @@ def solve_efficiency(
     tolerance = checks.number("tolerance", tolerance, minimum=0)
     max_iterations, rescue = checks.count("max_iterations", max_iterations), checks.flag("rescue", rescue)
     if method == "charnes_cooper":
-        return _one_program(scenario, "efficiency", "Charnes-Cooper cone program", rescue)
-    return _dinkelbach(scenario, tolerance, max_iterations, rescue)
+        return _one_program(scenario, "efficiency", "Charnes-Cooper cone program", rescue, _known(bound))
+    return _dinkelbach(scenario, tolerance, max_iterations, rescue, _known(bound))
 
 
-def _dinkelbach(scenario, tolerance: float, max_iterations: int, rescue: bool) -> Allocation:
+def _known(bound: float | None) -> float | None:
+    return None if bound is None else checks.number("bound", bound, minimum=0)
+
+
+def _dinkelbach(scenario, tolerance: float, max_iterations: int, rescue: bool, known: float | None) -> Allocation:
     start, method = time.perf_counter(), "Dinkelbach (Algorithm 1)"
     bands, unit = _scaled(scenario, "efficiency")
     if bands.idle()[0]:
@@ -221,7 +236,7 @@ def _dinkelbach(scenario, tolerance: float, max_iterations: int, rescue: bool) -
         history.append(Step(iteration, reached, _residual(scenario, answer) <= _FLOOR_TOLERANCE, time.perf_counter() - start))
         if stopped := excess <= tolerance * total:
             break
-    bound, multipliers = _bound(scenario, bands, unit, best, "efficiency")
+    bound, multipliers = _bound(scenario, bands, unit, best, "efficiency", known)
     return build(
         scenario,
         best.shares,

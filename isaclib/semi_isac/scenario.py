@@ -17,9 +17,9 @@ two services, which is what a comparison with "every user is an ISaC user" needs
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -77,9 +77,35 @@ class System(ScenarioBase):
         if not np.any(self.weights > 0):
             raise InvalidScenario("weights", "are all zero", "give at least one user a positive weight")
 
+    @classmethod
+    def validate_batch(cls, batch: Batch, changed: Set[str]) -> None:
+        """All rows at once; only if they are refused together is every row looked at by itself."""
+        if not cls._sound(batch):
+            super().validate_batch(batch, changed)
+
+    @classmethod
+    def _sound(cls, batch: Batch) -> bool:
+        """Whether :meth:`validate` passes every row."""
+        return bool(np.any(batch.weights > 0, axis=1).all())
+
     @property
     def users(self) -> int:
         return len(self.weights)
+
+    @classmethod
+    def random(cls, rng: np.random.Generator, **parameters: Any) -> Self:
+        return cls.drawn([checks.generator("rng", rng)], **parameters)[0]
+
+    @classmethod
+    def drawn(cls, children: Sequence[np.random.Generator], **parameters: Any) -> Batch:
+        """One random drop of each generator, as :meth:`random`."""
+        given = {**parameters.pop("parameters", {}), **parameters}
+        return Batch.checked(cls, cls._columns_of(drop.gains(children, given)), drop.system(given))
+
+    @classmethod
+    def _columns_of(cls, gains: drop.Gains) -> dict[str, np.ndarray]:
+        """The fields that are drawn, (D, ...) each."""
+        return {"radar_gain": gains.radar_gain, "clutter_gain": gains.clutter_gain, "link_gain": gains.link_gain}
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -106,8 +132,14 @@ class Network(System):
     @classmethod
     def random(cls, rng: np.random.Generator, **parameters: Any) -> Network:
         """The same drop as :meth:`Scenario.random`, but with all three users as ISaC users: both services, both floors."""
-        found, values = drop.gains(rng, parameters), drop.system(parameters)
-        return cls(radar_gain=found.radar_gain, clutter_gain=found.clutter_gain, link_gain=found.link_gain, **values)
+        return super().random(rng, **parameters)
+
+    @classmethod
+    def _sound(cls, batch: Batch) -> bool:
+        gains, floors = (batch.radar_gain, batch.link_gain), (batch.min_sensing_bps, batch.min_rate_bps)
+        if any(gain.shape != batch.weights.shape for gain in gains):
+            return False
+        return super()._sound(batch) and not any(np.any((gain == 0) & (floor > 0)) for gain, floor in zip(gains, floors))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -158,13 +190,17 @@ class Scenario(System):
         InvalidScenario
             For a parameter that is not known or out of range.
         """
-        found, values = drop.gains(rng, parameters), drop.system(parameters)
-        return cls(
-            radar_gain=found.radar_gain[:2],
-            clutter_gain=found.clutter_gain[:2],
-            link_gain=found.link_gain[1:],
-            **values,
-        )
+        return super().random(rng, **parameters)
+
+    @classmethod
+    def _sound(cls, batch: Batch) -> bool:
+        return super()._sound(batch) and bool((batch.radar_gain > 0).all() and (batch.link_gain > 0).all())
+
+    @classmethod
+    def _columns_of(cls, gains: drop.Gains) -> dict[str, np.ndarray]:
+        """User 2 has no target, user 0 no link."""
+        drawn = super()._columns_of(gains)
+        return {name: column[:, 1:] if name == "link_gain" else column[:, :2] for name, column in drawn.items()}
 
 
 @dataclass(frozen=True)
@@ -333,7 +369,7 @@ def systems(name: str, value: Any) -> Batch:
         raise InvalidScenario(name, f"must be a batch or a list of scenarios, not {checks.short(value)}")
     if not len(value):
         raise InvalidScenario(name, "is empty", "give at least one scenario")
-    for row in value:
+    for row in value[:1] if isinstance(value, Batch) else value:  # the rows of a batch are of one class
         checks.instance(name, row, (Scenario, Network))
     try:
         return Batch.of(value)

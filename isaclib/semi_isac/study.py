@@ -14,7 +14,7 @@ from ..foundations.montecarlo import Average
 from ..foundations.scenario import Batch
 from .allocation import CRITERIA, OPTIMAL_GAP, RESTRICTIONS, Criterion
 from .bands import Bands
-from .benchmarks import random_allocation
+from .benchmarks import random_rows
 from .bounds import sum_at
 from .exact import maximise_at_price, phase_one, solve_rows
 from .scenario import Network, Scenario, Stack, system, systems
@@ -89,19 +89,11 @@ def compare(
         shares[scheme] = np.where(proven[:, None], solved.shares, np.nan)
         rates[scheme] = np.where(proven.reshape((-1,) + (1,) * (solved.rates_bps.ndim - 1)), solved.rates_bps, np.nan)
         status[scheme], bound[scheme] = solved.status, solved.bound
-    value["random"] = np.full(len(rows), np.nan)
-    shares["random"], rates["random"] = (np.full_like(table["joint"], np.nan) for table in (shares, rates))
-    status["random"] = np.full(len(rows), "not found")
-    for d, (row, child) in enumerate(zip(rows, rng.spawn(len(rows)), strict=True)):
-        if status["joint"][d] == "infeasible":
-            continue
-        try:
-            drawn = random_allocation(row, child, max_tries=max_tries)
-        except (InfeasibleScenario, SolverFailure):
-            continue
-        shares["random"][d], rates["random"][d], status["random"][d] = drawn.shares, drawn.rates_bps, "found"
-        total = drawn.rates_bps.sum()
-        value["random"][d] = total if objective == "sum" else total / (drawn.powers_w.sum() + row.circuit_power_w)
+    tried = random_rows(rows, rng.spawn(len(rows)), max_tries=max_tries, wanted=status["joint"] != "infeasible")
+    shares["random"], rates["random"] = tried.shares, tried.rates_bps
+    status["random"] = np.where(tried.found, "found", "not found")
+    totals = tried.rates_bps.reshape(len(rows), -1).sum(axis=1)
+    value["random"] = totals if objective == "sum" else totals / (tried.powers_w.sum(axis=1) + rows.circuit_power_w)
     return Comparison(value, shares, rates, status, bound)
 
 

@@ -60,13 +60,13 @@ CASES = {
     ),
     "solve_efficiency": (
         si.solve_efficiency,
-        {"scenario": DROP, "method": "dinkelbach", "tolerance": 1e-9, "max_iterations": 30},
+        {"scenario": DROP, "method": "dinkelbach", "tolerance": 1e-9, "max_iterations": 30, "rescue": True, "bound": 1e12},
     ),
     "solve_equal_power": (si.solve_equal_power, SOLVED),
     "solve_equal_spectrum": (si.solve_equal_spectrum, SOLVED),
     "solve_exact": (si.solve_exact, SOLVED),
     "solve_exact_batch": (si.solve_exact_batch, {"scenarios": DROPS, "objective": "sum", "scheme": "joint"}),
-    "solve_sum": (si.solve_sum, {"scenario": DROP}),
+    "solve_sum": (si.solve_sum, {"scenario": DROP, "rescue": True, "bound": 1e12}),
     "sum_bound": (si.sum_bound, {**BOUND, "power_price": 0.1}),
     "sweep": (si.sweep, {"points": [POINT, POINT]}),
     "user_rates": (si.user_rates, {"network": DROP.network(), "shares": EVEN, "powers_w": POWERS}),
@@ -80,6 +80,7 @@ ALLOWED |= {
     name: {floor: ["one number", "one axis less"] for floor in ("min_sensing_bps", "min_rate_bps")}
     for name in ("Network", "Scenario")
 }
+ALLOWED |= {name: {"bound": ["None"]} for name in ("solve_sum", "solve_efficiency")}
 ALLOWED["frontier"] = {"prices_bit_per_j": ["one entry more", "one entry less"]}
 ALLOWED["user_rates"] = {"network": ["of semi_isac"]}
 RANDOM = {

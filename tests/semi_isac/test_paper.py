@@ -215,3 +215,18 @@ def test_any_circuit_power_is_answered_by_both_methods(method, circuit_power_w):
         found = si.solve_efficiency(drop, method=method)
         assert found.certificate.status == "optimal"
         assert found.objective == pytest.approx(si.solve_exact(drop, objective="efficiency").objective, rel=1e-6)
+
+
+def test_a_known_bound_is_taken_and_no_other_sought():
+    drop = si.Scenario.random(np.random.default_rng(0))
+    for solve, objective, method in (
+        (si.solve_sum, "sum", {}),
+        (si.solve_efficiency, "efficiency", {}),
+        (si.solve_efficiency, "efficiency", {"method": "dinkelbach"}),
+    ):
+        best, own = si.solve_exact(drop, objective=objective), solve(drop, **method)
+        found = solve(drop, bound=best.certificate.bound, **method)
+        assert found.certificate.bound == best.certificate.bound and found.objective == own.objective
+        assert found.certificate.status == own.certificate.status == "optimal"
+        loose = solve(drop, bound=2 * best.certificate.bound, rescue=False, **method)
+        assert loose.certificate.status == "converged" and loose.certificate.gap == pytest.approx(1, rel=1e-5)

@@ -45,6 +45,33 @@ def test_equal_generators_give_equal_candidates():
     np.testing.assert_array_equal(one.shares["random"], two.shares["random"])
 
 
+def test_the_random_scheme_is_random_allocation_of_each_child():
+    drops = si.Scenario.random_batch(np.random.default_rng(7), 12)
+    hard = np.linspace(0.1, 1.05, 12) * si.solve_exact_batch(drops).best_attainable
+    batch = [
+        drop.replace(min_sensing_bps=drop.min_sensing_bps * factor, min_rate_bps=drop.min_rate_bps * factor)
+        for drop, factor in zip(drops, hard)
+    ]
+    points = [si.compare(batch, np.random.default_rng(1), objective=kind, max_tries=400) for kind in ("sum", "efficiency")]
+    late = 0
+    for d, child in enumerate(np.random.default_rng(1).spawn(12)):
+        if points[0].status["joint"][d] == "infeasible":
+            assert points[0].status["random"][d] == "not found"
+            continue
+        try:
+            one = si.random_allocation(batch[d], child, max_tries=400)
+        except InfeasibleScenario:
+            assert points[0].status["random"][d] == "not found" and np.isnan(points[0].value["random"][d])
+            continue
+        late += one.certificate.iterations > 8  # beyond the first block
+        for point in points:
+            np.testing.assert_array_equal(point.shares["random"][d], one.shares)
+            np.testing.assert_array_equal(point.rates_bps["random"][d], one.rates_bps)
+        assert points[0].value["random"][d] == one.rates_bps.sum()
+        assert points[1].value["random"][d] == one.rates_bps.sum() / (one.powers_w.sum() + batch[d].circuit_power_w)
+    assert late > 0 and {*points[0].status["random"]} == {"found", "not found"}
+
+
 def test_frontier_is_the_optimum_at_each_power_budget():
     scenario = si.Scenario.random(np.random.default_rng(0), power_budget_dbm=40.0)
     best = si.solve_exact(scenario, objective="efficiency")
