@@ -32,24 +32,32 @@ from ..foundations.scalar_search import bisect
 from .scenario import Scenario
 from .sensing import Lane, Sensing
 
-_LN2 = float(np.log(2.0))
+_EPSILON = float(np.finfo(float).eps)
 _SMALL = 1e-2
 _NORMAL = 10.0  # weight of sum w = 1 among the optimality conditions, whose terms are of order one
 _TIGHT = 1e-9
-_ROUNDING = 1e-12  # of the terms of the bound
+_OPERATIONS = 24  # whose rounding errors meet in a term of the bound, apart from the sums over the targets
 
 
-def dual_bound(scenario: Scenario, powers: np.ndarray, charging: float, times: np.ndarray) -> float:
-    """Upper bound on the least throughput in bit of every allocation; tight where this one, all > 0, is optimal."""
-    rates = np.log1p(scenario.gain_bs_user / scenario.noise_w * powers) / _LN2
+def dual_bound(scenario: Scenario, powers: np.ndarray, charging: float, times: np.ndarray, hints=()) -> float:
+    """Upper bound on the least throughput in bit of every allocation; tight where this one, all > 0, is optimal.
+
+    ``hints`` are pairs of weights and prices that are tried first. Near the edge of what the CRB limit allows, the bound is a
+    difference of terms that are millions of times as large: what is not tight is computed again in extended precision.
+    """
+    rates = np.log1p(scenario.gain_bs_user / scenario.noise_w * powers) / _ln2(float)
     if not (charging > 0 and (times * rates).min() > 0):
         return float("inf")
     cuts = Cuts(scenario, powers, charging, times)
-    value, bound = scenario.bandwidth_hz * float((times * rates).min()), float("inf")
+    enough = scenario.bandwidth_hz * float((times * rates).min()) * (1 + _TIGHT)
+    tried, bound = list(hints), min((evaluate(scenario, cuts, *found) for found in hints), default=float("inf"))
     for balanced in (False, True):
-        if bound > value * (1 + _TIGHT):
-            found = multipliers(scenario, cuts, powers, charging, times, balanced=balanced)
-            bound = min(bound, evaluate(scenario, cuts, *found))
+        if bound > enough:
+            tried.append(multipliers(scenario, cuts, powers, charging, times, balanced=balanced))
+            bound = min(bound, evaluate(scenario, cuts, *tried[-1]))
+    if bound > enough:
+        wide = Cuts(scenario, powers, charging, times, np.longdouble)
+        bound = min(bound, *(evaluate(scenario, wide, *found) for found in tried))
     return bound
 
 
@@ -57,9 +65,9 @@ class Cuts:
     r"""The linear consequences of the CRB limit at one allocation: ``charging`` (N,) and ``energy`` (M, N) are
     :math:`b_{n0}` and :math:`b_{nm}`, ``level`` (N,) the right sides; none without a limit, or without a second direction."""
 
-    def __init__(self, scenario: Scenario, powers: np.ndarray, charging: float, times: np.ndarray) -> None:
+    def __init__(self, scenario: Scenario, powers: np.ndarray, charging: float, times: np.ndarray, dtype: type = float) -> None:
         lane = Lane(scenario)
-        psi, slope, _, _ = Sensing(lane, lane.bs_power_w).information(charging, powers * times)
+        psi, slope, _, _ = Sensing(lane, lane.bs_power_w, dtype).information(charging, powers * times)
         usable = np.isfinite(scenario.crb_limit_m2) & (psi > 0)
         b = slope[usable] / psi[usable, None]
         self.charging, self.energy, self.level = b[:, 0], b[:, 1:].T, 1 / (scenario.crb_limit_m2 * psi[usable])
@@ -72,20 +80,20 @@ def multipliers(
 
     The conditions count by what they cost; ``balanced``, all the same, which is better where a few of the times are tiny.
     """
-    a, c, cap, horizon = _numbers(scenario)
+    (a, c, cap, horizon), ln2 = _numbers(scenario), _ln2(float)
     users, targets = len(powers), len(cuts.level)
     x, energy = a * powers, powers * times
-    bits = times * np.log1p(x) / _LN2
+    bits = times * np.log1p(x) / ln2
     value = bits.min()
     harvested = c * charging
     # Unknowns in units of the value: w, lambda c t_0, kappa P t, nu, mu T. One row per condition.
     w, lam, kap, nu, mu = np.split(np.arange(3 * users + targets + 1), np.cumsum([users, users, users, targets]))
     rows = np.zeros((5 * users + targets + 3, 3 * users + targets + 1))
     m = np.arange(users)
-    rows[m, w] = times * x / ((1 + x) * _LN2) / value
+    rows[m, w] = times * x / ((1 + x) * ln2) / value
     rows[m, lam], rows[m, kap] = -energy / harvested, -energy / (cap * times)
     rows[:users, nu] = cuts.energy * energy[:, None]
-    rows[users + m, w] = times * _second(np.log1p(x)) / _LN2 / value
+    rows[users + m, w] = times * _second(np.log1p(x)) / ln2 / value
     rows[users + m, kap], rows[users + m, mu] = 1.0, -times / horizon
     rows[2 * users, lam], rows[2 * users, nu], rows[2 * users, mu] = 1.0, cuts.charging * charging, -charging / horizon
     rows[2 * users + 1, w] = _NORMAL
@@ -109,43 +117,65 @@ def multipliers(
 
 
 def evaluate(scenario: Scenario, cuts: Cuts, weights: np.ndarray, prices: np.ndarray) -> float:
-    """The bound in bit for given multipliers (inf where all weights vanish)."""
-    a, c, cap, horizon = _numbers(scenario)
-    w, shift = np.maximum(weights, 0.0), cuts.energy @ prices
+    """The bound in bit for given multipliers (inf where all weights vanish), in the precision of the cuts."""
+    dtype = cuts.charging.dtype.type
+    (a, c, cap, horizon), ln2 = _numbers(scenario, dtype), _ln2(dtype)
+    w, prices = np.maximum(weights, 0.0).astype(dtype), prices.astype(dtype)
+    shift = (cuts.energy * prices).sum(axis=1)
     if not (w.sum() > 0 and np.all(np.isfinite(shift))):
         return float("inf")
-    from_charging = float(cuts.charging @ prices)
+    from_charging = (cuts.charging * prices).sum()
     full = np.log1p(a * cap)
     # d = lambda - shift; user m is capped while d <= knee.
-    knee = w * a / ((1 + a * cap) * _LN2)
+    knee = w * a / ((1 + a * cap) * ln2)
     safe = np.where(w > 0, w, 1.0)
 
     def net_price(mu):
-        at_cap = (w * full / _LN2 - mu) / cap
-        log_snr = _log_snr_of_second(np.where(w > 0, mu * _LN2 / safe, 0.0))
-        free = np.where(w > 0, w * a / _LN2 * np.exp(-log_snr), -mu / cap)
+        at_cap = (w * full / ln2 - mu) / cap
+        log_snr = _log_snr_of_second(np.where(w > 0, mu * ln2 / safe, 0.0))
+        free = np.where(w > 0, w * a / ln2 * np.exp(-log_snr), -mu / cap)
         return np.maximum(np.where(at_cap <= knee, at_cap, free), -shift)
 
     def charging_price(mu):
-        return float((net_price(mu) + shift) @ c) + from_charging
+        return ((net_price(mu) + shift) * c).sum() + from_charging
 
-    high = max(from_charging, float((w * full).max()) / _LN2, 1e-300)
+    high = max(from_charging, (w * full).max() / ln2, 1e-300)
     while charging_price(high) > high:
         high *= 4
-    mu = bisect(lambda mu: charging_price(mu) <= mu, from_charging or high * 1e-300, high, tolerance=1e-13).high
+    bracket = bisect(
+        lambda mu: charging_price(mu) <= mu, float(from_charging) or float(high) * 1e-300, float(high), tolerance=1e-13
+    )
+    mu = _closer(lambda mu: charging_price(mu) <= mu, dtype(bracket.low), dtype(bracket.high))
     d = net_price(mu)
     with np.errstate(divide="ignore", over="ignore"):
-        best = np.where(d > knee, np.minimum(np.maximum(w / (_LN2 * np.where(d > 0, d, 1.0)) - 1 / a, 0.0), cap), cap)
-    seconds = w * np.log1p(a * best) / _LN2 - d * best
-    second, level = max(charging_price(mu), float(seconds.max())), float(prices @ cuts.level)
-    total = horizon * second * (1 + _ROUNDING) - level * (1 - _ROUNDING)
-    return scenario.bandwidth_hz * total / float(w.sum())
+        best = np.where(d > knee, np.minimum(np.maximum(w / (ln2 * np.where(d > 0, d, 1.0)) - 1 / a, 0.0), cap), cap)
+    seconds = w * np.log1p(a * best) / ln2 - d * best
+    second, level = max(charging_price(mu), seconds.max()), (prices * cuts.level).sum()
+    # lambda is d + shift in exact numbers, so that shift rounds in S_0 only, and not where it cancels d altogether.
+    terms = second + np.where(d > -shift, (np.abs(d) + 2 * shift) * c, 0.0).sum() + (np.abs(d) * best).max()
+    rounding = (_OPERATIONS + len(prices) + len(w)) * np.finfo(dtype).eps * (horizon * terms + level)
+    return float(scenario.bandwidth_hz * (horizon * second - level + rounding) / w.sum()) * (1 + _OPERATIONS * _EPSILON)
 
 
-def _numbers(scenario: Scenario) -> tuple[np.ndarray, np.ndarray, float, float]:
-    a = scenario.gain_bs_user / scenario.noise_w
-    c = scenario.harvest_efficiency * scenario.gain_bs_user * scenario.bs_power_w
-    return a, c, scenario.max_power_w, scenario.time_budget_s
+def _closer(above, low, high):
+    """Bisection to the last digit that the numbers have; nothing where they are doubles, whose digits are there already."""
+    for _ in range(64 if np.finfo(type(high)).eps < _EPSILON else 0):
+        middle = (low + high) / 2
+        if not low < middle < high:
+            break
+        low, high = (low, middle) if above(middle) else (middle, high)
+    return high
+
+
+def _numbers(scenario: Scenario, dtype: type = float) -> tuple:
+    gain, efficiency = scenario.gain_bs_user.astype(dtype), scenario.harvest_efficiency.astype(dtype)
+    a = gain / dtype(scenario.noise_w)
+    c = efficiency * gain * dtype(scenario.bs_power_w)
+    return a, c, dtype(scenario.max_power_w), dtype(scenario.time_budget_s)
+
+
+def _ln2(dtype: type):
+    return np.log(dtype(2))
 
 
 def _second(log_snr: np.ndarray) -> np.ndarray:

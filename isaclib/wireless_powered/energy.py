@@ -39,7 +39,7 @@ from . import interior
 from .allocation import Allocation, AllocationBatch
 from .batch import allocations, infeasible, row
 from .curve import Curve, locate, settle, tangent_bound
-from .duality import Cuts, dual_bound, evaluate
+from .duality import dual_bound
 from .scenario import Scenario, harvest_rate_w, throughputs
 from .sensing import Lane, Sensing
 from .verify import residual
@@ -51,6 +51,8 @@ _OPTIMAL_GAP, _OPTIMAL_RESIDUAL = 1e-6, 1e-7
 _TIGHT = 1e-9  # a larger gap makes a second set of multipliers worth the trouble
 _NO_ROOM = 1e-13  # a limit that is as good as the least attainable CRB leaves no choice
 _CHOICES = 20
+_PUSHES = (0.99, 0.99, 0.95, 0.9, 0.5, 0.2)
+_ROUNDING = 1e-13  # of a CRB at its limit
 _BLEND = 0.3  # of the room at the best CRB, kept by the start of the barrier method
 
 
@@ -227,17 +229,46 @@ def _barrier(scenario: Scenario, uncapped: float, start: float) -> Allocation:
     unit = horizon / (t0 + t.sum())  # more of everything: what the barrier left of the frame
     charging, times = t0 * unit, t * unit
     powers = np.minimum(e * problem.harvest / t, scenario.max_power_w)
-    return _judged(scenario, powers, charging, times, uncapped, steps, start, weights, prices * horizon / np.log(2))
+    found = _judged(scenario, powers, charging, times, uncapped, steps, start, weights, prices * horizon / np.log(2))
+    if limited and found.certificate.status != "optimal":
+        return _pushed(scenario, found, best_t0 * horizon, best_e * problem.harvest * horizon)
+    return found
+
+
+def _pushed(scenario: Scenario, found: Allocation, charging: float, spent: np.ndarray) -> Allocation:
+    """Further away from the frame that attains the best CRB, by what is missing to the bound: the barrier stops short of it.
+
+    ``charging`` and ``spent``, (M,) in joule at full power, are that frame. Near it the throughput changes up to 1e9 times as
+    fast as the CRB, so that what it breaks the limit by is what the CRB rounds; more is not taken.
+    """
+    bound, least = found.certificate.bound, found.certificate.value
+    here = (found.charging_time_s, found.powers_w * found.times_s, found.times_s)
+    there = (charging, spent, spent / scenario.max_power_w)
+    for part in _PUSHES:
+        step = part * min(relative_gap(least, bound), 1.0)  # the throughput is nearly linear along this line
+        at, energy, times = (x + step * (x - y) for x, y in zip(here, there))
+        if not (at > 0 and energy.min() >= 0 and times.min() > 0):
+            continue
+        unit = scenario.time_budget_s / (at + times.sum())
+        at, energy, times = at * unit, np.minimum(energy * unit, harvest_rate_w(scenario) * (at * unit)), times * unit
+        powers = np.minimum(energy / times, scenario.max_power_w)
+        value, violation = float(throughputs(scenario, times, powers).min()), residual(scenario, powers, at, times)
+        if not (least < value <= bound and violation <= _ROUNDING):
+            continue
+        bound = min(bound, dual_bound(scenario, powers, at, times))  # what a judge will find there
+        if value <= bound:
+            status = "optimal" if relative_gap(value, bound) <= _OPTIMAL_GAP else "converged"
+            certificate = replace(found.certificate, value=value, bound=bound, residual=violation, status=status)
+            return Allocation(powers, at, times, value, certificate)
+    return found
 
 
 def _judged(scenario, powers, charging, times, bound, steps, start, weights=None, prices=None) -> Allocation:
     """The allocation with the least of the bounds at hand."""
     value = float(throughputs(scenario, times, powers).min())
     violation = residual(scenario, powers, charging, times)
-    if weights is not None:
-        bound = min(bound, evaluate(scenario, Cuts(scenario, powers, charging, times), weights, prices))
     if relative_gap(value, bound) > _TIGHT:
-        bound = min(bound, dual_bound(scenario, powers, charging, times))
+        bound = min(bound, dual_bound(scenario, powers, charging, times, () if weights is None else ((weights, prices),)))
     if violation > _OPTIMAL_RESIDUAL:
         raise SolverFailure("barrier method", "infeasible answer", {"violation": violation})
     certificate = Certificate(

@@ -140,12 +140,12 @@ class Sensing:
         if not derivatives:
             return value, trace
         k = self._k[0]
-        rows = np.zeros((len(B), 3, len(k) + 1))
+        rows = np.zeros((len(B), 3, len(k) + 1), dtype=k.dtype)
         rows[:, :, 1:] = np.stack([k * x * x, k * y * y, k * x * y]).transpose(2, 0, 1)
         rows[:, 0, 0] = base
         a, b, c = A / trace, B / trace, C / trace
         slope = np.stack([b * b + c * c, a * a + c * c, -2 * c], axis=1)
-        core = np.empty((len(B), 3, 3))
+        core = np.empty((len(B), 3, 3), dtype=k.dtype)
         core[:, 0, 0], core[:, 1, 1], core[:, 2, 2] = -2 * slope[:, 0], -2 * slope[:, 1], -2.0
         core[:, 0, 1] = core[:, 1, 0] = 2 * value / trace
         core[:, 0, 2] = core[:, 2, 0] = core[:, 1, 2] = core[:, 2, 1] = 2 * c

@@ -100,3 +100,30 @@ def test_verify_accepts_optima_and_rejects_perturbed_ones():
         ):
             assert wp.verify(scenario, wrong).status != "optimal"
     assert methods == {"barrier method", "convex scalar search"}
+
+
+@pytest.mark.parametrize(("seed", "margin"), [(seed, margin) for seed in (3, 4, 5, 6) for margin in (1e-6, 1e-9)])
+def test_near_the_edge_the_bound_keeps_the_digits_that_its_terms_lose(seed, margin):
+    """Its terms are 1 / margin times the throughput: in double precision nothing is left of a relative 1e-6 at 1e-9."""
+    scenario = near_the_edge(seed, margin)
+    found = wp.solve_exact(scenario)
+    assert found.certificate.residual <= 1e-13
+    assert wp.verify(scenario, found).status == "optimal" or found.certificate.status == "converged"
+    if (seed, margin) not in {(3, 1e-9), (4, 1e-9)}:  # there the multipliers are not good enough, and the gap says so
+        assert found.certificate.status == "optimal"
+
+
+def test_the_bound_near_the_edge_stands_above_what_slightly_tighter_limits_attain():
+    for seed in (3, 4, 5, 6):
+        value = 0.0
+        for margin in (0.9e-6, 0.99e-6, 0.999e-6, 1e-6):
+            found = wp.solve_exact(near_the_edge(seed, margin))
+            assert value < found.min_throughput_bit <= found.certificate.bound
+            value = found.min_throughput_bit
+
+
+def near_the_edge(seed, margin):
+    """A CRB limit that is hardly above the best attainable CRB, where the throughput grows from next to nothing."""
+    changes = {"users": 6, "targets": 3, "max_power_w": 1e-2, "noise_dbm": -90.0, "crb_limit_m2": np.inf}
+    scenario = wp.Scenario.random(np.random.default_rng(seed), sensing="energy", **changes)
+    return scenario.replace(crb_limit_m2=wp.best_attainable_crb(scenario)[0] * (1 + margin))
