@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
+from typing import Literal
 
 GRAVE = ("serious", "critical")
+Structure = Literal["whole", "around", ""]
 
 # The glyphs of a formula: hidden from readers of speech, who are given the formula as MathML; their ink is the text's.
 _PARTS = "mjx-math"
@@ -23,8 +25,8 @@ _STRIP = """(parts) => {
 }"""
 
 _PLAIN = """(kept) => {
-    // Plain words for coloured tokens of code, but for those that are still to be measured.
-    for (const code of document.querySelectorAll('main pre:not(:has(a, button))'))
+    // Plain words for coloured tokens of code and of signatures, but for those that are still to be measured.
+    for (const code of document.querySelectorAll('main pre:not(:has(a, button)), main .sig-param:not(:has(a))'))
         if (!kept.some(word => code.contains(word))) code.textContent = code.textContent;
 }"""
 
@@ -68,7 +70,11 @@ _CHOOSE = """([parts, known]) => {
     return fresh;
 }""".replace("INKS", _INKS)
 
-_RUN = """async ([structure, parts]) => {
+# The rules on structure whose answer hangs on where things stand; the others say the same of a text at every width.
+_LAID_OUT = ["scrollable-region-focusable", "aria-hidden-focus", "link-in-text-block", "nested-interactive"]
+
+_RUN = (
+    """async ([structure, parts]) => {
     const options = { resultTypes: ['violations'], preload: false, iframes: false };
     const contrast = { ...options, runOnly: { type: 'rule', values: ['color-contrast'] } };
     const found = [];
@@ -80,12 +86,18 @@ _RUN = """async ([structure, parts]) => {
         (PLAIN)([]);  // no rule on structure asks for them
         const rules = { 'color-contrast': { enabled: false } };
         const runOnly = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'];
-        found.push(...(await axe.run(document, { ...options, runOnly, rules })).violations);
+        const around = structure === 'around' ? { exclude: [['main']] } : document;
+        found.push(...(await axe.run(around, { ...options, runOnly, rules })).violations);
+        const laidOut = { ...options, runOnly: { type: 'rule', values: LAID_OUT } };
+        if (structure === 'around') found.push(...(await axe.run('main', laidOut)).violations);
     }
     return found.map(({ id, impact, help, nodes }) => ({ id, impact, help, count: nodes.length,
         target: nodes[0].target.join(' '),
         message: [...nodes[0].any, ...nodes[0].all, ...nodes[0].none][0]?.message ?? '' }));
-}""".replace("PLAIN", _PLAIN).replace("STRIP", _STRIP)
+}""".replace("PLAIN", _PLAIN)
+    .replace("STRIP", _STRIP)
+    .replace("LAID_OUT", str(_LAID_OUT))
+)
 
 
 @functools.cache
@@ -103,10 +115,11 @@ class Auditor:
         """Choose the words to measure in the present colours; in all colours before the findings in any."""
         self.seen |= set(page.evaluate(_CHOOSE, [_PARTS, sorted(self.seen)]))
 
-    def findings(self, page, structure: bool = True) -> list[str]:
-        """Serious and critical findings on the page that was looked at; ``structure``: by the rules that ask for no colours too.
+    def findings(self, page, structure: Structure = "whole") -> list[str]:
+        """Serious and critical findings on the page that was looked at.
 
-        Changes the page: look at it for the last time before.
+        By the rules on structure too: on the ``whole`` page, ``around`` its text (and there by those that hang on the layout),
+        or not at all. Changes the page: look at it for the last time before.
         """
         if not page.evaluate("'axe' in window"):
             page.evaluate(_axe())

@@ -9,13 +9,14 @@ seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain, repeat
 from pathlib import Path
 
 from joblib import Parallel, delayed
 
 from ..browser.chromium import READY, VIEWS, View, browser, reader
 from ..browser.server import serve
-from .accessibility import Auditor
+from .accessibility import Auditor, Structure
 from .static import Problem
 
 _FINDINGS = """() => {
@@ -81,7 +82,10 @@ def browser_problems(
     problems: list[Problem] = []
     with serve(html) as address:
         work = Parallel(n_jobs=min(jobs, len(groups)), return_as="generator")
-        found = work(delayed(_problems_at_a_width)(address, pages, same) for same in groups.values())
+        found = work(
+            delayed(_problems_at_a_width)(address, pages, same, structure)
+            for same, structure in zip(groups.values(), chain(["whole"], repeat("around")))
+        )
         for same, these in zip(groups.values(), found):
             problems += these
             for view in same:
@@ -89,8 +93,8 @@ def browser_problems(
     return problems
 
 
-def _problems_at_a_width(address: str, pages: Sequence[str], views: Sequence[View]) -> list[Problem]:
-    """Every page is loaded in the first view; the structure is looked at once, since it does not depend on the colours."""
+def _problems_at_a_width(address: str, pages: Sequence[str], views: Sequence[View], structure: Structure) -> list[Problem]:
+    """Every page is loaded in the first view; its structure is looked at once, since it does not depend on the colours."""
     problems: list[Problem] = []
     with browser() as chromium, reader(chromium, views[0]) as page:
         auditor = Auditor()
@@ -114,7 +118,7 @@ def _problems_at_a_width(address: str, pages: Sequence[str], views: Sequence[Vie
                 auditor.look(page)
             for view in reversed(views):  # the audit takes the page to pieces
                 page.evaluate(_TURN, view.theme)
-                found[view] += auditor.findings(page, structure=view == views[0])
+                found[view] += auditor.findings(page, structure if view == views[0] else "")
             found[views[0]][:0] = current
             problems += [Problem(f"{name} ({view})", what) for view in views for what in found[view]]
     return problems

@@ -39,7 +39,7 @@ _ROLES: dict[str, dict[str, Any]] = {
 }
 
 _TEXT_PT, _TICK_PT = 10.56, 9.68
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     **{name: value for name, value in mpl.style.library["seaborn-v0_8-ticks"].items() if name != "image.cmap"},
     **dict.fromkeys(["font.size", "axes.labelsize", "legend.title_fontsize"], _TEXT_PT),
     **dict.fromkeys(["xtick.labelsize", "ytick.labelsize"], _TICK_PT),

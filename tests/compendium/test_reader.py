@@ -115,7 +115,27 @@ def test_axe_finds_ink_and_names_and_looks_at_an_ink_once(tmp_path, browser_avai
         assert [text.split(":")[0] for text in first] == ["color-contrast", "link-name"]
         assert "2.8" in first[0]
         assert [text.split(":")[0] for text in findings(auditor)] == ["link-name"]  # the ink was reported
-        assert findings(Auditor(), structure=False) == first[:1]
+        assert findings(Auditor(), structure="") == first[:1]
+
+
+def test_around_the_text_axe_asks_every_rule_and_in_it_those_of_the_layout(tmp_path, browser_available):
+    long = "<p>words</p>" * 99
+    text = f'<main><img src="data:," width="9" height="9"><div style="height:90px;overflow:auto">{long}</div></main>'
+    page = f'<html lang="en"><title>A page</title><nav><a href="p.html"></a></nav>{text}</html>'
+    (tmp_path / "p.html").write_text(f"<!doctype html>{page}")
+    if not browser_available:
+        return
+    with browser() as chromium, serve(tmp_path) as address, reader(chromium, VIEWS[2]) as page:
+        found = {}
+        for structure in ("whole", "around"):
+            page.goto(f"{address}/p.html")
+            auditor = Auditor()
+            auditor.look(page)
+            found[structure] = [text.split(":")[0] for text in auditor.findings(page, structure)]
+        assert found == {
+            "whole": ["image-alt", "link-name", "scrollable-region-focusable"],
+            "around": ["link-name", "scrollable-region-focusable"],
+        }
 
 
 def test_axe_sees_ink_in_code_and_under_a_veil(tmp_path, browser_available):
@@ -133,7 +153,7 @@ def test_axe_sees_ink_in_code_and_under_a_veil(tmp_path, browser_available):
         page.goto(f"{address}/p.html")
         auditor = Auditor()
         auditor.look(page)
-        (text,) = auditor.findings(page, structure=False)
+        (text,) = auditor.findings(page, structure="")
         assert text.startswith("color-contrast") and "(2," in text
 
 
