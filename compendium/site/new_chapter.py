@@ -12,12 +12,16 @@ from ..runs.errors import ParameterError
 TEMPLATE = CODE / "compendium" / "template"
 _WORDS = {"sample_chapter": "{name}", "sample-chapter": "{label}", "Sample chapter": "{title}", "999-": "{number}-"}
 NOTES = (
-    ("required", "isaclib/{name}: scenario.py, exact.py and verify.py, each formula with its equation number"),
+    ("required", "isaclib/{name}: scenario, paper, benchmarks, exact and verify, each formula with its equation number"),
     ("required", "tests/{name}: a test of each formula that would fail if it were wrong, one of each erratum"),
-    ("required", "notebooks/{name}: model.py and results.py, parameters/schema.yml, quick.yml and paper.yml"),
-    ("required", "book/{name}.md, its lines in _toc.yml, and the paper's figures and claims in tests/data/papers.yml"),
-    ("optional", "paper.py and benchmarks.py, what_if.py with a set of its own, claims.yml, errata.yml, book/api/{name}.md"),
-    ("optional", "an assignment.py, a lab sheet book/lab_{name}.md, interface.py for 'python -m isaclib solve | score'"),
+    (
+        "required",
+        "notebooks/{name}: model.py and results.py, parameters/schema.yml, quick.yml and paper.yml, claims.yml, errata.yml",
+    ),
+    ("required", "book/{name}.md and book/api/{name}.md, their lines in _toc.yml"),
+    ("required", "tests/data/papers.yml: the paper's figures, claims and errata, read once more"),
+    ("optional", "what_if.py with a set of its own, an assignment.py, a lab sheet book/lab_{name}.md"),
+    ("optional", "interface.py for 'python -m isaclib solve | score' and the board: the guide says what it asks for"),
 )
 
 

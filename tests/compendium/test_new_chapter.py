@@ -18,6 +18,7 @@ from compendium.runs.errors import ParameterError
 from compendium.site import ledgers, new_chapter
 
 NAME = "harvest_link"
+FOR_ALL = ("layering", "cells", "doctests", "ledgers", "wheel")  # tests of the project that go through all chapters
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,8 @@ def root(tmp_path_factory) -> Path:
         ROOT / "_toc.yml",
         ROOT / "pyproject.toml",
         ROOT / "tests" / "data" / "papers.yml",
+        *(ROOT / "tests" / f"{name}.py" for name in ("small_project", "chapters")),
+        *(ROOT / "tests" / "project" / f"test_{name}.py" for name in FOR_ALL),
     ]:
         (folder / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, folder / path.relative_to(ROOT))
@@ -68,11 +71,24 @@ def test_schema_sets_and_defaults_agree(root):
     assert section.notebooks == ("model", "results", "what_if") and section.schema.what_ifs() == ["more_power"]
 
 
-def test_its_tests_pass_and_its_style_is_the_project_s(root):
+def tested(root: Path, *words: str) -> str:
     environment = {**os.environ, "PYTHONPATH": str(root)}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/{NAME}"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_its_tests_pass_and_those_for_all_chapters(root):
+    tested(root, f"tests/{NAME}")
+    said = tested(root, "-v", "-k", NAME, *(f"tests/project/test_{name}.py" for name in FOR_ALL))
+    assert {name for name in FOR_ALL if f"test_{name}.py::" in said} == {*FOR_ALL}
+    page = (root / "book" / "api" / f"{NAME}.md").read_text()
+    for path in (root / "isaclib" / NAME).glob("[!_]*.py"):
+        assert f".. automodule:: isaclib.{NAME}.{path.stem}\n" in page
+
+
+def test_its_style_is_the_project_s(root):
     ruff = Path(sys.executable).with_name("ruff")
     # What counts as an import of our own depends on the folders of the whole checkout, which are not here.
     for words in (["check", "--no-cache", "--ignore", "I001"], ["format", "--check", "--no-cache"]):

@@ -17,5 +17,5 @@ def solve_equal_split(scenario: Scenario) -> Allocation:
     """
     checks.instance("scenario", scenario, Scenario)
     half = 0.5 * scenario.power_budget_w
-    residual = max(0.0, *violations(scenario, half, half).values())
+    residual = max(violations(scenario, half, half).values())
     return Allocation(half, half, Certificate(method="equal split", value=rate_bps_hz(scenario, half), residual=residual))

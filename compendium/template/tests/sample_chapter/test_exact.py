@@ -43,8 +43,18 @@ def test_anybody_s_powers_are_judged():
     assert chapter.score(scenario, best.link_power_w, best.echo_power_w).gap == pytest.approx(0.0, abs=1e-12)
     too_much = chapter.score(scenario, 2.0, 1.0)
     assert not too_much.feasible and too_much.violations["power_budget_w"] == pytest.approx(0.5)
-    half = chapter.solve_equal_split(scenario)
-    assert half.certificate.value <= best.certificate.bound
+    for solve in (chapter.solve_equal_split, chapter.solve_proportional):
+        found = solve(scenario)
+        assert found.link_power_w + found.echo_power_w == 2.0
+        assert found.certificate.residual > 0 or found.certificate.value <= best.certificate.bound
+
+
+def test_the_judge_believes_nothing():
+    scenario = chapter.Scenario(**BY_HAND)
+    best = chapter.solve_exact(scenario)
+    assert chapter.verify(scenario, best).status == "optimal"
+    for powers in ((0.99, 1.0), (1.01, 1.0), (1.0, 0.99)):
+        assert chapter.verify(scenario, chapter.Allocation(*powers, best.certificate)).status == "converged"
 
 
 @pytest.mark.parametrize("wrong", [None, "much", float("nan"), -1.0, [1.0, 2.0]])
