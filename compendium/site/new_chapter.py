@@ -16,7 +16,7 @@ NOTES = (
     ("required", "tests/{name}: a test of each formula that would fail if it were wrong, one of each erratum"),
     (
         "required",
-        "notebooks/{name}: model.py and results.py, parameters/schema.yml, quick.yml and paper.yml, claims.yml, errata.yml",
+        "notebooks/{name}: model.py, results.py, claims.yml, errata.yml, parameters/ with schema, quick and paper",
     ),
     ("required", "book/{name}.md and book/api/{name}.md, their lines in _toc.yml"),
     ("required", "tests/data/papers.yml: the paper's figures, claims and errata, read once more"),

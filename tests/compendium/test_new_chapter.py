@@ -30,7 +30,7 @@ def root(tmp_path_factory) -> Path:
     for path in [
         *ROOT.glob("notebooks/*/*.yml"),
         ROOT / "_toc.yml",
-        ROOT / "pyproject.toml",
+        *(ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE")),
         ROOT / "tests" / "data" / "papers.yml",
         *(ROOT / "tests" / f"{name}.py" for name in ("small_project", "chapters")),
         *(ROOT / "tests" / "project" / f"test_{name}.py" for name in FOR_ALL),
