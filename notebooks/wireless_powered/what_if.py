@@ -163,6 +163,9 @@ plotting.line(below, base["axis"], 100 * base["infeasible_share"], "reference")
 ax.set(xscale="log", yscale="log", ylabel="Minimum throughput (kbit)")
 ax.legend()
 below.set(xlabel="CRB limit (m$^2$)", ylabel="Infeasible (%)")
+means = (
+    ", with 95 % bands" if keep.any() else ": none is, and no curve of ours is drawn"
+)
 against = (
     "the same draws without the change"
     if paired
@@ -178,8 +181,7 @@ figures.show(
     fig,
     "throughput_vs_crb_limit",
     data=data,
-    caption=f"{title}: mean over the {keep.sum()} of {draws} draws that are feasible at every limit, with 95 % "
-    f"bands, and the share of infeasible draws (at {crb_limit_m2:g} m²: {100 - 100 * here.feasible.mean():.1f} %). "
+    caption=f"{title}: mean over the {keep.sum()} of {draws} draws that are feasible at every limit{means}, and the share of infeasible draws (at {crb_limit_m2:g} m²: {100 - 100 * here.feasible.mean():.1f} %). "
     f"Gray: {against}.{unlike}",
     alt="Mean minimum throughput over the CRB limit beside the optimum of what it is compared with, and the share of infeasible draws below.",
     solver="scalar search" + (", barrier method" if sensing == "energy" else ""),
@@ -196,39 +198,42 @@ shares = {
     "with the limit": here.charging_time_s[ok] / time_budget_s,
     "without it": free.charging_time_s[ok] / time_budget_s,
 }
-fig, panels = plotting.subplots(1, 2, width=7.2, height=3.4, sharey=True)
-level = (1 + np.arange(ok.sum())) / ok.sum()
-for i, (name, values) in enumerate(shares.items()):
-    panels[0].step(
-        np.sort(values),
-        level,
-        where="post",
-        label=name,
-        color=plotting.style(i)["color"],
-        ls=plotting.style(i)["linestyle"],
+if not ok.any():
+    print(f"No draw meets {crb_limit_m2:g} m²: there is no frame to show.")
+else:
+    fig, panels = plotting.subplots(1, 2, width=7.2, height=3.4, sharey=True)
+    level = (1 + np.arange(ok.sum())) / ok.sum()
+    for i, (name, values) in enumerate(shares.items()):
+        panels[0].step(
+            np.sort(values),
+            level,
+            where="post",
+            label=name,
+            color=plotting.style(i)["color"],
+            ls=plotting.style(i)["linestyle"],
+        )
+    panels[1].step(
+        np.sort(kept), level, where="post", color=plotting.role("exact")["color"]
     )
-panels[1].step(
-    np.sort(kept), level, where="post", color=plotting.role("exact")["color"]
-)
-panels[0].set(
-    xlabel="Share of the frame spent charging (1)", ylabel="Share of the draws (1)"
-)
-panels[1].set(xlabel="Throughput kept under the limit (1)")
-panels[0].legend(loc="upper left")
-figures.show(
-    fig,
-    "frame_use",
-    data={
-        "charging_share": shares["with the limit"],
-        "charging_share_free": shares["without it"],
-        "throughput_kept": kept,
-    },
-    caption=f"Distribution over the {ok.sum()} of {draws} draws that are feasible at a limit of {crb_limit_m2:g} m²: charging share "
-    "with and without the limit (left), and what the limit leaves of the throughput (right; median "
-    f"{100 * np.median(kept):.1f} %).",
-    alt="Two distribution functions: share of the frame spent charging with and without the sensing limit, "
-    "and the share of throughput kept under the limit.",
-)
+    panels[0].set(
+        xlabel="Share of the frame spent charging (1)", ylabel="Share of the draws (1)"
+    )
+    panels[1].set(xlabel="Throughput kept under the limit (1)")
+    panels[0].legend(loc="upper left")
+    figures.show(
+        fig,
+        "frame_use",
+        data={
+            "charging_share": shares["with the limit"],
+            "charging_share_free": shares["without it"],
+            "throughput_kept": kept,
+        },
+        caption=f"Distribution over the {ok.sum()} of {draws} draws that are feasible at a limit of {crb_limit_m2:g} m²: charging share "
+        "with and without the limit (left), and what the limit leaves of the throughput (right; median "
+        f"{100 * np.median(kept):.1f} %).",
+        alt="Two distribution functions: share of the frame spent charging with and without the sensing limit, "
+        "and the share of throughput kept under the limit.",
+    )
 
 # %% [markdown]
 # ## In short
@@ -244,6 +249,8 @@ def in_short(axis, infeasible, optimum_bit, equal_bit=None):
         return ["none of the axis", "", ""]
     i = int(meets[np.argmin(np.asarray(axis)[meets])])
     optimum = float(np.asarray(optimum_bit)[i])
+    if np.isnan(optimum):
+        return [f"{float(np.asarray(axis)[i]):g}", "no draw meets every limit", ""]
     ratio = (
         "" if equal_bit is None else f"{optimum / float(np.asarray(equal_bit)[i]):.2f}"
     )
@@ -251,7 +258,10 @@ def in_short(axis, infeasible, optimum_bit, equal_bit=None):
 
 
 main = in_short(
-    base["axis"], base["infeasible_share"], base["exact_bit"], base["equal_time_bit"]
+    base["axis"],
+    base["infeasible_share"],
+    base["exact_bit"],
+    base.get("equal_time_bit"),  # unless it is compared with draws of our own
 )
 ours = in_short(limits, missing, data["exact_bit"], data.get("equal_time_bit"))
 tables.table(

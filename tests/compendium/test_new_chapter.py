@@ -71,7 +71,7 @@ def test_schema_sets_and_defaults_agree(root):
     assert section.notebooks == ("model", "results", "what_if") and section.schema.what_ifs() == ["more_power"]
 
 
-def tested(root: Path, *words: str) -> str:
+def pytest_on(root: Path, *words: str) -> str:
     environment = {**os.environ, "PYTHONPATH": str(root)}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
@@ -80,8 +80,8 @@ def tested(root: Path, *words: str) -> str:
 
 
 def test_its_tests_pass_and_those_for_all_chapters(root):
-    tested(root, f"tests/{NAME}")
-    said = tested(root, "-v", "-k", NAME, *(f"tests/project/test_{name}.py" for name in FOR_ALL))
+    pytest_on(root, f"tests/{NAME}")
+    said = pytest_on(root, "-rA", "-k", NAME, *(f"tests/project/test_{name}.py" for name in FOR_ALL))
     assert {name for name in FOR_ALL if f"test_{name}.py::" in said} == {*FOR_ALL}
     page = (root / "book" / "api" / f"{NAME}.md").read_text()
     for path in (root / "isaclib" / NAME).glob("[!_]*.py"):
