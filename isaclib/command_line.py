@@ -27,6 +27,7 @@ from . import __version__, instances
 from .foundations import files, formats
 from .foundations.errors import InfeasibleScenario, InvalidScenario, SolverFailure
 from .foundations.interface import Interface
+from .foundations.score import spread_of
 from .instances import CHAPTERS, interface
 
 DONE, FAILED, BAD_INPUT = 0, 1, 2
@@ -103,19 +104,18 @@ def _solve(chapter: Interface, options: dict[str, Any]) -> int:
         Path(output).mkdir(parents=True, exist_ok=True)
 
     def one(file: Path) -> dict[str, Any]:
-        allocation = chapter.solve(files.load_scenario(file, chapter.scenario), method, **given)
+        allocation = chapter.solve(chapter.load(file), method, **given)
         certificate = allocation.certificate
         if output is not None:
             target = Path(output) / file.name if path.is_dir() else Path(output)
             files.save_allocation(target, allocation, chapter.allocation, chapter=chapter.chapter, about=str(certificate))
         numbers = {name: getattr(certificate, name) for name in ("value", "bound", "gap", "residual")}
-        fields = {name: getattr(allocation, name) for name in chapter.allocation}
         return {
             **numbers,
             "status": certificate.status,
             "method": certificate.method,
             "text": str(certificate),
-            "allocation": fields,
+            "allocation": chapter.fields(allocation),
         }
 
     return _report(path, _scenarios(path), one, ("value", "bound", "gap", "residual", "status"), as_json, _solved)
@@ -130,7 +130,7 @@ def _score(chapter: Interface, options: dict[str, Any]) -> int:
         scenario_file, allocation_file = pairs[file]
         if allocation_file is None:
             raise InvalidScenario("allocation", f"{given_path}: has no allocation named {scenario_file.stem}")
-        scenario = files.load_scenario(scenario_file, chapter.scenario)
+        scenario = chapter.load(scenario_file)
         allocation = files.load_allocation(allocation_file, chapter.allocation, chapter=chapter.chapter)
         found = chapter.judge(scenario, allocation, **given)
         worst = max(found.violations.items(), key=lambda item: item[1], default=("", 0.0))
@@ -225,9 +225,9 @@ def _solved(rows: list[dict[str, Any]]) -> str:
 
 def _scored(rows: list[dict[str, Any]]) -> str:
     feasible = sum(bool(row.get("feasible")) for row in rows)
-    gaps = [row["gap"] for row in rows if isinstance(row.get("gap"), float)]
-    spread = f"; gap: median {np.median(gaps):.3g}, worst {max(gaps):.3g}" if gaps else ""
-    return f"{_count(rows)}; {feasible} of {len(rows)} feasible{spread}"
+    known = [row for row in rows if isinstance(row.get("gap"), float)]
+    gaps, proven = np.array([row["gap"] for row in known]), np.array([row["proven"] for row in known], dtype=bool)
+    return f"{_count(rows)}; {feasible} of {len(rows)} feasible{spread_of(gaps, proven)}"
 
 
 def _count(rows: list[dict[str, Any]]) -> str:

@@ -22,7 +22,6 @@ import platform
 import time
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +31,7 @@ import numpy as np
 from . import __version__
 from .foundations import checks, files, formats
 from .foundations.certificate import Certificate
+from .foundations.cluster import installed
 from .foundations.errors import InfeasibleScenario, InvalidScenario, SolverFailure
 from .foundations.interface import Interface
 
@@ -114,8 +114,7 @@ def _timed(
             taken = {name: value for name, value in options.items() if chapter.takes(method, name)}
             allocation = chapter.solve(scenario, method, **taken)
             seconds[method] = time.perf_counter() - begin
-            fields = {name: getattr(allocation, name) for name in chapter.allocation}
-            score = chapter.judge(scenario, fields, optimum=best.certificate, **options)
+            score = chapter.judge(scenario, chapter.fields(allocation), optimum=best.certificate, **options)
         except (InfeasibleScenario, SolverFailure, InvalidScenario) as error:
             found[method] = {"failed": " ".join(str(error).split())}
             continue
@@ -163,7 +162,7 @@ def write(
     seed, jobs = checks.count("seed", seed, minimum=0), checks.count("jobs", jobs)
     root = Path(folder) / chapter.chapter
     made = {name: _write_family(chapter, name, root / name, count or chapter.families[name].count, seed, jobs) for name in names}
-    versions = {"isaclib": __version__, "python": platform.python_version()} | {name: version(name) for name in _PACKAGES}
+    versions = {"isaclib": __version__, "python": platform.python_version()} | installed(_PACKAGES)
     manifest = {"chapter": chapter.chapter, "seed": seed, "versions": versions, "families": made}
     write_json(root / MANIFEST, manifest)
     return manifest

@@ -1,5 +1,6 @@
 """The command line of the science: files and folders in, words or JSON out, and the exit code says which."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -7,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from isaclib import command_line, ofdm_ranging, semi_isac, wireless_powered
+from isaclib import InvalidScenario, command_line, instances, ofdm_ranging, semi_isac, wireless_powered
 from isaclib.foundations import files
 
 POWERED = command_line.interface("wireless_powered")
@@ -89,6 +90,29 @@ def test_options_of_a_chapter(tmp_path, capsys):
     semi_isac.Scenario.random(np.random.default_rng(0)).save(tmp_path / "s.mat")
     code, said, _ = run(capsys, "solve", "semi_isac", tmp_path / "s.mat", "--criterion", "efficiency", "--method", "paper")
     assert code == 0 and "shares = [" in said
+
+
+def test_a_chapter_may_have_two_kinds_of_scenarios(tmp_path, capsys):
+    """Semi-ISaC takes the paper's three users and networks of any size; the file, or what fits, says which."""
+    network, _ = instances.draw(command_line.interface("semi_isac"), "large", 0)
+    fields = {field.name: np.asarray(getattr(network, field.name)).tolist() for field in dataclasses.fields(network)}
+    best = semi_isac.solve_exact(network).objective
+    for name in ("n.json", "n.npz", "n.mat", "own.json"):
+        if name == "own.json":
+            (tmp_path / name).write_text(json.dumps(fields))
+        else:
+            network.save(tmp_path / name)
+            with pytest.raises(InvalidScenario, match="holds 'network', not 'scenario'"):
+                semi_isac.Scenario.load(tmp_path / name)
+        code, said, _ = run(capsys, "solve", "semi_isac", tmp_path / name, "--json", "-o", tmp_path / "a.json")
+        assert code == 0 and json.loads(said)["value"] == pytest.approx(best, rel=1e-12)
+        assert run(capsys, "score", "semi_isac", tmp_path / name, tmp_path / "a.json")[1].startswith("Feasible, ")
+    semi_isac.Scenario.random(np.random.default_rng(0)).save(tmp_path / "s.json")
+    with pytest.raises(InvalidScenario, match="holds 'scenario', not 'network'"):
+        semi_isac.Network.load(tmp_path / "s.json")
+    (tmp_path / "own.json").write_text(json.dumps(fields | {"radar_gain": [1.0, 2.0]}))
+    code, _, error = run(capsys, "solve", "semi_isac", tmp_path / "own.json")
+    assert code == 2 and error.count("\n") == 1 and "own.json: has shape" in error
 
 
 @pytest.mark.parametrize(

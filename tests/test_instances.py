@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from isaclib import InfeasibleScenario, InvalidScenario, SolverFailure, command_line, instances
-from isaclib.foundations import files
 
 CHAPTERS = [chapter for chapter in instances.CHAPTERS if chapter != "near_field"]  # ten seconds an instance
 FAMILIES = [(chapter, family) for chapter in CHAPTERS for family in command_line.interface(chapter).families]
@@ -39,11 +38,11 @@ def test_a_set_is_written_with_sums_and_baselines_and_can_be_solved_and_scored(t
         assert hashlib.sha256((root / "tight" / name).read_bytes()).hexdigest() == digest
     interface = command_line.interface("wireless_powered")
     rows = json.loads((root / "tight" / "baselines.json").read_text())
-    scenario = files.load_scenario(root / "tight" / "001.json", interface.scenario)
+    scenario = interface.load(root / "tight" / "001.json")
     best = interface.solve(scenario)
     assert rows["001"]["exact"]["value"] == pytest.approx(best.certificate.value, rel=1e-12)
     worse = interface.solve(scenario, "equal_time")
-    score = interface.judge(scenario, {name: getattr(worse, name) for name in interface.allocation})
+    score = interface.judge(scenario, interface.fields(worse))
     assert rows["001"]["equal_time"] == {"value": score.value, "gap": score.gap, "feasible": True, "violations": {}}
     assert instances.optimum(rows["001"]) == replace(best.certificate, iterations=0, seconds=0.0)
     assert set(rows["001"]) == set(interface.solvers)

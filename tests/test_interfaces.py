@@ -1,12 +1,15 @@
 """What every chapter declares for files: five deliberately bad heuristics, judged against values computed without the library."""
 
+import importlib
 import math
+from functools import cache
 
 import numpy as np
 import pytest
 from small_project import ROOT
 
 from isaclib import InvalidScenario, instances, near_field, network_localization, ofdm_ranging, semi_isac, wireless_powered
+from isaclib.foundations import files
 
 
 def powered():
@@ -76,6 +79,13 @@ def test_the_chapters_with_an_interface_are_those_of_the_command_line():
     assert declared == {*instances.CHAPTERS} == {*BAD}
 
 
+@cache
+def solved(chapter):
+    """The bad heuristic's scenario, its fields and value, and the certificate of the optimum."""
+    scenario, bad, value = BAD[chapter]()
+    return scenario, bad, value, instances.interface(chapter).solve(scenario).certificate
+
+
 PRECISION = {"near_field": 1e-7}  # the worst case is certified by a search over multipliers, from below
 
 
@@ -83,8 +93,7 @@ PRECISION = {"near_field": 1e-7}  # the worst case is certified by a search over
 def test_five_bad_heuristics(chapter):
     """The value by hand, the gap to an optimum that the solver gives, and twice the powers as the violation that it is."""
     interface = instances.interface(chapter)
-    scenario, bad, value = BAD[chapter]()
-    best = interface.solve(scenario).certificate
+    scenario, bad, value, best = solved(chapter)
     found = interface.judge(scenario, bad, optimum=best)
     assert found.value == pytest.approx(value, rel=PRECISION.get(chapter, 1e-9)) and found.feasible
     assert found.gap == pytest.approx((best.value - value) / best.value, rel=1e-6) and found.gap > 0.05
@@ -97,3 +106,84 @@ def test_five_bad_heuristics(chapter):
         with pytest.raises(InvalidScenario) as caught:
             interface.judge(scenario, bad, optimum=wrong)
         assert caught.value.field == "optimum"
+
+
+FORMS = {
+    "lists": lambda value: value.tolist(),
+    "the other order": np.asfortranarray,
+    "a view": lambda value: np.repeat(value[..., None], 2, axis=-1)[..., 0],
+    "the other end first": lambda value: value.astype(value.dtype.newbyteorder(">")),
+    "long doubles": lambda value: value.astype(np.clongdouble if value.dtype.kind == "c" else np.longdouble),
+    "no mask at all": np.ma.array,
+}
+
+
+@pytest.mark.parametrize("chapter", BAD)
+def test_what_means_the_same_scores_the_same(chapter):
+    scenario, bad, _, best = solved(chapter)
+    judge = instances.interface(chapter).judge
+    plain = judge(scenario, bad, optimum=best)
+    for what, form in FORMS.items():
+        given = {name: form(np.asarray(value)) if np.ndim(value) else value for name, value in bad.items()}
+        assert judge(scenario, given, optimum=best) == plain, what
+    single = {name: np.asarray(value, np.complex64 if np.iscomplexobj(value) else np.float32) for name, value in bad.items()}
+    double = {name: value.astype(complex if value.dtype.kind == "c" else float) for name, value in single.items()}
+    assert judge(scenario, single, optimum=best) == judge(scenario, double, optimum=best)
+
+
+def test_covariances_may_come_as_factors(tmp_path):
+    """Files of the near field are small that way: F (M, Nt, R) stands for F F^H."""
+    scenario, bad, _, best = solved("near_field")
+    interface = instances.interface("near_field")
+    rest = {name: value for name, value in bad.items() if name != "covariances"}
+    plain = interface.judge(scenario, bad, optimum=best)
+    whole = np.linalg.cholesky(bad["covariances"])
+    scenario.save(tmp_path / "s.npz")
+    for ending in (".json", ".npz", ".mat"):
+        files.save_allocation(tmp_path / f"a{ending}", rest | {"covariance_factors": whole}, interface.allocation)
+        read = files.load_allocation(tmp_path / f"a{ending}", interface.allocation, chapter="near_field")
+        found = interface.judge(scenario, read, optimum=best)
+        assert found.value == pytest.approx(plain.value, rel=1e-9) and found.feasible
+    assert not interface.judge(scenario, rest | {"covariance_factors": 2 * whole}, optimum=best).feasible
+    for wrong in (rest, bad | {"covariance_factors": whole}):
+        with pytest.raises(InvalidScenario, match=r"covariances: is (missing|given twice)"):
+            interface.judge(scenario, wrong | {"covariances": wrong.get("covariances")}, optimum=best)
+
+
+@pytest.mark.parametrize("chapter", BAD)
+def test_rounding_is_forgiven_and_reported(chapter):
+    """Powers beyond their limit by a part in ten million, and below 0 by as much; beyond by a part in 100,000 is infeasible."""
+    scenario, bad, _, best = solved(chapter)
+    judge = instances.interface(chapter).judge
+    name, root = ("beams", 0.5) if chapter == "near_field" else ("powers_w", 1.0)
+    over = max(judge(scenario, bad | {name: 20 * bad[name]}, optimum=best).violations.values())
+    for excess, feasible in ((0.0, True), (1e-7, True), (1e-5, False)):
+        factor = 20 * ((1 + excess) / (1 + over)) ** root
+        found = judge(scenario, bad | {name: factor * bad[name]}, optimum=best)
+        assert found.feasible == feasible and max(found.violations.values()) == pytest.approx(excess, abs=1e-12)
+        assert math.isnan(found.gap) != feasible
+    if name == "powers_w":
+        zero, below, wrong = (np.where(np.arange(len(bad[name])) == 1, tiny, bad[name]) for tiny in (-0.0, -1e-12, -1e-3))
+        assert judge(scenario, bad | {name: zero}, optimum=best) == judge(scenario, bad | {name: np.abs(zero)}, optimum=best)
+        found = judge(scenario, bad | {name: below}, optimum=best)
+        assert (
+            0 < found.violations["powers_w"] <= 1e-11 and found.value == judge(scenario, bad | {name: zero}, optimum=best).value
+        )
+        with pytest.raises(InvalidScenario, match="powers_w: must be at least 0"):
+            judge(scenario, bad | {name: wrong}, optimum=best)
+
+
+@pytest.mark.parametrize("chapter", BAD)
+def test_a_batch_of_one_is_one(chapter):
+    scenario, bad, value, best = solved(chapter)
+    module = importlib.import_module(f"isaclib.{chapter}")
+    columns = [np.asarray(each)[None] for each in bad.values()]
+    scored = module.score_batch([scenario], *columns)
+    assert len(scored) == 1 and scored.feasible.tolist() == [True] and scored.status.tolist() == ["optimal"]
+    assert scored.value[0] == pytest.approx(value, rel=PRECISION.get(chapter, 1e-9))
+    assert scored.gap[0] == pytest.approx((best.value - value) / best.value, rel=1e-6)
+    assert scored.bound[0] == pytest.approx(best.value, rel=1e-5)
+    wrong = ([], [each[:0] for each in columns]), ([scenario], [np.repeat(each, 2, axis=0) for each in columns])
+    for scenarios, given in (*wrong, ([scenario] * 2, columns), (scenario, columns), (None, columns)):
+        with pytest.raises(InvalidScenario):
+            module.score_batch(scenarios, *given)

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 import nbformat
 
 from ..runs.errors import ParameterError
-from .files import Allowance, files, leftover, split, unzipped
+from .files import Allowance, bare, files, leftover, split, unzipped
 from .graft import grade_id
 from .marks import NO_SUBMISSION
 from .roster import Entry, Roster, folded, key, read_roster
@@ -29,7 +29,7 @@ _NAMES = (
     re.compile(r".+_(?P<student>[^_]+)_attempt_(?P<time>\d{4}(-\d\d){5})(_.*)?$"),  # Blackboard
 )
 _LONGEST_NAME = 150  # bytes
-_COPY = re.compile(r"( ?\(\d+\)| - (Kopie|Copy)( ?\(\d+\))?|[-_ ]copy\d*)$", re.I)
+_COPY = re.compile(r"( ?\(\d+\)| - (Kopie|Copy)( ?\(\d+\))?|[-_ ]copy\d*|-checkpoint)$", re.I)
 
 
 @dataclass(frozen=True)
@@ -128,14 +128,15 @@ def _patterns(pattern: str | None) -> tuple[re.Pattern[str], ...]:
 
 def _file(top, path, content, names, known, piles, passed_over) -> None:
     """One file: to its student's pile, or passed over."""
-    left = leftover(path)
+    left, nested = leftover(path), "/" in path
     if left:
         passed_over.append((path, f"left over {left}"))
+        if nested and not leftover(top) and ".." not in PurePosixPath(path).parts:
+            _pile(*_who(bare(top), names)[:2], known, piles)  # whose folder holds nothing else has handed in something
         return
-    nested = "/" in path
     name = PurePosixPath(path).name
     stem, kind = split(name)
-    student, platform_id, time = _who(top if nested else stem, names)
+    student, platform_id, time = _who(bare(top) if nested else stem, names)
     pile = _pile(student, platform_id, known, piles)
     pile.handed_in = pile.handed_in or time
     if isinstance(content, str):

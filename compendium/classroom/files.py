@@ -158,9 +158,18 @@ def _name(member: zipfile.ZipInfo) -> str:
 
 
 def split(name: str) -> tuple[str, str]:
-    """A file's name without its suffixes, and what it is by them: .ipynb however it is written, .zip, or something else."""
+    """A file's name without its suffixes, and what it is by them: .ipynb however it is written, .zip, or something else.
+
+    >>> split("ann.ipynb.txt"), split("ann.IPYNB.zip"), split("ann.tar.gz"), split("ann.ipynb.crdownload")
+    (('ann', '.ipynb'), ('ann', '.zip'), ('ann', '.gz'), ('ann', '.crdownload'))
+    """
     found = re.search(r"(\.ipynb)+(\.(txt|json|html?))?$", name, re.I)
     if found and not (found[3] or "").lower().startswith("htm"):
         return name[: found.start()], ".ipynb"
     suffix = PurePosixPath(name).suffix
-    return name[: len(name) - len(suffix)] if suffix else name, suffix.lower()
+    return bare(name.removesuffix(suffix)), suffix.lower()
+
+
+def bare(name: str) -> str:
+    """A name without what a program that packs or unpacks leaves at its end."""
+    return re.sub(r"(\.(ipynb|zip|tar|tgz))+$", "", name, flags=re.I) or name

@@ -1,7 +1,8 @@
 """The table of marks, ``grades.csv``: merged, never overwritten.
 
 ``score`` and ``note`` count and belong to the teacher; ``automatic`` and ``remark`` are what the machine last found. Where the
-two differ, a person has made an entry, and no later run touches it.
+two differ, a person has made an entry (a score that was taken out is one, too), and no later run touches it. Columns that a
+teacher has added stay.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 import shutil
 import time
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..runs.errors import ParameterError
+from .roster import folded
 from .sheets import Dialect, number, read_sheet, text, write_sheet
 
 COLUMNS = ("student", "task", "score", "max", "note", "automatic", "remark", "answer", "variant", "late", "id")
 MOODLE = ("Identifier", "Full name", "ID number", "Grade", "Maximum grade", "Last modified (grade)", "Feedback comments")
+_FIELDS = tuple("maximum" if name == "max" else name for name in COLUMNS)
 BY_HAND = "to be graded by hand"
 NO_SUBMISSION = "no submission"
 
@@ -37,10 +40,11 @@ class Row:
     variant: str = ""
     late: str = ""
     id: str = ""
+    more: Mapping[str, str] = field(default_factory=dict)  # what stands in columns of the teacher's own
 
     @property
     def score_by_hand(self) -> bool:
-        return self.score is not None and self.score != self.automatic
+        return self.score != self.automatic
 
     @property
     def note_by_hand(self) -> bool:
@@ -67,16 +71,17 @@ def merge(old: Row | None, new: Row, ungraded: bool) -> tuple[Row, str]:
         return new, ""
     if ungraded:
         empty = old.remark.startswith(NO_SUBMISSION) and not old.score_by_hand and not old.note_by_hand
-        return (new if empty else old), ""
+        return (replace(new, more=old.more) if empty else old), ""
     changed = bool(old.answer) and bool(new.answer) and old.answer != new.answer
-    row = replace(new, id=new.id or old.id, late=new.late or old.late)
+    row = replace(new, id=new.id or old.id, late=new.late or old.late, more=old.more)
     told = []
     if old.score_by_hand:
-        row = replace(row, score=old.score, note=old.note, maximum=max(new.maximum, old.score))
+        row = replace(row, score=old.score, note=old.note, maximum=max(new.maximum, old.score or 0.0))
+        kept = "kept open, as entered by hand" if old.score is None else f"kept {old.score:g}, entered by hand"
         if changed:
-            told.append(f"kept {old.score:g}, entered by hand, though the answer has changed since: look again")
+            told.append(f"{kept}, though the answer has changed since: look again")
         elif new.automatic is not None and new.automatic not in (old.score, old.automatic):
-            told.append(f"kept {old.score:g}, entered by hand; the tests give {new.automatic:g}")
+            told.append(f"{kept}; the tests give {new.automatic:g}")
     elif old.note_by_hand:
         row = replace(row, note=old.note)
     return row, "; ".join(told)
@@ -129,7 +134,10 @@ def dialect_of(path: Path, new: Dialect | None = None) -> Dialect:
 
 def write_rows(path: Path, rows: Iterable[Row], dialect: Dialect | None = None) -> None:
     """Write the table at once or not at all."""
-    write_sheet(path, COLUMNS, [list(vars(row).values()) for row in rows], dialect or Dialect())
+    rows = list(rows)
+    own = list(dict.fromkeys(name for row in rows for name in row.more))
+    lines = [[*(getattr(row, name) for name in _FIELDS), *(row.more.get(name, "") for name in own)] for row in rows]
+    write_sheet(path, (*COLUMNS, *own), lines, dialect or Dialect())
 
 
 def read_grades(path: Path) -> list[Row]:
@@ -137,10 +145,12 @@ def read_grades(path: Path) -> list[Row]:
     sheet = read_sheet(path)
     sheet.require(path, COLUMNS[:5])
     rows: dict[tuple[str, str], Row] = {}
+    others = {name: written for name, written in zip(sheet.headings, sheet.written) if name and name not in COLUMNS}
     for line, values in sheet.lines:
         get = lambda name, values=values: text(values.get(name, ""))  # noqa: E731
-        student = unicodedata.normalize("NFC", get("student"))
-        if not student and not get("task"):
+        student = folded(get("student"))
+        task = get("task").strip()
+        if not student and not task:
             continue
         maximum = number(path, line, "max", get("max"))
         score = number(path, line, "score", get("score"))
@@ -148,13 +158,12 @@ def read_grades(path: Path) -> list[Row]:
             raise ParameterError(path, f"line {line}", "has no max", "mend the line")
         if score is not None and not 0 <= score <= maximum:
             raise ParameterError(path, f"line {line}", f"score {get('score')} is not in 0..{maximum:g}", "mend the score")
-        if (student, get("task")) in rows:
-            raise ParameterError(path, f"line {line}", f"repeats {student}, {get('task')}", "keep one of the two lines")
+        if (student, task) in rows:
+            raise ParameterError(path, f"line {line}", f"repeats {student}, {task}", "keep one of the two lines")
         automatic = number(path, line, "automatic", get("automatic"))
-        more = {name: get(name) for name in COLUMNS[6:]}
-        if "remark" not in sheet.headings:
-            more["remark"] = ""
-        rows[student, get("task")] = Row(student, get("task"), score, maximum, get("note"), automatic, **more)
+        rest = {name: get(name) for name in COLUMNS[6:]}
+        own = {written: text(values.get(name, "")) for name, written in others.items()}
+        rows[student, task] = Row(student, task, score, maximum, get("note"), automatic, **rest, more=own)
     return list(rows.values())
 
 

@@ -12,6 +12,7 @@ from ..runs.errors import ParameterError
 from .sheets import read_sheet, text
 
 _STUDENT = ("student", "name", "full name", "fullname")
+_PARTS = (("first name", "firstname", "given name", "vorname"), ("last name", "lastname", "surname", "family name", "nachname"))
 _ID = ("id", "id number", "identifier", "email", "email address", "username", "user name", "login", "participant")
 _TIME = ("handed in", "submitted", "timestamp")
 
@@ -60,16 +61,18 @@ def _words(name: str) -> list[str]:
 
 
 def read_roster(path: Path) -> Roster:
-    """Read a roster: columns student, and if there are id, variant, handed in."""
+    """Read a roster: columns student (or first name and last name), and if there are id, variant, handed in."""
     sheet = read_sheet(path)
-    column = next((name for name in _STUDENT if name in sheet.headings), None)
-    if column is None:
+    columns = [name for name in _STUDENT if name in sheet.headings][:1]
+    if not columns:
+        columns = [next((name for name in part if name in sheet.headings), "") for part in _PARTS]
+    if not all(columns):
         sheet.require(path, ("student",))
     ids = [name for name in _ID if name in sheet.headings]
     times = [name for name in _TIME if name in sheet.headings]
     entries: dict[str, Entry] = {}
     for line, values in sheet.lines:
-        student = folded(text(values.get(column)))
+        student = folded(" ".join(text(values.get(name)) for name in columns))
         if not student:
             continue
         if set(student) & set("/\\"):

@@ -23,11 +23,12 @@ class Dialect:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Headings (lower case) and lines with their numbers, as dictionaries."""
+    """Headings (lower case, and as they are written) and lines with their numbers, as dictionaries."""
 
     headings: tuple[str, ...]
     lines: list[tuple[int, dict[str, str]]]
     dialect: Dialect
+    written: tuple[str, ...] = ()
 
     def require(self, path: Path, names: Sequence[str]) -> None:
         """Ask by name about the headings that are not there."""
@@ -64,18 +65,20 @@ def read_sheet(path: Path) -> Sheet:
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
     headings: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
     lines = []
     try:
         for values in reader:
             if not any(value.strip() for value in values):
                 continue
             if not headings:
-                headings = tuple(value.strip().lower() for value in values)
+                written = tuple(value.strip() for value in values)
+                headings = tuple(value.lower() for value in written)
             else:
                 lines.append((reader.line_num + skipped, dict(zip(headings, values))))
     except csv.Error as error:
         raise ParameterError(path, f"line {reader.line_num}", f"cannot be read ({error})", "save it as CSV (UTF-8)") from None
-    return Sheet(headings, lines, Dialect(delimiter))
+    return Sheet(headings, lines, Dialect(delimiter), written)
 
 
 def number(path: Path, line: int, name: str, value: str) -> float | None:

@@ -1,17 +1,21 @@
 """The board: every entry's allocations judged anew against the certified optima of the benchmark set, family by family.
 
 The paper's algorithm and comparison schemes are entries without files; ``board/<name>/`` holds those of everybody else, a
-``description.yml`` and allocations as ``<chapter>/<family>/<instance>.json`` (or ``.npz``, ``.mat``).
+``description.yml`` and allocations as ``<chapter>/<family>/<instance>.json`` (or ``.npz``, ``.mat``). With the manifest of the
+instances that were solved beside them (``<chapter>/manifest.json``), allocations for other instances are known as such.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import math
+import re
 import zipfile
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +24,8 @@ import yaml
 
 from isaclib import instances
 from isaclib.foundations import files, formats
-from isaclib.foundations.errors import InvalidScenario
+from isaclib.foundations.errors import InvalidScenario, SolverFailure
+from isaclib.foundations.score import excess_of
 
 from .board_figure import profiles
 from .optima import STAMP
@@ -70,6 +75,7 @@ class FamilySet:
     folder: Path
     rows: Mapping[str, Mapping[str, Any]]
     times: Mapping[str, Mapping[str, float]]
+    seed: int = instances.SEED
 
 
 def families(folder: Path, chapter: str) -> list[FamilySet]:
@@ -78,11 +84,11 @@ def families(folder: Path, chapter: str) -> list[FamilySet]:
     def read(path: Path) -> Any:
         return json.loads(path.read_text())
 
-    found = []
-    for name, own in read(folder / chapter / instances.MANIFEST)["families"].items():
+    found, manifest = [], read(folder / chapter / instances.MANIFEST)
+    for name, own in manifest["families"].items():
         where = folder / chapter / name
         kept = read(where / instances.BASELINES), read(where / instances.TIMES)
-        found.append(FamilySet(chapter, name, own["about"], own["options"], where, *kept))
+        found.append(FamilySet(chapter, name, own["about"], own["options"], where, *kept, manifest["seed"]))
     return found
 
 
@@ -92,7 +98,15 @@ def families(folder: Path, chapter: str) -> list[FamilySet]:
 def entries(folder: Path, sets: Sequence[FamilySet]) -> list[Entry]:
     """What lies under ``board/``, each with a description that says what it must and nothing else."""
     known = {family.chapter: [one.name for one in sets if one.chapter == family.chapter] for family in sets}
-    return [_entry(path, known) for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
+    found = [_entry(path, known) for path in sorted(folder.iterdir()) if path.is_dir()] if folder.is_dir() else []
+    taken = Counter([entry.title for entry in found] + [own.title for chapter in known for own in _schemes(chapter)])
+    return [replace(entry, title=f"{entry.title} ({entry.name})") if taken[entry.title] > 1 else entry for entry in found]
+
+
+def _schemes(chapter: str) -> list[Entry]:
+    """The chapter's own algorithms."""
+    methods = [name for name in instances.interface(chapter).solvers if name != "exact"]
+    return [Entry(name, "the paper's algorithm" if name == "paper" else name.replace("_", " ")) for name in methods]
 
 
 def _entry(path: Path, known: Mapping[str, Sequence[str]]) -> Entry:
@@ -122,7 +136,7 @@ def _entry(path: Path, known: Mapping[str, Sequence[str]]) -> Entry:
             raise BoardError(f"{child}: is no chapter ({', '.join(known)})")
         else:
             for family in child.iterdir():
-                if family.name not in known[child.name] or not family.is_dir():
+                if family.name != instances.MANIFEST and (family.name not in known[child.name] or not family.is_dir()):
                     raise BoardError(f"{family}: is no family of {child.name} ({', '.join(known[child.name])})")
     texts = {name: " ".join(given.get(name, "").split()) for name in _TEXTS}
     return Entry(name=path.name, seconds=seconds, folder=path, **texts)
@@ -135,7 +149,29 @@ def outcomes(entry: Entry, family: FamilySet) -> dict[str, Outcome] | None:
     allocations = entry.folder / family.chapter / family.name
     if not allocations.is_dir():
         return None
-    return {stem: _judged(family, stem, row, allocations) for stem, row in family.rows.items()}
+    solved, problem = _solved(entry.folder / family.chapter / instances.MANIFEST, family)
+    if problem:
+        return {stem: Outcome("refused", reason=problem) for stem in family.rows}
+    strangers = sorted(path.name for path in allocations.iterdir() if path.stem not in family.rows)
+    named = f"{len(strangers)} files have the name of no instance, e.g. {strangers[0]}" if strangers else ""
+    found = {}
+    for stem, row in family.rows.items():
+        own = hashlib.sha256((family.folder / f"{stem}.json").read_bytes()).hexdigest()
+        if solved.get(f"{stem}.json", own) != own:
+            found[stem] = Outcome("refused", reason=f"solves another instance than that of seed {family.seed}, by its manifest")
+        else:
+            found[stem] = _judged(family, stem, row, allocations, named)
+    return found
+
+
+def _solved(manifest: Path, family: FamilySet) -> tuple[dict[str, str], str]:
+    """The digests of the instances that an entry says it has solved, by file, and what is wrong with what it says."""
+    if not manifest.exists():
+        return {}, ""
+    try:
+        return dict(json.loads(manifest.read_text(encoding="utf-8"))["families"].get(family.name, {}).get("sha256", {})), ""
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return {}, f"{manifest.name} is no manifest of instances"
 
 
 def _of_baseline(row: Mapping[str, Any]) -> Outcome:
@@ -146,21 +182,21 @@ def _of_baseline(row: Mapping[str, Any]) -> Outcome:
 
 def _violated(violations: Mapping[str, Any]) -> Outcome:
     name, excess = max(((name, float(excess)) for name, excess in violations.items()), key=lambda item: item[1])
-    return Outcome("violated", reason=f"{name} by {100 * excess:.3g} %")
+    return Outcome("violated", reason=excess_of(name, excess))
 
 
-def _judged(family: FamilySet, stem: str, row: Mapping[str, Any], allocations: Path) -> Outcome:
+def _judged(family: FamilySet, stem: str, row: Mapping[str, Any], allocations: Path, strangers: str) -> Outcome:
     found = [path for suffix in formats.SUFFIXES if (path := allocations / f"{stem}{suffix}").exists()]
     if not found:
-        return Outcome("missing")
+        return Outcome("missing", reason=strangers)
     interface = instances.interface(family.chapter)
     try:
         if len(found) > 1:
             raise InvalidScenario("path", f"there are {len(found)} allocations named {stem}")
-        scenario = files.load_scenario(family.folder / f"{stem}.json", interface.scenario)
+        scenario = interface.load(family.folder / f"{stem}.json")
         given = files.load_allocation(found[0], interface.allocation, chapter=family.chapter)
         score = interface.judge(scenario, given, optimum=instances.optimum(row), **family.options)
-    except InvalidScenario as error:
+    except (InvalidScenario, SolverFailure) as error:
         return Outcome("refused", reason=" ".join(str(error).replace(f"{allocations}/", "").split()))
     return Outcome("feasible", score.gap) if score.feasible else _violated(score.violations)
 
@@ -174,22 +210,24 @@ def board(root: Path, folder: Path, source: Path, titles: Mapping[str, str]) -> 
     entered = entries(root / "board", [family for own in sets.values() for family in own])
     chapters, table = [], []
     for chapter, own in sets.items():
-        methods = [name for name in instances.interface(chapter).solvers if name != "exact"]
-        listed = [Entry(name, "the paper's algorithm" if name == "paper" else name.replace("_", " ")) for name in methods]
-        found = {family.name: _results([*listed, *entered], family) for family in own}
+        found = {family.name: _results([*_schemes(chapter), *entered], family) for family in own}
         picture = source / "figures" / "board" / f"{chapter}.svg"
         picture.parent.mkdir(parents=True, exist_ok=True)
         gaps = {name: {entry.title: _reached(seen) for entry, seen in results} for name, results in found.items()}
         profiles(gaps, picture)
         title = titles.get(chapter, chapter.replace("_", " "))
-        chapters.append({"name": chapter, "title": title, "families": [_family(one, found[one.name]) for one in own]})
+        panels = f"{len(own)} panel{'s' if len(own) > 1 else ''}, one for each family of instances"
+        listed = [_family(one, found[one.name]) for one in own]
+        chapters.append({"name": chapter, "title": title, "panels": panels, "families": listed})
         for name, results in found.items():
             table += [(chapter, name, entry.name, stem, *_cells(one)) for entry, seen in results for stem, one in seen.items()]
     (source / "generated").mkdir(parents=True, exist_ok=True)
     with (source / "generated" / "isac_board.csv").open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([_COLUMNS, *table])
     archive(folder, source / "generated" / "isac_instances.zip")
-    about = [{"title": entry.title, "by": entry.by, "about": entry.about, "name": entry.name} for entry in entered]
+    about = [
+        {"title": _escaped(entry.title), "by": _escaped(entry.by), "about": entry.about, "name": entry.name} for entry in entered
+    ]
     return {"chapters": chapters, "entries": about, "count": sum(len(family.rows) for own in sets.values() for family in own)}
 
 
@@ -214,7 +252,7 @@ def _family(family: FamilySet, results: Sequence[tuple[Entry, dict[str, Outcome]
     rows = []
     for mean, entry, seen in ordered:
         rank = 1 + sum(other < mean - _TIE for other in best) if math.isfinite(mean) else ""
-        rows.append({"rank": rank, "entry": entry.title, **_summary(seen), "seconds": _seconds(entry, family)})
+        rows.append({"rank": rank, "entry": _escaped(entry.title), **_summary(seen), "seconds": _seconds(entry, family)})
     known = max(row["exact"]["gap"] for row in family.rows.values())
     return {"name": family.name, "about": family.about, "count": len(family.rows), "known": f"{known:.0e}", "rows": rows}
 
@@ -237,6 +275,11 @@ def _summary(seen: Mapping[str, Outcome]) -> dict[str, Any]:
 
 def _percent(gap: float) -> str:
     return "0 %" if abs(gap) <= _TIE else f"{100 * gap:.{2 if gap < 0.1 else 3}g} %"
+
+
+def _escaped(text: str) -> str:
+    """A text whose signs are no markup."""
+    return re.sub(r"([\\`*_{}\[\]<>|$#])", r"\\\1", text)
 
 
 def _quoted(text: str) -> str:

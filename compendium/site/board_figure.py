@@ -17,7 +17,8 @@ def profiles(families: Mapping[str, Mapping[str, np.ndarray]], path: Path) -> No
     """One panel for each family of a chapter, one curve for each entry."""
     import seaborn as sns  # a second to import, for one command of many
 
-    figure, grid = plotting.subplots(2, 2, height=5.2, sharex=True, sharey=True)
+    lines = -(-len(families) // 2)
+    figure, grid = plotting.subplots(lines, 2, height=0.8 + 2.2 * lines, sharex=True, sharey=True, squeeze=False)
     names = list(dict.fromkeys(title for family in families.values() for title in family))
     handles = {}
     for axes, (family, gaps) in zip(grid.flat, families.items()):
@@ -29,12 +30,13 @@ def profiles(families: Mapping[str, Mapping[str, np.ndarray]], path: Path) -> No
         axes.set(title=family, xlabel="", ylabel="")
     for axes in grid.flat[len(families) :]:
         axes.set_visible(False)
-    for axes in grid[-1] if len(families) > 2 else grid[0]:
+    for axes in grid.flat[max(len(families) - 2, 0) : len(families)]:
         axes.tick_params(labelbottom=True)
         axes.set_xlabel("Gap to the optimum (%)")
     for axes in grid[:, 0]:
         axes.set_ylabel("Instances within it (%)")
-    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=3, frameon=False, fontsize="small")
+    labels = [title.replace("$", r"\$") for title in handles]  # no formulas
+    figure.legend(handles.values(), labels, loc="outside upper center", ncols=3, frameon=False, fontsize="small")
     plotting.save_svg(figure, path)
 
 

@@ -35,14 +35,28 @@ def save_scenario(path: Any, scenario: Any) -> None:
     """Write every field of a scenario (``scenario.save(path)`` is the same)."""
     fields = _fields(type(scenario))
     values = {name: getattr(scenario, name) for name in fields}
-    formats.write(path, _about(chapter_of(type(scenario)), "scenario") | values)
+    formats.write(path, _about(chapter_of(type(scenario)), _held(type(scenario))) | values)
 
 
-def load_scenario(path: Any, kind: type) -> Any:
-    """A scenario of the given class (``Scenario.load(path)`` is the same)."""
-    fields = _fields(kind)
-    content = _content(path, "scenario", chapter_of(kind))
-    values = _values(path, content, fields, f"a scenario of {chapter_of(kind)}")
+def load_scenario(path: Any, kind: type, *others: type) -> Any:
+    """A scenario of the given class (``Scenario.load(path)`` is the same), or of the one among several that the file holds.
+
+    A file that does not say what it holds is of the first class that takes its fields.
+    """
+    kinds = (kind, *others)
+    content, held = _content(path, tuple(map(_held, kinds)), chapter_of(kind))
+    failure = None
+    for each in kinds:
+        if held in ("", _held(each)):
+            try:
+                return _scenario(path, content, each)
+            except InvalidScenario as error:
+                failure = failure or error
+    raise failure from None
+
+
+def _scenario(path: Any, content: Mapping[str, Any], kind: type) -> Any:
+    values = _values(path, content, _fields(kind), f"a scenario of {chapter_of(kind)}")
     try:
         return kind(**values)
     except InvalidScenario as error:
@@ -72,7 +86,7 @@ def load_allocation(path: Any, fields: Mapping[str, Any], *, chapter: str = "") 
 
     Parameters as in :func:`save_allocation`; a file of another chapter is refused.
     """
-    values = _values(path, _content(path, "allocation", chapter), fields, "an allocation")
+    values = _values(path, _content(path, ("allocation",), chapter)[0], fields, "an allocation")
     try:
         return checked_fields(fields, values)
     except InvalidScenario as error:
@@ -97,17 +111,24 @@ def _fields(kind: type) -> dict[str, Any]:
 def _about(chapter: str, holds: str, about: str = "") -> dict[str, str]:
     from .. import __version__
 
-    return {"isaclib": __version__, "chapter": chapter, "holds": holds} | ({"about": about} if about else {})
+    said = {"isaclib": __version__, "chapter": chapter, "holds": holds, "about": about}
+    return {name: word for name, word in said.items() if word}
 
 
-def _content(path: Any, holds: str, chapter: str) -> dict[str, Any]:
+def _held(kind: type) -> str:
+    """What a file of this class says that it holds: ``scenario``."""
+    return kind.__name__.lower()
+
+
+def _content(path: Any, holds: tuple[str, ...], chapter: str) -> tuple[dict[str, Any], str]:
+    """The fields in a file, and what the file says that it holds, or ''."""
     content = _unwrapped(formats.read(path))
-    for name, expected in (("holds", holds), ("chapter", chapter)):
+    for name, expected in (("holds", holds), ("chapter", (chapter,))):
         found = formats.word(content.get(name))
-        if name in content and expected and found != expected:
+        if name in content and expected[0] and found not in expected:
             what = f"holds {checks.short(found)}" if name == "holds" else f"is of the chapter {checks.short(found)}"
-            raise formats.bad(formats.suffix_of(path)[0], f"{what}, not {expected!r}")
-    return {name: value for name, value in content.items() if name not in _ABOUT}
+            raise formats.bad(formats.suffix_of(path)[0], f"{what}, not {' or '.join(map(repr, expected))}")
+    return {name: value for name, value in content.items() if name not in _ABOUT}, formats.word(content.get("holds")) or ""
 
 
 def _unwrapped(content: dict[str, Any]) -> dict[str, Any]:

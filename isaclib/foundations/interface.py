@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import checks
+from . import checks, files
 from .certificate import Certificate
 from .errors import InvalidScenario
 from .fields import checked_fields
@@ -50,9 +50,11 @@ class Interface:
     chapter : str
     scenario : type
         The chapter's ``Scenario``.
+    others : tuple of type
+        Further classes of scenarios that ``score`` and the solvers take.
     allocation : mapping of str to declaration
         The arguments of ``score`` that make an allocation, as fields made by :func:`~isaclib.foundations.scenario.array` and
-        its kin; a solver's result has attributes of these names.
+        its kin; a solver's result has attributes of these names (some of those that are optional).
     solvers : mapping of str to callable
         By name, ``exact`` and ``paper`` among them; each takes a scenario, and those of the options that it knows.
     score : callable
@@ -70,6 +72,16 @@ class Interface:
     score: Callable[..., Score]
     options: Mapping[str, Any] = field(default_factory=dict)
     families: Mapping[str, Family] = field(default_factory=dict)
+    others: tuple[type, ...] = ()
+
+    def load(self, path: Any) -> Any:
+        """The scenario in a file."""
+        return files.load_scenario(path, self.scenario, *self.others)
+
+    def fields(self, allocation: Any) -> dict[str, Any]:
+        """The fields of a solver's result that make an allocation."""
+        found = {name: getattr(allocation, name, None) for name in self.allocation}
+        return {name: value for name, value in found.items() if value is not None}
 
     def solve(self, scenario: Any, method: str = "exact", **options: Any) -> Any:
         """The allocation of a solver by its name; an option that this solver does not take is refused."""

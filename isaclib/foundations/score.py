@@ -62,16 +62,26 @@ class Score:
     def __str__(self) -> str:
         unit = f" {self.unit}" if self.unit else ""
         broken = {name: excess for name, excess in self.violations.items() if not excess <= 0}
-        said = ", ".join(f"{name} by {100 * excess:.3g} %" for name, excess in sorted(broken.items(), key=lambda item: -item[1]))
+        said = ", ".join(excess_of(name, excess) for name, excess in sorted(broken.items(), key=lambda item: -item[1]))
         if self.certificate is None:
             return f"The scenario is infeasible: {self.message}." + (f" The allocation violates {said}." if said else "")
         optimum = f"the certified optimum is {self.optimum:.6g}{unit} (known to {self.certificate.gap:.1e})"
+        if not self.proven:
+            optimum = f"the best that is known is {self.optimum:.6g}{unit}, not proven to be the optimum"
+            if math.isfinite(self.certificate.bound):
+                optimum += f" (which is {'at least' if self.sense == 'min' else 'at most'} {self.certificate.bound:.6g}{unit})"
         if not self.feasible:
             return f"Infeasible: the allocation violates {said}; its value of {self.value:.6g}{unit} is not compared, {optimum}."
+        best = "the optimum" if self.proven else "it"
         if abs(self.gap) <= max(self.certificate.gap, _SAME):
-            return f"Feasible, {self.value:.6g}{unit}: 0 % from the optimum; {optimum}."
+            return f"Feasible, {self.value:.6g}{unit}: 0 % from {best}; {optimum}."
         distance = "above" if (self.sense == "min") == (self.gap > 0) else "below"
-        return f"Feasible, {self.value:.6g}{unit}: {100 * abs(self.gap):.3g} % {distance} the optimum; {optimum}."
+        return f"Feasible, {self.value:.6g}{unit}: {100 * abs(self.gap):.3g} % {distance} {best}; {optimum}."
+
+    @property
+    def proven(self) -> bool:
+        """Whether the optimum is one: certified, and not only the best value that was found."""
+        return self.certificate is not None and self.certificate.status == "optimal"
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers and words, for JSON (nan and inf as None and "inf")."""
@@ -84,6 +94,7 @@ class Score:
             "violations": {name: _plain(excess) for name, excess in self.violations.items()},
             "unit": self.unit,
             "sense": self.sense,
+            "proven": self.proven,
             "certificate": None
             if certificate is None
             else {
@@ -97,6 +108,29 @@ class Score:
             "message": self.message,
             "text": str(self),
         }
+
+
+def at_least_zero(name: str, value: Any, shape: Sequence[str | int], scale: float, sizes: dict[str, int]) -> tuple[Any, float]:
+    """An array that must not be negative, as solvers leave it: clipped at 0, and how far it was below, relative to a scale.
+
+    What lies below 0 by more than rounding (1e-6 of the scale) is refused.
+
+    >>> clipped, excess = at_least_zero("powers_w", [0.5, -1e-9], ("M",), 2.0, {})
+    >>> clipped.tolist(), excess
+    ([0.5, 0.0], 5e-10)
+    """
+    found = checks.array(name, value, shape, sizes=sizes)
+    checks.in_range(name, np.where(found >= -TOLERANCE * scale, np.maximum(found, 0.0), found), minimum=0)
+    return np.maximum(found, 0.0), float(np.max(np.maximum(-found, 0.0)) / scale)
+
+
+def excess_of(name: str, excess: float) -> str:
+    """A violation in words.
+
+    >>> excess_of("power", 0.5), excess_of("value", math.inf)
+    ('power by 50 %', 'value, which is not defined')
+    """
+    return f"{name} by {100 * excess:.3g} %" if math.isfinite(excess) else f"{name}, which is not defined"
 
 
 def judge(
@@ -173,6 +207,11 @@ class ScoreBatch:
         Certified optima of their scenarios.
     gap : (D,)
         Signed gaps; nan for infeasible rows.
+    bound : (D,)
+        Certified bounds on the optima; nan for infeasible scenarios.
+    status : (D,) of str
+        Of the optimum's certificate, or ``infeasible``: only ``optimal`` ones are proven, and only their gaps are summed up
+        when a batch is printed.
     feasible : (D,) bool
         Whether every violation is at most the tolerance.
     violations : mapping of str to (D,)
@@ -184,6 +223,8 @@ class ScoreBatch:
     value: np.ndarray
     optimum: np.ndarray
     gap: np.ndarray
+    bound: np.ndarray
+    status: np.ndarray
     feasible: np.ndarray
     violations: Mapping[str, np.ndarray]
     rows: tuple[Score, ...] = field(repr=False)
@@ -196,6 +237,9 @@ class ScoreBatch:
             raise InvalidScenario("scores", f"must be at least one score, not {checks.short(scores)}")
         names = list(dict.fromkeys(name for row in rows for name in row.violations))
         columns = {name: np.array([getattr(row, name) for row in rows]) for name in ("value", "optimum", "gap", "feasible")}
+        known = [row.certificate for row in rows]
+        columns["bound"] = np.array([math.nan if each is None else each.bound for each in known])
+        columns["status"] = np.array(["infeasible" if each is None else each.status for each in known])
         over = {name: np.array([row.violations.get(name, 0.0) for row in rows]) for name in names}
         return cls(violations=MappingProxyType(over), rows=rows, **columns)
 
@@ -203,9 +247,21 @@ class ScoreBatch:
         return len(self.rows)
 
     def __str__(self) -> str:
-        known = self.gap[np.isfinite(self.gap)]
-        spread = f"; gap: median {np.median(known):.3g}, worst {known.max():.3g}" if len(known) else ""
-        return f"{int(self.feasible.sum())} of {len(self)} feasible{spread}"
+        return f"{int(self.feasible.sum())} of {len(self)} feasible{spread_of(self.gap, self.status == 'optimal')}"
+
+
+def spread_of(gaps: np.ndarray, proven: np.ndarray) -> str:
+    """Median and worst of the finite gaps to proven optima, and how many others there are, in words.
+
+    >>> spread_of(np.array([0.1, 0.3, 0.9, np.nan]), np.array([True, True, False, True]))
+    '; gap: median 0.2, worst 0.3 (1 more to optima that are not proven)'
+    """
+    known = np.isfinite(gaps)
+    left = int(np.count_nonzero(known & ~proven))
+    spread = ""
+    if np.any(known & proven):
+        spread = f"; gap: median {np.median(gaps[known & proven]):.3g}, worst {gaps[known & proven].max():.3g}"
+    return spread + (f" ({left} more to optima that are not proven)" if left else "")
 
 
 def _plain(number: float) -> float | str | None:

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
+from ..foundations.errors import InvalidScenario
 from ..foundations.interface import Family, Interface
 from ..foundations.scenario import array, number
+from ..foundations.score import Score
 from . import Allocation, Scenario, Sensing, optimise_sensing, score, solve_error_ignorant, solve_exact, solve_main, solve_mrt
 from .scenario import AP_POSITIONS_M, USER_POSITIONS_M
 
@@ -44,13 +47,33 @@ def _with_sensing(solver: Callable[..., Allocation]) -> Callable[[Scenario], All
     return lambda scenario: solver(scenario, sensing=_sensing(scenario))
 
 
+def _score(
+    scenario: Scenario,
+    beams: Any,
+    covariances: Any = None,
+    time_allocation: Any = None,
+    covariance_factors: Any = None,
+    **options: Any,
+) -> Score:
+    """:func:`.score`, with covariances as they are or by factors F, of which F F^H is the covariance."""
+    if (covariances is None) == (covariance_factors is None):
+        given = "is missing" if covariances is None else "is given twice"
+        raise InvalidScenario(
+            "covariances", given, "give covariances (M, Nt, Nt), or covariance_factors (M, Nt, R) in their place"
+        )
+    if covariance_factors is not None:
+        covariances = np.einsum("mar,mbr->mab", covariance_factors, np.conj(covariance_factors))
+    return score(scenario, beams, covariances, time_allocation, **options)
+
+
 INTERFACE = Interface(
     chapter="near_field",
     scenario=Scenario,
     allocation={
         "beams": array("K", "M", "Nt", dtype=complex),
-        "covariances": array("M", "Nt", "Nt", dtype=complex),
+        "covariances": array("M", "Nt", "Nt", dtype=complex, optional=True),
         "time_allocation": number(minimum=0, maximum=1),
+        "covariance_factors": array("M", "Nt", "R", dtype=complex, optional=True),
     },
     solvers={
         "exact": _with_sensing(solve_exact),
@@ -58,7 +81,7 @@ INTERFACE = Interface(
         "error_ignorant": _with_sensing(solve_error_ignorant),
         "matched": _with_sensing(solve_mrt),
     },
-    score=score,
+    score=_score,
     families={
         "paper": Family(about="two of the paper's access points, two of its users", draw=_paper, count=_COUNT),
         "tight": Family(about="a position limit that leaves a tenth of the time to talk", draw=_tight, count=_COUNT),

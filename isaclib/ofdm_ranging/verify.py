@@ -13,7 +13,7 @@ from ..foundations import checks
 from ..foundations.certificate import Certificate, relative_gap
 from ..foundations.errors import InvalidScenario
 from ..foundations.scenario import Batch
-from ..foundations.score import TOLERANCE, Score, ScoreBatch, judge
+from ..foundations.score import TOLERANCE, Score, ScoreBatch, at_least_zero, judge
 from . import pulse as pulses
 from .allocation import Allocation, Limits
 from .batch import checked_batch
@@ -172,7 +172,8 @@ def score(
     Returns
     -------
     Score
-        Value and optimum are capacities in bit/s; violations are named ``power_budget_w`` and as the limits that were given.
+        Value and optimum are capacities in bit/s; violations are named ``power_budget_w``, ``powers_w`` (below 0 by a rounding,
+        1e-6 of the budget; more is refused) and as the limits that were given.
 
     Raises
     ------
@@ -189,10 +190,11 @@ def score(
     (True, 0.1466, 0.0)
     """
     limits = Limits(peak_sidelobe_db, max_toa_crb_s2, max_main_lobe_width_m, max_capacity_loss)
-    powers = one_allocation(scenario, powers_w)
+    checks.instance("scenario", scenario, Scenario)
+    powers, below = at_least_zero("powers_w", powers_w, ("N",), scenario.power_budget_w, {"N": scenario.carriers})
     return judge(
         float(capacity_bps(scenario, powers)),
-        limits.violations(scenario, powers, oversampling=_FINE),
+        limits.violations(scenario, powers, oversampling=_FINE) | {"powers_w": below},
         lambda: (
             solve_exact(
                 scenario,
@@ -225,7 +227,7 @@ def score_batch(
     2 of 2 feasible; gap: median 0.0918, worst 0.123
     """
     batch = checked_batch(scenarios)
-    powers = checks.array("powers_w", powers_w, ("D", "N"), minimum=0.0, sizes={"D": len(batch), "N": batch[0].carriers})
+    powers = checks.array("powers_w", powers_w, ("D", "N"), sizes={"D": len(batch), "N": batch[0].carriers})
     limits = dict(
         peak_sidelobe_db=peak_sidelobe_db,
         max_toa_crb_s2=max_toa_crb_s2,

@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 from ..foundations import checks
 from ..foundations.certificate import Certificate
 from ..foundations.scenario import Batch
-from ..foundations.score import TOLERANCE, Score, ScoreBatch, judge
+from ..foundations.score import TOLERANCE, Score, ScoreBatch, at_least_zero, judge
 from .allocation import CRITERIA, Criterion
 from .exact import solve_exact
-from .scenario import Network, Scenario, Stack, allocated, system, systems
+from .scenario import Network, Scenario, Stack, system, systems
 from .verify import objective_value, violations
 
 UNITS = {"sum": "bit/s", "efficiency": "bit/J"}
@@ -34,7 +34,8 @@ def score(
     ----------
     scenario : Scenario or Network
     shares : (K,)
-        Shares of the bandwidth, at least 0. A user may have a share without power, or power without a share: no rate then.
+        Shares of the bandwidth, at least 0 (below it by a rounding, 1e-6, they count as a violation; so do powers, relative
+        to the budget). A user may have a share without power, or power without a share: no rate then.
     powers_w : (K,)
         Transmit powers, at least 0.
     criterion : {"sum", "efficiency"}
@@ -72,11 +73,14 @@ def score(
     """
     scenario, criterion = system("scenario", scenario), checks.word("criterion", criterion, CRITERIA)
     tolerance = checks.number("tolerance", tolerance, minimum=0)
-    shares, powers_w = allocated(scenario.users, shares, powers_w)
+    sizes = {"K": scenario.users}
+    given = [checks.array(name, value, ("K",), sizes=sizes) for name, value in (("shares", shares), ("powers_w", powers_w))]
+    shares, _ = at_least_zero("shares", given[0], ("K",), 1.0, sizes)
+    powers_w, _ = at_least_zero("powers_w", given[1], ("K",), scenario.power_budget_w, sizes)
     table = Stack.of([scenario]).rates(shares[None], powers_w[None])[0]
     return judge(
         objective_value(scenario, table, powers_w, criterion),
-        violations(scenario, shares, powers_w),
+        violations(scenario, *given),
         lambda: solve_exact(scenario, objective=criterion).certificate,
         unit=UNITS[criterion],
         tolerance=tolerance,
@@ -113,7 +117,7 @@ def score_batch(
     rows = systems("scenarios", scenarios)
     users = rows[0].users
     given: list[Any] = [
-        checks.array(name, value, (len(rows), users), minimum=0) for name, value in (("shares", shares), ("powers_w", powers_w))
+        checks.array(name, value, (len(rows), users)) for name, value in (("shares", shares), ("powers_w", powers_w))
     ]
     scores = (score(row, *pair, criterion=criterion, tolerance=tolerance) for row, *pair in zip(rows, *given, strict=True))
     return ScoreBatch.of(list(scores))

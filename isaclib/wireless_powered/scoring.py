@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from ..foundations import checks
 from ..foundations.certificate import Certificate
 from ..foundations.scenario import Batch
-from ..foundations.score import TOLERANCE, Score, ScoreBatch, judge
+from ..foundations.score import TOLERANCE, Score, ScoreBatch, at_least_zero, judge
 from .batch import batch_of
 from .exact import solve_exact
 from .scenario import Scenario, throughputs
@@ -31,7 +31,8 @@ def score(
     ----------
     scenario : Scenario
     powers_w : (M,)
-        Transmit powers of the users, >= 0. A user without power or time has throughput 0, and so has the allocation.
+        Transmit powers of the users, >= 0 (below it by a rounding, 1e-6 of the cap, they count as a violation; so do times
+        below 0 by 1e-6 of the frame). A user without power or time has throughput 0, and so has the allocation.
     charging_time_s : float
     times_s : (M,)
         Transmission times of the users, >= 0.
@@ -57,8 +58,14 @@ def score(
     >>> print(wp.score(scenario, powers, 5.0, times))  # doctest: +ELLIPSIS
     Feasible, 1.2319e+06 bit: 38.8 % below the optimum; the certified optimum is 2.01316e+06 bit (known to ...).
     """
-    found = violations(scenario, powers_w, charging_time_s, times_s)
-    value = float(throughputs(scenario, times_s, powers_w).min())
+    checks.instance("scenario", scenario, Scenario)
+    sizes, frame = {"M": len(scenario.gain_bs_user)}, scenario.time_budget_s
+    powers, below = at_least_zero("powers_w", powers_w, ("M",), scenario.max_power_w, sizes)
+    times, before = at_least_zero("times_s", times_s, ("M",), frame, sizes)
+    charging, none = at_least_zero("charging_time_s", checks.number("charging_time_s", charging_time_s), (), frame, sizes)
+    found = violations(scenario, powers, float(charging), times)
+    found |= {"powers_w": below, "times_s": before, "charging_time_s": none}
+    value = float(throughputs(scenario, times, powers).min())
     return judge(value, found, lambda: solve_exact(scenario).certificate, unit="bit", tolerance=tolerance, optimum=optimum)
 
 
@@ -83,8 +90,8 @@ def score_batch(
     """
     batch = batch_of(scenarios)
     sizes = {"D": len(batch), "M": batch.gain_bs_user.shape[1]}
-    powers = checks.array("powers_w", powers_w, ("D", "M"), minimum=0, sizes=sizes)
-    charging = checks.array("charging_time_s", charging_time_s, ("D",), minimum=0, sizes=sizes)
-    times = checks.array("times_s", times_s, ("D", "M"), minimum=0, sizes=sizes)
+    powers = checks.array("powers_w", powers_w, ("D", "M"), sizes=sizes)
+    charging = checks.array("charging_time_s", charging_time_s, ("D",), sizes=sizes)
+    times = checks.array("times_s", times_s, ("D", "M"), sizes=sizes)
     columns = zip(batch, powers, charging.tolist(), times, strict=True)
     return ScoreBatch.of([score(*row, tolerance=tolerance) for row in columns])

@@ -1,11 +1,12 @@
 """Every assignment graded once per submission: the instructor, a variant, an untouched release, two wrong students, mischief.
 
 Grading is a notebook run per submission, and there are six assignments. By default (``make test``) a section is graded on a
-quick subset: the instructor, the untouched release and the hasty student; the tests marked ``whole`` are deselected. With
-``CI=true`` every test runs on every submission.
+quick subset: the instructor, the untouched release and the hasty student, one after another in a kernel that starts once; the
+tests marked ``whole`` are deselected. With ``CI=true`` every test runs on every submission, each with a kernel of its own.
 """
 
 import importlib.util
+import itertools
 import os
 from dataclasses import dataclass
 from functools import cache
@@ -16,8 +17,9 @@ from classroom_project import answers, filled
 from small_project import ROOT
 
 from compendium.classroom import assignment as classroom
-from compendium.classroom import collection, grading
+from compendium.classroom import collection, execution, grading
 from compendium.classroom import course as autograder
+from compendium.classroom.kernel import Kernel
 
 VARIANT = 1
 SECONDS = 120  # a limit that no sound cell comes near, on a busy machine either
@@ -75,8 +77,48 @@ def mischief(assignment: classroom.Assignment, release: nbformat.NotebookNode) -
     return notebook
 
 
+class LastingKernel:
+    """Kernels whose next notebook finds an empty namespace and the modules that are imported: most of a run is a start.
+
+    They stand within the same walls and limits, and one that died or was killed is not used again.
+    """
+
+    def __init__(self, folder):
+        self.folder, self.numbers, self.kernel = folder, itertools.count(), None
+
+    def __call__(self, folder, limits):
+        if self.kernel is not None and not self.kernel.alive(0):
+            self.close()
+        if self.kernel is None:
+            self.kernel = Kernel(self.folder / str(next(self.numbers)), limits)
+            self.kernel.__enter__()
+        else:
+            assert self.kernel.ask("get_ipython().reset(new_session=True)").get("status") == "ok"
+        self.kernel.limits, self.kernel.printed = limits, 0
+        return self
+
+    def __enter__(self):
+        return self.kernel
+
+    def __exit__(self, kind, *rest):
+        if kind is not None:
+            self.close()
+
+    def close(self):
+        if self.kernel is not None:
+            self.kernel.__exit__()
+            self.kernel = None
+
+
 @pytest.fixture(scope="session")
-def case(tmp_path_factory):
+def lasting_kernel(tmp_path_factory):
+    made = LastingKernel(tmp_path_factory.mktemp("kernel"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def case(tmp_path_factory, lasting_kernel):
     @cache
     def make(section: str) -> Case:
         @cache
@@ -97,7 +139,10 @@ def case(tmp_path_factory):
             submissions.append(collection.Submission("confused", filled(release, confused)))
             submissions.append(collection.Submission("variant", assignment_of(VARIANT).notebook, variant=VARIANT))
             trouble.append(collection.Submission("mischief", mischief(assignment, release)))
-        results = grading.grade(assignment_of, submissions, seconds_per_cell=SECONDS)
+        with pytest.MonkeyPatch.context() as patch:
+            if not WHOLE:
+                patch.setattr(execution, "Kernel", lasting_kernel)
+            results = grading.grade(assignment_of, submissions, seconds_per_cell=SECONDS)
         results += grading.grade(assignment_of, trouble, seconds_per_cell=SECONDS_MISCHIEF)
         return Case(assignment, release, {graded.student: graded for graded in results})
 

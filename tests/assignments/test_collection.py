@@ -65,6 +65,9 @@ def found(folder, roster=None, tmp=None, **options):
         ("ann (2).ipynb", "ann"),
         ("ann - Kopie.ipynb", "ann"),
         ("ann/deep/er/My Own.Ipynb", "ann"),
+        ("ann.ipynb/tiny.ipynb", "ann"),
+        ("ann.zip/tiny.ipynb", "ann"),
+        ("ann-checkpoint.ipynb", "ann"),
         ("Doe Jane_123456_assignsubmission_file_/tiny.ipynb", "Doe Jane"),
         ("Doe Jane_123456_assignsubmission_file/tiny.ipynb", "Doe Jane"),
         ("Doe Jane_123456_assignsubmission_file_tiny.ipynb", "Doe Jane"),
@@ -87,6 +90,8 @@ def test_a_notebook_is_found_under_the_names_that_platforms_and_people_give(fold
         ("rosa/hand-in.zip", {"work__tinyDOTipynb": notebook()}),
         ("rosa/hand-in.ZIP", {"innerDOTzip": zipped(tinyDOTipynb=notebook())}),
         ("rosa.ipynb", {"tinyDOTipynb": notebook()}),
+        ("rosa.ipynb.zip", {"rosaDOTipynb": notebook()}),
+        ("rosa.IPYNB.Zip", {"__MACOSX__DOT_rosaDOTipynb": "x", "rosaDOTipynb": notebook()}),
     ],
 )
 def test_zips_are_opened(folder, path, files):
@@ -292,6 +297,34 @@ def test_a_doubtful_roster_is_refused(folder, roster):
     folder("ann.ipynb")
     with pytest.raises(ParameterError):
         found(folder, roster)
+
+
+@pytest.mark.parametrize("path", ["ann/.tiny.ipynb.icloud", "ann/.DS_Store", "ann/__MACOSX/x.ipynb", "ann/.venv/lib/x.ipynb"])
+def test_a_folder_of_leftovers_has_handed_in_something(folder, path):
+    """Its answers are open, not zero as those of a student who handed in nothing."""
+    folder(path, "x")
+    submissions, passed_over = found(folder, "student\nann\n")
+    assert submissions["ann"].problem == "the folder holds no notebook" and path in passed_over
+
+
+@pytest.mark.parametrize("path", ["ann.ipynb.crdownload", "ann.ipynb.part", "ann.ipynb.html", "ann.tar.gz", "ann.ipynb.7z"])
+def test_a_file_that_is_no_notebook_is_its_students(folder, path):
+    folder(path, b"x")
+    submissions, _ = found(folder, "student\nann\n")
+    assert list(submissions) == ["ann"] and path in submissions["ann"].problem
+
+
+@pytest.mark.parametrize(
+    "headings", ["First name,Last name,ID number", "Vorname;Nachname;ID", "Surname,id,Given name", "last name;email;first name"]
+)
+def test_a_roster_may_have_first_and_last_names(folder, headings):
+    folder("Doe Jane_123_assignsubmission_file_/a.ipynb")
+    cells = {"first name": "Jane", "vorname": "Jane", "given name": "Jane", "email": "123"}
+    cells |= {"last name": "Doe", "nachname": "Doe", "surname": "Doe", "id": "123", "id number": "123"}
+    delimiter = ";" if ";" in headings else ","
+    line = delimiter.join(cells[name.lower()] for name in headings.split(delimiter))
+    submissions, _ = found(folder, f"{headings}\n{line}\n")
+    assert list(submissions) == ["Jane Doe"] and submissions["Jane Doe"].id == "123" and not submissions["Jane Doe"].problem
 
 
 def test_a_pattern_of_ones_own(folder):

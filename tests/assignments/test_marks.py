@@ -145,6 +145,29 @@ def test_what_spreadsheets_make_of_it_is_read_and_written_back_alike(tmp_path, e
     assert delimiter.join(["ann", "why", "0,5" if delimiter == ";" else "0.5"]) in text
 
 
+def test_columns_of_the_teachers_own_stay(tmp_path):
+    path = tmp_path / "grades.csv"
+    path.write_text("student,Seminar,task,score,max,note,Why\nann,=1+1,why,1,2,mine,late train\n bob ,B,why,,2,,\n")
+    marks = Marks(path)
+    marks.enter([found("ann", "why", None, 2.0), found("ann", "line", 3.0, 3.0), found("bob", "why", None, 2.0)], False)
+    marks.enter([found("bob", "why", None, 2.0, NO_SUBMISSION)], True)
+    with path.open(encoding="utf-8-sig") as file:
+        lines = {(line["student"], line["task"]): line for line in csv.DictReader(file)}
+    seminars = {("ann", "why"): "'=1+1", ("ann", "line"): "", ("bob", "why"): "B"}
+    assert {key: line["Seminar"] for key, line in lines.items()} == seminars
+    assert lines["ann", "why"]["Why"] == "late train" and lines["ann", "why"]["score"] == "1"
+
+
+def test_a_score_that_was_taken_out_stays_out(marks):
+    """A teacher who wants to look again makes an automatic score open; the tests do not close it."""
+    enter(marks, "bob", "double", score=None, note="ask bob")
+    assert marks.enter(again("bob"), False) == [] and state(marks)["bob", "double"] == (None, "ask bob")
+    (told,) = marks.enter(again("bob", double=found("bob", "double", 0.0, 2.0, "wrong")), False)
+    assert told == "bob, double: kept open, as entered by hand; the tests give 0"
+    marks.enter([found("bob", "double", None, 2.0, UNREADABLE)], True)
+    assert state(marks)["bob", "double"] == (None, "ask bob")
+
+
 def test_names_in_two_unicode_forms_are_one_student(tmp_path):
     path = tmp_path / "grades.csv"
     path.write_text("student,task,score,max,note\nZoe\u0308,why,1,2,mine\n")

@@ -72,6 +72,7 @@ def rows_of(fields, family):
 def test_an_entry_is_shown_as_what_it_is(project, sets, one_chapter):
     stage, fields, text = made(project, sets)
     row = rows_of(fields, FAMILY)["mixed"]
+    assert fields["chapters"][0]["panels"] == "4 panels, one for each family of instances" and ":alt: 4 panels, one" in text
     assert row["rank"] == "" and row["feasible"] == "1 of 4" and row["worst"] == "0 %"
     assert "1 break a limit, e.g. `max_power_w by 1" in row["wrong"] and "1 missing" in row["wrong"]
     assert "1 refused, e.g. `path: 002.npz: is no .npz file" in row["wrong"] and str(project) not in text
@@ -83,6 +84,62 @@ def test_an_entry_is_shown_as_what_it_is(project, sets, one_chapter):
     assert "**mixed** (`board/mixed/`, a test)." in text and text.count("### Network, ") == 4
     assert not re.search(r"\bnan\b|\binf\b", text)
     assert (stage / "figures" / "board" / f"{CHAPTER}.svg").stat().st_size > 1000
+
+
+WORN = {
+    "wrong shape": {"powers_w": [1.0, 1.0]},
+    "not a number": {"powers_w": [math.nan] * 3},
+    "complex": None,
+    "beyond all caps": {"powers_w": [1e308] * 3},
+}
+
+
+def hostile(project, name, title, files, manifest=None):
+    """An entry of the family with these allocations, in the order of the instances."""
+    folder = project / "board" / name / CHAPTER / FAMILY
+    folder.mkdir(parents=True)
+    (project / "board" / name / "description.yml").write_text(f"title: '{title}'\nby: a|b\nabout: sent by somebody\n")
+    for path, content in files.items():
+        (folder / path).write_text(content if isinstance(content, str) else json.dumps(content))
+    if manifest is not None:
+        (folder.parent / "manifest.json").write_text(manifest)
+    return folder
+
+
+def test_what_somebody_sends_is_shown_and_stops_nothing(project, sets, one_chapter):
+    folder = hostile(
+        project, "worn", "$a_b|c$ *d*", {f"00{i}.json": content for i, content in enumerate(WORN.values()) if content}
+    )
+    np.savez(folder / "002.npz", powers_w=np.ones(3) * 1j)
+    stage, fields, text = made(project, sets)
+    row = rows_of(fields, FAMILY)[r"\$a\_b\|c\$ \*d\*"]
+    assert row["rank"] == row["median"] == "" and row["feasible"] == "0 of 4"
+    assert row["wrong"].startswith("1 break a limit, e.g. `max_power_w by 1e+310 %`; 3 refused, e.g. `powers_w: in 000.json: ")
+    with (stage / "generated" / "isac_board.csv").open() as file:
+        reasons = [one["reason"] for one in csv.DictReader(file) if one["entry"] == "worn"]
+    for reason, says in zip(reasons, ("shape (2,)", "must be finite", "is complex", "max_power_w"), strict=True):
+        assert says in reason
+    assert not re.search(r"\bnan\b|\binf\b", text) and r"a\|b" in text
+
+
+def test_allocations_for_another_seed_are_known_by_their_manifest(project, sets, one_chapter, tmp_path):
+    """Powers for another seed's instances would be judged on ours, where they may even be feasible."""
+    other = tmp_path / "other"
+    instances.write(instances.interface(CHAPTER), other, families=[FAMILY], count=COUNT, seed=7)
+    best = [{"powers_w": optimum(other, f"00{i}").tolist()} for i in range(COUNT)]
+    files = {f"00{i}.json": content for i, content in enumerate(best)}
+    hostile(project, "seven", "another seed", files, (other / CHAPTER / "manifest.json").read_text())
+    own = {f"00{i}.json": {"powers_w": optimum(sets, f"00{i}").tolist()} for i in range(COUNT)}
+    hostile(project, "ours", "mixed", own, (sets / CHAPTER / "manifest.json").read_text())
+    hostile(project, "torn", "torn manifest", own, "[1, 2")
+    hostile(project, "misnamed", "the paper's algorithm", {f"{i}.json": content for i, content in enumerate(best)})
+    _, fields, _ = made(project, sets)
+    rows = rows_of(fields, FAMILY)
+    assert rows["another seed"]["wrong"] == "4 refused, e.g. `solves another instance than that of seed 2026, by its manifest`"
+    assert rows["mixed (ours)"]["rank"] == 1 and rows["mixed (ours)"]["feasible"] == "4 of 4"
+    assert rows["torn manifest"]["wrong"] == "4 refused, e.g. `manifest.json is no manifest of instances`"
+    missing = "4 missing, e.g. `4 files have the name of no instance, e.g. 0.json`"
+    assert rows["the paper's algorithm (misnamed)"]["wrong"] == missing and rows["the paper's algorithm"]["rank"] == 1
 
 
 def test_a_whole_entry_is_ranked_by_its_gaps(project, sets, one_chapter):
@@ -192,6 +249,17 @@ def test_a_profile_by_hand(tmp_path, monkeypatch):
 
     assert [within(half, gap) for gap in (1e-4, 0.9, 1.1, 49.0, 51.0, 100.0)] == [25.0, 25.0, 50.0, 50.0, 75.0, 75.0]
     assert within(none, 100.0) == 0.0
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_every_family_has_a_panel(tmp_path, monkeypatch, count):
+    drawn = []
+    monkeypatch.setattr(board_figure.plotting, "save_svg", lambda figure, path: drawn.append(figure))
+    board_figure.profiles({f"f{i}": {"a $b$ $": np.array([0.1, np.inf])} for i in range(count)}, tmp_path / "x.svg")
+    shown = [axes for axes in drawn[0].axes if axes.get_visible()]
+    assert [axes.get_title() for axes in shown] == [f"f{i}" for i in range(count)]
+    assert [bool(axes.get_xlabel()) for axes in shown] == [i >= count - 2 for i in range(count)]
+    drawn[0].savefig(tmp_path / "x.png")
 
 
 def test_the_entries_of_this_checkout_are_whole():

@@ -56,6 +56,25 @@ def test_batches_are_the_rows_in_columns():
         ScoreBatch.of([])
 
 
+def test_what_is_not_proven_says_so_and_is_not_averaged():
+    near = Certificate(method="m", value=10.0, bound=11.0, status="converged")
+    rows = [judge(value, {}, lambda each=each: each) for value, each in ((9.0, certificate()), (1.0, near))]
+    rows.append(judge(5.0, {}, lambda: Certificate(method="m", value=10.0)))
+    assert [row.proven for row in rows] == [row.as_dict()["proven"] for row in rows] == [True, False, False]
+    assert str(rows[1]).endswith(
+        "90 % below it; the best that is known is 10, not proven to be the optimum (which is at most 11)."
+    )
+    assert "50 % below it" in str(rows[2]) and "which is" not in str(rows[2]) and "certified" not in str(rows[2])
+
+    def impossible():
+        raise InfeasibleScenario("crb_limit_m2", limit=1.0, best_attainable=2.0)
+
+    batch = ScoreBatch.of([*rows, judge(1.0, {}, impossible)])
+    assert batch.status.tolist() == ["optimal", "converged", "converged", "infeasible"]
+    np.testing.assert_array_equal(batch.bound, [10.0, 11.0, math.nan, math.nan])
+    assert str(batch) == "3 of 4 feasible; gap: median 0.1, worst 0.1 (2 more to optima that are not proven)"
+
+
 def test_a_known_optimum_is_not_solved_for_again():
     def never():
         raise AssertionError("solved")
