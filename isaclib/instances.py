@@ -17,11 +17,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import itertools
 import json
 import platform
-import time
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,24 +71,40 @@ def draw(chapter: Interface, family: str, number: int, *, seed: int = SEED) -> t
 
 
 def _drawn(chapter: Interface, family: str, number: int, seed: int) -> Drawn:
+    number = checks.count("number", number, minimum=0)
+    return _drawn_each(chapter, family, [number], checks.count("seed", seed, minimum=0))[0]
+
+
+def _drawn_each(chapter: Interface, family: str, numbers: Sequence[int], seed: int) -> list[Drawn]:
+    """Some instances of a family: what is infeasible, or cannot be proven, is drawn again by the instance's own generator."""
     made = chapter.families[checks.word("family", family, tuple(chapter.families))]
-    number, seed = checks.count("number", number, minimum=0), checks.count("seed", seed, minimum=0)
-    rng = np.random.default_rng([seed, zlib.crc32(f"{chapter.chapter}/{family}".encode()), number])
-    infeasible = unproven = 0
-    while infeasible + unproven < _TRIES:
-        try:
-            scenario = made.draw(rng)
-            best = chapter.solve(scenario, "exact", **made.options)
-        except InfeasibleScenario:
-            infeasible += 1
-            continue
-        except SolverFailure:
-            unproven += 1
-            continue
-        if best.certificate.status == "optimal":
-            return Drawn(scenario, best, infeasible, unproven)
-        unproven += 1
-    raise SolverFailure("draw", "no certified instance", message=f"{chapter.chapter}/{family} number {number}")
+    name = zlib.crc32(f"{chapter.chapter}/{family}".encode())
+    rngs = {number: np.random.default_rng([seed, name, number]) for number in numbers}
+    infeasible, unproven = Counter(), Counter()
+    done: dict[int, Drawn] = {}
+    while waiting := [number for number in numbers if number not in done]:
+        drawn = {}
+        for number in waiting:
+            if infeasible[number] + unproven[number] >= _TRIES:
+                where = f"{chapter.chapter}/{family} number {number}"
+                raise SolverFailure("draw", "no certified instance", message=where)
+            try:
+                drawn[number] = made.draw(rngs[number])
+            except InfeasibleScenario:
+                infeasible[number] += 1
+            except SolverFailure:
+                unproven[number] += 1
+        found = chapter.solve_each(list(drawn.values()), "exact", **made.options)
+        for (number, scenario), (best, _) in zip(drawn.items(), found, strict=True):
+            if isinstance(best, InvalidScenario):
+                raise best
+            if isinstance(best, InfeasibleScenario):
+                infeasible[number] += 1
+            elif isinstance(best, SolverFailure) or best.certificate.status != "optimal":
+                unproven[number] += 1
+            else:
+                done[number] = Drawn(scenario, best, infeasible[number], unproven[number])
+    return [done[number] for number in numbers]
 
 
 def baselines(chapter: Interface, scenario: Any, best: Any, options: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -98,29 +115,38 @@ def baselines(chapter: Interface, scenario: Any, best: Any, options: Mapping[str
     dict
         By method: ``value``, ``gap``, ``feasible`` and the ``violations`` above 0, or ``failed``, why the method gave nothing.
     """
-    return _timed(chapter, scenario, best, options)[0]
+    return _timed(chapter, [Drawn(scenario, best, 0, 0)], options)[0][0]
 
 
 def _timed(
-    chapter: Interface, scenario: Any, best: Any, options: Mapping[str, Any]
-) -> tuple[dict[str, dict[str, Any]], dict[str, float]]:
-    found: dict[str, dict[str, Any]] = {"exact": {name: getattr(best.certificate, name) for name in _CERTIFICATE}}
-    seconds = {"exact": best.certificate.seconds}
+    chapter: Interface, drawn: Sequence[Drawn], options: Mapping[str, Any]
+) -> list[tuple[dict[str, dict[str, Any]], dict[str, float]]]:
+    """For each instance the rows of :func:`baselines`, and the seconds of every method that gave something."""
+    certificates = [each.best.certificate for each in drawn]
+    rows: list[dict[str, Any]] = [{"exact": {name: getattr(own, name) for name in _CERTIFICATE}} for own in certificates]
+    seconds = [{"exact": own.seconds} for own in certificates]
     for method in chapter.solvers:
         if method == "exact":
             continue
-        begin = time.perf_counter()
-        try:
-            taken = {name: value for name, value in options.items() if chapter.takes(method, name)}
-            allocation = chapter.solve(scenario, method, **taken)
-            seconds[method] = time.perf_counter() - begin
-            score = chapter.judge(scenario, chapter.fields(allocation), optimum=best.certificate, **options)
-        except (InfeasibleScenario, SolverFailure, InvalidScenario) as error:
-            found[method] = {"failed": " ".join(str(error).split())}
-            continue
-        broken = {name: excess for name, excess in score.violations.items() if excess > 0}
-        found[method] = {"value": score.value, "gap": score.gap, "feasible": score.feasible, "violations": broken}
-    return found, seconds
+        taken = {name: value for name, value in options.items() if chapter.takes(method, name)}
+        found = chapter.solve_each([each.scenario for each in drawn], method, **taken)
+        for i, (allocation, took) in enumerate(found):
+            rows[i][method] = _row(chapter, drawn[i].scenario, allocation, certificates[i], options)
+            if "failed" not in rows[i][method]:
+                seconds[i][method] = max(took, allocation.certificate.seconds)
+    return list(zip(rows, seconds, strict=True))
+
+
+def _row(chapter: Interface, scenario: Any, allocation: Any, optimum: Certificate, options: Mapping[str, Any]) -> dict[str, Any]:
+    """The score of a method's allocation, or why there is none."""
+    try:
+        if isinstance(allocation, Exception):
+            raise allocation
+        score = chapter.judge(scenario, chapter.fields(allocation), optimum=optimum, **options)
+    except (InfeasibleScenario, SolverFailure, InvalidScenario) as error:
+        return {"failed": " ".join(str(error).split())}
+    broken = {name: excess for name, excess in score.violations.items() if excess > 0}
+    return {"value": score.value, "gap": score.gap, "feasible": score.feasible, "violations": broken}
 
 
 def optimum(row: Mapping[str, Any]) -> Certificate:
@@ -171,12 +197,13 @@ def write(
 def _write_family(chapter: Interface, name: str, folder: Path, count: int, seed: int, jobs: int) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     family = chapter.families[name]
+    pieces = np.array_split(range(count), min(jobs if chapter.together else count, count))
     if jobs > 1 and count > 1:
-        work = (joblib.delayed(_instance_by_name)(chapter.chapter, name, i, folder, seed) for i in range(count))
-        made: Iterable = joblib.Parallel(n_jobs=jobs)(work)
+        work = (joblib.delayed(_some_by_name)(chapter.chapter, name, piece.tolist(), folder, seed) for piece in pieces)
+        made = joblib.Parallel(n_jobs=jobs)(work)
     else:
-        made = [_instance(chapter, name, i, folder, seed) for i in range(count)]
-    rows, seconds, infeasible, unproven = zip(*made, strict=True)
+        made = [_some(chapter, name, piece.tolist(), folder, seed) for piece in pieces]
+    rows, seconds, infeasible, unproven = zip(*itertools.chain.from_iterable(made), strict=True)
     stems = [_stem(i) for i in range(count)]
     write_json(folder / BASELINES, dict(zip(stems, rows, strict=True)))
     write_json(folder / TIMES, dict(zip(stems, seconds, strict=True)))
@@ -186,15 +213,16 @@ def _write_family(chapter: Interface, name: str, folder: Path, count: int, seed:
     return about | {"sha256": sums}
 
 
-def _instance(chapter: Interface, family: str, number: int, folder: Path, seed: int) -> tuple:
-    drawn = _drawn(chapter, family, number, seed)
-    rows, seconds = _timed(chapter, drawn.scenario, drawn.best, chapter.families[family].options)
-    files.save_scenario(folder / f"{_stem(number)}.json", drawn.scenario)
-    return rows, seconds, drawn.infeasible, drawn.unproven
+def _some(chapter: Interface, family: str, numbers: Sequence[int], folder: Path, seed: int) -> list[tuple]:
+    drawn = _drawn_each(chapter, family, numbers, seed)
+    for number, each in zip(numbers, drawn, strict=True):
+        files.save_scenario(folder / f"{_stem(number)}.json", each.scenario)
+    timed = _timed(chapter, drawn, chapter.families[family].options)
+    return [(*rows, each.infeasible, each.unproven) for rows, each in zip(timed, drawn, strict=True)]
 
 
-def _instance_by_name(chapter: str, *rest: Any) -> tuple:
-    return _instance(interface(chapter), *rest)  # declarations cannot be pickled, names can
+def _some_by_name(chapter: str, *rest: Any) -> list[tuple]:
+    return _some(interface(chapter), *rest)  # declarations cannot be pickled, names can
 
 
 def _stem(number: int) -> str:

@@ -57,6 +57,22 @@ def test_a_set_is_written_with_sums_and_baselines_and_can_be_solved_and_scored(t
     assert all(second > 0 for row in seconds.values() for second in row.values())
 
 
+@pytest.mark.parametrize("family", ["paper", "large", "efficiency"])
+def test_instances_made_together_are_those_made_alone(tmp_path, family):
+    """To the bit: optima, schemes, and which draws were thrown away; a third of the network's drops is infeasible."""
+    interface = command_line.interface("semi_isac")
+    assert set(interface.together) == {"exact", "equal_power", "equal_spectrum"}
+    alone = replace(interface, together={})
+    made = [instances.write(each, tmp_path / name, families=[family], count=3) for name, each in (("a", interface), ("b", alone))]
+    assert made[0] == made[1]
+    assert instances.draw(interface, family, 2)[1].objective == instances.draw(alone, family, 2)[1].objective
+    rows = json.loads((tmp_path / "a" / "semi_isac" / family / "baselines.json").read_text())
+    assert all(row["exact"]["status"] == "optimal" and row["exact"]["gap"] <= 1e-6 for row in rows.values())
+    floors = interface.scenario.random(np.random.default_rng(0), min_rate_bps=1e12)
+    (found, _), *_ = interface.solve_each([floors])
+    assert isinstance(found, InfeasibleScenario)
+
+
 def test_what_is_no_family_or_count_is_refused(tmp_path):
     interface = command_line.interface("wireless_powered")
     for call, field in (

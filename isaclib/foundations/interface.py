@@ -6,7 +6,8 @@ Every chapter declares one in its module ``interface``; ``python -m isaclib`` an
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +15,9 @@ import numpy as np
 
 from . import checks, files
 from .certificate import Certificate
-from .errors import InvalidScenario
+from .errors import InfeasibleScenario, InvalidScenario, SolverFailure
 from .fields import checked_fields
+from .scenario import Batch
 from .score import Score
 
 
@@ -59,6 +61,9 @@ class Interface:
         By name, ``exact`` and ``paper`` among them; each takes a scenario, and those of the options that it knows.
     score : callable
         ``score(scenario, **allocation, **options, tolerance=..., optimum=...)``.
+    together : mapping of str to callable
+        For some of the solvers, one that takes a batch of scenarios and the same options, and returns for each the allocation,
+        or the error that the solver would raise: the same to the last bit, sooner.
     options : mapping of str to declaration
         Further keyword arguments of ``score`` (and of solvers), each with a default.
     families : mapping of str to Family
@@ -70,6 +75,7 @@ class Interface:
     allocation: Mapping[str, Any]
     solvers: Mapping[str, Callable]
     score: Callable[..., Score]
+    together: Mapping[str, Callable] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     families: Mapping[str, Family] = field(default_factory=dict)
     others: tuple[type, ...] = ()
@@ -90,6 +96,22 @@ class Interface:
             if not self.takes(method, name) and value != self.options[name].default:
                 raise InvalidScenario(name, f"is not taken by the method {method}")
         return solver(scenario, **{name: value for name, value in self._checked(options).items() if self.takes(method, name)})
+
+    def solve_each(self, scenarios: Sequence[Any], method: str = "exact", **options: Any) -> list[tuple[Any, float]]:
+        """For each scenario the allocation of a solver or the error that it raises, and the seconds that it took."""
+        begin = time.perf_counter()
+        if method in self.together and len(scenarios):
+            found = self.together[method](Batch(scenarios), **self._checked(options))
+            return [(each, (time.perf_counter() - begin) / len(found)) for each in found]
+        rows: list[tuple[Any, float]] = []
+        for scenario in scenarios:
+            begin = time.perf_counter()
+            try:
+                found = self.solve(scenario, method, **options)
+            except (InfeasibleScenario, SolverFailure, InvalidScenario) as error:
+                found = error
+            rows.append((found, time.perf_counter() - begin))
+        return rows
 
     def takes(self, method: str, option: str) -> bool:
         """Whether a solver takes an option."""

@@ -130,7 +130,9 @@ def excess_of(name: str, excess: float) -> str:
     >>> excess_of("power", 0.5), excess_of("value", math.inf)
     ('power by 50 %', 'value, which is not defined')
     """
-    return f"{name} by {100 * excess:.3g} %" if math.isfinite(excess) else f"{name}, which is not defined"
+    if excess > 1e4:
+        return f"{name} by a factor of {excess:.1g}" if math.isfinite(excess) else f"{name}, which is not defined"
+    return f"{name} by {100 * excess:.3g} %"
 
 
 def judge(

@@ -42,11 +42,19 @@ def straightforward_rule(
     max_toa_crb_s2: float | None = None,
     max_main_lobe_width_m: float | None = None,
     max_capacity_loss: float | None = None,
+    sidelobe_limited: Allocation | None = None,
 ) -> Allocation:
     """The paper's first rule (Section IV, steps 1 to 5).
 
     Solve for capacity under the sidelobe limit alone; use it if capacity loss and accuracy then hold, else water-filling with
     mode "communication". Never raises for infeasibility. The certificate has a residual and no bound.
+
+    Parameters
+    ----------
+    peak_sidelobe_db, max_toa_crb_s2, max_main_lobe_width_m, max_capacity_loss : float, optional
+        The limits.
+    sidelobe_limited : Allocation, optional
+        The first step's solution, as :func:`solve_sidelobe_limited` gives it, where it is known: its seconds count.
 
     >>> import numpy as np
     >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
@@ -57,10 +65,14 @@ def straightforward_rule(
     began = time.perf_counter()
     checks.instance("scenario", scenario, Scenario)
     limits = Limits(peak_sidelobe_db, max_toa_crb_s2, max_main_lobe_width_m, max_capacity_loss)
+    if sidelobe_limited is not None:
+        checks.instance("sidelobe_limited", sidelobe_limited, Allocation, "what solve_sidelobe_limited returns")
     powers = waterfill_shares(scenario.carrier_snr) * scenario.power_budget_w
     if peak_sidelobe_db is not None:
         try:
-            powers = solve_sidelobe_limited(scenario, peak_sidelobe_db).powers_w
+            known = sidelobe_limited or solve_sidelobe_limited(scenario, peak_sidelobe_db)
+            powers = checks.array("sidelobe_limited", known.powers_w, ("N",), minimum=0, sizes={"N": scenario.carriers})
+            began -= sidelobe_limited.certificate.seconds if sidelobe_limited else 0.0
         except InfeasibleScenario:
             return _communication(scenario, "straightforward rule", began, ())
     if max(limits.violations(scenario, powers).values()) > _HOLDS:

@@ -18,6 +18,7 @@ from .exact import reached, solve_one
 from .scenario import Network, Scenario, Stack, flatten, system
 from .verify import build
 
+EQUAL_POWER, EQUAL_SPECTRUM = "equal powers, optimal shares", "equal shares, optimal powers"
 # Candidates judged at once, one block after another (the last size again and again); how they are cut changes no candidate.
 _BLOCKS = (8, 64, 256)
 _AT_ONCE = 4096  # candidates of many networks whose arrays stay in the cache
@@ -40,7 +41,7 @@ def solve_equal_power(scenario: Scenario | Network, *, objective: Criterion = "s
     >>> round(si.solve_equal_power(si.Scenario.random(np.random.default_rng(0))).objective / 1e6, 2)
     946.22
     """
-    return solve_one(scenario, objective=objective, scheme="equal_power", method="equal powers, optimal shares")
+    return solve_one(scenario, objective=objective, scheme="equal_power", method=EQUAL_POWER)
 
 
 def solve_equal_spectrum(scenario: Scenario | Network, *, objective: Criterion = "sum") -> Allocation:
@@ -57,7 +58,7 @@ def solve_equal_spectrum(scenario: Scenario | Network, *, objective: Criterion =
     >>> round(si.solve_equal_spectrum(si.Scenario.random(np.random.default_rng(0))).objective / 1e6, 2)
     591.05
     """
-    return solve_one(scenario, objective=objective, scheme="equal_spectrum", method="equal shares, optimal powers")
+    return solve_one(scenario, objective=objective, scheme="equal_spectrum", method=EQUAL_SPECTRUM)
 
 
 def random_allocation(scenario: Scenario | Network, rng: np.random.Generator, *, max_tries: int = 10_000) -> Allocation:

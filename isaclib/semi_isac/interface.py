@@ -1,5 +1,6 @@
 """What the command line and the benchmark set know of this chapter."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,9 @@ from . import (
     solve_exact,
     solve_sum,
 )
+from .allocation import Scheme
+from .benchmarks import EQUAL_POWER, EQUAL_SPECTRUM
+from .exact import EXACT, solve_each
 
 _CELLS = 8  # of the large family
 
@@ -35,6 +39,11 @@ def _equal_power(scenario: Scenario | Network, *, criterion: Any = "sum") -> All
 
 def _equal_spectrum(scenario: Scenario | Network, *, criterion: Any = "sum") -> Allocation:
     return solve_equal_spectrum(scenario, objective=criterion)
+
+
+def _each(scheme: Scheme, method: str) -> Callable[..., list]:
+    """A method of the structured solver for a whole batch."""
+    return lambda batch, *, criterion="sum": solve_each(batch, criterion, scheme, method)
 
 
 _EFFICIENCY = {"criterion": "efficiency"}
@@ -65,6 +74,11 @@ INTERFACE = Interface(
     others=(Network,),
     allocation={"shares": array("K"), "powers_w": array("K")},
     solvers={"exact": _exact, "paper": _paper, "equal_power": _equal_power, "equal_spectrum": _equal_spectrum},
+    together={
+        "exact": _each("joint", EXACT),
+        "equal_power": _each("equal_power", EQUAL_POWER),
+        "equal_spectrum": _each("equal_spectrum", EQUAL_SPECTRUM),
+    },
     score=score,
     options={"criterion": choice("sum", "efficiency", default="sum")},
     families={

@@ -14,7 +14,7 @@ def _tight(rng: np.random.Generator) -> Scenario:
 
 
 def _large(rng: np.random.Generator) -> Scenario:
-    return Scenario.random(rng, users=30, targets=30)
+    return Scenario.random(rng, users=20, targets=20)
 
 
 def _hard(rng: np.random.Generator) -> Scenario:
@@ -32,7 +32,7 @@ INTERFACE = Interface(
     families={
         "paper": Family(about="the paper's scenario", draw=Scenario.random),
         "tight": Family(about="a position limit 2 % above the best that full power attains", draw=_tight),
-        "large": Family(about="30 users and 30 targets", draw=_large),
+        "large": Family(about="20 users and 20 targets", draw=_large),
         "hard": Family(
             about="gains over decades, wide caps, a loose limit: most iterations, equal times far off",
             draw=_hard,

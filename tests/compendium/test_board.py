@@ -29,8 +29,11 @@ def sets(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def one_chapter(monkeypatch):
+def one_chapter(monkeypatch, request):
+    """One chapter only, and its figure in one test only: it takes seconds."""
     monkeypatch.setattr(instances, "CHAPTERS", (CHAPTER,))
+    if request.function is not test_an_entry_is_shown_as_what_it_is:
+        monkeypatch.setattr(board, "profiles", lambda gaps, path: None)
 
 
 def optimum(sets, stem) -> np.ndarray:
@@ -98,7 +101,7 @@ def hostile(project, name, title, files, manifest=None):
     """An entry of the family with these allocations, in the order of the instances."""
     folder = project / "board" / name / CHAPTER / FAMILY
     folder.mkdir(parents=True)
-    (project / "board" / name / "description.yml").write_text(f"title: '{title}'\nby: a|b\nabout: sent by somebody\n")
+    (project / "board" / name / "description.yml").write_text(f"title: {json.dumps(title)}\nby: a|b\nabout: sent by somebody\n")
     for path, content in files.items():
         (folder / path).write_text(content if isinstance(content, str) else json.dumps(content))
     if manifest is not None:
@@ -114,7 +117,9 @@ def test_what_somebody_sends_is_shown_and_stops_nothing(project, sets, one_chapt
     stage, fields, text = made(project, sets)
     row = rows_of(fields, FAMILY)[r"\$a\_b\|c\$ \*d\*"]
     assert row["rank"] == row["median"] == "" and row["feasible"] == "0 of 4"
-    assert row["wrong"].startswith("1 break a limit, e.g. `max_power_w by 1e+310 %`; 3 refused, e.g. `powers_w: in 000.json: ")
+    assert row["wrong"].startswith(
+        "1 break a limit, e.g. `max_power_w by a factor of 1e+308`; 3 refused, e.g. `powers_w: has shape "
+    )
     with (stage / "generated" / "isac_board.csv").open() as file:
         reasons = [one["reason"] for one in csv.DictReader(file) if one["entry"] == "worn"]
     for reason, says in zip(reasons, ("shape (2,)", "must be finite", "is complex", "max_power_w"), strict=True):
@@ -251,7 +256,7 @@ def test_a_profile_by_hand(tmp_path, monkeypatch):
     assert within(none, 100.0) == 0.0
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 5])
+@pytest.mark.parametrize("count", [1, 4, 5])
 def test_every_family_has_a_panel(tmp_path, monkeypatch, count):
     drawn = []
     monkeypatch.setattr(board_figure.plotting, "save_svg", lambda figure, path: drawn.append(figure))
@@ -259,7 +264,8 @@ def test_every_family_has_a_panel(tmp_path, monkeypatch, count):
     shown = [axes for axes in drawn[0].axes if axes.get_visible()]
     assert [axes.get_title() for axes in shown] == [f"f{i}" for i in range(count)]
     assert [bool(axes.get_xlabel()) for axes in shown] == [i >= count - 2 for i in range(count)]
-    drawn[0].savefig(tmp_path / "x.png")
+    if count == 1:  # its title is no formula
+        drawn[0].savefig(tmp_path / "x.png")
 
 
 def test_the_entries_of_this_checkout_are_whole():
