@@ -20,10 +20,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from .bands import Bands, Restriction
-from .bounds import margin_at, sum_at
 
 _PATIENCE = 40  # iterations without a better certified gap before a lane stops
 _BLOCK = 256  # lanes whose arrays fit into the cache
+_LEAVE = 0.75  # finished lanes leave once so few are left
 _RETRY = 1e-8  # lanes that stop with a larger gap are run again, more cautiously
 
 
@@ -109,11 +109,11 @@ def _optimise(bands, free, margin, price, y, t, tolerance, max_iterations) -> Po
         size = np.sum(bands.weights * rates.sum(axis=-1), axis=1) + price * y[..., 1].sum(axis=1)
         bands, price = replace(bands, weights=bands.weights / size[:, None]), price / size
     unit = t / size if margin else t
-    point = _Solver(bands, free, margin, price, _BOLD).run(y, unit, tolerance, max_iterations)
+    point = _Solver.of(bands, free, margin, price).run(y, unit, _BOLD, tolerance, max_iterations)
     poor = np.flatnonzero(~(np.abs(point.gap) + point.violation <= _RETRY))
     if len(poor):
-        again = _Solver(bands.take(poor), free, margin, price[poor], _CAUTIOUS).run(
-            y[poor], unit[poor], tolerance, 3 * max_iterations
+        again = _Solver.of(bands.take(poor), free, margin, price[poor]).run(
+            y[poor], unit[poor], _CAUTIOUS, tolerance, 3 * max_iterations
         )
         improve(point, poor, again)
     factor = point.factor * size if margin else point.factor
@@ -130,7 +130,8 @@ def improve(point: Point, at: np.ndarray, again: Point) -> np.ndarray:
 
 @dataclass
 class _State:
-    """Iterates of all lanes: y (D, K, 2 resources), t (D,), slack and lam (D, K, 2 services), prices (D, 2), z like y."""
+    """Iterates of all lanes, which stand last: y (2 resources, K, D), t (D,), slack and lam (2 services, K, D), prices (2, D), z
+    like y."""
 
     y: np.ndarray
     t: np.ndarray
@@ -140,132 +141,175 @@ class _State:
     z: np.ndarray
 
     def take(self, lanes) -> _State:
-        return _State(*(value[lanes] for value in self.__dict__.values()))
+        return _State(*(value[..., lanes] for value in self.__dict__.values()))
 
     def moved(self, length, step: _State) -> _State:
-        new = {}
-        for name, value in self.__dict__.items():
-            new[name] = value + length.reshape((-1,) + (1,) * (value.ndim - 1)) * getattr(step, name)
-        return _State(**new)
+        return _State(*(value + length * change for value, change in zip(self.__dict__.values(), step.__dict__.values())))
 
 
+class _Slopes:
+    """Rates per unit of bandwidth at the allocation y, and their derivatives: services first, (2, K, D) each."""
+
+    def __init__(self, solver: _Solver, y: np.ndarray) -> None:
+        a, b, g = solver.radar, solver.clutter, solver.link
+        self.x = x = y[1] / y[0]
+        low, high, link = 1 + b * x, 1 + (a + b) * x, 1 + g * x
+        self.value, self.by_power = np.empty((2, 2, *x.shape))
+        self.value[0], self.value[1] = np.log1p(a * x / low), np.log1p(g * x)
+        self.by_power[0], self.by_power[1] = a / (low * high), g / link
+        self.by_share = self.value - x * self.by_power
+        self.bend = np.stack(
+            [a * (b / low + (a + b) / high) / (low * high), self.by_power[1] ** 2]
+        )  # minus the second derivative
+
+
+@dataclass
 class _Solver:
-    def __init__(self, bands: Bands, free: Restriction, margin: bool, price: np.ndarray, pace: _Pace) -> None:
-        self.bands, self.free, self.margin, self.price, self.pace = bands, free, margin, price, pace
-        self.floored = bands.floors > 0
-        self.weights = np.zeros_like(bands.weights) if margin else bands.weights
-        self.movable = np.array([free.shares, free.powers], dtype=float)
-        self.count = self.floored.sum(axis=(1, 2)) + (bands.weights.shape[1] + 1) * self.movable.sum()
+    """One block of lanes; every array has them last, so that arithmetic runs along memory."""
+
+    radar: np.ndarray
+    clutter: np.ndarray
+    link: np.ndarray
+    weights: np.ndarray
+    floors: np.ndarray
+    floored: np.ndarray
+    price: np.ndarray
+    count: np.ndarray
+    free: Restriction
+    margin: bool
+
+    @classmethod
+    def of(cls, bands: Bands, free: Restriction, margin: bool, price: np.ndarray) -> _Solver:
+        radar, clutter, link, weights = (
+            np.ascontiguousarray(v.T) for v in (bands.radar, bands.clutter, bands.link, bands.weights)
+        )
+        floors = np.ascontiguousarray(bands.floors.transpose(2, 1, 0))
+        floored = floors > 0
+        count = floored.sum(axis=(0, 1)) + (len(weights) + 1) * (float(free.shares) + float(free.powers))
+        weights = np.zeros_like(weights) if margin else weights
+        return cls(radar, clutter, link, weights, floors, floored, price, count, free, margin)
+
+    def __post_init__(self) -> None:
+        self.movable = np.array([self.free.shares, self.free.powers])
+        self.safe = np.where(self.floored, self.floors, 1.0)
 
     def take(self, lanes) -> _Solver:
-        return _Solver(self.bands.take(lanes), self.free, self.margin, self.price[lanes], self.pace)
+        arrays = (self.radar, self.clutter, self.link, self.weights, self.floors, self.floored, self.price, self.count)
+        return _Solver(*(value[..., lanes] for value in arrays), self.free, self.margin)
 
-    def run(self, y, t, tolerance, max_iterations) -> Point:
-        lanes = len(t)
-        kept = Point(y[..., 0].copy(), y[..., 1].copy(), t.copy(), np.zeros_like(self.bands.floors), *np.full((2, lanes), np.inf))
-        best = np.full(lanes, np.inf)
-        at, now, state = np.arange(lanes), self, self._start(y, t)  # lanes that still run, their data and iterates
-        centring, since = np.full(lanes, 0.3), np.zeros(lanes, dtype=int)
-        for _ in range(max_iterations):
-            with np.errstate(all="ignore"):
-                step, longest = now._newton(state, centring)
+    def run(self, y, t, pace: _Pace, tolerance, max_iterations) -> Point:
+        """From shares and powers y (D, K, 2) and factors t (D,)."""
+        y, lanes = np.ascontiguousarray(y.transpose(2, 1, 0)), len(t)
+        kept_y, kept_lam = y.copy(), np.zeros_like(self.floors)
+        factors, (gaps, violations, best) = t.copy(), np.full((3, lanes), np.inf)
+        iterations = np.zeros(lanes, dtype=int)
+        at, now, slopes = np.arange(lanes), self, _Slopes(self, y)  # lanes that are still here, and what is known of them
+        state = self._start(y, t, slopes)
+        centring, since, going = np.full(lanes, 0.3), np.zeros(lanes, dtype=int), np.ones(lanes, dtype=bool)
+        with np.errstate(all="ignore"):
+            for _ in range(max_iterations):
+                step, longest = now._newton(state, slopes, centring)
                 sound = np.isfinite(longest)
-                length = np.where(sound, np.minimum(1.0, self.pace.boundary * longest), 0.0)
+                length = np.where(sound, np.minimum(1.0, pace.boundary * longest), 0.0)
                 state = state.moved(length, step)
-                centring = np.clip((1 - length) ** 2, *self.pace.centring)
-                gap, violation, factor = now._certify(state)
+                slopes = _Slopes(now, state.y)
+                centring = np.clip((1 - length) ** 2, *pace.centring)
+                gap, violation, factor = now._certify(state, slopes)
                 merit = np.abs(gap) + violation
-            better = merit < best[at]
-            where = at[better]
-            best[where] = merit[better]
-            found = (state.y[..., 0], state.y[..., 1], factor, state.lam, gap, violation)
-            for column, value in zip(_columns(kept), found):
-                column[where] = value[better]
-            kept.iterations[at] += 1
-            since = np.where(better, 0, since + 1)
-            going = sound & (best[at] > tolerance) & (since < _PATIENCE)
-            if not going.all():
-                at, now, state, centring, since = at[going], now.take(going), state.take(going), centring[going], since[going]
-            if not len(at):
-                break
-        return kept
+                better = (merit < best[at]) & going
+                where = at[better]
+                best[where], gaps[where], violations[where] = merit[better], gap[better], violation[better]
+                kept_y[..., where], kept_lam[..., where] = state.y[..., better], state.lam[..., better]
+                factors[where] = factor[better]
+                iterations[at[going]] += 1
+                since = np.where(better, 0, since + 1)
+                going = going & sound & (best[at] > tolerance) & (since < _PATIENCE)
+                left = np.count_nonzero(going)
+                if not left:
+                    break
+                if left <= _LEAVE * len(going):
+                    at, now, state, centring, since = at[going], now.take(going), state.take(going), centring[going], since[going]
+                    slopes, going = _Slopes(now, state.y), np.ones(left, dtype=bool)
+        shares, powers = (np.ascontiguousarray(values.T) for values in kept_y)
+        return Point(shares, powers, factors, np.ascontiguousarray(kept_lam.transpose(2, 1, 0)), gaps, violations, iterations)
 
-    def _start(self, y, t) -> _State:
-        rates = self.bands.rates(y[..., 0], y[..., 1])
-        size = 1 / self.count[:, None]  # objective and factor are of the order of one
-        floor = self.bands.floors * t[:, None, None]
-        slack = np.where(self.floored, np.maximum(rates - floor, 0.1 * floor), 1.0)
-        lam = np.where(self.floored, size[..., None] / slack, 0.0)
-        prices = np.where(self.movable > 0, size / np.where(self.movable > 0, 1 - y.sum(axis=1), 1.0), 0.0)
-        return _State(y, t, slack, lam, prices, size[..., None] / y * self.movable)
+    def _start(self, y, t, slopes: _Slopes) -> _State:
+        size = 1 / self.count  # objective and factor are of the order of one
+        floor = self.floors * t
+        slack = np.where(self.floored, np.maximum(y[0] * slopes.value - floor, 0.1 * floor), 1.0)
+        lam = np.where(self.floored, size / slack, 0.0)
+        movable = self.movable[:, None]
+        prices = np.where(movable, size / np.where(movable, 1 - y.sum(axis=1), 1.0), 0.0)
+        return _State(y, t, slack, lam, prices, size / y * movable[..., None])
 
-    def _certify(self, state: _State):
-        """Certified relative gap, largest relative violation of a floor, and the factor t that the point really has."""
-        rates = self.bands.rates(state.y[..., 0], state.y[..., 1])
-        ratio = np.where(self.floored, rates / np.where(self.floored, self.bands.floors, 1.0), np.inf).min(axis=(1, 2))
-        shares, powers = state.y[..., 0], state.y[..., 1]
+    def _certify(self, state: _State, slopes: _Slopes):
+        """Certified relative gap, largest relative violation of a floor, and the factor t that the point really has.
+
+        The bounds of :func:`~.bounds.margin_at` and :func:`~.bounds.sum_at`.
+        """
+        beta, pi = state.y
+        rates = beta * slopes.value
+        ratio = np.where(self.floored, rates / self.safe, np.inf).min(axis=(0, 1))
+        worth = self.weights + state.lam
+        by_share, by_power = (worth * slopes.by_share).sum(axis=0), (worth * slopes.by_power).sum(axis=0) - self.price
+        bound = by_share.max(axis=0) if self.free.shares else (by_share * beta).sum(axis=0)
+        bound = bound + (np.maximum(by_power.max(axis=0), 0) if self.free.powers else (by_power * pi).sum(axis=0))
+        paid = (state.lam * self.floors).sum(axis=(0, 1))
         if self.margin:
-            bound = margin_at(self.bands, shares, powers, state.lam, free=self.free)
+            bound = np.where(paid > 0, bound / np.where(paid > 0, paid, 1.0), np.inf)
             return (bound - ratio) / ratio, np.zeros_like(ratio), ratio
-        total = np.sum(self.weights * rates.sum(axis=-1), axis=1)
-        bound = sum_at(self.bands, shares, powers, state.lam, power_price=self.price, free=self.free)
-        spent = self.price * powers.sum(axis=1)
-        gap = (bound - total + spent) / (total + spent)
+        total, spent = (self.weights * rates.sum(axis=0)).sum(axis=0), self.price * pi.sum(axis=0)
+        gap = (bound - paid - total + spent) / (total + spent)
         return gap, np.maximum(1 - ratio / state.t, 0.0), state.t
 
-    def _newton(self, now: _State, centring):
+    def _newton(self, now: _State, slopes: _Slopes, centring):
         """The step of all variables, and how many times it fits before a bound is met: (step, (D,))."""
-        bands, floors, floored = self.bands, self.bands.floors, self.floored
+        floors, floored, weights, movable = self.floors, self.floored, self.weights, self.movable[:, None]
         y, slack = now.y, now.slack
-        x = y[..., 1] / y[..., 0]
-        value, first, second = bands.slopes(x)
-        gradient = np.stack([value - x[..., None] * first, first], axis=-1)  # (D, K, services, resources)
-        relative = gradient * y[:, :, None, :]
-        budget = np.where(self.movable > 0, 1 - y.sum(axis=1), 1.0)
-        error = np.where(floored, y[..., :1] * value - floors * now.t[:, None, None] - slack, 0.0)
+        beta, pi = y
+        by_share, by_power = slopes.by_share * beta, slopes.by_power * pi  # of relative steps
+        budget = np.where(movable, 1 - y.sum(axis=1), 1.0)
+        error = np.where(floored, beta * slopes.value - floors * now.t - slack, 0.0)
+        held = now.z * y
 
-        complementarity = (
-            np.sum(now.lam * slack, axis=(1, 2)) + np.sum(now.z * y, axis=(1, 2)) + np.sum(now.prices * budget, axis=1)
-        )
+        complementarity = (now.lam * slack).sum(axis=(0, 1)) + held.sum(axis=(0, 1)) + (now.prices * budget).sum(axis=0)
         target = centring * complementarity / self.count
         stiff = np.where(floored, now.lam / slack, 0.0)
-        aim = np.where(floored, target[:, None, None] / slack - stiff * error, 0.0)
-
-        bend = np.sum((self.weights[..., None] + now.lam) * -second, axis=-1) * y[..., 1] * x  # -rho'' pi^2 / beta
-        own = np.einsum("dkj,dkja,dkjb->dkab", stiff, relative, relative)
-        own += bend[..., None, None] * np.array([[1.0, -1.0], [-1.0, 1.0]])
-        own += (now.z * y)[..., None] * np.eye(2)
-        pull = np.sum((self.weights[..., None] + aim)[..., None] * relative, axis=2) + target[:, None, None]
-        pull[..., 1] -= y[..., 1] * self.price[:, None]
-        drag = np.sum((stiff * floors)[..., None] * relative, axis=2)
+        aim = np.where(floored, target / slack - stiff * error, 0.0)
+        bend = ((weights + now.lam) * slopes.bend).sum(axis=0) * pi * slopes.x  # -rho'' pi^2 / beta
+        pulled, dragged = weights + aim, stiff * floors
 
         # Unknowns: the relative steps of every user, the new prices (nu, mu), dt. A user with slack floors has a block that
         # is singular along its own ray (homogeneity), so that users cannot be eliminated first without losing digits.
-        lanes, users = y.shape[:2]
+        users, lanes = beta.shape
         n = 2 * users
-        matrix, right = np.zeros((lanes, n + 3, n + 3)), np.zeros((lanes, n + 3))
-        for k in range(users):
-            matrix[:, 2 * k : 2 * k + 2, 2 * k : 2 * k + 2] = own[:, k]
-        each = np.arange(n)
-        matrix[:, each, n + each % 2] = matrix[:, n + each % 2, each] = y.reshape(lanes, n)
-        matrix[:, :n, n + 2], matrix[:, n + 2, :n] = -drag.reshape(lanes, n), drag.reshape(lanes, n)
-        matrix[:, [n, n + 1], [n, n + 1]] = -budget / now.prices
-        matrix[:, n + 2, n + 2] = -np.sum(stiff * floors**2, axis=(1, 2))
-        right[:, :n] = pull.reshape(lanes, n)
-        right[:, n : n + 2] = -target[:, None] / now.prices
-        right[:, n + 2] = np.sum(aim * floors, axis=(1, 2)) - 1.0
-        still = np.concatenate([np.tile(self.movable == 0, users + 1), [not self.margin]])
-        matrix[:, still, :], right[:, still] = np.eye(n + 3)[still], 0.0
-        solution = _solve(matrix, right)
-        u, moves = solution[:, :n].reshape(y.shape), solution[:, n:]
-        change = np.sum(relative * u[:, :, None, :], axis=-1) - floors * moves[:, 2, None, None]
+        share, power = np.arange(0, n, 2), np.arange(1, n, 2)
+        matrix, right = np.zeros((n + 3, n + 3, lanes)), np.empty((n + 3, lanes))
+        matrix[share, share] = (stiff * by_share**2).sum(axis=0) + bend + held[0]
+        matrix[power, power] = (stiff * by_power**2).sum(axis=0) + bend + held[1]
+        matrix[share, power] = matrix[power, share] = (stiff * by_share * by_power).sum(axis=0) - bend
+        matrix[share, n] = matrix[n, share] = beta
+        matrix[power, n + 1] = matrix[n + 1, power] = pi
+        matrix[n + 2, share], matrix[n + 2, power] = (dragged * by_share).sum(axis=0), (dragged * by_power).sum(axis=0)
+        matrix[:n, n + 2] = -matrix[n + 2, :n]
+        matrix[[n, n + 1], [n, n + 1]] = -budget / now.prices
+        matrix[n + 2, n + 2] = -(dragged * floors).sum(axis=(0, 1))
+        right[share] = (pulled * by_share).sum(axis=0) + target
+        right[power] = (pulled * by_power).sum(axis=0) + target - pi * self.price
+        right[n : n + 2] = -target / now.prices
+        right[n + 2] = (aim * floors).sum(axis=(0, 1)) - 1.0
+        still = np.concatenate([np.tile(~self.movable, users + 1), [not self.margin]])
+        matrix[still], right[still] = np.eye(n + 3)[still][..., None], 0.0
+        solution = _solve(np.ascontiguousarray(matrix.transpose(2, 0, 1)), np.ascontiguousarray(right.T)).T
+        u, moves = np.stack([solution[share], solution[power]]), solution[n:]
+        change = by_share * u[0] + by_power * u[1] - floors * moves[2]
         step = _State(
             y=y * u,
-            t=moves[:, 2],
+            t=moves[2],
             slack=np.where(floored, change + error, 0.0),
             lam=np.where(floored, aim - now.lam - stiff * change, 0.0),
-            prices=np.where(self.movable > 0, moves[:, :2] - now.prices, 0.0),
-            z=(target[:, None, None] / y - now.z - now.z * u) * self.movable,
+            prices=np.where(movable, moves[:2] - now.prices, 0.0),
+            z=(target / y - now.z - now.z * u) * movable[..., None],
         )
         pairs = ((u, 1.0), (step.slack, slack), (step.lam, now.lam), (step.prices, now.prices), (step.z, now.z))
         fastest = np.max([_decrease(move, value) for move, value in (*pairs, (-step.y.sum(axis=1), budget))], axis=0)
@@ -275,14 +319,16 @@ class _Solver:
 def _solve(matrix, right):
     """One linear system per lane; lanes that broke down give nan instead of an error for all."""
     sound = np.isfinite(matrix).all(axis=(1, 2)) & np.isfinite(right).all(axis=1)
-    matrix = np.where(sound[:, None, None], matrix, np.eye(matrix.shape[-1]))
+    if not sound.all():
+        matrix = np.where(sound[:, None, None], matrix, np.eye(matrix.shape[-1]))
     try:
-        return np.where(sound[:, None], np.linalg.solve(matrix, right[..., None])[..., 0], np.nan)
+        found = np.linalg.solve(matrix, right[..., None])[..., 0]
     except np.linalg.LinAlgError:
-        return np.where(sound[:, None], np.einsum("dab,db->da", np.linalg.pinv(matrix), right), np.nan)
+        found = np.einsum("dab,db->da", np.linalg.pinv(matrix), right)
+    return found if sound.all() else np.where(sound[:, None], found, np.nan)
 
 
 def _decrease(step, value):
     """Largest relative decrease (D,) of positive quantities in a step (0 where nothing decreases)."""
     ratio = -step / np.where(np.asarray(value) > 0, value, np.inf)
-    return np.maximum(ratio.reshape(len(ratio), -1).max(axis=1), 0.0)
+    return np.maximum(ratio.reshape(-1, ratio.shape[-1]).max(axis=0), 0.0)
