@@ -209,7 +209,7 @@ def _pairs(g: np.ndarray, mantissa: np.ndarray, exponent: np.ndarray) -> tuple[n
 def _triples(g: np.ndarray, mantissa: np.ndarray, exponent: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     r"""The determinant in space, :math:`\sum_{i<j<k} w_i w_j w_k \det(g_i, g_j, g_k)^2`, one i after the other."""
     length = np.sqrt(np.sum(g**2, axis=-1))
-    cases = np.broadcast_shapes(g.shape[:-2], exponent.shape[:-1])
+    cases = exponent.shape[:-1]  # those of the gradients among them
     sums, powers = [np.zeros(cases)], [np.full(cases, 3 * _NOTHING)]
     for i in range(g.shape[-2] - 2):
         a, b, wb, eb, lb = g[..., i, :], g[..., i + 1 :, :], mantissa[..., i + 1 :], exponent[..., i + 1 :], length[..., i + 1 :]

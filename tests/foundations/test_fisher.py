@@ -283,3 +283,16 @@ def test_equivalent_information_of_the_reported_cases():
 def test_what_is_no_information_matrix_is_refused(matrix, words):
     with pytest.raises(InvalidScenario, match=words):
         fisher.equivalent_fim(matrix, 1)
+
+
+def test_in_space_either_of_gradients_and_weights_may_lack_the_leading_axes():
+    rng = np.random.default_rng(5)
+    gradients, weights = rng.normal(size=(4, 6, 3)), rng.uniform(0.1, 2.0, (4, 6))
+    for g, w in ((gradients, weights), (gradients[0], weights), (gradients, weights[0]), (gradients[None], weights[:, None, :])):
+        found = fisher.crb_trace(g, w)
+        shape = np.broadcast_shapes(g.shape[:-2], w.shape[:-1])
+        many, each = np.broadcast_to(g, (*shape, 6, 3)), np.broadcast_to(w, (*shape, 6))
+        assert found.shape == shape
+        for at in np.ndindex(shape):
+            information = np.einsum("m,mi,mj->ij", each[at], many[at], many[at])
+            assert found[at] == pytest.approx(np.trace(np.linalg.inv(information)), rel=1e-12)

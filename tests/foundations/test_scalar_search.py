@@ -201,3 +201,16 @@ def test_a_lane_whose_end_is_nan_stays_nan_and_leaves_the_others_alone():
     low, high = np.array([0.0, np.nan]), np.array([2.0, 2.0])
     found = minimise_convex(lambda x: ((x - 1) ** 2, 2 * (x - 1)), low, high)
     assert found.value[0] == pytest.approx(0.0, abs=1e-12) and np.isnan(found.value[1])
+
+
+def test_without_a_word_the_bracket_is_a_million_millionth_of_its_place():
+    """The interval is halved 40 times; a tolerance twice as large would save one of them."""
+
+    def steps(**options):
+        return (
+            bisect(lambda x: x > 1 / 3, 0.0, 1.0, **options).iterations,
+            minimise_convex(lambda x: ((x - 1 / 3) ** 2, 2 * (x - 1 / 3)), 0.0, 1.0, **options).iterations,
+        )
+
+    assert steps() == steps(tolerance=1e-12)
+    assert all(more > fewer for more, fewer in zip(steps(), steps(tolerance=2e-12), strict=True))
