@@ -15,8 +15,8 @@ import pandas as pd
 # Section/notebook/figure:column, with wildcards: what a clock measured, and what is computed from that.
 MEASURED = (
     "compendium/performance/*:*",
-    "network_localization/results/size*:algorithm_1_s",
-    "network_localization/results/size*:exact_s",
+    "network_localization/results/complexity:algorithm_1_s",
+    "network_localization/results/complexity:exact_s",
     "*:*seconds*",
     "*:time_ms*",
 )
