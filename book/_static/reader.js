@@ -26,12 +26,13 @@
     for (const image of document.querySelectorAll("main figure img.isac-figure")) {
       const button = element("button", { type: "button", className: "isac-enlarge", title: "Enlarge" });
       button.addEventListener("click", () => {
-        Object.assign(large, { src: image.src, alt: image.alt, width: image.getAttribute("width") });
+        Object.assign(large, { src: image.currentSrc, alt: image.alt, width: image.naturalWidth, className: image.className });
         if (!dialog.isConnected) document.body.append(dialog);
         dialog.showModal();
       });
-      image.replaceWith(button);
-      button.append(image);
+      const whole = image.closest("picture") ?? image; // with its stacked companion for narrow screens
+      whole.replaceWith(button);
+      button.append(whole);
     }
   };
   if (matchMedia("(max-width: 60rem)").matches) document.addEventListener("DOMContentLoaded", enlarge);

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from . import context as _context
 from .display import display_with_myst
@@ -42,6 +43,22 @@ def set_aside(reason: str) -> None:
     _aside = reason.strip()
     text = f"**{_aside}** No claim is judged here."
     display_with_myst({"text/markdown": text, "text/plain": text}, f":::{{admonition}} {_aside}\nNo claim is judged here.\n:::\n")
+
+
+def within_reach(asked: Any, **floors: float) -> dict[str, float]:
+    """Floors that some drop can meet: those given, or all of them smaller by one factor, and then no claim is judged.
+
+    ``asked`` is the batch solved with the floors given: ``feasible`` and ``best_attainable`` (the factor by which a drop's floors
+    could grow), (D,).
+    """
+    if asked.feasible.any():
+        return floors
+    easier = 0.5 * float(asked.best_attainable.max())
+    set_aside(
+        f"No drop of this set can meet its floors: the easiest meets {2 * easier:.3g} of them. "
+        f"The page goes on with floors {easier:.3g} times as large."
+    )
+    return {name: easier * floor for name, floor in floors.items()}
 
 
 def record(

@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.collections import PathCollection
+from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.figure import Figure
 
 from isaclib import __version__
 from isaclib.foundations import plotting
 
 from . import context as _context
+from . import narrow
 from .display import display_with_myst
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -118,6 +119,7 @@ def show(
         "seed": run.seed,
         "solver": solver,
         "seconds": round(seconds, 2),
+        "map": _is_map(figure),
     }
     if run.directory:
         folder = Path(run.directory) / "figures"
@@ -129,6 +131,9 @@ def show(
         plotting.save_preview(figure, folder / f"{name}.webp")
         table.to_csv(folder / f"{name}.csv", index=False, float_format="%.10g")
         (folder / f"{name}.json").write_text(json.dumps(entry, indent=1))
+        if narrow.stack(figure):  # last: the figure is another one now
+            (folder / "narrow").mkdir(exist_ok=True)
+            plotting.save_svg(figure, folder / "narrow" / f"{name}.svg")
     display_with_myst({"image/svg+xml": svg, "text/plain": alt}, myst(entry))
     display_with_myst({"text/markdown": caption, "text/plain": caption}, "")
 
@@ -164,6 +169,11 @@ def _drawn(axes) -> Iterator[bool]:
     yield bool(axes.images or axes.tables)
 
 
+def _is_map(figure: Figure) -> bool:
+    """Whether colours carry the values, which a page must not turn over in the dark."""
+    return any(axes.images or any(isinstance(each, QuadMesh) for each in axes.collections) for axes in figure.axes)
+
+
 def label(section: str, name: str) -> str:
     """Cross-reference label of a figure: ``fig-<section>-<name>`` with dashes."""
     return f"fig-{section}-{name}".replace("_", "-")
@@ -184,7 +194,7 @@ def myst(entry: Mapping[str, Any]) -> str:
             f"::::{{figure}} {folder}/{entry['name']}.svg",
             *labelled,
             f":alt: {entry['alt']}",
-            ":class: dark-light isac-figure",
+            ":class: dark-light isac-figure" + (" isac-map" if entry.get("map") else ""),
             "",
             f"{source}{entry['caption'].strip()}",
             "::::",

@@ -28,6 +28,7 @@ from ..runs.plan import Run
 from . import pages
 from .cells import book_notebook, executed_notebook
 from .ledgers import load_claims
+from .phone import FOLDER, offer_stacked
 from .polish import polish
 
 BINDER = "https://mybinder.org"  # opens a notebook of a public repository in the reader's browser
@@ -83,6 +84,7 @@ def build(
     _check_toc_pages(source, html)
     trim_mathjax(html)
     polish(html)
+    offer_stacked(html, source)
     built = time.perf_counter()
     checked = accept is not None and _accepted(accept, html, source)
     check_seconds = time.perf_counter() - built if checked else None
@@ -126,7 +128,13 @@ def stage(root: Path, runs: Sequence[Run], source: Path, instances: Path | None 
                 folder = source / "figures" / run.section / run.page
                 folder.mkdir(parents=True, exist_ok=True)
                 shutil.copy(figure, folder / figure.name)
+        if (stacked := run.directory / "figures" / FOLDER).exists():
+            shutil.copytree(stacked, source / "figures" / run.section / run.page / FOLDER)
     pages.generate(root, runs, source, instances)
+    for run in runs:  # explorers of the base sets, for the prose to include
+        for fragment in sorted((run.directory / "explorers").glob("*.md")) if run.page == run.notebook else ():
+            page = fragment.read_text().replace("../../_static", "../_static")
+            (source / "generated" / f"explorer_{run.section}_{fragment.name}").write_text(page)
 
 
 def configuration(text: str) -> str:

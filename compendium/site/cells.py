@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import nbformat
 
+from ..notebook import answers
 from ..notebook.display import METADATA_KEY
 from ..runs.plan import Run
 from .ledgers import Claim
@@ -29,12 +30,13 @@ _BOX = re.compile(r"^(:::\{admonition\} Claim (\S+): .*\n:class: isac-claim .*\n
 
 
 def executed_notebook(run: Run) -> nbformat.NotebookNode:
-    """The executed notebook; in a what-if with the title and the question of its set."""
+    """The executed notebook; in a what-if with the title and the question of its set, and with the answer that its run found."""
     notebook = nbformat.read(run.directory / "notebook.ipynb", as_version=4)
+    said = {name: str(run.values.get(name, "")) for name in ("title", "question")} | {"answer": answers.found_in(run.directory)}
     for cell in notebook.cells:
         if cell.cell_type == "markdown" and run.notebook == "what_if":
-            for name in ("title", "question"):
-                cell.source = cell.source.replace(f"{{{name}}}", str(run.values.get(name, "")))
+            for name, text in said.items():
+                cell.source = cell.source.replace(f"{{{name}}}", text)
     return notebook
 
 

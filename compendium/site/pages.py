@@ -91,6 +91,7 @@ def _card(run: Run, entry: Mapping[str, Any]) -> dict[str, str]:
         "title": f"{title} ({run.label})" if beside else title,
         "picture": f"/figures/{run.section}/{run.page}/{entry['name']}.webp",
         "alt": entry["alt"],
+        "map": " isac-map" if entry.get("map") else "",
         "link": label(run.section, entry["name"]) if has_label else f"/notebooks/{run.section}/{run.page}",
         "kind": "ref" if has_label else "doc",
         "text": first + (f" *({entry['paper']} of the paper)*" if entry["paper"] else ""),

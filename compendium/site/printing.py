@@ -122,7 +122,7 @@ def _localise(article: Tag, document: str, wanted: set[str]) -> None:
         if not urlsplit(str(picture["src"])).scheme:
             picture["src"] = posixpath.normpath(posixpath.join(folder, str(picture["src"])))
         picture["loading"] = "eager"
-    for unwanted in article.select("script:not([type^='math']), .isac-explorer, .headerlink, .toctree-wrapper"):
+    for unwanted in article.select("script:not([type^='math']), .isac-explorer, .isac-guess, .headerlink, .toctree-wrapper"):
         unwanted.decompose()
     for word in article.select("table code .pre, table code:not(:has(*))"):
         word.replace_with(BeautifulSoup(str(word).replace("_", "_<wbr>"), "html.parser"))

@@ -96,6 +96,8 @@ def subplots(rows: int = 1, columns: int = 1, *, width: float = 6.4, height: flo
     height = height or max(2.6, 3.6 * rows if columns == 1 else 2.9 * rows)
     mpl.rcParams.update(_STYLE)
     figure = Figure(figsize=(width, height), layout="constrained")
+    if columns > 1:  # labels of one panel keep off the ticks of its neighbour
+        figure.get_layout_engine().set(wspace=0.06)
     return figure, figure.subplots(rows, columns, **options)
 
 

@@ -99,7 +99,7 @@ def digits(value):
 
 facts = timing.machine()
 tables.table(
-    pd.DataFrame({"what": list(facts), "value": list(facts.values())}),
+    {"what": list(facts), "value": list(facts.values())},
     caption="What the numbers on this page were made on.",
 )
 
@@ -245,20 +245,18 @@ figures.show(
     solver="scalar search, eigenvalues, interior point, SLSQP, Clarabel",
 )
 tables.table(
-    pd.DataFrame(
-        {
-            "problem": race.problem,
-            "paper's algorithm (ms)": [
-                f"{1e3 * s:.{digits(1e3 * s)}f}" for s in race.paper_s
-            ],
-            "exact (ms)": [f"{1e3 * s:.{digits(1e3 * s)}f}" for s in race.exact_s],
-            "paper over exact": race.paper_s / race.exact_s,
-            "paper over exact in a batch": [
-                f"{ratio:.3g}" if ratio > 0 else "no batch"
-                for ratio in race.paper_s / race.batch_s
-            ],
-        }
-    ),
+    {
+        "problem": race.problem,
+        "paper's algorithm (ms)": [
+            f"{1e3 * s:.{digits(1e3 * s)}f}" for s in race.paper_s
+        ],
+        "exact (ms)": [f"{1e3 * s:.{digits(1e3 * s)}f}" for s in race.exact_s],
+        "paper over exact": race.paper_s / race.exact_s,
+        "paper over exact in a batch": [
+            f"{ratio:.3g}" if ratio > 0 else "no batch"
+            for ratio in race.paper_s / race.batch_s
+        ],
+    },
     caption="The same in numbers.",
     precision=3,
 )
@@ -390,19 +388,17 @@ gaps = [
     general.value / general.bound - 1,
 ]
 tables.table(
-    pd.DataFrame(
-        {
-            "method": [
-                "worst-channel cuts",
-                "semidefinite program",
-                "the same by a general solver",
-            ],
-            "least share of the power": shares,
-            "certified gap": [f"{gap:.1e}" for gap in gaps],
-            "seconds": list(spent.values()),
-            "over cuts": [value / spent["cuts"] for value in spent.values()],
-        }
-    ),
+    {
+        "method": [
+            "worst-channel cuts",
+            "semidefinite program",
+            "the same by a general solver",
+        ],
+        "least share of the power": shares,
+        "certified gap": [f"{gap:.1e}" for gap in gaps],
+        "seconds": list(spent.values()),
+        "over cuts": [value / spent["cuts"] for value in spent.values()],
+    },
     caption=f"Robust beams for one SINR and {road_users} of the paper's users, both in reduced form. The share is that of the access points' power.",
     precision=3,
 )
@@ -644,15 +640,11 @@ figures.show(
 
 # %% tags=["hide-input"]
 tables.table(
-    pd.DataFrame(
-        {
-            "solver": [name for name, _, _ in fits],
-            "grows with": [dimension for _, dimension, _ in fits],
-            "exponent ± standard error (fitted range)": [
-                str(fit) for _, _, fit in fits
-            ],
-        }
-    ),
+    {
+        "solver": [name for name, _, _ in fits],
+        "grows with": [dimension for _, dimension, _ in fits],
+        "exponent ± standard error (fitted range)": [str(fit) for _, _, fit in fits],
+    },
     caption="Fitted exponents of the time. Small ones at small sizes mostly mean that overhead still dominates.",
 )
 

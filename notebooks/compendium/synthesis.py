@@ -104,7 +104,7 @@ errors = {
 }
 factors = {name: before / after for name, (before, after) in errors.items()}
 tables.table(
-    pd.DataFrame({"error": list(factors), "falls by": list(factors.values())}),
+    {"error": list(factors), "falls by": list(factors.values())},
     caption="What four times the power does to the standard deviation.",
 )
 assert np.allclose(list(factors.values())[:3], 2, rtol=1e-9)
@@ -142,14 +142,10 @@ spread = {
     "network localization: sensing SINRs, users asking 90 % of what they can get": held,
 }
 tables.table(
-    pd.DataFrame(
-        {
-            "values at the optimum": list(spread),
-            "best over worst": [
-                values.max() / values.min() for values in spread.values()
-            ],
-        }
-    ),
+    {
+        "values at the optimum": list(spread),
+        "best over worst": [values.max() / values.min() for values in spread.values()],
+    },
     caption="How unequal the optimum leaves the users, on one draw each.",
 )
 assert np.ptp(equal) < 1e-6 * equal.max() and np.ptp(sinrs) < 1e-6 * sinrs.max()
@@ -188,40 +184,38 @@ assert np.allclose(2 * half, served.rates_bps)
 
 # %% tags=["hide-input"]
 tables.table(
-    pd.DataFrame(
-        {
-            "chapter": [
-                "{doc}`wireless powered </book/wireless_powered>`",
-                "{doc}`network localization </book/network_localization>`",
-                "{doc}`semi-ISaC </book/semi_isac>`",
-                "{doc}`OFDM ranging </book/ofdm_ranging>`",
-                "{doc}`near field </book/near_field>`",
-            ],
-            "power": [
-                "of each user",
-                "of each station",
-                "of each service",
-                "of each carrier",
-                "beams, covariances",
-            ],
-            "time": ["charging, slots", "", "", "", "looking, talking"],
-            "spectrum": ["", "", "shares of a band", "carriers of a band", ""],
-            "what sensing asks": [
-                "CRB of every target",
-                "SINR of the worst echo",
-                "rate of every echo",
-                "CRB, sidelobes, main lobe",
-                "CRB summed over the users",
-            ],
-            "what communication asks": [
-                "least throughput",
-                "SINR of every user",
-                "rate of every link",
-                "capacity",
-                "least rate, channels in error",
-            ],
-        }
-    ),
+    {
+        "chapter": [
+            "{doc}`wireless powered </book/wireless_powered>`",
+            "{doc}`network localization </book/network_localization>`",
+            "{doc}`semi-ISaC </book/semi_isac>`",
+            "{doc}`OFDM ranging </book/ofdm_ranging>`",
+            "{doc}`near field </book/near_field>`",
+        ],
+        "power": [
+            "of each user",
+            "of each station",
+            "of each service",
+            "of each carrier",
+            "beams, covariances",
+        ],
+        "time": ["charging, slots", "", "", "", "looking, talking"],
+        "spectrum": ["", "", "shares of a band", "carriers of a band", ""],
+        "what sensing asks": [
+            "CRB of every target",
+            "SINR of the worst echo",
+            "rate of every echo",
+            "CRB, sidelobes, main lobe",
+            "CRB summed over the users",
+        ],
+        "what communication asks": [
+            "least throughput",
+            "SINR of every user",
+            "rate of every link",
+            "capacity",
+            "least rate, channels in error",
+        ],
+    },
     caption="What each paper divides, and between which demands.",
 )
 
@@ -236,38 +230,36 @@ tables.table(
 
 # %% tags=["hide-input"]
 tables.table(
-    pd.DataFrame(
-        {
-            "chapter": [
-                "wireless powered",
-                "network localization",
-                "semi-ISaC",
-                "OFDM ranging",
-                "near field",
-            ],
-            "sensing axis": [
-                "one over the limit on the worst target's standard deviation",
-                "one over the worst range standard deviation",
-                "rate promised to every echo",
-                "sidelobe suppression in dB",
-                "one over the limit on the position standard deviation",
-            ],
-            "communication axis": [
-                "least throughput",
-                "rate $\\log_2(1+\\gamma)$ promised to every user",
-                "rate promised to every link",
-                "capacity",
-                "least rate over all channel errors",
-            ],
-            "the paper operates at": [
-                f"{crb_limit_m2:g} m² for every target",
-                f"{min_comm_sinr_db:g} dB for every user",
-                f"{min_sensing_bps / 1e6:g} Mbit/s per echo, {min_rate_bps / 1e6:g} Mbit/s per link",
-                f"sidelobes at {peak_sidelobe_db:g} dB",
-                f"{crlb_limit_m2:g} m² in sum",
-            ],
-        }
-    ),
+    {
+        "chapter": [
+            "wireless powered",
+            "network localization",
+            "semi-ISaC",
+            "OFDM ranging",
+            "near field",
+        ],
+        "sensing axis": [
+            "one over the limit on the worst target's standard deviation",
+            "one over the worst range standard deviation",
+            "rate promised to every echo",
+            "sidelobe suppression in dB",
+            "one over the limit on the position standard deviation",
+        ],
+        "communication axis": [
+            "least throughput",
+            "rate $\\log_2(1+\\gamma)$ promised to every user",
+            "rate promised to every link",
+            "capacity",
+            "least rate over all channel errors",
+        ],
+        "the paper operates at": [
+            f"{crb_limit_m2:g} m² for every target",
+            f"{min_comm_sinr_db:g} dB for every user",
+            f"{min_sensing_bps / 1e6:g} Mbit/s per echo, {min_rate_bps / 1e6:g} Mbit/s per link",
+            f"sidelobes at {peak_sidelobe_db:g} dB",
+            f"{crlb_limit_m2:g} m² in sum",
+        ],
+    },
     caption="What the axes mean in each panel of the next figure.",
 )
 
@@ -743,21 +735,19 @@ def left(name, wanted):
 
 
 tables.table(
-    pd.DataFrame(
-        {
-            "chapter": list(frontiers),
-            "communication left at half of the best sensing (%)": [
-                100 * left(name, 0.5) for name in frontiers
-            ],
-            "at nine tenths (%)": [100 * left(name, 0.9) for name in frontiers],
-            "operating point: sensing (%)": [
-                operating(found["operating"], 0) for found in frontiers.values()
-            ],
-            "operating point: communication (%)": [
-                operating(found["operating"], 1) for found in frontiers.values()
-            ],
-        }
-    ),
+    {
+        "chapter": list(frontiers),
+        "communication left at half of the best sensing (%)": [
+            100 * left(name, 0.5) for name in frontiers
+        ],
+        "at nine tenths (%)": [100 * left(name, 0.9) for name in frontiers],
+        "operating point: sensing (%)": [
+            operating(found["operating"], 0) for found in frontiers.values()
+        ],
+        "operating point: communication (%)": [
+            operating(found["operating"], 1) for found in frontiers.values()
+        ],
+    },
     caption="The frontiers in numbers: medians over the draws, relative to the best of each draw.",
     precision=3,
 )

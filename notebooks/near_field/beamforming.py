@@ -70,7 +70,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from compendium.notebook import claims, explorers, figures, tables
-from compendium.notebook.explorers import Bars, Control, Readout
+from compendium.notebook.explorers import Bars, Control, Map, Readout
+from compendium.notebook.given import taken_by
 
 from isaclib import near_field as nf
 from isaclib.foundations import plotting, units
@@ -82,21 +83,8 @@ from isaclib.near_field.sdp import margin_by_conic
 aps = np.column_stack([ap_x_m, ap_y_m])
 scenario = nf.Scenario.random(
     np.random.default_rng(seed),
-    ap_positions_m=aps,
-    user_positions_m=np.column_stack([user_x_m, user_y_m]),
     array_angles_rad=None if array_orientation == "centre" else np.zeros(len(aps)),
-    antennas=antennas,
-    antenna_spacing_m=antenna_spacing_m,
-    carrier_hz=carrier_hz,
-    path_gain=path_gain,
-    noise_w=units.dbm_to_w(noise_dbm),
-    sensing_processing_gain_db=sensing_processing_gain_db,
-    block_s=block_s,
-    sensing_block_s=sensing_block_s,
-    comm_power_w=units.dbm_to_w(comm_power_dbm),
-    sensing_power_w=units.dbm_to_w(sensing_power_dbm),
-    crlb_limit_m2=crlb_limit_m2,
-    error_slope_per_m=error_slope_per_m,
+    **taken_by(nf.Scenario.random, globals()),
 )
 h = nf.channels(scenario)
 norms = np.linalg.norm(h, axis=2)
@@ -252,15 +240,13 @@ assert np.all(procedure[["largest_gap", "optimised"]].iloc[:2] < 1e-4)
 
 # %% tags=["hide-input"]
 tables.table(
-    pd.DataFrame(
-        {
-            "balls (access points)": procedure.balls,
-            "cases": procedure.cases,
-            "median gap": [shown_gap(gap) for gap in procedure.median_gap],
-            "largest gap": [shown_gap(gap) for gap in procedure.largest_gap],
-            "gap, optimised beams": [shown_gap(gap) for gap in procedure.optimised],
-        }
-    ),
+    {
+        "balls (access points)": procedure.balls,
+        "cases": procedure.cases,
+        "median gap": [shown_gap(gap) for gap in procedure.median_gap],
+        "largest gap": [shown_gap(gap) for gap in procedure.largest_gap],
+        "gap, optimised beams": [shown_gap(gap) for gap in procedure.optimised],
+    },
     caption="Distance between the attained and the certified worst case, relative to its size: random beams of three users at relative "
     "channel errors of 0.3, and in the last column the best beams of one random system of two users at 0.2. One and two balls can leave no gap; "
     f"with more, the largest gap of random beams is {shown_gap(procedure.largest_gap[2:].max())}, that of optimised ones "
@@ -307,16 +293,14 @@ assert np.allclose(reduction.full, reduction.reduced, rtol=1e-5)
 
 # %% tags=["hide-input"]
 tables.table(
-    pd.DataFrame(
-        {
-            "antennas": reduction.antennas,
-            "full program": [f"{value:.6f}" for value in reduction.full],
-            "reduced program": [f"{value:.6f}" for value in reduction.reduced],
-            "worst-channel cuts": [f"{value:.6f}" for value in reduction.cuts],
-            "full (s)": [f"{value:.2f}" for value in reduction.full_s],
-            "reduced (s)": [f"{value:.2f}" for value in reduction.reduced_s],
-        }
-    ),
+    {
+        "antennas": reduction.antennas,
+        "full program": [f"{value:.6f}" for value in reduction.full],
+        "reduced program": [f"{value:.6f}" for value in reduction.reduced],
+        "worst-channel cuts": [f"{value:.6f}" for value in reduction.cuts],
+        "full (s)": [f"{value:.2f}" for value in reduction.full_s],
+        "reduced (s)": [f"{value:.2f}" for value in reduction.reduced_s],
+    },
     caption="Least share of the power budget by the semidefinite program, full and reduced, and by the cuts of the next section; time of "
     "the two programs. Two users, two access points, random channels.",
 )
@@ -422,19 +406,15 @@ assert np.isclose(proof.dual.weights.sum(), proof.lower)
 
 # %% tags=["hide-input"]
 tables.table(
-    pd.DataFrame(
-        {
-            "SINR (dB)": [f"{units.linear_to_db(value):.1f}" for value in roads.sinr],
-            "lower bound": [f"{value:.6f}" for value in roads.cuts_bound],
-            "cuts": [f"{value:.6f}" for value in roads.cuts],
-            "semidefinite": [f"{value:.6f}" for value in roads.sdp],
-            "cuts (s)": [f"{value:.2f}" for value in roads.cuts_s],
-            "semidefinite (s)": [f"{value:.2f}" for value in roads.sdp_s],
-            "the same, general solver (s)": [
-                f"{value:.2f}" for value in roads.general_s
-            ],
-        }
-    ),
+    {
+        "SINR (dB)": [f"{units.linear_to_db(value):.1f}" for value in roads.sinr],
+        "lower bound": [f"{value:.6f}" for value in roads.cuts_bound],
+        "cuts": [f"{value:.6f}" for value in roads.cuts],
+        "semidefinite": [f"{value:.6f}" for value in roads.sdp],
+        "cuts (s)": [f"{value:.2f}" for value in roads.cuts_s],
+        "semidefinite (s)": [f"{value:.2f}" for value in roads.sdp_s],
+        "the same, general solver (s)": [f"{value:.2f}" for value in roads.general_s],
+    },
     caption="Power margin at the paper's size by both roads, the bound that the cuts prove over all beams, and the times. A margin above 1 "
     "means that the budget does not suffice. The beams of the cuts violate no constraint by more than "
     f"{max(roads.cuts_residual.max(), 1e-15):.0e} (relative, on unscaled data); the largest eigenvalue of the relaxed covariances holds all "
@@ -1158,19 +1138,17 @@ arrays["half_ratio"] = arrays.half_mrt_bps_hz / arrays.half_exact_bps_hz
 
 # %% tags=["hide-input"]
 tables.table(
-    pd.DataFrame(
-        {
-            "antennas": arrays.antennas,
-            f"rounds at {units.linear_to_db(equal_sinr):.0f} dB": arrays.equal_rounds,
-            f"time at {units.linear_to_db(equal_sinr):.0f} dB (s)": [
-                f"{value:.2f}" for value in arrays.equal_s
-            ],
-            "best SINR (dB)": [f"{value:.1f}" for value in arrays.sinr_db],
-            "squared error × SINR": [f"{value:.2f}" for value in arrays.leak],
-            "margins solved": arrays.programs,
-            "time of the best (s)": [f"{value:.2f}" for value in arrays.exact_s],
-        }
-    ),
+    {
+        "antennas": arrays.antennas,
+        f"rounds at {units.linear_to_db(equal_sinr):.0f} dB": arrays.equal_rounds,
+        f"time at {units.linear_to_db(equal_sinr):.0f} dB (s)": [
+            f"{value:.2f}" for value in arrays.equal_s
+        ],
+        "best SINR (dB)": [f"{value:.1f}" for value in arrays.sinr_db],
+        "squared error × SINR": [f"{value:.2f}" for value in arrays.leak],
+        "margins solved": arrays.programs,
+        "time of the best (s)": [f"{value:.2f}" for value in arrays.exact_s],
+    },
     caption=f"Cost at the relative channel error {margin_error:g}: rounds of cuts and time (the better of two) of one power margin at an SINR that all "
     "arrays reach; then the best SINR, $e^2\\gamma^\\star$, the number of margins that its search takes, and their time. From the smallest to "
     f"the largest array the time changes by a factor of {arrays.equal_s.iloc[-1] / arrays.equal_s.iloc[0]:.1f} at equal SINR and "
@@ -1184,17 +1162,15 @@ tables.table(
 
 # %% tags=["hide-input"]
 tables.table(
-    pd.DataFrame(
-        {
-            "antennas": arrays.antennas,
-            "best beams (bit/s/Hz)": [f"{value:.2f}" for value in arrays.exact_bps_hz],
-            "matched / best": [f"{value:.2f}" for value in arrays.ratio],
-            "best beams at half a wavelength (bit/s/Hz)": [
-                f"{value:.2f}" for value in arrays.half_exact_bps_hz
-            ],
-            "matched / best there": [f"{value:.2f}" for value in arrays.half_ratio],
-        }
-    ),
+    {
+        "antennas": arrays.antennas,
+        "best beams (bit/s/Hz)": [f"{value:.2f}" for value in arrays.exact_bps_hz],
+        "matched / best": [f"{value:.2f}" for value in arrays.ratio],
+        "best beams at half a wavelength (bit/s/Hz)": [
+            f"{value:.2f}" for value in arrays.half_exact_bps_hz
+        ],
+        "matched / best there": [f"{value:.2f}" for value in arrays.half_ratio],
+    },
     caption="Spectral efficiency of the worst user in the communication phase, with the spacing of this page "
     f"({antenna_spacing_m / scenario.wavelength_m:.3g} wavelengths) and with half a wavelength. Matched beams are limited by the interference "
     "between users and not by noise: the power which a larger array collects helps them only where it also separates the users.",
@@ -1227,15 +1203,13 @@ lowest = [min(count, key=count.get) for count in counted]
 
 # %% tags=["hide-input"]
 tables.table(
-    pd.DataFrame(
-        {
-            "search step": [f"{step:g}" for step in step_sizes],
-            **{
-                name: [f"{count[name]:.1e}" for count in counted]
-                for name in ("Main", "EI", "MRT")
-            },
-        }
-    ),
+    {
+        "search step": [f"{step:g}" for step in step_sizes],
+        **{
+            name: [f"{count[name]:.1e}" for count in counted]
+            for name in ("Main", "EI", "MRT")
+        },
+    },
     caption=f"Operations by the paper's formulas, {int(iterations.max())} iterations, without the sensing program. With it, Main, EI and MRT take "
     + ", ".join(f"{count:.3g}" for count in with_sensing.values())
     + f" at the step {share_step:g}: EI and MRT then differ by the factor {max(with_sensing['EI'] / with_sensing['MRT'], with_sensing['MRT'] / with_sensing['EI']):.3f}.",
@@ -1326,6 +1300,13 @@ rate_at = {
 }
 everywhere = np.ones(admitted.shape)
 bound_um = 1e6 * np.sqrt(crlb_limit_m2 * 2.0**octave)[..., None] * everywhere
+shape = np.linalg.inv(nf.position_information(scenario, sensing.covariances))
+per_user = shape.reshape(2, len(h), 2, len(h)).diagonal(axis1=1, axis2=3)
+per_user_m2 = per_user[[0, 0, 1], [0, 1, 1]].T / np.trace(shape)  # parts of the bound
+ellipses = (
+    np.where(admitted, 1e-12 * bound_um**2, np.nan)[..., None, None] * per_user_m2
+)
+places = [scenario.ap_positions_m, np.empty((0, 2)), scenario.user_positions_m]
 explorers.show(
     "share_power_limit",
     controls=[
@@ -1340,6 +1321,18 @@ explorers.show(
         Readout("Rate of matched beams (MRT)", rate_at["mrt"], "bit/s/Hz"),
         Readout("Position bound", bound_um, "µm"),
         Readout("Relative channel error", 1e-6 * error_slope_per_m * bound_um),
+    ],
+    pictures=[
+        Map(
+            "Where the users may be",
+            *(np.stack([rows] * len(octaves)) for rows in places),
+            covariances=ellipses,
+            loads=np.where(admitted[..., None], np.ones(len(places[0])), np.nan),
+            loads_label="",
+            loaded="stations",
+            names=("access point", "", "user"),
+            magnified=1e6,
+        )
     ],
     bars=[
         Bars(

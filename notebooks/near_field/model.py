@@ -48,6 +48,8 @@ import numpy as np
 import pandas as pd
 import sympy as sp
 from compendium.notebook import claims, figures, tables
+from compendium.notebook.curves import legend_above
+from compendium.notebook.given import taken_by
 from scipy.special import struve
 
 from isaclib import near_field as nf
@@ -56,21 +58,8 @@ from isaclib.foundations import fisher, plotting, units
 aps = np.column_stack([ap_x_m, ap_y_m])
 scenario = nf.Scenario.random(
     np.random.default_rng(seed),
-    ap_positions_m=aps,
-    user_positions_m=np.column_stack([user_x_m, user_y_m]),
     array_angles_rad=None if array_orientation == "centre" else np.zeros(len(aps)),
-    antennas=antennas,
-    antenna_spacing_m=antenna_spacing_m,
-    carrier_hz=carrier_hz,
-    path_gain=path_gain,
-    noise_w=units.dbm_to_w(noise_dbm),
-    sensing_processing_gain_db=sensing_processing_gain_db,
-    block_s=block_s,
-    sensing_block_s=sensing_block_s,
-    comm_power_w=units.dbm_to_w(comm_power_dbm),
-    sensing_power_w=units.dbm_to_w(sensing_power_dbm),
-    crlb_limit_m2=crlb_limit_m2,
-    error_slope_per_m=error_slope_per_m,
+    **taken_by(nf.Scenario.random, globals()),
 )
 users, count = scenario.user_positions_m, len(scenario.user_positions_m)
 wavelength = scenario.wavelength_m
@@ -116,8 +105,10 @@ for m, (position, angle) in enumerate(
     border = position + scenario.rayleigh_distance_m * np.column_stack(
         [np.cos(t := np.linspace(0, 2 * np.pi, 200)), np.sin(t)]
     )
-    axes.plot(*border.T, **{**plotting.style(m), "marker": "", "linewidth": 1})
+    look = {**plotting.style(m), "marker": "", "linewidth": 1}
+    axes.plot(*border.T, **look, label=f"near field of AP {m + 1} ends")
     axes.annotate(f"AP {m + 1}", position, textcoords="offset points", xytext=(8, 8))
+legend_above(figure, axes, 3)
 axes.plot(*users.T, **{**plotting.style(1), "linestyle": "", "marker": "o"})
 for k, user in enumerate(users):
     axes.annotate(f"user {k + 1}", user, textcoords="offset points", xytext=(6, -11))
@@ -187,24 +178,22 @@ aperture = (antennas - 1) * antenna_spacing_m
 edge_phase = np.pi * aperture**2 / (4 * wavelength * scenario.rayleigh_distance_m)
 assert np.isclose(edge_phase, np.pi / 8)
 tables.table(
-    pd.DataFrame(
-        {
-            "quantity": [
-                "wavelength (mm)",
-                "spacing / wavelength",
-                "aperture (m)",
-                "Rayleigh distance (m)",
-                "farthest user (m)",
-            ],
-            "value": [
-                1e3 * wavelength,
-                antenna_spacing_m / wavelength,
-                aperture,
-                scenario.rayleigh_distance_m,
-                nf.centre_distances_m(scenario).max(),
-            ],
-        }
-    ),
+    {
+        "quantity": [
+            "wavelength (mm)",
+            "spacing / wavelength",
+            "aperture (m)",
+            "Rayleigh distance (m)",
+            "farthest user (m)",
+        ],
+        "value": [
+            1e3 * wavelength,
+            antenna_spacing_m / wavelength,
+            aperture,
+            scenario.rayleigh_distance_m,
+            nf.centre_distances_m(scenario).max(),
+        ],
+    },
     caption="Lengths of the scenario.",
 )
 
@@ -498,7 +487,7 @@ values = list(lowest.values())
 assert np.allclose(values[:3], values[0], rtol=1e-3) and values[3] < 0
 assert np.isclose(values[0], np.linalg.eigvalsh(by_pairs)[0], rtol=1e-6)
 tables.table(
-    pd.DataFrame({"variant": list(lowest), "least eigenvalue (1/m²)": values}),
+    {"variant": list(lowest), "least eigenvalue (1/m²)": values},
     caption="Least eigenvalue of the equivalent information of one sensing block, isotropic covariances. An information matrix cannot have a negative one.",
 )
 
@@ -602,24 +591,22 @@ isotropic_bar = nf.crlb_m2(scenario, isotropic, 0) * block_s / sensing_block_s
 
 # %% tags=["hide-input"]
 tables.table(
-    pd.DataFrame(
-        {
-            "quantity": [
-                "bound of one block, isotropic (m²)",
-                "bound of one block, optimised (m²)",
-                "certified lower bound (m²)",
-                "relative gap",
-                "lower bound from the isotropic witness (m²)",
-            ],
-            "value": [
-                f"{isotropic_bar:.6g}",
-                f"{checked.value:.6g}",
-                f"{checked.bound:.6g}",
-                f"{checked.gap:.1e}",
-                f"{crude:.3g}",
-            ],
-        }
-    ),
+    {
+        "quantity": [
+            "bound of one block, isotropic (m²)",
+            "bound of one block, optimised (m²)",
+            "certified lower bound (m²)",
+            "relative gap",
+            "lower bound from the isotropic witness (m²)",
+        ],
+        "value": [
+            f"{isotropic_bar:.6g}",
+            f"{checked.value:.6g}",
+            f"{checked.bound:.6g}",
+            f"{checked.gap:.1e}",
+            f"{crude:.3g}",
+        ],
+    },
     caption="Squared position error, summed over the users, that one sensing block allows at best. Solved by a "
     f"{sensing.certificate.method}; value, bound and gap recomputed in NumPy.",
 )
@@ -815,4 +802,12 @@ tables.table(
 )
 
 # %% [markdown]
-# The model is complete. How well do the users get located, and what does MUSIC make of it? Continue with {doc}`results`.
+# ## In three lines
+#
+# * A spherical wave tells distance and direction to one array; with several arrays the information about all positions has a closed form in the
+#   covariances, from which the unknown gains are eliminated pair by pair.
+# * The best covariance solves a small semidefinite program in the columns that the users span, and a dual point bounds every other one.
+# * An error of the position changes the channel by $4/\lambda$ per metre, as long as it is a small part of a wavelength: that is the error ball which
+#   the beams must survive.
+#
+# How well do the users get located, and what does MUSIC make of it? Continue with {doc}`results`.

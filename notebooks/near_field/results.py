@@ -56,6 +56,7 @@ import matplotlib.colors
 import numpy as np
 import pandas as pd
 from compendium.notebook import claims, context, figures, tables
+from compendium.notebook.given import taken_by
 from matplotlib.ticker import LogLocator
 from scipy import stats
 from scipy.ndimage import maximum_filter
@@ -65,26 +66,11 @@ from isaclib import near_field as nf
 from isaclib.foundations import montecarlo, plotting, units
 
 aps = np.column_stack([ap_x_m, ap_y_m])
-system = {
-    "antenna_spacing_m": antenna_spacing_m,
-    "carrier_hz": carrier_hz,
-    "path_gain": path_gain,
-    "noise_w": units.dbm_to_w(noise_dbm),
-    "sensing_processing_gain_db": sensing_processing_gain_db,
-    "block_s": block_s,
-    "sensing_block_s": sensing_block_s,
-    "comm_power_w": units.dbm_to_w(comm_power_dbm),
-    "sensing_power_w": units.dbm_to_w(sensing_power_dbm),
-    "crlb_limit_m2": crlb_limit_m2,
-    "error_slope_per_m": error_slope_per_m,
-}
-area = {
-    "ap_positions_m": aps,
-    "user_positions_m": np.column_stack([user_x_m, user_y_m]),
-    "array_angles_rad": None if array_orientation == "centre" else np.zeros(len(aps)),
-    "antennas": antennas,
-}
-scenario = nf.Scenario.random(np.random.default_rng(seed), **system, **area)
+system = taken_by(nf.Scenario.random, globals())
+system["array_angles_rad"] = (
+    None if array_orientation == "centre" else np.zeros(len(aps))
+)
+scenario = nf.Scenario.random(np.random.default_rng(seed), **system)
 users = scenario.user_positions_m
 streams = np.random.default_rng(seed).spawn(8)
 blocks = round((1 - time_allocation) * block_s / sensing_block_s)
@@ -109,14 +95,9 @@ distances = np.array(position_errors_m)
 
 def mean_error(user, size, rng):
     """Mean and standard error of the channel error for every length, over random directions; and the channel's norm."""
-    alone = nf.Scenario.random(
-        np.random.default_rng(0),
-        **system,
-        ap_positions_m=[[0.0, 0.0]],
-        array_angles_rad=[0.0],
-        user_positions_m=[user],
-        antennas=size,
-    )
+    single = {"ap_positions_m": [[0.0, 0.0]], "array_angles_rad": [0.0]}
+    single |= {"user_positions_m": [user], "antennas": size}
+    alone = nf.Scenario.random(np.random.default_rng(0), **system | single)
     channel = nf.channels(alone)[0, 0]
     mean, spread = [], []
     for length in distances:
@@ -319,21 +300,19 @@ cases["over all APs"] = cases["root of the bound (m)"] / all_aps
 
 # %% tags=["hide-input"]
 tables.table(
-    pd.DataFrame(
-        {
-            "access points": cases.which.str.replace("+", " and "),
-            "antennas each": cases.antennas,
-            "what is kept": cases.kept,
-            "root of the bound (µm)": [
-                f"{1e6 * value:.3g}" if value < 1e-4 else f"{1e6 * value:,.0f}"
-                for value in cases["root of the bound (m)"]
-            ],
-            f"times that of all {len(aps)}": [
-                f"{value:,.2f}" if value < 10 else f"{value:,.0f}"
-                for value in cases["over all APs"]
-            ],
-        }
-    ),
+    {
+        "access points": cases.which.str.replace("+", " and "),
+        "antennas each": cases.antennas,
+        "what is kept": cases.kept,
+        "root of the bound (µm)": [
+            f"{1e6 * value:.3g}" if value < 1e-4 else f"{1e6 * value:,.0f}"
+            for value in cases["root of the bound (m)"]
+        ],
+        f"times that of all {len(aps)}": [
+            f"{value:,.2f}" if value < 10 else f"{value:,.0f}"
+            for value in cases["over all APs"]
+        ],
+    },
     caption=f"One and two access points with the same totals of antennas and power, at {sensing_power_dbm:g} dBm; all {len(aps)} reach "
     f"{1e6 * all_aps:.3g} µm. Every value is certified, with relative gaps up to {cases.gap.max():.0e}.",
 )
@@ -435,7 +414,7 @@ _ = claims.record(
 
 # %%
 def optimum_of(rng):
-    draw = nf.Scenario.random(rng, **system, **area)
+    draw = nf.Scenario.random(rng, **system)
     result = nf.optimise_sensing(draw)
     return result.crlb_bar_m2, result.certificate.gap
 
@@ -458,26 +437,24 @@ easier = np.median(draws[:, 0]) / sensing.crlb_bar_m2
 
 # %% tags=["hide-input"]
 tables.table(
-    pd.DataFrame(
-        {
-            "quantity": [
-                "least bound over our bound",
-                "median bound over our bound",
-                "largest bound over our bound",
-                "median of the largest communication share at 35 dBm",
-                "draws that miss the limit at 35 dBm",
-                "processing gain for the median draw, relative to ours (dB)",
-            ],
-            "value": [
-                f"{draws[:, 0].min() / sensing.crlb_bar_m2:.2f}",
-                f"{easier:.2f}",
-                f"{draws[:, 0].max() / sensing.crlb_bar_m2:.2f}",
-                f"{np.median(shares):.2f}",
-                f"{int(np.sum(shares <= 0))} of {reflectivity_draws}",
-                f"{units.linear_to_db(easier):+.1f}",
-            ],
-        }
-    ),
+    {
+        "quantity": [
+            "least bound over our bound",
+            "median bound over our bound",
+            "largest bound over our bound",
+            "median of the largest communication share at 35 dBm",
+            "draws that miss the limit at 35 dBm",
+            "processing gain for the median draw, relative to ours (dB)",
+        ],
+        "value": [
+            f"{draws[:, 0].min() / sensing.crlb_bar_m2:.2f}",
+            f"{easier:.2f}",
+            f"{draws[:, 0].max() / sensing.crlb_bar_m2:.2f}",
+            f"{np.median(shares):.2f}",
+            f"{int(np.sum(shares <= 0))} of {reflectivity_draws}",
+            f"{units.linear_to_db(easier):+.1f}",
+        ],
+    },
     caption=f"Optimal position bound over {reflectivity_draws} draws of the reflectivity, relative to the draw used in this chapter; a ratio "
     "below 1 is an easier draw than ours. The last row says how the calibrated gain depends on the luck of the draw. "
     f"Relative gaps up to {draws[:, 1].max():.0e}.",
@@ -535,7 +512,7 @@ for far_field in (False, True):
     maps[far_field] = (whole - whole[at_user].min(), part - whole[at_user].min())
 
 # %% tags=["hide-input"]
-classes = matplotlib.colors.ListedColormap(["#E4EEF6", "#8CC6D8", "#4E9A5B", "#A8201A"])
+classes = matplotlib.colors.ListedColormap(["#E8EFF5", "#7FB2D9", "#2F6FA8", "#0B1F3A"])
 edges = matplotlib.colors.BoundaryNorm([-20, -7, -5, 0, 20], 4)
 figure, axes = plotting.subplots(2, 2, width=6.6, height=5.6)
 for column, far_field in enumerate((False, True)):
@@ -870,17 +847,15 @@ figures.show(
 )
 paired = quick.merge(slow, on="antennas", how="left", suffixes=("", "_stated"))
 tables.table(
-    pd.DataFrame(
-        {
-            "antennas": paired.antennas,
-            "bound of one block (m²)": [f"{value:.3e}" for value in paired.crlb_bar_m2],
-            "reduced (s)": [f"{value:.2f}" for value in paired.seconds],
-            "as stated (s)": [
-                "left out" if np.isnan(value) else f"{value:.2f}"
-                for value in paired.seconds_stated
-            ],
-        }
-    ),
+    {
+        "antennas": paired.antennas,
+        "bound of one block (m²)": [f"{value:.3e}" for value in paired.crlb_bar_m2],
+        "reduced (s)": [f"{value:.2f}" for value in paired.seconds],
+        "as stated (s)": [
+            "left out" if np.isnan(value) else f"{value:.2f}"
+            for value in paired.seconds_stated
+        ],
+    },
     caption="The same numbers. Where both programs are solved their bounds agree to "
     f"{np.abs(both[True] / both[False] - 1).max():.0e}; all relative gaps are at most {cost.gap.max():.0e}.",
 )

@@ -11,9 +11,11 @@
 # ---
 
 # %% [markdown]
-# # {title}
+# # What if: {title}
 #
 # {question}
+#
+# {answer}
 
 # %% tags=["parameters"]
 seed = 1
@@ -44,7 +46,8 @@ question = "What if the paper's numbers are used as they stand?"
 # %% tags=["hide-input"]
 import numpy as np
 import pandas as pd
-from compendium.notebook import figures, tables
+from compendium.notebook import answers, figures, tables
+from compendium.notebook.given import taken_by
 
 from isaclib import InfeasibleScenario
 from isaclib import near_field as nf
@@ -53,21 +56,8 @@ from isaclib.foundations import plotting, units
 aps = np.column_stack([ap_x_m, ap_y_m])
 scenario = nf.Scenario.random(
     np.random.default_rng(seed),
-    ap_positions_m=aps,
-    user_positions_m=np.column_stack([user_x_m, user_y_m]),
     array_angles_rad=None if array_orientation == "centre" else np.zeros(len(aps)),
-    antennas=antennas,
-    antenna_spacing_m=antenna_spacing_m,
-    carrier_hz=carrier_hz,
-    path_gain=path_gain,
-    noise_w=units.dbm_to_w(noise_dbm),
-    sensing_processing_gain_db=sensing_processing_gain_db,
-    block_s=block_s,
-    sensing_block_s=sensing_block_s,
-    comm_power_w=units.dbm_to_w(comm_power_dbm),
-    sensing_power_w=units.dbm_to_w(sensing_power_dbm),
-    crlb_limit_m2=crlb_limit_m2,
-    error_slope_per_m=error_slope_per_m,
+    **taken_by(nf.Scenario.random, globals()),
 )
 sensing = nf.optimise_sensing(scenario)
 print(str(sensing.certificate).replace(": ", ":\n  ", 1))
@@ -113,14 +103,14 @@ report = {
     "nearest and farthest user (m)": f"{distances.min():.1f} and {distances.max():.1f}",
 }
 tables.table(
-    pd.DataFrame({"quantity": list(report), "value": list(report.values())}),
+    {"quantity": list(report), "value": list(report.values())},
     caption="The certificate in numbers. A relative channel error above 1 means that nothing is known about the channel.",
 )
 
 # %% [markdown]
-# ## Beside the base run
+# ## Beside the main run
 #
-# The same bound for this set and for the base run, whose numbers are read from its figure.
+# The same bound for this set and for the main run, whose numbers are read from its figure.
 
 # %%
 base = figures.baseline("results", "crlb_vs_power")
@@ -140,7 +130,7 @@ figure, axes = plotting.subplots(1, 1)
 plotting.line(axes, power_sweep_dbm, here, "exact", label="here, optimal")
 plotting.line(axes, power_sweep_dbm, even, 1, label="here, isotropic")
 plotting.line(
-    axes, base["sensing_power_dbm"], base["optimal_m3_m"], 0, label="base run, optimal"
+    axes, base["sensing_power_dbm"], base["optimal_m3_m"], 0, label="main run, optimal"
 )
 axes.axhline(np.sqrt(crlb_limit_m2), **plotting.role("reference"), label="limit")
 axes.set(
@@ -153,17 +143,17 @@ figures.show(
     figure,
     "crlb_vs_power",
     data={"sensing_power_dbm": power_sweep_dbm, "optimal_m": here, "isotropic_m": even},
-    caption=f"Root of the position bound against the sensing power for this set and for the base run, at the share {time_allocation:g}. Where a curve "
+    caption=f"Root of the position bound against the sensing power for this set and for the main run, at the share {time_allocation:g}. Where a curve "
     "lies above the limit, the users must be looked at for longer than that share allows, or the limit cannot be met at all.",
-    alt="Parallel falling lines on a logarithmic scale: this set optimal and isotropic, the base run, and the limit as a "
-    "horizontal line.",
+    alt=f"Parallel falling lines on a logarithmic scale. At {power_sweep_dbm[-1]:g} dBm this set has {here[-1]:.2g} m with the optimal and {even[-1]:.2g} m with the isotropic "
+    f"covariance, the main run {base['optimal_m3_m'].iloc[-1]:.2g} m at its highest power; the limit is a horizontal line at {np.sqrt(crlb_limit_m2):.2g} m.",
     paper="Fig. 4",
 )
 
 # %% [markdown]
 # ## What the beams make of it
 #
-# The best beams, beams that ignore the errors, and matched beams (MRT), for this set and for the base run. The relative channel errors
+# The best beams, beams that ignore the errors, and matched beams (MRT), for this set and for the main run. The relative channel errors
 # are given and equal for both, whatever the sensing attains: what it attains here stands in the table above. The last column says how
 # near matched beams come to the best ones; the paper expects them to be nearly optimal on large arrays.
 
@@ -190,25 +180,21 @@ efficiency = np.log2(1 + here[["exact", "ignorant", "matched"]])
 
 # %% tags=["hide-input"]
 tables.table(
-    pd.DataFrame(
-        {
-            "relative channel error": here.relative_error,
-            "best beams (bit/s/Hz)": [f"{value:.2f}" for value in efficiency.exact],
-            "error-ignorant (bit/s/Hz)": [
-                f"{value:.2f}" for value in efficiency.ignorant
-            ],
-            "matched (bit/s/Hz)": [f"{value:.2f}" for value in efficiency.matched],
-            "matched / best": [
-                f"{value:.2f}" for value in efficiency.matched / efficiency.exact
-            ],
-        }
-    ),
+    {
+        "relative channel error": here.relative_error,
+        "best beams (bit/s/Hz)": [f"{value:.2f}" for value in efficiency.exact],
+        "error-ignorant (bit/s/Hz)": [f"{value:.2f}" for value in efficiency.ignorant],
+        "matched (bit/s/Hz)": [f"{value:.2f}" for value in efficiency.matched],
+        "matched / best": [
+            f"{value:.2f}" for value in efficiency.matched / efficiency.exact
+        ],
+    },
     caption="Guaranteed spectral efficiency of the worst user in the communication phase.",
 )
 
 # %% tags=["hide-input"]
-figure, axes = plotting.subplots(1, 2, sharex=True, sharey=True)
-for ax, table, name in ((axes[0], here, "here"), (axes[1], base, "base run")):
+figure, axes = plotting.subplots(1, 2, sharey=True)
+for ax, table, name in ((axes[0], here, "here"), (axes[1], base, "main run")):
     for column, role, label in (
         ("exact", "exact", "best beams"),
         ("ignorant", "benchmark_1", "error-ignorant (EI)"),
@@ -223,10 +209,10 @@ figures.show(
     figure,
     "robust_efficiency",
     data=pd.concat([here.assign(run="here"), base[here.columns].assign(run="base")]),
-    caption="Guaranteed spectral efficiency of the worst user against the relative channel error: this set (left) and the base run (right), which goes "
+    caption="Guaranteed spectral efficiency of the worst user against the relative channel error: this set (left) and the main run (right), which goes "
     "to larger errors.",
-    alt="Two panels with the same vertical axis, this set and the base run: best beams on top, error-ignorant beams a little below, "
-    "matched beams clearly lower.",
+    alt="Two panels with the same vertical axis, this set and the main run: best beams on top, error-ignorant beams a little below, "
+    f"matched beams clearly lower; at this set's largest error {efficiency.exact.iloc[-1]:.1f}, {efficiency.ignorant.iloc[-1]:.1f} and {efficiency.matched.iloc[-1]:.1f} bit/s/Hz.",
 )
 
 # %% [markdown]
@@ -244,32 +230,42 @@ before = {
 }
 now = efficiency.iloc[-1]
 tables.table(
-    pd.DataFrame(
-        {
-            "quantity": [
-                f"root of the position bound at {sensing_power_dbm:g} dBm (µm)",
-                f"best beams at the error {error:g} (bit/s/Hz)",
-                "matched beams there (bit/s/Hz)",
-                "matched / best",
-            ],
-            "base run": [
-                micrometres(old_root),
-                f"{before['exact']:.2f}",
-                f"{before['matched']:.2f}",
-                f"{before['matched'] / before['exact']:.2f}",
-            ],
-            "this set": [
-                micrometres(np.sqrt(at_share)),
-                f"{now.exact:.2f}",
-                f"{now.matched:.2f}",
-                f"{now.matched / now.exact:.2f}",
-            ],
-        }
-    ),
+    {
+        "quantity": [
+            f"root of the position bound at {sensing_power_dbm:g} dBm (µm)",
+            f"best beams at the error {error:g} (bit/s/Hz)",
+            "matched beams there (bit/s/Hz)",
+            "matched / best",
+        ],
+        "main run": [
+            micrometres(old_root),
+            f"{before['exact']:.2f}",
+            f"{before['matched']:.2f}",
+            f"{before['matched'] / before['exact']:.2f}",
+        ],
+        "this set": [
+            micrometres(np.sqrt(at_share)),
+            f"{now.exact:.2f}",
+            f"{now.matched:.2f}",
+            f"{now.matched / now.exact:.2f}",
+        ],
+    },
     caption=f"In this set the limit of {crlb_limit_m2:g} m² "
     + (
         "cannot be met by any share of the time."
         if largest_share == "none"
         else f"leaves at most the share {largest_share} of the block to communication."
     ),
+)
+
+# %% tags=["hide-input"]
+limit = f"The position limit of {crlb_limit_m2:g} m²"
+answers.answer(
+    (
+        f"{limit} cannot be met by any share of the time. "
+        if largest_share == "none"
+        else f"{limit} can be met, and leaves at most the share {largest_share} of the block to communication. "
+    )
+    + f"At {sensing_power_dbm:g} dBm the root of the position bound is {micrometres(np.sqrt(at_share))} µm ({micrometres(old_root)} µm in the main run), and at the same "
+    f"channel error matched beams reach {now.matched / now.exact:.2f} of the best ones ({before['matched'] / before['exact']:.2f})."
 )

@@ -45,22 +45,17 @@ processing_gain_db = 0.0
 model_draws = 1000
 
 # %% tags=["hide-input"]
-import inspect
 
 import numpy as np
-import pandas as pd
 import sympy as sp
 from compendium.notebook import claims, figures, tables
+from compendium.notebook.given import taken_by
 
 from isaclib import network_localization as nl
 from isaclib.foundations import plotting
 from isaclib.foundations.units import db_to_linear, linear_to_db
 
-settings = {
-    name: globals()[name]
-    for name in inspect.signature(nl.Scenario.random).parameters
-    if name != "rng"
-}
+settings = taken_by(nl.Scenario.random, globals())
 rng = np.random.default_rng(seed)
 scenario = nl.Scenario.random(rng, **settings)
 best_served = float(nl.max_min_comm_sinr(scenario)[0][0])
@@ -191,14 +186,10 @@ levels |= {
     "noise over the power cap": scenario.noise_bs_w / scenario.max_power_w,
 }
 tables.table(
-    pd.DataFrame(
-        {
-            "signal at a base station": list(levels),
-            "median gain (dB)": [
-                f"{linear_to_db(level):.1f}" for level in levels.values()
-            ],
-        }
-    ),
+    {
+        "signal at a base station": list(levels),
+        "median gain (dB)": [f"{linear_to_db(level):.1f}" for level in levels.values()],
+    },
     caption=f"Median power gains at a base station, each over {model_draws} drops.",
 )
 

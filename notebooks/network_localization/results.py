@@ -67,12 +67,12 @@ position_draws = 200
 trials = 400
 
 # %% tags=["hide-input"]
-import inspect
 
 import numpy as np
 import pandas as pd
 from compendium.notebook import claims, context, explorers, figures, tables
-from compendium.notebook.explorers import Bars, Control, Readout
+from compendium.notebook.explorers import Bars, Control, Map, Ranges, Readout
+from compendium.notebook.given import taken_by
 from matplotlib.ticker import LogLocator
 
 from isaclib import InfeasibleScenario
@@ -81,11 +81,7 @@ from isaclib.foundations import montecarlo, plotting
 from isaclib.foundations.scenario import Batch
 from isaclib.foundations.units import db_to_linear, linear_to_db, w_to_dbm
 
-settings = {
-    name: globals()[name]
-    for name in inspect.signature(nl.Scenario.random).parameters
-    if name != "rng"
-}
+settings = taken_by(nl.Scenario.random, globals())
 batch = nl.Scenario.random_batch(np.random.default_rng(seed), draws, **settings)
 cap = batch.max_power_w[0]
 full = np.full((draws, base_stations), cap)
@@ -1158,7 +1154,7 @@ explored_drops = np.flatnonzero(attainable >= db_to_linear(min_comm_sinr_db))[:5
 explored = Batch([batch[d] for d in explored_drops])
 grid = (len(explored_levels), len(explored_thresholds), len(explored_drops))
 worst, mean, lower, at_cap, served_db = (np.full(grid, np.nan) for _ in range(5))
-power_bars, std_bars = (np.full((*grid, base_stations), np.nan) for _ in range(2))
+power_bars, range_stds = (np.full((*grid, base_stations), np.nan) for _ in range(2))
 for a, b in np.ndindex(grid[:2]):
     lanes = explored.replace(
         self_interference_gain=db_to_linear(explored_levels[a]),
@@ -1177,7 +1173,14 @@ for a, b in np.ndindex(grid[:2]):
     )
     served_db[a, b] = linear_to_db(best.best_attainable)
     power_bars[a, b] = best.powers_w
-    std_bars[a, b] = 100 * best.range_std_m / best.range_std_m.max(1, keepdims=True)
+    range_stds[a, b] = best.range_std_m
+std_bars = 100 * range_stds / range_stds.max(axis=-1, keepdims=True)
+# A station's range is measured from above the target: the height belongs to the distance.
+bs, ue, target = (
+    getattr(batch, f"{name}_m")[explored_drops]
+    for name in ("bs_positions", "ue_positions", "target_position")
+)
+above = bs - target[:, None] * [0, 0, 1]
 stations = [f"BS {i + 1}" for i in range(base_stations)]
 explorers.show(
     "interference_and_threshold",
@@ -1193,13 +1196,31 @@ explorers.show(
         Readout("Worst range STD at full power", at_cap, "m"),
         Readout("Largest threshold that can be met", served_db, "dB"),
     ],
+    pictures=[
+        Map(
+            "Position error seen from above",
+            stations=bs[..., :2],
+            users=ue[..., :2],
+            targets=target[:, None, :2],
+            ranges=Ranges(
+                anchors=above[:, :, None],
+                coefficients=np.ones((len(bs), 1, base_stations)),
+                spent=1 / range_stds**2,
+            ),
+            loads=power_bars / cap,
+            loads_label="power of its cap",
+            loaded="stations",
+            magnified=0.2,
+        )
+    ],
     bars=[
         Bars("Power of each station", stations, power_bars, "W"),
         Bars("Range STD over the worst", stations, std_bars, "%"),
     ],
     caption="Strengthen the self-interference: it grows with a station's own power, so powers matter less and full power "
     "becomes nearly as good. Then raise the users' threshold and see the powers turn to the users and the stations' "
-    "accuracies drift apart. Full power is called infeasible where it leaves a user below the threshold.",
+    "accuracies drift apart. Full power is called infeasible where it leaves a user below the threshold. Drag the target: the "
+    "ranges keep their accuracy, and the page shows what their directions alone make of it.",
     fallback="per_station",
     log=True,
 )

@@ -36,9 +36,9 @@ sidelobe_start = 1.5
 import math
 
 import numpy as np
-import pandas as pd
 import sympy as sp
 from compendium.notebook import figures, tables
+from compendium.notebook.given import taken_by
 
 from isaclib import ofdm_ranging as ofdm
 from isaclib.foundations import plotting
@@ -46,19 +46,8 @@ from isaclib.ofdm_ranging import pulse
 from isaclib.ofdm_ranging.waterfilling import priced_bound
 
 rng = np.random.default_rng(seed)
-setting = dict(
-    carriers=carriers,
-    mean_snr_db=mean_snr_db,
-    taps=taps,
-    tap_decay=tap_decay,
-    power_budget_w=power_budget_w,
-    echo_gain_db=echo_gain_db,
-    symbols=symbols,
-    sidelobe_start=sidelobe_start,
-)
-scenario = ofdm.Scenario.random(
-    rng, subcarrier_spacing_hz=subcarrier_spacing_hz, **setting
-)
+setting = taken_by(ofdm.Scenario.random, globals())
+scenario = ofdm.Scenario.random(rng, **setting)
 water, edges, low = (
     ofdm.waterfill(scenario),
     ofdm.edges_only(scenario),
@@ -208,11 +197,9 @@ print(
 # %% tags=["hide-input"]
 rows = []
 for reading, spacing in (("1 MHz per sub-carrier", 1e6), ("1 MHz in all", 1e6 / 128)):
-    trial = ofdm.Scenario.random(
-        np.random.default_rng(seed),
-        subcarrier_spacing_hz=spacing,
-        **{**setting, "carriers": 128, "sidelobe_start": min(sidelobe_start, 60.0)},
-    )
+    read = {"subcarrier_spacing_hz": spacing, "carriers": 128}
+    read["sidelobe_start"] = min(sidelobe_start, 60.0)
+    trial = ofdm.Scenario.random(np.random.default_rng(seed), **setting | read)
     flood = ofdm.waterfill(trial)
     rows.append(
         {
@@ -227,7 +214,7 @@ for reading, spacing in (("1 MHz per sub-carrier", 1e6), ("1 MHz in all", 1e6 / 
         }
     )
 tables.table(
-    pd.DataFrame(rows),
+    rows,
     caption="Only the first reading can lose 12 Mbit/s or have a main lobe of a metre.",
 )
 assert (

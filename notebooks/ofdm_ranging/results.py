@@ -56,23 +56,13 @@ import numpy as np
 import pandas as pd
 from compendium.notebook import claims, context, explorers, figures, tables
 from compendium.notebook.explorers import Bars, Control, Readout, Trace
+from compendium.notebook.given import taken_by
 
 from isaclib import ofdm_ranging as ofdm
 from isaclib.foundations import montecarlo, plotting
 
-setting = dict(
-    carriers=carriers,
-    subcarrier_spacing_hz=subcarrier_spacing_hz,
-    mean_snr_db=mean_snr_db,
-    taps=taps,
-    tap_decay=tap_decay,
-    power_budget_w=power_budget_w,
-    echo_gain_db=echo_gain_db,
-    symbols=symbols,
-)
-scenario = ofdm.Scenario.random(
-    np.random.default_rng(seed), sidelobe_start=sidelobe_start, **setting
-)
+setting = taken_by(ofdm.Scenario.random, globals())
+scenario = ofdm.Scenario.random(np.random.default_rng(seed), **setting)
 water = ofdm.waterfill(scenario)
 cell = scenario.range_cell_m
 IPM = "interior point with cuts (isaclib)"
@@ -149,8 +139,8 @@ for position, (label, powers) in enumerate(designs.items()):
 axes.axvline(sidelobe_start, color="0.35", linewidth=0.8)
 axes.annotate(
     "sidelobes begin",
-    (sidelobe_start, -58),
-    xytext=(4, 0),
+    (sidelobe_start, 2),
+    xytext=(0, 2),
     textcoords="offset points",
     fontsize="small",
 )
@@ -204,7 +194,7 @@ def sweep(start, limits_db):
     """Per channel and limit: capacity loss (bit/s), widening of the main lobe, CRB over that of water-filling."""
 
     def one(rng):
-        draw = ofdm.Scenario.random(rng, sidelobe_start=start, **setting)
+        draw = ofdm.Scenario.random(rng, **setting | {"sidelobe_start": start})
         free = ofdm.waterfill(draw)
         width, crb = (
             ofdm.main_lobe_width_m(draw, free.powers_w),
@@ -479,23 +469,17 @@ show_mixture(
     "Bars over the weight: capacity falls moderately, suppression rises to more than 30 dB, the main lobe widens somewhat.",
 )
 
+
 # %% tags=["hide-input"]
-wider = np.array(
-    [
-        float(
-            np.mean(
-                ofdm.main_lobe_width_m(draw, ofdm.mix(draw, 1.0, "sidelobe").powers_w)
-                > ofdm.main_lobe_width_m(draw, ofdm.waterfill(draw).powers_w)
-            )
-        )
-        for draw in ofdm.Scenario.random_batch(
-            np.random.default_rng([seed, 3]),
-            max(sweep_draws, 50),
-            sidelobe_start=sidelobe_start,
-            **setting,
-        )
-    ]
+def widened(draw):
+    humped = ofdm.main_lobe_width_m(draw, ofdm.mix(draw, 1.0, "sidelobe").powers_w)
+    return np.mean(humped > ofdm.main_lobe_width_m(draw, ofdm.waterfill(draw).powers_w))
+
+
+others = ofdm.Scenario.random_batch(
+    np.random.default_rng([seed, 3]), max(sweep_draws, 50), **setting
 )
+wider = np.array([float(widened(draw)) for draw in others])
 edges, low = mixtures["edges"], mixtures["sidelobe"]
 claims.record(
     "003-C4",
@@ -614,7 +598,7 @@ relaxed = dict(peak_sidelobe_db=-10.0, max_main_lobe_width_m=1.5 * cell / 1.171)
 
 def kept_capacity(rng):
     """Capacity at the relaxed limits over water-filling's, on one channel of the sweep; 0 without joint operation."""
-    draw = ofdm.Scenario.random(rng, sidelobe_start=sidelobe_start, **setting)
+    draw = ofdm.Scenario.random(rng, **setting)
     found = ofdm.solve_exact(draw, **relaxed, fallback=True)
     joint = found.mode == "isac"
     return found.capacity_bps / ofdm.waterfill(draw).capacity_bps if joint else 0.0
@@ -681,7 +665,7 @@ def fits(draw, allocation, limits):
 def score(rng):
     """(cells, 7): mode of the exact optimum, its gap, capacity of each rule over it (nan: the rule fell back), the optimum's
     residual and whether it is certified, and whether water-filling misses both limits."""
-    draw = ofdm.Scenario.random(rng, sidelobe_start=sidelobe_start, **setting)
+    draw = ofdm.Scenario.random(rng, **setting)
     flood = ofdm.waterfill(draw).powers_w
     flood_level, flood_crb = (
         ofdm.peak_sidelobe_db(draw, flood),
@@ -808,15 +792,12 @@ shown = {
     "straightforward_fell_back_percent": ("straightforward: fell back (%)", ".0f"),
 }
 tables.table(
-    pd.DataFrame(
-        {
-            heading: [
-                "–" if np.isnan(value) else format(value, digits)
-                for value in table[column]
-            ]
-            for column, (heading, digits) in shown.items()
-        }
-    ),
+    {
+        heading: [
+            "–" if np.isnan(value) else format(value, digits) for value in table[column]
+        ]
+        for column, (heading, digits) in shown.items()
+    },
     caption="The same numbers, with the share of draws on which joint operation is feasible at all.",
 )
 
@@ -922,18 +903,16 @@ figures.show(
 
 # %% tags=["hide-input"]
 tables.table(
-    pd.DataFrame(
-        {
-            "SNR (dB)": toa_snr_db,
-            **{
-                name: [
-                    f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f}"
-                    for value in values
-                ]
-                for name, values in ratios.items()
-            },
-        }
-    ),
+    {
+        "SNR (dB)": toa_snr_db,
+        **{
+            name: [
+                f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f}"
+                for value in values
+            ]
+            for name, values in ratios.items()
+        },
+    },
     caption=f"RMS error over the square root of the CRB (1); 1 means that the bound is attained. {toa_trials} trials leave a scatter of "
     f"about {100 / np.sqrt(2 * toa_trials):.1f} % (one standard deviation), common to all schemes because their noise is the same.",
 )

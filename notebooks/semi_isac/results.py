@@ -53,34 +53,18 @@ isac_rates = "two"
 
 # %% tags=["hide-input"]
 import numpy as np
-import pandas as pd
 from compendium.notebook import claims, explorers, figures, tables
-from compendium.notebook.explorers import Bars, Control, Readout
+from compendium.notebook.curves import Curves, legend_above
+from compendium.notebook.explorers import Bars, Control, Guess, Readout
+from compendium.notebook.given import taken_by
+from compendium.notebook.guesses import Round
 
 from isaclib import SolverFailure
 from isaclib import semi_isac as si
 from isaclib.foundations import montecarlo, plotting, units
 from isaclib.foundations.scenario import Batch
 
-setting = {
-    "radius_m": radius_m,
-    "min_distance_m": min_distance_m,
-    "carrier_hz": carrier_hz,
-    "antenna_gain_db": antenna_gain_db,
-    "target_rcs_m2": target_rcs_m2,
-    "clutter_rcs_m2": clutter_rcs_m2,
-    "clutters": clutters,
-    "link_exponent": link_exponent,
-    "radar_exponent": radar_exponent,
-    "nakagami_m": nakagami_m,
-    "bandwidth_hz": bandwidth_hz,
-    "temperature_k": temperature_k,
-    "power_budget_dbm": power_budget_dbm,
-    "circuit_power_dbm": circuit_power_dbm,
-    "weights": weights,
-    "min_sensing_bps": min_sensing_bps,
-    "min_rate_bps": min_rate_bps,
-}
+setting = taken_by(si.DEFAULTS, globals())
 
 
 def drops(count=draws, **changes):
@@ -148,19 +132,16 @@ NAMES = {
 USERS = ("sensing only", "ISaC", "communication only")
 FOUR = ((0, 0), (1, 1), (1, 0), (2, 1))
 base = drops()
-asked = si.solve_exact_batch(base)
-if not asked.feasible.any():  # the page goes on with floors that some drop can meet
-    easier = 0.5 * float(np.max(asked.best_attainable))
-    claims.set_aside(
-        f"No drop of this set can meet its floors: the easiest meets {2 * easier:.3g} of them. "
-        f"The page goes on with floors {easier:.3g} times as large."
-    )
-    min_sensing_bps, min_rate_bps = easier * min_sensing_bps, easier * min_rate_bps
-    setting |= {"min_sensing_bps": min_sensing_bps, "min_rate_bps": min_rate_bps}
-    base = drops()
+setting |= claims.within_reach(
+    si.solve_exact_batch(base),
+    min_sensing_bps=min_sensing_bps,
+    min_rate_bps=min_rate_bps,
+)
+min_sensing_bps, min_rate_bps = setting["min_sensing_bps"], setting["min_rate_bps"]
+base = drops()
 factors = np.array(floor_factors)
 floors_mbps = factors * min_sensing_bps / 1e6
-floor_label = "sensing floor (Mbit/s)"
+floor_label = "Sensing floor (Mbit/s)"
 ratio_text = (
     f"communication floor {min_rate_bps / min_sensing_bps:g} times the sensing floor"
 )
@@ -209,19 +190,19 @@ largest = {
 }
 assert max(largest.values()) < 1e-5
 tables.table(
-    pd.DataFrame(
-        {
-            "problem": list(largest),
-            "drops": [len(values) for values in differences.values()],
-            "largest relative difference to the structured solver": [
-                f"{value:.1e}" for value in largest.values()
-            ],
-            "largest certified gap of the structured solver": [
-                f"{np.max(reference[name.split(',')[0]].gap[known], initial=0):.1e}"
-                for name in largest
-            ],
-        }
-    ),
+    {
+        "problem": list(largest),
+        "drops": [len(values) for values in differences.values()],
+        "largest relative difference to the structured solver": list(largest.values()),
+        "largest certified gap of the structured solver": [
+            float(np.max(reference[name.split(",")[0]].gap[known], initial=0))
+            for name in largest
+        ],
+    },
+    formats={
+        "largest relative difference to the structured solver": ".1e",
+        "largest certified gap of the structured solver": ".1e",
+    },
     caption="Agreement of independent solvers on the feasible drops.",
 )
 
@@ -259,32 +240,25 @@ shares = {
     for scheme in si.SCHEMES
 }
 fig, axes = plotting.subplots(1, 3, width=7.4, height=3.0, sharey=True)
-columns = {"sensing_floor_mbps": floors_mbps}
+curves = Curves("sensing_floor_mbps", floors_mbps)
 for user, ax in enumerate(axes):
     for scheme in ("joint", "equal_power", "random"):
-        curve = shares[scheme]
-        mean, low, high = curve.mean[:, user], curve.low[:, user], curve.high[:, user]
-        plotting.line(
-            ax,
-            floors_mbps,
-            mean,
-            ROLES[scheme],
-            label=NAMES[scheme],
-            low=low,
-            high=high,
-        )
-        columns |= {
-            f"{scheme}_user_{user}": mean,
-            f"{scheme}_user_{user}_low": low,
-            f"{scheme}_user_{user}_high": high,
+        of = shares[scheme]
+        look = {
+            "low": of.low[:, user],
+            "high": of.high[:, user],
+            "label": NAMES[scheme],
         }
+        curves.draw(
+            ax, f"{scheme}_user_{user}", of.mean[:, user], ROLES[scheme], **look
+        )
     ax.set(title=USERS[user], xlabel=floor_label)
-axes[0].set(ylabel="share of the band (1)", ylim=(0, None))
-fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+axes[0].set(ylabel="Share of the band (1)", ylim=(0, None))
+legend_above(fig, axes[0], 3)
 figures.show(
     fig,
     "spectrum_shares",
-    data=columns,
+    data=curves.columns,
     caption=f"Mean share of each user over {total.common['joint'].count} drops that every scheme can serve at every point ({ratio_text}). "
     "The optimum gives most of the band to whichever user turns it into the most. "
     + (
@@ -381,37 +355,22 @@ claims.record(
 # %% tags=["hide-input"]
 def two_averages(result, scale, label, name, caption, alt, paper):
     fig, axes = plotting.subplots(1, 2, width=7.4, height=3.3, sharey=True)
-    columns = {"sensing_floor_mbps": floors_mbps}
+    curves = Curves("sensing_floor_mbps", floors_mbps)
     for ax, kind in zip(axes, ("common", "own")):
         for scheme, curve in getattr(result, kind).items():
-            mean, low, high = curve.mean / scale, curve.low / scale, curve.high / scale
-            plotting.line(
-                ax,
-                floors_mbps,
-                mean,
-                ROLES[scheme],
-                label=NAMES[scheme],
-                low=low,
-                high=high,
-            )
-            columns |= {
-                f"{scheme}_{kind}": mean,
-                f"{scheme}_{kind}_low": low,
-                f"{scheme}_{kind}_high": high,
-            }
+            look = {"unit": scale, "label": NAMES[scheme]}
+            curves.draw(ax, f"{scheme}_{kind}", curve, ROLES[scheme], **look)
         ax.set(xlabel=floor_label)
-    columns |= {
-        f"{scheme}_infeasible_percent": 100 * lost / draws
-        for scheme, lost in result.infeasible.items()
+    lost = {
+        f"{s}_infeasible_percent": 100 * n / draws for s, n in result.infeasible.items()
     }
     axes[0].set(
         ylabel=label, title=f"{result.common['joint'].count} drops served by all"
     )
     axes[1].set(title="each scheme's own drops")
-    fig.legend(
-        *axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4
-    )
-    figures.show(fig, name, data=columns, caption=caption, alt=alt, paper=paper)
+    legend_above(fig, axes[0], 4)
+    text = {"caption": caption, "alt": alt, "paper": paper}
+    figures.show(fig, name, data=curves.columns | lost, **text)
 
 
 def _told(result):
@@ -432,7 +391,7 @@ def _told(result):
 two_averages(
     total,
     1e9,
-    "sum of rates (Gbit/s)",
+    "Sum of rates (Gbit/s)",
     "sum_vs_floors",
     f"Sum of all rates against the floors ({ratio_text}), two ways of averaging over {draws} drops, with 95 % bands. Left: the same drops "
     "everywhere. Right: each scheme averages the drops it can serve, so that hard drops leave as the floors rise. "
@@ -444,10 +403,9 @@ two_averages(
 # %% tags=["hide-input"]
 fig, ax = plotting.subplots(1, 1, height=3.0)
 for scheme, lost in total.infeasible.items():
-    plotting.line(
-        ax, floors_mbps, 100 * lost / draws, ROLES[scheme], label=NAMES[scheme]
-    )
-ax.set(xlabel=floor_label, ylabel="drops without a solution (%)", ylim=(0, None))
+    percent = 100 * lost / draws
+    plotting.line(ax, floors_mbps, percent, ROLES[scheme], label=NAMES[scheme])
+ax.set(xlabel=floor_label, ylabel="Drops without a solution (%)", ylim=(0, None))
 ax.legend()
 figures.show(
     fig,
@@ -546,53 +504,32 @@ claims.record(
 levels = np.array(priority_levels)
 ladders = []
 for sensing, rate in zip(pair_sensing_bps, pair_rate_bps, strict=True):
-    table = np.stack(
-        [
-            four(
-                si.solve_exact_batch(
-                    base.replace(
-                        **floors(sensing, rate), weights=[(1 - w) / 2, w, (1 - w) / 2]
-                    )
-                ).rates_bps
-            )
-            for w in levels
-        ],
-        axis=1,
-    )
-    ladders.append(table)
+    rungs = [
+        base.replace(**floors(sensing, rate), weights=[(1 - w) / 2, w, (1 - w) / 2])
+        for w in levels
+    ]
+    found = [four(si.solve_exact_batch(rung).rates_bps) for rung in rungs]
+    ladders.append(np.stack(found, axis=1))
 served = np.isfinite(np.stack(ladders)).all(axis=(0, 2, 3))
 totals = [
     np.stack([table[..., 0], table[..., 1] + table[..., 2], table[..., 3]], axis=-1)
     for table in ladders
 ]
 fig, axes = plotting.subplots(1, 3, width=7.4, height=3.0)
-columns = {"isac_priority": levels}
+curves = Curves("isac_priority", levels)
 for user, ax in enumerate(axes):
-    for index, (sensing, rate) in enumerate(
-        zip(pair_sensing_bps, pair_rate_bps, strict=True)
-    ):
+    for index, (sensing, rate) in enumerate(zip(pair_sensing_bps, pair_rate_bps)):
         curve = montecarlo.average(totals[index][..., user] / 1e6, served)
-        label = f"({sensing / 1e6:g}, {rate / 1e6:g})"
-        plotting.line(
-            ax, levels, curve.mean, index, label=label, low=curve.low, high=curve.high
-        )
         name = f"user_{user}_floors_{sensing / 1e6:g}_{rate / 1e6:g}"
-        columns |= {
-            name: curve.mean,
-            f"{name}_low": curve.low,
-            f"{name}_high": curve.high,
-        }
-    ax.set(
-        title=USERS[user],
-        xlabel="ISaC priority (1)",
-        ylabel="rate (Mbit/s)",
-        ylim=(0, None),
-    )
+        label = f"({sensing / 1e6:g}, {rate / 1e6:g})"
+        curves.draw(ax, name, curve, index, label=label)
+    ax.set(title=USERS[user], xlabel="ISaC priority (1)", ylim=(0, None))
+    ax.set(ylabel="Rate (Mbit/s)")
 axes[0].legend(title="floors (Mbit/s)")
 figures.show(
     fig,
     "rates_vs_priority",
-    data=columns,
+    data=curves.columns,
     caption=f"Rate of each user (sensing plus communication for the ISaC user) against the ISaC priority, for pairs (sensing floor, "
     f"communication floor), over the {int(served.sum())} drops that can meet both pairs. The ISaC user takes the surplus as soon as its "
     "priority suffices, and the communication-only user falls to its floor. The sensing-only user is on its floor in nearly all drops: the wide band "
@@ -645,56 +582,33 @@ claims.record(
 # %% [markdown]
 # ## Cross section and power
 
+
 # %% tags=["hide-input"]
+def rate_sum(rcs, budget):
+    solved = si.solve_exact_batch(drops(target_rcs_m2=rcs, power_budget_dbm=budget))
+    return four(solved.rates_bps).sum(axis=1)
+
+
 surface = np.stack(
     [
-        np.stack(
-            [
-                four(
-                    si.solve_exact_batch(
-                        drops(target_rcs_m2=rcs, power_budget_dbm=budget)
-                    ).rates_bps
-                ).sum(axis=1)
-                for rcs in rcs_levels_m2
-            ],
-            axis=1,
-        )
+        np.stack([rate_sum(rcs, budget) for rcs in rcs_levels_m2], axis=1)
         for budget in budgets_dbm
     ],
     axis=2,
 )
 served = np.isfinite(surface).all(axis=(1, 2))
 fig, ax = plotting.subplots(1, 1, height=3.4)
-columns = {"target_rcs_m2": np.array(rcs_levels_m2)}
+curves = Curves("target_rcs_m2", np.array(rcs_levels_m2))
 for index, budget in enumerate(budgets_dbm):
     curve = montecarlo.average(surface[..., index] / 1e9, served)
-    plotting.line(
-        ax,
-        rcs_levels_m2,
-        curve.mean,
-        index,
-        label=f"{budget:g} dBm",
-        low=curve.low,
-        high=curve.high,
-    )
-    columns |= {
-        f"budget_{budget:g}_dbm": curve.mean,
-        f"budget_{budget:g}_dbm_low": curve.low,
-        f"budget_{budget:g}_dbm_high": curve.high,
-    }
-ax.set(
-    xscale="log", xlabel="radar cross section (m$^2$)", ylabel="sum of rates (Gbit/s)"
-)
-fig.legend(
-    *ax.get_legend_handles_labels(),
-    loc="outside upper center",
-    ncols=4,
-    title="power budget",
-)
+    curves.draw(ax, f"budget_{budget:g}_dbm", curve, index, label=f"{budget:g} dBm")
+ax.set(xscale="log", xlabel="Radar cross section (m$^2$)")
+ax.set(ylabel="Sum of rates (Gbit/s)")
+legend_above(fig, ax, 4, title="power budget")
 figures.show(
     fig,
     "sum_vs_cross_section",
-    data=columns,
+    data=curves.columns,
     caption=f"Sum of rates against the targets' cross section for several power budgets, over the {int(served.sum())} drops feasible at every point. "
     "Both help, as the paper says: a stronger echo dominates a weaker one term by term, and a larger budget enlarges the feasible set.",
     alt="Rising curves, one per power budget, higher for larger budgets.",
@@ -728,27 +642,24 @@ by_budget = [
 ]
 budget_sweep = si.sweep(by_budget)
 fig, ax = plotting.subplots(1, 1, height=3.0)
-columns = {"power_budget_dbm": np.array(budgets_dbm)}
+curves = Curves("power_budget_dbm", np.array(budgets_dbm))
 for scheme, paper_value in printed.items():
-    gain = 100 * (
-        budget_sweep.common["joint"].mean / budget_sweep.common[scheme].mean - 1
+    ratio = budget_sweep.common["joint"].mean / budget_sweep.common[scheme].mean
+    drawn = curves.draw(
+        ax,
+        f"gain_over_{scheme}_percent",
+        100 * (ratio - 1),
+        ROLES[scheme],
+        label=f"over {NAMES[scheme]}",
     )
-    plotting.line(ax, budgets_dbm, gain, ROLES[scheme], label=f"over {NAMES[scheme]}")
-    ax.axhline(
-        paper_value,
-        color=plotting.role(ROLES[scheme])["color"],
-        linewidth=0.8,
-        linestyle=":",
-    )
-    columns[f"gain_over_{scheme}_percent"] = gain
-ax.set(
-    xlabel="power budget (dBm)", ylabel="gain of the joint optimum (%)", ylim=(0, None)
-)
-fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    ax.axhline(paper_value, color=drawn.get_color(), linewidth=0.8, linestyle=":")
+ax.set(xlabel="Power budget (dBm)", ylim=(0, None))
+ax.set(ylabel="Gain of the joint optimum (%)")
+legend_above(fig, ax, 3)
 figures.show(
     fig,
     "gain_vs_power",
-    data=columns,
+    data=curves.columns,
     caption=f"Gain of the joint optimum in the mean sum of rates, over {budget_sweep.common['joint'].count} common drops; dotted: the paper's averages. "
     "The budget is one of the numbers that our text of the paper lacks: the curves show how much hangs on it.",
     alt="Three curves against the power budget, one per benchmark, with the paper's values as dotted lines.",
@@ -770,28 +681,22 @@ for rcs in convergence_rcs_m2:
         counts[rcs, number] = solved.iterations[solved.feasible]
 longest = max(len(trace) for trace in traces.values())
 fig, ax = plotting.subplots(1, 1, height=3.4)
-columns = {"iteration": np.arange(longest + 1)}
+curves = Curves("iteration", np.arange(longest + 1))
 for index, ((rcs, number), trace) in enumerate(traces.items()):
     mean = np.full(longest + 1, np.nan)
     if trace.size:
-        held = np.concatenate(
-            [trace, np.repeat(trace[-1:], longest - len(trace), axis=0)]
-        )
-        mean = np.concatenate([[0.0], held.mean(axis=1)]) / 1e9
-    plotting.line(
-        ax,
-        np.arange(longest + 1),
-        mean,
-        index,
-        label=f"{rcs:g} m$^2$, {number} clutter{'s' if number > 1 else ''}",
-    )
-    columns[f"rcs_{rcs:g}_clutters_{number}_gbit_per_j"] = mean
-ax.set(xlabel="iteration (1)", ylabel="energy efficiency (Gbit/J)")
+        last = np.repeat(trace[-1:], longest - len(trace), axis=0)
+        mean[1:] = np.concatenate([trace, last]).mean(axis=1) / 1e9
+        mean[0] = 0.0
+    name = f"rcs_{rcs:g}_clutters_{number}_gbit_per_j"
+    label = f"{rcs:g} m$^2$, {number} clutter{'s' if number > 1 else ''}"
+    curves.draw(ax, name, mean, index, label=label)
+ax.set(xlabel="Iteration (1)", ylabel="Energy efficiency (Gbit/J)")
 ax.legend()
 figures.show(
     fig,
     "efficiency_convergence",
-    data=columns,
+    data=curves.columns,
     caption="Mean efficiency after each iteration of Algorithm 1, started at q = 0. The first step is the optimum of the sum; two more do nearly all "
     "the rest. A larger cross section helps a little, more clutter hurts a little. Each average is over its own feasible drops.",
     alt="Curves that rise from zero and are flat from the third iteration on, one per cross section and number of clutters.",
@@ -832,8 +737,8 @@ for index, (name, label, found) in enumerate(
 ax.axvline(
     5, color=plotting.INK, linestyle="--", linewidth=1.2, label="the paper's five"
 )
-ax.set(xlabel="iterations (1)", ylabel="drops (%)", xticks=numbers)
-fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2)
+ax.set(xlabel="Iterations (1)", ylabel="Drops (%)", xticks=numbers)
+legend_above(fig, ax, 2)
 figures.show(
     fig,
     "dinkelbach_iterations",
@@ -870,7 +775,7 @@ efficiency = si.sweep(efficiency_points)
 two_averages(
     efficiency,
     1e9,
-    "energy efficiency (Gbit/J)",
+    "Energy efficiency (Gbit/J)",
     "efficiency_vs_floors",
     f"Mean energy efficiency against the floors ({ratio_text}), averaged in two ways. The joint scheme leads. PA-ESP comes second here, for it may spend less "
     "than the budget; SP-EPA and RA spend it all.",
@@ -931,8 +836,8 @@ ax.plot(
     label="most efficient",
 )
 ax.set(
-    xlabel="total power (W)",
-    ylabel="sum of rates (Gbit/s)",
+    xlabel="Total power (W)",
+    ylabel="Sum of rates (Gbit/s)",
     ylim=(0, 1.1 * curve.rate_bps.max() / 1e9),
 )
 ax.legend(loc="lower right")
@@ -957,30 +862,21 @@ assert touch.max() <= most_efficient.certificate.bound * (1 + 1e-9)
 # The multipliers of the optimum are prices. They tell an operator what one more megahertz, one more watt, or a sensing floor lower by one megabit per second would
 # add to the weighted sum, here divided by the common weight to read in bits of total rate. Finite differences of the optimum agree.
 
+
 # %% tags=["hide-input"]
-rows = []
+def six(price):
+    """Prices of a megahertz, a watt (both in millions), two sensing floors, two rate floors."""
+    if price is None:
+        return np.full(6, np.nan)
+    budgets = [price.bandwidth_per_hz, price.power_per_w / 1e6]
+    return np.array([*budgets, *price.min_sensing[:2], *price.min_rate[-2:]])
+
+
+rows, unit = [], float(np.max(weights))
 for factor in factors:
     floored = base.replace(**floors(factor * min_sensing_bps, factor * min_rate_bps))
     solved = si.solve_exact_batch(floored)
-    unit = float(np.max(weights))
-    rows.append(
-        np.array(
-            [
-                [np.nan] * 6
-                if price is None
-                else np.array(
-                    [
-                        price.bandwidth_per_hz,
-                        price.power_per_w / 1e6,
-                        *price.min_sensing[:2],
-                        *price.min_rate[-2:],
-                    ]
-                )
-                / unit
-                for price in solved.prices
-            ]
-        )
-    )
+    rows.append([six(price) / unit for price in solved.prices])
 prices = np.stack(rows, axis=1)
 served = np.isfinite(prices).all(axis=(1, 2))
 if not served.any():  # no drop meets all floors of the axis: nothing is averaged
@@ -994,9 +890,9 @@ leverage = float(
 )
 low, median, high = np.quantile(prices[served], [0.25, 0.5, 0.75], axis=0)
 panels = [
-    ("one more MHz", "worth (Mbit/s per MHz)", [0]),
-    ("one more W", "worth (Mbit/s per W)", [1]),
-    ("floor lower by 1 Mbit/s", "worth (Mbit/s per Mbit/s)", [2, 3, 4, 5]),
+    ("one more MHz", "Worth (Mbit/s per MHz)", [0]),
+    ("one more W", "Worth (Mbit/s per W)", [1]),
+    ("floor lower by 1 Mbit/s", "Worth (Mbit/s per Mbit/s)", [2, 3, 4, 5]),
 ]
 labels = {
     2: "sensing only",
@@ -1005,7 +901,6 @@ labels = {
     5: "communication only",
 }
 fig, axes = plotting.subplots(1, 3, width=7.6, height=3.1)
-columns = {"sensing_floor_mbps": floors_mbps}
 for ax, (title, label, which) in zip(axes, panels):
     for index, column in enumerate(which):
         plotting.line(
@@ -1019,12 +914,8 @@ for ax, (title, label, which) in zip(axes, panels):
         )
     ax.set(title=title, xlabel=floor_label, ylabel=label)
 axes[2].set_yscale("symlog", linthresh=0.1)
-fig.legend(
-    *axes[2].get_legend_handles_labels(),
-    loc="outside upper center",
-    ncols=4,
-    title="right panel: whose floor",
-)
+legend_above(fig, axes[2], 4, title="right panel: whose floor")
+columns = {"sensing_floor_mbps": floors_mbps}
 for column, name in enumerate(
     ["mhz", "watt", "sensing_0", "sensing_1", "rate_1", "rate_2"]
 ):
@@ -1046,51 +937,28 @@ figures.show(
 # %% tags=["hide-input"]
 step = 1e-4
 price = si.prices(example, si.solve_exact(example))
+moved = ("bandwidth_hz", "power_budget_w", "min_sensing_bps")
 ends = [
-    example.replace(bandwidth_hz=example.bandwidth_hz * (1 + sign * step))
-    for sign in (1, -1)
-]
-ends += [
-    example.replace(power_budget_w=example.power_budget_w * (1 + sign * step))
-    for sign in (1, -1)
-]
-ends += [
-    example.replace(min_sensing_bps=example.min_sensing_bps * (1 + sign * step))
+    example.replace(**{name: getattr(example, name) * (1 + sign * step)})
+    for name in moved
     for sign in (1, -1)
 ]
 values = si.solve_exact_batch(ends).objective.reshape(3, 2)
-widths = (
-    2
-    * step
-    * np.array(
-        [
-            example.bandwidth_hz,
-            example.power_budget_w,
-            float(example.min_sensing_bps[0]),
-        ]
-    )
-)
+widths = 2 * step * np.array([np.ravel(getattr(example, name))[0] for name in moved])
 numeric = (values[:, 0] - values[:, 1]) / widths
-analytic = np.array(
-    [
-        price.bandwidth_per_hz,
-        price.power_per_w,
-        -price.min_sensing @ example.min_sensing_bps / example.min_sensing_bps[0],
-    ]
-)
+both_floors = price.min_sensing @ example.min_sensing_bps / example.min_sensing_bps[0]
+analytic = np.array([price.bandwidth_per_hz, price.power_per_w, -both_floors])
 assert np.allclose(numeric, analytic, rtol=1e-3)
 tables.table(
-    pd.DataFrame(
-        {
-            "one more": [
-                "MHz of bandwidth",
-                "W of budget",
-                "Mbit/s of both sensing floors",
-            ],
-            "price (Mbit/s)": analytic * [1, 1e-6, 1],
-            "finite difference (Mbit/s)": numeric * [1, 1e-6, 1],
-        }
-    ),
+    {
+        "one more": [
+            "MHz of bandwidth",
+            "W of budget",
+            "Mbit/s of both sensing floors",
+        ],
+        "price (Mbit/s)": analytic * [1, 1e-6, 1],
+        "finite difference (Mbit/s)": numeric * [1, 1e-6, 1],
+    },
     caption="Prices of the example drop, in Mbit/s of the weighted sum, against central differences of the optimum.",
     precision=6,
 )
@@ -1190,12 +1058,12 @@ for model, make in (("text", as_in_the_text), ("scripts", as_in_the_scripts)):
             }
         )
 tables.table(
-    pd.DataFrame(rows),
+    rows,
     caption=f"Two models at the recovered numbers, {max(draws, 60)} drops each. Gains: means over each scheme's own drops, as in the scripts; shares: drops "
     "that can meet both pairs.",
 )
 tables.table(
-    pd.DataFrame(judged),
+    judged,
     caption="Three of the paper's claims in both models, by the numbers of the table above (shares from the first pair of floors to the second).",
 )
 
@@ -1275,6 +1143,54 @@ explorers.show(
 )
 
 # %% [markdown]
+# ## Guess, then see
+#
+# Six sliders divide band and power among the three users. Keep the promises first, then look for the largest sum. The page computes your
+# rates itself; the optimum beside them is the certified one of this book.
+
+# %% tags=["hide-input"]
+services = [
+    ("sensing only", 0, "radar_gain"),
+    ("ISaC, communication", 1, "link_gain"),
+    ("ISaC, sensing", 1, "radar_gain"),
+    ("communication only", 2, "link_gain"),
+]
+if isac_rates == "one":
+    services.pop(1)
+rounds = []
+for d in explored_drops:
+    whole = base[d].network()
+    promised = {"radar_gain": whole.min_sensing_bps, "link_gain": whole.min_rate_bps}
+    noisy = {"radar_gain": whole.clutter_gain, "link_gain": np.zeros(3)}
+    rounds.append(
+        Round(
+            f"Drop {d}",
+            signal=[getattr(whole, gain)[user] for _, user, gain in services],
+            clutter=[noisy[gain][user] for _, user, gain in services],
+            floors_bps=[promised[gain][user] for _, user, gain in services],
+            shares=optimum.shares[d],
+            powers_w=optimum.powers_w[d],
+            bound_bps=float(optimum.bound[d]),
+        )
+    )
+explorers.guess(
+    "split_by_hand",
+    Guess(
+        users=USERS,
+        services=[(name, user) for name, user, _ in services],
+        weights=[base[0].weights[user] for _, user, _ in services],
+        value_label="Weighted sum of rates",
+        band_hz=bandwidth_hz,
+        noise_psd_w_per_hz=base[0].noise_psd_w_per_hz,
+        budget_w=float(base[0].power_budget_w),
+        rounds=rounds,
+    ),
+    caption="Divide band and power by hand, keep what was promised to everybody, and see how far the certified optimum is. The surplus "
+    "belongs to one user: which one?",
+    fallback="sum_vs_floors",
+)
+
+# %% [markdown]
 # ## Bring your own scenario
 #
 # All gains are linear power ratios; floors may be one number or one per user. The certificate says what the answer is worth.
@@ -1295,8 +1211,6 @@ mine = si.Scenario(
 answer = si.solve_exact(mine)
 print(answer.certificate)
 tables.table(
-    pd.DataFrame(
-        {"user": USERS, "share (1)": answer.shares, "power (W)": answer.powers_w}
-    ),
+    {"user": USERS, "share (1)": answer.shares, "power (W)": answer.powers_w},
     caption="Shares and powers of the scenario above.",
 )

@@ -11,11 +11,13 @@
 # ---
 
 # %% [markdown]
-# # {title}
+# # What if: {title}
 #
-# {question} The curves of the base set, that of the chapter's *results*, are drawn beside the new ones. With the parameter `services = "all"`
-# each of the same three users gets both services on one signal, with both floors; with `services = "semi"` each user gets only what it asked for,
-# as in the paper.
+# {question}
+#
+# {answer}
+#
+# The curves of the chapter's main run are drawn beside the new ones.
 
 # %% tags=["parameters"]
 seed = 1
@@ -45,28 +47,14 @@ question = "What changes?"
 
 # %% tags=["hide-input"]
 import numpy as np
-from compendium.notebook import figures
+from compendium.notebook import answers, figures
+from compendium.notebook.curves import Curves
+from compendium.notebook.given import taken_by
 
 from isaclib import semi_isac as si
 from isaclib.foundations import montecarlo, plotting
 
-setting = {
-    "radius_m": radius_m,
-    "min_distance_m": min_distance_m,
-    "carrier_hz": carrier_hz,
-    "antenna_gain_db": antenna_gain_db,
-    "target_rcs_m2": target_rcs_m2,
-    "clutter_rcs_m2": clutter_rcs_m2,
-    "clutters": clutters,
-    "link_exponent": link_exponent,
-    "radar_exponent": radar_exponent,
-    "nakagami_m": nakagami_m,
-    "bandwidth_hz": bandwidth_hz,
-    "temperature_k": temperature_k,
-    "power_budget_dbm": power_budget_dbm,
-    "circuit_power_dbm": circuit_power_dbm,
-    "weights": weights,
-}
+setting = taken_by(si.DEFAULTS, globals())
 kind = si.Network if services == "all" else si.Scenario
 ROLES = {
     "joint": "exact",
@@ -89,7 +77,7 @@ def batch(factor, cls=kind):
         "min_sensing_bps": factor * min_sensing_bps,
         "min_rate_bps": factor * min_rate_bps,
     }
-    return cls.random_batch(np.random.default_rng(seed), draws, **setting, **floors)
+    return cls.random_batch(np.random.default_rng(seed), draws, **setting | floors)
 
 
 points = [
@@ -104,62 +92,56 @@ result = si.sweep(points)
 # %% tags=["hide-input"]
 before = figures.baseline("results", "sum_vs_floors")
 fig, axes = plotting.subplots(1, 2, width=7.4, height=3.2)
-columns = {"sensing_floor_mbps": floors_mbps}
+kept = Curves("sensing_floor_mbps", floors_mbps)
 for scheme, curve in result.own.items():
-    mean, low, high = curve.mean / 1e9, curve.low / 1e9, curve.high / 1e9
-    plotting.line(
-        axes[0],
-        floors_mbps,
-        mean,
+    look = {"unit": 1e9, "label": NAMES[scheme]}
+    kept.draw(axes[0], f"{scheme}_own", curve, ROLES[scheme], **look)
+    lost = 100 * result.infeasible[scheme] / draws
+    kept.draw(
+        axes[1],
+        f"{scheme}_infeasible_percent",
+        lost,
         ROLES[scheme],
         label=NAMES[scheme],
-        low=low,
-        high=high,
     )
-    columns |= {
-        f"{scheme}_own": mean,
-        f"{scheme}_own_low": low,
-        f"{scheme}_own_high": high,
-    }
-    lost = 100 * result.infeasible[scheme] / draws
-    plotting.line(axes[1], floors_mbps, lost, ROLES[scheme], label=NAMES[scheme])
-    columns[f"{scheme}_infeasible_percent"] = lost
 plotting.line(
     axes[0],
     before["sensing_floor_mbps"],
     before["joint_own"],
     "reference",
-    label="joint, base set",
+    label="joint, main run",
 )
 plotting.line(
     axes[1],
     before["sensing_floor_mbps"],
     before["joint_infeasible_percent"],
     "reference",
-    label="joint, base set",
+    label="joint, main run",
 )
 axes[0].set(
-    xlabel="sensing floor (Mbit/s)", ylabel="sum of rates (Gbit/s)", ylim=(0, None)
+    xlabel="Sensing floor (Mbit/s)", ylabel="Sum of rates (Gbit/s)", ylim=(0, None)
 )
 axes[1].set(
-    xlabel="sensing floor (Mbit/s)",
-    ylabel="drops without a solution (%)",
-    ylim=(0, 100),
+    xlabel="Sensing floor (Mbit/s)",
+    ylabel="Drops without a solution (%)",
+    ylim=(0, None),
 )
 axes[1].legend(fontsize="x-small")
 figures.show(
     fig,
     "sum_vs_floors",
-    data=columns,
+    data=kept.columns,
     caption="Left: mean sum of rates over the drops that each scheme can serve. Right: the drops that it cannot; joint optimum, SP-EPA and RA may lie on "
-    "top of each other. Grey: the joint optimum with the base set. Averages over different drops may not be compared without the right panel.",
-    alt="Two panels against the sensing floor: sum of rates per scheme, and percentage of infeasible drops per scheme, each with the base set in grey.",
+    "top of each other. Grey: the joint optimum of the main run. Averages over different drops may not be compared without the right panel.",
+    alt="Two panels against the sensing floor: sum of rates per scheme, and percentage of infeasible drops per scheme, each with the main run in grey. "
+    f"The joint optimum goes from {result.own['joint'].mean[0] / 1e9:.2f} to {result.own['joint'].mean[-1] / 1e9:.2f} Gbit/s.",
 )
 
 # %% [markdown]
-# ## Same drops, both networks
+# ## Who gets the band
 #
-# The fair comparison uses the drops that both networks can serve: the semi-ISaC network at this set's radio parameters, and the network of this set.
+# Where every user gets both services (`services = "all"`), the fair comparison uses the drops that both networks can serve: the paper's network, in which each user
+# gets only what it asked for, at this set's radio parameters, and the network of this set.
 
 # %% tags=["hide-input"]
 semi = [si.solve_exact_batch(batch(factor, si.Scenario)) for factor in factors]
@@ -178,70 +160,78 @@ mine = np.stack([point.value["joint"] for point in points], axis=1)
 asked = np.stack([wanted(point.rates_bps["joint"]) for point in points], axis=1)
 theirs = np.stack([wanted(solved.rates_bps) for solved in semi], axis=1)
 everywhere = np.isfinite(mine).all(axis=1) & np.isfinite(theirs).all(axis=1)
-fig, axes = plotting.subplots(1, 2, width=7.4, height=3.2)
-columns = {"sensing_floor_mbps": floors_mbps}
-curves = [(mine, "exact", "semi-ISaC network")]
-if services == "all":
-    curves = [
-        (mine, "exact", "all ISaC, all rates"),
-        (theirs, "paper", "semi-ISaC network"),
-        (asked, "benchmark_1", "all ISaC, rates asked for"),
-    ]
-    said = "A network of ISaC users earns more bits in total, since each band is used twice, but fewer of those that were asked for. "
-else:
-    said = "The services are the paper's, so both networks are one and the same. "
-for table, role, name in curves:
+both = services == "all"  # with the paper's services the two networks are one
+fig, axes = plotting.subplots(1, 1 + both, width=7.4 if both else 5.0, height=3.2)
+axes = np.atleast_1d(axes)
+kept = Curves("sensing_floor_mbps", floors_mbps)
+tables_of = {"exact": (mine, "all ISaC, all rates" if both else "semi-ISaC network")}
+if both:
+    tables_of["paper"] = (theirs, "semi-ISaC network")
+    tables_of["benchmark_1"] = (asked, "all ISaC, rates asked for")
+for role, (table, name) in tables_of.items():
     curve = montecarlo.average(table / 1e9, everywhere)
-    plotting.line(
-        axes[0],
-        floors_mbps,
-        curve.mean,
-        role,
-        label=name,
-        low=curve.low,
-        high=curve.high,
-    )
-    columns |= {
-        f"{role}_common": curve.mean,
-        f"{role}_common_low": curve.low,
-        f"{role}_common_high": curve.high,
-    }
-axes[0].set(
-    xlabel="sensing floor (Mbit/s)", ylabel="sum of rates (Gbit/s)", ylim=(0, None)
+    names = [f"{role}_common{end}" for end in ("", "_low", "_high")]
+    kept.columns |= dict(zip(names, (curve.mean, curve.low, curve.high)))
+    if both:
+        kept.draw(axes[0], names[0], curve, role, label=name)
+axes[0].set(xlabel="Sensing floor (Mbit/s)", ylabel="Sum of rates (Gbit/s)")
+axes[0].set(ylim=(0, None))
+if both:
+    axes[0].set_title(f"{int(everywhere.sum())} common drops")
+    axes[0].legend(fontsize="x-small")
+said = (
+    "Left: sum of rates on the drops that both networks can serve at every point. A network of ISaC users earns more bits in total, since each band "
+    "is used twice, but fewer of those that were asked for. Right: shares"
+    if both
+    else "Shares"
 )
-axes[0].set_title(f"{int(everywhere.sum())} common drops")
-axes[0].legend(fontsize="x-small")
 shares = np.stack([point.shares["joint"] for point in points], axis=1)
 curve = montecarlo.average(shares)
 old = figures.baseline("results", "spectrum_shares")
 for user, name in enumerate(("user 0", "user 1", "user 2")):
-    plotting.line(
-        axes[1],
-        floors_mbps,
-        curve.mean[:, user],
-        user,
-        label=name,
-        low=curve.low[:, user],
-        high=curve.high[:, user],
-    )
-    columns[f"share_user_{user}"] = curve.mean[:, user]
-    axes[1].plot(
+    look = {"low": curve.low[:, user], "high": curve.high[:, user], "label": name}
+    plotting.line(axes[-1], floors_mbps, curve.mean[:, user], user, **look)
+    kept.columns[f"share_user_{user}"] = curve.mean[:, user]
+    axes[-1].plot(
         old["sensing_floor_mbps"],
         old[f"joint_user_{user}"],
         color=plotting.style(user)["color"],
         linewidth=0.8,
         alpha=0.7,
     )
-axes[1].set(
-    xlabel="sensing floor (Mbit/s)", ylabel="share of the band (1)", ylim=(0, 1)
-)
-axes[1].legend(fontsize="x-small")
+axes[-1].set(xlabel="Sensing floor (Mbit/s)", ylabel="Share of the band (1)")
+axes[-1].set(ylim=(0, 1))
+axes[-1].legend(fontsize="x-small")
+ends = " and ".join(f"user {u} {curve.mean[-1, u]:.2f}" for u in range(3))
 figures.show(
     fig,
     "common_drops",
-    data=columns,
-    caption="Left: sum of rates on the drops that both networks can serve at every point. "
-    + said
-    + "Right: shares of the band at the joint optimum, over its own drops; thin lines without markers: the base set.",
-    alt="Left: curves of the sum of rates on common drops. Right: shares of the three users with thin lines for the base set.",
+    data=kept.columns,
+    caption=f"{said} of the band at the joint optimum, over its own drops; thin lines without markers: the main run.",
+    alt=("Left: sums of rates on common drops. " if both else "")
+    + f"Shares of the three users over the sensing floor, with thin lines for the main run; at the highest floors {ends}.",
 )
+
+# %% tags=["hide-input"]
+here = int(np.argmin(np.abs(factors - 1)))
+most = int(np.argmax(np.nan_to_num(curve.mean[here])))
+main = {
+    name: float(
+        np.interp(floors_mbps[here], before["sensing_floor_mbps"], before[name])
+    )
+    for name in ("joint_own", "joint_infeasible_percent")
+}
+lost = 100 * result.infeasible["joint"][here] / draws
+first = (
+    f"At a sensing floor of {floors_mbps[here]:g} Mbit/s the joint optimum carries {result.own['joint'].mean[here] / 1e9:.3g} Gbit/s "
+    f"({main['joint_own']:.3g} in the main run), with {100 * curve.mean[here, most]:.0f} % of the band for user {most}; "
+    f"{lost:.0f} % of the drops cannot be served ({main['joint_infeasible_percent']:.0f} %)."
+)
+second = "The three users keep the paper's services."
+if services == "all":
+    rates = [float(np.mean(t[everywhere, here])) / 1e9 for t in (mine, asked, theirs)]
+    second = (
+        f"On the drops that both networks can serve it carries {rates[0]:.3g} Gbit/s, {rates[1]:.3g} of them asked for, and the network that serves only "
+        f"what was asked for {rates[2]:.3g}."
+    )
+answers.answer(f"{first} {second}")

@@ -48,28 +48,14 @@ import numpy as np
 import pandas as pd
 import sympy as sp
 from compendium.notebook import claims, figures, tables
+from compendium.notebook.given import taken_by
 
 from isaclib import wireless_powered as wp
 from isaclib.foundations import plotting
 from isaclib.wireless_powered.curve import Curve
 
 rng = np.random.default_rng(seed)
-law = dict(
-    users=users,
-    targets=targets,
-    radius_m=radius_m,
-    min_distance_m=min_distance_m,
-    path_loss_at_1m=path_loss_at_1m,
-    path_loss_exponent=path_loss_exponent,
-    fading=fading,
-    bs_power_w=bs_power_w,
-    max_power_w=max_power_w,
-    time_budget_s=time_budget_s,
-    bandwidth_hz=bandwidth_hz,
-    noise_dbm=noise_dbm,
-    harvest_efficiency=harvest_efficiency,
-    crb_limit_m2=crb_limit_m2,
-)
+law = taken_by(wp.Scenario.random, globals())
 batch = wp.Scenario.random_batch(np.random.default_rng(seed), draws, **law)
 solved = wp.solve_exact_batch(batch)
 if not solved.feasible.any():  # nothing to show at this limit: the page goes on with one that the easiest draw can meet

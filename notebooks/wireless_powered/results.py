@@ -45,29 +45,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from compendium.notebook import claims, context, explorers, figures
-from compendium.notebook.explorers import Bars, Control, Map, Readout
+from compendium.notebook.explorers import Bars, Control, Map, Ranges, Readout
+from compendium.notebook.given import taken_by
 from matplotlib.ticker import LogFormatter
 
 from isaclib import wireless_powered as wp
 from isaclib.foundations import montecarlo, plotting, units
 from isaclib.foundations.scenario import Batch
 
-law = dict(
-    users=users,
-    targets=targets,
-    radius_m=radius_m,
-    min_distance_m=min_distance_m,
-    path_loss_at_1m=path_loss_at_1m,
-    path_loss_exponent=path_loss_exponent,
-    fading=fading,
-    bs_power_w=bs_power_w,
-    max_power_w=max_power_w,
-    time_budget_s=time_budget_s,
-    bandwidth_hz=bandwidth_hz,
-    noise_dbm=noise_dbm,
-    harvest_efficiency=harvest_efficiency,
-    crb_limit_m2=crb_limit_m2,
-)
+law = taken_by(wp.Scenario.random, globals())
 batch = wp.Scenario.random_batch(np.random.default_rng(seed), draws, **law)
 limits, bs_powers = np.array(crb_limits_m2), np.array(bs_powers_w)
 solvers = {
@@ -657,7 +643,7 @@ tightest = wp.crb_trace(one, full_power).max()
 path = np.geomspace(1.0005 * tightest, 2 * free_crb, 60)
 along = wp.solve_exact_batch([one.replace(crb_limit_m2=float(v)) for v in path])
 order = np.argsort(one.gain_bs_user)[::-1]
-colours = plt.get_cmap("viridis")(np.linspace(0.05, 0.9, users))
+colours = plt.get_cmap("viridis")(np.linspace(0.0, 0.8, users))
 fig, panels = plotting.subplots(1, 2, width=8.6, height=3.9)
 for colour, m in zip(colours, order):
     panels[0].plot(path, along.powers_w[:, m], color=colour, lw=1.4)
@@ -685,7 +671,7 @@ figures.show(
     | {f"power_{m}_w": along.powers_w[:, m] for m in range(users)}
     | {f"time_{m}_s": along.times_s[:, m] for m in range(users)},
     caption="Powers and slot times of the optimum as the limit tightens (from right to left), one line per user, "
-    "from violet (strong channel to the base station) to yellow (weak). All powers move together along one curve; users reach the cap one after another, and "
+    "from violet (strong channel to the base station) to light green (weak). All powers move together along one curve; users reach the cap one after another, and "
     "charging takes the whole frame.",
     alt="Left: users' powers over the CRB limit rise as the limit tightens until each meets the cap. Right: "
     "slot times fall by orders of magnitude while the charging time approaches ten seconds.",
@@ -705,7 +691,6 @@ explored = Batch([batch[d] for d in explored_draws])
 grid = (len(explored_limits), len(explored_powers), len(explored_draws))
 throughput, upper, charging, crb, least_crb = (np.full(grid, np.nan) for _ in range(5))
 power_bars, slot_bars = (np.full((*grid, users), np.nan) for _ in range(2))
-ellipses = np.full((*grid, targets, 3), np.nan)
 for a, b in np.ndindex(grid[:2]):
     lanes = explored.replace(
         crb_limit_m2=explored_limits[a], bs_power_w=explored_powers[b]
@@ -718,8 +703,11 @@ for a, b in np.ndindex(grid[:2]):
     slot_bars[a, b] = 100 * best.times_s / best.times_s.sum(axis=1, keepdims=True)
     for c in np.flatnonzero(best.feasible):
         crb[a, b, c] = wp.crb_trace(lanes[c], best.powers_w[c]).max()
-        spread = np.linalg.inv(wp.fisher_information(lanes[c], best.powers_w[c]))
-        ellipses[a, b, c] = spread[:, [0, 0, 1], [0, 1, 1]]
+charged = np.array(explored_powers)[:, None, None]  # the base station's power
+spent = np.concatenate([charged + 0 * power_bars[..., :1], power_bars], axis=-1)
+# Every range leads from a transmitter over the target to the base station.
+nodes = np.stack([np.vstack([e.bs_position_m, e.user_positions_m]) for e in explored])
+paths = np.stack([nodes, np.broadcast_to(nodes[:, :1], nodes.shape)], axis=2)
 names_of_users = [str(m + 1) for m in range(users)]
 explorers.show(
     "limit_and_power",
@@ -741,7 +729,13 @@ explorers.show(
             stations=np.stack([each.bs_position_m[None] for each in explored]),
             users=np.stack([each.user_positions_m for each in explored]),
             targets=np.stack([each.target_positions_m for each in explored]),
-            covariances=ellipses,
+            ranges=Ranges(
+                anchors=np.concatenate([paths, 0 * paths[..., :1]], axis=-1),
+                coefficients=[wp.sensing_coefficients(each).T for each in explored],
+                spent=spent,
+                exponent=path_loss_exponent,
+                nearest=min_distance_m,
+            ),
             loads=power_bars / max_power_w,
             loads_label="power of its cap",
             magnified=5.0,
@@ -753,7 +747,8 @@ explorers.show(
     ],
     caption="Tighten the limit from the right: the powers rise together until they meet the cap, and charging takes the "
     "frame. Then raise the charging power: the throughput grows, but the powers that the limit asks for fall only a little. "
-    "On the map the error ellipses shrink as the limit is tightened.",
+    "On the map the error ellipses shrink as the limit is tightened. Drag a target to where few users surround it: the page computes "
+    "its ellipse anew by the formula of the bound, for the powers shown, which were found for the targets where they stood.",
     fallback="users_vs_crb_limit",
     log=True,
 )

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from isaclib.foundations.scenario import Batch
 from isaclib.foundations.units import db_to_linear, dbm_to_w, linear_to_db
 
 HALF_A_DIGIT = 5.1e-4  # relative: a page shows four digits, rounded from six
+ON_THE_MAP = "worst position error"  # what the page computes itself, from powers or range errors
 PAGES = {"near_field": "beamforming"}  # of the explorers that do not stand among the results
 SAME_NAME_NEAR_FIELD = ("antennas", "antenna_spacing_m", "carrier_hz", "path_gain", "sensing_processing_gain_db", "block_s")
 SAME_NAME_NEAR_FIELD += ("sensing_block_s", "crlb_limit_m2", "error_slope_per_m")
@@ -46,6 +48,7 @@ def wireless_powered(limit, power, draw) -> dict:
         "Charging time": best.charging_time_s,
         "Worst CRB": wp.crb_trace(case, best.powers_w).max(),
         "Least worst CRB of any allocation": least,
+        ON_THE_MAP: np.sqrt(wp.crb_trace(case, best.powers_w).max()),
     }
 
 
@@ -65,7 +68,13 @@ def network_localization(level, threshold, drop) -> dict:
         return {"Worst range STD": None, "Mean range STD": None} | known
     bound = nl.range_std_from_sinr_m(best.certificate.bound, case.bandwidth_hz, case.processing_gain)
     stds = nl.range_std_m(case, best.powers_w)
-    return {"Worst range STD": stds.max(), "Certified lower bound": bound, "Mean range STD": stds.mean()} | known
+    error = np.sqrt(nl.position_crb_m2(case, best.powers_w))
+    return {
+        "Worst range STD": stds.max(),
+        "Certified lower bound": bound,
+        "Mean range STD": stds.mean(),
+        ON_THE_MAP: error,
+    } | known
 
 
 def semi_isac(budget_dbm, priority, floors, drop) -> dict:
@@ -191,9 +200,45 @@ def test_the_page_shows_the_optimum_at_every_position(html, browser_available, a
                 slider.fill(str(step))
             names, values = (frame.locator(f".isac-readouts {tag}").all_inner_texts() for tag in ("dt", "dd"))
             shown = dict(zip(names, values, strict=True))
+            if computed := re.search(
+                r"worst position error of a target: (.+ m)", "".join(frame.locator(".isac-note").all_inner_texts())
+            ):
+                shown[ON_THE_MAP] = computed[1]
             expected = anew(*(control["values"][step] for control, step in zip(controls, position, strict=True)))
             assert {name: shown[name] for name, value in expected.items() if not agrees(shown[name], value)} == {}, position
             seen.append(shown[names[0]])
             drawn = frame.locator(".isac-pictures").inner_html()
             assert "NaN" not in drawn and "Infinity" not in drawn, position
         assert len(set(seen)) >= 3, "the positions tell nothing apart"
+
+
+def test_the_game_counts_what_isaclib_counts(html, browser_available):
+    if not browser_available:
+        return
+    values = load_schema(ROOT / "notebooks" / "semi_isac").load_named("quick")
+    law = {name: values[name] for name in si.DEFAULTS if name in values}
+    batch = si.Scenario.random_batch(np.random.default_rng(values["seed"]), values["draws"], **law)
+    with serve(html) as address, browser() as chromium:
+        tab = chromium.new_page()
+        tab.goto(f"{address}/notebooks/semi_isac/results.html")
+        frame = tab.locator(".isac-guess")
+        bars, verdict, (reveal, _, another) = frame.locator(".isac-wide"), frame.locator("p").first, frame.locator("button").all()
+        for steps in ((60, 60, 60, 60, 60, 60), (5, 110, 20, 30, 100, 40), (0, 120, 0, 120, 0, 60)):
+            for slider, step in zip(frame.locator("input").all(), steps, strict=True):
+                slider.fill(str(step))
+            case = batch[int(verdict.inner_text().split(".")[0].removeprefix("Drop "))]
+            parts = 10.0 ** (np.reshape(steps, (2, 3)) / 40)
+            shares, powers = parts / parts.sum(axis=1, keepdims=True) * [[1.0], [case.power_budget_w]]
+            rates = si.rates(case, shares, powers)
+            shown = re.findall(r"([\d.e+-]+) Mbit/s, promised ([\d.]+)", bars.get_attribute("aria-label"))
+            floors = np.array([case.min_sensing_bps[0], case.min_rate_bps[0], case.min_sensing_bps[1], case.min_rate_bps[1]])
+            assert np.allclose(np.array(shown, float), np.stack([rates, floors], axis=1) / 1e6, rtol=HALF_A_DIGIT, atol=0)
+            assert ("All promises kept" in verdict.inner_text()) == bool(np.all(rates >= floors))
+            reveal.click()
+            best = si.solve_exact(case)
+            told = re.search(r"optimum: ([\d.]+) Mbit/s, and nothing exceeds ([\d.]+) Mbit/s", verdict.inner_text())
+            assert np.allclose(np.array(told.groups(), float) * 1e6, [best.objective, best.certificate.bound], rtol=HALF_A_DIGIT)
+            if np.all(rates >= floors):
+                gap = 100 * (1 - si.weighted_sum_bps(case, rates) / best.objective)
+                assert f"You are {gap:.2g} % below it" in verdict.inner_text()
+            another.click()

@@ -1,6 +1,7 @@
 """A figure without unit, caption or description is refused; what is kept can be drawn again from its numbers."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 
 from compendium.notebook import figures
 from compendium.notebook.context import Context
+from compendium.site.polish import image_size
 from isaclib.foundations import plotting
 
 TEXT = {"caption": "A curve that rises with distance.", "alt": "A rising curve over the distance."}
@@ -172,3 +174,34 @@ def test_a_missing_base_run_says_how_to_make_it(running):
         figures.baseline("model", "nothing")
     with pytest.raises(FileNotFoundError, match="isac run demo results --set paper"):
         figures.baseline("results", "nothing")
+
+
+def test_panels_are_stacked_for_a_phone_and_keep_their_labels(running):
+    figure, panels = plotting.subplots(2, 2, width=7.4, sharex=True, sharey="row")
+    for row, column in np.ndindex(2, 2):
+        plotting.line(panels[row, column], [0.0, 1.0], [row, column], "exact", label="exact")
+    panels[0, 0].set(ylabel="Rate (Mbit/s)")
+    panels[1, 0].set(ylabel="Loss (%)", xlabel="Distance (m)")
+    panels[1, 1].set(xlabel="Distance (m)")
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    figures.show(figure, "panels", data={"x_m": [0.0, 1.0]}, **TEXT)
+    wide, tall = (image_size(running / path) for path in ("panels.svg", "narrow/panels.svg"))
+    assert wide[0] > 600 > tall[0] and tall[1] > 1.5 * wide[1]
+    assert [panel.get_ylabel() for panel in panels.flat] == ["Rate (Mbit/s)"] * 2 + ["Loss (%)"] * 2
+    assert all(panel.get_xlabel() == "Distance (m)" for panel in panels.flat)
+    assert all(tick.get_visible() for panel in panels.flat for tick in panel.get_xticklabels() + panel.get_yticklabels())
+    places = [panel.get_position() for panel in panels.flat]
+    assert all(upper.y0 > lower.y1 for upper, lower in pairwise(places))
+    figures.show(curve(), "single", data={"x_m": [0.0]}, **TEXT)
+    assert not (running / "narrow" / "single.svg").exists()
+
+
+def test_pictures_whose_colours_are_values_say_so(running):
+    figure, axes = plotting.subplots(1, 2)
+    axes[0].pcolormesh(np.arange(4.0).reshape(2, 2))
+    for panel in axes:
+        panel.set(xlabel="Distance (m)", ylabel="Distance (m)")
+    figures.show(figure, "coloured", data={"x_m": [0.0]}, **TEXT)
+    figures.show(curve(), "plain", data={"x_m": [0.0]}, **TEXT)
+    entries = [json.loads((running / f"{name}.json").read_text()) for name in ("coloured", "plain")]
+    assert [" isac-map" in figures.myst(entry) for entry in entries] == [True, False]

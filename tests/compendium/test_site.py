@@ -62,6 +62,27 @@ def test_a_what_if_page_has_its_own_title(book):
     assert page(book, "notebooks/demo/what_if_louder").find("h1").get_text().startswith("A steeper parabola")
 
 
+def test_a_what_if_begins_with_what_its_run_found(book):
+    first = page(book, "notebooks/demo/what_if_louder").select("article section > p")[:2]
+    assert "It ends 4 times as high. The rest is as before." in [paragraph.get_text() for paragraph in first]
+
+
+def test_on_a_phone_panels_stand_below_one_another(book):
+    text = page(book, "notebooks/demo/what_if_louder")
+    picture = text.select_one("figure picture")
+    source, image = picture.source, picture.img
+    stacked = (book / "notebooks" / "demo" / source["srcset"]).resolve()
+    assert "max-width" in source["media"] and stacked.is_file() and "isac-figure" in image["class"]
+    assert int(source["width"]) < int(image["width"]) and int(source["height"]) > int(image["height"])
+    assert page(book, "notebooks/demo/results").select_one("picture") is None, "one panel needs no companion"
+
+
+def test_the_prose_may_show_an_explorer_of_a_base_run(finished, tmp_path):
+    site.stage(finished, runs.plan(finished, "quick"), tmp_path / "stage")
+    fragment = (tmp_path / "stage" / "generated" / "explorer_demo_heights.md").read_text()
+    assert 'id="explorer-heights"' in fragment and 'src="../_static/explorer.js"' in fragment
+
+
 def test_the_parameter_table_says_where_values_come_from(book):
     rows = page(book, "book/demo").select(".isac-parameters tbody tr")
     cells = {row.code.get_text(): [cell.get_text(" ", strip=True) for cell in row.find_all("td")] for row in rows}

@@ -1,0 +1,72 @@
+"""The curves of a figure, drawn and kept in one call: every one becomes columns of the figure's CSV."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from isaclib.foundations import plotting
+from isaclib.foundations.montecarlo import Average
+
+
+class Curves:
+    """Curves over one axis, and the columns that they leave behind.
+
+    Parameters
+    ----------
+    name : str
+        Column of the axis.
+    x : array_like
+    **columns
+        Further columns that stand beside the axis.
+
+    Examples
+    --------
+    >>> figure, axes = plotting.subplots()
+    >>> curves = Curves("limit_m2", [0.1, 0.2])
+    >>> mean, low, high = np.array([2e3, 4e3]), np.array([1e3, 3e3]), np.array([3e3, 5e3])
+    >>> _ = curves.draw(axes, "exact_bit", Average(mean, low, high, 9, 9), "exact", unit=1e3)
+    >>> {name: np.asarray(values).tolist() for name, values in curves.columns.items()}
+    {'limit_m2': [0.1, 0.2], 'exact_bit': [2.0, 4.0], 'exact_bit_low': [1.0, 3.0], 'exact_bit_high': [3.0, 5.0]}
+    """
+
+    def __init__(self, name: str, x, **columns: Any) -> None:
+        self.x = x
+        self.columns: dict[str, Any] = {name: x, **columns}
+
+    def draw(
+        self,
+        axes: Axes,
+        name: str,
+        y,
+        scheme: str | int,
+        *,
+        unit: float = 1.0,
+        low=None,
+        high=None,
+        band: str = "",
+        **options: Any,
+    ):
+        """Draw ``y / unit`` in a scheme's style, and keep what is drawn as the column ``name``.
+
+        ``y`` is an array, or an :class:`~isaclib.foundations.montecarlo.Average` with its band, or comes with ``low`` and
+        ``high``; the band is kept as ``<name>_low`` and ``<name>_high`` (or ``<band>_low`` and ``<band>_high``). Options go to
+        :func:`isaclib.foundations.plotting.line`.
+        """
+        if isinstance(y, Average):
+            y, low, high = y.mean, y.low, y.high
+        # A measure of one leaves every bit (and every whole number) as it is.
+        drawn = [None if each is None else each if unit == 1 else np.asarray(each) / unit for each in (y, low, high)]
+        line = plotting.line(axes, self.x, drawn[0], scheme, low=drawn[1], high=drawn[2], **options)
+        stem = band or name
+        for column, values in zip((name, f"{stem}_low", f"{stem}_high"), drawn, strict=True):
+            if values is not None:
+                self.columns[column] = values
+        return line
+
+
+def legend_above(figure, axes: Axes, columns: int, **options: Any) -> None:
+    """The key of one panel above all of them."""
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns, **options)

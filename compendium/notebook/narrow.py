@@ -1,0 +1,49 @@
+"""A figure for a phone: the panels that stand side by side on a page are put below one another."""
+
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+WIDTH = 4.4  # inches: the whole width of a phone, with letters of about ten pixels
+_ROW = 2.7
+
+
+def stack(figure: Figure) -> bool:
+    """Put all panels of a figure into one column; False (and nothing done) where they stand in one already.
+
+    Axes that share a place (twins) keep sharing it; a panel that left its labels to a neighbour gets labels of its own.
+    """
+    rows: dict[tuple[int, int], list[Axes]] = {}
+    grids = set()
+    for axes in figure.axes:
+        place = axes.get_subplotspec()
+        if place is None:  # a colour bar follows its panel
+            continue
+        grids.add(place.get_gridspec())
+        rows.setdefault((place.rowspan.start, place.colspan.start), []).append(axes)
+    if len(grids) != 1 or len({column for _, column in rows}) < 2:
+        return False
+    labels = {axes: (_label(axes, "x"), _label(axes, "y")) for here in rows.values() for axes in here}
+    grid = figure.add_gridspec(len(rows), 1)
+    for row, place in enumerate(sorted(rows)):
+        for axes in rows[place]:
+            axes.set_subplotspec(grid[row])
+            for side, axis, text in zip("xy", (axes.xaxis, axes.yaxis), labels[axes], strict=True):
+                if len(_siblings(axes, side)) > 1 and axes.axison:
+                    axis.set_tick_params(which="both", **{"labelbottom" if side == "x" else "labelleft": True})
+                    axis.set_label_text(text)
+    for legend in figure.legends:
+        legend.set_ncols(min(2, legend._ncols))
+    figure.set_size_inches(WIDTH, _ROW * len(rows) + (0.4 if figure.legends else 0.0))
+    return True
+
+
+def _siblings(axes: Axes, side: str) -> list[Axes]:
+    return list((axes.get_shared_x_axes() if side == "x" else axes.get_shared_y_axes()).get_siblings(axes))
+
+
+def _label(axes: Axes, side: str) -> str:
+    """An axis' own label, or that of an axis it shares its scale with."""
+    own = [getattr(each, f"get_{side}label")() for each in (axes, *_siblings(axes, side))]
+    return next(filter(None, own), "")

@@ -1,0 +1,46 @@
+"""Figures with several panels on a phone: where the page is narrow, the browser takes the file with the panels stacked."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from pathlib import Path
+
+from ..browser.server import built_pages
+from .polish import image_size
+
+FOLDER = "narrow"
+NARROW = "screen and (max-width: 40rem)"
+_IMAGE = re.compile(r'<img\b[^>]*?\bsrc="([^":]*/)?_images/([^"/]+\.svg)"[^>]*>')
+
+
+def offer_stacked(html: Path, source: Path) -> int:
+    """Give every figure of the built pages its stacked companion, if ``source/figures/*/*/narrow`` has one; how many.
+
+    Sphinx names images as it likes: a figure is known by its content.
+    """
+    stacked = {_digest(path.parent.parent / path.name): path for path in source.glob(f"figures/*/*/{FOLDER}/*.svg")}
+    found: dict[str, tuple[int, int]] = {}
+    for image in sorted((html / "_images").glob("*.svg")):
+        if companion := stacked.get(_digest(image)):
+            shutil.copy(companion, image.with_name(f"{FOLDER}-{image.name}"))
+            found[image.name] = image_size(companion) or (1, 1)
+    for page in built_pages(html) if found else ():
+        text = page.read_text(encoding="utf-8")
+
+        def beside(match: re.Match) -> str:
+            if match[2] not in found:
+                return match[0]
+            width, height = found[match[2]]
+            file = f"{match[1] or ''}_images/{FOLDER}-{match[2]}"
+            return f'<picture><source media="{NARROW}" srcset="{file}" width="{width}" height="{height}">{match[0]}</picture>'
+
+        better = _IMAGE.sub(beside, text)
+        if better != text:
+            page.write_text(better, encoding="utf-8")
+    return len(found)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,77 @@
+"""What several notebooks say alike: parameters that a function takes, curves with their columns, tables with formats."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from compendium.notebook import claims, tables
+from compendium.notebook.answers import answer, found_in
+from compendium.notebook.context import Context
+from compendium.notebook.curves import Curves, legend_above
+from compendium.notebook.given import taken_by
+from isaclib.foundations import montecarlo, plotting, units
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    context = Context(section="demo", notebook="results", set_name="quick", directory=str(tmp_path))
+    monkeypatch.setenv(*context.to_environment().popitem())
+    monkeypatch.setattr(claims, "_aside", "")
+    return tmp_path
+
+
+def test_a_function_gets_the_parameters_that_it_takes_and_no_others():
+    def draw(rng, *, taps=8, noise_w=1.0, max_power_w=1.0, user_positions_m=(), ap_positions_m=()): ...
+
+    values = {"rng": 3, "taps": 2, "other": 1, "noise_dbm": -70.0, "max_power_w": 2.0, "max_power_dbm": 0.0}
+    values |= {"user_x_m": [1.0, 2.0], "user_y_m": [3.0, 4.0], "ap_x_m": [0.0]}
+    found = taken_by(draw, values)
+    assert set(found) == {"taps", "noise_w", "max_power_w", "user_positions_m"}
+    assert found["noise_w"] == units.dbm_to_w(-70.0) and found["max_power_w"] == 2.0, "what is given as it is taken comes first"
+    assert found["user_positions_m"].tolist() == [[1.0, 3.0], [2.0, 4.0]]
+    assert taken_by({"taps": 0, "seed": 0}, values) == {"taps": 2}
+
+
+def test_curves_leave_what_was_drawn():
+    figure, axes = plotting.subplots()
+    curves = Curves("x_m", np.array([1.0, 2.0]), count=[3, 4])
+    average = montecarlo.average(np.array([[1e6, 2e6], [3e6, 5e6], [2e6, 2e6]]))
+    drawn = curves.draw(axes, "mean_mbps", average, "exact", unit=1e6, label="mean", band="of")
+    curves.draw(axes, "whole", np.array([1, 2]), 0)
+    assert list(curves.columns) == ["x_m", "count", "mean_mbps", "of_low", "of_high", "whole"]
+    assert np.array_equal(drawn.get_ydata(), average.mean / 1e6) and np.array_equal(curves.columns["of_low"], average.low / 1e6)
+    assert curves.columns["whole"].dtype == int, "whole numbers stay whole in the file"
+    assert len(axes.collections) == 1, "the band is drawn"
+    legend_above(figure, axes, 2)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["mean"]
+
+
+def test_numbers_of_a_table_have_their_formats(capsys):
+    rows = [{"name": "a", "gap": 1.234e-7, "count": 3}, {"name": "b", "gap": np.float64(2e-8), "count": 12}]
+    tables.table(rows, formats={"gap": ".1e"}, caption="c")
+    shown = capsys.readouterr().out
+    assert "| a | 1.2e-07 | 3 |" in shown and "| b | 2.0e-08 | 12 |" in shown
+    tables.table({"value": [0.123456, 2.0]}, formats=".2f")
+    tables.table(pd.DataFrame({"value": [0.123456]}), precision=3)
+    shown = capsys.readouterr().out
+    assert "| 0.12 |" in shown and "| 2.00 |" in shown and "| 0.123 |" in shown
+
+
+def test_floors_that_nobody_can_meet_are_lowered_and_nothing_is_judged(run):
+    possible = SimpleNamespace(feasible=np.array([False, True]), best_attainable=np.array([0.5, 2.0]))
+    assert claims.within_reach(possible, rate=4.0) == {"rate": 4.0}
+    claims.record("009-C1", ours="1", tolerance="1", reproduced=True)
+    hopeless = SimpleNamespace(feasible=np.array([False, False]), best_attainable=np.array([0.5, 0.25]))
+    assert claims.within_reach(hopeless, rate=4.0, sensing=8.0) == {"rate": 1.0, "sensing": 2.0}
+    claims.record("009-C2", ours="1", tolerance="1", reproduced=True)
+    verdicts = [entry["verdict"] for entry in json.loads((run / "claims.json").read_text())]
+    assert verdicts == ["reproduced", "not checkable"]
+
+
+def test_an_answer_is_kept_for_the_top_of_its_page(run):
+    assert found_in(run) == ""
+    answer("It is   so.\nAnd no more.")
+    assert found_in(run) == "It is so. And no more."
