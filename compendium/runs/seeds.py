@@ -1,7 +1,8 @@
 """Other seeds: the claims of a section judged again at a small size, to see which verdicts hang on the draws.
 
 The seeds are fixed beforehand: that of the ``paper`` set, so that size and seed can be told apart, and the ten that follow it. A
-section takes part when its schema names the small sizes (``_section: seeds``).
+section takes part when its schema names the small sizes (``_section: seeds``), with those of its claims that can be judged at all
+and do not say why their own seed judges them alone (``alone`` in ``claims.yml``).
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import yaml
+
 from . import digest
 from .contents import section_names
 from .plan import Run, load_section
-from .slices import records_claims
 
 OTHERS = 10
 NOTEBOOK, LABEL, FOUND = "claims", "seeds", "seeds.json"
@@ -27,6 +29,7 @@ class SeedRun(Run):
     """The claims of all notebooks of a section with the seed of their set and ten others."""
 
     notebooks: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
     child: ClassVar[str] = _JUDGE
 
     @property
@@ -36,11 +39,12 @@ class SeedRun(Run):
     def own_inputs(self) -> dict[str, Any]:
         texts = [path.read_text() for path in self.sources]
         modules = {name: mark for text in texts for name, mark in digest.modules_of(text, _JUDGE).items()}
-        return {"notebook": digest.sha("\n".join(texts).encode()), "modules": modules}
+        return {"notebook": digest.sha("\n".join(texts).encode()), "claims": list(self.claims), "modules": modules}
 
     def job(self) -> dict[str, Any]:
         first = self.values["seed"]
-        return {"sources": [*map(str, self.sources)], "seeds": [*range(first, first + OTHERS + 1)]}
+        seeds = [*range(first, first + OTHERS + 1)]
+        return {"sources": [*map(str, self.sources)], "claims": list(self.claims), "seeds": seeds}
 
 
 def seed_runs(root: Path, base: str, sections: Sequence[str] | None = None) -> list[SeedRun]:
@@ -55,7 +59,8 @@ def seed_run(root: Path, name: str) -> SeedRun | None:
     """The paper's values at the sizes of ``quick`` or at those that the schema names for this; None where it names none."""
     section = load_section(root, name)
     schema, folder = section.schema, section.folder
-    claimed = tuple(one for one in section.base_notebooks if records_claims((folder / f"{one}.py").read_text()))
+    asked = asked_claims(folder)
+    claimed = tuple(one for one in section.base_notebooks if one in asked.values())
     if schema.seeds is None or not claimed:
         return None
     quick = schema.load_named("quick")
@@ -63,7 +68,15 @@ def seed_run(root: Path, name: str) -> SeedRun | None:
     values = schema.relate({**schema.load_named("paper"), **sizes, **schema.seeds}, "_section: seeds")
     taken = {key for notebook in claimed for key in schema.names(notebook)}
     own = {key: value for key, value in values.items() if key in taken}
-    return SeedRun(root, name, NOTEBOOK, LABEL, own, "paper", notebooks=claimed)
+    return SeedRun(root, name, NOTEBOOK, LABEL, own, "paper", notebooks=claimed, claims=tuple(asked))
+
+
+def asked_claims(folder: Path) -> dict[str, str]:
+    """The claims of a section that other seeds judge, each with its notebook."""
+    path = folder / "claims.yml"
+    on_file = (yaml.safe_load(path.read_text()) or []) if path.exists() else []
+    judged = (entry for entry in on_file if not entry.get("alone") and entry.get("expected") != "not checkable")
+    return {entry["id"]: entry["notebook"] for entry in judged}
 
 
 @dataclass(frozen=True)

@@ -9,37 +9,39 @@ from __future__ import annotations
 import ast
 import re
 import symtable
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 RECORDS = "claims.record"
 _SHOWS = {"figures.show", "explorers.show", "tables.table", "print", "display"}
+# Methods that change what they draw on and not what they draw.
+_DRAWS = set(
+    """add_patch annotate axhline axvline axvspan bar bar_label barh fill_between grid invert_xaxis invert_yaxis legend line pcolormesh plot
+    scatter set set_axis_off set_xlim set_xticks set_ylabel set_ylim set_yscale set_yticks text""".split()
+)
 _GENERATORS = {"default_rng", "spawn"}
 _PARAMETERS = re.compile(r'^# %% tags=\["parameters"\]\n.*?(?=^# %%|\Z)', re.M | re.S)
 
 
-def records_claims(source: str) -> bool:
-    """Whether a notebook records any claim."""
-    return f"{RECORDS}(" in source
-
-
-def needed_for_claims(source: str) -> ast.Module:
-    """The statements of a py:percent notebook, in order, on which its recorded claims depend.
+def needed_for_claims(source: str, asked: Container[str] | None = None) -> ast.Module:
+    """The statements of a py:percent notebook, in order, on which its recorded claims depend (those ``asked``, if given).
 
     The cell of its parameters is left out: the values of a run take its place.
 
     What a statement changes beside what it binds is judged with caution: a call on a line of its own may change its receiver and
-    its arguments, and whoever takes a random generator uses it up. A call within an expression is taken to change nothing else,
-    which holds for functions that return what they compute.
+    its arguments (but for what is drawn), and whoever takes a random generator uses it up. A call within an expression is taken to
+    change nothing else, which holds for functions that return what they compute; a function of the notebook that shows a figure
+    is taken to do nothing else.
     """
     source = _PARAMETERS.sub(lambda cell: "\n" * cell[0].count("\n"), source, count=1)
     body = ast.parse("\n".join("" if line.startswith(("%", "!")) else line for line in source.splitlines())).body
     generators = {name for statement in body for name in _generators(statement)}
     functions = {one.name: _reads([one]) for one in body if isinstance(one, ast.FunctionDef)}
+    shows = _SHOWS | {RECORDS} | {one.name for one in body if isinstance(one, ast.FunctionDef) and _calls(one, "figures.show")}
     needed: set[str] = set()
     chosen = []
     for statement in reversed(body):
         changed = _binds(statement) | {*_touched(statement)} | (generators & _reads([statement]))
-        if _calls(statement, {RECORDS}) or (needed & changed and not _only_shows(statement)):
+        if _records(statement, asked) or (needed & changed and not _only_shows(statement, shows)):
             chosen.append(statement)
             needed = (needed - _surely_binds(statement)) | _with_called(_reads([statement]), functions)
     return ast.Module(chosen[::-1], type_ignores=[])
@@ -55,13 +57,21 @@ def _with_called(names: set[str], functions: Mapping[str, set[str]]) -> set[str]
     return found
 
 
-def _only_shows(statement: ast.stmt) -> bool:
-    """A statement that presents something, or checks what the run of the notebook has checked."""
-    return isinstance(statement, ast.Assert) or (isinstance(statement, ast.Expr) and _called(statement.value) in _SHOWS)
+def _only_shows(statement: ast.stmt, shows: Container[str]) -> bool:
+    """A statement that presents something, records a claim not asked for, or checks what the run of the notebook has checked."""
+    presents = isinstance(statement, (ast.Expr, ast.Assign)) and _called(statement.value) in shows
+    return presents or isinstance(statement, ast.Assert)
 
 
-def _calls(statement: ast.stmt, names: set[str]) -> bool:
-    return any(_called(node) in names for node in ast.walk(statement))
+def _calls(statement: ast.stmt, name: str) -> bool:
+    return any(_called(node) == name for node in ast.walk(statement))
+
+
+def _records(statement: ast.stmt, asked: Container[str] | None) -> bool:
+    """Whether a statement records a claim of those asked; one that names its claim by an expression may."""
+    calls = (node for node in ast.walk(statement) if isinstance(node, ast.Call) and _called(node) == RECORDS)
+    names = (call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None for call in calls)
+    return any(asked is None or name is None or name in asked for name in names)
 
 
 def _reads(block: Sequence[ast.stmt]) -> set[str]:
@@ -125,8 +135,14 @@ def _touched(statement: ast.stmt) -> Iterator[str]:
         if isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.ctx, (ast.Store, ast.Del)):
             yield _root(node)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _called(node.value) not in _SHOWS:
-            values = [node.value.func, *node.value.args, *(keyword.value for keyword in node.value.keywords)]
-            yield from map(_root, values)
+            call = node.value
+            library = _called(call).rpartition(".")[0]
+            if library == "plotting":
+                yield from map(_root, call.args[:1])
+            elif isinstance(call.func, ast.Attribute) and call.func.attr in _DRAWS:
+                yield _root(call.func)
+            else:
+                yield from map(_root, [call.func, *call.args, *(keyword.value for keyword in call.keywords)])
 
 
 def _generators(statement: ast.stmt) -> Iterator[str]:

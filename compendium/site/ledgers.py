@@ -19,7 +19,10 @@ from ..runs.seeds import Share, share
 
 @dataclass(frozen=True)
 class Claim:
-    """One row of a section's ``claims.yml``."""
+    """One row of a section's ``claims.yml``.
+
+    ``alone`` says why other seeds are not asked, ``first`` and ``why`` what a first reading said and why it was judged again.
+    """
 
     id: str
     section: str
@@ -28,6 +31,9 @@ class Claim:
     paper: str
     expected: str
     notebook: str
+    alone: str = ""
+    first: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,8 @@ def load_claims(folder: Path) -> list[Claim]:
             raise LedgerError(
                 f"{folder.name}/claims.yml: {claim.id}: expected {claim.expected!r} is none of {', '.join(VERDICTS)}"
             )
+        if bool(claim.first) != bool(claim.why) or claim.first not in ("", "not listed", *VERDICTS):
+            raise LedgerError(f"{folder.name}/claims.yml: {claim.id}: first needs an earlier verdict or 'not listed', and a why")
     _unique(folder / "claims.yml", claims)
     return claims
 

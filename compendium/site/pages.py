@@ -42,7 +42,7 @@ def generate(root: Path, runs: Sequence[Run], source: Path, instances: Path | No
         picture.parent.mkdir(parents=True, exist_ok=True)
         claims_figure(rows, titles, picture)
     fragments = {f"parameters_{section}": parameters(load_schema(root / "notebooks" / section)) for section in titles}
-    fragments |= {"claims": claims(rows, titles), "errata": errata_of(errata, titles)}
+    fragments |= {"claims": claims(rows, titles), "second_look": second_look(rows, titles), "errata": errata_of(errata, titles)}
     fragments |= {"runs": runs_table(runs, titles), "gallery": gallery(runs, titles)}
     if instances is not None:
         short = {section: short_title(title) for section, title in titles.items()}
@@ -188,6 +188,24 @@ def claims(rows: Sequence[ledgers.Row], titles: Mapping[str, str]) -> dict[str, 
     return {"sections": sections, "count": len(rows), "summary": summary, "seeds": _seeds(rows, titles)}
 
 
+def second_look(rows: Sequence[ledgers.Row], titles: Mapping[str, str]) -> dict[str, Any]:
+    """The claims whose verdict or sentence changed after a first reading: before, now, with other seeds, and why."""
+    sections = []
+    for section, heading in titles.items():
+        own = [_before_and_now(row) for row in rows if row.claim.section == section and row.claim.first]
+        if own:
+            sections.append({"heading": short_title(heading), "rows": own})
+    return {"sections": sections}
+
+
+def _before_and_now(row: ledgers.Row) -> dict[str, str]:
+    claim = row.claim
+    now = row.found["verdict"] if row.found else claim.expected
+    seeds = row.seeds.says if row.seeds else "–"
+    link = f"{{ref}}`{claim.id} <claim-{claim.id.lower()}>`" if row.found else claim.id
+    return {"link": link, "first": claim.first, "now": _verdict(now), "seeds": seeds, "why": _cell(claim.why)}
+
+
 def _seeds(rows: Sequence[ledgers.Row], titles: Mapping[str, str]) -> str:
     """How other seeds judged, and where they were not asked; empty where no section was."""
     judged = [row for row in rows if row.seeds]
@@ -196,6 +214,8 @@ def _seeds(rows: Sequence[ledgers.Row], titles: Mapping[str, str]) -> str:
     same = sum(row.seeds.same == row.seeds.others for row in judged if row.seeds)
     left = {row.claim.section for row in rows} - {row.claim.section for row in judged}
     text = f"Of {len(judged)} claims that ten other seeds judged, {same} get the same verdict on all of them."
+    if alone := sum(bool(row.claim.alone) for row in rows):
+        text += f" {alone} claims are judged with their own seed alone, for a reason that stands with them."
     names = ", ".join(f"*{short_title(title)}*" for section, title in titles.items() if section in left)
     return f"{text} Not judged with other seeds: {names}." if left else text
 
@@ -208,6 +228,8 @@ def _claim_cells(row: ledgers.Row) -> dict[str, str]:
     differs = "" if row.agrees else f" (on file: {claim.expected})"
     ours = f"{found['ours']}<br>*Criterion:* {found['tolerance']}"
     verdict, sets = _verdict(found["verdict"]) + differs, f"`{found['set']}`"
+    if claim.alone:
+        ours += f"<br>*Other seeds:* {claim.alone}"
     if row.seeds:
         verdict += f"<br>{row.seeds.says} seeds"
         if row.seeds.small != found["verdict"]:

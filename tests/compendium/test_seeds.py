@@ -11,7 +11,7 @@ from compendium.cli.main import main
 from compendium.runs import plan as runs
 from compendium.runs.order import carry_out
 from compendium.runs.seeds import seed_runs
-from compendium.runs.slices import needed_for_claims, records_claims
+from compendium.runs.slices import needed_for_claims
 from compendium.site import ledgers, pages
 
 NOTEBOOK = """
@@ -66,7 +66,12 @@ def test_only_what_a_claim_hangs_on_is_kept():
     ]
     lines = NOTEBOOK.splitlines()
     assert all(lines[at.lineno - 1].startswith(ast.unparse(at)[:4]) for at in needed_for_claims(NOTEBOOK).body)
-    assert records_claims(NOTEBOOK) and not records_claims("x = 1")
+
+
+def test_of_the_claims_asked_for_only_what_they_hang_on_is_kept():
+    source = "a = slow()\nclaims.record('009-C1', a)\nb = 2\n_ = claims.record('009-C2', ours=b)\nname = 1\nclaims.record(name)\n"
+    kept = [ast.unparse(at) for at in needed_for_claims(source, ["009-C2"]).body]
+    assert kept == ["b = 2", "_ = claims.record('009-C2', ours=b)", "name = 1", "claims.record(name)"]
 
 
 def test_a_name_bound_anew_frees_what_it_was_before():
