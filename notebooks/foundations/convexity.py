@@ -341,7 +341,9 @@ figures.show(
 # where $\rho$ is the spectral radius. *No powers do better:* let $p$ reach the ratio $t>0$ within the caps. Then $p\ge t(Fp+v)$ and,
 # for **every** $i$, $1\ge e_i^{\mathsf T}p/P$, so that $p\ge t\,(F+v\,e_i^{\mathsf T}/P)\,p$ with $p>0$. For a non-negative matrix $A$ and a
 # positive vector, $Ap\le p/t$ implies $\rho(A)\le1/t$ (Collatz and Wielandt). So $t\,\rho(F+v\,e_i^{\mathsf T}/P)\le1$ for all $i$.
-# *It is reached:* at the optimum all ratios are equal and some link $i$ is at its cap, so that $p = t^\star(Fp + v)$ and $1 = p_i/P$
+# *It is reached:* if two power vectors meet $p\ge t^\star(Fp+v)$, so does their entrywise minimum, since the right-hand side grows with $p$. So there
+# is a least one. It meets every row with equality, otherwise the entry of that row could be lowered, and some link $i$ is at its cap, otherwise
+# all powers could be multiplied by a factor above one, which lifts every ratio above $t^\star$. Thus $p = t^\star(Fp + v)$ and $1 = p_i/P$
 # give $p = t^\star\,(F + v e_i^{\mathsf T}/P)\,p$. A positive eigenvector of a non-negative matrix belongs to its spectral radius, so
 # $t^\star=1/\rho(F+v\,e_i^{\mathsf T}/P)$ for this $i$, and no other $i$ has a larger radius.
 

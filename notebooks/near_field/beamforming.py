@@ -77,6 +77,7 @@ from isaclib import near_field as nf
 from isaclib.foundations import plotting, units
 from isaclib.near_field.adversary import worst_case, worst_channels
 from isaclib.near_field.cuts import margin_by_cuts
+from isaclib.near_field.decomposition import rank_one_terms
 from isaclib.near_field.reduction import reduce
 from isaclib.near_field.sdp import margin_by_conic
 
@@ -181,23 +182,46 @@ for sinr in (1.0, 1e6, 1e12):
 # ```{prf:theorem} Complex S-lemma for two balls
 # :label: nf-theorem-s-lemma
 #
-# Let $q_0,q_1,q_2$ be real-valued quadratic functions of a complex vector $\boldsymbol\Delta$, and let some
-# $\boldsymbol\Delta$ have $q_1>0$ and $q_2>0$ (Slater's condition: here $\boldsymbol\Delta=\mathbf 0$, as long as both radii are
-# positive; a ball of radius zero is no ball, its block is simply fixed). Then $q_0\ge0$ wherever $q_1\ge0$ and $q_2\ge0$ if
-# and only if there are $\lambda_1,\lambda_2\ge0$ with $q_0-\lambda_1q_1-\lambda_2q_2\ge0$ everywhere.
+# Let $q_0$ be a real-valued quadratic function of $\boldsymbol\Delta=(\boldsymbol\Delta_1,\boldsymbol\Delta_2)$, complex, and
+# $q_m=\epsilon_m^2-\|\boldsymbol\Delta_m\|^2$ with both radii positive. (A ball of radius zero is no ball: its block is simply fixed.) Then $q_0\ge0$
+# wherever $q_1\ge0$ and $q_2\ge0$ if and only if there are $\lambda_1,\lambda_2\ge0$ with $q_0-\lambda_1q_1-\lambda_2q_2\ge0$ everywhere.
 # ```
 #
-# *Proof.* "If" is the argument above. For "only if" write $z=(\boldsymbol\Delta,1)$ and $q_i=z^{\mathsf H}A_iz$. Under Slater's
-# condition the semidefinite program $\min\operatorname{tr}A_0Z$ over $Z\succeq0$, $\operatorname{tr}A_1Z\ge0$,
-# $\operatorname{tr}A_2Z\ge0$, $Z_{cc}=1$ ($cc$: the corner) has no duality gap, and its dual asks for just these $\lambda$. It is therefore
-# enough that some optimal $Z$ is a mixture of vectors $z_i$ with $q_1\ge0$ and $q_2\ge0$ *each*: one of them is then as good as $Z$.
-# For complex vectors such a decomposition into rank-one terms $z_iz_i^{\mathsf H}$, all with the *same* values of two Hermitian
-# forms, always exists {cite}`near_field_huang2007`: two terms with values on both sides of the mean are replaced by two turned
-# ones, of which one has the mean, and the free phase keeps the second form. A vector with corner $0$ would have
-# $-\|\boldsymbol\Delta_m\|^2\ge0$ in every ball and is zero. For three balls, one free phase is not enough, and examples with a gap exist.
-# $\blacksquare$
+# *Proof.* "If" is the argument above. For "only if" write $z=(\boldsymbol\Delta,1)$, $q_i=z^{\mathsf H}\mathbf A_iz$, and consider the semidefinite program
 #
-# ({mod}`isaclib.near_field.decomposition` computes that decomposition; it is how the library gets its bounds.) Below, the certified
+# $$\min\ \operatorname{tr}\mathbf A_0\mathbf Z\quad\text{s.t.}\quad \mathbf Z\succeq0,\ \operatorname{tr}\mathbf A_1\mathbf Z\ge0,\
+# \operatorname{tr}\mathbf A_2\mathbf Z\ge0,\ Z_{cc}=1\quad(cc:\text{ the corner}).$$
+#
+# It has a strictly feasible point, $\operatorname{diag}(\delta,\dots,\delta,1)$ with a small $\delta>0$ (Slater's condition: here the radii must be positive). Its dual
+# therefore has the same value and attains it {cite}`boyd2004`; a value of at least zero means just those $\lambda$. So take any feasible $\mathbf Z$, of
+# rank $r$. It is a sum $\sum_iz_iz_i^{\mathsf H}$ of $r$ terms which *all* have the same two values $z_i^{\mathsf H}\mathbf A_mz_i=\operatorname{tr}\mathbf
+# A_m\mathbf Z/r\ge0$ (see below). A term whose corner $c_i$ is zero has $-\|\boldsymbol\Delta_m\|^2\ge0$ for both balls and is zero; every other one is
+# $c_i\,(\boldsymbol\Delta,1)$ with a $\boldsymbol\Delta$ in both balls, where $q_0\ge0$. So $\operatorname{tr}\mathbf A_0\mathbf
+# Z=\sum_iz_i^{\mathsf H}\mathbf A_0z_i\ge0$.
+#
+# *The decomposition* {cite}`near_field_huang2007`. Start from any $r$ terms and make the values of $\mathbf A_1$ equal, then those of $\mathbf A_2$ without losing the
+# first. Let two terms have the values $b_1<\bar b<b_2$ of the form at hand, $\bar b$ its mean over all terms. The pair
+#
+# $$\frac{z_1+\tau e^{\mathrm j\theta}z_2}{\sqrt{1+\tau^2}},\qquad\frac{z_2-\tau e^{-\mathrm j\theta}z_1}{\sqrt{1+\tau^2}}$$
+#
+# has the same sum of squares. The first of the two has the value $\bar b$ if $(b_1-\bar b)+2\tau\operatorname{Re}(e^{\mathrm j\theta}z_1^{\mathsf
+# H}\mathbf A z_2)+(b_2-\bar b)\tau^2=0$, which is negative at $\tau=0$ and has one positive root $\tau$, whatever the phase $\theta$. The phase is free: with
+# $\operatorname{Re}(e^{\mathrm j\theta}z_1^{\mathsf H}\mathbf A_1z_2)=0$ two terms of equal value of $\mathbf A_1$ keep it. Each step puts one term right; $r-1$ steps end it.
+# For three balls one free phase is not enough, and examples with a gap exist. $\blacksquare$
+#
+# ({mod}`isaclib.near_field.decomposition` computes that decomposition; it is how the library gets its bounds.) First the decomposition itself, of a
+# random matrix:
+
+# %%
+root = np.random.default_rng(0).standard_normal((9, 5, 2)) @ [1, 1j]
+forms = np.array([[1.0] * 4 + [0.0] * 4 + [-1.0], [0.0] * 4 + [1.0] * 4 + [-1.0]])
+terms = rank_one_terms(root, forms)
+assert np.allclose(terms @ terms.conj().T, root @ root.conj().T)
+values = forms @ np.abs(terms) ** 2
+assert np.allclose(values, values.mean(axis=1, keepdims=True))
+
+# %% [markdown]
+# Now what it is good for. The certified
 # value of $q_0$ (best $\lambda$) is compared with the value at a channel that an adversary really found in the balls. Where the
 # two agree up to rounding, nothing was given away. Random beams rarely have two equally bad channels; *optimised* beams are made so that
 # several channels are equally bad, and there three balls do lose.
@@ -432,7 +456,7 @@ tables.table(
 # ```{prf:proposition} One list bounds the curve
 # :label: nf-theorem-curve
 #
-# Let $X_k$, $y$ and $q$ be a list of channels, weights and prices found at the error $e$, and write every listed channel as
+# Let $X_k$, $y$ and $q>0$ be a list of channels, weights and positive prices found at the error $e$, and write every listed channel as
 # $x=\mathbf h_k+\boldsymbol\Delta$. For any other error $e'$ let $x'=\mathbf h_k+\frac{e'}{e}\boldsymbol\Delta$ and scale the weights of user $k$ by any
 # $c_k>0$ such that $\sigma^2\sum_kc_k\sum_{x\in X_k}y_x=P$. Then
 #
@@ -448,8 +472,8 @@ tables.table(
 # $\mathbf F_k\succ0$ for all users at this $\gamma$, and so it stays with all weights multiplied by some factor above one. By
 # {prf:ref}`nf-theorem-list` more than $P$ would be needed: $\gamma$ cannot be reached. $\blacksquare$
 #
-# The $c_k$ that make the $K$ eigenvalues equal give the best bound of this form. At $e'=e$ it is the optimum; since a maximum over
-# weights is flat at its maximiser, the bound leaves the curve only to second order in $e'-e$. Between two errors nothing else is needed than
+# The $c_k$ that make the $K$ eigenvalues equal give the best bound of this form. At $e'=e$ it is as tight as the list is, and next to $e$ it stays close,
+# because weights that are best for $e$ are nearly best there: a few solved points bound the whole curve. Between two errors nothing else is needed than
 # that $\gamma^\star$ does not grow with $e$, for the balls grow.
 #
 # ```{margin} Assumption
@@ -487,7 +511,14 @@ assert np.all(table.exact <= table.bound) and np.all(
 conservatism = (table.adversarial / table.certified - 1).max()
 print(f"largest room between certified and attained worst case: {conservatism:.1e}")
 
+
 # %% tags=["hide-input"]
+def lag(below):
+    """How far beams stay behind the best ones, least and most, in decibels."""
+    behind = units.linear_to_db(table.exact / below)
+    return f"{behind.min():.2g} to {behind.max():.2g}"
+
+
 figure, axes = plotting.subplots(1, 1)
 x = 1e3 * table.relative_error
 for column, role, label in (
@@ -513,11 +544,11 @@ figures.show(
     figure,
     "robust_sinr",
     data=table,
-    caption="Guaranteed SINR of the worst user against the relative channel error. The bound (crosses) lies on the best curve, within "
-    f"the tolerance of {100 * sinr_tolerance:g} %. Matched beams stay far below, limited by interference and not by the error; beams that ignore "
-    f"the error lose most where it is large. Certified and attained worst case differ by at most {conservatism:.1e}.",
-    alt="Guaranteed SINR in decibels falling with the channel error. The best beams lie on their bound, the error-ignorant beams below "
-    "them, matched beams about twenty decibels lower and nearly flat.",
+    caption="Guaranteed SINR of the worst user against the relative channel error. The bound (crosses) lies "
+    f"{units.linear_to_db((table.bound / table.exact).max()):.2g} dB or less above the best beams (each point is solved to {100 * sinr_tolerance:g} %); "
+    f"beams that ignore the error lie {lag(table.ignorant)} dB below the best, matched beams {lag(table.matched)} dB. "
+    f"Certified and attained worst case differ by at most {conservatism:.1e}.",
+    alt="Guaranteed SINR in decibels against the channel error: the best beams with their bound, error-ignorant beams and matched beams.",
 )
 
 # %% [markdown]
@@ -659,7 +690,7 @@ choices = pd.concat(
 
 # %% tags=["hide-input"]
 figure, axes = plotting.subplots(1, len(sensing_levels_dbm), sharey=True)
-rows = []
+rows, on_line = [], 0
 for ax, level in zip(np.atleast_1d(axes), sensing_levels_dbm):
     changed, scaled = setting(level, comm_power_dbm)
     best_points = [*curve.points, *procedure_curve.points]
@@ -689,6 +720,7 @@ for ax, level in zip(np.atleast_1d(axes), sensing_levels_dbm):
         )
         rows.append((level, f"{which} chooses", chosen.share, chosen.rate))
     largest = nf.largest_time_allocation(changed, scaled)
+    on_line += int(np.sum(np.abs(here.share - largest) < 1e-3))
     ax.axvline(largest, color=plotting.INK, linewidth=0.8)
     ax.set(
         xlabel="Communication share (1)",
@@ -702,10 +734,9 @@ figures.show(
     "rate_vs_share",
     data=pd.DataFrame(rows, columns=["sensing_dbm", "scheme", "share", "rate"]),
     caption="Worst-user rate against the time allocation, with what each scheme chooses. The vertical line is the largest share that the "
-    "position limit admits; curves to the right of it are what a weaker limit would allow. At this limit the line, not the "
-    "trade-off, decides for every scheme: all marks stand on it, Main (ring) around the exact optimum (star). Lines join solved points.",
-    alt="Two panels. Rates rise with the share up to more than 0.9 and fall steeply after it. All schemes choose the largest admissible "
-    "share, marked by a vertical line.",
+    "position limit admits; curves to the right of it are what a weaker limit would allow. "
+    f"{on_line} of {len(choices)} choices stand on it: there the limit, not the trade-off, decides. Ring: Main, star: the exact optimum. Lines join solved points.",
+    alt="Panels of rates against the share, one for each sensing power, with the choice of each scheme and a vertical line at the largest admissible share.",
 )
 
 # %% [markdown]
@@ -755,6 +786,11 @@ def value(frame, column="rate", **where):
     return float(part[column].iloc[0])
 
 
+keys = ["sensing_dbm", "comm_dbm"]
+both = by_power.pivot_table(
+    index=keys, columns="scheme", values="rate", aggfunc="first"
+)
+main_part = (both["main"] / both["exact"]).dropna().to_numpy()
 figure, axes = panels(by_power, "comm_dbm", "rate", sensing_levels_dbm, "sensing_dbm")
 for ax, level in zip(axes, sensing_levels_dbm):
     ax.set(xlabel="Communication power (dBm)", title=f"{level:g} dBm of sensing")
@@ -763,11 +799,11 @@ figures.show(
     figure,
     "rate_vs_power",
     data=by_power,
-    caption="Worst-user rate against the communication power at two sensing powers. More sensing power multiplies the rate, because "
-    "at this limit it sets the share of time; communication power adds logarithmically. Main lies on the certified optimum; its "
-    f"alternation was run at {' and '.join(f'{p:g}' for p in main_comm_dbm)} dBm only, since its detours through large errors are slow.",
-    alt="Two panels of rates rising slowly with communication power. The right panel, with more sensing power, lies several times "
-    "higher. Main coincides with the exact optimum, EI is slightly below, MRT clearly lower.",
+    caption="Worst-user rate against the communication power, one panel for each sensing power. Sensing power sets the share of time where the limit "
+    "decides, and so multiplies the rate; communication power adds logarithmically. Main's "
+    f"alternation was run at {' and '.join(f'{p:g}' for p in main_comm_dbm)} dBm only, since its detours through large errors are slow; there it reaches "
+    f"{extent(main_part, digits=4)} of the certified optimum.",
+    alt="Panels of rates rising with communication power, one for each sensing power: the exact optimum, Main, EI and MRT.",
     paper="Fig. 6",
 )
 
@@ -820,6 +856,12 @@ limits = sorted(limit_sweep_m2)
 grid = [(s, comm_power_dbm, limit) for s in sensing_levels_dbm for limit in limits]
 by_limit = pd.concat(sweep(which, grid) for which in schemes)
 
+
+def rates(which, level):
+    part = by_limit[(by_limit.scheme == which) & (by_limit.sensing_dbm == level)]
+    return part.sort_values("limit_m2").rate.to_numpy()
+
+
 # %% tags=["hide-input"]
 figure, axes = panels(
     by_limit, "limit_m2", "rate", sensing_levels_dbm, "sensing_dbm", scale=1e11
@@ -833,22 +875,22 @@ figures.show(
     figure,
     "rate_vs_limit",
     data=by_limit,
-    caption="Worst-user rate against the position limit. A weaker limit helps while it decides the share of time, at the lower sensing "
-    "power along most of the axis. With more sensing power, Main and the optimum stop at the share that is best for the rate and the curve "
-    "becomes flat, whereas EI goes on talking with channels it knows less and less, and in the end loses. MRT, which errors hurt little, "
-    "gains slowly at a lower level.",
-    alt="Two panels of rates against the position limit. All rise at first, steeply at the lower sensing power. At the higher one Main and "
-    "the exact optimum become flat, EI passes a shallow maximum below them, and MRT creeps up far below.",
+    caption="Worst-user rate against the position limit. A weaker limit helps while it decides the share of time. Beyond that, Main and the optimum "
+    "stay at the share that is best for the rate and their curves are flat, whereas EI goes on talking with channels it knows less and less. "
+    + "; ".join(
+        f"at {level:g} dBm the rates at the weakest limit are "
+        + ", ".join(
+            f"{rates(which, level)[-1]:.2f} ({label})"
+            for which, (_, label) in schemes.items()
+        )
+        for level in sensing_levels_dbm
+    )
+    + " bit/s/Hz.",
+    alt="Panels of rates against the position limit, one for each sensing power: the exact optimum, Main, EI and MRT.",
     paper="Fig. 7",
 )
 
-
 # %% tags=["hide-input"]
-def rates(which, level):
-    part = by_limit[(by_limit.scheme == which) & (by_limit.sensing_dbm == level)]
-    return part.sort_values("limit_m2").rate.to_numpy()
-
-
 twice = 2 * limits[0]
 first = {
     which: value(by_limit, scheme=which, sensing_dbm=low, limit_m2=twice)
@@ -940,12 +982,13 @@ traces = pd.concat(
 
 # %% tags=["hide-input"]
 shown = share_starts[:3]
+kept_shares = np.array([found.time_history[-1] for found in starts])
 captions = {
     "share": f"Share of time in the alternation, from {len(shown)} of the {len(share_starts)} starts; step of the search {share_step:g}. Iteration 0 is "
-    "the start. All starts meet at one share, which the alternation would keep. The last point is the projection on the position limit, "
+    f"the start. The alternation would keep {extent(kept_shares, 'the share', 'shares of')}. The last point is the projection on the position limit, "
     "which the paper's curves do not show.",
-    "rate": f"Worst-user rate in the same alternations, from {len(shown)} of the {len(share_starts)} starts. It grows up to the share on which all starts "
-    "agree. The projection on the position limit then costs rate: the limit, not the algorithm, takes it away.",
+    "rate": f"Worst-user rate in the same alternations, from {len(shown)} of the {len(share_starts)} starts. What the last step, the projection on the "
+    "position limit, takes away is the price of the limit and not of the algorithm.",
 }
 for column, name, ylabel, paper in (
     ("share", "convergence_share", "Communication share (1)", "Fig. 8(a)"),
@@ -963,8 +1006,7 @@ for column, name, ylabel, paper in (
         name,
         data=traces,
         caption=captions[column],
-        alt=f"{ylabel} against the iteration from three starts: the curves merge after the first iterations, and all drop together "
-        "at the last point.",
+        alt=f"{ylabel} against the iteration from {len(shown)} starts, with the projection on the limit as the last point.",
         paper=paper,
     )
 
@@ -1037,6 +1079,11 @@ grid = [(s, p, share_limit_m2) for p in share_comm_dbm for s in shares]
 by_sensing = pd.concat(sweep(which, grid) for which in schemes)
 
 # %% tags=["hide-input"]
+keys = ["sensing_dbm", "comm_dbm"]
+columns = by_sensing.pivot_table(
+    index=keys, columns="scheme", values="share", aggfunc="first"
+)
+spreads = columns.max(axis=1) - columns.min(axis=1)
 figure, axes = panels(by_sensing, "sensing_dbm", "share", share_comm_dbm, "comm_dbm")
 for ax, level in zip(axes, share_comm_dbm):
     ax.set(xlabel="Sensing power (dBm)", title=f"{level:g} dBm of communication")
@@ -1045,12 +1092,10 @@ figures.show(
     figure,
     "share_vs_sensing_power",
     data=by_sensing,
-    caption="Share of time left to communication against the sensing power. In the range that the paper names the position limit "
-    "decides, and all schemes take the largest admissible share: the differences of the paper's figure are not seen. Only with far "
-    "more sensing power does the optimum stop before the limit; there Main, whose search has the step "
-    f"{share_step:g}, ends beside it. The communication power hardly matters.",
-    alt="Two panels. The share rises with the sensing power towards one; the schemes coincide, except at the highest sensing power, where "
-    "the exact optimum leaves slightly more time to sensing than EI and MRT.",
+    caption="Share of time left to communication against the sensing power. Where the position limit decides, all schemes take the largest admissible "
+    f"share: of {len(spreads)} settings the four shares differ by less than 0.001 in {np.sum(spreads < 1e-3)}; the largest difference is {spreads.max():.3f}, at "
+    f"{spreads.idxmax()[0]:g} dBm. Main's search has the step {share_step:g}.",
+    alt="Panels of the share against the sensing power, one for each communication power: the exact optimum, Main, EI and MRT.",
     paper="Fig. 9",
 )
 

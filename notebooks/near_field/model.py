@@ -112,7 +112,15 @@ legend_above(figure, axes, 3)
 axes.plot(*users.T, **{**plotting.style(1), "linestyle": "", "marker": "o"})
 for k, user in enumerate(users):
     axes.annotate(f"user {k + 1}", user, textcoords="offset points", xytext=(6, -11))
-axes.set(xlim=(-2, 72), ylim=(-2, 76), aspect="equal", xlabel="x (m)", ylabel="y (m)")
+corners = np.vstack([aps, users, [[0.0, 0.0], [70.0, 70.0]]])
+axes.set(
+    xlim=(corners[:, 0].min() - 2, corners[:, 0].max() + 2),
+    ylim=(corners[:, 1].min() - 2, corners[:, 1].max() + 6),
+    aspect="equal",
+    xlabel="x (m)",
+    ylabel="y (m)",
+)
+inside = int(np.sum(nf.centre_distances_m(scenario) < scenario.rayleigh_distance_m))
 figures.show(
     figure,
     "system",
@@ -124,10 +132,9 @@ figures.show(
     },
     caption="The system: access points (bars, arrays enlarged 20 times), users (circles), paths (dotted) "
     "and "
-    "the border of each near field (arcs). Every user lies in the near field of every access point, as in the paper; the "
-    "orientation of the arrays is our assumption.",
-    alt="Map of an area of 70 by 70 metres with three access points near its edges and four users inside, all closer to each "
-    "access point than the near-field border at about 52 metres.",
+    f"the border of each near field (arcs). {inside} of {count * len(aps)} pairs of a user and an access point are within it; in the paper "
+    "all are. The orientation of the arrays is our assumption.",
+    alt=f"Map with {len(aps)} access points, {count} users and the near-field borders, at {scenario.rayleigh_distance_m:.3g} metres.",
     paper="Fig. 1",
 )
 
@@ -206,7 +213,7 @@ tables.table(
 # %% tags=["hide-input"]
 figure, axes = plotting.subplots(1, 1, width=6.4, height=3.4)
 shown = scenario.replace(antennas=min(antennas, 11))
-ap, chosen = 1, 0
+ap, chosen = min(1, len(aps) - 1), 0
 places = nf.antenna_positions_m(shown)[ap] - aps[ap]
 axis_direction = np.array(
     [np.cos(scenario.array_angles_rad[ap]), np.sin(scenario.array_angles_rad[ap])]
@@ -307,9 +314,9 @@ print(
 
 # %%
 a, h, rho = nf.steering_vectors(scenario), nf.channels(scenario), scenario.reflectivity
-echo = rho[0, 0, 1] * np.outer(h[0, 0], h[0, 1].conj())
+echo = rho[0, 0, ap] * np.outer(h[0, 0], h[0, ap].conj())
 assert np.allclose(
-    echo, nf.echo_gains(scenario)[0, 0, 1] * np.outer(a[0, 0], a[0, 1].conj())
+    echo, nf.echo_gains(scenario)[0, 0, ap] * np.outer(a[0, 0], a[0, ap].conj())
 )
 
 # %% [markdown]
@@ -782,8 +789,10 @@ measured = []
 for length in lengths:
     around = users[0] + length * np.column_stack([np.cos(turns), np.sin(turns)])
     measured.append(
-        np.mean(np.linalg.norm(nf.channels(scenario, around)[:, 1] - h[0, 1], axis=-1))
-        / np.linalg.norm(h[0, 1])
+        np.mean(
+            np.linalg.norm(nf.channels(scenario, around)[:, ap] - h[0, ap], axis=-1)
+        )
+        / np.linalg.norm(h[0, ap])
     )
 law = 2 * struve(0, np.pi * lengths / wavelength)
 assert np.allclose(measured, law, rtol=2e-3)

@@ -461,8 +461,9 @@ for function, sign in (
 # u/N)$, so on Chebyshev points of the sidelobe
 # interval the overshoot is at most $1/\cos\bigl(\pi(N-1)/(4Q)\bigr)$ for $Q+1$ points. The step that gives the factor 4 needs
 # $|y|^2\ge 0$: let $M$ be the largest $|y|^2$ of the interval, attained at the angle $\varphi^\star$ of the Chebyshev points' circle.
-# Then $T=|y|^2-M/2$ is a cosine polynomial of degree $N-1$ in $\varphi$ with $|T|\le M/2$, and by Riesz' lemma $T(\varphi)\ge
-# \tfrac M2\cos\bigl((N-1)(\varphi-\varphi^\star)\bigr)$ up to $\pi/(N-1)$ from the maximum, hence $|y|^2\ge M\cos^2\bigl((N-1)(\varphi-\varphi^\star)/2\bigr)$. The
+# Then $T=|y|^2-M/2$ is a cosine polynomial of degree $N-1$ in $\varphi$ with $|T|\le M/2$. For such polynomials Bernstein's inequality in
+# Szegő's form says $T'^2+(N-1)^2T^2\le(N-1)^2M^2/4$: the angle $\arccos(2T/M)$, which is zero at the maximum, changes at most at the rate $N-1$. So $T(\varphi)\ge
+# \tfrac M2\cos\bigl((N-1)(\varphi-\varphi^\star)\bigr)$ up to $\pi/(N-1)$ from the maximum (a lemma of Riesz), hence $|y|^2\ge M\cos^2\bigl((N-1)(\varphi-\varphi^\star)/2\bigr)$. The
 # nearest of the points is at most $\pi/(2Q)$ away. (The theorem of {cite}`ofdm_ranging_ehlich1964`, applied to $|y|^2$ alone, only gives
 # $1/\sqrt{\cos(\pi(N-1)/(2Q))}$.) On a *uniform* grid no such bound
 # holds near the end of the interval. The library needs neither: it finds the violated peaks by Newton steps and cuts there.

@@ -248,7 +248,9 @@ h11
 #
 # with the derivatives $\hat\rho_\beta,\hat\rho_\pi$ taken at *any* point. Give each rate its weight plus a multiplier
 # $\lambda_{kj}\ge0$ for its floor $f_{kj}$, and collect the derivatives of user $k$ in
-# $G_k=(G_{k,\beta},G_{k,\pi})=\sum_j(w_k+\lambda_{kj})\nabla\hat\rho_{kj}$. Because shares and powers sum to at most one,
+# $G_k=(G_{k,\beta},G_{k,\pi})=\sum_j(w_k+\lambda_{kj})\nabla\hat\rho_{kj}$. No derivative is negative: a concave function of degree one that is
+# non-negative has $\rho(x+y)=2\rho\bigl(\tfrac{x+y}2\bigr)\ge\rho(x)+\rho(y)\ge\rho(x)$. Add $\lambda_{kj}(\rho_{kj}-f_{kj})\ge0$ to the weighted sum, put in the tangents,
+# and let nobody pay less than the dearest price: because shares and powers sum to at most one,
 #
 # ```{math}
 # :label: si-bound
@@ -258,8 +260,9 @@ h11
 # \end{aligned}
 # ```
 #
-# holds for **every** allocation that meets the floors $f$, whatever point and multipliers we chose. At the optimum the two maxima are
-# the prices and the bound is tight. Here are random choices, all of them above the optimum, and the optimal choice:
+# holds for **every** allocation that meets the floors $f$, whatever point and multipliers we chose. At an optimum with its multipliers (which exist
+# where the floors can be met with room to spare, since the problem is convex) every user with a share has the same derivatives, the two prices, so that
+# the two maxima are the prices and the bound is tight. Here are random choices, all of them above the optimum, and the optimal choice:
 
 # %%
 draw = np.random.default_rng(seed)
@@ -535,8 +538,9 @@ assert (
 #
 # One more fact that the results page leans on. Raise the weight $w_1$ of the ISaC user and lower the two others. Let $R$ be the optimal rates
 # at $w$ and $R'$ those at $w'$. Each is at least as good as the other under its own weights; adding the two inequalities gives
-# $(w'-w)\cdot(R'-R)\ge0$. With $w_0=w_2=(1-w_1)/2$ that says: $R_1-(R_0+R_2)/2$ never falls. And since the pair (own total, sum of the
-# others) moves along one concave frontier, the ISaC total cannot fall and the others' sum cannot rise.
+# $(w'-w)\cdot(R'-R)\ge0$. With $w_0=w_2=(1-w_1)/2$ that says: $R_1-(R_0+R_2)/2$ never falls. More is true. Write $a=R_1$, $b=R_0+R_2$ and
+# $\theta=2w_1/(1-w_1)$, so that $\theta a+b$ is what is maximised; $\theta'>\theta$. The two inequalities are $\theta(a-a')\ge b'-b$ and $b'-b\ge\theta'(a-a')$.
+# If the ISaC total fell, $a'<a$, they would say $\theta\ge\theta'$. So it cannot fall, and the first one then says that the others' sum cannot rise.
 
 # %%
 levels = np.linspace(0.05, 0.95, 19)

@@ -49,6 +49,7 @@ import pandas as pd
 import sympy as sp
 from compendium.notebook import claims, figures, tables
 from compendium.notebook.given import taken_by
+from scipy import optimize
 
 from isaclib import wireless_powered as wp
 from isaclib.foundations import plotting
@@ -486,7 +487,7 @@ figures.show(
 # ```{prf:theorem} Every stationary point is global
 # :label: wp-theorem-kkt
 #
-# If the limit is met not only at full power ($\operatorname{tr}J_n(p)^{-1} < \eta$ for all n at $p = P_{\max}$), every locally optimal point of
+# If full power meets every limit with room to spare ($\operatorname{tr}J_n(p)^{-1} < \eta$ for all n at $p = P_{\max}$), every locally optimal point of
 # {eq}`wp-p1` after the log change satisfies the KKT conditions; and every point that satisfies them is {eq}`wp-optimum`, the global optimum.
 # ```
 #
@@ -521,13 +522,14 @@ figures.show(
 # \mu t_0\sum_{p_m<P_{\max}}k_m/((1+x_m)L_m-x_m)$, which is $G'(s) \ge 0$.
 #
 # *Not too far.* Let first $D_m = 0$ for every user whose energy binds. The others have $\lambda_m = 0$, and
-# $\lambda_m \le \mu t_0k_m/((1+x_m)L_m-x_m)$ for those; summed up, the slope of G to the left of s is not positive. With
-# $G'(s) \ge 0$, s minimises G, and it meets the limits: {eq}`wp-optimum`. Otherwise some user whose energy binds has $D_m > 0$: it raises a CRB that
+# $\lambda_m \le \mu t_0k_m/((1+x_m)L_m-x_m)$ for those; summed up, the slope of G to the left of s is not positive. As long as a
+# user is below its cap G is strictly convex, so that $G' < 0$ further left. With $G'(s) \ge 0$, s minimises G, and it meets the limits: {eq}`wp-optimum`. Otherwise some user whose energy binds has $D_m > 0$: it raises a CRB that
 # stands at its limit as soon as s gets smaller, since its power on the curve falls. So $s = s_{\min}$ with $G'(s) \ge 0$: {eq}`wp-optimum` again.
 # ```
 #
 # The limit points of the SCA are KKT points wherever the qualification holds, so the theorem explains what the paper only
-# observes, a solution "of high quality". We check the identity of the proof, then let the SCA run to the end.
+# observes, a solution "of high quality". We check the identity of the proof, find multipliers of the exact optimum (non-negative least squares for the four
+# equations, with $\omega_m$ put in and what is not active left out), and let the SCA run to the end.
 
 # %%
 ratio = x / ((1 + x) * L)  # the elasticity of a rate in its power
@@ -540,6 +542,33 @@ used = (
 assert np.all(
     np.maximum(used, exact.powers_w / max_power_w) > 1 - 1e-9
 )  # energy or cap, for every user
+
+# %%
+x_opt = wp.snr(scenario, exact.powers_w)
+elasticity = x_opt / ((1 + x_opt) * np.log1p(x_opt))
+inverse = np.linalg.inv(wp.fisher_information(scenario, exact.powers_w))
+steer = np.einsum("mni,nij->mnj", wp.range_gradients(scenario)[1:], inverse)
+relief = wp.sensing_coefficients(scenario)[1:] * np.sum(steer**2, axis=2)
+relief *= exact.powers_w[:, None] / crb_limit_m2  # -d tr J_n^-1 / d v_m over the limit
+slots, charge = exact.times_s / time_budget_s, exact.charging_time_s / time_budget_s
+active = {
+    "energy": used > 1 - 1e-7,
+    "cap": exact.powers_w > max_power_w * (1 - 1e-7),
+    "limit": wp.crb_trace(scenario, exact.powers_w) > crb_limit_m2 * (1 - 1e-6),
+}
+energy_part = np.vstack([np.ones(users), np.diag(elasticity - 1), np.ones(users)])
+cap_part = np.vstack([np.zeros(users), -np.eye(users), np.zeros(users)])
+limit_part = np.vstack([np.zeros(targets), relief, np.zeros(targets)])
+time_part = np.concatenate([[slots.sum()], slots * elasticity, [-charge]])[:, None]
+parts = [energy_part, cap_part, limit_part]
+conditions = [part[:, on] for part, on in zip(parts, active.values())] + [time_part]
+multipliers, missing = optimize.nnls(np.hstack(conditions), np.eye(users + 2)[0])
+assert missing < 1e-5  # stationary
+assert np.isclose(multipliers[-1], 1)  # mu T = 1: the equations for u and t_0, added up
+print(
+    f"multipliers found to {missing:.0e}; bound by energy {active['energy'].sum()}, by the cap {active['cap'].sum()} of {users} "
+    f"users; at the limit {active['limit'].sum()} of {targets} targets"
+)
 
 # %%
 deep = wp.solve_sca(scenario, tolerance=1e-10)
