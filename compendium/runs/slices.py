@@ -14,10 +14,9 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 RECORDS = "claims.record"
 _SHOWS = {"figures.show", "explorers.show", "tables.table", "print", "display"}
 # Methods that change what they draw on and not what they draw.
-_DRAWS = set(
-    """add_patch annotate axhline axvline axvspan bar bar_label barh fill_between grid invert_xaxis invert_yaxis legend line pcolormesh plot
-    scatter set set_axis_off set_xlim set_xticks set_ylabel set_ylim set_yscale set_yticks text""".split()
-)
+_DRAWS = {"add_patch", "annotate", "axhline", "axvline", "axvspan", "bar", "bar_label", "barh", "fill_between", "grid", "legend"}
+_DRAWS |= {"invert_xaxis", "invert_yaxis", "pcolormesh", "plot", "scatter", "set", "set_axis_off", "text"}
+_DRAWS |= {"set_xlim", "set_xticks", "set_ylabel", "set_ylim", "set_yscale", "set_yticks"}
 _GENERATORS = {"default_rng", "spawn"}
 _PARAMETERS = re.compile(r'^# %% tags=\["parameters"\]\n.*?(?=^# %%|\Z)', re.M | re.S)
 
@@ -28,15 +27,15 @@ def needed_for_claims(source: str, asked: Container[str] | None = None) -> ast.M
     The cell of its parameters is left out: the values of a run take its place.
 
     What a statement changes beside what it binds is judged with caution: a call on a line of its own may change its receiver and
-    its arguments (but for what is drawn), and whoever takes a random generator uses it up. A call within an expression is taken to
-    change nothing else, which holds for functions that return what they compute; a function of the notebook that shows a figure
-    is taken to do nothing else.
+    its arguments (but for what is drawn), and whoever takes a random generator uses it up. A call within an expression is taken
+    to change nothing else, which holds for functions that return what they compute; a function of the notebook that shows a
+    figure, called on a line of its own, is taken to do nothing else.
     """
     source = _PARAMETERS.sub(lambda cell: "\n" * cell[0].count("\n"), source, count=1)
     body = ast.parse("\n".join("" if line.startswith(("%", "!")) else line for line in source.splitlines())).body
     generators = {name for statement in body for name in _generators(statement)}
     functions = {one.name: _reads([one]) for one in body if isinstance(one, ast.FunctionDef)}
-    shows = _SHOWS | {RECORDS} | {one.name for one in body if isinstance(one, ast.FunctionDef) and _calls(one, "figures.show")}
+    shows = {*_SHOWS, RECORDS} | {one.name for one in body if isinstance(one, ast.FunctionDef) and _calls(one, "figures.show")}
     needed: set[str] = set()
     chosen = []
     for statement in reversed(body):
@@ -59,8 +58,9 @@ def _with_called(names: set[str], functions: Mapping[str, set[str]]) -> set[str]
 
 def _only_shows(statement: ast.stmt, shows: Container[str]) -> bool:
     """A statement that presents something, records a claim not asked for, or checks what the run of the notebook has checked."""
-    presents = isinstance(statement, (ast.Expr, ast.Assign)) and _called(statement.value) in shows
-    return presents or isinstance(statement, ast.Assert)
+    presents = isinstance(statement, ast.Expr) and _called(statement.value) in shows
+    records = isinstance(statement, ast.Assign) and _called(statement.value) == RECORDS
+    return presents or records or isinstance(statement, ast.Assert)
 
 
 def _calls(statement: ast.stmt, name: str) -> bool:

@@ -79,6 +79,17 @@ def test_a_name_bound_anew_frees_what_it_was_before():
     assert [ast.unparse(at) for at in needed_for_claims(source).body] == ["x = 1", "y = 2", "y += 1", "claims.record(x, y)"]
 
 
+def test_what_is_only_drawn_is_left_out():
+    source = (
+        "def draw(values):\n    figures.show(values)\n"
+        "axes = subplots()\nlevels = [1]\nother = [slow()]\n"
+        "plotting.line(axes, levels, other)\naxes.plot(levels, other)\ndraw(levels)\nlevels.append(2)\n"
+        "claims.record('009-C1', levels)\n"
+    )
+    kept = [ast.unparse(at) for at in needed_for_claims(source).body]
+    assert kept == ["levels = [1]", "levels.append(2)", "claims.record('009-C1', levels)"]
+
+
 @pytest.fixture
 def judged(project):
     """A claim that holds with every seed but 4, measured by a paper run, and judged with the seeds 1 to 11."""
@@ -146,3 +157,26 @@ def test_a_seed_that_fails_is_named_with_its_line(project):
     assert outcome.failure["cell"].startswith("line 3") and outcome.failure["cell"].endswith("of results.py, with the seed 3")
     assert "seed - 3" in outcome.failure["source"]
     assert not list(outcome.run.directory.parent.glob(".*"))
+
+
+def test_a_claim_may_say_why_its_own_seed_judges_it_alone(project):
+    path = project / "notebooks" / "demo" / "claims.yml"
+    path.write_text(path.read_text() + "  alone: no draw enters\n")
+    assert seed_runs(project, "paper") == []
+    (claim,) = ledgers.load_claims(path.parent)
+    row = ledgers.Row(claim, {"verdict": "reproduced", "ours": "1 m", "tolerance": "1 %", "set": "paper"})
+    assert "*Other seeds:* no draw enters" in pages.claims([row], {"demo": "Demo"})["sections"][0]["rows"][0]["ours"]
+
+
+def test_what_changed_after_a_second_look_is_told_with_its_reason(judged):
+    path = judged / "notebooks" / "demo" / "claims.yml"
+    assert pages.second_look(ledgers.claim_rows(judged, runs.plan(judged, "paper")), {"demo": "Demo"}) == {"sections": []}
+    path.write_text(path.read_text() + "  first: contradicted\n  why: the ruler was read upside down\n")
+    rows = ledgers.claim_rows(judged, runs.plan(judged, "paper"))
+    fields = pages.second_look(rows, {"demo": "Demo: a parabola"})
+    (told,) = fields["sections"][0]["rows"]
+    assert (told["first"], told["seeds"], told["why"]) == ("contradicted", "9 of 10", "the ruler was read upside down")
+    assert "| contradicted | [reproduced]" in pages.render(judged, "second_look", fields)
+    path.write_text(path.read_text().replace("  why: the ruler was read upside down\n", ""))
+    with pytest.raises(ledgers.LedgerError, match="an earlier verdict or 'not listed', and a why"):
+        ledgers.load_claims(path.parent)
