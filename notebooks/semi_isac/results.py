@@ -533,7 +533,7 @@ figures.show(
     caption=f"Rate of each user (sensing plus communication for the ISaC user) against the ISaC priority, for pairs (sensing floor, "
     f"communication floor), over the {int(served.sum())} drops that can meet both pairs. The ISaC user takes the surplus as soon as its "
     "priority suffices, and the communication-only user falls to its floor. At the lowest priority and the first pair the sensing-only user is on its floor in "
-    f"{100 * np.mean(totals[0][served][:, 0, 0] < pair_sensing_bps[0] * (1 + 1e-4)):.0f} % of the drops; the others are targets so near that they win the surplus.",
+    f"{100 * np.mean(totals[0][served][:, 0, 0] < pair_sensing_bps[0] * (1 + 1e-4)):.0f} % of the drops; elsewhere its target is so near that it wins the surplus.",
     alt="Three panels, one for each user, with the mean rate against the ISaC priority for each pair of floors.",
     paper="Fig. 4",
 )
