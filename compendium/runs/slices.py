@@ -14,8 +14,8 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 RECORDS = "claims.record"
 _SHOWS = {"figures.show", "explorers.show", "tables.table", "print", "display"}
 # Methods that change what they draw on and not what they draw.
-_DRAWS = {"add_patch", "annotate", "axhline", "axvline", "axvspan", "bar", "bar_label", "barh", "fill_between", "grid", "legend"}
-_DRAWS |= {"invert_xaxis", "invert_yaxis", "pcolormesh", "plot", "scatter", "set", "set_axis_off", "text"}
+_DRAWS = {"add_patch", "annotate", "axhline", "axvline", "axvspan", "bar", "bar_label", "barh", "draw", "fill_between", "grid"}
+_DRAWS |= {"invert_xaxis", "invert_yaxis", "pcolormesh", "plot", "legend", "scatter", "set", "set_axis_off", "text"}
 _DRAWS |= {"set_xlim", "set_xticks", "set_ylabel", "set_ylim", "set_yscale", "set_yticks"}
 _GENERATORS = {"default_rng", "spawn"}
 _PARAMETERS = re.compile(r'^# %% tags=\["parameters"\]\n.*?(?=^# %%|\Z)', re.M | re.S)
