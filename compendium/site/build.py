@@ -156,7 +156,8 @@ def configuration(text: str) -> str:
 
 
 def _jupyter_book(source: Path, output: Path, log: Path) -> Path:
-    tool = "import compendium, jupyter_book.cli.main as tool; tool.main()"  # the workshop first: it spares a long import
+    # Few collections: trees of pages are large, live long and hold little garbage.
+    tool = "import gc; gc.set_threshold(100_000, 20, 100); import jupyter_book.cli.main as tool; tool.main()"
     command = [sys.executable, "-P", "-c", tool, "build", str(source), "--path-output", str(output), "-n", "-W", "--keep-going"]
     path = os.pathsep.join([str(CODE), *filter(None, [os.environ.get("PYTHONPATH")])])
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONWARNINGS": "ignore", "NO_COLOR": "1"}
