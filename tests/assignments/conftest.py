@@ -92,9 +92,9 @@ class LastingKernel:
         if self.kernel is None:
             self.kernel = Kernel(self.folder / str(next(self.numbers)), limits)
             self.kernel.__enter__()
-        else:
-            assert self.kernel.ask("get_ipython().reset(new_session=True)").get("status") == "ok"
         self.kernel.limits, self.kernel.printed = limits, 0
+        self.kernel.threads = int(self.kernel.ask("import threading\nassert False, threading.active_count()")["evalue"])
+        self.kernel.ask("get_ipython().reset(new_session=True)")
         return self
 
     def __enter__(self):
@@ -112,6 +112,10 @@ class LastingKernel:
 
 @pytest.fixture(scope="session")
 def lasting_kernel(tmp_path_factory):
+    """What a grading of notebooks that we trust may take for its kernels; with CI=true each has its own, as in real life."""
+    if WHOLE:
+        yield Kernel
+        return
     made = LastingKernel(tmp_path_factory.mktemp("kernel"))
     yield made
     made.close()
@@ -140,8 +144,7 @@ def case(tmp_path_factory, lasting_kernel):
             submissions.append(collection.Submission("variant", assignment_of(VARIANT).notebook, variant=VARIANT))
             trouble.append(collection.Submission("mischief", mischief(assignment, release)))
         with pytest.MonkeyPatch.context() as patch:
-            if not WHOLE:
-                patch.setattr(execution, "Kernel", lasting_kernel)
+            patch.setattr(execution, "Kernel", lasting_kernel)
             results = grading.grade(assignment_of, submissions, seconds_per_cell=SECONDS)
         results += grading.grade(assignment_of, trouble, seconds_per_cell=SECONDS_MISCHIEF)
         return Case(assignment, release, {graded.student: graded for graded in results})

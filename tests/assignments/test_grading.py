@@ -8,7 +8,7 @@ import pytest
 from classroom_project import TINY, answers, cell, filled
 
 from compendium.classroom import assignment as classroom
-from compendium.classroom import collection, feedback, grading, graft
+from compendium.classroom import collection, execution, feedback, grading, graft
 from compendium.classroom.course import Course
 from compendium.runs.parameters import ParameterError
 
@@ -74,9 +74,11 @@ def folder(release, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def graded(folder):
+def graded(folder, lasting_kernel):
     submissions = collection.collect(folder, folder / "roster.csv")
-    return {result.student: result for result in grading.grade(assignment_of, submissions, seconds_per_cell=SECONDS)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execution, "Kernel", lasting_kernel)
+        return {result.student: result for result in grading.grade(assignment_of, submissions, seconds_per_cell=SECONDS)}
 
 
 def rows(graded, student) -> dict[str, tuple]:
