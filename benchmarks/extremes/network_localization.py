@@ -18,6 +18,7 @@ from isaclib import network_localization as nl
 DRAWS = 2000
 _SIZES = (1, 2, 3, 3, 3, 4, 5, 6, 7, 8, 10, 12, 13, 20, 40, 100)
 _TRIED = 50  # random powers held against each bound
+_ROUNDING = 1e-15
 _FIELDS = ("noise_bs_w", "noise_ue_w", "max_power_w", "bandwidth_hz", "min_comm_sinr")
 
 
@@ -101,7 +102,9 @@ def run(make, draws: int, seed: int = 16) -> Counter:
         size = len(scenario.echo_gain)
         near = best.powers_w * 10 ** (child.uniform(-6, 0, (_TRIED, 1)) * child.standard_normal((_TRIED, size)))
         tried = np.minimum(near, scenario.max_power_w)
-        value = np.where(nl.residual(scenario, tried) <= 0, np.min(nl.sensing_sinr(scenario, tried), axis=1), 0.0)
+        # Thresholds kept beyond rounding: at the edge a power may change by half while its user's SINR loses 1e-16.
+        kept = np.min(nl.comm_sinr(scenario, tried) / np.maximum(scenario.min_comm_sinr, 1e-300), axis=1) >= 1 + _ROUNDING
+        value = np.where(kept & (nl.residual(scenario, tried) <= 0), np.min(nl.sensing_sinr(scenario, tried), axis=1), 0.0)
         worst["random powers over bound"] = max(worst["random powers over bound"], np.max(value) / best.certificate.bound)
     found.update({f"worst {name}": number for name, number in worst.items()})
     return found

@@ -18,9 +18,7 @@ predicate. If its powers respect the caps it solves the full problem, and its br
 *Barrier.* Otherwise an interior-point method (:mod:`.interior`) goes to the optimum, the allocation is evaluated as it stands,
 and its multipliers give the bound by weak duality (:mod:`.duality`).
 
-The least attainable CRB decides feasibility. It scales with one over the frame, so it is the limit :math:`\eta` at which the
-shortest frame that meets :math:`\eta` is T. For one target a user is worth its time at full power or is not: once that choice
-is stable and the target is still the worst, no allocation does better (convexity). Otherwise the barrier method finds it.
+The least attainable CRB (:mod:`.attainable`) decides feasibility.
 """
 
 from __future__ import annotations
@@ -37,6 +35,7 @@ from ..foundations.errors import InvalidScenario, SolverFailure
 from ..foundations.scenario import Batch
 from . import interior
 from .allocation import Allocation, AllocationBatch
+from .attainable import Best, least_crb, problem_of
 from .batch import allocations, infeasible, row
 from .curve import Curve, locate, settle, tangent_bound
 from .duality import dual_bound
@@ -50,7 +49,6 @@ _CAP_SLACK = 1e-12  # rounding of a power at its cap
 _OPTIMAL_GAP, _OPTIMAL_RESIDUAL = 1e-6, 1e-7
 _TIGHT = 1e-9  # a larger gap makes a second set of multipliers worth the trouble
 _NO_ROOM = 1e-13  # a limit that is as good as the least attainable CRB leaves no choice
-_CHOICES = 20
 _PUSHES = (0.99, 0.99, 0.95, 0.9, 0.5, 0.2)
 _ROUNDING = 1e-13  # of a CRB at its limit
 _BLEND = 0.3  # of the room at the best CRB, kept by the start of the barrier method
@@ -81,15 +79,15 @@ def solve_energy_batch(batch: Batch) -> AllocationBatch:
     """Rows by search, those with a binding cap one by one through the barrier method; infeasible rows are nan."""
     result, _, capped = _search(batch)
     names = ("powers_w", "charging_time_s", "times_s", "min_throughput_bit", "bound", "gap", "residual")
-    for d, scenario in enumerate(batch):
-        result.best_attainable[d], result.worst_target[d] = best, _ = best_attainable_crb(scenario)
-        if not result.feasible[d] or not capped[d]:
-            continue
+    best = least_crb(batch)
+    result.best_attainable[:], result.worst_target[:] = best.crb, best.worst
+    for d in np.flatnonzero(result.feasible & capped):
+        scenario = batch[int(d)]
         fields: dict = dict.fromkeys(names, np.nan)
         status = "infeasible"
-        if best <= scenario.crb_limit_m2:
+        if best.crb[d] <= scenario.crb_limit_m2:
             try:
-                one = _barrier(scenario, float(result.bound[d]), time.perf_counter())
+                one = _barrier(scenario, float(result.bound[d]), time.perf_counter(), best.row(d))
             except SolverFailure as failure:
                 _LOG.warning("row %d: %s", d, failure)
                 status = "failed"
@@ -160,64 +158,25 @@ def best_attainable_crb(scenario: Scenario) -> tuple[float, int]:
     ('2.9362e-05', 5)
     """
     _energy_sensing(scenario)
-    best, worst, _, _ = _best(scenario)
-    return best, worst
+    best = least_crb(Lane(scenario))
+    return float(best.crb[0]), int(best.worst[0])
 
 
-def _problem(scenario: Scenario, scale: float) -> interior.Problem:
-    lane, harvest = Lane(scenario), harvest_rate_w(scenario)
-    snr_per_w = scenario.gain_bs_user / scenario.noise_w
-    return interior.Problem(snr_per_w * harvest, harvest / scenario.max_power_w, Sensing(lane, lane.bs_power_w), harvest, scale)
-
-
-def _best(scenario: Scenario) -> tuple[float, int, float, np.ndarray]:
-    """The least worst-target CRB, its target, and the shares (t_0, e) of a frame that attain it, every cap in force."""
-    problem = _problem(scenario, 1.0)
-
-    def attained(t0, e):
-        charging, times = _frame(scenario, problem, t0, e)
-        spent = Sensing(Lane(scenario), np.array([scenario.bs_power_w * charging]))
-        return spent.crb((scenario.max_power_w * times)[None])[0]  # as crb_trace computes it
-
-    t0, e = 1.0, np.ones(len(problem.q))
-    crb = attained(t0, e)
-    worst = int(np.argmax(crb))
-    if np.isinf(crb[worst]):
-        return float("inf"), worst, t0, e
-    for _ in range(_CHOICES):
-        slope = problem.slopes(t0, e)[0][worst, 1:]
-        keep = slope / problem.psi(t0, e)[0][worst] >= problem.q / (t0 + problem.q @ e)
-        if np.array_equal(keep, e > 0):
-            return float(crb.max()), worst, t0, e
-        e = keep.astype(float)
-        crb = attained(t0, e)
-        if int(np.argmax(crb)) != worst or np.isinf(crb[worst]):
-            break
-    t0, e, _ = interior.reach(replace(problem, scale=float(problem.sensing.crb(problem.harvest[None]).max())))
-    crb = attained(t0, e)
-    return float(crb.max()), int(np.argmax(crb)), t0, e
-
-
-def _frame(scenario: Scenario, problem: interior.Problem, t0: float, e: np.ndarray) -> tuple[float, np.ndarray]:
-    """Charging time and times at full power of a whole frame with energies in the proportions (t_0, e)."""
-    unit = scenario.time_budget_s / (t0 + problem.q @ e)
-    return float(t0 * unit), problem.q * e * unit
-
-
-def _barrier(scenario: Scenario, uncapped: float, start: float) -> Allocation:
+def _barrier(scenario: Scenario, uncapped: float, start: float, frame: Best | None = None) -> Allocation:
+    """The optimum where caps bind; ``frame`` is that of the least CRB, if it is known."""
     users, limit, horizon = len(scenario.gain_bs_user), scenario.crb_limit_m2, scenario.time_budget_s
     limited = bool(np.isfinite(limit))
-    problem = _problem(scenario, limit * horizon if limited else 1.0)
+    problem = problem_of(Lane(scenario), limit * horizon if limited else 1.0)
     t0 = 0.5 / (1 + problem.q.sum())
     e = np.full(users, 0.5 * t0)
     if limited:
-        best, worst, best_t0, best_e = _best(scenario)
+        frame = least_crb(Lane(scenario)) if frame is None else frame
+        best, best_t0, best_e = float(frame.crb[0]), float(frame.charging_s[0]) / horizon, frame.harvesting_s[0] / horizon
         if not best <= limit:
-            raise infeasible(scenario, best, worst)
-        charging, times = _frame(scenario, problem, best_t0, best_e)
+            raise infeasible(scenario, best, int(frame.worst[0]))
         if limit <= best * (1 + _NO_ROOM):
-            return _judged(scenario, np.full(users, scenario.max_power_w), charging, times, uncapped, 0, start)
-        best_t0, best_e = charging / horizon, best_e * (charging / horizon / best_t0)
+            powers = np.full(users, scenario.max_power_w)
+            return _judged(scenario, powers, float(frame.charging_s[0]), frame.times_s[0], uncapped, 0, start)
         room, share = limit / best - 1, 0.5
         while True:
             mixed = best_t0 + share * (t0 - best_t0), best_e + share * (e - best_e)

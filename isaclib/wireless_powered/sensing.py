@@ -83,7 +83,8 @@ class Sensing:
         x = np.where(cosine < 0, y * y / np.where(cosine < 0, 1 - cosine, 1.0), 1 + cosine)
         y = np.where(np.abs(y) <= PARALLEL, 0.0, y)
         self._x, self._y, self._k = x, y, np.ascontiguousarray(k[:, 1:])
-        self._base = 4 * np.asarray(bs_spent)[:, None] * k[:, 0]
+        self._bs = k[:, 0]
+        self._base = 4 * np.asarray(bs_spent)[:, None] * self._bs
         self._epsilon = float(np.finfo(dtype).eps)
         if dtype is float:
             wx, wy = self._k * x, self._k * y
@@ -116,7 +117,7 @@ class Sensing:
         determinant = self._base * B + (product - C * C)
         if (weak := determinant <= _CANCELS * product).any():
             lanes = weak.any(axis=(*range(weak.ndim - 2), -1))
-            accurate = self._of(lanes).crb(spent[..., lanes, :])
+            accurate = self.rows(lanes).crb(spent[..., lanes, :])
             with np.errstate(divide="ignore", invalid="ignore"):
                 crb = (self._base + A + B) / determinant
             crb[..., lanes, :] = accurate
@@ -151,6 +152,17 @@ class Sensing:
         core[:, 0, 2] = core[:, 2, 0] = core[:, 1, 2] = core[:, 2, 1] = 2 * c
         return value, np.einsum("nj,njm->nm", slope, rows), rows, core / trace[:, None, None]
 
+    def worth(self, spent: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        r""":math:`\psi` (D,) of one target (D,) of each row, and what more spending of each user adds to it, (D, M)."""
+        A, B, w, S = self._sums(spent)
+        C, lanes = (w * self._x * self._y).sum(axis=-2), np.arange(len(target))
+        A, B, C, S = (part[lanes, target] for part in (A + self._base, B, C, S))
+        x, y, k = (part[lanes, :, target] for part in (self._x, self._y, self._k))
+        trace = A + B
+        a, b, c = (part[:, None] / trace[:, None] for part in (A, B, C))
+        psi = (B / trace) * (self._base[lanes, target] + S)
+        return psi, k * ((b * b + c * c) * x * x + (a * a + c * c) * y * y - 2 * c * x * y)
+
     def _sums(self, spent: np.ndarray) -> tuple[np.ndarray, ...]:
         # Sums over the last axis but one run term by term: their rounding does not depend on the size of the batch.
         w = spent[..., :, None] * self._k
@@ -170,10 +182,18 @@ class Sensing:
             value = (1 + (self._base + A) / np.where(regular, B, 1.0)) / np.where(regular, along, 1.0)
         return np.where(regular, value, np.inf)
 
-    def _of(self, lanes: np.ndarray) -> Sensing:
+    def rows(self, lanes: np.ndarray | slice) -> Sensing:
+        """The scenarios of the given numbers, or of a mask."""
         part = object.__new__(Sensing)
-        part._x, part._y, part._k, part._base = self._x[lanes], self._y[lanes], self._k[lanes], self._base[lanes]
+        for name in ("_x", "_y", "_k", "_bs", "_base"):
+            setattr(part, name, getattr(self, name)[lanes])
         part._epsilon = self._epsilon
+        return part
+
+    def spending(self, bs_spent: np.ndarray) -> Sensing:
+        """The same scenarios with another power (or energy) of the BS, (D,)."""
+        part = self.rows(slice(None))
+        part._base = 4 * np.asarray(bs_spent)[:, None] * self._bs
         return part
 
 
