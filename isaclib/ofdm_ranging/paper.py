@@ -162,21 +162,26 @@ def smallest_weight(violation: Callable[[float], float]) -> float | None:
     r"""Smallest :math:`\alpha \in [0,1]` with ``violation(alpha) <= 0`` for a violation that is quasi-convex in it and
     positive at 0, or None.
 
-    If the limit holds at 1, bisection between 0 and 1 is sound. Otherwise (mixing towards the edges can overshoot a
+    If the limit holds at 1, a search between 0 and 1 is sound. Otherwise (mixing towards the edges can overshoot a
     main-lobe limit) a golden-section search first looks for a weight where it holds.
     """
     inside = 1.0 if violation(1.0) <= _HOLDS else _golden(violation)
     if inside is None:
         return None
-    return float(scalar_search.bisect(lambda a: violation(float(a)) <= _HOLDS, 0.0, inside, tolerance=_WEIGHT_TOLERANCE).high)
+    return _end(violation, 0.0, inside)
 
 
 def largest_weight(violation: Callable[[float], float], inside: float) -> float:
     """Right end of the interval of weights in [inside, 1] that meet the limits; ``inside`` itself meets them."""
     if violation(1.0) <= _HOLDS:
         return 1.0
-    # Searching from the violated end: the bracket's "true" end is the one that meets the limits.
-    return float(scalar_search.bisect(lambda a: violation(float(a)) <= _HOLDS, 1.0, inside, tolerance=_WEIGHT_TOLERANCE).high)
+    return _end(violation, 1.0, inside)
+
+
+def _end(violation: Callable[[float], float], outside: float, inside: float) -> float:
+    """Where the limits begin to hold between a weight that violates them and one that does not: the bracket's valid end."""
+    found = scalar_search.sign_change(lambda a: violation(float(a)) - _HOLDS, outside, inside, tolerance=_WEIGHT_TOLERANCE)
+    return float(found.high)
 
 
 def _golden(violation: Callable[[float], float]) -> float | None:

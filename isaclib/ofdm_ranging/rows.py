@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import pulse as pulses
-from .linear_algebra import inner, times, times_transposed
+from .linear_algebra import product, times
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,14 @@ class Rows:
 
     def __init__(self, count: int, delays, scales, lowered, curved, where, slack: float | None) -> None:
         self.count, self.delays, self.scales = count, delays, scales
-        steering = pulses.steering(delays, count)
-        self.cosines, self.sines = steering.real / scales[:, None], steering.imag / scales[:, None]
-        lags = np.exp(2j * np.pi / count * np.multiply.outer(delays, np.arange(count)))
-        self.lag_cosines, self.lag_sines = lags.real.copy(), lags.imag.copy()
+        lags = np.exp(2j * np.pi / count * np.multiply.outer(np.arange(count), delays))
+        self.lags = np.concatenate([lags.real, lags.imag], axis=1)
+        # The same phases, counted from the middle of the band.
+        steering = (lags * (np.exp(-1j * np.pi * (count - 1) / count * delays) / scales)).T
+        self.cosines, self.sines = steering.real, steering.imag
+        # Both ways round, for products with vectors from either side: real outputs, imaginary ones, curved forms.
+        self.forms = np.concatenate([self.cosines, self.sines, curved])
+        self.transposed = np.ascontiguousarray(self.forms.T)
         self.curved, self.where = curved, where
         self.extra = lowered is not None
         self.size = count + self.extra
@@ -73,7 +77,8 @@ class Rows:
     def slopes(self, z: np.ndarray) -> Slopes:
         x = z[: self.count]
         centroid = float(self.carriers @ x) if self.slack is not None else 0.0
-        return Slopes(times(self.cosines, x), times(self.sines, x), times(self.curved, x), centroid)
+        found, plain = times(self.forms, x), self.delays.size
+        return Slopes(found[:plain], found[plain : 2 * plain], found[2 * plain :], centroid)
 
     def values(self, z: np.ndarray, at: Slopes) -> np.ndarray:
         h = self.constant + self.squares(at)
@@ -102,9 +107,7 @@ class Rows:
     def backward(self, at: Slopes, weights: np.ndarray) -> np.ndarray:
         """Transposed Jacobian at ``at`` times ``weights`` (total,)."""
         own = 2 * weights[: self.delays.size]
-        x = times_transposed(self.cosines, own * at.real) + times_transposed(self.sines, own * at.imaginary)
-        if self.where.size:
-            x += times_transposed(self.curved, own[self.where] * at.curved)
+        x = times(self.transposed, np.concatenate([own * at.real, own * at.imaginary, own[self.where] * at.curved]))
         if self.slack is not None:
             x += weights[-1] * (2 * at.centroid * self.carriers + self.spread)
         return np.append(x, self.along @ weights) if self.extra else x
@@ -116,10 +119,9 @@ class Rows:
         m, w = multipliers[:plain] * per_square, weights[:plain] * per_square
         output = at.real + 1j * at.imaginary
         turned = w * output.conj() ** 2
-        toeplitz = times_transposed(self.lag_cosines, m + w * np.abs(output) ** 2)
-        even = times_transposed(self.lag_cosines, turned.real)
-        odd = times_transposed(self.lag_sines, -turned.imag)
-        hankel = np.concatenate([(even - odd)[:0:-1], even + odd])
+        toeplitz = times(self.lags[:, :plain], m + w * (at.real**2 + at.imaginary**2))
+        before, after = times(self.lags, np.stack([np.append(turned.real, turned.imag), np.append(turned.real, -turned.imag)]))
+        hankel = np.concatenate([before[:0:-1], after])
         matrix = np.zeros((self.size, self.size))
         block = matrix[:count, :count]
         block += _strided(np.concatenate([toeplitz[:0:-1], toeplitz]), count, -1)
@@ -132,7 +134,7 @@ class Rows:
             half = (multipliers[:plain][self.where] + 2 * mine * q**2)[:, None] * self.curved + (2 * mine * q)[
                 :, None
             ] * gradients
-            cross = inner(self.curved, half)
+            cross = product(self.curved.T, half)
             block += cross + cross.T
         if self.slack is not None:
             gradient = 2 * at.centroid * self.carriers + self.spread

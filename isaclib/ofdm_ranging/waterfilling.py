@@ -74,18 +74,16 @@ def priced_bound(gains: np.ndarray, bonus: np.ndarray) -> float:
     if high <= 0:
         return 0.0
 
-    def use(price):
-        with np.errstate(divide="ignore"):
-            return np.maximum(1.0 / (price - bonus) - 1.0 / gains, 0.0).sum()
-
-    for _ in range(_BISECTIONS):
-        middle = 0.5 * (low + high)
-        if not low < middle < high:
-            break
-        if use(middle) > 1.0:
-            low = middle
-        else:
-            high = middle
+    with np.errstate(divide="ignore"):
+        floors = 1.0 / gains
+        for _ in range(_BISECTIONS):
+            middle = 0.5 * (low + high)
+            if not low < middle < high:
+                break
+            if np.maximum(1.0 / (middle - bonus) - floors, 0.0).sum() > 1.0:
+                low = middle
+            else:
+                high = middle
     margin = high - bonus
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(gains > margin, gains / margin, 1.0)
