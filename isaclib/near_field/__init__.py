@@ -4,11 +4,11 @@ from .benchmarks import solve_error_ignorant
 from .exact import AllocationBatch, solve_exact, solve_exact_batch
 from .given_beams import adversarial_sinr, beam_residual, certified_sinr, certified_values, worst_sinr
 from .information import crlb_m2, error_radii, fisher_information, position_information, time_allocation_limit
+from .likelihood import locate_likelihood
 from .margin import Margin, power_margin
 from .music import (
     echo_covariance,
     echo_matrix,
-    locate_likelihood,
     locate_music,
     music_spectrum,
     noise_projector,

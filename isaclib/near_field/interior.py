@@ -30,7 +30,7 @@ from .hermitian import Coordinates
 from .reduction import Reduced
 
 _MAX_ITERATIONS = 40
-_GAP, _FEASIBLE = 1e-7, 1e-7
+_GAP = 1e-7
 # Start of the slacks; the dual matrices start from identities.
 _START = 3.0
 _TO_WALL = 0.95
@@ -203,8 +203,11 @@ class _Blocks:
         return float(max(np.abs(self.Z).max(), np.abs(self.T).max(), np.abs(self.s).max()))
 
 
-def solve(program: Program) -> InteriorPoint:
-    """Largest common noise over the program, from scaled identities; predictor and corrector share one factor."""
+def solve(program: Program, accuracy: float = _GAP) -> InteriorPoint:
+    """Largest common noise over the program, from scaled identities; predictor and corrector share one factor.
+
+    ``accuracy`` is that of the products and of the residuals, relative to the noise.
+    """
     users, inner, size = program.users, program.inner, program.corners.shape[1]
     scalars = users * program.aps + program.aps
     cost = np.zeros(program.count)
@@ -220,7 +223,7 @@ def solve(program: Program) -> InteriorPoint:
         products = dual.inner(slack)
         short = float(np.abs(cost - program.adjoint(dual)).max())
         size = max(abs(cost @ y), program.noise)
-        converged = products <= _GAP * size and max(missing.largest(), short) < _FEASIBLE * min(1.0, size)
+        converged = products <= accuracy * size and max(missing.largest(), short) < accuracy * min(1.0, size)
         idle = idle + 1 if products > _PROGRESS * best else 0
         best = min(best, products)
         if converged or idle == _IDLE:

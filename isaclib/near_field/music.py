@@ -1,4 +1,4 @@
-r"""Localization from the echoes: 2D-MUSIC (Appendix B of the paper) and maximum likelihood.
+r"""Localization from the echoes: 2D-MUSIC (Appendix B of the paper).
 
 The echo of all access points, stacked to :math:`\mathbf y = \mathbf H \mathbf s + \mathbf n`, has the covariance
 :math:`\mathbf H \mathbf\Psi \mathbf H^H + \sigma^2 \mathbf I`. With independent reflectivities on every pair of access points its
@@ -7,10 +7,15 @@ as the Appendix says, and only then the stacked response of a user,
 :math:`\tilde{\mathbf v} = [\mathbf a_1^T, \dots, \mathbf a_M^T]^T`, is orthogonal to the noise subspace.
 
 MUSIC looks at the received covariance only. It does not use which signal was sent, hence neither the angle at which a user was
-illuminated nor the waveform, and does not attain the position bound, for which both are known. :func:`locate_likelihood` does.
+illuminated nor the waveform, and does not attain the position bound, for which both are known. That of :mod:`.likelihood` does.
+
+The functions ``_batch`` do many simulations at once, one for every generator of a list, and share what does not depend on the
+noise, the responses above all: a map among many costs a fraction of a single one.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -19,9 +24,10 @@ from isaclib.foundations.channels import complex_normal
 from isaclib.foundations.errors import InvalidScenario
 
 from .information import checked_covariances
-from .scenario import Scenario, antenna_positions_m, echo_gains, steering_derivatives, steering_vectors
+from .scenario import Scenario, antenna_positions_m, echo_gains, phasors, responses, steering_vectors
 
-_CHUNK = 8192  # grid points per matrix product: bounds the memory of a fine grid
+_CHUNK = 2048  # grid points per matrix product: bounds the memory of a fine grid, and fits the cache
+_DEEP = 1e-4  # part of the response's length below which a null is recomputed without cancellation
 _REFINEMENTS = 30  # Gauss-Newton steps; a handful suffices near a peak
 _STEP_TOLERANCE_M = 1e-10  # far below every error that can be measured at micrometre bounds
 
@@ -38,7 +44,7 @@ def plane_wave_vectors(scenario: Scenario, points_m=None) -> np.ndarray:
     direction = points[:, None, :] - scenario.ap_positions_m[None]
     length = np.linalg.norm(direction, axis=-1, keepdims=True)
     direction = direction / np.where(length > 0, length, 1)
-    return np.exp(2j * np.pi / scenario.wavelength_m * np.einsum("mnd,gmd->gmn", offsets, direction))
+    return phasors(np.einsum("mnd,gmd->gmn", offsets, -direction / scenario.wavelength_m))
 
 
 def echo_matrix(scenario: Scenario, *, far_field: bool = False) -> np.ndarray:
@@ -61,7 +67,7 @@ def echo_covariance(scenario: Scenario, covariances, *, far_field: bool = False)
     r"""Exact covariance :math:`\mathbf H\mathbf\Psi\mathbf H^H + (\sigma^2/G_p)\mathbf I` of one snapshot: (M Nt, M Nt)."""
     psi = _block_diagonal(checked_covariances(scenario, covariances))
     h = echo_matrix(scenario, far_field=far_field)
-    return h @ psi @ h.conj().T + _noise_w(scenario) * np.eye(len(h))
+    return h @ psi @ h.conj().T + noise_w(scenario) * np.eye(len(h))
 
 
 def simulate_echoes(
@@ -69,10 +75,13 @@ def simulate_echoes(
 ) -> np.ndarray:
     r"""Snapshots :math:`\mathbf y[t]` with Gaussian signals of the given covariances: (M Nt, snapshots)."""
     snapshots, rng = checks.count("snapshots", snapshots), checks.generator("rng", rng)
-    factor = _block_diagonal(_square_root(checked_covariances(scenario, covariances)))
-    h = echo_matrix(scenario, far_field=far_field)
-    signal = h @ factor @ complex_normal(rng, (factor.shape[1], snapshots))
-    return signal + np.sqrt(_noise_w(scenario)) * complex_normal(rng, (len(h), snapshots))
+    factor = _block_diagonal(square_root(checked_covariances(scenario, covariances)))
+    return _echoes(echo_matrix(scenario, far_field=far_field) @ factor, noise_w(scenario), snapshots, rng)
+
+
+def _echoes(factor: np.ndarray, noise: float, snapshots: int, rng: np.random.Generator) -> np.ndarray:
+    signal = factor @ complex_normal(rng, (factor.shape[1], snapshots))
+    return signal + np.sqrt(noise) * complex_normal(rng, (len(factor), snapshots))
 
 
 def signal_subspace(scenario: Scenario, covariance: np.ndarray, *, signal_dimension: int | None = None) -> np.ndarray:
@@ -150,14 +159,51 @@ def music_spectrum(
     grid = checks.array("grid_m", grid_m, ("G", 2))
     far_field = checks.flag("far_field", far_field)
     observed = _observed(scenario, covariances, snapshots, rng, far_field)
-    signal = signal_subspace(scenario, observed, signal_dimension=signal_dimension)
-    responses = plane_wave_vectors if far_field else steering_vectors
-    null = np.empty(len(grid))
+    return _spectra(scenario, [observed], grid, far_field, signal_dimension)[0]
+
+
+def music_spectrum_batch(
+    scenario: Scenario,
+    covariances,
+    grid_m,
+    *,
+    snapshots: int,
+    rngs: Sequence[np.random.Generator],
+    far_field: bool = False,
+    signal_dimension: int | None = None,
+) -> np.ndarray:
+    """:func:`music_spectrum` of D simulations, (D, G), one for each generator of ``rngs``.
+
+    >>> scenario = Scenario.random(np.random.default_rng(1))
+    >>> isotropic = np.tile(np.eye(21) * scenario.sensing_power_w / 21, (3, 1, 1))
+    >>> rngs = np.random.default_rng(2).spawn(2)
+    >>> maps = music_spectrum_batch(scenario, isotropic, [[20.0, 30.0], [20.5, 30.0]], snapshots=80, rngs=rngs)
+    >>> print(maps.shape, np.all(maps[:, 0] > 1000 * maps[:, 1]))
+    (2, 2) True
+    """
+    grid = checks.array("grid_m", grid_m, ("G", 2))
+    far_field = checks.flag("far_field", far_field)
+    observed = _samples(scenario, covariances, snapshots, generators(rngs), far_field)
+    return _spectra(scenario, observed, grid, far_field, signal_dimension)
+
+
+def _spectra(scenario: Scenario, observed: list[np.ndarray], grid: np.ndarray, far_field: bool, dimension) -> np.ndarray:
+    signals = [signal_subspace(scenario, one, signal_dimension=dimension) for one in observed]
+    respond = plane_wave_vectors if far_field else steering_vectors
+    null = np.empty((len(signals), len(grid)))
     for start in range(0, len(grid), _CHUNK):
-        v = responses(scenario, grid[start : start + _CHUNK]).reshape(-1, len(signal))
-        v = v - (v @ signal.conj()) @ signal.T  # what is left in the noise subspace; |v|^2 - |U_s^H v|^2 would cancel
-        null[start : start + _CHUNK] = np.sum(v.real**2 + v.imag**2, axis=1)
+        v = respond(scenario, grid[start : start + _CHUNK]).reshape(-1, len(signals[0]))
+        for row, signal in zip(null[:, start : start + _CHUNK], signals):
+            seen = v @ signal.conj()
+            row[:] = v.shape[1] - _squares(seen)
+            # Near a peak the difference cancels: there, what is left in the noise subspace is formed itself.
+            deep = np.flatnonzero(row < _DEEP * v.shape[1])
+            row[deep] = _squares(v[deep] - seen[deep] @ signal.T)
     return 1 / np.maximum(null, np.finfo(float).tiny)
+
+
+def _squares(vectors: np.ndarray) -> np.ndarray:
+    return np.sum(vectors.real**2 + vectors.imag**2, axis=-1)
 
 
 def peaks(spectrum: np.ndarray, count: int) -> np.ndarray:
@@ -177,86 +223,88 @@ def locate_music(
 
     Gauss-Newton on :math:`\|\mathbf U_n^H \tilde{\mathbf v}(c)\|^2` from each start, which has to lie on the peak's slope.
     """
-    projector = noise_projector(scenario, _observed(scenario, covariances, snapshots, rng, False))
-    points = checks.array("start_m", start_m, ("K", 2))
-    for _ in range(_REFINEMENTS):
-        v = steering_vectors(scenario, points).reshape(len(points), -1)
-        slope = steering_derivatives(scenario, points).reshape(2, len(points), -1)
-        error, jacobian = v @ projector.T, slope @ projector.T
-        normal = np.einsum("pka,qka->kpq", jacobian.conj(), jacobian).real
-        step = -np.linalg.solve(normal, np.einsum("pka,ka->kp", jacobian.conj(), error).real[..., None])[..., 0]
-        points += step
-        if np.max(np.abs(step)) < _STEP_TOLERANCE_M:
-            break
-    return points
+    return _located(scenario, [_observed(scenario, covariances, snapshots, rng, False)], start_m)[0]
 
 
-def locate_likelihood(scenario: Scenario, covariances, start_m, *, blocks: int, rng: np.random.Generator) -> np.ndarray:
-    r"""Maximum-likelihood positions of simulated echoes with known waveforms, gains unknown: (K, 2).
+def locate_music_batch(
+    scenario: Scenario, covariances, start_m, *, snapshots: int, rngs: Sequence[np.random.Generator]
+) -> np.ndarray:
+    """:func:`locate_music` of D simulations, (D, K, 2), one for each generator of ``rngs``.
 
-    The waveforms have the sample covariance :math:`\mathbf S\mathbf S^H = \tau\mathbf\Psi` exactly, as the Fisher information
-    assumes, so that :math:`\mathbf Y \mathbf S^H` reduces to :math:`\mathbf Z = \sqrt\tau\,\mathbf H \mathbf F + \mathbf N`,
-    :math:`\mathbf F \mathbf F^H = \mathbf\Psi`. Gauss-Newton with the gains projected out (variable projection).
-
-    Parameters
-    ----------
-    start_m : (K, 2)
-        First guess, within a fraction of the resolution cell.
-    blocks : int
-        :math:`\tau`.
+    >>> scenario = Scenario.random(np.random.default_rng(1))
+    >>> isotropic = np.tile(np.eye(21) * scenario.sensing_power_w / 21, (3, 1, 1))
+    >>> users, rngs = scenario.user_positions_m, np.random.default_rng(2).spawn(3)
+    >>> found = locate_music_batch(scenario, isotropic, users, snapshots=80, rngs=rngs)
+    >>> print(found.shape, np.all(np.abs(found - users) < 1e-3))
+    (3, 4, 2) True
     """
-    checks.instance("scenario", scenario, Scenario)
-    points = checks.array("start_m", start_m, (len(scenario.user_positions_m), 2))
-    blocks, rng = checks.count("blocks", blocks), checks.generator("rng", rng)
-    factors = np.sqrt(blocks) * _square_root(checked_covariances(scenario, covariances))
-    h = echo_matrix(scenario)
-    aps, antennas = len(factors), scenario.antennas
-    noise = np.sqrt(_noise_w(scenario)) * complex_normal(rng, (aps, aps, antennas, factors.shape[-1]))
-    clean = h.reshape(aps, antennas, aps, antennas).transpose(0, 2, 1, 3) @ factors[None]
-    observed = (clean + noise).reshape(aps, aps, -1)
+    return _located(scenario, _samples(scenario, covariances, snapshots, generators(rngs), False), start_m)
+
+
+def _located(scenario: Scenario, observed: list[np.ndarray], start_m) -> np.ndarray:
+    signals = np.stack([signal_subspace(scenario, one) for one in observed])
+    points = checks.array("start_m", start_m, ("K", 2))
+
+    def step(draws: np.ndarray, points: np.ndarray) -> np.ndarray:
+        v, slope = responses(scenario, points.reshape(-1, 2))
+        shape = (*points.shape[:2], -1)
+        error, *jacobian = (_without(part.reshape(shape), signals[draws]) for part in (v, *slope))
+        normal = np.array([[np.sum((a.conj() * b).real, axis=2) for b in jacobian] for a in jacobian])
+        score = np.array([np.sum((a.conj() * error).real, axis=2) for a in jacobian])
+        return -np.linalg.solve(np.moveaxis(normal, (0, 1), (2, 3)), np.moveaxis(score, 0, 2)[..., None])[..., 0]
+
+    return descend(step, np.repeat(points[None], len(signals), axis=0))
+
+
+def _without(vectors: np.ndarray, signal: np.ndarray) -> np.ndarray:
+    """Rows (D, K, n) without their parts in the subspaces (D, n, q)."""
+    return vectors - (vectors @ signal.conj()) @ np.swapaxes(signal, 1, 2)
+
+
+def descend(step: Callable[[np.ndarray, np.ndarray], np.ndarray], points: np.ndarray) -> np.ndarray:
+    """Points (D, K, 2) after the steps of each draw, until its own are short; ``step`` is of draws (d,) and their points."""
+    points, draws = points.copy(), np.arange(len(points))
     for _ in range(_REFINEMENTS):
-        step = _likelihood_step(scenario, factors, observed, points)
-        points += step
-        if np.max(np.abs(step)) < _STEP_TOLERANCE_M:
+        moved = step(draws, points[draws])
+        points[draws] += moved
+        draws = draws[np.max(np.abs(moved), axis=(1, 2)) >= _STEP_TOLERANCE_M]
+        if not len(draws):
             break
     return points
-
-
-def _likelihood_step(scenario: Scenario, factors: np.ndarray, observed: np.ndarray, points: np.ndarray) -> np.ndarray:
-    users = len(points)
-    a, slope = steering_vectors(scenario, points), steering_derivatives(scenario, points)
-    normal, score = np.zeros((2 * users, 2 * users)), np.zeros(2 * users)
-    for receiver, transmitter in np.ndindex(*observed.shape[:2]):
-        sent = a[:, transmitter].conj() @ factors[transmitter]
-        sent_slope = slope[:, :, transmitter].conj() @ factors[transmitter]
-        patterns = np.einsum("ka,kb->kab", a[:, receiver], sent).reshape(users, -1).T
-        basis = np.linalg.qr(patterns)[0]
-        measured = observed[receiver, transmitter]
-        gains = np.linalg.lstsq(patterns, measured, rcond=None)[0]
-        change = np.einsum("qka,kb->qkab", slope[:, :, receiver], sent) + np.einsum("ka,qkb->qkab", a[:, receiver], sent_slope)
-        jacobian = (change.reshape(2, users, -1) * gains[None, :, None]).reshape(2 * users, -1).T
-        jacobian = jacobian - basis @ (basis.conj().T @ jacobian)
-        residual = measured - patterns @ gains
-        normal += (jacobian.conj().T @ jacobian).real
-        score += (jacobian.conj().T @ residual).real
-    return np.linalg.solve(normal, score).reshape(2, users).T
 
 
 def _observed(scenario, covariances, snapshots, rng, far_field) -> np.ndarray:
     if snapshots is None:
         return echo_covariance(scenario, covariances, far_field=far_field)
-    snapshots = checks.count("snapshots", snapshots)
     if rng is None:
         raise InvalidScenario("rng", "is missing", "simulated snapshots need a numpy Generator")
-    y = simulate_echoes(scenario, covariances, snapshots, rng, far_field=far_field)
-    return y @ y.conj().T / snapshots
+    return _samples(scenario, covariances, snapshots, [checks.generator("rng", rng)], far_field)[0]
 
 
-def _noise_w(scenario: Scenario) -> float:
+def _samples(scenario, covariances, snapshots, rngs: list[np.random.Generator], far_field) -> list[np.ndarray]:
+    """One sample covariance for every generator."""
+    snapshots = checks.count("snapshots", snapshots)
+    factor = echo_matrix(scenario, far_field=far_field) @ _block_diagonal(square_root(checked_covariances(scenario, covariances)))
+    echoes = (_echoes(factor, noise_w(scenario), snapshots, rng) for rng in rngs)
+    return [y @ y.conj().T / snapshots for y in echoes]
+
+
+def generators(rngs) -> list[np.random.Generator]:
+    """A list of generators, at least one and all different: one twice would make two simulations depend on their order."""
+    if not isinstance(rngs, list | tuple) or not rngs:
+        raise InvalidScenario("rngs", f"must be a list of generators, not {checks.short(rngs)}", "rng.spawn(D) makes them")
+    if len({id(rng) for rng in rngs}) < len(rngs):
+        raise InvalidScenario("rngs", "holds a generator twice", "rng.spawn(D) makes different ones")
+    return [checks.generator("rngs", rng) for rng in rngs]
+
+
+def noise_w(scenario: Scenario) -> float:
+    """Noise of a snapshot after the processing gain."""
     return float(scenario.noise_w / units.db_to_linear(scenario.sensing_processing_gain_db))
 
 
-def _square_root(matrices: np.ndarray) -> np.ndarray:
+def square_root(matrices: np.ndarray) -> np.ndarray:
+    """Factors F with F F^H the positive semidefinite matrices (M, n, n)."""
     values, vectors = np.linalg.eigh(matrices)
     return vectors * np.sqrt(np.maximum(values, 0))[..., None, :]
 

@@ -222,11 +222,17 @@ def constraint_margin_share(scenario: Scenario, sensing: Sensing, point: RobustS
 def _margin_share(setting: Setting, point: RobustSinr, eta: float, step: float) -> float:
     if point.sinr == 0:
         return eta
+    key = id(point), eta, step, float(setting.error(0.0))
+    known = setting.curve.moves.get(key)
+    if known is not None:
+        return known[1]
     grid = step * np.arange(1, math.ceil(1 / step) + 1)
     etas = np.append(grid[grid < 1 - 1e-9], eta)
     rate = float(rate_bps_hz(eta, point.sinr))
     margins = _margins(setting.curve, point.beams, rate, etas, setting.error(etas)).min(axis=1)
-    return float(etas[int(np.argmax(margins))])
+    found = float(etas[int(np.argmax(margins))])
+    setting.curve.moves[key] = point, found
+    return found
 
 
 def rank_one_ratios(scenario: Scenario, crlb_bar_m2: float, time_allocation: float, sinr: float) -> np.ndarray:

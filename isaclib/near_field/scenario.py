@@ -187,15 +187,29 @@ def antenna_positions_m(scenario: Scenario) -> np.ndarray:
 
 def antenna_distances_m(scenario: Scenario, points_m=None) -> np.ndarray:
     r"""Distances :math:`r_{k,m(n)}` from every antenna to the users, or to ``points_m`` (G, 2): (G, M, Nt)."""
-    points = _points(scenario, points_m)
-    difference = points[:, None, None, :] - antenna_positions_m(scenario)[None]
-    return np.hypot(difference[..., 0], difference[..., 1])
+    return _distances(_points(scenario, points_m), antenna_positions_m(scenario))
+
+
+def _distances(points: np.ndarray, places: np.ndarray) -> np.ndarray:
+    across, along = (np.subtract.outer(points[:, axis], places[..., axis]) for axis in (0, 1))
+    return np.hypot(across, along, out=across)
 
 
 def centre_distances_m(scenario: Scenario, points_m=None) -> np.ndarray:
     r"""Distances :math:`r_{k,m(0)}` from the array centres: (G, M)."""
     points = _points(scenario, points_m)
     return geometry.distances_m(points, scenario.ap_positions_m)
+
+
+def phasors(cycles: np.ndarray) -> np.ndarray:
+    r""":math:`e^{-j2\pi x}` of distances in wavelengths: whole cycles are taken off first, exactly and before the time that large
+    angles cost."""
+    angles = cycles - np.rint(cycles)
+    angles *= -2 * np.pi
+    result = np.empty(angles.shape, dtype=complex)
+    np.cos(angles, out=result.real)
+    np.sin(angles, out=result.imag)
+    return result
 
 
 def steering_vectors(scenario: Scenario, points_m=None) -> np.ndarray:
@@ -205,8 +219,11 @@ def steering_vectors(scenario: Scenario, points_m=None) -> np.ndarray:
 
     referred to the array centre, which need not be an antenna (an even number of them has none there).
     """
-    excess = antenna_distances_m(scenario, points_m) - centre_distances_m(scenario, points_m)[..., None]
-    return np.exp(-2j * np.pi / scenario.wavelength_m * excess)
+    points = _points(scenario, points_m)
+    excess = _distances(points, antenna_positions_m(scenario))
+    excess -= centre_distances_m(scenario, points)[..., None]
+    excess /= scenario.wavelength_m
+    return phasors(excess)
 
 
 def steering_derivatives(scenario: Scenario, points_m=None) -> np.ndarray:
@@ -214,15 +231,21 @@ def steering_derivatives(scenario: Scenario, points_m=None) -> np.ndarray:
 
     The reference distance :math:`r_{k,m(0)}` moves with the user, too; the paper's Appendix drops that term.
     """
-    points = _points(scenario, points_m)
-    if not (np.all(antenna_distances_m(scenario, points) > 0) and np.all(centre_distances_m(scenario, points) > 0)):
+    return responses(scenario, _points(scenario, points_m))[1]
+
+
+def responses(scenario: Scenario, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`steering_vectors` and :func:`steering_derivatives` of checked points (G, 2), whose distances are computed once."""
+    antennas, centres = antenna_positions_m(scenario), scenario.ap_positions_m
+    far, near = _distances(points, antennas), _distances(points, centres)
+    if not (np.all(far > 0) and np.all(near > 0)):
         raise InvalidScenario("points_m", "holds an antenna or an array centre, where there is no direction", "leave it out")
-    to_antenna = (points[:, None, None, :] - antenna_positions_m(scenario)[None]) / antenna_distances_m(scenario, points)[
-        ..., None
-    ]
-    to_centre = (points[:, None, :] - scenario.ap_positions_m[None]) / centre_distances_m(scenario, points)[..., None]
-    slope = np.moveaxis(to_antenna - to_centre[:, :, None, :], -1, 0)
-    return -2j * np.pi / scenario.wavelength_m * slope * steering_vectors(scenario, points)[None]
+    vectors = phasors((far - near[..., None]) / scenario.wavelength_m)
+    slope = np.empty((2, *far.shape))
+    for axis in (0, 1):
+        slope[axis] = np.subtract.outer(points[:, axis], antennas[..., axis]) / far
+        slope[axis] -= (np.subtract.outer(points[:, axis], centres[:, axis]) / near)[..., None]
+    return vectors, -2j * np.pi / scenario.wavelength_m * slope * vectors
 
 
 def path_amplitudes(scenario: Scenario, points_m=None) -> np.ndarray:
@@ -240,8 +263,7 @@ def path_amplitudes(scenario: Scenario, points_m=None) -> np.ndarray:
 def path_gains(scenario: Scenario, points_m=None) -> np.ndarray:
     r"""Complex gains :math:`\beta_{k,m} = \tilde\beta_{k,m} e^{-j 2\pi r_{k,m(0)}/\lambda}`: (G, M)."""
     amplitudes = path_amplitudes(scenario, points_m)
-    phase = np.exp(-2j * np.pi / scenario.wavelength_m * centre_distances_m(scenario, points_m))
-    return amplitudes * phase
+    return amplitudes * phasors(centre_distances_m(scenario, points_m) / scenario.wavelength_m)
 
 
 def channels(scenario: Scenario, points_m=None) -> np.ndarray:
@@ -258,7 +280,10 @@ def channels(scenario: Scenario, points_m=None) -> np.ndarray:
     >>> print(h.shape, f"{np.linalg.norm(h[0, 0]):.6f}")
     (4, 3, 21) 0.003244
     """
-    return path_gains(scenario, points_m)[..., None] * steering_vectors(scenario, points_m)
+    points = _points(scenario, points_m)
+    found = steering_vectors(scenario, points)
+    found *= path_gains(scenario, points)[..., None]
+    return found
 
 
 def echo_gains(scenario: Scenario) -> np.ndarray:

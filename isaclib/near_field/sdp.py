@@ -16,11 +16,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cvxpy as cp
 import numpy as np
 from scipy import linalg, sparse
 
-from ..foundations import checks, conic
+from ..foundations import checks
 from ..foundations.errors import InvalidScenario
 from .hermitian import hermitian_basis
 from .interior import InteriorPoint, Program, solve
@@ -74,11 +73,6 @@ def _columns(matrices: np.ndarray) -> sparse.csc_matrix:
     return sparse.csc_matrix(real.reshape(len(matrices), -1).T)
 
 
-def _semidefinite(vector: cp.Expression, size: int) -> cp.Constraint:
-    # The matrix is symmetric: rows first or columns first is the same.
-    return cp.reshape(vector, (2 * size, 2 * size), order="F") >> 0
-
-
 def rank_one(covariances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Principal parts sqrt(lambda) v of covariances (K, n, n), and their share of the trace (K,), 1 for a matrix of 0."""
     W = checks.array("covariances", covariances, ("K", "n", "n"), dtype=complex)
@@ -106,6 +100,14 @@ def margin_by_conic(problem: Reduced, sinr: float, power: float) -> Relaxed:
 
     With ``problem.frames`` the covariances are real in those coordinates (MRT).
     """
+    import cvxpy as cp  # a second to load, and nothing else here needs it
+
+    from ..foundations import conic
+
+    def semidefinite(vector: cp.Expression, size: int) -> cp.Constraint:
+        # The matrix is symmetric: rows first or columns first is the same.
+        return cp.reshape(vector, (2 * size, 2 * size), order="F") >> 0
+
     users, aps, width = problem.channels.shape
     size = aps * width
     bases, only_real = problem.beam_bases(sinr)
@@ -117,7 +119,7 @@ def margin_by_conic(problem: Reduced, sinr: float, power: float) -> Relaxed:
     multipliers = cp.Variable((users, aps), nonneg=True)
     own = [entries[k * count : (k + 1) * count] for k in range(users)]
     positive = _columns(basis)
-    constraints = [_semidefinite(positive @ z, inner) for z in own]
+    constraints = [semidefinite(positive @ z, inner) for z in own]
     per_ap = bases.reshape(users, aps, width, inner)
     grams = np.einsum("kmwi,kmwj->kmij", per_ap.conj(), per_ap)
     prices = np.einsum("kmij,dji->mkd", grams, basis).real.reshape(aps, -1)
@@ -136,7 +138,7 @@ def margin_by_conic(problem: Reduced, sinr: float, power: float) -> Relaxed:
         signs = np.where(np.arange(users) == k, 1 / sinr, -1.0)
         images = np.concatenate([sign * (view @ basis @ view.conj().T) for sign, view in zip(signs, views)])
         block = _columns(images) @ entries + weights[:, :aps] @ multipliers[k] + weights[:, -1]
-        constraints.append(_semidefinite(block, size + 1))
+        constraints.append(semidefinite(block, size + 1))
     answer = conic.solve(cp.Problem(cp.Minimize(t), constraints), solvers=_SOLVERS, accept_inaccurate=True, **_OPTIONS)
     if answer.status == "infeasible":
         return Relaxed(np.inf, np.inf, np.zeros((users, size, size), dtype=complex), answer.iterations)

@@ -36,7 +36,7 @@ def best_time(setting: Setting, *, tolerance: float = 1e-5) -> BestTime:
     """
     scenario, curve, largest = setting.scenario, setting.curve, setting.largest
     power = scenario.comm_power_w
-    least = min(setting.sensing.certificate.bound, setting.sensing.crlb_bar_m2)
+    least = setting.least
     ceiling = min(max(time_allocation_limit(scenario, least), largest), 1.0)
 
     def solve(eta: float) -> float:

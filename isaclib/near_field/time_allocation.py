@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -23,14 +24,17 @@ from ..foundations import checks
 from ..foundations.certificate import Certificate, Step
 from ..foundations.errors import InvalidScenario
 from .dual_bound import DualPoint, sinr_limits
+from .information import block_bound_m2, checked_covariances
 from .margin import METHODS
 from .reduction import checked, reduce
 from .robust import RobustSinr, robust_sinr
 from .scenario import Scenario
 from .scenario import channels as channels_of
-from .sensing import Sensing, Witness, largest_time_allocation, optimise_sensing
+from .sensing import Sensing, Witness, largest_time_allocation, optimise_sensing, power_residual, sensing_bound
 
 _NEAREST = 3
+# Two position bounds this close (relative) are one, and a sensing power exceeded by less is not.
+_AGREE = 1e-6
 # Two errors this close are one: shares that differ by rounding.
 _SAME = 1e-12
 
@@ -185,6 +189,8 @@ class SinrCurve:
         self.reach = float(reach.max(axis=1).min())
         self._points: list[tuple[float, float, RobustSinr]] = []
         self._witnesses: list[ErrorWitness] = []
+        # What the alternating schemes asked before of points of this curve: many starts end on the same shares.
+        self.moves: dict[tuple, tuple[RobustSinr, float]] = {}
 
     @property
     def witnesses(self) -> tuple[ErrorWitness, ...]:
@@ -271,8 +277,22 @@ def curve_of(scenario: Scenario, *, channels=None, error_radii=None, matched: bo
     return SinrCurve(h, scenario.noise_w, error_radii=error_radii, matched=matched, method=method)
 
 
+def _of_scenario(scenario: Scenario, sensing: Sensing) -> Sensing:
+    """A given solution of (8), if its covariances are admissible in this scenario and have the position bound that it states."""
+    found = block_bound_m2(scenario, checked_covariances(scenario, sensing.covariances))
+    stated = checks.number("sensing", sensing.crlb_bar_m2, positive=True)
+    if not abs(found / stated - 1) <= _AGREE:
+        problem = f"states a position bound of {stated:.6g} m^2 per block, where it is {found:.6g}"
+        raise InvalidScenario("sensing", problem, "it is that of another scenario: optimise_sensing(scenario)")
+    if power_residual(scenario, sensing.covariances) > _AGREE:
+        raise InvalidScenario("sensing", "radiates more than sensing_power_w", "scale the covariances")
+    return sensing
+
+
 class Setting:
     r"""What every scheme starts from: sensing, the largest admissible share, a curve, and the error at a share.
+
+    ``least`` is the least position bound per block that is proven for any covariance of this scenario.
 
     With ``error_radii`` of one's own the balls do not depend on the share; otherwise they follow eq. (4).
     """
@@ -305,8 +325,13 @@ class Setting:
             if not (same and np.allclose(own.unit_radii, curve.unit_radii, rtol=1e-9, atol=0)):
                 raise InvalidScenario("curve", "is that of other channels, noise or error radii", "make it with curve_of")
         self.curve = curve
-        self.sensing = optimise_sensing(scenario) if sensing is None else sensing
+        self.sensing = optimise_sensing(scenario) if sensing is None else _of_scenario(scenario, sensing)
         self.largest = largest_time_allocation(scenario, self.sensing)
+
+    @cached_property
+    def least(self) -> float:
+        # Of covariances for another power the bound that was found there would prove nothing here; their witness does.
+        return min(sensing_bound(self.scenario, self.sensing.witness), self.sensing.crlb_bar_m2)
 
     def error(self, eta, crlb_bar_m2: float | None = None):
         """Relative error at a share (1 for radii of one's own), for the sensing of this setting or another bound."""

@@ -64,6 +64,8 @@ from scipy.special import struve
 
 from isaclib import near_field as nf
 from isaclib.foundations import montecarlo, plotting, units
+from isaclib.near_field.likelihood import locate_likelihood_batch
+from isaclib.near_field.music import locate_music_batch, music_spectrum_batch
 
 aps = np.column_stack([ap_x_m, ap_y_m])
 system = taken_by(nf.Scenario.random, globals())
@@ -103,7 +105,7 @@ def mean_error(user, size, rng):
     for length in distances:
         sums = np.zeros(2)
         for part in np.array_split(
-            2 * np.pi * rng.random(direction_draws), max(1, direction_draws // 10_000)
+            2 * np.pi * rng.random(direction_draws), max(1, direction_draws // 2_000)
         ):
             moved = user + length * np.column_stack([np.cos(part), np.sin(part)])
             errors = np.linalg.norm(nf.channels(alone, moved)[:, 0] - channel, axis=-1)
@@ -518,25 +520,22 @@ zoom = np.stack(np.meshgrid(zoom_x, zoom_y), axis=-1).reshape(-1, 2)
 
 
 # %%
-def levels_db(
-    points, far_field, covariances=sensing.covariances, snapshots=blocks, child=0
-):
-    rng = np.random.default_rng([seed, child])
-    return units.linear_to_db(
-        nf.music_spectrum(
-            scenario,
-            covariances,
-            points,
-            snapshots=snapshots,
-            rng=rng,
-            far_field=far_field,
-        )
+def levels_db(points, far_field, covariances=sensing.covariances, children=(0,)):
+    """Levels of the maps of several noise draws, (draws, points)."""
+    spectra = music_spectrum_batch(
+        scenario,
+        covariances,
+        points,
+        snapshots=blocks,
+        rngs=[np.random.default_rng([seed, child]) for child in children],
+        far_field=far_field,
     )
+    return units.linear_to_db(spectra)
 
 
 maps = {}
 for far_field in (False, True):
-    whole, part = levels_db(places, far_field), levels_db(zoom, far_field)
+    whole, part = levels_db(places, far_field)[0], levels_db(zoom, far_field)[0]
     floor = whole[at_user].min()
     maps[far_field] = whole[: len(grid)] - floor, part - floor
 
@@ -620,13 +619,20 @@ margins = {}
 for name, covariances in (("optimal", sensing.covariances), ("isotropic", isotropic)):
     for far_field in (False, True):
         found = []
-        for child in range(spectrum_draws):
-            values = levels_db(places, far_field, covariances, child=child)
+        for values in levels_db(
+            places, far_field, covariances, children=range(spectrum_draws)
+        ):
             floor, elsewhere = values[at_user].min(), values[: len(grid)][nearest > 1]
             found.append((floor - elsewhere.max(), np.sum(elsewhere >= floor)))
         margins[name, far_field] = np.array(found, dtype=float)
 exact = {
-    far_field: (values := levels_db(places, far_field, snapshots=None))[at_user].min()
+    far_field: (
+        values := units.linear_to_db(
+            nf.music_spectrum(
+                scenario, sensing.covariances, places, far_field=far_field
+            )
+        )
+    )[at_user].min()
     - values[: len(grid)][nearest > 1].max()
     for far_field in (False, True)
 }
@@ -694,16 +700,16 @@ _ = claims.record(
 
 
 # %%
-def squared_errors(rng, case, covariances):
-    """Squared errors of the users by likelihood and MUSIC, and the likelihood error in units of the information."""
-    first, second = rng.spawn(2)
-    likely = (
-        nf.locate_likelihood(case, covariances, users, blocks=blocks, rng=first) - users
+def errors_of(rngs, case, covariances):
+    """Errors of all users by likelihood and by MUSIC in simulations of their own, each (simulations, users, 2)."""
+    likelihood_rngs, music_rngs = zip(*(rng.spawn(2) for rng in rngs))
+    likely = locate_likelihood_batch(
+        case, covariances, users, blocks=blocks, rngs=likelihood_rngs
     )
-    music = (
-        nf.locate_music(case, covariances, users, snapshots=blocks, rng=second) - users
+    music = locate_music_batch(
+        case, covariances, users, snapshots=blocks, rngs=music_rngs
     )
-    return np.array([np.sum(likely**2), np.sum(music**2)]), likely.T.ravel()
+    return likely - users, music - users
 
 
 # %%
@@ -716,11 +722,10 @@ for power_dbm, child in zip(chosen, streams[3].spawn(len(chosen))):
     ):
         covariances = base * case.sensing_power_w / scenario.sensing_power_w
         information = blocks * nf.position_information(case, covariances)
-        results = [
-            squared_errors(r, case, covariances) for r in rng.spawn(localization_draws)
-        ]
-        squares = np.array([r[0] for r in results])
-        distance = sum(r[1] @ information @ r[1] for r in results)
+        found = errors_of(rng.spawn(localization_draws), case, covariances)
+        squares = np.column_stack([np.sum(e**2, axis=(1, 2)) for e in found])
+        stacked = np.moveaxis(found[0], 2, 1).reshape(localization_draws, -1)
+        distance = np.einsum("di,ij,dj->", stacked, information, stacked)
         level = stats.chi2.cdf(distance, 2 * len(users) * localization_draws)
         bound = np.sqrt(nf.crlb_m2(case, covariances, time_allocation))
         table.append(

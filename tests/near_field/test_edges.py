@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import optimize
 
 from isaclib import InvalidScenario
 from isaclib import near_field as nf
@@ -52,14 +53,45 @@ def test_rate_of_a_tiny_sinr_is_not_zero():
     assert 0 < found.sinr < 1e-12 and found.certificate.status == "optimal" and nf.rate_bps_hz(1.0, found.sinr) > 0
 
 
+def blunted(scenario, sensing, part):
+    """A witness that proves only this part of the position bound."""
+
+    def witness(share):
+        matrix = sensing.witness.matrix
+        return replace(sensing.witness, matrix=(1 - share) * matrix + share * np.diag(np.diag(matrix)))
+
+    def proven(share):
+        return nf.sensing_bound(scenario, witness(share)) / sensing.crlb_bar_m2 - part
+
+    return witness(optimize.brentq(proven, 0.0, 1.0))
+
+
 def test_the_bound_on_the_rate_rests_on_the_proven_position_bound(sensing):
     # A limit that leaves little time to talk: what a better covariance might leave counts most.
     scenario = small(crlb_limit_m2=1.05 * sensing.crlb_bar_m2 * small().sensing_block_s / small().block_s)
-    loose = replace(sensing, certificate=replace(sensing.certificate, bound=0.99 * sensing.crlb_bar_m2, status="converged"))
+    loose = replace(sensing, witness=blunted(scenario, sensing, 0.99))
     tight, wide = (nf.solve_exact(scenario, sensing=s) for s in (sensing, loose))
     assert wide.worst_rate_bps_hz == pytest.approx(tight.worst_rate_bps_hz, rel=1e-6)
     # 1 - 1/1.05 and 1 - 0.99/1.05: a fifth more time.
     assert wide.certificate.bound > 1.15 * tight.certificate.bound and wide.certificate.status == "converged"
+
+
+@pytest.mark.parametrize("factor", [0.25, 4.0])
+def test_the_bound_is_that_of_the_sensing_power_in_use(sensing, factor):
+    """The optimal covariances scale with their power; what was proven at the other power must not be taken for proven here."""
+    scenario = small(sensing_power_w=factor * small().sensing_power_w)
+    scaled = replace(sensing, covariances=factor * sensing.covariances, crlb_bar_m2=sensing.crlb_bar_m2 / factor)
+    curve = nf.curve_of(scenario)
+    found, fresh = nf.solve_exact(scenario, sensing=scaled, curve=curve), nf.solve_exact(scenario, curve=curve)
+    assert found.certificate.status == fresh.certificate.status == "optimal"
+    assert found.certificate.bound == pytest.approx(fresh.certificate.bound, rel=1e-5)
+    assert nf.verify(scenario, found).status == "optimal"
+    wrong = [replace(scaled, covariances=sensing.covariances), replace(scaled, crlb_bar_m2=sensing.crlb_bar_m2)]
+    wrong += [sensing] * (factor < 1)  # too loud; less than the budget is admissible
+    for given in wrong:
+        for solve in (nf.solve_exact, nf.solve_main, nf.solve_mrt, nf.solve_error_ignorant):
+            with pytest.raises(InvalidScenario, match="sensing"):
+                solve(scenario, sensing=given)
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])

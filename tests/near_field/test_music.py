@@ -6,6 +6,9 @@ from scipy import stats
 
 from isaclib import InvalidScenario
 from isaclib import near_field as nf
+from isaclib.foundations.channels import complex_normal
+from isaclib.near_field.likelihood import locate_likelihood_batch
+from isaclib.near_field.music import locate_music_batch, music_spectrum_batch
 
 DRAWS = 200
 BAND = 1e-4  # two-sided level of the chi-square band: one seed in ten thousand would fall outside
@@ -121,3 +124,59 @@ def test_music_needs_a_noise_subspace_and_a_generator(paper, isotropic):
 def test_peaks_by_hand():
     surface = np.array([[0, 1, 0, 0], [1, 5, 1, 0], [0, 1, 0, 2], [9, 0, 0, 0]], dtype=float)
     assert nf.peaks(surface, 3).tolist() == [[3, 0], [1, 1], [2, 3]]
+
+
+def test_many_simulations_at_once_are_those_of_their_generators(paper, isotropic, optimal):
+    users, points = paper.user_positions_m, [[20.0, 30.0], [20.3, 30.1], [55.0, 12.0]]
+
+    def streams():
+        return np.random.default_rng(11).spawn(3)
+
+    for far_field in (False, True):
+        options = {"snapshots": 80, "far_field": far_field, "signal_dimension": 9}
+        together = music_spectrum_batch(paper, isotropic, points, rngs=streams(), **options)
+        alone = [nf.music_spectrum(paper, isotropic, points, rng=rng, **options) for rng in streams()]
+        assert np.allclose(together, alone, rtol=1e-12, atol=0)
+    together = locate_music_batch(paper, isotropic, users, snapshots=80, rngs=streams())
+    alone = [nf.locate_music(paper, isotropic, users, snapshots=80, rng=rng) for rng in streams()]
+    assert np.allclose(together, alone, rtol=0, atol=1e-12)
+    together = locate_likelihood_batch(paper, optimal, users, blocks=80, rngs=streams())
+    alone = [nf.locate_likelihood(paper, optimal, users, blocks=80, rng=rng) for rng in streams()]
+    assert np.allclose(together, alone, rtol=0, atol=1e-12)
+
+
+def test_likelihood_is_least_squares_over_positions_and_gains(paper, optimal):
+    """The estimate against the definition: no step to any side fits the echoes better, with all patterns written out."""
+    h, users = nf.echo_matrix(paper).reshape(3, 21, 3, 21).transpose(0, 2, 1, 3), paper.user_positions_m
+    factors = [vectors * np.sqrt(80 * np.maximum(values, 0)) for values, vectors in map(np.linalg.eigh, optimal)]
+    found = nf.locate_likelihood(paper, optimal, users, blocks=80, rng=np.random.default_rng(3))
+    noise = complex_normal(np.random.default_rng(3), (3, 3, 21, 21))
+    noise *= np.sqrt(paper.noise_w / 10 ** (paper.sensing_processing_gain_db / 10))
+
+    def misfit(points):
+        a, total = nf.steering_vectors(paper, points), 0.0
+        for l, m in np.ndindex(3, 3):
+            patterns = np.array([np.outer(a[k, l], a[k, m].conj() @ factors[m]).ravel() for k in range(4)]).T
+            echo = (h[l, m] @ factors[m] + noise[l, m]).ravel()
+            total += np.linalg.norm(echo - patterns @ np.linalg.lstsq(patterns, echo, rcond=None)[0]) ** 2
+        return total
+
+    least = misfit(found)
+    assert least < misfit(users)
+    for k, axis in np.ndindex(4, 2):
+        for step in (-1e-7, 1e-7):
+            moved = found.copy()
+            moved[k, axis] += step
+            assert misfit(moved) > least
+
+
+@pytest.mark.parametrize("rngs", [None, 3, np.random.default_rng(1), [], [3], [np.random.default_rng(1)] * 2], ids=str)
+def test_malformed_lists_of_generators_are_refused_by_name(paper, isotropic, rngs):
+    users = paper.user_positions_m
+    for call in (
+        lambda: music_spectrum_batch(paper, isotropic, users, snapshots=5, rngs=rngs),
+        lambda: locate_music_batch(paper, isotropic, users, snapshots=80, rngs=rngs),
+        lambda: locate_likelihood_batch(paper, isotropic, users, blocks=5, rngs=rngs),
+    ):
+        with pytest.raises(InvalidScenario, match="rngs"):
+            call()
