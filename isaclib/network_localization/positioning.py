@@ -54,14 +54,20 @@ def estimate_positions(scenario: Scenario, ranges_m, stds_m, *, start_m: np.ndar
     sizes = {"B": len(bs)}
     ranges = checks.array("ranges_m", ranges_m, ("...", "B"), minimum=0, maximum=_FARTHEST_M, sizes=sizes)
     stds = checks.array("stds_m", stds_m, ("B",), positive=True, infinite=True, sizes=sizes)
+    start = None if start_m is None else checks.array("start_m", start_m, (2,))
+    return _estimated(bs, height, ranges, stds, start)
+
+
+def _estimated(bs: np.ndarray, height: float, ranges: np.ndarray, stds: np.ndarray, start: np.ndarray | None) -> np.ndarray:
+    """Positions (..., 2) of ranges that may be negative, as a Gaussian error can make them."""
     if np.count_nonzero(np.isfinite(stds)) < 2:
         raise InvalidScenario("stds_m", "leaves fewer than two ranges", "a position in the plane needs two or more")
     weights = (np.min(stds) / stds) ** 2
     rows = ranges.reshape(-1, len(bs))
-    starts = [bs[:, :2].mean(axis=0)] if start_m is None else [checks.array("start_m", start_m, (2,))]
-    if start_m is None and (linear := _linear_start(bs, height, rows)) is not None:
+    starts = [bs[:, :2].mean(axis=0)] if start is None else [start]
+    if start is None and (linear := _linear_start(bs, height, rows)) is not None:
         starts.append(linear)
-    found = [_descend(np.broadcast_to(start, (len(rows), 2)), height, bs, rows, weights) for start in starts]
+    found = [_descend(np.broadcast_to(at, (len(rows), 2)), height, bs, rows, weights) for at in starts]
     best = np.argmin([cost for _, cost in found], axis=0)
     q = np.stack([position for position, _ in found])[best, np.arange(len(rows))]
     return q.reshape(*ranges.shape[:-1], 2)
@@ -116,7 +122,8 @@ def simulate_position_errors_m(scenario: Scenario, powers_w, rng: np.random.Gene
     noise = rng.standard_normal((trials, len(truth)))
     known = np.isfinite(stds)
     ranges = truth + noise * np.where(known, stds, 0.0)
-    return np.linalg.norm(estimate_positions(scenario, ranges, stds) - scenario.target_position_m[:2], axis=-1)
+    found = _estimated(scenario.bs_positions_m, _height(scenario), ranges, stds, None)
+    return np.linalg.norm(found - scenario.target_position_m[:2], axis=-1)
 
 
 def _height(scenario: Scenario) -> float:

@@ -43,6 +43,15 @@ def test_a_silent_station_is_left_out(rng):
     assert np.sqrt(np.mean(errors**2)) == pytest.approx(np.sqrt(nl.position_crb_m2(scenario, powers)), rel=SAMPLING)
 
 
+def test_errors_larger_than_the_ranges_make_them_negative(rng):
+    for gain_db in (-60.0, -200.0, -320.0):  # ranges off by kilometres, and by more than a billion of them
+        scenario = nl.Scenario.random(rng, processing_gain_db=gain_db)
+        powers = np.full(3, scenario.max_power_w)
+        errors = nl.simulate_position_errors_m(scenario, powers, rng, 50)
+        std = nl.range_std_m(scenario, powers)
+        assert np.all(np.isfinite(errors)) and errors.max() > std.min() > 1000
+
+
 def test_two_stations_need_a_start_on_the_right_side(rng):
     scenario = nl.Scenario.random(rng, base_stations=2)
     ranges = np.linalg.norm(scenario.target_position_m - scenario.bs_positions_m, axis=1)
