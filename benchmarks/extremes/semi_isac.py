@@ -66,9 +66,11 @@ def main() -> None:
     print(total, flush=True)
     for kind, count in (("ordinary", wanted.ordinary), ("extreme", wanted.extreme)):
         make, tally = getattr(cases, kind), Tally(kind)
-        children = rng.spawn(count)
-        for start in range(0, count, 100 if kind == "ordinary" else 1):
-            rows = [make(child) for child in children[start : start + (100 if kind == "ordinary" else 1)]]
+        by_size = collections.defaultdict(list)  # equal numbers of users are solved together
+        for child in rng.spawn(count):
+            row = make(child)
+            by_size[type(row), row.users].append(row)
+        for rows in by_size.values():
             for objective in ("sum", "efficiency"):
                 tally.add(si.solve_exact_batch(rows, objective=objective))
         print(tally, flush=True)
