@@ -33,6 +33,8 @@ _PULLED_BACK = 0.98
 _UNBOUNDED = 1e100
 _ROUNDING = 1e-12
 _BALANCING_STEPS = 8
+# Errors that are bounded at once, to limit memory.
+_TOGETHER = 64
 # Prices below this part are raised to it: a valid dual point all the same, and a well-conditioned one.
 _LEAST_PRICE = 1e-9
 # Weights that the first guess puts below this part of the largest are raised to it: the barrier needs positive ones.
@@ -216,38 +218,47 @@ def sinr_limits(
     -------
     ndarray (E,)
     """
+    s = np.asarray(factors, dtype=float)
+    parts = [_sinr_limits(problem, dual, power, s[first : first + _TOGETHER], masses) for first in range(0, len(s), _TOGETHER)]
+    return np.concatenate(parts) if parts else s
+
+
+def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.ndarray, masses: np.ndarray | None) -> np.ndarray:
     users, _, width = problem.channels.shape
     prices = np.maximum(dual.prices, _LEAST_PRICE)
     prices = np.repeat(prices / np.sum(prices), width)
     bases, real = problem.beam_bases(1.0)
+    adjoints = bases.conj().swapaxes(1, 2)
     centre = problem.stacked[dual.owners]
-    moved = centre + np.asarray(factors, dtype=float)[:, None, None] * (dual.channels - centre)
-    seen, floors = [], []
-    for k in range(users):
-        view = np.matmul(moved, bases[k].conj()).swapaxes(1, 2)
-        floor = (bases[k].conj().T * prices) @ bases[k]
-        seen.append(np.concatenate([view.real, view.imag], axis=2) if real else view)
-        floors.append(floor.real if real else floor)
-    owners = np.tile(dual.owners, 2) if real else dual.owners
+    moved = centre + factors[:, None, None] * (dual.channels - centre)
+    # All users at once: (E, K, d, n), and what each of them sees of its own channels, filled up with zeros.
+    seen, floors = np.matmul(adjoints, moved.swapaxes(1, 2)[:, None]), np.matmul(adjoints * prices, bases)
+    owners, copies = dual.owners, 1
+    if real:
+        seen, floors, copies = np.concatenate([seen.real, seen.imag], axis=3), floors.real, 2
+        owners = np.tile(owners, 2)
+    mine = owners == np.arange(users)[:, None]
+    order = np.argsort(~mine, axis=1, kind="stable")[:, : max(int(mine.sum(axis=1).max()), 1)]
+    own = np.take_along_axis(seen, order[None, :, None], axis=3) * np.take_along_axis(mine, order, axis=1)[None, :, None]
+    rest = seen * ~mine[None, :, None]
     masses = dual.weights if masses is None else masses
     share = np.array([np.sum(masses[dual.owners == k]) for k in range(users)])
     logs = np.zeros((len(moved), users))
-    limits = np.empty((len(moved), users))
     best = np.full(len(moved), np.inf)
     for _ in range(_BALANCING_STEPS):
         scales = np.exp(logs)
         scales *= power / np.sum(scales * share, axis=1, keepdims=True)
-        weights = scales[:, dual.owners] * dual.weights
-        weights = np.tile(weights, (1, 2)) if real else weights
-        for k in range(users):
-            lit = seen[k] * np.sqrt(weights)[:, None, :]
-            rest, own = lit[:, :, owners != k], lit[:, :, owners == k]
-            try:
-                root = np.linalg.cholesky(floors[k] + np.matmul(rest, rest.conj().swapaxes(1, 2)))
-            except np.linalg.LinAlgError:  # prices of almost 0 next to strong interference: what is known so far is the bound
-                return best
-            whitened = np.linalg.solve(root, own)
-            limits[:, k] = np.linalg.eigvalsh(np.matmul(whitened.conj().swapaxes(1, 2), whitened))[:, -1]
+        roots = np.sqrt(np.tile(scales[:, dual.owners] * dual.weights, (1, copies)))
+        lit = rest * roots[:, None, None]
+        try:
+            factor = np.linalg.cholesky(floors + np.matmul(lit, lit.conj().swapaxes(2, 3)))
+        except np.linalg.LinAlgError:  # prices of almost 0 next to strong interference: what is known so far is the bound
+            return best
+        whitened = np.linalg.solve(factor, own * roots[:, order][:, :, None])
+        wide = whitened.shape[3] > whitened.shape[2]
+        adjoint = whitened.conj().swapaxes(2, 3)
+        grams = np.matmul(whitened, adjoint) if wide else np.matmul(adjoint, whitened)
+        limits = np.linalg.eigvalsh(grams)[..., -1]
         best = np.minimum(best, limits.max(axis=1))
         logs += np.mean(np.log(limits), axis=1, keepdims=True) - np.log(limits)
     return best
