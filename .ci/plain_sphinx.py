@@ -1,7 +1,8 @@
 """Build staged pages with plain Sphinx, without Jupyter Book, which holds Sphinx at version 7.
 
 ``python .ci/plain_sphinx.py STAGE OUTPUT`` in an environment with the newest sphinx, myst-nb, sphinx-book-theme and the other
-extensions that ``_config.yml`` names. STAGE is what ``isac book`` leaves in ``build/site/<set>/source``; it is copied, not changed.
+extensions that ``_config.yml`` names. STAGE is what
+``isac book`` leaves in ``build/site/<set>/source``; it is copied, not changed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-CONF = '''
+CONF = """
 from pathlib import Path
 import yaml
 
@@ -23,7 +24,7 @@ project, author, copyright = (config[name] for name in ("title", "author", "copy
 exclude_patterns, bibtex_bibfiles = config["exclude_patterns"], config["bibtex_bibfiles"]
 myst_enable_extensions = config["parse"]["myst_enable_extensions"]
 html_theme, external_toc_path, nb_execution_mode = "sphinx_book_theme", "_toc.yml", "off"
-'''
+"""
 
 
 def main(stage: Path, output: Path) -> int:
