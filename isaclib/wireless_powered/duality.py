@@ -25,6 +25,8 @@ allocation, solved in the sense of non-negative least squares. The bound holds h
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.optimize import nnls
 
@@ -59,6 +61,17 @@ def dual_bound(scenario: Scenario, powers: np.ndarray, charging: float, times: n
         wide = Cuts(scenario, powers, charging, times, np.longdouble)
         bound = min(bound, *(evaluate(scenario, wide, *found) for found in tried))
     return bound
+
+
+def rounded(scenario: Scenario) -> Iterator[Scenario]:
+    """The scenario with limits that are looser by what a CRB may have rounded, a little more each time.
+
+    Next to the least attainable CRB an allocation can keep its limit to the last digit of a double and still lie beyond a bound
+    that has more of them.
+    """
+    if np.isfinite(scenario.crb_limit_m2):
+        for units in (1, 8, 64, 512):
+            yield scenario.replace(crb_limit_m2=scenario.crb_limit_m2 * (1 + units * _EPSILON))
 
 
 class Cuts:

@@ -38,7 +38,7 @@ from .allocation import Allocation, AllocationBatch
 from .attainable import Best, least_crb, problem_of
 from .batch import allocations, infeasible, row
 from .curve import Curve, locate, settle, tangent_bound
-from .duality import dual_bound
+from .duality import dual_bound, rounded
 from .scenario import Scenario, harvest_rate_w, throughputs
 from .sensing import Lane, Sensing
 from .verify import residual
@@ -227,7 +227,12 @@ def _judged(scenario, powers, charging, times, bound, steps, start, weights=None
     value = float(throughputs(scenario, times, powers).min())
     violation = residual(scenario, powers, charging, times)
     if relative_gap(value, bound) > _TIGHT:
-        bound = min(bound, dual_bound(scenario, powers, charging, times, () if weights is None else ((weights, prices),)))
+        hints = () if weights is None else ((weights, prices),)
+        bound = min(bound, dual_bound(scenario, powers, charging, times, hints))
+        for looser in rounded(scenario) if violation <= _ROUNDING else ():
+            if value <= bound:
+                break
+            bound = dual_bound(looser, powers, charging, times, hints)
     if violation > _OPTIMAL_RESIDUAL:
         raise SolverFailure("barrier method", "infeasible answer", {"violation": violation})
     certificate = Certificate(

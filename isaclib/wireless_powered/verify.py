@@ -20,7 +20,7 @@ from ..foundations import checks
 from ..foundations.certificate import Certificate, relative_gap
 from ..foundations.scalar_search import bisect
 from .allocation import Allocation
-from .duality import dual_bound
+from .duality import dual_bound, rounded
 from .scenario import Scenario, crb_trace, harvest_rate_w, harvested_energy_j, throughputs
 from .sensing import Lane, Sensing
 
@@ -109,10 +109,12 @@ def verify(scenario: Scenario, allocation: Allocation) -> Certificate:
         value = float(throughputs(scenario, times, powers).min())
         violation = max(violation, float(relative_gap(value, reported)))
     bound, iterations, method = _bound(scenario, point, value)
-    if value > bound and violation <= _EDGE and math.isfinite(scenario.crb_limit_m2):
+    if violation <= _EDGE:
         # Near full power the throughput changes 1e4 times as fast as the limit: what the CRB rounds belongs to the bound.
-        looser = scenario.replace(crb_limit_m2=scenario.crb_limit_m2 * (1 + 2 * violation + np.finfo(float).eps))
-        bound = max(bound, _bound(looser, point, value)[0])
+        for looser in rounded(scenario.replace(crb_limit_m2=scenario.crb_limit_m2 * (1 + 2 * violation))):
+            if not value > bound:
+                break
+            bound = max(bound, _bound(looser, point, value)[0])
     gap_limit, residual_limit = _PASS[scenario.sensing]
     passes = violation <= residual_limit and value > 0 and relative_gap(value, bound) <= gap_limit
     return Certificate(

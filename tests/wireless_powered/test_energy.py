@@ -122,6 +122,17 @@ def test_the_bound_near_the_edge_stands_above_what_slightly_tighter_limits_attai
             value = found.min_throughput_bit
 
 
+@pytest.mark.parametrize("seed", range(3, 9))
+@pytest.mark.parametrize("margin", [0.0, 1e-15, 1e-14, 1e-13, 1e-12, 1e-11])
+def test_at_the_edge_rounding_of_the_crb_is_no_failure(seed, margin):
+    """A value beyond a bound with more digits than the CRB has: the bound of a limit that is looser by that rounding counts."""
+    scenario = near_the_edge(seed, margin)
+    found = wp.solve_exact(scenario)
+    for certificate in (found.certificate, wp.verify(scenario, found)):
+        assert certificate.residual <= 1e-12
+        assert certificate.value <= certificate.bound * (1 + 1e-9)
+
+
 def near_the_edge(seed, margin):
     """A CRB limit that is hardly above the best attainable CRB, where the throughput grows from next to nothing."""
     changes = {"users": 6, "targets": 3, "max_power_w": 1e-2, "noise_dbm": -90.0, "crb_limit_m2": np.inf}
