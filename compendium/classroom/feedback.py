@@ -34,7 +34,9 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-ur
 # On a phone figures shrink, and long lines and formulas scroll by themselves.
 _STYLE = (
     "<style>img, svg {max-width: 100%; height: auto} pre, mjx-container[display] {overflow-x: auto; max-width: 100%}"
-    " .panel-heading {overflow: hidden} .text_cell_render, td, h4 {overflow-wrap: anywhere}"
+    " div.nbgrader_cell .panel-heading {display: flow-root; height: auto; overflow-wrap: anywhere}"
+    " .text_cell_render, td:last-child, h4 {overflow-wrap: anywhere} td:nth-child(2) {white-space: nowrap}"
+    " td a {display: inline-block; padding: 4px 0; min-height: 24px} summary {display: list-item; cursor: pointer}"
     " @media (max-width: 600px) {.container, #notebook-container, .panel-body {padding-left: 6px; padding-right: 6px}}</style>"
 )
 

@@ -80,6 +80,13 @@ def test_a_phone_shows_the_page_in_its_own_width_and_nothing_ran(page, tmp_path,
         tab.wait_for_selector("mjx-container")
         assert tab.evaluate("innerWidth") == 390
         assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+        # However long the name of a task is, its score stands beside it or below, and in the table it is not cut into letters.
+        tab.evaluate("document.querySelectorAll('.panel-heading code').forEach(e => e.textContent = 'the-slope-of-a-line-test')")
+        hidden = "[...document.querySelectorAll('.panel-heading')].filter(e => e.scrollHeight > e.clientHeight + 1).length"
+        assert tab.locator(".panel-heading code").count() > 0 and tab.evaluate(hidden) == 0
+        tab.evaluate("document.querySelector('td a').textContent = 'determinant'")
+        box = tab.locator("td a").first.bounding_box()
+        assert 24 <= box["height"] < 40 and tab.evaluate("document.documentElement.scrollWidth") <= 390
         assert tab.title() == "Tiny: eve" and "4 / 4" not in tab.inner_text("table")
         assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
         tab.screenshot(path=str(tmp_path / "phone.png"))
