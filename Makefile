@@ -58,7 +58,7 @@ lint: $(VENV)/ready ## style, contracts between packages, declared packages, spe
 	$(BIN)/mypy
 
 lock: ## resolve requirements.lock again (needs uv)
-	uv pip compile pyproject.toml compendium/pyproject.toml --all-extras --no-emit-package isaclib --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 --output-file requirements.lock
+	uv pip compile pyproject.toml compendium/pyproject.toml --all-extras --no-strip-extras --no-emit-package isaclib --universal --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --python-version 3.11 --output-file requirements.lock
 
 dist: $(VENV)/ready ## sdist and wheel in dist/, built and checked; with a built book also the archive for a DOI
 	$(BIN)/python .ci/dist.py

@@ -3,11 +3,13 @@
 import json
 import re
 import tomllib
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, requires, version
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 from small_project import ROOT
 
@@ -66,7 +68,7 @@ def test_jupyter_book_is_the_line_that_reads_our_configuration():
 def test_the_lock_is_hashed_complete_and_free_of_addresses():
     text = (ROOT / "requirements.lock").read_text()
     assert not re.search(r"https?://|file:|--(extra-)?index-url|--find-links", text)
-    blocks = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)((?:.*\\\n)+.*)", text, re.M)
+    blocks = re.findall(r"^([A-Za-z0-9._-]+)(?:\[\S+\])?==(\S+)((?:.*\\\n)+.*)", text, re.M)
     names = {name.lower().replace("_", "-").replace(".", "-") for name, _, _ in blocks}
     assert all("--hash=sha256:" in rest for _, _, rest in blocks)
     extras = [
@@ -78,6 +80,21 @@ def test_the_lock_is_hashed_complete_and_free_of_addresses():
     assert "pyproject.toml compendium/pyproject.toml --all-extras" in command
 
 
+def test_the_lock_names_the_extras_that_its_packages_ask_for():
+    """Without them pip 23.2 takes ``package[extra]`` for something that is not pinned, unless the pin is the newest release."""
+    lock = re.findall(r"^([A-Za-z0-9._-]+)(?:\[(\S+)\])?==", (ROOT / "requirements.lock").read_text(), re.M)
+    named = {canonicalize_name(name): set(extras.split(",")) for name, extras in lock}
+    asked = []
+    for name in named:
+        with suppress(PackageNotFoundError):  # of another platform
+            asked += [(name, Requirement(entry)) for entry in requires(name) or [] if "extra ==" not in entry]
+    asked = [(name, entry) for name, entry in asked if entry.extras and canonicalize_name(entry.name) in named]
+    assert len(asked) >= 2
+    for name, entry in asked:
+        assert entry.extras <= named[canonicalize_name(entry.name)], f"{name} asks for {entry}"
+    assert "--no-strip-extras" in (ROOT / "Makefile").read_text()
+
+
 def test_the_science_needs_nothing_of_the_workshop():
     science = {canonical(entry)[0] for entry in project()["dependencies"]}
     assert science == {"numpy", "scipy", "cvxpy", "clarabel", "scs", "highspy", "sdpa-python", "joblib"}
@@ -87,7 +104,7 @@ def test_the_build_backend_is_in_the_lock():
     # The package is installed without build isolation, so what builds it must be pinned as well.
     lock = (ROOT / "requirements.lock").read_text()
     for entry in tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]:
-        assert re.search(rf"^{Requirement(entry).name}==", lock, re.M)
+        assert re.search(rf"^{Requirement(entry).name}(\[\S+\])?==", lock, re.M)
 
 
 @pytest.mark.parametrize("name", ["README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "_config.yml", "_toc.yml", "Makefile"])
