@@ -883,7 +883,7 @@ figures.show(
     caption="Worst-user rate against the position limit. A weaker limit helps while it decides the share of time. Beyond that, Main and the optimum "
     "stay at the share that is best for the rate and their curves are flat, whereas EI goes on talking with channels it knows less and less. "
     + "; ".join(
-        f"at {level:g} dBm the rates at the weakest limit are "
+        f"At {level:g} dBm the rates at the weakest limit are "
         + ", ".join(
             f"{rates(which, level)[-1]:.2f} ({label})"
             for which, (_, label) in schemes.items()
@@ -931,7 +931,7 @@ mrt_part = rates("mrt", high) / rates("main", high)
 mrt_flat = bool(np.all(np.diff(rates("mrt", high)) > -2 * sinr_tolerance))
 claims.record(
     "004-C10",
-    ours=f"EI reaches {tight:.3f} of Main at the tightest limit and {below:.3f} at the weakest; MRT never loses by a weaker limit and "
+    ours=f"EI reaches {tight:.3f} of Main at the tightest limit and {below:.3f} at the weakest; MRT {'never loses' if mrt_flat else 'loses'} by a weaker limit and "
     f"reaches {extent(mrt_part, digits=2)} of Main",
     tolerance="EI within 5 % of Main at the tightest limit and farther at the weakest; the MRT rate does not fall and stays below Main",
     reproduced=tight > 0.95 and below < tight and mrt_flat and mrt_part.max() < 1,
@@ -1130,7 +1130,7 @@ differ = "do not differ" if largest < 5e-4 else f"differ by at most {largest:.3f
 claims.record(
     "004-C8",
     ours=f"the shares {'rise' if growing else 'do not rise'} with the sensing power; the communication power moves them by at most {by_comm:.3f}; Main, MRT and EI {differ} "
-    f"up to {sensing_power_dbm:g} dBm, where all take the largest admissible share; over all powers the exact optimum lies at most "
+    f"up to {sensing_power_dbm:g} dBm; over all powers the exact optimum lies at most "
     f"{(table.max(axis=1) - table.exact).max():.3f} below the largest share taken",
     tolerance="shares rise, the effect of the communication power is below 0.05, and the schemes differ by more than 0.01 within the named powers",
     reproduced=growing and by_comm < 0.05 and largest > 0.01,
