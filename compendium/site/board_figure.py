@@ -25,14 +25,15 @@ def profiles(families: Mapping[str, Mapping[str, np.ndarray]], path: Path) -> No
         axes.set(xscale="log", xlim=(100 * LEAST, 100), ylim=(-4, 104))
         for title, own in gaps.items():
             gap = np.where(np.isfinite(own), np.maximum(own, LEAST), BEYOND)  # no allocation, or a forbidden one: never within
-            sns.ecdfplot(x=100 * gap, stat="percent", ax=axes, legend=False, **_look(names, title))
+            end = {"x": np.append(100 * gap, 100 * BEYOND), "weights": np.append(np.ones(len(gap)), 0.0)}  # the curve goes on
+            sns.ecdfplot(**end, stat="percent", ax=axes, legend=False, **_look(names, title))
             handles[title] = axes.lines[-1]
         axes.set(title=family, xlabel="", ylabel="")
     for axes in grid.flat[len(families) :]:
         axes.set_visible(False)
     for axes in grid.flat[max(len(families) - 2, 0) : len(families)]:
         axes.tick_params(labelbottom=True)
-        axes.set_xlabel("Gap to the optimum (%)")
+        axes.set_xlabel("Gap to the optimum (%)", visible=True)  # an inner panel that shares its axis would hide it
     for axes in grid[:, 0]:
         axes.set_ylabel("Instances within it (%)")
     labels = [title.replace("$", r"\$") for title in handles]  # no formulas

@@ -245,15 +245,16 @@ def test_gaps_as_people_read_them():
 def test_a_profile_by_hand(tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(board_figure.plotting, "save_svg", lambda figure, path: drawn.append(figure))
-    families = {"paper": {"half": np.array([0.5, np.inf, -1e-12, 0.01]), "none": np.full(3, np.nan)}}
+    families = {"paper": {"half": np.array([0.5, np.inf, -1e-12, 0.01]), "none": np.full(3, np.nan), "all": np.zeros(3)}}
     board_figure.profiles(families, tmp_path / "profile.svg")
-    half, none = (line.get_xydata() for line in drawn[0].axes[0].lines)
+    half, none, whole = (line.get_xydata() for line in drawn[0].axes[0].lines)
 
     def within(line, percent):
         return line[line[:, 0] <= percent, 1].max(initial=0.0)
 
     assert [within(half, gap) for gap in (1e-4, 0.9, 1.1, 49.0, 51.0, 100.0)] == [25.0, 25.0, 50.0, 50.0, 75.0, 75.0]
     assert within(none, 100.0) == 0.0
+    assert whole[-1, 0] > 100.0 and whole[-1, 1] == 100.0, "a curve goes on to the right end, or the best one is not seen"
 
 
 @pytest.mark.parametrize("count", [1, 4, 5])
@@ -263,7 +264,9 @@ def test_every_family_has_a_panel(tmp_path, monkeypatch, count):
     board_figure.profiles({f"f{i}": {"a $b$ $": np.array([0.1, np.inf])} for i in range(count)}, tmp_path / "x.svg")
     shown = [axes for axes in drawn[0].axes if axes.get_visible()]
     assert [axes.get_title() for axes in shown] == [f"f{i}" for i in range(count)]
-    assert [bool(axes.get_xlabel()) for axes in shown] == [i >= count - 2 for i in range(count)]
+    assert [bool(axes.get_xlabel()) and axes.xaxis.label.get_visible() for axes in shown] == [
+        i >= count - 2 for i in range(count)
+    ]
     if count == 1:  # its title is no formula
         drawn[0].savefig(tmp_path / "x.png")
 
