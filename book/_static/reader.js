@@ -23,7 +23,7 @@
     close.addEventListener("click", () => dialog.close());
     frame.append(large);
     dialog.append(close, frame);
-    for (const image of document.querySelectorAll("main figure img.isac-figure")) {
+    for (const image of document.querySelectorAll("main img.isac-figure:not(.sd-card img)")) {
       const button = element("button", { type: "button", className: "isac-enlarge", title: "Enlarge" });
       button.addEventListener("click", () => {
         Object.assign(large, { src: image.currentSrc, alt: image.alt, width: image.naturalWidth, className: image.className });

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from PIL import Image
 
 from ..browser.server import built_pages
+from .typography import set_type
 
 _IMAGE = re.compile(r"<img\b[^>]*>")
 _SOURCE = re.compile(r'\bsrc="([^":]+)"')
@@ -28,12 +29,14 @@ def polish(html: Path) -> None:
     * What folds is named by its own words ("Show code cell source"), not by the same label everywhere; the arrows of
       the table of contents, which have no words, get a name. A reference is an item of the list it stands in, and the
       name of the book over the table of contents is a landmark as the rest of the page is.
+    * Words are set (:mod:`.typography`).
     """
     for path in built_pages(html):
         text = path.read_text(encoding="utf-8")
         better = _unique_identities(_sized_images(text, path.parent))
         better = _BRANCH.sub('<summary aria-label="Pages of this chapter">', _SUMMARY.sub(r"\1", better))
         better = better.replace('role="doc-biblioentry"', 'role="listitem"')
+        better = set_type(better.replace("By The isaclib", "By the isaclib"))
         better = _LOGO.sub('<div class="sidebar-primary-item" role="navigation" aria-label="Title page">', better)
         if better != text:
             path.write_text(better, encoding="utf-8")

@@ -20,6 +20,7 @@ from compendium.runs.contents import toc_pages
 from compendium.runs.order import carry_out
 from compendium.site import build as site
 from compendium.site import pages
+from compendium.site.typography import set_type
 
 
 @pytest.fixture(scope="module")
@@ -298,3 +299,16 @@ def test_a_page_is_turned_to_its_other_colours_and_looked_at_there(tmp_path, bro
     assert [text.partition(": ")[2].split()[0] for text in found] == ["scrolls", "color-contrast:"], found
     assert "(2, e.g. p:" in found[1], "the words in the code are measured too"
     assert [text.partition(": ")[0] for text in found] == ["index (1300 px, light)", "index (1300 px, dark)"]
+
+
+def test_words_are_set_and_code_is_not():
+    page = (
+        "<p>At -110 dB, 95 % of 1,000 draws (10 m), 000-C1, 10-20, x-3, 4 more.</p><pre>a = -1 m</pre><code>3 dB</code>"
+        '<p>So <span class="math notranslate nohighlight">\\(x = -1 m\\)</span>. Then ('
+        '<span class="math notranslate nohighlight">\\(y\\)</span>), <div class="math"><div>-2 m</div>-2 s</div>2 s.</p>'
+    )
+    made = set_type(page).replace("\N{NO-BREAK SPACE}", "~")
+    assert "<p>At −110~dB, 95~% of 1,000 draws (10~m), 000-C1, 10-20, x-3, 4 more.</p>" in made
+    assert "<pre>a = -1 m</pre><code>3 dB</code>" in made and "<div>-2 m</div>-2 s</div>2~s." in made
+    assert '<span class="isac-kept"><span class="math notranslate nohighlight">\\(x = -1 m\\)</span>.</span> Then' in made
+    assert '<span class="isac-kept">(<span class="math notranslate nohighlight">\\(y\\)</span>),</span>' in made

@@ -19,6 +19,7 @@ def test_an_opening_has_every_part_in_the_same_order(chapter):
     assert "**" in parts["The question"] and "?**" in parts["The question"], "the question itself is in bold"
     answer = parts["The answer in three sentences"]
     assert len(re.findall(r"(?<![A-Z])[.!?](?:\s|$)", re.sub(r"```.*", "", answer, flags=re.S))) == 3
-    assert answer.count("```{figure}") == parts["The system"].count("```{figure}") == 1
+    assert answer.count("```{image}") == parts["The system"].count("```{image}") == 1
+    assert "```{figure}" not in text, "a picture has one number, in the notebook that makes it"
     assert f"generated/explorer_{chapter}_" in parts["Try it"] and f"generated/parameters_{chapter}.md" in parts["Parameter sets"]
     assert "In code:\n\n```python" in parts["The notebooks"]
