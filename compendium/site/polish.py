@@ -16,6 +16,8 @@ _SOURCE = re.compile(r'\bsrc="([^":]+)"')
 _IDENTITY = re.compile(r'(<[a-zA-Z][\w-]*\b[^<>]*?)\s+id="([^"]*)"')
 _SUMMARY = re.compile(r'(<summary)\s+aria-label="Toggle hidden content"')
 _BRANCH = re.compile(r'<summary>(?=<span class="toctree-toggle")')
+_ENTRY = r'(<a class="[^"]*reference internal" href="[^"]*">([^<"]*)</a>\s*<details[^>]*>)'
+_NAMED_BRANCH = re.compile(_ENTRY + r'<summary>(?=<span class="toctree-toggle")')
 _LOGO = re.compile(r'<div class="sidebar-primary-item">(?=\s*<a class="navbar-brand)')
 _SVG_SIZE = re.compile(r'<svg\b[^>]*?\bwidth="([\d.]+)(pt|px)?"[^>]*?\bheight="([\d.]+)')
 _PX_PER_PT = 4 / 3
@@ -34,7 +36,8 @@ def polish(html: Path) -> None:
     for path in built_pages(html):
         text = path.read_text(encoding="utf-8")
         better = _unique_identities(_sized_images(text, path.parent))
-        better = _BRANCH.sub('<summary aria-label="Pages of this chapter">', _SUMMARY.sub(r"\1", better))
+        better = _NAMED_BRANCH.sub(r'\1<summary aria-label="Pages of: \2">', _SUMMARY.sub(r"\1", better))
+        better = _BRANCH.sub('<summary aria-label="Pages of this chapter">', better)
         better = better.replace('role="doc-biblioentry"', 'role="listitem"')
         better = set_type(better.replace("By The isaclib", "By the isaclib"))
         better = _LOGO.sub('<div class="sidebar-primary-item" role="navigation" aria-label="Title page">', better)

@@ -65,10 +65,14 @@ def test_the_name_of_the_book_is_a_landmark(tmp_path):
 
 def test_what_folds_is_named(tmp_path):
     arrow = '<details><summary><span class="toctree-toggle"></span></summary></details>'
+    arrow += f'<a class="current reference internal" href="#">Radar</a>{arrow}'
     path = write(tmp_path, "p.html", f'<summary aria-label="Toggle hidden content"><span>Show code</span></summary>{arrow}')
     polish.polish(tmp_path)
     text = path.read_text()
-    assert "<summary><span>Show code" in text and 'aria-label="Pages of this chapter"><span class="toctree-toggle"' in text
+    assert (
+        "<summary><span>Show code" in text and text.count('aria-label="Pages of this chapter"><span class="toctree-toggle"') == 1
+    )
+    assert text.count('aria-label="Pages of: Radar"><span class="toctree-toggle"') == 1
 
 
 # ---------------------------------------------------------------- checks
