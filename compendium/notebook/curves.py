@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 
 from isaclib.foundations import plotting
 from isaclib.foundations.montecarlo import Average
@@ -67,6 +68,18 @@ class Curves:
         return line
 
 
+def draw_average(axes: Axes, x, average: Average, scheme, *, unit: float = 1.0, **options: Any):
+    """Draw an average with its band, in a unit; what is kept is said elsewhere."""
+    return Curves("", x).draw(axes, "", average, scheme, unit=unit, **options)
+
+
 def legend_above(figure, axes: Axes, columns: int, **options: Any) -> None:
     """The key of one panel above all of them."""
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns, **options)
+
+
+def plain_numbers(axis) -> None:
+    """Plain numbers on a logarithmic axis, at one, two and five."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter("")

@@ -54,4 +54,14 @@ def markdown_table(rows: list[list[str]], header: list[str]) -> str:
 def _cell(value: Any, precision: int, form: str) -> str:
     if form and isinstance(value, Number):
         return f"{value:{form}}"
-    return f"{value:.{precision}g}" if isinstance(value, float) else str(value)
+    return number(value, precision) if isinstance(value, float) else str(value)
+
+
+def number(value: float, precision: int = 3) -> str:
+    """A number with some digits, and without a power of ten where it needs none.
+
+    >>> number(1520.3), number(0.012345), number(2.5e-9)
+    ('1,520', '0.0123', '2.5e-09')
+    """
+    text = f"{value:.{precision}g}"
+    return f"{value:,.0f}" if "e+" in text and abs(value) < 1e9 else text

@@ -69,11 +69,10 @@ trials = 400
 # %% tags=["hide-input"]
 
 import numpy as np
-import pandas as pd
 from compendium.notebook import claims, context, explorers, figures, tables
+from compendium.notebook.curves import Curves, draw_average, plain_numbers
 from compendium.notebook.explorers import Bars, Control, Map, Ranges, Readout
 from compendium.notebook.given import taken_by
-from matplotlib.ticker import LogLocator
 
 from isaclib import InfeasibleScenario
 from isaclib import network_localization as nl
@@ -85,13 +84,6 @@ settings = taken_by(nl.Scenario.random, globals())
 batch = nl.Scenario.random_batch(np.random.default_rng(seed), draws, **settings)
 cap = batch.max_power_w[0]
 full = np.full((draws, base_stations), cap)
-
-
-def plain_numbers(axis):
-    """Plain numbers on a logarithmic axis."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter("{x:g}")
-    axis.set_minor_formatter("")
 
 
 # %% [markdown]
@@ -138,25 +130,18 @@ if min_comm_sinr_db > reach_db:  # the page goes on with a threshold that some c
     batch = batch.replace(min_comm_sinr=db_to_linear(lowered))
 at_full_power = np.min(nl.comm_sinr(batch, full), axis=1)
 grid_db = np.linspace(min(thresholds_db), max(thresholds_db) + 10, 60)
-share_feasible = np.array(
-    [np.mean(attainable >= db_to_linear(level)) for level in grid_db]
-)
-share_full = np.array(
-    [np.mean(at_full_power >= db_to_linear(level)) for level in grid_db]
-)
-
+asked = db_to_linear(grid_db)[:, None]
 figure, axes = plotting.subplots(height=3.2)
-plotting.line(
-    axes, grid_db, share_feasible, "exact", label="some powers serve all users"
-)
-plotting.line(
-    axes,
-    grid_db,
-    share_full,
-    "benchmark_1",
-    label="full power serves all users",
-    markers=False,
-)
+curves = Curves("threshold_db", grid_db)
+shares = {
+    "share_feasible": attainable >= asked,
+    "share_full_power": at_full_power >= asked,
+}
+for (name, met), scheme, who in zip(
+    shares.items(), ("exact", "benchmark_1"), ("some powers serve", "full power serves")
+):
+    label = f"{who} all users"
+    curves.draw(axes, name, met.mean(axis=1), scheme, label=label, markers=False)
 axes.axvline(
     min_comm_sinr_db,
     color=plotting.INK,
@@ -170,11 +155,7 @@ infeasible = int(np.sum(attainable < db_to_linear(min_comm_sinr_db)))
 figures.show(
     figure,
     "feasible_drops",
-    data={
-        "threshold_db": grid_db,
-        "share_feasible": share_feasible,
-        "share_full_power": share_full,
-    },
+    data=curves.columns,
     caption=f"At the threshold of this set, {infeasible} of {draws} drops are infeasible. The paper does not report how "
     "many of its drops were.",
     alt="Share of drops that can be served against the threshold: it falls from one to near zero; the curve of full power "
@@ -484,14 +465,12 @@ full_average = np.array([full_by_level[s][served].mean() for s in si_levels_db])
 
 figure, panels = plotting.subplots(1, 2, height=3.6)
 columns = {"self_interference_db": si_levels_db, "full_power_std_m": full_average}
-columns |= {  # what the what-ifs compare with
-    "exact_worst_std_m": [
-        by_level[s].range_std_m[served].max(axis=1).mean() for s in si_levels_db
-    ],
-    "full_power_worst_std_m": [
-        full_by_level[s][served].max(axis=1).mean() for s in si_levels_db
-    ],
-}
+for name, runs in (
+    ("exact", [by_level[s].range_std_m for s in si_levels_db]),
+    ("full_power", [full_by_level[s] for s in si_levels_db]),
+):
+    worst = [stds[served].max(axis=1).mean() for stds in runs]
+    columns[f"{name}_worst_std_m"] = worst  # what the what-ifs compare with
 columns |= {"algorithm_1_self_interference_db": both}
 for i in range(base_stations):
     colour = plotting.style(i)["color"]
@@ -502,35 +481,18 @@ for i in range(base_stations):
         middle, low, high = (
             scale(part[:, i]) for part in (average.mean, average.low, average.high)
         )
-        plotting.line(
-            panel,
-            si_levels_db,
-            middle,
-            i,
-            label=f"BS {i + 1}, exact",
-            markers=False,
-            low=low,
-            high=high,
-        )
-        panel.plot(
-            both,
-            scale(heuristic[:, i]),
-            linestyle="",
-            marker="o",
-            color=colour,
-            markersize=5,
-            fillstyle="none",
-        )
+        look = {"label": f"BS {i + 1}, exact", "low": low, "high": high}
+        plotting.line(panel, si_levels_db, middle, i, markers=False, **look)
+        circles = {"linestyle": "", "marker": "o", "markersize": 5, "fillstyle": "none"}
+        panel.plot(both, scale(heuristic[:, i]), color=colour, **circles)
     columns |= {
         f"exact_std_bs{i + 1}_m": exact_std[:, i],
         f"exact_std_low_bs{i + 1}_m": std_average.low[:, i],
         f"exact_std_high_bs{i + 1}_m": std_average.high[:, i],
         f"exact_power_bs{i + 1}_w": exact_power[:, i],
     }
-    columns |= {
-        f"algorithm_1_std_bs{i + 1}_m": dc_std[:, i],
-        f"algorithm_1_power_bs{i + 1}_w": dc_power[:, i],
-    }
+    columns[f"algorithm_1_std_bs{i + 1}_m"] = dc_std[:, i]
+    columns[f"algorithm_1_power_bs{i + 1}_w"] = dc_power[:, i]
 plotting.line(
     panels[0], si_levels_db, full_average, "reference", label="full power, mean"
 )
@@ -603,7 +565,7 @@ claims.record(
 
 # %% tags=["hide-input"]
 common = by_threshold[max(all_thresholds)].feasible
-counts = pd.DataFrame(
+tables.table(
     {
         "threshold (dB)": thresholds_db,
         "infeasible drops": [
@@ -613,27 +575,20 @@ counts = pd.DataFrame(
             f"{np.sum(at_full_power[common] >= db_to_linear(t))} of {common.sum()}"
             for t in thresholds_db
         ],
-    }
-)
-tables.table(
-    counts,
+    },
     caption=f"Infeasible drops among {draws}, and whom full power still serves "
     "among the drops feasible at every threshold.",
 )
 
 # %% tags=["hide-input"]
-exact_mean = montecarlo.average(
-    np.stack([by_threshold[t].range_std_m.mean(axis=1) for t in thresholds_db], axis=1),
-    common,
+exact_mean, exact_worst = (
+    montecarlo.average(
+        np.stack([over(by_threshold[t].range_std_m, axis=1) for t in thresholds_db], 1),
+        common,
+    )
+    for over in (np.mean, np.max)
 )
-exact_worst = montecarlo.average(
-    np.stack([by_threshold[t].range_std_m.max(axis=1) for t in thresholds_db], axis=1),
-    common,
-)
-full_mean, full_worst = (
-    full_own[common].mean(axis=1).mean(),
-    full_own[common].max(axis=1).mean(),
-)
+full_mean, full_worst = (over(full_own[common], 1).mean() for over in (np.mean, np.max))
 dc_mean, dc_worst = (
     np.array(
         [
@@ -654,31 +609,11 @@ for panel, ours, level, heuristic in (
     (panels[0], exact_mean, full_mean, dc_mean),
     (panels[1], exact_worst, full_worst, dc_worst),
 ):
-    plotting.line(
-        panel,
-        thresholds_db,
-        ours.mean,
-        "exact",
-        label="exact",
-        low=ours.low,
-        high=ours.high,
-    )
-    plotting.line(
-        panel,
-        heuristic_thresholds_db,
-        heuristic,
-        "paper",
-        label="Algorithm 1",
-        linestyle="",
-    )
-    plotting.line(
-        panel,
-        thresholds_db,
-        np.full(len(thresholds_db), level),
-        "benchmark_1",
-        label="full power (IC)",
-        markers=False,
-    )
+    draw_average(panel, thresholds_db, ours, "exact", label="exact")
+    points_of = {"label": "Algorithm 1", "linestyle": ""}
+    plotting.line(panel, heuristic_thresholds_db, heuristic, "paper", **points_of)
+    flat, look = np.full(len(thresholds_db), level), {"label": "full power (IC)"}
+    plotting.line(panel, thresholds_db, flat, "benchmark_1", markers=False, **look)
     panel.set(xlabel="Users' threshold (dB)")
 panels[0].set_ylabel("Mean range STD (m)")
 panels[1].set_ylabel("Range STD of the worst station (m)")
@@ -767,38 +702,40 @@ def of_some(function, values):
     return float(function(values)) if len(values) else np.nan
 
 
+def within(gap):
+    """Share of runs within a thousandth of the certified optimum."""
+    return np.mean(gap <= 1e-3)
+
+
 def below_cap(point):
     """Runs in which Algorithm 1 leaves every power at least 1 % below the cap."""
     largest_power = np.max(power_of[point], axis=1)
     return largest_power[np.isfinite(largest_power)] < 0.99 * cap
 
 
-summary = pd.DataFrame(
-    {
-        "self-interference (dB)": [point[0] for point in points],
-        "users' threshold (dB)": [point[1] for point in points],
-        "drops": [int(np.isfinite(gaps[point]).sum()) for point in points],
-        "within 0.1 % (%)": [
-            f"{100 * of_some(lambda gap: np.mean(gap <= 1e-3), gaps[point]):.1f}"
-            for point in points
-        ],
-        "largest gap (%)": [
-            f"{np.maximum(100 * of_some(np.max, gaps[point]), 0):.3f}"
-            for point in points
-        ],
-        "steps, median": [of_some(np.median, steps_of[point]) for point in points],
-        "steps, most": [f"{of_some(np.max, steps_of[point]):.0f}" for point in points],
-        "below cap (%)": [
-            f"{100 * of_some(np.mean, below_cap(point)):.1f}" for point in points
-        ],
-    }
-)
 pooled = np.concatenate([gap[np.isfinite(gap)] for gap in gaps.values()])
 if not len(pooled):
     print("Algorithm 1 ran on no feasible drop: there is no gap to show.")
     pooled = np.full(1, np.nan)
 tables.table(
-    summary,
+    {
+        "self-interference (dB)": [point[0] for point in points],
+        "users' threshold (dB)": [point[1] for point in points],
+        "drops": [int(np.isfinite(gaps[point]).sum()) for point in points],
+        "within 0.1 % (%)": [100 * of_some(within, gaps[point]) for point in points],
+        "largest gap (%)": [
+            np.maximum(100 * of_some(np.max, gaps[point]), 0) for point in points
+        ],
+        "steps, median": [of_some(np.median, steps_of[point]) for point in points],
+        "steps, most": [of_some(np.max, steps_of[point]) for point in points],
+        "below cap (%)": [100 * of_some(np.mean, below_cap(point)) for point in points],
+    },
+    formats={
+        "within 0.1 % (%)": ".1f",
+        "largest gap (%)": ".3f",
+        "steps, most": ".0f",
+        "below cap (%)": ".1f",
+    },
     caption="Algorithm 1 against the certified optimum, on the same drops, by self-interference and users' threshold. "
     "Last column: share of runs that leave every power at least 1 % below the cap.",
 )
@@ -831,7 +768,7 @@ figures.show(
     figure,
     "algorithm_gap",
     data={"gap": order, "share": np.arange(1, len(order) + 1) / len(order)},
-    caption=f"Algorithm 1 reaches the certified optimum within 0.1 % in {100 * of_some(lambda gap: np.mean(gap <= 1e-3), pooled):.1f} % of "
+    caption=f"Algorithm 1 reaches the certified optimum within 0.1 % in {100 * of_some(within, pooled):.1f} % of "
     f"{np.isfinite(pooled).sum()} runs (all points of the sweeps); the largest gap is {100 * pooled.max():.2g} %. It never "
     "exceeds it.",
     alt="Distribution function of the relative gap on a logarithmic axis, with a dashed line at 0.1 per cent.",
@@ -849,15 +786,9 @@ def unit_study(child):
         nl.solve_dc(scenario, tolerance=tolerance, slack_start=start)
         for start in slack_starts
     ]
-    return np.array(
-        [
-            [
-                one.certificate.iterations,
-                1 - one.worst_sensing_sinr / solved.worst_sensing_sinr[0],
-            ]
-            for one in found
-        ]
-    )
+    best = solved.worst_sensing_sinr[0]
+    missed = [1 - one.worst_sensing_sinr / best for one in found]
+    return np.stack([[one.certificate.iterations for one in found], missed], axis=1)
 
 
 study = np.array(
@@ -873,35 +804,21 @@ else:
 iterations, missed = study[:, :, 0], np.maximum(study[:, :, 1], 1e-10)
 
 figure, panels = plotting.subplots(1, 2, height=3.2)
-low, middle, high = np.quantile(iterations, [0.1, 0.5, 0.9], axis=0)
-plotting.line(panels[0], slack_starts, middle, "paper", low=low, high=high)
-panels[0].set(
-    xscale="log",
-    yscale="log",
-    xlabel=r"Start of $\beta$ when $t$ starts at 1 (1)",
-    ylabel="Iterations, median (1)",
-)
+curves = Curves("slack_start", slack_starts)
+for panel, name, values in zip(panels, ("iterations", "gap"), (iterations, missed)):
+    low, middle, high = np.quantile(values, [0.1, 0.5, 0.9], axis=0)
+    curves.columns |= {f"{name}_p10": low, name: middle, f"{name}_p90": high}
+    plotting.line(panel, slack_starts, middle, "paper", low=low, high=high)
+    panel.set(xscale="log", yscale="log")
+    panel.set_xlabel(r"Start of $\beta$ when $t$ starts at 1 (1)")
+panels[0].set_ylabel("Iterations, median (1)")
+panels[1].set_ylabel("Relative gap, median (1)")
 plain_numbers(panels[0].yaxis)
-low_gap, middle_gap, high_gap = np.quantile(missed, [0.1, 0.5, 0.9], axis=0)
-plotting.line(panels[1], slack_starts, middle_gap, "paper", low=low_gap, high=high_gap)
-panels[1].set(
-    xscale="log",
-    yscale="log",
-    xlabel=r"Start of $\beta$ when $t$ starts at 1 (1)",
-    ylabel="Relative gap, median (1)",
-)
+middle, middle_gap = curves.columns["iterations"], curves.columns["gap"]
 figures.show(
     figure,
     "slack_unit",
-    data={
-        "slack_start": slack_starts,
-        "iterations_p10": low,
-        "iterations": middle,
-        "iterations_p90": high,
-        "gap_p10": low_gap,
-        "gap": middle_gap,
-        "gap_p90": high_gap,
-    },
+    data=curves.columns,
     caption=f"The same algorithm on the same {studied} drops with the slack measured in other units (bands: 10 to 90 "
     f"%). The problem does not change; the median number of iterations does, from {middle.min():.0f} to {middle.max():.0f}. The balanced start 1 is used "
     f"everywhere else. The worst median gap, at a start of {slack_starts[int(np.argmax(middle_gap))]:g}, "
@@ -920,24 +837,17 @@ def size_study(child):
     """Iterations and seconds of Algorithm 1, steps and seconds of the exact solver, for each network size."""
     rows = np.full((len(sizes), 4), np.nan)
     for row, size in enumerate(sizes):
-        own = settings | {
+        changed = {
             "base_stations": size,
             "layout": "vertices",
             "min_comm_sinr_db": -20.0,
         }
-        scenario = nl.Scenario.random(child, **own)
+        scenario = nl.Scenario.random(child, **settings | changed)
         if not nl.solve_exact_batch([scenario]).feasible[0]:
             continue
-        found, best = (
-            nl.solve_dc(scenario, tolerance=tolerance),
-            nl.solve_exact(scenario),
-        )
-        rows[row] = [
-            found.certificate.iterations,
-            found.certificate.seconds,
-            best.certificate.iterations,
-            best.certificate.seconds,
-        ]
+        found = nl.solve_dc(scenario, tolerance=tolerance).certificate
+        best = nl.solve_exact(scenario).certificate
+        rows[row] = found.iterations, found.seconds, best.iterations, best.seconds
     return rows
 
 
@@ -1113,24 +1023,18 @@ figures.show(
 )
 
 # %% tags=["hide-input"]
-table = pd.DataFrame(
+tables.table(
     {
         "quantity (median over drops, m)": [
             "position error, simulated",
             "position error, bound",
             "range STD of the worst station",
         ],
-        "full power": [
-            f"{np.median(values):.3f}" for values in (rmse_full, bound_full, worst_full)
-        ],
-        "exact": [
-            f"{np.median(values):.3f}"
-            for values in (rmse_exact, bound_exact, worst_exact)
-        ],
-    }
-)
-tables.table(
-    table, caption="What the optimisation of the worst range does to the position."
+        "full power": [np.median(x) for x in (rmse_full, bound_full, worst_full)],
+        "exact": [np.median(x) for x in (rmse_exact, bound_exact, worst_exact)],
+    },
+    formats=".3f",
+    caption="What the optimisation of the worst range does to the position.",
 )
 assert 0.9 < np.median(rmse_exact / bound_exact) < 1.1
 claims.record(

@@ -62,8 +62,8 @@ question = "What changes?"
 
 import numpy as np
 from compendium.notebook import answers, figures, tables
+from compendium.notebook.curves import draw_average, plain_numbers
 from compendium.notebook.given import taken_by
-from matplotlib.ticker import LogLocator
 
 from isaclib import network_localization as nl
 from isaclib.foundations import montecarlo, plotting
@@ -106,24 +106,8 @@ for panel, name, over in zip(panels, ("mean", "worst"), (np.mean, np.max)):
     theirs = averaged(
         np.stack([over(at_full[s][served], axis=1) for s in si_levels_db], axis=1)
     )
-    plotting.line(
-        panel,
-        si_levels_db,
-        ours.mean,
-        "exact",
-        label="exact",
-        low=ours.low,
-        high=ours.high,
-    )
-    plotting.line(
-        panel,
-        si_levels_db,
-        theirs.mean,
-        "benchmark_1",
-        label="full power",
-        low=theirs.low,
-        high=theirs.high,
-    )
+    draw_average(panel, si_levels_db, ours, "exact", label="exact")
+    draw_average(panel, si_levels_db, theirs, "benchmark_1", label="full power")
     columns_of |= {f"exact_{name}_m": ours.mean, f"full_power_{name}_m": theirs.mean}
     panel.set(
         yscale="log",
@@ -131,9 +115,7 @@ for panel, name, over in zip(panels, ("mean", "worst"), (np.mean, np.max)):
         ylabel="Range STD (m)",
         title=f"{name} of the stations",
     )
-    panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    panel.yaxis.set_major_formatter("{x:g}")
-    panel.yaxis.set_minor_formatter("")
+    plain_numbers(panel.yaxis)
 known = base.dropna(subset=["self_interference_db"])
 before = {"mean": known[stations].mean(axis=1), "worst": known["exact_worst_std_m"]}
 for panel, values in zip(panels, before.values()):
@@ -228,9 +210,7 @@ axes.set(
     xlabel="Self-interference (dB)",
     ylabel="Bound on the position error (m)",
 )
-axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-axes.yaxis.set_major_formatter("{x:g}")
-axes.yaxis.set_minor_formatter("")
+plain_numbers(axes.yaxis)
 axes.legend()
 figures.show(
     figure,

@@ -45,6 +45,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from compendium.notebook import claims, context, explorers, figures
+from compendium.notebook.curves import Curves, draw_average
 from compendium.notebook.explorers import Bars, Control, Map, Ranges, Readout
 from compendium.notebook.given import taken_by
 from matplotlib.ticker import LogFormatter
@@ -295,24 +296,18 @@ final = {scheme: np.array([climb[scheme][1] for climb in climbs]) for scheme in 
 count = {scheme: np.array([climb[scheme][2] for climb in climbs]) for scheme in schemes}
 
 fig, ax = plotting.subplots(1, 1, width=6.4, height=3.9)
-axis, columns = np.arange(iterations_shown + 1), {}
+axis = np.arange(iterations_shown + 1)
+curves = Curves("iteration", axis)
 for scheme, role in schemes.items():
-    mean = montecarlo.average(relative[scheme])
-    plotting.line(
-        ax, axis, mean.mean, role, label=names[scheme], low=mean.low, high=mean.high
-    )
-    columns |= {
-        f"{scheme}_share": mean.mean,
-        f"{scheme}_low": mean.low,
-        f"{scheme}_high": mean.high,
-    }
+    mean, look = montecarlo.average(relative[scheme]), {"label": names[scheme]}
+    curves.draw(ax, f"{scheme}_share", mean, role, band=scheme, **look)
 plotting.line(ax, axis[[0, -1]], [1, 1], "exact", label=words["exact"])
 ax.set(xlabel="Iteration (1)", ylabel="Throughput over optimum (1)", ylim=(0, 1.05))
 ax.legend(loc="center right")
 figures.show(
     fig,
     "convergence_average",
-    data={"iteration": axis, **columns},
+    data=curves.columns,
     caption=f"Mean over {len(best)} feasible draws of {draws} ({100 - 100 * len(best) / draws:.1f} % infeasible), each draw "
     "relative to its own "
     f"optimum, with 95 % bands. The SCA ends at {100 * np.min(final['proposed'] / best):.3f} % of the optimum or more on every one of them, "
@@ -346,18 +341,13 @@ claims.record(
 # ## Throughput against the CRB limit (Fig. 3)
 
 # %% tags=["hide-input"]
-sca_by_limit = [
-    wp.solve_sca(
-        one.replace(crb_limit_m2=float(v)), tolerance=tolerance
-    ).min_throughput_bit
-    for v in limits
-]
-sca_by_power = [
-    wp.solve_sca(
-        one.replace(bs_power_w=float(v)), tolerance=tolerance
-    ).min_throughput_bit
-    for v in bs_powers
-]
+sca_by_limit, sca_by_power = (
+    [
+        wp.solve_sca(one.replace(**{field: float(v)}), tolerance=tolerance)
+        for v in values
+    ]
+    for field, values in (("crb_limit_m2", limits), ("bs_power_w", bs_powers))
+)
 
 
 def plain_log(ax):
@@ -367,7 +357,8 @@ def plain_log(ax):
     ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.6)))
 
 
-def draw_one(name, axis, label, bits, sca, paper, caption):
+def draw_one(name, axis, label, bits, iterated, paper, caption):
+    sca = [found.min_throughput_bit for found in iterated]
     fig, ax = plotting.subplots(1, 1, width=6.4, height=3.9)
     for scheme, role in roles.items():
         plotting.line(ax, axis, bits[scheme][shown] / 1e3, role, label=words[scheme])
@@ -380,15 +371,8 @@ def draw_one(name, axis, label, bits, sca, paper, caption):
     }
     axis_name = label.replace("m$^2$", "m²")
     alt = f"Minimum throughput over {axis_name}: the optimum on top, with the SCA, equal time and maximum power below it."
-    figures.show(
-        fig,
-        name,
-        data=data,
-        caption=caption,
-        alt=alt,
-        paper=paper,
-        solver="scalar search, SLSQP",
-    )
+    text = {"caption": caption, "alt": alt, "paper": paper}
+    figures.show(fig, name, data=data, solver="scalar search, SLSQP", **text)
 
 
 def draw_average(name, axis, label, bits, keep, paper, caption):
@@ -397,22 +381,10 @@ def draw_average(name, axis, label, bits, keep, paper, caption):
     )
     data = {"axis": axis}
     for scheme, role in roles.items():
-        mean = montecarlo.average(bits[scheme], keep)
-        plotting.line(
-            ax,
-            axis,
-            mean.mean / 1e3,
-            role,
-            label=words[scheme],
-            low=mean.low / 1e3,
-            high=mean.high / 1e3,
-        )
-        key = scheme.replace(" ", "_")
-        data |= {
-            f"{key}_bit": mean.mean,
-            f"{key}_low": mean.low,
-            f"{key}_high": mean.high,
-        }
+        mean, key = montecarlo.average(bits[scheme], keep), scheme.replace(" ", "_")
+        draw_average(ax, axis, mean, role, unit=1e3, label=words[scheme])
+        data |= {f"{key}_bit": mean.mean, f"{key}_low": mean.low}
+        data[f"{key}_high"] = mean.high
     missing = np.mean(~np.isfinite(bits["exact"]), axis=0)
     plotting.line(below, axis, 100 * missing, "reference")
     data["infeasible_share"] = missing
@@ -431,15 +403,8 @@ def draw_average(name, axis, label, bits, keep, paper, caption):
         f"Mean minimum throughput over {axis_name} for three schemes with narrow bands, optimum highest, "
         "and the share of infeasible draws."
     )
-    figures.show(
-        fig,
-        name,
-        data=data,
-        caption=caption,
-        alt=alt,
-        paper=paper,
-        solver="scalar search",
-    )
+    text = {"caption": caption, "alt": alt, "paper": paper}
+    figures.show(fig, name, data=data, solver="scalar search", **text)
 
 
 draw_one(

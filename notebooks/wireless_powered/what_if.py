@@ -46,6 +46,7 @@ wpt_sensing = True
 import numpy as np
 import pandas as pd
 from compendium.notebook import answers, figures, tables
+from compendium.notebook.curves import draw_average
 from compendium.notebook.given import taken_by
 
 from isaclib import wireless_powered as wp
@@ -125,20 +126,9 @@ data = {
 }
 for name in schemes:
     mean = montecarlo.average(bits[name], keep)
-    plotting.line(
-        ax,
-        limits,
-        mean.mean / 1e3,
-        roles[name],
-        label=words[name],
-        low=mean.low / 1e3,
-        high=mean.high / 1e3,
-    )
-    data |= {
-        f"{name}_bit": mean.mean,
-        f"{name}_low": mean.low,
-        f"{name}_high": mean.high,
-    }
+    draw_average(ax, limits, mean, roles[name], unit=1e3, label=words[name])
+    data |= {f"{name}_bit": mean.mean, f"{name}_low": mean.low}
+    data[f"{name}_high"] = mean.high
 plotting.line(
     ax,
     base["axis"],
@@ -246,7 +236,7 @@ def in_short(axis, infeasible, optimum_bit, equal_bit=None):
     ratio = (
         "" if equal_bit is None else f"{optimum / float(np.asarray(equal_bit)[i]):.2f}"
     )
-    return [f"{float(np.asarray(axis)[i]):g}", f"{optimum / 1e3:.3g}", ratio]
+    return [f"{float(np.asarray(axis)[i]):g}", tables.number(optimum / 1e3), ratio]
 
 
 main = in_short(
