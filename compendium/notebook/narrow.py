@@ -35,6 +35,7 @@ def stack(figure: Figure) -> bool:
                     axis.set_label_text(text)
     for legend in figure.legends:
         legend.set_ncols(min(2, legend._ncols))
+    figure.set_layout_engine("constrained")  # the wide figure's may have been put to rest
     figure.set_size_inches(WIDTH, _ROW * len(rows) + (0.4 if figure.legends else 0.0))
     return True
 

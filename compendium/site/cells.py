@@ -22,6 +22,7 @@ _SHOWS = (
     (re.compile(r"^\s*explorers\.show\(", re.M), "the explorer"),
     (re.compile(r"^\s*claims\.record\(", re.M), "the claim"),
     (re.compile(r"^\s*tables\.table\(", re.M), "the table"),
+    (re.compile(r"^\s*answers\.answer\(", re.M), "the answer"),
 )
 _IMPORT = re.compile(r"^(from|import) ", re.M)
 _LABEL = re.compile(r"^\([\w-]+\)=\n", re.M)

@@ -106,7 +106,7 @@ for m, (position, angle) in enumerate(
         [np.cos(t := np.linspace(0, 2 * np.pi, 200)), np.sin(t)]
     )
     look = {**plotting.style(m), "marker": "", "linewidth": 1}
-    axes.plot(*border.T, **look, label=f"near field of AP {m + 1} ends")
+    axes.plot(*border.T, **look, label=f"border of AP {m + 1}")
     axes.annotate(f"AP {m + 1}", position, textcoords="offset points", xytext=(8, 8))
 legend_above(figure, axes, 3)
 axes.plot(*users.T, **{**plotting.style(1), "linestyle": "", "marker": "o"})
