@@ -343,8 +343,8 @@ claims.record(
 # %% tags=["hide-input"]
 sca_by_limit, sca_by_power = (
     [
-        wp.solve_sca(one.replace(**{field: float(v)}), tolerance=tolerance)
-        for v in values
+        wp.solve_sca(one.replace(**{field: v}), tolerance=tolerance).min_throughput_bit
+        for v in values.tolist()
     ]
     for field, values in (("crb_limit_m2", limits), ("bs_power_w", bs_powers))
 )
@@ -357,8 +357,7 @@ def plain_log(ax):
     ax.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(1.5, 0.6)))
 
 
-def draw_one(name, axis, label, bits, iterated, paper, caption):
-    sca = [found.min_throughput_bit for found in iterated]
+def draw_one(name, axis, label, bits, sca, paper, caption):
     fig, ax = plotting.subplots(1, 1, width=6.4, height=3.9)
     for scheme, role in roles.items():
         plotting.line(ax, axis, bits[scheme][shown] / 1e3, role, label=words[scheme])
