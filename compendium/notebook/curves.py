@@ -68,7 +68,7 @@ class Curves:
         return line
 
 
-def draw_average(axes: Axes, x, average: Average, scheme, *, unit: float = 1.0, **options: Any):
+def average_line(axes: Axes, x, average: Average, scheme, *, unit: float = 1.0, **options: Any):
     """Draw an average with its band, in a unit; what is kept is said elsewhere."""
     return Curves("", x).draw(axes, "", average, scheme, unit=unit, **options)
 

@@ -12,7 +12,8 @@ import symtable
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 RECORDS = "claims.record"
-_SHOWS = {"figures.show", "explorers.show", "tables.table", "print", "display"}
+_SHOWS = {"figures.show", "explorers.show", "explorers.guess", "tables.table", "answers.answer", "print", "display"}
+_SHOWS |= {"average_line", "legend_above", "plain_numbers"}
 # Methods that change what they draw on and not what they draw.
 _DRAWS = {"add_patch", "annotate", "axhline", "axvline", "axvspan", "bar", "bar_label", "barh", "draw", "fill_between", "grid"}
 _DRAWS |= {"invert_xaxis", "invert_yaxis", "pcolormesh", "plot", "legend", "scatter", "set", "set_axis_off", "text"}

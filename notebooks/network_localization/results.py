@@ -70,7 +70,7 @@ trials = 400
 
 import numpy as np
 from compendium.notebook import claims, context, explorers, figures, tables
-from compendium.notebook.curves import Curves, draw_average, plain_numbers
+from compendium.notebook.curves import Curves, average_line, plain_numbers
 from compendium.notebook.explorers import Bars, Control, Map, Ranges, Readout
 from compendium.notebook.given import taken_by
 
@@ -609,7 +609,7 @@ for panel, ours, level, heuristic in (
     (panels[0], exact_mean, full_mean, dc_mean),
     (panels[1], exact_worst, full_worst, dc_worst),
 ):
-    draw_average(panel, thresholds_db, ours, "exact", label="exact")
+    average_line(panel, thresholds_db, ours, "exact", label="exact")
     points_of = {"label": "Algorithm 1", "linestyle": ""}
     plotting.line(panel, heuristic_thresholds_db, heuristic, "paper", **points_of)
     flat, look = np.full(len(thresholds_db), level), {"label": "full power (IC)"}

@@ -62,7 +62,7 @@ question = "What changes?"
 
 import numpy as np
 from compendium.notebook import answers, figures, tables
-from compendium.notebook.curves import draw_average, plain_numbers
+from compendium.notebook.curves import average_line, plain_numbers
 from compendium.notebook.given import taken_by
 
 from isaclib import network_localization as nl
@@ -106,8 +106,8 @@ for panel, name, over in zip(panels, ("mean", "worst"), (np.mean, np.max)):
     theirs = averaged(
         np.stack([over(at_full[s][served], axis=1) for s in si_levels_db], axis=1)
     )
-    draw_average(panel, si_levels_db, ours, "exact", label="exact")
-    draw_average(panel, si_levels_db, theirs, "benchmark_1", label="full power")
+    average_line(panel, si_levels_db, ours, "exact", label="exact")
+    average_line(panel, si_levels_db, theirs, "benchmark_1", label="full power")
     columns_of |= {f"exact_{name}_m": ours.mean, f"full_power_{name}_m": theirs.mean}
     panel.set(
         yscale="log",

@@ -45,7 +45,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from compendium.notebook import claims, context, explorers, figures
-from compendium.notebook.curves import Curves, draw_average
+from compendium.notebook.curves import Curves, average_line
 from compendium.notebook.explorers import Bars, Control, Map, Ranges, Readout
 from compendium.notebook.given import taken_by
 from matplotlib.ticker import LogFormatter
@@ -381,7 +381,7 @@ def draw_average(name, axis, label, bits, keep, paper, caption):
     data = {"axis": axis}
     for scheme, role in roles.items():
         mean, key = montecarlo.average(bits[scheme], keep), scheme.replace(" ", "_")
-        draw_average(ax, axis, mean, role, unit=1e3, label=words[scheme])
+        average_line(ax, axis, mean, role, unit=1e3, label=words[scheme])
         data |= {f"{key}_bit": mean.mean, f"{key}_low": mean.low}
         data[f"{key}_high"] = mean.high
     missing = np.mean(~np.isfinite(bits["exact"]), axis=0)

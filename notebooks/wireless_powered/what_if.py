@@ -46,7 +46,7 @@ wpt_sensing = True
 import numpy as np
 import pandas as pd
 from compendium.notebook import answers, figures, tables
-from compendium.notebook.curves import draw_average
+from compendium.notebook.curves import average_line
 from compendium.notebook.given import taken_by
 
 from isaclib import wireless_powered as wp
@@ -126,7 +126,7 @@ data = {
 }
 for name in schemes:
     mean = montecarlo.average(bits[name], keep)
-    draw_average(ax, limits, mean, roles[name], unit=1e3, label=words[name])
+    average_line(ax, limits, mean, roles[name], unit=1e3, label=words[name])
     data |= {f"{name}_bit": mean.mean, f"{name}_low": mean.low}
     data[f"{name}_high"] = mean.high
 plotting.line(
