@@ -93,8 +93,8 @@ class Compiled:
         if not {variable.id for variable in problem.variables()} <= self._primal.keys():
             raise _Unsupported
 
-    def solve(self, problem: cp.Problem) -> tuple[float, float, int] | None:
-        """Primal and dual objective of the solver, and iterations; None unless it found a point.
+    def solve(self, problem: cp.Problem) -> tuple[float, float, float, int] | None:
+        """Primal and dual objective of the solver, the size of the terms of the latter, and iterations; None without a point.
 
         Values and multipliers are put into the problem.
         """
@@ -112,7 +112,7 @@ class Compiled:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             problem.unpack(Solution(status, -value if self._maximise else value, primal, dual, {}))
-        return raw.obj_val, raw.obj_val_dual, int(raw.iterations)
+        return raw.obj_val, raw.obj_val_dual, float(np.abs(right) @ np.abs(z)), int(raw.iterations)
 
 
 def _place(value: Any, length: int):

@@ -163,8 +163,8 @@ def _constant(problem: cp.Problem, solver: str, start: float) -> Solution:
     return Solution("optimal", value, value, solver, 0, time.perf_counter() - start, residual)
 
 
-def _solve(problem: cp.Problem, solver: str, options: dict) -> tuple[float, float, int]:
-    """``problem.solve`` that also returns the solver's own primal and dual objective (nan where it has none), and its steps."""
+def _solve(problem: cp.Problem, solver: str, options: dict) -> tuple[float, float, float, int]:
+    """``problem.solve`` that also returns what :func:`_objectives` does, and the solver's steps."""
     form = compiled(problem, options) if solver == cp.CLARABEL else None
     if form is not None and (found := form.solve(problem)) is not None:
         return found
@@ -174,19 +174,26 @@ def _solve(problem: cp.Problem, solver: str, options: dict) -> tuple[float, floa
     return *_objectives(problem, solver, raw, data), int(getattr(problem.solver_stats, "num_iters", None) or 0)
 
 
-def _objectives(problem: cp.Problem, solver: str, raw: Any, data: dict) -> tuple[float, float]:
+def _objectives(problem: cp.Problem, solver: str, raw: Any, data: dict) -> tuple[float, float, float]:
+    """The solver's own primal and dual objective (nan where it has none), and the size of the terms that the latter sums."""
     if problem.is_mixed_integer() or problem.status not in _KINDS:
-        return math.nan, math.nan
+        return math.nan, math.nan, 0.0
     if solver == cp.CLARABEL and hasattr(raw, "obj_val"):
-        return raw.obj_val, raw.obj_val_dual
+        return raw.obj_val, raw.obj_val_dual, _size(raw.z, data)
     if solver == cp.SCS and "info" in raw:
-        return raw["info"]["pobj"], raw["info"]["dobj"]
+        return raw["info"]["pobj"], raw["info"]["dobj"], _size(raw["y"], data)
     if solver == cp.SDPA and "value" in raw:
         multipliers = np.concatenate([np.ravel(raw["eq_dual"]), np.ravel(raw["ineq_dual"])])
-        return raw["value"], -float(multipliers @ data["b"])
+        return raw["value"], -float(multipliers @ data["b"]), _size(multipliers, data)
     if solver == cp.HIGHS and "solution" in raw and "c" in data and not _has_bounds(data):
-        return float(data["c"] @ raw["solution"].col_value), float(data["b"] @ raw["solution"].row_dual)
-    return math.nan, math.nan
+        row_dual = raw["solution"].row_dual
+        return float(data["c"] @ raw["solution"].col_value), float(data["b"] @ row_dual), _size(row_dual, data)
+    return math.nan, math.nan, 0.0
+
+
+def _size(multipliers: Any, data: dict) -> float:
+    size = float(np.abs(data["b"]) @ np.abs(np.asarray(multipliers)))
+    return size if math.isfinite(size) else 0.0
 
 
 def _has_bounds(data: dict) -> bool:
@@ -194,8 +201,8 @@ def _has_bounds(data: dict) -> bool:
     return any(data.get(key) is not None and np.any(np.isfinite(data[key])) for key in ("lower_bounds", "upper_bounds"))
 
 
-def _dual_bound(problem: cp.Problem, primal: float, dual: float) -> tuple[float, float]:
-    """Dual objective in the problem's own sense, and by how much (relative) the value lies beyond it.
+def _dual_bound(problem: cp.Problem, primal: float, dual: float, size: float) -> tuple[float, float]:
+    """Dual objective in the problem's own sense, and by how much (relative to it and to its terms) the value lies beyond it.
 
     A gap of the wrong sign is taken with the right one, so that the bound is never better than the value; the excess says
     whether that was rounding.
@@ -203,7 +210,7 @@ def _dual_bound(problem: cp.Problem, primal: float, dual: float) -> tuple[float,
     # Internally cvxpy minimises and drops constants; both vanish in the difference.
     gap = float(primal) - float(dual)
     bound = float(problem.value) + (abs(gap) if isinstance(problem.objective, cp.Maximize) else -abs(gap))
-    return bound, max(0.0, -gap) / max(abs(primal), abs(dual), abs(problem.value), _TINY) if math.isfinite(gap) else 0.0
+    return bound, max(0.0, -gap) / max(abs(primal), abs(dual), abs(problem.value), size, _TINY) if math.isfinite(gap) else 0.0
 
 
 def _residual(problem: cp.Problem) -> float:

@@ -83,6 +83,22 @@ def test_bounds_of_a_linear_program_with_bounded_variables_are_not_invented():
     assert math.isnan(solution.bound) or solution.bound == pytest.approx(2.0)
 
 
+@pytest.mark.parametrize("solver", ["HIGHS", "CLARABEL", "SCS"])
+def test_an_optimum_of_zero_has_no_scale_of_its_own(solver):
+    """A margin where it crosses zero: value and bound are rounding, and their difference is no excess."""
+    gains = np.array([[5.0, 0.4, 0.3], [0.6, 3.0, 0.5], [0.2, 0.7, 4.0]])
+    own = np.diag(gains)
+    coupling = (gains - np.diag(own)) / own[:, None]
+    for cap in (0.7, 1.3, 2.0488, 5.0):
+        capped = coupling + np.einsum("j,ik->ijk", 1 / own, np.eye(3)) / cap
+        best = 1 / np.abs(np.linalg.eigvals(capped)).max()
+        powers, slack = cp.Variable(3), cp.Variable()
+        margin = cp.multiply(own, powers) - best * ((gains - np.diag(own)) @ powers + 1)
+        problem = cp.Problem(cp.Maximize(slack), [margin / (5 * cap) >= slack, powers >= 0, powers <= cap])
+        found = conic.solve(problem, solvers=(solver,))
+        assert found.status == "optimal" and abs(found.value) < 1e-4 and abs(found.bound - found.value) < 1e-4
+
+
 def test_parameters_can_be_changed_between_solves():
     limit, x = cp.Parameter(nonneg=True), cp.Variable()
     problem = cp.Problem(cp.Maximize(x), [x <= limit])
