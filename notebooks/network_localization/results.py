@@ -938,12 +938,9 @@ def best_position_bound(scenario, child, tries=150):
     """Least bound on the position (m) among random powers that serve all users, one of them at its cap: the best is no larger."""
     powers = 10 ** child.uniform(-3, 0, (tries, base_stations))
     powers *= scenario.max_power_w / powers.max(axis=1, keepdims=True)
-    bounds = [
-        np.sqrt(nl.position_crb_m2(scenario, p))
-        for p in powers
-        if np.all(nl.comm_sinr(scenario, p) >= scenario.min_comm_sinr)
-    ]
-    return min(bounds, default=np.nan)
+    serve = np.all(nl.comm_sinr(scenario, powers) >= scenario.min_comm_sinr, axis=1)
+    bounds = nl.position_crb_m2(scenario, powers[serve]) if serve.any() else [np.nan]
+    return float(np.sqrt(np.min(bounds)))
 
 
 positions = np.array(
