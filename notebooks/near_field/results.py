@@ -62,6 +62,7 @@ from scipy import stats
 from scipy.ndimage import maximum_filter
 from scipy.special import struve
 
+from isaclib import InfeasibleScenario
 from isaclib import near_field as nf
 from isaclib.foundations import montecarlo, plotting, units
 from isaclib.near_field.likelihood import locate_likelihood_batch
@@ -463,7 +464,7 @@ tables.table(
             "least bound over our bound",
             "median bound over our bound",
             "largest bound over our bound",
-            "median of the largest communication share at 35 dBm",
+            "median of the largest communication share at 35 dBm, where the limit is met",
             "draws that miss the limit at 35 dBm",
             "processing gain for the median draw, relative to ours (dB)",
         ],
@@ -471,7 +472,9 @@ tables.table(
             f"{draws[:, 0].min() / sensing.crlb_bar_m2:.2f}",
             f"{easier:.2f}",
             f"{draws[:, 0].max() / sensing.crlb_bar_m2:.2f}",
-            f"{np.median(shares):.2f}",
+            f"{np.median(shares[shares > 0]):.2f}"
+            if np.any(shares > 0)
+            else "no draw meets the limit",
             f"{int(np.sum(shares <= 0))} of {reflectivity_draws}",
             f"{units.linear_to_db(easier):+.1f}",
         ],
@@ -918,6 +921,8 @@ own = nf.Scenario(
 answer = nf.optimise_sensing(own)
 for certificate in (answer.certificate, nf.verify_sensing(own, answer)):
     print(str(certificate).replace(": ", ":\n  ", 1))
-print(
-    f"largest communication share under the limit: {nf.largest_time_allocation(own, answer):.3f}"
-)
+try:
+    share = nf.largest_time_allocation(own, answer)
+    print(f"largest communication share under the limit: {share:.3f}")
+except InfeasibleScenario as refusal:
+    print("no communication share meets the limit:", refusal)
