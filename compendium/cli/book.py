@@ -62,7 +62,7 @@ def book(base: str, output: Path | None, open_: bool, check: bool, jobs: int, sc
 
 def _book(root: Path, base: str, output: Path | None, open_: bool, check: bool, jobs: int, scheduler: str | None) -> None:
     from ..site import build as site
-    from ..site.board import BoardError
+    from ..site.board_entries import BoardError
 
     target = output or (root / "_build" / "html" if base == "paper" else root / "build" / "test-site")
     start = time.perf_counter()

@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -30,13 +31,12 @@ from .allocation import (
     Allocation,
     AllocationBatch,
     Criterion,
-    Prices,
     Scheme,
 )
 from .bands import Bands, Restriction
-from .bounds import efficiency_at, margin_at, marginal_values, sum_at
+from .bounds import efficiency_at, margin_at, sum_at
 from .cone import cone_program
-from .prices import unit_prices
+from .prices import prices_of_rows
 from .scenario import Network, Scenario, Stack, flatten, system, systems
 from .verify import build, residuals, tightest_bound
 
@@ -262,24 +262,9 @@ def solve_rows(rows: Batch, objective: Criterion, scheme: Scheme) -> AllocationB
         bound=bound,
         iterations=iterations,
         trace=trace,
-        prices=_prices(rows, bands, shares, powers, multipliers, proven, objective) if scheme == "joint" else (),
+        prices=prices_of_rows(rows, bands, shares, powers, multipliers, proven, objective) if scheme == "joint" else (),
         multipliers=multipliers,
     )
-
-
-def _prices(rows, bands: Bands, shares, powers_w, multipliers, proven, objective) -> tuple[Prices | None, ...]:
-    found: list[Prices | None] = [None] * len(bands)
-    at = np.flatnonzero(proven)
-    if not len(at):
-        return tuple(found)
-    some, x, y = bands.take(at), shares[at], powers_w[at] / bands.power_w[at, None]
-    by_share, by_power = marginal_values(some, y / np.maximum(x, 1e-300), multipliers[at])
-    by_share, by_power = (np.where(x > 0, values, 0.0) for values in (by_share, by_power))
-    price = worth(some, x, y, "efficiency") if objective == "efficiency" else np.zeros(len(at))
-    for lane, d in enumerate(at):
-        net = max(by_power[lane].max() - price[lane], 0.0)
-        found[d] = unit_prices(rows[d], by_share[lane].max(), net, multipliers[d], powers_w[d], objective)
-    return tuple(found)
 
 
 def solve_exact_batch(
@@ -316,8 +301,7 @@ def solve_exact_batch(
     (['optimal', 'optimal', 'optimal', 'optimal'], [663.2, 633.3, 733.3, 737.4])
     """
     rows = systems("scenarios", scenarios)
-    objective = checks.word("objective", objective, CRITERIA)
-    scheme = checks.word("scheme", scheme, tuple(RESTRICTIONS))
+    objective, scheme = checks.word("objective", objective, CRITERIA), checks.word("scheme", scheme, tuple(RESTRICTIONS))
     return solve_rows(rows, objective, scheme)
 
 
@@ -345,32 +329,29 @@ def solve_each(
     """For each row what :func:`solve_one` returns or raises, solved together; each took an equal part of the time."""
     start = time.perf_counter()
     batch = solve_rows(rows, objective, scheme)
-    seconds = (time.perf_counter() - start) / len(rows)
-    return [_row(batch, d, scenario, objective, scheme, method, seconds) for d, scenario in enumerate(rows)]
+    common: dict[str, Any] = {"criterion": objective, "scheme": scheme, "method": method}
+    common["seconds"] = (time.perf_counter() - start) / len(rows)
+    found: list[Allocation | InfeasibleScenario | SolverFailure] = []
+    for d, scenario in enumerate(rows):
+        if batch.status[d] == "infeasible":
+            found.append(infeasible(scenario, scheme))
+        elif batch.status[d] == "unproven":
+            found.append(_unproven(batch, d))
+        else:
+            own: dict[str, Any] = {
+                "bound": float(batch.bound[d]),
+                "iterations": int(batch.iterations[d]),
+                "multipliers": batch.multipliers[d],
+            }
+            found.append(build(scenario, batch.shares[d], batch.powers_w[d], **common, **own))
+    return found
 
 
-def _row(batch: AllocationBatch, d: int, scenario, objective, scheme, method, seconds):
-    if batch.status[d] == "infeasible":
-        return infeasible(scenario, scheme)
-    if batch.status[d] == "unproven":
-        found = {"gap": float(batch.gap[d]), "residual": float(batch.residual[d])}
-        if not batch.feasible[d]:
-            found = {"least upper bound on the factor of the floors": float(batch.best_attainable[d])}
-        return SolverFailure(
-            "structured interior point", "unproven", found, "floors at the very edge, or numbers beyond double precision"
-        )
-    return build(
-        scenario,
-        batch.shares[d],
-        batch.powers_w[d],
-        criterion=objective,
-        scheme=scheme,
-        method=method,
-        bound=float(batch.bound[d]),
-        iterations=int(batch.iterations[d]),
-        seconds=seconds,
-        multipliers=batch.multipliers[d],
-    )
+def _unproven(batch: AllocationBatch, d: int) -> SolverFailure:
+    found = {"gap": float(batch.gap[d]), "residual": float(batch.residual[d])}
+    if not batch.feasible[d]:
+        found = {"least upper bound on the factor of the floors": float(batch.best_attainable[d])}
+    return SolverFailure(EXACT, "unproven", found, "floors at the very edge, or numbers beyond double precision")
 
 
 def infeasible(scenario: Scenario | Network, scheme: Scheme = "joint") -> InfeasibleScenario:

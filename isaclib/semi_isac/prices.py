@@ -126,3 +126,22 @@ def unit_prices(scenario, bandwidth, power, multipliers, powers_w, criterion: Cr
     if isinstance(scenario, Scenario):
         sensing, rate = sensing[:2], rate[1:]
     return Prices(float(bandwidth * per / math.log(2)), float(power * per * scale / scenario.power_budget_w), sensing, rate)
+
+
+def prices_of_rows(rows, bands: Bands, shares, powers_w, multipliers, proven, objective) -> tuple[Prices | None, ...]:
+    """The prices of each row whose optimum is proven, from the multipliers found."""
+    found: list[Prices | None] = [None] * len(bands)
+    at = np.flatnonzero(proven)
+    if not len(at):
+        return tuple(found)
+    some, x, y = bands.take(at), shares[at], powers_w[at] / bands.power_w[at, None]
+    by_share, by_power = marginal_values(some, y / np.maximum(x, 1e-300), multipliers[at])
+    by_share, by_power = (np.where(x > 0, values, 0.0) for values in (by_share, by_power))
+    price = np.zeros(len(at))
+    if objective == "efficiency":
+        total = some.rates(np.where(x > 0, x, 1.0), y).sum(axis=-1) * (x > 0)
+        price = total.sum(axis=1) / (y.sum(axis=1) + some.circuit)
+    for lane, d in enumerate(at):
+        net = max(by_power[lane].max() - price[lane], 0.0)
+        found[d] = unit_prices(rows[d], by_share[lane].max(), net, multipliers[d], powers_w[d], objective)
+    return tuple(found)

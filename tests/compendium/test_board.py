@@ -12,7 +12,7 @@ import pytest
 from small_project import ROOT, edit
 
 from compendium.runs.digest import sha
-from compendium.site import board, board_figure, optima, pages
+from compendium.site import board, board_entries, board_figure, optima, pages
 from isaclib import instances, network_localization
 from isaclib.network_localization.benchmarks import feasible_start
 
@@ -203,7 +203,7 @@ def test_ties_share_a_rank_and_a_scheme_that_fails_says_so():
 )
 def test_an_entry_that_is_none_is_named(project, sets, one_chapter, change, says):
     change(project / "board" / "mixed")
-    with pytest.raises(board.BoardError) as caught:
+    with pytest.raises(board_entries.BoardError) as caught:
         made(project, sets)
     assert says in str(caught.value) and "\n" not in str(caught.value)
 
