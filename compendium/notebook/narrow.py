@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 WIDTH = 4.4  # inches: the whole width of a phone, with letters of about ten pixels
-_ROW = 2.7
+_ROW, _SQUARE_ROW = 2.7, 3.8
 
 
 def stack(figure: Figure) -> bool:
@@ -25,7 +25,8 @@ def stack(figure: Figure) -> bool:
     if len(grids) != 1 or len({column for _, column in rows}) < 2:
         return False
     labels = {axes: (_label(axes, "x"), _label(axes, "y")) for here in rows.values() for axes in here}
-    grid = figure.add_gridspec(len(rows), 1)
+    heights = [_ROW if rows[place][0].get_aspect() == "auto" else _SQUARE_ROW for place in sorted(rows)]
+    grid = figure.add_gridspec(len(rows), 1, height_ratios=heights)
     for row, place in enumerate(sorted(rows)):
         for axes in rows[place]:
             axes.set_subplotspec(grid[row])
@@ -36,7 +37,7 @@ def stack(figure: Figure) -> bool:
     for legend in figure.legends:
         legend.set_ncols(min(2, legend._ncols))
     figure.set_layout_engine("constrained")  # the wide figure's may have been put to rest
-    figure.set_size_inches(WIDTH, _ROW * len(rows) + (0.4 if figure.legends else 0.0))
+    figure.set_size_inches(WIDTH, sum(heights) + (0.4 if figure.legends else 0.0))
     return True
 
 
