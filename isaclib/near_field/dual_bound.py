@@ -32,7 +32,8 @@ _STEP_TO_WALL = 0.9
 _PULLED_BACK = 0.98
 _UNBOUNDED = 1e100
 _ROUNDING = 1e-12
-_BALANCING_STEPS = 8
+# Whole steps of the fixed point swing past it: six damped ones leave less than twenty whole ones.
+_BALANCING_STEPS, _DAMPING = 6, 0.8
 # Errors that are bounded at once, to limit memory.
 _TOGETHER = 64
 # Prices below this part are raised to it: a valid dual point all the same, and a well-conditioned one.
@@ -260,7 +261,7 @@ def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nd
         grams = np.matmul(whitened, adjoint) if wide else np.matmul(adjoint, whitened)
         limits = np.linalg.eigvalsh(grams)[..., -1]
         best = np.minimum(best, limits.max(axis=1))
-        logs += np.mean(np.log(limits), axis=1, keepdims=True) - np.log(limits)
+        logs += _DAMPING * (np.mean(np.log(limits), axis=1, keepdims=True) - np.log(limits))
     return best
 
 

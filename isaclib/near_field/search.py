@@ -22,6 +22,8 @@ _BY_ERRORS = 0.3
 _FAR_FROM_RANK_ONE = 1e-2
 # Rounds of one margin before the cuts are given up for the program, where that is small (numbers per program) and where not.
 _ROUNDS, _ROUNDS_LARGE, _LARGE, _ROUNDS_LAST, _ROUNDS_EXACT = 4, 20, 1500, 12, 60
+# Times the best SINR: bounds beyond it are no guess.
+_NEAR = 3.0
 # Far from the root only the direction counts: a margin proven this large says where to go on.
 _FAR = 1.1
 # Steps below this part of the tolerance lead nowhere.
@@ -84,7 +86,8 @@ def narrow(
     if exact or not (by_programs_alone or direct):
         rounds = _ROUNDS_EXACT if exact else _ROUNDS if size <= _LARGE else _ROUNDS_LARGE
         cuts = by_cuts(bracket, guess, cuts, rounds, 3 * _MOST_CUTS if exact else _MOST_CUTS)
-        guess = bracket.best
+        # The bound comes near the root first; Newton's steps find it from above as from below.
+        guess = bracket.bound if bracket.bound < _NEAR * bracket.best else bracket.best
     if bracket.closed or exact:
         return cuts
     told = by_programs(bracket, guess)

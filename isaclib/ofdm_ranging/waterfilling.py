@@ -18,6 +18,7 @@ from ..foundations.errors import InvalidScenario
 from .scenario import Scenario
 
 _BISECTIONS = 200
+_EXACT = 1e-9  # excess of the filled budget from which one Newton step more leaves rounding
 
 
 def waterfill_powers(gains, budget) -> np.ndarray:
@@ -76,14 +77,25 @@ def priced_bound(gains: np.ndarray, bonus: np.ndarray) -> float:
 
     with np.errstate(divide="ignore"):
         floors = 1.0 / gains
+        trial = 0.5 * (low + high)
         for _ in range(_BISECTIONS):
-            middle = 0.5 * (low + high)
-            if not low < middle < high:
+            if not low < trial < high:
                 break
-            if np.maximum(1.0 / (middle - bonus) - floors, 0.0).sum() > 1.0:
-                low = middle
+            filled = 1.0 / (trial - bonus)
+            wet = filled > floors
+            excess = (filled - floors)[wet].sum() - 1.0
+            if excess > 0:
+                low = trial
             else:
-                high = middle
+                high = trial
+            # Newton's step, which from the left never passes a convex function's root; half the bracket where it leaves that.
+            slope = (filled[wet] ** 2).sum()
+            trial = trial + excess / slope if slope > 0 else low
+            if not low < trial < high:
+                trial = 0.5 * (low + high)
+            elif abs(excess) <= _EXACT:
+                high = max(trial, np.nextafter(low, high))
+                break
     margin = high - bonus
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = np.where(gains > margin, gains / margin, 1.0)

@@ -582,7 +582,7 @@ figures.show(
 precision = sinr_tolerance / 3
 exact = nf.solve_exact(scenario, sensing=sensing, curve=curve, tolerance=precision)
 bar = sensing.certificate.bound
-nodes = np.linspace(0, min(nf.time_allocation_limit(scenario, bar), 1.0), 2001)
+nodes = np.linspace(0, min(nf.time_allocation_limit(scenario, bar), 1.0), 501)
 ceilings = curve.upper(nf.relative_error(scenario, bar, nodes), power)
 plain_bound = np.max(nf.rate_bps_hz(nodes[1:], ceilings[:-1]))
 print(
