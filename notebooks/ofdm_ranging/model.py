@@ -571,12 +571,7 @@ else:
 
 # %% tags=["hide-input"]
 alpha = np.linspace(0, 1, 101)
-others = ofdm.Scenario.random_batch(
-    np.random.default_rng([seed, 1]),
-    20,
-    subcarrier_spacing_hz=subcarrier_spacing_hz,
-    **setting,
-)
+others = ofdm.Scenario.random_batch(np.random.default_rng([seed, 1]), 20, **setting)
 for channel in (scenario, *others):
     path = np.array([ofdm.mix(channel, weight, "edges").powers_w for weight in alpha])
     sidelobes = ofdm.peak_sidelobe_db(channel, path)
