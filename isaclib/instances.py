@@ -40,6 +40,7 @@ CHAPTERS = ("wireless_powered", "network_localization", "semi_isac", "ofdm_rangi
 SEED = 2026
 BASELINES, MANIFEST, TIMES = "baselines.json", "manifest.json", "seconds.json"
 _TRIES = 1000
+_TOGETHER = 25  # instances of a chapter whose solvers take batches
 _PACKAGES = ("numpy", "scipy", "cvxpy", "clarabel")
 _CERTIFICATE = ("method", "value", "bound", "gap", "residual", "status")
 
@@ -197,7 +198,7 @@ def write(
 def _write_family(chapter: Interface, name: str, folder: Path, count: int, seed: int, jobs: int) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     family = chapter.families[name]
-    pieces = np.array_split(range(count), min(jobs if chapter.together else count, count))
+    pieces = np.array_split(range(count), -(-count // (_TOGETHER if chapter.together else 1)))  # whatever the jobs are
     if jobs > 1 and count > 1:
         work = (joblib.delayed(_some_by_name)(chapter.chapter, name, piece.tolist(), folder, seed) for piece in pieces)
         made = joblib.Parallel(n_jobs=jobs)(work)

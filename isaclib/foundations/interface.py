@@ -63,7 +63,7 @@ class Interface:
         ``score(scenario, **allocation, **options, tolerance=..., optimum=...)``.
     together : mapping of str to callable
         For some of the solvers, one that takes a batch of scenarios and the same options, and returns for each the allocation,
-        or the error that the solver would raise: the same to the last bit, sooner.
+        or the error that the solver would raise: the same to rounding, sooner.
     options : mapping of str to declaration
         Further keyword arguments of ``score`` (and of solvers), each with a default.
     families : mapping of str to Family
