@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import textwrap
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,9 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import numpy as np
-
-from isaclib.foundations import plotting
 
 from ..notebook.claims import VERDICTS
 from ..notebook.figures import label
@@ -26,6 +22,7 @@ from ..runs.parameters import Schema
 from ..runs.plan import Run
 from ..runs.schema_files import load_schema
 from . import board, ledgers, quantities, times
+from .claims_figure import claims_figure
 
 _ACRONYMS = {"bs", "cdf", "crb", "crlb", "ei", "isac", "mrt", "music", "rcs", "sca", "si", "sinr", "toa", "ue", "wpt"}
 
@@ -40,7 +37,7 @@ def generate(root: Path, runs: Sequence[Run], source: Path, instances: Path | No
     if rows:
         picture = source / "figures" / "compendium" / "claims.svg"
         picture.parent.mkdir(parents=True, exist_ok=True)
-        claims_figure(rows, titles, picture)
+        claims_figure(rows, {section: short_title(title) for section, title in titles.items()}, picture)
     fragments = {f"parameters_{section}": parameters(load_schema(root / "notebooks" / section)) for section in titles}
     fragments |= {"claims": claims(rows, titles), "second_look": second_look(rows, titles), "errata": errata_of(errata, titles)}
     fragments |= {"runs": runs_table(runs, titles), "gallery": gallery(runs, titles)}
@@ -245,26 +242,6 @@ def _claim_cells(row: ledgers.Row) -> dict[str, str]:
 def _verdict(name: str) -> str:
     """A verdict with its colour."""
     return f"[{name}]{{.isac-verdict .isac-{name.replace(' ', '-')}}}"
-
-
-def claims_figure(rows: Sequence[ledgers.Row], titles: Mapping[str, str], path: Path) -> None:
-    """Verdicts per paper as stacked bars; a verdict that nothing got has no key."""
-    sections = [section for section in titles if any(row.claim.section == section for row in rows)]
-    names = [textwrap.fill(short_title(titles[section]), 18) for section in sections]
-    figure, axes = plotting.subplots(height=0.9 + 0.5 * len(sections))
-    start = np.zeros(len(sections))
-    found = [(row.claim.section, (row.found or {}).get("verdict")) for row in rows]
-    looks = zip(VERDICTS, (2, 0, 3, 1, 4), ("", "//", "..", "xx", "--"))
-    for verdict, colour, hatch in looks:
-        counts = np.array([found.count((section, verdict)) for section in sections], dtype=float)
-        if counts.any():
-            axes.barh(names, counts, left=start, label=verdict, color=plotting.COLOURS[colour], edgecolor="white", hatch=hatch)
-        start += counts
-    axes.invert_yaxis()
-    axes.set_xlabel("Claims (1)")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    figure.legend(loc="outside upper center", ncols=2, frameon=False, fontsize="small")
-    plotting.save_svg(figure, path)
 
 
 def errata_of(errata: Mapping[str, Sequence[ledgers.Erratum]], titles: Mapping[str, str]) -> dict[str, Any]:
