@@ -81,7 +81,8 @@ def _drawn_each(chapter: Interface, family: str, numbers: Sequence[int], seed: i
     made = chapter.families[checks.word("family", family, tuple(chapter.families))]
     name = zlib.crc32(f"{chapter.chapter}/{family}".encode())
     rngs = {number: np.random.default_rng([seed, name, number]) for number in numbers}
-    infeasible, unproven = Counter(), Counter()
+    infeasible: Counter[int] = Counter()
+    unproven: Counter[int] = Counter()
     done: dict[int, Drawn] = {}
     while waiting := [number for number in numbers if number not in done]:
         drawn = {}

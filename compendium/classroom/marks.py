@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ..runs.errors import ParameterError
 from .roster import folded
@@ -51,10 +52,10 @@ class Row:
         return self.note != self.remark
 
 
-def found(student: str, task: str, score: float | None, maximum: float, note: str = "", **more: str) -> Row:
+def found(student: str, task: str, score: float | None, maximum: float, note: str = "", **columns: Any) -> Row:
     """A row as the machine finds it; control characters would make the table unreadable."""
     note = "".join("?" if unicodedata.category(each) in ("Cc", "Cs") and each != "\n" else each for each in note)
-    return Row(student, task, score, maximum, note, score, note, **more)
+    return Row(student, task, score, maximum, note, score, note, **columns)
 
 
 def told(row: Row) -> str:

@@ -27,15 +27,15 @@ def stack(figure: Figure) -> bool:
     labels = {axes: (_label(axes, "x"), _label(axes, "y")) for here in rows.values() for axes in here}
     heights = [_ROW if rows[place][0].get_aspect() == "auto" else _SQUARE_ROW for place in sorted(rows)]
     grid = figure.add_gridspec(len(rows), 1, height_ratios=heights)
-    for row, place in enumerate(sorted(rows)):
-        for axes in rows[place]:
+    for row, (_, stacked) in enumerate(sorted(rows.items())):
+        for axes in stacked:
             axes.set_subplotspec(grid[row])
             for side, axis, text in zip("xy", (axes.xaxis, axes.yaxis), labels[axes], strict=True):
                 if len(_siblings(axes, side)) > 1 and axes.axison:
                     axis.set_tick_params(which="both", **{"labelbottom" if side == "x" else "labelleft": True})
                     axis.set_label_text(text)
     for legend in figure.legends:
-        legend.set_ncols(min(2, legend._ncols))
+        legend.set_ncols(min(2, len(legend.get_texts())))
     figure.set_layout_engine("constrained")  # the wide figure's may have been put to rest
     figure.set_size_inches(WIDTH, sum(heights) + (0.4 if figure.legends else 0.0))
     return True

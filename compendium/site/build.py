@@ -133,8 +133,8 @@ def stage(root: Path, runs: Sequence[Run], source: Path, instances: Path | None 
     pages.generate(root, runs, source, instances)
     for run in runs:  # explorers of the base sets, for the prose to include
         for fragment in sorted((run.directory / "explorers").glob("*.md")) if run.page == run.notebook else ():
-            page = fragment.read_text().replace("../../_static", "../_static")
-            (source / "generated" / f"explorer_{run.section}_{fragment.name}").write_text(page)
+            text = fragment.read_text().replace("../../_static", "../_static")
+            (source / "generated" / f"explorer_{run.section}_{fragment.name}").write_text(text)
 
 
 def configuration(text: str) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.rcsetup import cycler
 from PIL import Image
 
@@ -95,9 +96,8 @@ def subplots(rows: int = 1, columns: int = 1, *, width: float = 6.4, height: flo
     height = None if height is None else checks.number("height", height, positive=True, maximum=100)
     height = height or max(2.6, 3.6 * rows if columns == 1 else 2.9 * rows)
     mpl.rcParams.update(_STYLE)
-    figure = Figure(figsize=(width, height), layout="constrained")
-    if columns > 1:  # labels of one panel keep off the ticks of its neighbour
-        figure.get_layout_engine().set(wspace=0.06)
+    apart = 0.06 if columns > 1 else None  # labels of one panel keep off the ticks of its neighbour
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(wspace=apart))
     return figure, figure.subplots(rows, columns, **options)
 
 
