@@ -170,7 +170,12 @@ def test_likelihood_is_least_squares_over_positions_and_gains(paper, optimal):
             assert misfit(moved) > least
 
 
-@pytest.mark.parametrize("rngs", [None, 3, np.random.default_rng(1), [], [3], [np.random.default_rng(1)] * 2], ids=str)
+_TWICE = np.random.default_rng(1)
+
+
+@pytest.mark.parametrize(
+    "rngs", [None, 3, _TWICE, [], [3], [_TWICE, _TWICE]], ids=["none", "a number", "one", "empty", "a seed", "the same twice"]
+)
 def test_malformed_lists_of_generators_are_refused_by_name(paper, isotropic, rngs):
     users = paper.user_positions_m
     for call in (
