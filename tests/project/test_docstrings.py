@@ -2,9 +2,12 @@
 
 import ast
 import inspect
+import re
 
 import pytest
 from small_project import ROOT
+
+from tests import chapters
 
 CLASSES = {
     f"{path.parent.name}.{path.stem}.{node.name}": ast.get_docstring(node)
@@ -37,3 +40,12 @@ def test_every_module_has_its_place_in_the_reference():
     modules = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "isaclib").rglob("*.py")}
     named = {name for name in modules if not name.rpartition(".")[2].startswith("_")}
     assert sorted(name for name in named if f".. automodule:: {name}\n" not in pages) == []
+
+
+def test_the_reference_leads_to_the_page_that_derives_it():
+    for chapter in chapters.NAMES:
+        page = (ROOT / "book" / "api" / f"{chapter}.md").read_text()
+        labels = re.findall(r"{(?:eq|prf:ref)}`([\w-]+)`", page)
+        model = (ROOT / "notebooks" / chapter / "model.py").read_text()
+        assert f"{{doc}}`/notebooks/{chapter}/model`" in page
+        assert any(label in model for label in labels), f"{chapter}: name the formulas behind it"
