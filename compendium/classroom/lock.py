@@ -22,8 +22,7 @@ def students_lock(root: Path, notebook: nbformat.NotebookNode) -> str:
     Who requires whom stands in the lock itself (``# via``), where the resolver has noted it.
     """
     entries = _entries((root / "requirements.lock").read_text())
-    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    declared = {_normal(_NAME.match(each)[0]) for each in [*project["dependencies"], *project["optional-dependencies"]["plot"]]}
+    declared = {*_required(root), *_required(root, "plot")}
     wanted = {*INTERFACE, *(_normal(name) for name in third_party(root, notebook))}
     missing = wanted - set(entries) or wanted - set(INTERFACE) - declared
     if missing:
@@ -36,8 +35,11 @@ def students_lock(root: Path, notebook: nbformat.NotebookNode) -> str:
 
 
 def third_party(root: Path, notebook: nbformat.NotebookNode) -> set[str]:
-    """Packages that a notebook imports, and the modules of the library that it imports when they are loaded."""
-    found, seen = set(), set()
+    """Packages that a notebook imports, and the modules of the library that it imports: when they are loaded, or later.
+
+    Of what the library imports only when a function is called, what an extra brings is left out.
+    """
+    found, seen, required = set(), set(), _required(root)
     waiting = [
         name for cell in notebook.cells if cell.cell_type == "code" for name in _imported(ast.walk(_tree(cell.source)), "")
     ]
@@ -54,8 +56,17 @@ def third_party(root: Path, notebook: nbformat.NotebookNode) -> set[str]:
             if file.exists() and file not in seen:
                 seen.add(file)
                 package = ".".join(parts[: count - (file.name != "__init__.py")])
-                waiting += _imported(ast.parse(file.read_text(encoding="utf-8")).body, package)
+                tree = ast.parse(file.read_text(encoding="utf-8"))
+                waiting += _imported(tree.body, package)
+                waiting += (name for name in _imported(ast.walk(tree), package) if _normal(name.partition(".")[0]) in required)
     return found
+
+
+def _required(root: Path, extra: str = "") -> set[str]:
+    """What the library requires, or one of its extras."""
+    project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    names = project["optional-dependencies"][extra] if extra else project["dependencies"]
+    return {_normal(_NAME.match(each)[0]) for each in names}
 
 
 def _imported(nodes, package: str) -> Iterator[str]:
