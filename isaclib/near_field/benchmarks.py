@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..foundations.certificate import Certificate
 from .given_beams import certified_sinr
@@ -19,8 +20,8 @@ def solve_error_ignorant(
     *,
     sensing: Sensing | None = None,
     curve: SinrCurve | None = None,
-    channels=None,
-    error_radii=None,
+    channels: ArrayLike | None = None,
+    error_radii: ArrayLike | None = None,
 ) -> Allocation:
     r"""TD-ISAC-EI, Algorithm 3: the largest admissible share :math:`\bar\eta` and beams for exact channels.
 

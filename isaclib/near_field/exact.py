@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..foundations import checks
 from ..foundations.certificate import LARGEST_GAP, Certificate, relative_gap
@@ -25,8 +26,8 @@ def solve_exact(
     *,
     sensing: Sensing | None = None,
     curve: SinrCurve | None = None,
-    channels=None,
-    error_radii=None,
+    channels: ArrayLike | None = None,
+    error_radii: ArrayLike | None = None,
     tolerance: float = _TOLERANCE,
 ) -> Allocation:
     r"""Solve problem (6): the sensing covariance of (8), the best beams and the best share together,

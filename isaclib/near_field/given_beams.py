@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..foundations import checks
 from ..foundations.errors import InvalidScenario
@@ -18,7 +19,9 @@ _LARGEST = 1e100
 _SLACKS = 10.0 ** np.arange(-9.0, -0.5)
 
 
-def certified_values(channels, error_radii, beams, sinr, noise_w: float, multipliers) -> np.ndarray:
+def certified_values(
+    channels: ArrayLike, error_radii: ArrayLike, beams: ArrayLike, sinr: ArrayLike, noise_w: float, multipliers: ArrayLike
+) -> np.ndarray:
     r"""Weak-duality bound :math:`(A_k+\sigma^2)/\sigma^2` on unscaled data, (K,): -inf where :math:`M+\Lambda\not\succ0`.
 
     At least 1 proves that user k keeps the SINR for every error in its balls.
@@ -44,12 +47,14 @@ def certified_values(channels, error_radii, beams, sinr, noise_w: float, multipl
     return result
 
 
-def beam_residual(channels, error_radii, beams, sinr, noise_w: float, multipliers) -> float:
+def beam_residual(
+    channels: ArrayLike, error_radii: ArrayLike, beams: ArrayLike, sinr: ArrayLike, noise_w: float, multipliers: ArrayLike
+) -> float:
     """Largest relative shortfall of the certified worst case below the noise power; 0 when the SINR is proven."""
     return float(max(0.0, 1 - np.min(certified_values(channels, error_radii, beams, sinr, noise_w, multipliers))))
 
 
-def worst_sinr(channels, error_radii, beams, noise_w: float) -> np.ndarray:
+def worst_sinr(channels: ArrayLike, error_radii: ArrayLike, beams: ArrayLike, noise_w: float) -> np.ndarray:
     r"""Certified lower bound on each user's worst-case SINR under given beams, (K,) (0 where nothing can be certified).
 
     This is the paper's "worst-case post-processing" of the error-ignorant beams: the largest SINR at which some
@@ -63,7 +68,9 @@ def worst_sinr(channels, error_radii, beams, noise_w: float) -> np.ndarray:
     return certified_sinr(channels, error_radii, beams, noise_w)[0]
 
 
-def certified_sinr(channels, error_radii, beams, noise_w: float) -> tuple[np.ndarray, np.ndarray]:
+def certified_sinr(
+    channels: ArrayLike, error_radii: ArrayLike, beams: ArrayLike, noise_w: float
+) -> tuple[np.ndarray, np.ndarray]:
     r""":func:`worst_sinr` with the multipliers (K, M) that prove it (nan where nothing can be certified)."""
     h, radii = checked(channels, error_radii, noise_w)
     scale = math.sqrt(noise_w)
@@ -94,7 +101,7 @@ def certify(h: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> tuple[np.nda
     return sinr, multipliers
 
 
-def adversarial_sinr(channels, error_radii, beams, noise_w: float) -> np.ndarray:
+def adversarial_sinr(channels: ArrayLike, error_radii: ArrayLike, beams: ArrayLike, noise_w: float) -> np.ndarray:
     r"""Upper bound on each user's worst-case SINR, (K,): the SINR at a channel inside the balls, made bad by ascent.
 
     Dinkelbach's iteration: at the current SINR :math:`\gamma` the adversary minimises

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import linalg
 
 from isaclib.foundations import checks, units
@@ -111,7 +112,7 @@ def snr_scale(scenario: Scenario) -> float:
     return 2 * units.db_to_linear(scenario.sensing_processing_gain_db) / scenario.noise_w
 
 
-def fisher_information(scenario: Scenario, covariances) -> np.ndarray:
+def fisher_information(scenario: Scenario, covariances: ArrayLike) -> np.ndarray:
     r"""Fisher information of one sensing block, Appendix A of the paper with its slips mended.
 
     .. math:: J_{pq} = \frac{2 G_p}{\sigma^2}\,\Re \operatorname{Tr}\Big(\mathbf\Psi\,
@@ -142,7 +143,7 @@ def fisher_information(scenario: Scenario, covariances) -> np.ndarray:
     return full
 
 
-def position_information(scenario: Scenario, covariances) -> np.ndarray:
+def position_information(scenario: Scenario, covariances: ArrayLike) -> np.ndarray:
     r"""Information of the positions with the gains unknown: (2K, 2K).
 
     .. math:: J_e = J_{pp} - J_{p\alpha} J_{\alpha\alpha}^{-1} J_{p\alpha}^{\mathsf T}
@@ -164,7 +165,7 @@ def eliminate_gains(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return jpp - regression @ np.swapaxes(jpa, -1, -2), regression
 
 
-def crlb_m2(scenario: Scenario, covariances, time_allocation: float) -> float:
+def crlb_m2(scenario: Scenario, covariances: ArrayLike, time_allocation: float) -> float:
     r"""Position bound summed over the users, eq. (2):
 
     .. math:: \mathrm{CRLB}(\mathbf\Psi, \eta) = \frac{\tau_s}{(1-\eta)T}\,\operatorname{Tr}

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from isaclib.foundations import checks
 from isaclib.foundations.channels import complex_normal
@@ -23,7 +24,9 @@ _TOGETHER = 64  # simulations at a time, to bound memory
 _RANK = 1e-13  # relative eigenvalue of the patterns' Gram below which gains cannot be told apart
 
 
-def locate_likelihood(scenario: Scenario, covariances, start_m, *, blocks: int, rng: np.random.Generator) -> np.ndarray:
+def locate_likelihood(
+    scenario: Scenario, covariances: ArrayLike, start_m: ArrayLike, *, blocks: int, rng: np.random.Generator
+) -> np.ndarray:
     r"""Maximum-likelihood positions of simulated echoes with known waveforms, gains unknown: (K, 2).
 
     The waveforms have the sample covariance :math:`\mathbf S\mathbf S^H = \tau\mathbf\Psi` exactly, as the Fisher information

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..foundations import checks
 from ..foundations.certificate import LARGEST_GAP, Certificate, relative_gap
@@ -58,8 +59,8 @@ def unreachable(problem: Reduced) -> np.ndarray:
 
 
 def power_margin(
-    channels,
-    error_radii,
+    channels: ArrayLike,
+    error_radii: ArrayLike,
     sinr: float,
     noise_w: float,
     max_power_w: float,

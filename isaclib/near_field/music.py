@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from isaclib.foundations import checks, units
 from isaclib.foundations.channels import complex_normal
@@ -32,7 +33,7 @@ _REFINEMENTS = 30  # Gauss-Newton steps; a handful suffices near a peak
 _STEP_TOLERANCE_M = 1e-10  # far below every error that can be measured at micrometre bounds
 
 
-def plane_wave_vectors(scenario: Scenario, points_m=None) -> np.ndarray:
+def plane_wave_vectors(scenario: Scenario, points_m: ArrayLike | None = None) -> np.ndarray:
     r"""Far-field responses :math:`e^{j \frac{2\pi}{\lambda} \mathbf o_n^T \mathbf u}`, which know directions only: (G, M, Nt).
 
     :math:`\mathbf o_n` is the antenna's offset from the array centre, :math:`\mathbf u` the unit vector from there to the point
@@ -63,7 +64,7 @@ def echo_matrix(scenario: Scenario, *, far_field: bool = False) -> np.ndarray:
     return blocks.reshape(size, size)
 
 
-def echo_covariance(scenario: Scenario, covariances, *, far_field: bool = False) -> np.ndarray:
+def echo_covariance(scenario: Scenario, covariances: ArrayLike, *, far_field: bool = False) -> np.ndarray:
     r"""Exact covariance :math:`\mathbf H\mathbf\Psi\mathbf H^H + (\sigma^2/G_p)\mathbf I` of one snapshot: (M Nt, M Nt)."""
     psi = _block_diagonal(checked_covariances(scenario, covariances))
     h = echo_matrix(scenario, far_field=far_field)
@@ -71,7 +72,7 @@ def echo_covariance(scenario: Scenario, covariances, *, far_field: bool = False)
 
 
 def simulate_echoes(
-    scenario: Scenario, covariances, snapshots: int, rng: np.random.Generator, *, far_field: bool = False
+    scenario: Scenario, covariances: ArrayLike, snapshots: int, rng: np.random.Generator, *, far_field: bool = False
 ) -> np.ndarray:
     r"""Snapshots :math:`\mathbf y[t]` with Gaussian signals of the given covariances: (M Nt, snapshots)."""
     snapshots, rng = checks.count("snapshots", snapshots), checks.generator("rng", rng)
@@ -118,8 +119,8 @@ def noise_projector(scenario: Scenario, covariance: np.ndarray, *, signal_dimens
 
 def music_spectrum(
     scenario: Scenario,
-    covariances,
-    grid_m,
+    covariances: ArrayLike,
+    grid_m: ArrayLike,
     *,
     snapshots: int | None = None,
     rng: np.random.Generator | None = None,
@@ -217,7 +218,12 @@ def peaks(spectrum: np.ndarray, count: int) -> np.ndarray:
 
 
 def locate_music(
-    scenario: Scenario, covariances, start_m, *, snapshots: int | None = None, rng: np.random.Generator | None = None
+    scenario: Scenario,
+    covariances: ArrayLike,
+    start_m: ArrayLike,
+    *,
+    snapshots: int | None = None,
+    rng: np.random.Generator | None = None,
 ) -> np.ndarray:
     r"""Peaks of the spectrum off the grid, (K, 2).
 

@@ -24,6 +24,7 @@ import math
 import time
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..foundations import checks
 from ..foundations.certificate import Certificate, Step
@@ -51,8 +52,8 @@ def solve_main(
     max_iterations: int = 20,
     sensing: Sensing | None = None,
     curve: SinrCurve | None = None,
-    channels=None,
-    error_radii=None,
+    channels: ArrayLike | None = None,
+    error_radii: ArrayLike | None = None,
     step: float = _STEP,
 ) -> Allocation:
     r"""TD-ISAC-Main, Algorithm 2: alternate robust beams and time allocation, then project on :math:`\eta\le\bar\eta`.
@@ -103,8 +104,8 @@ def solve_mrt(
     max_iterations: int = 20,
     sensing: Sensing | None = None,
     curve: SinrCurve | None = None,
-    channels=None,
-    error_radii=None,
+    channels: ArrayLike | None = None,
+    error_radii: ArrayLike | None = None,
     step: float = _STEP,
 ) -> Allocation:
     r"""TD-ISAC-MRT, Algorithm 4: as :func:`solve_main` with :math:`w_{k,m}=\sqrt{P_{k,m}}\,h_{k,m}/\|h_{k,m}\|`.
@@ -172,7 +173,14 @@ def _alternate(scenario: Scenario, matched: bool, start: float, options: dict, g
 
 
 def constraint_margins(
-    scenario: Scenario, crlb_bar_m2: float, beams, rate_bps_hz: float, etas, *, channels=None, error_radii=None
+    scenario: Scenario,
+    crlb_bar_m2: float,
+    beams: ArrayLike,
+    rate_bps_hz: float,
+    etas: ArrayLike,
+    *,
+    channels: ArrayLike | None = None,
+    error_radii: ArrayLike | None = None,
 ) -> np.ndarray:
     r""":math:`A_k(\eta)/\sigma^2` of eq. (15), best over :math:`\lambda`, at several shares: (E, K); -inf out of reach.
 

@@ -20,6 +20,7 @@ import time
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..foundations import checks
 from ..foundations.certificate import LARGEST_GAP, LARGEST_RESIDUAL, Certificate
@@ -77,8 +78,8 @@ class RobustSinr:
 
 
 def robust_sinr(
-    channels,
-    error_radii,
+    channels: ArrayLike,
+    error_radii: ArrayLike,
     noise_w: float,
     max_power_w: float,
     *,

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from isaclib.foundations import checks, geometry, units
 from isaclib.foundations.channels import complex_normal
@@ -109,9 +111,9 @@ class Scenario(ScenarioBase):
         cls,
         rng: np.random.Generator,
         *,
-        ap_positions_m=AP_POSITIONS_M,
-        user_positions_m=USER_POSITIONS_M,
-        array_angles_rad=None,
+        ap_positions_m: ArrayLike = AP_POSITIONS_M,
+        user_positions_m: ArrayLike = USER_POSITIONS_M,
+        array_angles_rad: ArrayLike | None = None,
         antennas: int = 21,
         antenna_spacing_m: float = 0.0265,
         carrier_hz: float = 28e9,
@@ -158,7 +160,7 @@ def broadside_angles_rad(ap_positions_m, towards_m=AREA_CENTRE_M) -> np.ndarray:
     return np.arctan2(direction[:, 1], direction[:, 0]) + np.pi / 2
 
 
-def with_access_points(scenario: Scenario, access_points: Sequence[int], **changes) -> Scenario:
+def with_access_points(scenario: Scenario, access_points: Sequence[int], **changes: Any) -> Scenario:
     """The scenario with only some access points, in the order given (a permutation reorders them); same reflectivities."""
     checks.instance("scenario", scenario, Scenario)
     chosen = checks.array("access_points", access_points, ("C",), dtype=int, minimum=0, maximum=len(scenario.ap_positions_m) - 1)
@@ -195,7 +197,7 @@ def _distances(points: np.ndarray, places: np.ndarray) -> np.ndarray:
     return np.hypot(across, along, out=across)
 
 
-def centre_distances_m(scenario: Scenario, points_m=None) -> np.ndarray:
+def centre_distances_m(scenario: Scenario, points_m: ArrayLike | None = None) -> np.ndarray:
     r"""Distances :math:`r_{k,m(0)}` from the array centres: (G, M)."""
     points = _points(scenario, points_m)
     return geometry.distances_m(points, scenario.ap_positions_m)
@@ -212,7 +214,7 @@ def phasors(cycles: np.ndarray) -> np.ndarray:
     return result
 
 
-def steering_vectors(scenario: Scenario, points_m=None) -> np.ndarray:
+def steering_vectors(scenario: Scenario, points_m: ArrayLike | None = None) -> np.ndarray:
     r"""Spherical-wave array responses, (G, M, Nt).
 
     .. math:: [\mathbf a_{k,m}]_n = e^{-j \frac{2\pi}{\lambda} (r_{k,m(n)} - r_{k,m(0)})}
@@ -226,7 +228,7 @@ def steering_vectors(scenario: Scenario, points_m=None) -> np.ndarray:
     return phasors(excess)
 
 
-def steering_derivatives(scenario: Scenario, points_m=None) -> np.ndarray:
+def steering_derivatives(scenario: Scenario, points_m: ArrayLike | None = None) -> np.ndarray:
     r"""Derivatives :math:`\partial \mathbf a_{k,m}/\partial c_k^{q}` for q = x, y: (2, K, M, Nt), in 1/m.
 
     The reference distance :math:`r_{k,m(0)}` moves with the user, too; the paper's Appendix drops that term.
@@ -248,7 +250,7 @@ def responses(scenario: Scenario, points: np.ndarray) -> tuple[np.ndarray, np.nd
     return vectors, -2j * np.pi / scenario.wavelength_m * slope * vectors
 
 
-def path_amplitudes(scenario: Scenario, points_m=None) -> np.ndarray:
+def path_amplitudes(scenario: Scenario, points_m: ArrayLike | None = None) -> np.ndarray:
     r"""Amplitude gains :math:`\tilde\beta_{k,m}`, (G, M).
 
     As printed :math:`\sqrt{\lambda/(4\pi r^2)}`, whose unit is not that of a ratio; physical :math:`\lambda/(4\pi r)`.
@@ -260,13 +262,13 @@ def path_amplitudes(scenario: Scenario, points_m=None) -> np.ndarray:
     return (np.sqrt(over_4pi) if scenario.path_gain == "printed" else over_4pi) / distances
 
 
-def path_gains(scenario: Scenario, points_m=None) -> np.ndarray:
+def path_gains(scenario: Scenario, points_m: ArrayLike | None = None) -> np.ndarray:
     r"""Complex gains :math:`\beta_{k,m} = \tilde\beta_{k,m} e^{-j 2\pi r_{k,m(0)}/\lambda}`: (G, M)."""
     amplitudes = path_amplitudes(scenario, points_m)
     return amplitudes * phasors(centre_distances_m(scenario, points_m) / scenario.wavelength_m)
 
 
-def channels(scenario: Scenario, points_m=None) -> np.ndarray:
+def channels(scenario: Scenario, points_m: ArrayLike | None = None) -> np.ndarray:
     r"""Channels :math:`\mathbf h_{k,m} = \beta_{k,m}\,\mathbf a_{k,m}`, eq. (1), of the users or of ``points_m`` (G, 2).
 
     Returns

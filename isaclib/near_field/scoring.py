@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..foundations import checks
 from ..foundations.certificate import Certificate
@@ -23,12 +24,12 @@ from .verify import radii_at, violations
 
 def score(
     scenario: Scenario,
-    beams,
-    covariances,
+    beams: ArrayLike,
+    covariances: ArrayLike,
     time_allocation: float,
     *,
-    channels=None,
-    error_radii=None,
+    channels: ArrayLike | None = None,
+    error_radii: ArrayLike | None = None,
     tolerance: float = TOLERANCE,
     optimum: Certificate | None = None,
 ) -> Score:
@@ -83,7 +84,12 @@ def score(
 
 
 def score_batch(
-    scenarios: Batch | Sequence[Scenario], beams, covariances, time_allocation, *, tolerance: float = TOLERANCE
+    scenarios: Batch | Sequence[Scenario],
+    beams: ArrayLike,
+    covariances: ArrayLike,
+    time_allocation: ArrayLike,
+    *,
+    tolerance: float = TOLERANCE,
 ) -> ScoreBatch:
     """:func:`score` of D allocations of D scenarios: beams (D, K, M, Nt), covariances (D, M, Nt, Nt), shares (D,)."""
     batch = checked_batch(scenarios)
@@ -96,7 +102,15 @@ def score_batch(
     return ScoreBatch.of(rows)
 
 
-def score_beams(channels, error_radii, beams, noise_w: float, max_power_w: float, *, tolerance: float = TOLERANCE) -> Score:
+def score_beams(
+    channels: ArrayLike,
+    error_radii: ArrayLike,
+    beams: ArrayLike,
+    noise_w: float,
+    max_power_w: float,
+    *,
+    tolerance: float = TOLERANCE,
+) -> Score:
     r"""What beams are worth on channels of one's own: the least worst-case SINR of a user, against the best of all beams.
 
     Parameters

@@ -25,6 +25,7 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from isaclib.foundations import checks, units
 from isaclib.foundations.certificate import Certificate, relative_gap
@@ -163,7 +164,7 @@ def sensing_bound(scenario: Scenario, witness: Witness) -> float:
     return float(np.trace(v) ** 2 / (snr_scale(scenario) * scenario.sensing_power_w * price))
 
 
-def natural_witness(scenario: Scenario, covariances) -> Witness:
+def natural_witness(scenario: Scenario, covariances: ArrayLike) -> Witness:
     r"""The witness that belongs to given covariances: :math:`V = J_e^{-1}` and the regressions of their information."""
     complements, regressions = eliminate_gains(information_by_pair(scenario, covariances))
     values, vectors = np.linalg.eigh(complements.sum(axis=(0, 1)))

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..foundations import checks
 from ..foundations.certificate import Certificate, Step
@@ -93,7 +94,7 @@ class Allocation:
     reason: str = ""
 
 
-def relative_error(scenario: Scenario, crlb_bar_m2: float, time_allocation):
+def relative_error(scenario: Scenario, crlb_bar_m2: float, time_allocation: ArrayLike) -> np.ndarray | float:
     r"""Relative channel error :math:`e(\eta)` of eqs. (2) and (4); ``crlb_bar_m2`` is the bound of one sensing block.
 
     Parameters
@@ -116,7 +117,7 @@ def _relative_error(scenario: Scenario, crlb_bar_m2: float, eta: np.ndarray) -> 
     return scenario.error_slope_per_m * np.sqrt(crlb)
 
 
-def rate_bps_hz(time_allocation, sinr):
+def rate_bps_hz(time_allocation: ArrayLike, sinr: ArrayLike) -> np.ndarray | float:
     r"""Rate :math:`\eta\log_2(1+\gamma)`, elementwise; a share in [0, 1], an SINR that may be infinite (an open bound).
 
     >>> print(f"{rate_bps_hz(0.5, 3.0):g} {rate_bps_hz(1.0, 1e-30):.6g}")
@@ -239,7 +240,7 @@ class SinrCurve:
             self._witnesses.append(ErrorWitness(error, point.dual))
         return point
 
-    def upper(self, errors, power_w: float):
+    def upper(self, errors: ArrayLike, power_w: float) -> np.ndarray:
         """Upper bound on the robust SINR at the given errors, from the nearest witnesses (inf without any).
 
         From an error on at which every ball of some user holds the channel 0, nothing can be guaranteed.
@@ -269,7 +270,14 @@ def _log(value):
     return np.log(np.maximum(value, 1e-12))
 
 
-def curve_of(scenario: Scenario, *, channels=None, error_radii=None, matched: bool = False, method: str = "cuts") -> SinrCurve:
+def curve_of(
+    scenario: Scenario,
+    *,
+    channels: ArrayLike | None = None,
+    error_radii: ArrayLike | None = None,
+    matched: bool = False,
+    method: str = "cuts",
+) -> SinrCurve:
     """An empty curve of a scenario's channels, or of channels of one's own."""
     checks.instance("scenario", scenario, Scenario)
     geometry = channels_of(scenario)

@@ -7,6 +7,7 @@ import time
 from types import SimpleNamespace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..foundations import checks
 from ..foundations.certificate import LARGEST_GAP, LARGEST_RESIDUAL, Certificate, relative_gap
@@ -47,7 +48,9 @@ def radii_at(scenario: Scenario, covariances, time_allocation: float, curve) -> 
     return curve.radii(float(relative_error(scenario, crlb_bar, time_allocation)))
 
 
-def residual(scenario: Scenario, allocation: Allocation, *, channels=None, error_radii=None) -> float:
+def residual(
+    scenario: Scenario, allocation: Allocation, *, channels: ArrayLike | None = None, error_radii: ArrayLike | None = None
+) -> float:
     r"""Largest relative violation of an allocation: communication power, sensing power, position limit (the bound recomputed from
     the covariances) and, for each user, the claimed worst-case rate as far as the multipliers prove it.
     """
@@ -66,7 +69,9 @@ def residual(scenario: Scenario, allocation: Allocation, *, channels=None, error
     return max(0.0, shortfall, *violations(scenario, given.beams, given.covariances, given.eta).values())
 
 
-def verify(scenario: Scenario, allocation: Allocation, *, channels=None, error_radii=None) -> Certificate:
+def verify(
+    scenario: Scenario, allocation: Allocation, *, channels: ArrayLike | None = None, error_radii: ArrayLike | None = None
+) -> Certificate:
     r"""Recompute an allocation's residual and, for an exact one, the bound of the scenario from its arrays alone.
 
     The bound is that of the *scenario*: the allocation's witnesses bound the rate at any error, and its sensing witness bounds

@@ -8,6 +8,7 @@ argument. Powers of 0 are valid.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..foundations import checks, fisher
 from ..foundations.errors import InvalidScenario
@@ -40,7 +41,7 @@ def comm_interference_gain(scenario: Scenario | Batch, *, integrated: bool = Tru
     return scenario.cross_link_gain + (scenario.ue_echo_gain if checks.flag("integrated", integrated) else 0.0)
 
 
-def sensing_sinr(scenario: Scenario | Batch, powers_w, *, integrated: bool = True) -> np.ndarray:
+def sensing_sinr(scenario: Scenario | Batch, powers_w: ArrayLike, *, integrated: bool = True) -> np.ndarray:
     r"""Sensing SINR of every BS, eq. (11), or the stand-alone eq. (6) with ``integrated=False``: (..., B), linear.
 
     .. math:: \gamma^s_i = \frac{p_i |\alpha_{ii}|^2}
@@ -57,7 +58,7 @@ def sensing_sinr(scenario: Scenario | Batch, powers_w, *, integrated: bool = Tru
     return _ratio(guards.powers(scenario, powers_w), scenario.echo_gain, gains, per_bs(scenario, "noise_bs_w"))
 
 
-def comm_sinr(scenario: Scenario | Batch, powers_w, *, integrated: bool = True) -> np.ndarray:
+def comm_sinr(scenario: Scenario | Batch, powers_w: ArrayLike, *, integrated: bool = True) -> np.ndarray:
     r"""SINR of every user, eq. (9), or the stand-alone eq. (4) with ``integrated=False``: (..., B), linear.
 
     .. math:: \gamma^c_j = \frac{p_j |h_{jj}|^2}
@@ -76,7 +77,7 @@ def comm_sinr(scenario: Scenario | Batch, powers_w, *, integrated: bool = True) 
     return _ratio(guards.powers(scenario, powers_w), scenario.link_gain, gains, per_bs(scenario, "noise_ue_w"))
 
 
-def range_std_from_sinr_m(sinr, bandwidth_hz, processing_gain=1.0) -> np.ndarray:
+def range_std_from_sinr_m(sinr: ArrayLike, bandwidth_hz: ArrayLike, processing_gain: ArrayLike = 1.0) -> np.ndarray:
     r"""Eq. (12), :math:`\sigma = c / (2 W \sqrt{2 G \gamma})` in metres, for bandwidth W and processing gain G; inf at SINR 0.
 
     Parameters
@@ -95,7 +96,7 @@ def range_std_from_sinr_m(sinr, bandwidth_hz, processing_gain=1.0) -> np.ndarray
     return _std(sinr, width, gain)[()]
 
 
-def range_std_m(scenario: Scenario | Batch, powers_w) -> np.ndarray:
+def range_std_m(scenario: Scenario | Batch, powers_w: ArrayLike) -> np.ndarray:
     r"""Standard deviation of every BS's range measurement, eq. (12), in metres: (..., B).
 
     The formula is a high-SNR law; it is evaluated as printed also where the SINR is far below 1.
@@ -125,7 +126,7 @@ def range_gradients(scenario: Scenario | Batch) -> np.ndarray:
     return difference[..., :2] / distance
 
 
-def position_crb_m2(scenario: Scenario | Batch, powers_w) -> np.ndarray:
+def position_crb_m2(scenario: Scenario | Batch, powers_w: ArrayLike) -> np.ndarray:
     r"""Cramér-Rao bound on the horizontal position error :math:`\mathrm{tr} J^{-1}` in m^2, the target's height being known.
 
     .. math:: J = \sum_i \sigma_i^{-2} u_i u_i^{\mathsf T},

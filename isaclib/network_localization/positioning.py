@@ -9,6 +9,7 @@ the bound of :func:`~.scenario.position_crb_m2`.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..foundations import checks
 from ..foundations.errors import InvalidScenario
@@ -22,7 +23,9 @@ _FARTHEST_M = 1e9
 _DAMPING = 1e-3  # first Levenberg-Marquardt damping, relative to the diagonal of the normal matrix
 
 
-def estimate_positions(scenario: Scenario, ranges_m, stds_m, *, start_m: np.ndarray | None = None) -> np.ndarray:
+def estimate_positions(
+    scenario: Scenario, ranges_m: ArrayLike, stds_m: ArrayLike, *, start_m: np.ndarray | None = None
+) -> np.ndarray:
     """Weighted least-squares positions (..., 2) in metres by damped Gauss-Newton (Levenberg-Marquardt).
 
     Parameters
@@ -105,7 +108,7 @@ def _descend(start, height, bs, rows, weights) -> tuple[np.ndarray, np.ndarray]:
     return q, cost
 
 
-def simulate_position_errors_m(scenario: Scenario, powers_w, rng: np.random.Generator, trials: int) -> np.ndarray:
+def simulate_position_errors_m(scenario: Scenario, powers_w: ArrayLike, rng: np.random.Generator, trials: int) -> np.ndarray:
     """Horizontal position errors (trials,) in metres: the fusion of ranges with Gaussian errors of std ``range_std_m``.
 
     >>> scenario = Scenario.random(np.random.default_rng(7), processing_gain_db=46.6)

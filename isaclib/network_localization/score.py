@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..foundations import checks
 from ..foundations import score as scores
@@ -19,7 +20,9 @@ from .users import infeasible
 from .verify import violations
 
 
-def score(scenario: Scenario, powers_w, *, tolerance: float = scores.TOLERANCE, optimum: Certificate | None = None) -> Score:
+def score(
+    scenario: Scenario, powers_w: ArrayLike, *, tolerance: float = scores.TOLERANCE, optimum: Certificate | None = None
+) -> Score:
     """What powers (B,) in W are worth: their worst sensing SINR, the optimum, the gap, and every violation by name.
 
     Parameters
@@ -51,7 +54,7 @@ def score(scenario: Scenario, powers_w, *, tolerance: float = scores.TOLERANCE, 
     return scores.judge(value, broken, lambda: exact.solve_exact(scenario).certificate, tolerance=tolerance, optimum=optimum)
 
 
-def score_batch(scenarios: Batch | Sequence[Scenario], powers_w, *, tolerance: float = scores.TOLERANCE) -> ScoreBatch:
+def score_batch(scenarios: Batch | Sequence[Scenario], powers_w: ArrayLike, *, tolerance: float = scores.TOLERANCE) -> ScoreBatch:
     """:func:`score` of D scenarios of equal size and powers (D, B).
 
     A row without a proven optimum is compared with the best that is known, and its certificate says so.

@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..foundations import checks
 from ..foundations.certificate import FEASIBLE, ROUNDING, Certificate, relative_gap
@@ -29,7 +30,7 @@ _TIES = (0.0, 1e-12, 1e-9)
 _TIGHT = 1e-10  # relative width at which no better bound is looked for
 
 
-def violations(scenario: Scenario | Batch, powers_w) -> dict[str, Any]:
+def violations(scenario: Scenario | Batch, powers_w: ArrayLike) -> dict[str, Any]:
     """Excess of each constraint relative to its limit, the worst over the BSs: (...,), 0 where it holds.
 
     Returns
@@ -54,7 +55,7 @@ def violations(scenario: Scenario | Batch, powers_w) -> dict[str, Any]:
     return {name: np.maximum(excess, 0.0)[()] for name, excess in found.items()}
 
 
-def residual(scenario: Scenario | Batch, powers_w) -> np.ndarray:
+def residual(scenario: Scenario | Batch, powers_w: ArrayLike) -> np.ndarray:
     """Largest violation of cap and thresholds relative to the limit, (...,); 0 where every constraint holds.
 
     >>> residual(Scenario.random(np.random.default_rng(7)), [1.0, 1.0, 1.0])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..foundations import checks, units
 from ..foundations.certificate import Certificate, Step
@@ -136,7 +137,7 @@ class Limits:
             return None
         return (0.5 * (scenario.carriers - 1)) ** 2 * (1 - least_crb_s2(scenario) / self.max_toa_crb_s2)
 
-    def violations(self, scenario: Scenario, powers_w, *, oversampling: int | None = None) -> dict[str, float]:
+    def violations(self, scenario: Scenario, powers_w: ArrayLike, *, oversampling: int | None = None) -> dict[str, float]:
         """Violation of each limit relative to that limit, at full power budget accounting; <= 0 where it holds.
 
         Levels and bounds that need power are infinite for zero power.
@@ -162,7 +163,7 @@ class Limits:
             found["max_capacity_loss"] = float(1 - capacity_bps(scenario, powers) / floor) if floor > 0 else 0.0
         return found
 
-    def residual(self, scenario: Scenario, powers_w) -> float:
+    def residual(self, scenario: Scenario, powers_w: ArrayLike) -> float:
         """Largest relative violation (0: all limits hold), peaks searched on a 64-fold grid and refined."""
         return max(0.0, *self.violations(scenario, powers_w, oversampling=_VERIFY_OVERSAMPLING).values())
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..foundations import channels, checks, units
 from ..foundations.errors import InvalidScenario
@@ -35,7 +36,9 @@ def _audible(scenario: Scenario, powers_w) -> np.ndarray:
     return powers
 
 
-def delay_errors_s(scenario: Scenario, powers_w, rng: np.random.Generator, trials: int, *, search: float = 16.0) -> np.ndarray:
+def delay_errors_s(
+    scenario: Scenario, powers_w: ArrayLike, rng: np.random.Generator, trials: int, *, search: float = 16.0
+) -> np.ndarray:
     r"""Errors :math:`\hat\tau - \tau` of the delay estimate in s, shape (trials,).
 
     Parameters
@@ -99,7 +102,9 @@ def _refined(z: np.ndarray, start: np.ndarray, reach: float) -> np.ndarray:
     return u
 
 
-def delay_rmse_s(scenario: Scenario, powers_w, rng: np.random.Generator, trials: int, *, search: float = 16.0) -> float:
+def delay_rmse_s(
+    scenario: Scenario, powers_w: ArrayLike, rng: np.random.Generator, trials: int, *, search: float = 16.0
+) -> float:
     """Root mean square of :func:`delay_errors_s`.
 
     >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
@@ -109,7 +114,7 @@ def delay_rmse_s(scenario: Scenario, powers_w, rng: np.random.Generator, trials:
     return float(np.sqrt(np.mean(delay_errors_s(scenario, powers_w, rng, trials, search=search) ** 2)))
 
 
-def random_data_sidelobes_db(scenario: Scenario, powers_w, rng: np.random.Generator, trials: int) -> np.ndarray:
+def random_data_sidelobes_db(scenario: Scenario, powers_w: ArrayLike, rng: np.random.Generator, trials: int) -> np.ndarray:
     r"""Peak sidelobe levels in dB (trials,) of noiseless outputs averaged over ``scenario.symbols`` symbols of random
     data, eq. (5).
 
@@ -129,7 +134,7 @@ def random_data_sidelobes_db(scenario: Scenario, powers_w, rng: np.random.Genera
     return pulses.decibels(pulses.peak_level(weights, scenario.sidelobe_start, scenario.sidelobe_end, scenario.oversampling))
 
 
-def data_floor_db(scenario: Scenario, powers_w) -> float:
+def data_floor_db(scenario: Scenario, powers_w: ArrayLike) -> float:
     r"""Root-mean-square level :math:`\sqrt{\sum_n p_n^2/L}/\sum_n p_n` in dB that random data add to every delay.
 
     >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16, symbols=1)
@@ -141,7 +146,7 @@ def data_floor_db(scenario: Scenario, powers_w) -> float:
 
 
 def weak_target_detection(
-    scenario: Scenario, powers_w, rng: np.random.Generator, trials: int, *, weak_db: float, separation: float
+    scenario: Scenario, powers_w: ArrayLike, rng: np.random.Generator, trials: int, *, weak_db: float, separation: float
 ) -> float:
     r"""How often a weak target shows as the highest peak beside a strong one.
 

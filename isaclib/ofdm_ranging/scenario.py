@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..foundations import channels, checks, units
 from ..foundations.errors import InvalidScenario
@@ -158,7 +159,7 @@ def checked_powers(scenario: Scenario, powers_w) -> np.ndarray:
     return checks.array("powers_w", powers_w, ("...", "N"), minimum=0.0, sizes={"N": scenario.carriers})
 
 
-def capacity_bps(scenario: Scenario, powers_w) -> np.ndarray:
+def capacity_bps(scenario: Scenario, powers_w: ArrayLike) -> np.ndarray:
     r"""Capacity of the link, eq. (3),
 
     .. math:: C(p) = \sum_{n} \Delta f \log_2\Bigl(1 + \frac{p_n |h_n|^2}{N_0 \Delta f}\Bigr)
@@ -174,7 +175,7 @@ def capacity_bps(scenario: Scenario, powers_w) -> np.ndarray:
     return scenario.subcarrier_spacing_hz / math.log(2) * np.log1p(snr).sum(axis=-1)
 
 
-def pulse_compression(scenario: Scenario, powers_w, delays) -> np.ndarray:
+def pulse_compression(scenario: Scenario, powers_w: ArrayLike, delays: ArrayLike) -> np.ndarray:
     r"""Expected pulse-compression output, eq. (7), relative to its value at the target: (..., K) complex.
 
     Delays (K,) are relative to the target's, in 1/bandwidth; powers are (..., N). The phase is taken about the middle of
@@ -189,7 +190,7 @@ def pulse_compression(scenario: Scenario, powers_w, delays) -> np.ndarray:
     return pulses.pulse(powers, delays) / powers.sum(axis=-1, keepdims=True)
 
 
-def peak_sidelobe_db(scenario: Scenario, powers_w) -> np.ndarray:
+def peak_sidelobe_db(scenario: Scenario, powers_w: ArrayLike) -> np.ndarray:
     r"""Peak sidelobe level, eqs. (5) to (7), of the expected output in dB of amplitude,
 
     .. math:: 20\log_{10} \max_{u_0 \le u \le u_1} |y(u)|/y(0)
@@ -205,7 +206,7 @@ def peak_sidelobe_db(scenario: Scenario, powers_w) -> np.ndarray:
     return pulses.decibels(level)
 
 
-def main_lobe_width_m(scenario: Scenario, powers_w, *, crossing: str = "first") -> np.ndarray:
+def main_lobe_width_m(scenario: Scenario, powers_w: ArrayLike, *, crossing: str = "first") -> np.ndarray:
     r"""3-dB width of the main lobe in metres of range, both sides together, for powers (..., N).
 
     Parameters
@@ -225,7 +226,7 @@ def main_lobe_width_m(scenario: Scenario, powers_w, *, crossing: str = "first") 
     return scenario.range_cell_m * pulses.half_power_width(powers, scenario.oversampling, last_before=last_before)
 
 
-def second_moment_hz2(scenario: Scenario, powers_w, *, centred: bool = True) -> np.ndarray:
+def second_moment_hz2(scenario: Scenario, powers_w: ArrayLike, *, centred: bool = True) -> np.ndarray:
     r"""Mean square bandwidth of the waveform in Hz^2 for powers (..., N),
 
     .. math:: \Delta f^2 \Bigl[\sum_n n^2 \tfrac{p_n}{S} - \bigl(\sum_n n \tfrac{p_n}{S}\bigr)^2\Bigr], \quad S = \sum_n p_n .
@@ -246,7 +247,7 @@ def second_moment_hz2(scenario: Scenario, powers_w, *, centred: bool = True) -> 
     return scenario.subcarrier_spacing_hz**2 * (share * (carriers - mean) ** 2).sum(axis=-1)
 
 
-def echo_snr(scenario: Scenario, powers_w) -> np.ndarray:
+def echo_snr(scenario: Scenario, powers_w: ArrayLike) -> np.ndarray:
     r"""SNR :math:`L|a|^2\sum_n p_n/(N_0\Delta f)` of the compressed echo after L symbols, for powers (..., N).
 
     >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
@@ -257,7 +258,7 @@ def echo_snr(scenario: Scenario, powers_w) -> np.ndarray:
     return scenario.symbols * scenario.echo_gain / (scenario.noise_psd_w_per_hz * scenario.subcarrier_spacing_hz) * total
 
 
-def toa_crb_s2(scenario: Scenario, powers_w, *, centred: bool = True) -> np.ndarray:
+def toa_crb_s2(scenario: Scenario, powers_w: ArrayLike, *, centred: bool = True) -> np.ndarray:
     r"""Cramér-Rao bound of the echo's delay in s^2, its complex amplitude unknown, for powers (..., N):
 
     .. math:: \operatorname{var}\hat\tau \ge \frac{1}{8\pi^2\, \mathrm{SNR}\; \beta^2}, \qquad
@@ -277,7 +278,7 @@ def toa_crb_s2(scenario: Scenario, powers_w, *, centred: bool = True) -> np.ndar
     return np.where(np.isnan(bound), math.inf, bound)[()]
 
 
-def delay_to_range_m(delay_s) -> np.ndarray:
+def delay_to_range_m(delay_s: ArrayLike) -> np.ndarray:
     """Range :math:`c\\tau/2` in m of a two-way delay in s, a number or an array of any shape.
 
     >>> round(float(delay_to_range_m(1e-6)), 3)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.optimize import nnls
 
 from ..foundations import checks
@@ -40,7 +41,7 @@ def residual(scenario: Scenario, powers_w, limits: Limits) -> float:
     return limits.residual(scenario, powers_w)
 
 
-def capacity_bound(scenario: Scenario, limits: Limits, powers_w) -> float:
+def capacity_bound(scenario: Scenario, limits: Limits, powers_w: ArrayLike) -> float:
     r"""Upper bound on the capacity under ``limits`` in bit/s, from multipliers fitted to the given powers.
 
     For any :math:`z_k \in \mathbb C`, delays :math:`u_k`, centre :math:`\mu` and :math:`\beta \ge 0`, all allowed shares
@@ -151,7 +152,7 @@ def verify(
 
 def score(
     scenario: Scenario,
-    powers_w,
+    powers_w: ArrayLike,
     *,
     peak_sidelobe_db: float | None = None,
     max_toa_crb_s2: float | None = None,
@@ -212,7 +213,7 @@ def score(
 
 def score_batch(
     scenarios: Batch | Sequence[Scenario],
-    powers_w,
+    powers_w: ArrayLike,
     *,
     peak_sidelobe_db: float | None = None,
     max_toa_crb_s2: float | None = None,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..foundations import checks
 from ..foundations.errors import InvalidScenario
@@ -21,7 +22,7 @@ _BISECTIONS = 200
 _EXACT = 1e-9  # excess of the filled budget from which one Newton step more leaves rounding
 
 
-def waterfill_powers(gains, budget) -> np.ndarray:
+def waterfill_powers(gains: ArrayLike, budget: ArrayLike) -> np.ndarray:
     """Water-filling powers (..., N) for gains (..., N) >= 0 in 1/W and a budget in W (a number or (...,)).
 
     Exact and vectorised over the leading axes: one sort, one cumulative sum. Carriers of gain 0 get no power; a row whose

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..foundations import checks
 from ..foundations.scenario import Batch
@@ -60,7 +61,7 @@ class Bands:
     def __len__(self) -> int:
         return len(self.scale)
 
-    def take(self, lanes) -> Bands:
+    def take(self, lanes: ArrayLike) -> Bands:
         """The networks of the given lanes."""
         return Bands(*(value[lanes] for value in self.__dict__.values()))
 
@@ -78,7 +79,7 @@ class Bands:
         largest = np.abs(gains).max(axis=(0, 2))
         return (largest < _LARGEST) & np.isfinite(self.weights).all(axis=1) & np.isfinite(self.circuit) & (self.scale > 0)
 
-    def slopes(self, x) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def slopes(self, x: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rates per unit of bandwidth at the power density x (D, K), with first and second derivative: (D, K, 2) each."""
         a, b, g = self.radar, self.clutter, self.link
         low, high, link = 1 + b * x, 1 + (a + b) * x, 1 + g * x
@@ -87,15 +88,15 @@ class Bands:
         second = np.stack([-a * (b / low + (a + b) / high) / (low * high), -((g / link) ** 2)], axis=-1)
         return value, first, second
 
-    def rates(self, shares, powers) -> np.ndarray:
+    def rates(self, shares: ArrayLike, powers: ArrayLike) -> np.ndarray:
         """Normalised rates (D, K, 2) of positive shares."""
         return shares[..., None] * self.slopes(powers / shares)[0]
 
-    def gradients(self, shares, powers) -> tuple[np.ndarray, np.ndarray]:
+    def gradients(self, shares: ArrayLike, powers: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Derivatives of the rates with respect to share and power: (D, K, 2) each; they depend on the ratio only."""
         return self.tangents(powers / shares)
 
-    def tangents(self, x) -> tuple[np.ndarray, np.ndarray]:
+    def tangents(self, x: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """The same at the power density x."""
         value, first, _ = self.slopes(x)
         return value - x[..., None] * first, first

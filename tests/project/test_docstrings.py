@@ -49,3 +49,24 @@ def test_the_reference_leads_to_the_page_that_derives_it():
         model = (ROOT / "notebooks" / chapter / "model.py").read_text()
         assert f"{{doc}}`/notebooks/{chapter}/model`" in page
         assert any(label in model for label in labels), f"{chapter}: name the formulas behind it"
+
+
+def public_functions(chapter):
+    """The functions of a chapter's public names, and the public methods of its classes."""
+    package = chapters.module(chapter)
+    for name in package.__all__:
+        found = getattr(package, name)
+        members = [(name, found)] if inspect.isfunction(found) else []
+        if inspect.isclass(found):
+            members = [(f"{name}.{key}", getattr(found, key)) for key in vars(found) if not key.startswith("_")]
+        yield from ((key, function) for key, function in members if inspect.isroutine(function))
+
+
+@pytest.mark.parametrize("chapter", chapters.NAMES)
+def test_every_public_signature_has_its_types(chapter):
+    found = dict(public_functions(chapter))
+    assert len(found) > 5
+    for name, function in found.items():
+        signature = inspect.signature(function)
+        bare = [key for key, each in signature.parameters.items() if each.annotation is each.empty and key != "self"]
+        assert not bare and signature.return_annotation is not signature.empty, f"{chapter}.{name}: {bare or 'the result'}"
