@@ -25,6 +25,14 @@ def certified_values(
     r"""Weak-duality bound :math:`(A_k+\sigma^2)/\sigma^2` on unscaled data, (K,): -inf where :math:`M+\Lambda\not\succ0`.
 
     At least 1 proves that user k keeps the SINR for every error in its balls.
+
+    >>> from isaclib import near_field as nf
+    >>> h = np.array([[[3.0, 4.0]]])  # one user, one access point, two antennas
+    >>> beams = np.array([[[0.6, 0.8]]])
+    >>> sinr, multipliers = nf.certified_sinr(h, np.array([[0.5]]), beams, 1.0)
+    >>> value = nf.certified_values(h, np.array([[0.5]]), beams, sinr[0], 1.0, multipliers)
+    >>> bool(value[0] > -1e-9)  # no less than 0: the SINR is proven
+    True
     """
     h, radii = checked(channels, error_radii, noise_w)
     w, users = _checked_beams(beams, h), len(h)
@@ -50,7 +58,15 @@ def certified_values(
 def beam_residual(
     channels: ArrayLike, error_radii: ArrayLike, beams: ArrayLike, sinr: ArrayLike, noise_w: float, multipliers: ArrayLike
 ) -> float:
-    """Largest relative shortfall of the certified worst case below the noise power; 0 when the SINR is proven."""
+    """Largest relative shortfall of the certified worst case below the noise power; 0 when the SINR is proven.
+
+    >>> from isaclib import near_field as nf
+    >>> h = np.array([[[3.0, 4.0]]])  # one user, one access point, two antennas
+    >>> beams = np.array([[[0.6, 0.8]]])
+    >>> sinr, multipliers = nf.certified_sinr(h, np.array([[0.5]]), beams, 1.0)
+    >>> bool(nf.beam_residual(h, np.array([[0.5]]), beams, sinr[0], 1.0, multipliers) < 1e-9)
+    True
+    """
     return float(max(0.0, 1 - np.min(certified_values(channels, error_radii, beams, sinr, noise_w, multipliers))))
 
 
@@ -71,7 +87,15 @@ def worst_sinr(channels: ArrayLike, error_radii: ArrayLike, beams: ArrayLike, no
 def certified_sinr(
     channels: ArrayLike, error_radii: ArrayLike, beams: ArrayLike, noise_w: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    r""":func:`worst_sinr` with the multipliers (K, M) that prove it (nan where nothing can be certified)."""
+    r""":func:`worst_sinr` with the multipliers (K, M) that prove it (nan where nothing can be certified).
+
+    >>> from isaclib import near_field as nf
+    >>> h = np.array([[[3.0, 4.0]]])  # one user, one access point, two antennas
+    >>> beams = np.array([[[0.6, 0.8]]])
+    >>> sinr, multipliers = nf.certified_sinr(h, np.array([[0.5]]), beams, 1.0)
+    >>> round(float(sinr[0]), 6)  # (5 - 0.5)^2
+    20.25
+    """
     h, radii = checked(channels, error_radii, noise_w)
     scale = math.sqrt(noise_w)
     return certify(h / scale, radii / scale, _checked_beams(beams, h))

@@ -129,6 +129,13 @@ def fisher_information(scenario: Scenario, covariances: ArrayLike) -> np.ndarray
     ndarray (2K + 2KM^2, 2K + 2KM^2)
         Order :math:`(c^x, c^y, \Re\alpha, \Im\alpha)`; the gains run over (user, receiver, transmitter).
         Multiply by the number of sensing blocks :math:`\tau = (1-\eta)T/\tau_s`.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> white = np.broadcast_to(np.eye(21) / 21, (3, 21, 21))
+    >>> once, twice = nf.fisher_information(scenario, white), nf.fisher_information(scenario, 2 * white)
+    >>> once.shape, bool(np.allclose(twice, 2 * once))
+    ((80, 80), True)
     """
     pairs = information_by_pair(scenario, covariances)
     users, aps = len(scenario.user_positions_m), len(scenario.ap_positions_m)
@@ -150,6 +157,14 @@ def position_information(scenario: Scenario, covariances: ArrayLike) -> np.ndarr
 
     Eliminated pair by pair, without a difference of two Grams. Gains that a covariance does not excite carry no information
     and are left out.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> white = np.broadcast_to(np.eye(21) / 21, (3, 21, 21))
+    >>> information = nf.position_information(scenario, white)
+    >>> louder = nf.position_information(scenario, 2 * white)
+    >>> bool(np.allclose(louder, 2 * information))
+    True
     """
     scenario = checks.instance("scenario", scenario, Scenario)
     rows = _information_root(scenario, checked_covariances(scenario, covariances))
@@ -262,6 +277,11 @@ def time_allocation_limit(scenario: Scenario, crlb_bar_m2: float) -> float:
     .. math:: \bar\eta = 1 - \frac{\tau_s\,\overline{\mathrm{CRLB}}}{T\,\mathrm{CRLB}_{th}}
 
     ``crlb_bar_m2`` is the bound of one sensing block. Negative where the limit cannot be met even by sensing all the time.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> round(nf.time_allocation_limit(scenario, 8e-10), 9)
+    0.2
     """
     checks.instance("scenario", scenario, Scenario)
     crlb_bar = checks.number("crlb_bar_m2", crlb_bar_m2, minimum=0)

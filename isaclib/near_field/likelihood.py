@@ -39,6 +39,14 @@ def locate_likelihood(
         First guess, within a fraction of the resolution cell.
     blocks : int
         :math:`\tau`.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> white = np.broadcast_to(np.eye(21) / 21, (3, 21, 21))
+    >>> start = scenario.user_positions_m
+    >>> found = nf.locate_likelihood(scenario, white, start, blocks=100, rng=np.random.default_rng(1))
+    >>> found.shape, bool(np.abs(found - start).max() < 1e-3)
+    ((4, 2), True)
     """
     return _located(scenario, covariances, start_m, blocks, [checks.generator("rng", rng)])[0]
 

@@ -38,6 +38,12 @@ def plane_wave_vectors(scenario: Scenario, points_m: ArrayLike | None = None) ->
 
     :math:`\mathbf o_n` is the antenna's offset from the array centre, :math:`\mathbf u` the unit vector from there to the point
     (0 at the centre itself, where there is no direction).
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> near, far = nf.steering_vectors(scenario), nf.plane_wave_vectors(scenario)
+    >>> np.abs(np.mean(near[0] * far[0].conj(), axis=-1)).round(3).tolist()  # 1 where a wave is plane
+    [0.99, 0.903, 0.987]
     """
     checks.instance("scenario", scenario, Scenario)
     points = scenario.user_positions_m if points_m is None else checks.array("points_m", points_m, ("G", 2))
@@ -56,6 +62,11 @@ def echo_matrix(scenario: Scenario, *, far_field: bool = False) -> np.ndarray:
     Returns
     -------
     ndarray (M Nt, M Nt) complex
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> nf.echo_matrix(scenario).shape
+    (63, 63)
     """
     far_field = checks.flag("far_field", far_field)
     a = plane_wave_vectors(scenario) if far_field else steering_vectors(scenario)
@@ -65,7 +76,15 @@ def echo_matrix(scenario: Scenario, *, far_field: bool = False) -> np.ndarray:
 
 
 def echo_covariance(scenario: Scenario, covariances: ArrayLike, *, far_field: bool = False) -> np.ndarray:
-    r"""Exact covariance :math:`\mathbf H\mathbf\Psi\mathbf H^H + (\sigma^2/G_p)\mathbf I` of one snapshot: (M Nt, M Nt)."""
+    r"""Exact covariance :math:`\mathbf H\mathbf\Psi\mathbf H^H + (\sigma^2/G_p)\mathbf I` of one snapshot: (M Nt, M Nt).
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> white = np.broadcast_to(np.eye(21) / 21, (3, 21, 21))
+    >>> seen = nf.echo_covariance(scenario, white)
+    >>> seen.shape, bool(np.linalg.eigvalsh(seen)[0] > 0)
+    ((63, 63), True)
+    """
     psi = _block_diagonal(checked_covariances(scenario, covariances))
     h = echo_matrix(scenario, far_field=far_field)
     return h @ psi @ h.conj().T + noise_w(scenario) * np.eye(len(h))
@@ -74,7 +93,14 @@ def echo_covariance(scenario: Scenario, covariances: ArrayLike, *, far_field: bo
 def simulate_echoes(
     scenario: Scenario, covariances: ArrayLike, snapshots: int, rng: np.random.Generator, *, far_field: bool = False
 ) -> np.ndarray:
-    r"""Snapshots :math:`\mathbf y[t]` with Gaussian signals of the given covariances: (M Nt, snapshots)."""
+    r"""Snapshots :math:`\mathbf y[t]` with Gaussian signals of the given covariances: (M Nt, snapshots).
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> white = np.broadcast_to(np.eye(21) / 21, (3, 21, 21))
+    >>> nf.simulate_echoes(scenario, white, 100, np.random.default_rng(1)).shape
+    (63, 100)
+    """
     snapshots, rng = checks.count("snapshots", snapshots), checks.generator("rng", rng)
     factor = _block_diagonal(square_root(checked_covariances(scenario, covariances)))
     return _echoes(echo_matrix(scenario, far_field=far_field) @ factor, noise_w(scenario), snapshots, rng)
@@ -97,6 +123,13 @@ def signal_subspace(scenario: Scenario, covariance: np.ndarray, *, signal_dimens
     ------
     InvalidScenario
         When the signal fills the whole space, so that MUSIC has nothing to be orthogonal to.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> white = np.broadcast_to(np.eye(21) / 21, (3, 21, 21))
+    >>> basis = nf.signal_subspace(scenario, nf.echo_covariance(scenario, white))
+    >>> basis.shape, bool(np.allclose(basis.conj().T @ basis, np.eye(12)))
+    ((63, 12), True)
     """
     checks.instance("scenario", scenario, Scenario)
     users, aps = scenario.reflectivity.shape[:2]
@@ -112,7 +145,15 @@ def signal_subspace(scenario: Scenario, covariance: np.ndarray, *, signal_dimens
 
 
 def noise_projector(scenario: Scenario, covariance: np.ndarray, *, signal_dimension: int | None = None) -> np.ndarray:
-    r"""Projector :math:`\mathbf U_n \mathbf U_n^H` on the noise subspace, (M Nt, M Nt); arguments of :func:`signal_subspace`."""
+    r"""Projector :math:`\mathbf U_n \mathbf U_n^H` on the noise subspace, (M Nt, M Nt); arguments of :func:`signal_subspace`.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> white = np.broadcast_to(np.eye(21) / 21, (3, 21, 21))
+    >>> projector = nf.noise_projector(scenario, nf.echo_covariance(scenario, white))
+    >>> round(float(np.trace(projector).real), 6)  # 63 antennas less the 12 dimensions of the echoes
+    51.0
+    """
     signal = signal_subspace(scenario, covariance, signal_dimension=signal_dimension)
     return np.eye(len(signal)) - signal @ signal.conj().T
 
@@ -208,7 +249,14 @@ def _squares(vectors: np.ndarray) -> np.ndarray:
 
 
 def peaks(spectrum: np.ndarray, count: int) -> np.ndarray:
-    """Indices (row, column) of the ``count`` largest local maxima of a spectrum on a rectangular grid: (count, 2)."""
+    """Indices (row, column) of the ``count`` largest local maxima of a spectrum on a rectangular grid: (count, 2).
+
+    >>> from isaclib import near_field as nf
+    >>> spectrum = np.zeros((5, 5))
+    >>> spectrum[1, 1], spectrum[3, 3] = 2.0, 1.0
+    >>> nf.peaks(spectrum, 2).tolist()
+    [[1, 1], [3, 3]]
+    """
     spectrum, count = checks.array("spectrum", spectrum, ("R", "C")), checks.count("count", count)
     padded = np.pad(spectrum, 1, constant_values=-np.inf)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
@@ -228,6 +276,13 @@ def locate_music(
     r"""Peaks of the spectrum off the grid, (K, 2).
 
     Gauss-Newton on :math:`\|\mathbf U_n^H \tilde{\mathbf v}(c)\|^2` from each start, which has to lie on the peak's slope.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> white = np.broadcast_to(np.eye(21) / 21, (3, 21, 21))
+    >>> found = nf.locate_music(scenario, white, scenario.user_positions_m + 1e-3)
+    >>> bool(np.abs(found - scenario.user_positions_m).max() < 1e-6)
+    True
     """
     return _located(scenario, [_observed(scenario, covariances, snapshots, rng, False)], start_m)[0]
 

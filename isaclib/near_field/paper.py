@@ -185,6 +185,14 @@ def constraint_margins(
     r""":math:`A_k(\eta)/\sigma^2` of eq. (15), best over :math:`\lambda`, at several shares: (E, K); -inf out of reach.
 
     Zero or more: the beams keep the rate ``rate_bps_hz`` in the worst case at that share.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> alone = scenario.replace(user_positions_m=scenario.user_positions_m[:1], reflectivity=scenario.reflectivity[:1])
+    >>> found, sensing = nf.solve_mrt(alone), nf.optimise_sensing(alone)
+    >>> rate, share = 0.9 * found.worst_rate_bps_hz, found.time_allocation
+    >>> bool(nf.constraint_margins(alone, sensing.crlb_bar_m2, found.beams, rate, [share])[0, 0] > 0)
+    True
     """
     curve = curve_of(scenario, channels=channels, error_radii=error_radii)
     crlb_bar = checks.number("crlb_bar_m2", crlb_bar_m2, minimum=0)
@@ -218,6 +226,15 @@ def constraint_margin_share(scenario: Scenario, sensing: Sensing, point: RobustS
     r"""The share of eq. (16): best of a grid over (0, 1) and of the present share, for the present beams and rate.
 
     A rate of 0 constrains no share: the present one then stays.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> alone = scenario.replace(user_positions_m=scenario.user_positions_m[:1], reflectivity=scenario.reflectivity[:1])
+    >>> sensing = nf.optimise_sensing(alone)
+    >>> radii = nf.relative_error(alone, sensing.crlb_bar_m2, 0.9) * np.linalg.norm(nf.channels(alone), axis=2)
+    >>> point = nf.robust_sinr(nf.channels(alone), radii, alone.noise_w, alone.comm_power_w)
+    >>> 0 < nf.constraint_margin_share(alone, sensing, point, 0.9) < 1
+    True
     """
     eta = checks.number("eta", eta, positive=True, maximum=1)
     step = checks.number("step", step, positive=True, maximum=0.5)
@@ -244,7 +261,15 @@ def _margin_share(setting: Setting, point: RobustSinr, eta: float, step: float) 
 
 
 def rank_one_ratios(scenario: Scenario, crlb_bar_m2: float, time_allocation: float, sinr: float) -> np.ndarray:
-    r"""How close the relaxed covariances of (14) are to rank one at a share and an SINR: largest eigenvalue over trace, (K,)."""
+    r"""How close the relaxed covariances of (14) are to rank one at a share and an SINR: largest eigenvalue over trace, (K,).
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> alone = scenario.replace(user_positions_m=scenario.user_positions_m[:1], reflectivity=scenario.reflectivity[:1])
+    >>> sensing = nf.optimise_sensing(alone)
+    >>> nf.rank_one_ratios(alone, sensing.crlb_bar_m2, 0.9, 1e3).round(3).tolist()
+    [1.0]
+    """
     share = checks.number("time_allocation", time_allocation, minimum=0, maximum=1)
     curve = curve_of(scenario)
     radii = curve.radii(float(relative_error(scenario, crlb_bar_m2, share)))

@@ -161,7 +161,14 @@ def broadside_angles_rad(ap_positions_m, towards_m=AREA_CENTRE_M) -> np.ndarray:
 
 
 def with_access_points(scenario: Scenario, access_points: Sequence[int], **changes: Any) -> Scenario:
-    """The scenario with only some access points, in the order given (a permutation reorders them); same reflectivities."""
+    """The scenario with only some access points, in the order given (a permutation reorders them); same reflectivities.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> pair = nf.with_access_points(scenario, [2, 0])
+    >>> pair.ap_positions_m.tolist()
+    [[60.0, 30.0], [30.0, 70.0]]
+    """
     checks.instance("scenario", scenario, Scenario)
     chosen = checks.array("access_points", access_points, ("C",), dtype=int, minimum=0, maximum=len(scenario.ap_positions_m) - 1)
     if len(set(chosen.tolist())) != len(chosen):
@@ -180,7 +187,14 @@ def _points(scenario: Scenario, points_m) -> np.ndarray:
 
 
 def antenna_positions_m(scenario: Scenario) -> np.ndarray:
-    """Positions of all antennas: (M, Nt, 2)."""
+    """Positions of all antennas: (M, Nt, 2).
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> positions = nf.antenna_positions_m(scenario)
+    >>> positions.shape, round(float(np.linalg.norm(positions[0, 1] - positions[0, 0])), 4)
+    ((3, 21, 2), 0.0265)
+    """
     checks.instance("scenario", scenario, Scenario)
     offset = (np.arange(scenario.antennas) - (scenario.antennas - 1) / 2) * scenario.antenna_spacing_m
     axis = np.stack([np.cos(scenario.array_angles_rad), np.sin(scenario.array_angles_rad)], axis=-1)
@@ -198,7 +212,13 @@ def _distances(points: np.ndarray, places: np.ndarray) -> np.ndarray:
 
 
 def centre_distances_m(scenario: Scenario, points_m: ArrayLike | None = None) -> np.ndarray:
-    r"""Distances :math:`r_{k,m(0)}` from the array centres: (G, M)."""
+    r"""Distances :math:`r_{k,m(0)}` from the array centres: (G, M).
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> nf.centre_distances_m(scenario)[0].round(1).tolist()
+    [41.2, 14.1, 40.0]
+    """
     points = _points(scenario, points_m)
     return geometry.distances_m(points, scenario.ap_positions_m)
 
@@ -220,6 +240,12 @@ def steering_vectors(scenario: Scenario, points_m: ArrayLike | None = None) -> n
     .. math:: [\mathbf a_{k,m}]_n = e^{-j \frac{2\pi}{\lambda} (r_{k,m(n)} - r_{k,m(0)})}
 
     referred to the array centre, which need not be an antenna (an even number of them has none there).
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> a = nf.steering_vectors(scenario)
+    >>> a.shape, bool(np.allclose(np.abs(a), 1))
+    ((4, 3, 21), True)
     """
     points = _points(scenario, points_m)
     excess = _distances(points, antenna_positions_m(scenario))
@@ -232,6 +258,13 @@ def steering_derivatives(scenario: Scenario, points_m: ArrayLike | None = None) 
     r"""Derivatives :math:`\partial \mathbf a_{k,m}/\partial c_k^{q}` for q = x, y: (2, K, M, Nt), in 1/m.
 
     The reference distance :math:`r_{k,m(0)}` moves with the user, too; the paper's Appendix drops that term.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> moved = scenario.user_positions_m + [1e-7, 0.0]
+    >>> quotient = (nf.steering_vectors(scenario, moved) - nf.steering_vectors(scenario)) / 1e-7
+    >>> bool(np.allclose(quotient, nf.steering_derivatives(scenario)[0], atol=1e-3))
+    True
     """
     return responses(scenario, _points(scenario, points_m))[1]
 
@@ -254,6 +287,11 @@ def path_amplitudes(scenario: Scenario, points_m: ArrayLike | None = None) -> np
     r"""Amplitude gains :math:`\tilde\beta_{k,m}`, (G, M).
 
     As printed :math:`\sqrt{\lambda/(4\pi r^2)}`, whose unit is not that of a ratio; physical :math:`\lambda/(4\pi r)`.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> nf.path_amplitudes(scenario)[0].round(7).tolist()
+    [0.0007079, 0.002064, 0.0007297]
     """
     distances = centre_distances_m(scenario, points_m)
     if not np.all(distances > 0):
@@ -263,7 +301,13 @@ def path_amplitudes(scenario: Scenario, points_m: ArrayLike | None = None) -> np
 
 
 def path_gains(scenario: Scenario, points_m: ArrayLike | None = None) -> np.ndarray:
-    r"""Complex gains :math:`\beta_{k,m} = \tilde\beta_{k,m} e^{-j 2\pi r_{k,m(0)}/\lambda}`: (G, M)."""
+    r"""Complex gains :math:`\beta_{k,m} = \tilde\beta_{k,m} e^{-j 2\pi r_{k,m(0)}/\lambda}`: (G, M).
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> bool(np.allclose(np.abs(nf.path_gains(scenario)), nf.path_amplitudes(scenario)))
+    True
+    """
     amplitudes = path_amplitudes(scenario, points_m)
     return amplitudes * phasors(centre_distances_m(scenario, points_m) / scenario.wavelength_m)
 
@@ -295,6 +339,11 @@ def echo_gains(scenario: Scenario) -> np.ndarray:
     -------
     ndarray (K, M, M) complex
         User, receiver, transmitter.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> nf.echo_gains(scenario).shape
+    (4, 3, 3)
     """
     checks.instance("scenario", scenario, Scenario)
     beta = path_gains(scenario)

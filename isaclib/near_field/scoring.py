@@ -91,7 +91,16 @@ def score_batch(
     *,
     tolerance: float = TOLERANCE,
 ) -> ScoreBatch:
-    """:func:`score` of D allocations of D scenarios: beams (D, K, M, Nt), covariances (D, M, Nt, Nt), shares (D,)."""
+    """:func:`score` of D allocations of D scenarios: beams (D, K, M, Nt), covariances (D, M, Nt, Nt), shares (D,).
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> alone = scenario.replace(user_positions_m=scenario.user_positions_m[:1], reflectivity=scenario.reflectivity[:1])
+    >>> found = nf.solve_mrt(alone)
+    >>> scores = nf.score_batch([alone], found.beams[None], found.covariances[None], [found.time_allocation])
+    >>> scores.feasible.tolist(), bool(abs(scores.gap[0]) < 1e-6)
+    ([True], True)
+    """
     batch = checked_batch(scenarios)
     one, count = batch[0], len(batch)
     users, aps, antennas = len(one.user_positions_m), len(one.ap_positions_m), one.antennas

@@ -74,7 +74,14 @@ def _columns(matrices: np.ndarray) -> sparse.csc_matrix:
 
 
 def rank_one(covariances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Principal parts sqrt(lambda) v of covariances (K, n, n), and their share of the trace (K,), 1 for a matrix of 0."""
+    """Principal parts sqrt(lambda) v of covariances (K, n, n), and their share of the trace (K,), 1 for a matrix of 0.
+
+    >>> from isaclib import near_field as nf
+    >>> v = np.array([3.0, 4.0j])
+    >>> beams, shares = nf.rank_one(np.outer(v, v.conj())[None])
+    >>> round(float(np.abs(np.vdot(beams[0], v))), 9), round(float(shares[0]), 9)
+    (25.0, 1.0)
+    """
     W = checks.array("covariances", covariances, ("K", "n", "n"), dtype=complex)
     if np.max(np.abs(W - W.conj().swapaxes(1, 2))) > 1e-9 * np.max(np.abs(W)):
         raise InvalidScenario("covariances", "must be Hermitian", "symmetrise it")

@@ -144,7 +144,15 @@ def optimise_sensing(scenario: Scenario, *, reduced: bool = True) -> Sensing:
 
 
 def sensing_bound(scenario: Scenario, witness: Witness) -> float:
-    r"""Lower bound on :math:`f` over *all* admissible covariances from a witness, in NumPy (any witness is valid)."""
+    r"""Lower bound on :math:`f` over *all* admissible covariances from a witness, in NumPy (any witness is valid).
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> sensing = nf.optimise_sensing(scenario)
+    >>> witness = nf.natural_witness(scenario, sensing.covariances)
+    >>> bool(nf.sensing_bound(scenario, witness) <= sensing.crlb_bar_m2)
+    True
+    """
     checks.instance("scenario", scenario, Scenario)
     checks.instance("witness", witness, Witness)
     aps, positions = len(scenario.ap_positions_m), 2 * len(scenario.user_positions_m)
@@ -165,7 +173,15 @@ def sensing_bound(scenario: Scenario, witness: Witness) -> float:
 
 
 def natural_witness(scenario: Scenario, covariances: ArrayLike) -> Witness:
-    r"""The witness that belongs to given covariances: :math:`V = J_e^{-1}` and the regressions of their information."""
+    r"""The witness that belongs to given covariances: :math:`V = J_e^{-1}` and the regressions of their information.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> sensing = nf.optimise_sensing(scenario)
+    >>> witness = nf.natural_witness(scenario, sensing.covariances)
+    >>> bool(nf.sensing_bound(scenario, witness) > 0.999 * sensing.crlb_bar_m2)
+    True
+    """
     complements, regressions = eliminate_gains(information_by_pair(scenario, covariances))
     values, vectors = np.linalg.eigh(complements.sum(axis=(0, 1)))
     if not values[0] > 0:
@@ -185,6 +201,12 @@ def verify_sensing(scenario: Scenario, sensing: Sensing) -> Certificate:
     """Value, bound and residual of a sensing result, recomputed in NumPy from its covariances and its witness.
 
     ``status`` is "optimal" only if the covariances are admissible, attain the bound, and have the value that is claimed.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> sensing = nf.optimise_sensing(scenario)
+    >>> nf.verify_sensing(scenario, sensing).status
+    'optimal'
     """
     checks.instance("scenario", scenario, Scenario)
     checks.instance("sensing", sensing, Sensing)
@@ -210,6 +232,12 @@ def largest_time_allocation(scenario: Scenario, sensing: Sensing) -> float:
     ------
     InfeasibleScenario
         When the limit is missed even by sensing all the time; ``best_attainable`` is that bound, :math:`\eta \to 0`.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> sensing = nf.optimise_sensing(scenario)
+    >>> f"{nf.largest_time_allocation(scenario, sensing):.4f}"
+    '0.7697'
     """
     checks.instance("scenario", scenario, Scenario)
     checks.instance("sensing", sensing, Sensing)
@@ -227,7 +255,14 @@ def largest_time_allocation(scenario: Scenario, sensing: Sensing) -> float:
 
 
 def calibrated_gain_db(scenario: Scenario, sensing: Sensing, time_allocation: float) -> float:
-    r"""Processing gain at which :math:`\bar\eta` equals ``time_allocation``; the bound is inversely proportional to it."""
+    r"""Processing gain at which :math:`\bar\eta` equals ``time_allocation``; the bound is inversely proportional to it.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> sensing = nf.optimise_sensing(scenario)
+    >>> f"{nf.calibrated_gain_db(scenario, sensing, 0.5):.2f}"
+    '73.78'
+    """
     checks.instance("scenario", scenario, Scenario)
     checks.instance("sensing", sensing, Sensing)
     time_allocation = checks.number("time_allocation", time_allocation)

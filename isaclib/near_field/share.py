@@ -85,7 +85,15 @@ def best_time(setting: Setting, *, tolerance: float = 1e-5) -> BestTime:
 def best_time_allocation(
     scenario: Scenario, sensing: Sensing | None = None, curve: SinrCurve | None = None, *, tolerance: float = 1e-5
 ) -> BestTime:
-    """The best share alone: :func:`best_time` for a scenario with its sensing and curve where they are known."""
+    """The best share alone: :func:`best_time` for a scenario with its sensing and curve where they are known.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> alone = scenario.replace(user_positions_m=scenario.user_positions_m[:1], reflectivity=scenario.reflectivity[:1])
+    >>> best = nf.best_time_allocation(alone)
+    >>> f"{best.time_allocation:.3f}, {best.rate_bps_hz:.2f} bit/s/Hz of at most {best.bound_bps_hz:.2f}"
+    '0.982, 20.91 bit/s/Hz of at most 20.91'
+    """
     return best_time(Setting(scenario, sensing, curve), tolerance=checks.number("tolerance", tolerance, minimum=0))
 
 

@@ -102,6 +102,12 @@ def relative_error(scenario: Scenario, crlb_bar_m2: float, time_allocation: Arra
     crlb_bar_m2 : float
     time_allocation : float or array
         Shares in [0, 1]. At 1 nothing is sensed: the error is infinite (0 where the slope is 0).
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> relaxed, tight = nf.relative_error(scenario, 1e-10, np.array([0.2, 0.8]))
+    >>> round(float(tight / relaxed), 6)  # a quarter of the sensing time: twice the error
+    2.0
     """
     checks.instance("scenario", scenario, Scenario)
     crlb_bar = checks.number("crlb_bar_m2", crlb_bar_m2, minimum=0)
@@ -278,7 +284,15 @@ def curve_of(
     matched: bool = False,
     method: str = "cuts",
 ) -> SinrCurve:
-    """An empty curve of a scenario's channels, or of channels of one's own."""
+    """An empty curve of a scenario's channels, or of channels of one's own.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> alone = scenario.replace(user_positions_m=scenario.user_positions_m[:1], reflectivity=scenario.reflectivity[:1])
+    >>> curve = nf.curve_of(alone)
+    >>> curve.upper([0.1], 1.0).tolist()  # nothing is solved yet
+    [inf]
+    """
     checks.instance("scenario", scenario, Scenario)
     geometry = channels_of(scenario)
     h = geometry if channels is None else checks.array("channels", channels, geometry.shape, dtype=complex)

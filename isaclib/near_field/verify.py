@@ -53,6 +53,12 @@ def residual(
 ) -> float:
     r"""Largest relative violation of an allocation: communication power, sensing power, position limit (the bound recomputed from
     the covariances) and, for each user, the claimed worst-case rate as far as the multipliers prove it.
+
+    >>> from isaclib import near_field as nf
+    >>> scenario = nf.Scenario.random(np.random.default_rng(0))
+    >>> alone = scenario.replace(user_positions_m=scenario.user_positions_m[:1], reflectivity=scenario.reflectivity[:1])
+    >>> nf.residual(alone, nf.solve_mrt(alone)) < 1e-6
+    True
     """
     given = _checked(scenario, allocation)
     curve = curve_of(scenario, channels=channels, error_radii=error_radii)

@@ -70,3 +70,10 @@ def test_every_public_signature_has_its_types(chapter):
         signature = inspect.signature(function)
         bare = [key for key, each in signature.parameters.items() if each.annotation is each.empty and key != "self"]
         assert not bare and signature.return_annotation is not signature.empty, f"{chapter}.{name}: {bare or 'the result'}"
+
+
+@pytest.mark.parametrize("chapter", chapters.NAMES)
+def test_every_public_function_has_an_example(chapter):
+    package = chapters.module(chapter)
+    functions = {name: found for name in package.__all__ if inspect.isfunction(found := getattr(package, name))}
+    assert [name for name, function in functions.items() if ">>>" not in (function.__doc__ or "")] == []
