@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import checks
 from .errors import InvalidScenario, SolverFailure
@@ -36,7 +37,7 @@ def wrong_side(value: float, bound: float, sense: str = "max") -> float:
     return beyond / max(abs(value), abs(bound)) if math.isfinite(beyond) else math.inf
 
 
-def relative_gap(value, bound):
+def relative_gap(value: ArrayLike, bound: ArrayLike) -> np.ndarray | np.floating:
     """Distance of value and bound relative to the value, elementwise; nan where there is no bound, 0 where both are infinite."""
     value, bound = np.asarray(value, dtype=float), np.asarray(bound, dtype=float)
     with np.errstate(over="ignore", invalid="ignore"):

@@ -8,13 +8,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import checks
 from .errors import InvalidScenario
 from .units import wavelength_m
 
 
-def path_gain(distance_m, *, exponent: float, reference_gain: float = 1.0, reference_distance_m: float = 1.0):
+def path_gain(
+    distance_m: ArrayLike, *, exponent: float, reference_gain: float = 1.0, reference_distance_m: float = 1.0
+) -> np.ndarray | np.floating:
     r"""Power-law gain :math:`\kappa\,(d/d_0)^{-\nu}` for distances > 0 (a number or an array) and :math:`\nu \ge 0`.
 
     >>> float(path_gain(10.0, exponent=2.0))
@@ -29,7 +32,9 @@ def path_gain(distance_m, *, exponent: float, reference_gain: float = 1.0, refer
         return _finite("distance_m", gain * (distance / reference) ** (-exponent))
 
 
-def carrier_path_gain(distance_m, carrier_hz: float, *, exponent: float = 2.0, antenna_gain: float = 1.0):
+def carrier_path_gain(
+    distance_m: ArrayLike, carrier_hz: float, *, exponent: float = 2.0, antenna_gain: float = 1.0
+) -> np.ndarray | np.floating:
     r"""Gain :math:`G\,(\lambda/4\pi)^2 d^{-\nu}`: free space at exponent 2, referred to one metre otherwise.
 
     >>> f"{carrier_path_gain(100.0, 2.4e9):.3e}"
@@ -43,14 +48,14 @@ def carrier_path_gain(distance_m, carrier_hz: float, *, exponent: float = 2.0, a
 
 
 def radar_gain(
-    transmitter_distance_m,
-    receiver_distance_m,
+    transmitter_distance_m: ArrayLike,
+    receiver_distance_m: ArrayLike,
     carrier_hz: float,
-    radar_cross_section_m2,
+    radar_cross_section_m2: ArrayLike,
     *,
     exponent: float = 2.0,
     antenna_gain: float = 1.0,
-):
+) -> np.ndarray | np.floating:
     r"""Bistatic radar equation,
 
     .. math:: \frac{G\,\lambda^2\,\sigma_{\mathrm{RCS}}}{(4\pi)^3\, d_t^{\nu}\, d_r^{\nu}},
@@ -75,7 +80,7 @@ def radar_gain(
     return _finite("transmitter_distance_m", gain)
 
 
-def complex_normal(rng: np.random.Generator, shape=()) -> np.ndarray:
+def complex_normal(rng: np.random.Generator, shape: int | tuple[int, ...] = ()) -> np.ndarray:
     r"""Circularly symmetric :math:`\mathcal{CN}(0, 1)` samples; ``shape`` is an integer or a tuple.
 
     >>> complex_normal(np.random.default_rng(0), (2, 3)).shape
@@ -85,7 +90,9 @@ def complex_normal(rng: np.random.Generator, shape=()) -> np.ndarray:
     return ((parts[..., 0] + 1j * parts[..., 1]) / math.sqrt(2))[()]
 
 
-def rician(rng: np.random.Generator, shape=(), *, k_factor: float, line_of_sight=1.0) -> np.ndarray:
+def rician(
+    rng: np.random.Generator, shape: int | tuple[int, ...] = (), *, k_factor: float, line_of_sight: np.ndarray | float = 1.0
+) -> np.ndarray:
     r"""Complex Rician fading :math:`\sqrt{K/(K+1)}\,\ell + \sqrt{1/(K+1)}\,\mathcal{CN}(0,1)`.
 
     ``k_factor`` is linear (inf: the line of sight alone); ``line_of_sight`` has unit modulus and is one number, or an array
@@ -107,14 +114,14 @@ def rician(rng: np.random.Generator, shape=(), *, k_factor: float, line_of_sight
     return rician_of(scattered, k, direct)
 
 
-def rician_of(scattered, k_factor: float, line_of_sight=1.0):
+def rician_of(scattered: np.ndarray, k_factor: float, line_of_sight: np.ndarray | float = 1.0) -> np.ndarray:
     """:func:`rician` of samples of :func:`complex_normal`, unguarded: for draws of many generators."""
     # Quotients that stay exact at both ends: K / (K + 1) is inf / inf for an infinite K.
     direct_share = 1.0 if k_factor > 1e16 else k_factor / (k_factor + 1)
     return math.sqrt(direct_share) * line_of_sight + scattered / math.sqrt(k_factor + 1)
 
 
-def nakagami_power(rng: np.random.Generator, shape=(), *, m: float) -> np.ndarray:
+def nakagami_power(rng: np.random.Generator, shape: int | tuple[int, ...] = (), *, m: float) -> np.ndarray:
     """Power of a Nakagami-m envelope: Gamma(m, 1/m), unit mean (m = 1: the exponential power of Rayleigh fading; inf: 1).
 
     >>> nakagami_power(np.random.default_rng(0), 2, m=np.inf)
@@ -126,7 +133,7 @@ def nakagami_power(rng: np.random.Generator, shape=(), *, m: float) -> np.ndarra
     return np.ones(size)[()] if math.isinf(m) else rng.gamma(m, 1 / m, size=size or None)
 
 
-def rayleigh_amplitude(rng: np.random.Generator, shape=()) -> np.ndarray:
+def rayleigh_amplitude(rng: np.random.Generator, shape: int | tuple[int, ...] = ()) -> np.ndarray:
     """Rayleigh-distributed envelope with unit mean power.
 
     >>> rayleigh_amplitude(np.random.default_rng(0), 3).shape

@@ -69,7 +69,7 @@ def solve(
     *,
     solvers: str | Sequence[str] = ("CLARABEL",),
     accept_inaccurate: bool = False,
-    **options,
+    **options: Any,
 ) -> Solution:
     """Solve a disciplined convex program with the first named solver that answers.
 

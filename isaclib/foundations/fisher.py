@@ -20,6 +20,7 @@ Leading axes of gradients and weights are cases: they are broadcast against each
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import checks
 from .errors import InvalidScenario
@@ -32,7 +33,7 @@ _ORDINARY = 400  # weights within so many powers of two of the largest need no f
 _SYMMETRIC = 1e-8  # what rounding may leave between an information matrix and its adjoint, relative to the diagonal
 
 
-def range_fim(gradients, weights) -> np.ndarray:
+def range_fim(gradients: ArrayLike, weights: ArrayLike) -> np.ndarray:
     r"""Information :math:`\sum_m w_m g_m g_m^{\mathsf T}`.
 
     Parameters
@@ -60,7 +61,7 @@ def range_fim(gradients, weights) -> np.ndarray:
     return information
 
 
-def pair_determinant(gradients, weights) -> np.ndarray:
+def pair_determinant(gradients: ArrayLike, weights: ArrayLike) -> np.ndarray:
     r"""Determinant of the planar :func:`range_fim` as the pair sum :math:`\sum_{i<j} w_i w_j (g_i \times g_j)^2`.
 
     Arguments as in :func:`range_fim` with d = 2. Exactly 0 where all directions are parallel: cross products below the
@@ -75,7 +76,7 @@ def pair_determinant(gradients, weights) -> np.ndarray:
     return _ldexp(value, power)[()]
 
 
-def crb_trace(gradients, weights) -> np.ndarray:
+def crb_trace(gradients: ArrayLike, weights: ArrayLike) -> np.ndarray:
     r"""Cramér-Rao bound :math:`\operatorname{tr} J^{-1}` on the position error, in m^2; in the plane :math:`(A + B)/\det J`.
 
     Arguments as in :func:`range_fim` with d = 1, 2 or 3. Infinite where the geometry is degenerate (never nan), or where the
@@ -100,7 +101,7 @@ def crb_trace(gradients, weights) -> np.ndarray:
     return np.where(regular, bound, np.inf)[()]
 
 
-def equivalent_fim(information, of_interest: int) -> np.ndarray:
+def equivalent_fim(information: ArrayLike, of_interest: int) -> np.ndarray:
     r"""Equivalent Fisher information of the first parameters: the Schur complement of the nuisance block.
 
     .. math:: J_e = J_{pp} - J_{pa} J_{aa}^{+} J_{pa}^{\mathsf H}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import checks
 from .errors import InvalidScenario
@@ -14,7 +15,7 @@ _SMALL, _LARGE = 1e-140, 1e140  # squares of what lies between neither under- no
 
 
 def uniform_disk(
-    rng: np.random.Generator, count: int, radius_m: float, *, minimum_radius_m: float = 0.0, center_m=(0.0, 0.0)
+    rng: np.random.Generator, count: int, radius_m: float, *, minimum_radius_m: float = 0.0, center_m: ArrayLike = (0.0, 0.0)
 ) -> np.ndarray:
     """``count`` points, uniform by area, in an annulus: (count, 2) in metres.
 
@@ -33,7 +34,7 @@ def uniform_disk(
     return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=-1) + center
 
 
-def distances_m(from_m, to_m) -> np.ndarray:
+def distances_m(from_m: ArrayLike, to_m: ArrayLike) -> np.ndarray:
     """Distances between two sets of points: (A, d) and (B, d) give (A, B).
 
     >>> distances_m([[0, 0], [3, 0]], [[3, 4]])
@@ -44,7 +45,7 @@ def distances_m(from_m, to_m) -> np.ndarray:
     return _length(_differences("from_m", from_m[:, None, :], to_m[None, :, :]))
 
 
-def unit_vectors(from_m, to_m) -> np.ndarray:
+def unit_vectors(from_m: ArrayLike, to_m: ArrayLike) -> np.ndarray:
     """Unit vectors pointing from each point of the first set to each of the second: (A, d) and (B, d) give (A, B, d).
 
     Raises
@@ -58,7 +59,7 @@ def unit_vectors(from_m, to_m) -> np.ndarray:
     return _directions(*_two_sets(from_m, to_m), ("from_m", "to_m"))
 
 
-def bistatic_range_gradients(transmitters_m, receiver_m, targets_m) -> np.ndarray:
+def bistatic_range_gradients(transmitters_m: ArrayLike, receiver_m: ArrayLike, targets_m: ArrayLike) -> np.ndarray:
     r"""Gradient of the bistatic range with respect to the target position.
 
     .. math:: \nabla_{q} \left(\|x - q\| + \|r - q\|\right)
@@ -89,7 +90,7 @@ def bistatic_range_gradients(transmitters_m, receiver_m, targets_m) -> np.ndarra
     return np.where(np.linalg.norm(gradients, axis=-1, keepdims=True) <= _ROUNDING, 0.0, gradients)
 
 
-def hexagon(side_m: float, *, center_m=(0.0, 0.0)) -> np.ndarray:
+def hexagon(side_m: float, *, center_m: ArrayLike = (0.0, 0.0)) -> np.ndarray:
     """Vertices of a regular hexagon, counter-clockwise from the positive x axis: (6, 2).
 
     >>> hexagon(2.0)[0]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
 from . import checks
@@ -95,7 +96,7 @@ class Average:
     unproven: int = 0
 
 
-def average(samples: np.ndarray, keep: np.ndarray | None = None, *, status=None) -> Average:
+def average(samples: np.ndarray, keep: np.ndarray | None = None, *, status: ArrayLike | None = None) -> Average:
     """Average ``samples`` over the same draws in every column (point of an axis, scheme). With no draw left the means are nan.
 
     Parameters

@@ -6,9 +6,10 @@ scheme keeps its colour, dash and marker through the whole book: the certified o
 
 from __future__ import annotations
 
+import os
 import re
 from itertools import cycle, islice
-from typing import Any, cast
+from typing import IO, Any, cast
 
 import matplotlib as mpl
 import matplotlib.style
@@ -17,7 +18,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
 from matplotlib.rcsetup import cycler
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from . import checks
@@ -78,7 +81,9 @@ _STYLE: dict[Any, Any] = {
 _UNIT = re.compile(r"\(([^()]+|[^()]*\([^()]*\)[^()]*)\)\s*$")
 
 
-def subplots(rows: int = 1, columns: int = 1, *, width: float = 6.4, height: float | None = None, **options: Any):
+def subplots(
+    rows: int = 1, columns: int = 1, *, width: float = 6.4, height: float | None = None, **options: Any
+) -> tuple[Figure, Any]:
     """A figure in the house style and its axes (as ``pyplot.subplots``, but not registered with pyplot).
 
     The style stays in force afterwards: legends, colour bars and lines are made later, by the caller.
@@ -127,16 +132,16 @@ def role(name: str) -> dict[str, Any]:
 
 def line(
     axes: Axes,
-    x,
-    y,
+    x: ArrayLike,
+    y: ArrayLike,
     scheme: str | int,
     *,
     label: str | None = None,
-    low=None,
-    high=None,
+    low: ArrayLike | None = None,
+    high: ArrayLike | None = None,
     markers: bool | None = None,
     **options: Any,
-):
+) -> Line2D:
     """Draw a curve in a scheme's style, with a confidence band where ``low`` and ``high`` are given.
 
     Parameters
@@ -224,13 +229,13 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def save_svg(figure: Figure, path) -> None:
+def save_svg(figure: Figure, path: str | os.PathLike[str] | IO[bytes]) -> None:
     """Write the figure as SVG: text as outlines, transparent ground, reproducible bytes."""
     with mpl.rc_context(_STYLE):
         figure.savefig(path, format="svg", dpi=150, metadata={"Date": None, "Creator": None})
 
 
-def save_preview(figure: Figure, path, *, width_px: int = 480) -> None:
+def save_preview(figure: Figure, path: str | os.PathLike[str] | IO[bytes], *, width_px: int = 480) -> None:
     """Write a small picture of the figure (lossless WebP of few colours, about 10 kB), for pages that show many at once."""
     canvas, dpi = FigureCanvasAgg(figure), figure.dpi
     figure.set_dpi(width_px / figure.get_figwidth())

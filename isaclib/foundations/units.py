@@ -6,6 +6,7 @@ Every function takes a number or an array of any shape and returns the same.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import checks
 from .errors import InvalidScenario
@@ -14,7 +15,7 @@ SPEED_OF_LIGHT_M_PER_S = 299_792_458.0
 BOLTZMANN_J_PER_K = 1.380649e-23
 
 
-def db_to_linear(value_db):
+def db_to_linear(value_db: ArrayLike) -> np.ndarray | np.floating:
     """Power ratio of a level in dB: :math:`10^{x/10}`; -inf becomes 0.
 
     >>> float(db_to_linear(30.0))
@@ -23,7 +24,7 @@ def db_to_linear(value_db):
     return _from_db("value_db", value_db, 10.0)
 
 
-def linear_to_db(ratio):
+def linear_to_db(ratio: ArrayLike) -> np.ndarray | np.floating:
     """Level in dB of a power ratio; 0 becomes -inf, and inf stays.
 
     >>> float(linear_to_db(100.0))
@@ -32,7 +33,7 @@ def linear_to_db(ratio):
     return _to_db("ratio", ratio, 10.0)
 
 
-def amplitude_to_db(amplitude):
+def amplitude_to_db(amplitude: ArrayLike) -> np.ndarray | np.floating:
     """Level in dB of an amplitude ratio: :math:`20 \\log_{10} x`; 0 becomes -inf, and inf stays.
 
     >>> float(amplitude_to_db(10.0))
@@ -41,7 +42,7 @@ def amplitude_to_db(amplitude):
     return _to_db("amplitude", amplitude, 20.0)
 
 
-def db_to_amplitude(value_db):
+def db_to_amplitude(value_db: ArrayLike) -> np.ndarray | np.floating:
     """Amplitude ratio of a level in dB: :math:`10^{x/20}`; -inf becomes 0.
 
     >>> float(db_to_amplitude(20.0))
@@ -50,7 +51,7 @@ def db_to_amplitude(value_db):
     return _from_db("value_db", value_db, 20.0)
 
 
-def dbm_to_w(power_dbm):
+def dbm_to_w(power_dbm: ArrayLike) -> np.ndarray | np.floating:
     """Power in watt of a level in dBm; -inf becomes 0.
 
     >>> float(dbm_to_w(30.0))
@@ -59,7 +60,7 @@ def dbm_to_w(power_dbm):
     return 1e-3 * _from_db("power_dbm", power_dbm, 10.0)
 
 
-def w_to_dbm(power_w):
+def w_to_dbm(power_w: ArrayLike) -> np.ndarray | np.floating:
     """Level in dBm of a power in watt; 0 becomes -inf, and inf stays.
 
     >>> float(w_to_dbm(1.0))
@@ -72,7 +73,7 @@ def w_to_dbm(power_w):
         return np.where(np.isinf(level) & np.isfinite(power) & (power > 0), 10.0 * np.log10(power) + 30.0, level)[()]
 
 
-def thermal_noise_psd_w_per_hz(temperature_k=290.0, noise_figure_db=0.0):
+def thermal_noise_psd_w_per_hz(temperature_k: ArrayLike = 290.0, noise_figure_db: ArrayLike = 0.0) -> np.ndarray | np.floating:
     """One-sided noise power spectral density :math:`k_B T F` in W/Hz.
 
     >>> round(float(w_to_dbm(thermal_noise_psd_w_per_hz())), 2)
@@ -84,7 +85,7 @@ def thermal_noise_psd_w_per_hz(temperature_k=290.0, noise_figure_db=0.0):
     return BOLTZMANN_J_PER_K * temperature * _from_db("noise_figure_db", figure, 10.0)
 
 
-def wavelength_m(carrier_hz):
+def wavelength_m(carrier_hz: ArrayLike) -> np.ndarray | np.floating:
     """Wavelength in metres of a carrier in hertz.
 
     >>> float(wavelength_m(299_792_458.0))

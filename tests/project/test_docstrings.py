@@ -1,6 +1,7 @@
 """Docstrings of the library, as the API pages of the book print them."""
 
 import ast
+import importlib
 import inspect
 import re
 
@@ -62,9 +63,18 @@ def public_functions(chapter):
         yield from ((key, function) for key, function in members if inspect.isroutine(function))
 
 
-@pytest.mark.parametrize("chapter", chapters.NAMES)
+def shared_functions():
+    """The functions of the foundations that are called without an underscore, by module."""
+    for path in sorted((ROOT / "isaclib" / "foundations").glob("[a-z]*.py")):
+        module = importlib.import_module(f"isaclib.foundations.{path.stem}")
+        for name, found in vars(module).items():
+            if inspect.isfunction(found) and found.__module__ == module.__name__ and not name.startswith("_"):
+                yield f"{path.stem}.{name}", found
+
+
+@pytest.mark.parametrize("chapter", [*chapters.NAMES, "foundations"])
 def test_every_public_signature_has_its_types(chapter):
-    found = dict(public_functions(chapter))
+    found = dict(shared_functions() if chapter == "foundations" else public_functions(chapter))
     assert len(found) > 5
     for name, function in found.items():
         signature = inspect.signature(function)
