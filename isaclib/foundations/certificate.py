@@ -38,7 +38,11 @@ def wrong_side(value: float, bound: float, sense: str = "max") -> float:
 
 
 def relative_gap(value: ArrayLike, bound: ArrayLike) -> np.ndarray | np.floating:
-    """Distance of value and bound relative to the value, elementwise; nan where there is no bound, 0 where both are infinite."""
+    """Distance of value and bound relative to the value, elementwise; nan where there is no bound, 0 where both are infinite.
+
+    >>> relative_gap([2.0, 1.0, np.inf], [2.1, np.nan, np.inf]).round(9).tolist()
+    [0.05, nan, 0.0]
+    """
     value, bound = np.asarray(value, dtype=float), np.asarray(bound, dtype=float)
     with np.errstate(over="ignore", invalid="ignore"):
         return np.where(value == bound, 0.0, np.abs(bound - value) / np.maximum(np.abs(value), _TINY))[()]

@@ -231,6 +231,12 @@ def sign_change_by_interpolation(
     Bracket
         As of :func:`sign_change`; ``iterations`` counts the calls, at most. The last two arguments of the last call are its
         ends, so that the caller has whatever else it computed there.
+
+    Examples
+    --------
+    >>> root = sign_change_by_interpolation(lambda x: np.cos(x) - x, 0.0, 1.0)
+    >>> round(float(root.low), 9), bool(root.high - root.low < 1e-12)
+    (0.739085133, True)
     """
     ordinary = all(isinstance(each, float) for each in (low, high, tolerance)) and 1e-300 < high - low < 1e300
     if not (ordinary and 0 < tolerance < math.inf):  # only then the guards, which cost as much as a call

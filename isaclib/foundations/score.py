@@ -161,6 +161,12 @@ def judge(
         Largest excess of a feasible allocation.
     optimum : Certificate, optional
         That of the exact optimum where it is known already; ``solve`` is then not called.
+
+    Examples
+    --------
+    >>> best = Certificate(method="by hand", value=2.0, bound=2.0, status="optimal")
+    >>> print(judge(1.5, {"max_power_w": 0.0}, lambda: best))
+    Feasible, 1.5: 25 % below the optimum; the certified optimum is 2 (known to 0.0e+00).
     """
     value = checks.reported("value", value)
     checks.instance("violations", violations, Mapping)
