@@ -89,6 +89,8 @@ def solve(
     SolverFailure
         When no solver gave an answer that can be trusted; it carries the last solver's name and status, and the residuals.
 
+    Examples
+    --------
     >>> x = cp.Variable()
     >>> found = solve(cp.Problem(cp.Maximize(x), [x <= 3]))
     >>> found.status, round(found.value, 6), round(found.bound, 6)

@@ -126,6 +126,8 @@ def equivalent_fim(information: ArrayLike, of_interest: int) -> np.ndarray:
     matter, and its eigenvalues below 4 n times the rounding unit count as 0. A nuisance direction that is dropped counts as
     known: :math:`J_e` is then, if anything, too large, and its inverse still a bound.
 
+    Examples
+    --------
     >>> equivalent_fim([[2.0, 1.0], [1.0, 1.0]], 1)
     array([[1.]])
     """

@@ -53,6 +53,8 @@ def unit_vectors(from_m: ArrayLike, to_m: ArrayLike) -> np.ndarray:
     InvalidScenario
         Where two points coincide: the direction is undefined.
 
+    Examples
+    --------
     >>> unit_vectors([[0, 0]], [[3, 4]])
     array([[[0.6, 0.8]]])
     """
@@ -77,6 +79,8 @@ def bistatic_range_gradients(transmitters_m: ArrayLike, receiver_m: ArrayLike, t
         Length 2 for a monostatic pair, exactly 0 for a target on the segment between transmitter and receiver
         (where a rounding error would otherwise pose as a direction).
 
+    Examples
+    --------
     >>> bistatic_range_gradients([[0.0, 0.0], [2.0, 0.0]], [0.0, 0.0], [[1.0, 0.0]])[:, 0]
     array([[2., 0.],
            [0., 0.]])

@@ -50,6 +50,8 @@ def map_draws(
     list
         Bitwise the same for every ``jobs`` and ``scheduler``.
 
+    Examples
+    --------
     >>> map_draws(lambda rng: int(rng.integers(10)), np.random.default_rng(0), 3)
     [8, 6, 6]
     """
@@ -108,6 +110,8 @@ def average(samples: np.ndarray, keep: np.ndarray | None = None, *, status: Arra
         Of a batch of allocations (or of S batches on the same draws): draws that are not ``"optimal"`` in all of them are left
         out by default and counted in ``unproven``; a ``keep`` that names one is refused.
 
+    Examples
+    --------
     >>> found = average([1.0, 3.0, 50.0], status=["optimal", "optimal", "iteration_limit"])
     >>> float(found.mean), found.count, found.unproven
     (2.0, 2, 1)

@@ -89,6 +89,8 @@ def bisect(
     -------
     Bracket
 
+    Examples
+    --------
     >>> bracket = bisect(lambda x: x * x >= 2, 1.0, 2.0, tolerance=1e-6)
     >>> round(float(bracket.low), 5), round(float(bracket.high), 5)
     (1.41421, 1.41421)
@@ -153,6 +155,8 @@ def sign_change(
     InvalidScenario
         Where the function is not positive at ``low``, or positive at ``high``, or nan anywhere it was asked.
 
+    Examples
+    --------
     >>> bracket = sign_change(lambda x: 2 - x * x, 0.0, 2.0)
     >>> bool(bracket.low < 2**0.5 <= bracket.high), float(bracket.high - bracket.low) < 1e-12
     (True, True)
@@ -308,6 +312,8 @@ def minimise_convex(
     -------
     Minimum
 
+    Examples
+    --------
     >>> best = minimise_convex(lambda x: ((x - 1) ** 2 + 3, 2 * (x - 1)), 0.0, 5.0)
     >>> float(best.value), float(best.bound)
     (3.0, 3.0)

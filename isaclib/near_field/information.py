@@ -130,6 +130,8 @@ def fisher_information(scenario: Scenario, covariances: ArrayLike) -> np.ndarray
         Order :math:`(c^x, c^y, \Re\alpha, \Im\alpha)`; the gains run over (user, receiver, transmitter).
         Multiply by the number of sensing blocks :math:`\tau = (1-\eta)T/\tau_s`.
 
+    Examples
+    --------
     >>> from isaclib import near_field as nf
     >>> scenario = nf.Scenario.random(np.random.default_rng(0))
     >>> white = np.broadcast_to(np.eye(21) / 21, (3, 21, 21))

@@ -40,6 +40,8 @@ def locate_likelihood(
     blocks : int
         :math:`\tau`.
 
+    Examples
+    --------
     >>> from isaclib import near_field as nf
     >>> scenario = nf.Scenario.random(np.random.default_rng(0))
     >>> white = np.broadcast_to(np.eye(21) / 21, (3, 21, 21))

@@ -63,6 +63,8 @@ def echo_matrix(scenario: Scenario, *, far_field: bool = False) -> np.ndarray:
     -------
     ndarray (M Nt, M Nt) complex
 
+    Examples
+    --------
     >>> from isaclib import near_field as nf
     >>> scenario = nf.Scenario.random(np.random.default_rng(0))
     >>> nf.echo_matrix(scenario).shape
@@ -124,6 +126,8 @@ def signal_subspace(scenario: Scenario, covariance: np.ndarray, *, signal_dimens
     InvalidScenario
         When the signal fills the whole space, so that MUSIC has nothing to be orthogonal to.
 
+    Examples
+    --------
     >>> from isaclib import near_field as nf
     >>> scenario = nf.Scenario.random(np.random.default_rng(0))
     >>> white = np.broadcast_to(np.eye(21) / 21, (3, 21, 21))

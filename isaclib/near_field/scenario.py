@@ -340,6 +340,8 @@ def echo_gains(scenario: Scenario) -> np.ndarray:
     ndarray (K, M, M) complex
         User, receiver, transmitter.
 
+    Examples
+    --------
     >>> from isaclib import near_field as nf
     >>> scenario = nf.Scenario.random(np.random.default_rng(0))
     >>> nf.echo_gains(scenario).shape

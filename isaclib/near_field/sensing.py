@@ -233,6 +233,8 @@ def largest_time_allocation(scenario: Scenario, sensing: Sensing) -> float:
     InfeasibleScenario
         When the limit is missed even by sensing all the time; ``best_attainable`` is that bound, :math:`\eta \to 0`.
 
+    Examples
+    --------
     >>> from isaclib import near_field as nf
     >>> scenario = nf.Scenario.random(np.random.default_rng(0))
     >>> sensing = nf.optimise_sensing(scenario)

@@ -103,6 +103,8 @@ def relative_error(scenario: Scenario, crlb_bar_m2: float, time_allocation: Arra
     time_allocation : float or array
         Shares in [0, 1]. At 1 nothing is sensed: the error is infinite (0 where the slope is 0).
 
+    Examples
+    --------
     >>> from isaclib import near_field as nf
     >>> scenario = nf.Scenario.random(np.random.default_rng(0))
     >>> relaxed, tight = nf.relative_error(scenario, 1e-10, np.array([0.2, 0.8]))

@@ -50,6 +50,8 @@ def feasible_start(scenario: Scenario) -> np.ndarray:
     SolverFailure
         Where rounding leaves no such powers, for thresholds within about 1e-9 of what can be had.
 
+    Examples
+    --------
     >>> feasible_start(Scenario.random(np.random.default_rng(7)))
     array([1., 1., 1.])
     """

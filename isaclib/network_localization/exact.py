@@ -61,6 +61,8 @@ def solve_exact(scenario: Scenario) -> Allocation:
     SolverFailure
         Where rounding leaves no proof, which happens for a threshold within about 1e-9 of ``best_attainable``.
 
+    Examples
+    --------
     >>> scenario = Scenario.random(np.random.default_rng(7))
     >>> best = solve_exact(scenario)
     >>> best.powers_w.round(4)
@@ -94,6 +96,8 @@ def solve_exact_batch(scenarios: Batch | Sequence[Scenario]) -> AllocationBatch:
     ----------
     scenarios : Batch or sequence of Scenario
 
+    Examples
+    --------
     >>> solved = solve_exact_batch(Scenario.random_batch(np.random.default_rng(7), 3, min_comm_sinr_db=5.0))
     >>> solved.status.tolist(), solved.feasible.tolist()
     (['optimal', 'optimal', 'optimal'], [True, True, True])

@@ -85,6 +85,8 @@ def range_std_from_sinr_m(sinr: ArrayLike, bandwidth_hz: ArrayLike, processing_g
     sinr : array of any shape, or a number
     bandwidth_hz, processing_gain : number, or an array of the shape of ``sinr`` or of its last axis
 
+    Examples
+    --------
     >>> range_std_from_sinr_m([0.5, 2.0], 100e6).round(4)
     array([1.499 , 0.7495])
     """

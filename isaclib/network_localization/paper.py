@@ -142,6 +142,8 @@ def solve_dc(
     SolverFailure
         When Clarabel gives no answer.
 
+    Examples
+    --------
     >>> scenario = Scenario.random(np.random.default_rng(7))
     >>> found = solve_dc(scenario)
     >>> round(found.worst_sensing_sinr, 6), found.certificate.status

@@ -113,6 +113,8 @@ def perron_frobenius_optimum(scenario: Scenario) -> float:
     InvalidScenario
         For more than 12 base stations.
 
+    Examples
+    --------
     >>> round(perron_frobenius_optimum(Scenario.random(np.random.default_rng(7))), 6)
     0.000511
     """

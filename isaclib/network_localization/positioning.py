@@ -45,6 +45,8 @@ def estimate_positions(
     InvalidScenario
         Where fewer than two standard deviations are finite, a range is negative or no number, or positions are missing.
 
+    Examples
+    --------
     >>> scenario = Scenario.random(np.random.default_rng(7))
     >>> scenario.target_position_m[:2].round(2)
     array([ 32.71, -77.7 ])

@@ -40,6 +40,8 @@ def score(
     SolverFailure
         Where the optimum cannot be proven; an infeasible scenario is said in the score.
 
+    Examples
+    --------
     >>> scenario = Scenario.random(np.random.default_rng(7))
     >>> print(score(scenario, [1.0, 1.0, 1.0]))
     Feasible, 0.000103354: 79.8 % below the optimum; the certified optimum is 0.000511208 (known to 0.0e+00).

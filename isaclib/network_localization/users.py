@@ -25,6 +25,8 @@ def max_min_comm_sinr(scenario: Scenario | Batch) -> tuple[np.ndarray, np.ndarra
     index : (D,) int
         The BS at its cap.
 
+    Examples
+    --------
     >>> best, index = max_min_comm_sinr(Scenario.random(np.random.default_rng(7)))
     >>> best.round(4), index
     (array([7.4097]), array([1]))

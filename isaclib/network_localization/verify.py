@@ -39,6 +39,8 @@ def violations(scenario: Scenario | Batch, powers_w: ArrayLike) -> dict[str, Any
         ``max_power_w``: the caps. ``min_comm_sinr``: the users' thresholds. ``powers_w``: what lies below 0, relative to the cap
         (up to 1e-6 of it is taken, as rounding; more is an InvalidScenario).
 
+    Examples
+    --------
     >>> scenario = Scenario.random(np.random.default_rng(7))
     >>> {name: round(float(excess), 3) for name, excess in violations(scenario, [1.5, 0.01, 0.1]).items()}
     {'max_power_w': 0.5, 'min_comm_sinr': 0.885, 'powers_w': 0.0}
@@ -101,6 +103,8 @@ def verify(scenario: Scenario, allocation: Allocation) -> Certificate:
         nan, or not one per BS. ``status`` is ``optimal`` when residual <= 1e-7 and gap <= 1e-6; ``converged`` means that the
         allocation is *not* shown to be optimal, or breaks a constraint (look at the residual).
 
+    Examples
+    --------
     >>> from isaclib.network_localization import solve_exact, uniform_power
     >>> scenario = Scenario.random(np.random.default_rng(7))
     >>> verify(scenario, solve_exact(scenario)).status

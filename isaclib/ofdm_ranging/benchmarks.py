@@ -47,6 +47,8 @@ def edges_only(scenario: Scenario, *, carriers_per_side: int = 1) -> Allocation:
     InvalidScenario
         ``carriers_per_side`` is not between 1 and N/2.
 
+    Examples
+    --------
     >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
     >>> round(1e9 * math.sqrt(edges_only(scenario).certificate.value), 3)  # ns
     4.689
@@ -70,6 +72,8 @@ def mix(scenario: Scenario, weight: float, toward: str = "edges", *, carriers_pe
     toward : {"edges", "sidelobe"}
         Target: :func:`edges_only` or :func:`minimise_sidelobe`.
 
+    Examples
+    --------
     >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
     >>> round(mix(scenario, 0.5, "sidelobe").capacity_bps / 1e6, 3)
     7.482

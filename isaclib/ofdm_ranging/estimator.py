@@ -47,6 +47,8 @@ def delay_errors_s(
     search : float
         The estimate is looked for within this many 1/bandwidth on either side of the true delay's cell (from 1 to N/2).
 
+    Examples
+    --------
     >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
     >>> errors = delay_errors_s(scenario, np.full(16, 1 / 16), np.random.default_rng(1), 500, search=4.0)
     >>> errors.shape, round(1e9 * float(np.abs(errors).mean()), 1)  # ns
@@ -160,6 +162,8 @@ def weak_target_detection(
         More than ``sidelobe_start`` + 1/2, or the main lobe hides the weak target; less than N - ``sidelobe_start`` - 1/2,
         because delays repeat after N: there the main lobe comes round again.
 
+    Examples
+    --------
     >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16, symbols=1000)
     >>> weak_target_detection(scenario, np.full(16, 1 / 16), np.random.default_rng(1), 100, weak_db=-6.0, separation=4.0)
     1.0

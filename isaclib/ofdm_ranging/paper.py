@@ -56,6 +56,8 @@ def straightforward_rule(
     sidelobe_limited : Allocation, optional
         The first step's solution, as :func:`solve_sidelobe_limited` gives it, where it is known: its seconds count.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
     >>> rule = straightforward_rule(scenario, peak_sidelobe_db=-20.0, max_capacity_loss=0.2)

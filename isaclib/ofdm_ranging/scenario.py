@@ -216,6 +216,8 @@ def main_lobe_width_m(scenario: Scenario, powers_w: ArrayLike, *, crossing: str 
         ``"last"``: up to the last such delay before the sidelobes begin. Both agree where the lobe falls monotonically.
         An upper limit on the second is convex in the powers, one on the first is not.
 
+    Examples
+    --------
     >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
     >>> round(float(main_lobe_width_m(scenario, np.full(16, 1 / 16))) / scenario.range_cell_m, 3)
     0.887

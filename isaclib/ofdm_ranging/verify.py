@@ -125,6 +125,8 @@ def verify(
     Certificate
         ``status`` is "optimal" only where gap <= 1e-6 and residual <= 1e-7; whatever the allocation says of itself is ignored.
 
+    Examples
+    --------
     >>> from isaclib import ofdm_ranging as ofdm
     >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
     >>> best = ofdm.solve_exact(scenario, peak_sidelobe_db=-20.0)

@@ -87,3 +87,14 @@ def test_every_public_function_has_an_example(chapter):
     package = chapters.module(chapter)
     functions = {name: found for name in package.__all__ if inspect.isfunction(found := getattr(package, name))}
     assert [name for name, function in functions.items() if ">>>" not in (function.__doc__ or "")] == []
+
+
+def test_an_example_is_no_part_of_the_section_before_it():
+    swallowed = []
+    for path in sorted((ROOT / "isaclib").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            text = (ast.get_docstring(node) or "") if isinstance(node, (ast.FunctionDef, ast.ClassDef)) else ""
+            before, example, _ = text.partition(">>>")
+            if example and "\n---" in before and "Examples\n---" not in before:
+                swallowed.append(f"{path.stem}.{node.name}")
+    assert swallowed == []
