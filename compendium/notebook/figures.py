@@ -132,8 +132,8 @@ def show(
         table.to_csv(folder / f"{name}.csv", index=False, float_format="%.10g")
         (folder / f"{name}.json").write_text(json.dumps(entry, indent=1))
         if narrow.stack(figure):  # last: the figure is another one now
-            (folder / "narrow").mkdir(exist_ok=True)
-            plotting.save_svg(figure, folder / "narrow" / f"{name}.svg")
+            (folder / narrow.FOLDER).mkdir(exist_ok=True)
+            plotting.save_svg(figure, folder / narrow.FOLDER / f"{name}.svg")
     display_with_myst({"image/svg+xml": svg, "text/plain": alt}, myst(entry))
     display_with_myst({"text/markdown": caption, "text/plain": caption}, "")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+FOLDER = "narrow"  # where these stand beside a run's figures
 WIDTH = 4.4  # inches: the whole width of a phone, with letters of about ten pixels
 _ROW, _SQUARE_ROW = 2.7, 3.8
 

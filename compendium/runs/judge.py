@@ -82,5 +82,4 @@ def _run(source: str, statements: ast.Module, values: dict[str, Any], folder: Pa
 
 
 if __name__ == "__main__":
-    sys.modules.setdefault("ipywidgets", None)  # type: ignore[arg-type]  # seaborn would load widgets and their shell
     sys.exit(main(judge))

@@ -21,6 +21,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
+from ..notebook.narrow import FOLDER
 from ..runs.contents import toc_pages
 from ..runs.digest import CODE, library
 from ..runs.folders import publish
@@ -28,7 +29,7 @@ from ..runs.plan import Run
 from . import pages
 from .cells import book_notebook, executed_notebook
 from .ledgers import load_claims
-from .phone import FOLDER, offer_stacked
+from .phone import offer_stacked
 from .polish import polish
 
 BINDER = "https://mybinder.org"  # opens a notebook of a public repository in the reader's browser

@@ -8,9 +8,9 @@ import shutil
 from pathlib import Path
 
 from ..browser.server import built_pages
+from ..notebook.narrow import FOLDER
 from .polish import image_size
 
-FOLDER = "narrow"
 NARROW = "screen and (max-width: 40rem)"
 _IMAGE = re.compile(r'<img\b[^>]*?\bsrc="([^":]*/)?_images/([^"/]+\.svg)"[^>]*>')
 

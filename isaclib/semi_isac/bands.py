@@ -81,12 +81,8 @@ class Bands:
 
     def slopes(self, x: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rates per unit of bandwidth at the power density x (D, K), with first and second derivative: (D, K, 2) each."""
-        a, b, g = self.radar, self.clutter, self.link
-        low, high, link = 1 + b * x, 1 + (a + b) * x, 1 + g * x
-        value = np.stack([np.log1p(a * x / low), np.log1p(g * x)], axis=-1)
-        first = np.stack([a / (low * high), g / link], axis=-1)
-        second = np.stack([-a * (b / low + (a + b) / high) / (low * high), -((g / link) ** 2)], axis=-1)
-        return value, first, second
+        value, first, bend = (np.stack(pair, axis=-1) for pair in slopes_of(self.radar, self.clutter, self.link, x))
+        return value, first, -bend
 
     def rates(self, shares: ArrayLike, powers: ArrayLike) -> np.ndarray:
         """Normalised rates (D, K, 2) of positive shares."""
@@ -100,6 +96,22 @@ class Bands:
         """The same at the power density x."""
         value, first, _ = self.slopes(x)
         return value - x[..., None] * first, first
+
+
+def slopes_of(radar, clutter, link, x) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """Rates per unit of bandwidth at the power density x, first derivative, and minus the second: pairs of sensing and
+    communication, elementwise."""
+    low, high, by_link = 1 + clutter * x, 1 + (radar + clutter) * x, link / (1 + link * x)
+    bend = radar * (clutter / low + (radar + clutter) / high) / (low * high)
+    return (np.log1p(radar * x / low), np.log1p(link * x)), (radar / (low * high), by_link), (bend, by_link**2)
+
+
+def worth(bands: Bands, shares, powers, criterion: str) -> np.ndarray:
+    """The objective (D,) without units."""
+    total = bands.rates(np.where(shares > 0, shares, 1.0), powers).sum(axis=-1) * (shares > 0)
+    if criterion == "efficiency":
+        return total.sum(axis=1) / (powers.sum(axis=1) + bands.circuit)
+    return np.sum(bands.weights * total, axis=1)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from .allocation import (
     Criterion,
     Scheme,
 )
-from .bands import Bands, Restriction
+from .bands import Bands, Restriction, worth
 from .bounds import efficiency_at, margin_at, sum_at
 from .cone import cone_program
 from .prices import prices_of_rows
@@ -147,14 +147,6 @@ def _efficiency(bands: Bands, inside: Interior, free: Restriction):
         if not len(at):
             break
     return shares, powers, multipliers, iterations, np.array(trace), bound
-
-
-def worth(bands: Bands, shares, powers, criterion: Criterion) -> np.ndarray:
-    """The objective (D,) without units."""
-    total = bands.rates(np.where(shares > 0, shares, 1.0), powers).sum(axis=-1) * (shares > 0)
-    if criterion == "efficiency":
-        return total.sum(axis=1) / (powers.sum(axis=1) + bands.circuit)
-    return np.sum(bands.weights * total, axis=1)
 
 
 def _rescue(bands: Bands, inside: Interior, point, criterion: Criterion, scheme: Scheme):

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .bands import Bands, Restriction
+from .bands import Bands, Restriction, slopes_of
 
 _PATIENCE = 40  # iterations without a better certified gap before a lane stops
 _BLOCK = 256  # lanes whose arrays fit into the cache
@@ -151,16 +151,9 @@ class _Slopes:
     """Rates per unit of bandwidth at the allocation y, and their derivatives: services first, (2, K, D) each."""
 
     def __init__(self, solver: _Solver, y: np.ndarray) -> None:
-        a, b, g = solver.radar, solver.clutter, solver.link
         self.x = x = y[1] / y[0]
-        low, high, link = 1 + b * x, 1 + (a + b) * x, 1 + g * x
-        self.value, self.by_power = np.empty((2, 2, *x.shape))
-        self.value[0], self.value[1] = np.log1p(a * x / low), np.log1p(g * x)
-        self.by_power[0], self.by_power[1] = a / (low * high), g / link
+        self.value, self.by_power, self.bend = map(np.stack, slopes_of(solver.radar, solver.clutter, solver.link, x))
         self.by_share = self.value - x * self.by_power
-        self.bend = np.stack(
-            [a * (b / low + (a + b) / high) / (low * high), self.by_power[1] ** 2]
-        )  # minus the second derivative
 
 
 @dataclass

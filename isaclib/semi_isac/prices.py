@@ -10,7 +10,7 @@ from scipy.optimize import nnls
 from ..foundations import checks
 from ..foundations.errors import InvalidScenario
 from .allocation import RESTRICTIONS, Allocation, Criterion, Prices
-from .bands import Bands, Restriction
+from .bands import Bands, Restriction, worth
 from .bounds import marginal_values
 from .scenario import Network, Scenario, allocated, system
 
@@ -137,10 +137,7 @@ def prices_of_rows(rows, bands: Bands, shares, powers_w, multipliers, proven, ob
     some, x, y = bands.take(at), shares[at], powers_w[at] / bands.power_w[at, None]
     by_share, by_power = marginal_values(some, y / np.maximum(x, 1e-300), multipliers[at])
     by_share, by_power = (np.where(x > 0, values, 0.0) for values in (by_share, by_power))
-    price = np.zeros(len(at))
-    if objective == "efficiency":
-        total = some.rates(np.where(x > 0, x, 1.0), y).sum(axis=-1) * (x > 0)
-        price = total.sum(axis=1) / (y.sum(axis=1) + some.circuit)
+    price = worth(some, x, y, "efficiency") if objective == "efficiency" else np.zeros(len(at))
     for lane, d in enumerate(at):
         net = max(by_power[lane].max() - price[lane], 0.0)
         found[d] = unit_prices(rows[d], by_share[lane].max(), net, multipliers[d], powers_w[d], objective)

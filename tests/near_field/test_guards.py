@@ -9,6 +9,7 @@ from guarded import assert_guarded, public_functions
 
 from isaclib import near_field as nf
 from isaclib.foundations.certificate import Certificate
+from tests.near_field.scenes import small
 
 # Results and records are made by the library; what takes them checks them.
 RECORDS = {"Allocation", "AllocationBatch", "BestTime", "ErrorWitness", "Margin", "RobustSinr", "Sensing", "Witness"}
@@ -18,15 +19,7 @@ ANY_SIZE = ["one entry more, axis 0", "one entry less, axis 0"]
 
 @functools.cache
 def scenario():
-    return nf.Scenario.random(
-        np.random.default_rng(3),
-        ap_positions_m=[[30.0, 70.0], [10.0, 20.0]],
-        user_positions_m=[[20.0, 30.0], [40.0, 45.0]],
-        antennas=5,
-        antenna_spacing_m=0.08,
-        crlb_limit_m2=4e-11,
-        sensing_processing_gain_db=87.0,
-    )
+    return small(antennas=5, sensing_processing_gain_db=87.0)
 
 
 @functools.cache
