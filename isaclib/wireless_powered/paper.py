@@ -38,7 +38,7 @@ SCHEMES = ("proposed", "equal_time", "max_power")
 _FEASIBLE = 1e-7  # largest relative violation of a point that counts as feasible
 _INNER_TOLERANCE = 1e-12  # of the log objective in each convex subproblem, well below any useful outer tolerance
 _INNER_ITERATIONS = 500
-_NUDGE = 1e-3  # in log time: how far inside the second start of a subproblem lies
+_NUDGES = (1e-3, 1e-1)  # in log time: how far inside the further starts of a subproblem lie
 _BACKOFFS = (1e-3, 1e-6, 0.0)
 
 Start = tuple[np.ndarray, float, np.ndarray]
@@ -259,8 +259,9 @@ class _Subproblem:
         best, solved = None, False
         # SLSQP's linearised constraints can be incompatible to rounding at a start where many are active; a start that
         # is strictly inside, and then a coarser tolerance, help. What counts is that the answer is feasible and no worse.
-        inside = z0 - np.concatenate([[2 * _NUDGE, 0.0], np.full(slots, _NUDGE), np.zeros(users)])
-        for start, tolerance in ((z0, _INNER_TOLERANCE), (inside, _INNER_TOLERANCE), (inside, 1e3 * _INNER_TOLERANCE)):
+        inward = np.concatenate([[2.0, 0.0], np.ones(slots), np.zeros(users)])
+        further = [(z0 - nudge * inward, ease * _INNER_TOLERANCE) for nudge in _NUDGES for ease in (1.0, 1e3)]
+        for start, tolerance in ((z0, _INNER_TOLERANCE), *further):
             result = minimize(
                 lambda z: -z[0],
                 start,

@@ -52,6 +52,13 @@ def test_schemes_agree_with_their_direct_solutions():
             assert solved.certificate.residual <= 1e-7 and solved.certificate.gap <= 1e-6
 
 
+def test_a_subproblem_whose_solver_gives_up_near_the_start_begins_further_inside():
+    scenario = wp.Scenario.random(np.random.default_rng(21).spawn(113)[112])
+    iterated, solved = wp.solve_sca(scenario, scheme="max_power"), wp.solve_max_power(scenario)
+    assert iterated.certificate.status == "converged" and iterated.certificate.residual <= 1e-7
+    assert iterated.min_throughput_bit == pytest.approx(solved.min_throughput_bit, rel=AGREEMENT)
+
+
 def test_bad_requests_are_named():
     scenario = wp.Scenario.random(np.random.default_rng(35))
     powers, charging, times = wp.feasible_start(scenario)
