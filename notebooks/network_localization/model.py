@@ -548,7 +548,8 @@ figures.show(
 # edge itself, $w_k = 1$, nothing is left to optimise but what the users leave, and the solver treats it apart.)
 #
 # Let $S$ be the stations that keep their sensing row; the others keep their user's row. Solve the users' rows first. With $D_S$
-# and $D_C$ selecting the rows of the two kinds,
+# and $D_C$ selecting the rows of the two kinds (the series $\sum_n(D_CC)^n$ converges to $K$, because $w$ serves the users: $D_CCw \le w - D_Cu$,
+# where $u$ is positive in every row of a user who asks for anything, and the other rows of $C$ are zero),
 #
 # $$K = (I - D_C C)^{-1} \ge 0, \qquad \bar q = K D_C u \le w, \qquad p = \bar q + t K x \quad\text{with}\quad x = D_S(Fp + v).$$
 #
@@ -561,8 +562,10 @@ figures.show(
 # t_S = \frac{1}{\max_k\rho(A_{S,k})} .
 # ```
 #
-# The proof is that of {prf:ref}`nl-theorem-perron` with $x$, positive on $S$, in the place of $p$: within the caps
-# $1 \ge t\,e_k^{\mathsf T}Kx/(1 - \bar q_k)$ and so $x \ge tA_{S,k}x$ for every $k$; and as $t$ rises from zero a first station meets its cap.
+# The proof is that of {prf:ref}`nl-theorem-perron` with $x$, positive on $S$, in the place of $p$. Powers that keep the chosen rows have
+# $p \ge \bar q + tKx$, as $K \ge 0$; within the caps that makes
+# $1 \ge t\,e_k^{\mathsf T}Kx/(1 - \bar q_k)$ and so $x \ge tA_{S,k}x$ for every $k$. And as $t$ rises from zero a first station meets its cap, since
+# $p \ge tv$ on $S$.
 #
 # * **Every $t_S$ is an upper bound**, $t^\star \le t_S$: it drops constraints.
 # * **One of them is the optimum.** At $t^\star$ the least powers are a fixed point of {eq}`nl-fixed`, and some station $k$ is at its cap.

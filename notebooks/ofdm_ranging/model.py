@@ -507,6 +507,15 @@ for sample in rng.dirichlet(np.ones(N), size=100):
         true <= bound * np.abs(pulse.pulse(sample, grid)).max() / sample.sum() + 1e-12
     )
 
+# The step before it, Riesz' lemma; the largest of the points is at most pi/16 from the peak in the angle arccos(2T/M).
+circle = np.pi * np.arange(points * 2 + 1) / (2 * points)
+delays = np.arccos(np.clip((edge - 1) / 2 + (edge + 1) / 2 * np.cos(circle), -1, 1))
+samples = rng.dirichlet(np.ones(N), size=20)
+for square in np.abs(pulse.pulse(samples, delays * N / (2 * np.pi))) ** 2:
+    turn = np.pi / 32 + 0.5 * (N - 1) * np.abs(circle - circle[np.argmax(square)])
+    lemma = square.max() * np.cos(np.minimum(turn, np.pi / 2)) ** 2
+    assert np.all(square >= lemma * (1 - 1e-9))
+
 # %% [markdown]
 # ## The certificate
 #
@@ -539,15 +548,26 @@ print("solver:  ", best.certificate)
 print("verify():", checked)
 
 # %% [markdown]
-# The same inequality without the utility is a certificate of *infeasibility*: a lower bound on the least sidelobe level that
-# any allocation under the other limits
-# has. It is the correct test for "communication only".
+# The same inequality without the utility is a certificate of *infeasibility*. Whatever allocation, all power used, keeps the CRB limit and has
+# the level $\rho$,
+#
+# $$\rho\sum_k|z_k|\ \ge\ \sum_nx_n\Bigl[\operatorname{Re}\sum_kz_k^*e^{j2\pi nu_k/N}-\beta(n-\mu)^2\Bigr]+\beta\kappa
+# \ \ge\ \min_n\Bigl[\cdots\Bigr]_n+\beta\kappa ,$$
+#
+# a lower bound on the least sidelobe level. It is the correct test for "communication only". (A cap on the capacity loss is refused by the bound on
+# the capacity above.) Random multipliers, without the CRB, never get above the least level that was found:
 
 # %%
 least_db, proven_db = (
     20 * math.log10(max(level, 1e-300))
     for level in (low.certificate.value, low.certificate.bound)
 )
+for _ in range(200):
+    u = rng.uniform(sidelobe_start, N / 2, size=N)
+    z = pulse.steering(u, N) @ low.powers_w / power_budget_w
+    z *= rng.exponential(size=N)  # in the direction of the sidelobes of the best window
+    floor = (z.conj() @ pulse.steering(u, N)).real.min() / np.abs(z).sum()
+    assert floor <= low.certificate.value * (1 + 1e-9)
 print(f"least sidelobe level: {least_db:.3f} dB, certified bound {proven_db:.3f} dB")
 if proven_db > least_db - 1:
     refused = ofdm.solve_exact(scenario, peak_sidelobe_db=least_db - 1, fallback=True)
@@ -562,7 +582,8 @@ else:
 #
 # Algorithm 2 moves along $p(\alpha) = (1-\alpha)p_{\mathrm{WF}} + \alpha p_{\mathrm{target}}$. On the segment, by convexity,
 # capacity is concave with its maximum at $\alpha=0$, and every limit holds on an
-# interval of $\alpha$. So the *smallest* $\alpha$ that meets the missing limit is the best one. Towards the edges it has a
+# interval of $\alpha$. Water-filling misses one limit and keeps the others, so their intervals begin at zero: what fails at the *smallest* $\alpha$ that meets
+# the missing limit fails beyond it too, and where all hold there, capacity is largest. Towards the edges it has a
 # closed form: $q(\alpha)$ is a concave quadratic.
 # The text searches "while ensuring capacity and PSL constraints"; its pseudo-code is missing. Read as a bisection for the largest
 # weight that keeps those two, with the CRB tested at the end, it decides as our search does. Read as a search on the outcome of all

@@ -261,8 +261,9 @@ h11
 # ```
 #
 # holds for **every** allocation that meets the floors $f$, whatever point and multipliers we chose. At an optimum with its multipliers (which exist
-# where the floors can be met with room to spare, since the problem is convex) every user with a share has the same derivatives, the two prices, so that
-# the two maxima are the prices and the bound is tight. Here are random choices, all of them above the optimum, and the optimal choice:
+# where the floors can be met with room to spare, since the problem is convex) every user with a share has the same derivatives, the two prices, and nobody
+# has larger ones: the two maxima are the prices. The bound is then tight. By Euler's identity $\sum_k(G_{k,\beta}\beta_k+G_{k,\pi}\pi_k)=\sum_{kj}(w_k+\lambda_{kj})\rho_{kj}$, a budget with a
+# positive price is used up, and a floor with a positive multiplier is met exactly, so that both sides are equal. Here are random choices, all of them above the optimum, and the optimal choice:
 
 # %%
 draw = np.random.default_rng(seed)
@@ -308,8 +309,8 @@ assert (
 # infeasible scenario reports, and the solver looks for the $\lambda$ that makes it smallest. A factor that was *reached* proves nothing of the kind.
 #
 # **Bits per joule.** With $w=1$ and the total power $\Pi=\sum_k\pi_k$ kept, the tangents give $\sum_{kj}\rho_{kj}\le H+G\,\Pi$ with
-# $H=\max_kG_{k,\beta}-\sum\lambda f$ and $G=\max_kG_{k,\pi}$; the tangents at zero power give $\sum_{kj}\rho_{kj}\le S\,\Pi$ with $S$ the steepest
-# slope of all. So
+# $H=\max_kG_{k,\beta}-\sum\lambda f$ and $G=\max_kG_{k,\pi}$; the tangents at zero power, where more band brings nothing, give $\sum_{kj}\rho_{kj}\le S\,\Pi$ with $S$ the largest over the users of
+# $\sum_j\partial\rho_{kj}/\partial\pi_k$ there (both rates of an ISaC user counted). So
 #
 # $$\frac{\sum_{kj}\rho_{kj}}{\Pi+P_\mathrm c}\;\le\;\max_{\Pi_{\min}\le\Pi\le1}\frac{\min\{H+G\,\Pi,\;S\,\Pi\}}{\Pi+P_\mathrm c},$$
 #

@@ -374,7 +374,7 @@ print(sca.certificate)
 #
 # **Step 2: powers from $s$.** Energy causality $t_mp_m \le c_mt_0$, $c_m = \zeta_mh_{0,m}p_0$, becomes $p_m/r_m(p_m) \le
 # s\,c_m$: time and throughput
-# have cancelled. The left side increases with $p_m$, so it is an upper limit, $p_m \le \bar p_m(s)$. And *everything*
+# have cancelled. The left side increases with $p_m$ (as $x/\ln(1+x)$ does with $x$), so it is an upper limit, $p_m \le \bar p_m(s)$. And *everything*
 # improves with power: $1/r_m$
 # falls, each CRB falls. So the best powers for a given $s$ are
 #
@@ -639,8 +639,10 @@ tables.table(
 # to its energy over the noise density, $p_mt_mW/\sigma^2$.
 # With $E_m = p_mt_m$ the corrected problem is jointly convex in times and energies: the rate $t_mW\log_2(1+a_mE_m/t_m)$ is
 # a perspective, the CRB is a cone, the rest is linear.
-# If no cap binds, the search of this page solves it too, with the limit $t_0(s) = sT/G(s) \ge t_{0,\min}$ in place of the
-# CRB; a barrier method on the whole program, which takes over where a cap binds, checks it.
+# If no cap binds, the search of this page solves it too. Every user then spends all that it harvests, $E_m = c_mt_0$, so that the
+# information about a target is $t_0$ times a matrix that no allocation changes: the CRB limit says $t_0 \ge t_{0,\min}$. Along the
+# curve $t_0(s) = sT/G(s)$ grows with $s$, since $G/s = 1 + \sum_m 1/(s\,r_m)$ falls, and the limit is a threshold again. A barrier method on the
+# whole program, which takes over where a cap binds, checks it.
 
 # %%
 small = wp.Scenario.random(
@@ -649,6 +651,18 @@ small = wp.Scenario.random(
 )
 best, worst = wp.best_attainable_crb(small)
 small = small.replace(crb_limit_m2=1.3 * best)
+times = rng.dirichlet(np.ones(users)) * 0.4 * time_budget_s
+errors = [
+    wp.crb_trace(
+        small,
+        wp.harvested_energy_j(small, charge) / times,
+        charging_time_s=charge,
+        times_s=times,
+    ).max()
+    * charge
+    for charge in (0.2 * time_budget_s, 0.6 * time_budget_s)
+]
+assert np.isclose(*errors)  # all energy spent: the charging time alone decides
 searched, by_barrier = wp.solve_exact(small), wp.solve_energy(small, method="barrier")
 print(searched.certificate, by_barrier.certificate, sep="\n")
 assert abs(searched.min_throughput_bit / by_barrier.min_throughput_bit - 1) <= 1e-5
