@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 from small_project import edit
 
+from benchmarks import further_seeds
 from compendium.cli.main import main
 from compendium.runs import plan as runs
 from compendium.runs.order import carry_out
@@ -180,3 +181,23 @@ def test_what_changed_after_a_second_look_is_told_with_its_reason(judged):
     path.write_text(path.read_text().replace("  why: the ruler was read upside down\n", ""))
     with pytest.raises(ledgers.LedgerError, match="an earlier verdict or 'not listed', and a why"):
         ledgers.load_claims(path.parent)
+
+
+def test_further_seeds_at_full_size_are_judged_once_and_told_beside_what_is_on_file(project, monkeypatch, capsys):
+    monkeypatch.setattr(further_seeds, "ROOT", project)
+    found = project / "build" / "found.jsonl"
+    asked = ["demo", "--seeds", "11..13", "-o", str(found)]
+    assert further_seeds.main(asked) == 0
+    told = capsys.readouterr().out
+    assert "demo, 3 of 3 seeds" in told and "009-C1  3 of 3  reproduced" in told
+    rows = [json.loads(line) for line in found.read_text().splitlines()]
+    paper = runs.load_section(project, "demo").schema.load_named("paper")
+    assert [row["seed"] - paper["seed"] for row in rows] == [11, 12, 13]
+    assert further_seeds.main(asked) == 0 and len(found.read_text().splitlines()) == 3  # nothing is made again
+    edit(
+        project / "notebooks" / "demo" / "results.py",
+        "x = np.linspace(0, 1, points)",
+        f"x = np.linspace(0, 1 / (seed - {rows[1]['seed']}), points)",
+    )
+    assert further_seeds.main(asked) == 1
+    assert "demo, 2 of 3 seeds" in capsys.readouterr().out

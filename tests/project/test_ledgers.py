@@ -57,3 +57,12 @@ def test_every_figure_is_rebuilt_and_every_figure_named_is_of_the_paper(section)
     base = [path for path in (ROOT / "notebooks" / section).glob("*.py") if path.stem not in ("what_if", "assignment")]
     assert set().union(*map(figures_named, base)) == set(PAPERS[section]["figures"])
     assert figures_named(ROOT / "notebooks" / section / "what_if.py") <= set(PAPERS[section]["figures"])
+
+
+def test_the_second_look_tells_what_became_of_every_erratum_that_is_no_longer_listed():
+    told, full = ((ROOT / "book" / page).read_text() for page in ("second_look.md", "errata.md"))
+    struck = {identifier for paper in PAPERS.values() for identifier in paper.get("left_out", {})}
+    assert all(identifier in full for identifier in struck)
+    assert all(f"| {identifier} |" in told for identifier in struck - {"000-E8"})  # which was never listed
+    listed = {identifier.lower() for section in PAPERS for identifier in on_file(section, "errata.yml")}
+    assert set(re.findall(r"<erratum-(\w+-\w+)>", told)) <= listed
