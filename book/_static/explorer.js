@@ -14,8 +14,8 @@
   const number = (value) => {
     if (value === null || value === undefined) return "infeasible";
     if (typeof value === "string") return value;
-    if (value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6)) return value.toExponential(3);
-    return String(Number(value.toPrecision(4)));
+    const far = value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6);
+    return (far ? value.toExponential(3) : String(Number(value.toPrecision(4)))).replaceAll("-", "\u2212");
   };
   const withUnit = (value, unit) => (value === null || !unit ? number(value) : `${number(value)} ${unit}`);
 

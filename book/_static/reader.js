@@ -1,5 +1,5 @@
 /* For readers with a keyboard: what scrolls sideways can be reached and scrolled with the arrow keys. For readers with a phone:
-   a tap on a figure shows it at its own size. For readers with a printer: paper is white, whatever the screen is. */
+   a tap on a figure shows it at its own size, and a table wider than the screen becomes a card for each row. For readers with a printer: paper is white, whatever the screen is. */
 (() => {
   const WIDE = ".pst-scrollable-table-container, pre, .cell_output table, div.math, span.math, mjx-container[display=true]";
   const mark = () => {
@@ -36,8 +36,19 @@
     }
   };
   if (matchMedia("(max-width: 60rem)").matches) document.addEventListener("DOMContentLoaded", enlarge);
+  // The head of a column stands before its value; the style sheet makes cards of it on a narrow screen only.
+  const stack = () => {
+    for (const table of document.querySelectorAll("main table:has(thead)")) {
+      const frame = table.closest(".pst-scrollable-table-container, .cell_output") ?? table.parentElement;
+      if (table.closest(".isac-cards") || frame.scrollWidth <= frame.clientWidth + 1) continue;
+      const heads = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
+      for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, i) => (cell.dataset.head = i ? heads[i] : ""));
+      table.classList.add("isac-stacked");
+    }
+  };
   const start = async () => {
     await window.MathJax?.startup?.promise;
+    if (matchMedia("(max-width: 40rem)").matches) stack();
     mark();
     addEventListener("resize", later);
   };

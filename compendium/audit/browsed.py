@@ -3,7 +3,7 @@
 A page is loaded once at each width, in light at one and in dark at the other, and then turned to the other colours by its own
 button, as a reader does it. No console error, no request off this machine, every formula typeset, no sideways scrolling, every
 image loaded, no serious finding of axe; no numbered formula wider than a desktop page, none that is cut without an edge to be
-seen.
+seen; captions in a stroke and a contrast that carry them.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from ..browser.chromium import READY, VIEWS, View, browser, reader
 from ..browser.server import serve
 from .accessibility import Auditor, Structure
 from .static import Problem
+
+CAPTION_CONTRAST = 7  # what WCAG calls enhanced, at the weight of the text: thinner strokes look paler than their colour is
 
 _FINDINGS = """() => {
     const found = [];
@@ -43,11 +45,26 @@ _FINDINGS = """() => {
             found.push(`a formula is cut unseen: ${text}`);
         else if (innerWidth >= 1000 && frame.querySelector('.eqno')) found.push(`a numbered formula does not fit: ${text}`);
     }
+    const channels = colour => colour.match(/[\\d.]+/g).map(Number);
+    const light = colour => channels(colour).slice(0, 3)
+        .map(c => c / 255).map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    const ground = e => !e ? 'rgb(255, 255, 255)' : (channels(getComputedStyle(e).backgroundColor)[3] ?? 1) === 1
+        ? getComputedStyle(e).backgroundColor : ground(e.parentElement);
+    for (const caption of document.querySelectorAll('main :is(.caption-text, .isac-explorer-caption)')) {
+        const style = getComputedStyle(caption);
+        const [dark, bright] = [light(style.color), light(ground(caption))].sort((a, b) => a - b);
+        const contrast = (bright + 0.05) / (dark + 0.05);
+        if (contrast >= LEAST && Number(style.fontWeight) >= 400 && Number(style.opacity) === 1) continue;
+        const text = caption.textContent.trim().slice(0, 60);
+        found.push(`a caption is pale (${contrast.toFixed(1)} : 1, weight ${style.fontWeight}): ${text}`);
+        break;
+    }
     const dollars = [...document.querySelectorAll('main p, main li, main td, main figcaption')]
         .filter(e => !e.querySelector('code, pre') && /\\$[^$]*\\\\[a-zA-Z]+[^$]*\\$/.test(e.textContent) && !e.closest('pre'));
     if (dollars.length) found.push(`raw TeX in the text: ${dollars[0].textContent.trim().slice(0, 60)}`);
     return found;
-}"""
+}""".replace("LEAST", str(CAPTION_CONTRAST))
 
 # A press of the page's own button goes on to the next of light, dark and the system's colours; without one nothing happens.
 # No fading from one to the other: a colour on its way is nobody's choice.

@@ -5,10 +5,11 @@ import re
 import pytest
 from printed import drawn_per_page
 from pypdf import PdfReader
+from small_project import ROOT
 
 from compendium.audit.accessibility import Auditor
 from compendium.audit.static import MOST_BYTES, static_problems
-from compendium.browser.chromium import VIEWS, browser, reader
+from compendium.browser.chromium import VIEWS, View, browser, reader
 from compendium.browser.server import serve
 from compendium.cli import pdf
 from compendium.runs.contents import read_contents
@@ -241,3 +242,51 @@ def test_the_command_refuses_what_it_cannot_print(small_site, monkeypatch):
     for arguments, says in ((["four"], "chapters: one, two"), (["two"], "n/three: is not in the built book")):
         with pytest.raises(ParameterError, match=says):
             pdf.pdf.main([*arguments, "--tree", str(small_site)], standalone_mode=False)
+
+
+# ---------------------------------------------------------------- what the scripts of the pages do
+
+STATIC = ROOT / "book" / "_static"
+ERRATA = "".join(
+    f'<section><h2>{paper}<a>#</a></h2><section><span id="erratum-{number}"></span><h3>{number}</h3>{text}</section></section>'
+    for paper, number, text in (("One", "000-e1", "a minus sign"), ("Two", "001-e1", "a missing square"))
+)
+TABLE = "<table><thead><tr><th>name</th><th>value</th></tr></thead><tbody><tr><td>kappa</td><td>{}</td></tr></tbody></table>"
+
+
+def with_scripts(*names):
+    read = {name: (STATIC / name).read_text() for name in names}
+    return "".join(
+        f"<style>{text}</style>" if name.endswith("css") else f"<script>{text}</script>" for name, text in read.items()
+    )
+
+
+def test_errata_are_found_by_paper_and_by_their_words(tmp_path, browser_available):
+    if not browser_available:
+        return
+    write(tmp_path, "p.html", ERRATA, with_scripts("isac.css", "ledger.js"))
+    with serve(tmp_path) as address, browser() as chromium, reader(chromium, VIEWS[0]) as page:
+        page.goto(f"{address}/p.html")
+        shown = page.locator("h3:visible")
+        assert shown.all_inner_texts() == ["000-e1", "001-e1"]
+        page.get_by_label("Words in it").fill("square Missing")
+        assert shown.all_inner_texts() == ["001-e1"] and page.get_by_role("status").inner_text() == "1 erratum"
+        page.get_by_label("Words in it").fill("")
+        page.get_by_label("Paper").select_option("One")
+        assert shown.all_inner_texts() == ["000-e1"]
+
+
+@pytest.mark.parametrize("width, stacked", [(1300, False), (400, True)])
+def test_a_table_that_a_phone_would_cut_becomes_cards(tmp_path, browser_available, width, stacked):
+    if not browser_available:
+        return
+    frames = "".join(f'<div class="pst-scrollable-table-container">{TABLE.format(value)}</div>' for value in ("wide" * 200, "1"))
+    write(tmp_path, "p.html", f'<div class="bd-article">{frames}</div>', with_scripts("isac.css", "reader.js"))
+    with serve(tmp_path) as address, browser() as chromium, reader(chromium, View(width, "light")) as page:
+        page.goto(f"{address}/p.html")
+        page.wait_for_function("document.readyState === 'complete'")
+        assert page.locator("table.isac-stacked").count() == int(stacked), "only the table that does not fit"
+        fits = page.evaluate("[...document.querySelectorAll('.bd-article > div')].map(e => e.scrollWidth <= e.clientWidth + 1)")
+        assert fits == [stacked, True]
+        head = page.evaluate("getComputedStyle(document.querySelectorAll('td')[1], '::before').content")
+        assert head.replace('" "', "") == ('"value: "' if stacked else "none")

@@ -268,6 +268,8 @@ def test_the_browser_check_finds_what_is_wrong(tmp_path, jobs):
         '<html data-theme="light"><body><main><p style="width: 3000px">wide</p><span class="math">x^2</span>'
         "<script>console.error('broken')</script><script>window.MathJax = {startup: {promise: Promise.resolve()}}</script>"
         '<div class="math" style="width: 200px; overflow: hidden"><p style="width: 900px">E = mc</p></div>'
+        '<p style="background: #fff"><span class="caption-text" style="color: #555; font-weight: 400">7.5 to 1</span>'
+        '<span class="caption-text" style="color: #666; font-weight: 400">5.7 to 1</span></p>'
         '<img src="none.svg" alt="none"></main></body></html>'
     )
     views, told = [View(400, "light"), View(1300, "light")], []
@@ -281,6 +283,7 @@ def test_the_browser_check_finds_what_is_wrong(tmp_path, jobs):
         found = " ".join(problem.what for problem in problems if problem.page == f"index ({view})")
         for part in ("scrolls sideways", "not typeset", "broken", "none.svg did not load", "a formula is cut unseen: E = mc"):
             assert part in found
+        assert "a caption is pale (5.7 : 1, weight 400): 5.7 to 1" in found and "7.5 to 1" not in found
 
 
 def test_a_page_is_turned_to_its_other_colours_and_looked_at_there(tmp_path, browser_available):
