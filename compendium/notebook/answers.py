@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from isaclib.foundations import checks
+
 from . import context as _context
 from .display import display_with_myst
 
@@ -15,7 +17,7 @@ def answer(text: str) -> None:
 
     The page puts it where its first cell says ``{answer}``; in a notebook it stands where it is said.
     """
-    text = " ".join(text.split())
+    text = " ".join(checks.instance("text", text, str).split())
     run = _context.current()
     if run.directory:
         (Path(run.directory) / FILE).write_text(text)

@@ -10,6 +10,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from isaclib.foundations import checks
+
 from . import context as _context
 from .display import display_with_myst
 
@@ -24,7 +28,9 @@ class LedgerError(ValueError):
 
 
 def verdict(*, reproduced: bool, trend: bool = False, reproducible: bool = True, checkable: bool = True) -> str:
-    """The one rule by which findings become a verdict."""
+    """The one rule by which findings become a verdict: of True and False, and of nothing that merely counts as one (nan does)."""
+    found = {"reproduced": reproduced, "trend": trend, "reproducible": reproducible, "checkable": checkable}
+    reproduced, trend, reproducible, checkable = (checks.flag(name, value) for name, value in found.items())
     if not checkable:
         return "not checkable"
     if not reproducible:
@@ -40,7 +46,7 @@ def set_aside(reason: str) -> None:
     For a notebook that goes on with other values than those it was given, so that its figures still show something.
     """
     global _aside
-    _aside = reason.strip()
+    _aside = checks.instance("reason", reason, str).strip()
     text = f"**{_aside}** No claim is judged here."
     display_with_myst({"text/markdown": text, "text/plain": text}, f":::{{admonition}} {_aside}\nNo claim is judged here.\n:::\n")
 
@@ -51,6 +57,9 @@ def within_reach(asked: Any, **floors: float) -> dict[str, float]:
     ``asked`` is the batch solved with the floors given: ``feasible`` and ``best_attainable`` (the factor by which a drop's floors
     could grow), (D,).
     """
+    if not all(isinstance(getattr(asked, name, None), np.ndarray) for name in ("feasible", "best_attainable")):
+        raise checks.InvalidScenario("asked", f"must be a solved batch, not {checks.short(asked)}")
+    floors = {name: checks.number(name, floor, minimum=0) for name, floor in floors.items()}
     if asked.feasible.any():
         return floors
     easier = 0.5 * float(asked.best_attainable.max())
@@ -93,12 +102,15 @@ def record(
         False when the text gives nothing to hold the sentence against, or this run has nothing to judge it by (no feasible
         draw, say).
     """
+    for name, text in (("claim", claim), ("ours", ours), ("tolerance", tolerance)):
+        checks.instance(name, text, str)
+    checkable = checks.flag("checkable", checkable)
     if not _ID.fullmatch(claim):
         raise LedgerError(f"claim {claim!r}: an identifier looks like 000-C1")
     if _aside:
         ours = f"{_aside} There: {ours}"
-    checkable = bool(checkable) and not _aside and not _NOTHING.search(ours)
-    found = verdict(reproduced=bool(reproduced), trend=bool(trend), reproducible=bool(reproducible), checkable=checkable)
+    judged = checkable and not _aside and not _NOTHING.search(ours)
+    found = verdict(reproduced=reproduced, trend=trend, reproducible=reproducible, checkable=judged)
     run = _context.current()
     entry = {"id": claim, "ours": ours, "tolerance": tolerance, "verdict": found, "set": run.set_name, "page": run.page}
     if run.directory:

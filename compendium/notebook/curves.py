@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import FigureBase
 from matplotlib.ticker import LogLocator
 
-from isaclib.foundations import plotting
+from isaclib.foundations import checks, plotting
 from isaclib.foundations.montecarlo import Average
 
 
@@ -35,6 +37,7 @@ class Curves:
 
     def __init__(self, name: str, x, **columns: Any) -> None:
         self.x = x
+        checks.instance("name", name, str)
         self.columns: dict[str, Any] = {name: x, **columns}
 
     def draw(
@@ -58,6 +61,12 @@ class Curves:
         """
         if isinstance(y, Average):
             y, low, high = y.mean, y.low, y.high
+        unit = checks.number("unit", unit, positive=True)
+        for given, text in (("name", name), ("band", band)):
+            checks.instance(given, text, str)
+        for side, values in (("y", y), ("low", low), ("high", high)):
+            if values is not None or side == "y":
+                checks.values(side, values, nan=True, infinite=True)
         # A measure of one leaves every bit (and every whole number) as it is.
         drawn = [None if each is None else each if unit == 1 else np.asarray(each) / unit for each in (y, low, high)]
         line = plotting.line(axes, self.x, drawn[0], scheme, low=drawn[1], high=drawn[2], **options)
@@ -70,16 +79,21 @@ class Curves:
 
 def average_line(axes: Axes, x, average: Average, scheme, *, unit: float = 1.0, **options: Any):
     """Draw an average with its band, in a unit; what is kept is said elsewhere."""
+    checks.instance("average", average, Average)
     return Curves("", x).draw(axes, "", average, scheme, unit=unit, **options)
 
 
 def legend_above(figure, axes: Axes, columns: int, **options: Any) -> None:
     """The key of one panel above all of them."""
+    checks.instance("figure", figure, FigureBase)
+    checks.instance("axes", axes, Axes)
+    checks.count("columns", columns)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns, **options)
 
 
 def plain_numbers(axis) -> None:
     """Plain numbers on a logarithmic axis, at one, two and five."""
+    checks.instance("axis", axis, Axis)
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter("")

@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from isaclib.foundations import checks
 
 from . import context as _context
 from .display import display_with_myst
 from .figures import label
 from .guesses import Guess
-from .pictures import Bars, Control, Map, Ranges, Readout, Trace
+from .pictures import Bars, Control, Map, Ranges, Readout, Trace, one_list
 
 __all__ = ["Bars", "Control", "Guess", "Map", "Ranges", "Readout", "Trace", "guess", "show"]
 MOST_BYTES = 1_000_000
@@ -60,7 +63,18 @@ def show(
         Where a shape does not fit the controls, or the page would grow by more than 1 MB. In a run of one's own the notebook
         says so in words instead, as it does where there is nothing to explore.
     """
-    if any(len(control.values) == 0 for control in controls):
+    _words(name=name, caption=caption, fallback=fallback)
+    kinds: dict[str, tuple[type, ...]] = {
+        "controls": (Control,),
+        "readouts": (Readout,),
+        "bars": (Bars,),
+        "pictures": (Trace, Map),
+    }
+    for (argument, kind), given in zip(kinds.items(), (controls, readouts, bars, pictures), strict=True):
+        for one in checks.instance(argument, given, (list, tuple)):
+            checks.instance(argument, one, kind)
+    checks.flag("log", log)
+    if any(len(one_list(control.values)) == 0 for control in controls):
         _in_words("Nothing to explore: no draw of this run can be shown.")
         return
     _keep(name, "explore", specification(controls, readouts, bars, log, pictures), caption, fallback)
@@ -68,10 +82,17 @@ def show(
 
 def guess(name: str, game: Guess, *, caption: str, fallback: str) -> None:
     """Put a game on the page: the reader divides two budgets, sees the rates, and then the certified optimum and the gap."""
+    _words(name=name, caption=caption, fallback=fallback)
+    checks.instance("game", game, Guess)
     if not game.rounds:
         _in_words("Nothing to guess: no draw of this run can be shown.")
         return
     _keep(name, "guess", game.described(), caption, fallback)
+
+
+def _words(**texts: Any) -> None:
+    for name, text in texts.items():
+        checks.instance(name, text, str)
 
 
 def _keep(name: str, kind: str, described: dict, caption: str, fallback: str) -> None:
@@ -107,7 +128,7 @@ def specification(
     """What the script reads: flat lists in C order of the grid, rounded to six digits, null for nan."""
     grid = tuple(len(control.values) for control in controls)
     if not controls or not readouts:
-        raise ValueError("an explorer needs at least one control and one readout")
+        raise ValueError("an explorer needs at least one of the controls and one of the readouts")
     return {
         "log": log,
         "controls": [control.described() for control in controls],

@@ -20,7 +20,7 @@ from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.figure import Figure
 
 from isaclib import __version__
-from isaclib.foundations import plotting
+from isaclib.foundations import checks, plotting
 
 from . import context as _context
 from . import narrow
@@ -84,6 +84,9 @@ def show(
         For a missing caption, description or unit, or a name that was used before.
     """
     global _clock
+    words = {"name": name, "caption": caption, "alt": alt, "paper": paper, "solver": solver}
+    for argument, text in words.items():
+        checks.instance(argument, text, str)
     if not _NAME.fullmatch(name):
         raise ValueError(f"figure name {name!r}: use lower case, digits and underscores")
     for argument, text in (("caption", caption), ("alt", alt)):
@@ -232,7 +235,11 @@ def baseline(notebook: str, name: str) -> pd.DataFrame:
 def _as_table(data: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:
     if isinstance(data, pd.DataFrame):
         return data
-    columns = {key: pd.Series(np.atleast_1d(np.asarray(values))) for key, values in data.items()}
+    columns = {}
+    for key, values in checks.instance("data", data, Mapping).items():
+        if checks.axes(values) not in (0, 1) or isinstance(values, Mapping):
+            raise ValueError(f"a figure's data: {key} must hold one column, not {checks.short(values)}")
+        columns[key] = pd.Series(np.atleast_1d(np.asarray(values)))
     if not columns:
         raise ValueError("a figure's data must hold at least one column")
     return pd.DataFrame(columns)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from isaclib.foundations import units
+from isaclib.foundations import checks, units
 
 
 def taken_by(function: Callable | Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,7 +20,8 @@ def taken_by(function: Callable | Mapping[str, Any], values: Mapping[str, Any]) 
     >>> taken_by(lambda rng, *, noise_w, user_positions_m, taps=8: 0, {"noise_dbm": 30.0, "user_x_m": [1.0], "user_y_m": [2.0]})
     {'noise_w': np.float64(1.0), 'user_positions_m': array([[1., 2.]])}
     """
-    takes = function if isinstance(function, Mapping) else inspect.signature(function).parameters
+    checks.instance("values", values, Mapping)
+    takes = function if isinstance(function, Mapping) else inspect.signature(checks.function("function", function)).parameters
     found: dict[str, Any] = {}
     for name in takes:
         in_dbm = f"{name.removesuffix('_w')}_dbm"

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from isaclib.foundations import checks
+
 _DIGITS = 6
 
 
@@ -21,7 +23,7 @@ class Control:
     unit: str = ""
 
     def described(self) -> dict:
-        return {"label": self.label, "unit": self.unit, "values": flat(self.values)}
+        return {**_said(self), "values": flat(self.values)}
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Readout:
     unit: str = ""
 
     def described(self, grid: tuple[int, ...]) -> dict:
-        return {"label": self.label, "unit": self.unit, "values": on_grid(self.label, self.values, grid)}
+        return {**_said(self), "values": on_grid(self.label, self.values, grid)}
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,10 @@ class Bars:
     unit: str = ""
 
     def described(self, grid: tuple[int, ...]) -> dict:
-        values = on_grid(self.label, self.values, (*grid, len(self.categories)))
-        return {"label": self.label, "unit": self.unit, "categories": list(self.categories), "values": values}
+        said = _said(self)
+        categories = checks.instance("categories", self.categories, (list, tuple))
+        values = on_grid(self.label, self.values, (*grid, len(categories)))
+        return {**said, "categories": list(self.categories), "values": values}
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,7 @@ class Trace:
     def described(self, grid: tuple[int, ...]) -> dict:
         return {
             "kind": "trace",
-            "label": self.label,
-            "unit": self.unit,
+            **_said(self),
             "along": flat(self.along),
             "alongLabel": self.along_label,
             "values": on_grid(self.label, self.values, (*grid, len(self.along)), digits=4),
@@ -158,8 +161,7 @@ class Map:
         )
         return {
             "kind": "map",
-            "label": self.label,
-            "unit": self.unit,
+            **_said(self),
             "magnified": self.magnified,
             "names": self.names,
             "loaded": self.loaded,
@@ -170,17 +172,29 @@ class Map:
         }
 
 
+def _said(picture: Any) -> dict[str, str]:
+    """Its label and unit, in words."""
+    return {name: checks.instance(name, getattr(picture, name), str) for name in ("label", "unit")}
+
+
 def on_grid(name: str, values: Any, shape: tuple[int, ...], digits: int = _DIGITS) -> list:
     """A flat list in C order; ValueError where the shape is not the one that the controls ask for."""
-    array = np.asarray(values, dtype=float)
+    array = checks.array(f"values of {name}", values, ("...",), nan=True, infinite=True)
     if array.shape != shape:
-        raise ValueError(f"explorer: {name} has shape {array.shape}, the controls ask for {shape}")
+        raise ValueError(f"explorer: values: {name} has shape {array.shape}, the controls ask for {shape}")
     return flat(array.ravel(), digits)
 
 
 def flat(values: Any, digits: int = _DIGITS) -> list:
     """Numbers rounded to some digits, null for what is not finite; words as they are."""
-    return [value if isinstance(value, str) else _rounded(float(value), digits) for value in values]
+    return [value if isinstance(value, str) else _rounded(checks.reported("values", value), digits) for value in one_list(values)]
+
+
+def one_list(values: Any) -> Any:
+    """Several numbers or words along one axis."""
+    if isinstance(values, str | dict | set) or checks.axes(values) != 1 or np.any(np.ma.getmaskarray(values)):
+        raise ValueError(f"explorer: values must be one list of numbers or words, not {checks.short(values)}")
+    return values
 
 
 def _rounded(value: float, digits: int) -> float | None:

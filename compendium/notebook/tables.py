@@ -8,6 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from isaclib import InvalidScenario
+from isaclib.foundations import checks
+
 from .display import display_with_myst
 
 
@@ -29,7 +32,11 @@ def table(
     formats : str or mapping of column to str
         Format of all numbers, or of a column's, such as ``".2f"``.
     """
-    frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
+    frame = _frame(rows)
+    checks.instance("caption", caption, str)
+    checks.count("precision", precision, maximum=17)
+    for form in [formats] if isinstance(formats, str) else checks.instance("formats", formats, Mapping).values():
+        _format(form)
     of_column = {name: formats if isinstance(formats, str) else formats.get(name, "") for name in frame.columns}
     text = markdown_table(
         [
@@ -42,8 +49,31 @@ def table(
     display_with_myst(data, f"{text}\n\n*{caption}*\n" if caption else text)
 
 
+def _frame(rows: Any) -> pd.DataFrame:
+    if isinstance(rows, pd.DataFrame):
+        return rows
+    if isinstance(rows, Mapping) or (isinstance(rows, list | tuple) and all(isinstance(row, Mapping) for row in rows)):
+        try:
+            return pd.DataFrame(rows)
+        except ValueError as error:  # columns of unequal lengths, or only single numbers
+            raise InvalidScenario("rows", str(error)) from None
+    raise InvalidScenario("rows", f"must be a DataFrame, a mapping of columns or a list of mappings, not {checks.short(rows)}")
+
+
+def _format(form: Any) -> None:
+    try:
+        f"{1.0:{checks.instance('formats', form, str)}}"
+    except ValueError as error:
+        if isinstance(error, InvalidScenario):
+            raise
+        raise InvalidScenario("formats", f"{form!r} is not a format of numbers", "such as '.2f'") from None
+
+
 def markdown_table(rows: list[list[str]], header: list[str]) -> str:
     """A pipe table; cell contents are escaped."""
+    checks.instance("header", header, (list, tuple))
+    if not (isinstance(rows, list | tuple) and all(isinstance(row, list | tuple) and len(row) == len(header) for row in rows)):
+        raise InvalidScenario("rows", f"must be lists of as many cells as the header, not {checks.short(rows)}")
 
     def line(cells) -> str:
         return "| " + " | ".join(str(cell).replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
@@ -63,5 +93,6 @@ def number(value: float, precision: int = 3) -> str:
     >>> number(1520.3), number(0.012345), number(2.5e-9)
     ('1,520', '0.0123', '2.5e-09')
     """
+    value, precision = checks.reported("value", value), checks.count("precision", precision, maximum=17)
     text = f"{value:.{precision}g}"
     return f"{value:,.0f}" if "e+" in text and abs(value) < 1e9 else text

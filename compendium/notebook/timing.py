@@ -15,11 +15,15 @@ from typing import Any
 
 import numpy as np
 
+from isaclib import InvalidScenario
+from isaclib.foundations import checks
+
 from .versions import versions
 
 
 def timed(call: Callable[[], Any]) -> tuple[float, Any]:
     """Processor seconds of one call, and what it returned."""
+    checks.function("call", call)
     start = time.process_time()
     result = call()
     return time.process_time() - start, result
@@ -30,9 +34,10 @@ def seconds(calls: Callable[[], Any] | Sequence[Callable[[], Any]], repeats: int
 
     Several calls (the same work on several scenarios, say) take turns, so that a slow spell of the machine hits all of them.
     """
-    if repeats < 1:
-        raise ValueError(f"repeats must be at least 1, not {repeats}")
-    each = [calls] if callable(calls) else list(calls)
+    repeats = checks.count("repeats", repeats)
+    each = [calls] if callable(calls) else list(checks.instance("calls", calls, (list, tuple)))
+    if not each or not all(map(callable, each)):
+        raise InvalidScenario("calls", f"must be callable, or some that are, not {checks.short(calls)}")
     return np.array([timed(call)[0] for _ in range(repeats) for call in each])
 
 
@@ -76,13 +81,16 @@ def power_law(x, y, *, low: float = -np.inf, high: float = np.inf) -> PowerLaw:
     ValueError
         With fewer than two different x in the range, or a number there that is not positive.
     """
-    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    sizes: dict[str, int] = {}
+    x = checks.array("x", x, ("n",), sizes=sizes)
+    y = checks.array("y", y, ("n",), nan=True, infinite=True, sizes=sizes)
+    low, high = (checks.number(name, value, infinite=True) for name, value in (("low", low), ("high", high)))
     keep = (x >= low) & (x <= high)
     x, y = x[keep], y[keep]
     if len(np.unique(x)) < 2:
-        raise ValueError("a power law needs at least two different x in the fitted range")
-    if not (np.all(x > 0) and np.all(y > 0)):
-        raise ValueError("a power law needs positive numbers")
+        raise ValueError("a power law needs at least two different x from low to high")
+    if not (np.all(x > 0) and np.all((y > 0) & (y < np.inf))):
+        raise ValueError("a power law needs positive numbers x and y")
     u, v = np.log(x) - np.log(x).mean(), np.log(y)
     exponent = float(u @ v / (u @ u))
     level = float(np.exp(v.mean() - exponent * np.log(x).mean()))

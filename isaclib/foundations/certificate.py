@@ -30,7 +30,13 @@ FEASIBLE = 1e-12  # a larger violation can explain why a value lies beyond the b
 
 
 def wrong_side(value: float, bound: float, sense: str = "max") -> float:
-    """By how much a value lies beyond its bound, relative to the larger of the two; 0 on the right side or without a bound."""
+    """By how much a value lies beyond its bound, relative to the larger of the two; 0 on the right side or without a bound.
+
+    >>> wrong_side(2.0, 1.5), wrong_side(2.0, 1.5, "min")
+    (0.25, 0.0)
+    """
+    value, bound = checks.reported("value", value), checks.reported("bound", bound)
+    checks.word("sense", sense, ("max", "min"))
     beyond = value - bound if sense == "max" else bound - value
     if not beyond > 0:  # nan, too: no bound, or both infinite
         return 0.0
@@ -40,12 +46,25 @@ def wrong_side(value: float, bound: float, sense: str = "max") -> float:
 def relative_gap(value: ArrayLike, bound: ArrayLike) -> np.ndarray | np.floating:
     """Distance of value and bound relative to the value, elementwise; nan where there is no bound, 0 where both are infinite.
 
+    Numbers, or arrays of equal shape; an infinite value has an infinite distance to a finite bound.
+
     >>> relative_gap([2.0, 1.0, np.inf], [2.1, np.nan, np.inf]).round(9).tolist()
     [0.05, nan, 0.0]
     """
-    value, bound = np.asarray(value, dtype=float), np.asarray(bound, dtype=float)
+    value, bound = _reals("value", value), _reals("bound", bound)
+    if np.ndim(value) and np.ndim(bound) and np.shape(value) != np.shape(bound):
+        raise InvalidScenario("bound", f"has shape {np.shape(bound)}, but value has shape {np.shape(value)}")
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.where(value == bound, 0.0, np.abs(bound - value) / np.maximum(np.abs(value), _TINY))[()]
+        distance = np.abs(bound - value)
+        gap = np.where(np.isinf(value), distance, distance / np.maximum(np.abs(value), _TINY))
+    return np.where(value == bound, 0.0, gap)[()]
+
+
+def _reals(name: str, given: ArrayLike) -> float | np.ndarray:
+    """Real numbers, nan and inf among them; what solvers hand over is taken as it is."""
+    if isinstance(given, float) or (type(given) is np.ndarray and given.dtype == float):
+        return given
+    return checks.values(name, given, nan=True, infinite=True)
 
 
 @dataclass(frozen=True, kw_only=True)

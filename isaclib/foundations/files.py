@@ -33,6 +33,7 @@ _ABOUT = ("isaclib", "chapter", "holds", "about")  # what stands beside the fiel
 
 def save_scenario(path: Any, scenario: Any) -> None:
     """Write every field of a scenario (``scenario.save(path)`` is the same)."""
+    _kind(type(scenario), "scenario")
     fields = _fields(type(scenario))
     values = {name: getattr(scenario, name) for name in fields}
     formats.write(path, _about(chapter_of(type(scenario)), _held(type(scenario))) | values)
@@ -43,7 +44,7 @@ def load_scenario(path: Any, kind: type, *others: type) -> Any:
 
     A file that does not say what it holds is of the first class that takes its fields.
     """
-    kinds = (kind, *others)
+    kinds = tuple(_kind(each, "kind") for each in (kind, *others))
     content, held = _content(path, tuple(map(_held, kinds)), chapter_of(kind))
     failure = None
     for each in kinds:
@@ -95,13 +96,19 @@ def load_allocation(path: Any, fields: Mapping[str, Any], *, chapter: str = "") 
 
 def chapter_of(kind: type) -> str:
     """The chapter of a scenario's class: the package of isaclib that it lives in."""
-    parts = kind.__module__.split(".")
+    parts = checks.instance("kind", kind, type).__module__.split(".")
     return parts[1] if parts[0] == "isaclib" and len(parts) > 1 else kind.__name__
 
 
 def chapter_in(path: Any) -> str:
     """The chapter that a file says it belongs to, or ''."""
     return formats.word(_unwrapped(formats.read(path)).get("chapter")) or ""
+
+
+def _kind(kind: Any, name: str) -> type:
+    if not (isinstance(kind, type) and dataclasses.is_dataclass(kind)):
+        raise InvalidScenario(name, f"must be {'a scenario' if name == 'scenario' else 'the class of a scenario'}")
+    return kind
 
 
 def _fields(kind: type) -> dict[str, Any]:

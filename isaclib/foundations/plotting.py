@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from datetime import date
 from itertools import cycle, islice
 from typing import IO, Any, cast
 
@@ -163,15 +164,18 @@ def line(
         looks = style(checks.count("scheme", scheme, minimum=0, maximum=10**6))
     else:
         looks = dict(_ROLES[checks.word("scheme", scheme, tuple(_ROLES))])
-    points = np.size(x)
+    if checks.axes(x) not in (0, 1) or not _can_be_drawn(x):
+        raise InvalidScenario("x", f"must be numbers, names or dates along one axis, not {checks.short(x)}")
     if (low is None) != (high is None):
         raise InvalidScenario("low" if low is None else "high", "is missing", "a band has two sides")
     for name, values in (("y", y), ("low", low), ("high", high)):
-        if values is not None:
-            checks.array(name, values, (points,) if np.ndim(x) else (), nan=True, infinite=True)
+        if values is not None or name == "y":
+            checks.values(name, values, nan=True, infinite=True)
+            if np.shape(values) != np.shape(x):
+                raise InvalidScenario(name, f"has shape {np.shape(values)}, but x has shape {np.shape(x)}")
     if markers is not None:
         checks.flag("markers", markers)
-    if not (points <= 40 if markers is None else markers):
+    if not (np.size(x) <= 40 if markers is None else markers):
         looks["marker"] = ""
     looks.update(options)
     if low is not None and high is not None:
@@ -180,8 +184,17 @@ def line(
     return artist
 
 
+def _can_be_drawn(x: ArrayLike) -> bool:
+    """Numbers without a mask, names, or dates: no None, no other object and no flag among them."""
+    given = np.asarray(x)
+    if np.any(np.ma.getmaskarray(x)) or given.size == 0:
+        return False
+    return given.dtype.kind in "iufUMm" or (given.dtype.kind == "O" and all(isinstance(each, str | date) for each in given.flat))
+
+
 def unlabelled_axes(figure: Figure) -> list[str]:
     """Complaints about axes whose label is missing or does not end in a unit in parentheses; empty when all is well."""
+    checks.instance("figure", figure, Figure)
     problems = []
     for number, axes in enumerate(_visible_axes(figure)):
         sides = (
@@ -231,12 +244,23 @@ def _is_number(text: str) -> bool:
 
 def save_svg(figure: Figure, path: str | os.PathLike[str] | IO[bytes]) -> None:
     """Write the figure as SVG: text as outlines, transparent ground, reproducible bytes."""
+    checks.instance("figure", figure, Figure)
+    _file(path)
     with mpl.rc_context(_STYLE):
         figure.savefig(path, format="svg", dpi=150, metadata={"Date": None, "Creator": None})
 
 
+def _file(path: str | os.PathLike[str] | IO[bytes]) -> None:
+    named = isinstance(path, str | os.PathLike) and str(path)
+    if not named and (isinstance(path, type) or not callable(getattr(path, "write", None))):
+        raise InvalidScenario("path", f"must name a file, or be one that is open, not {checks.short(path)}")
+
+
 def save_preview(figure: Figure, path: str | os.PathLike[str] | IO[bytes], *, width_px: int = 480) -> None:
     """Write a small picture of the figure (lossless WebP of few colours, about 10 kB), for pages that show many at once."""
+    checks.instance("figure", figure, Figure)
+    checks.count("width_px", width_px, maximum=10_000)
+    _file(path)
     canvas, dpi = FigureCanvasAgg(figure), figure.dpi
     figure.set_dpi(width_px / figure.get_figwidth())
     with mpl.rc_context(_STYLE):

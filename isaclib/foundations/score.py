@@ -130,7 +130,8 @@ def excess_of(name: str, excess: float) -> str:
     >>> excess_of("power", 0.5), excess_of("value", math.inf)
     ('power by 50 %', 'value, which is not defined')
     """
-    if excess > 1e4:
+    checks.instance("name", name, str)
+    if not checks.reported("excess", excess) <= 1e4:
         return f"{name} by a factor of {excess:.1g}" if math.isfinite(excess) else f"{name}, which is not defined"
     return f"{name} by {100 * excess:.3g} %"
 
@@ -264,6 +265,9 @@ def spread_of(gaps: np.ndarray, proven: np.ndarray) -> str:
     >>> spread_of(np.array([0.1, 0.3, 0.9, np.nan]), np.array([True, True, False, True]))
     '; gap: median 0.2, worst 0.3 (1 more to optima that are not proven)'
     """
+    sizes: dict[str, int] = {"D": 0} if isinstance(gaps, np.ndarray) and gaps.size == 0 else {}
+    gaps = checks.array("gaps", gaps, ("D",), nan=True, infinite=True, sizes=sizes)
+    proven = checks.mask("proven", proven, ("D",), sizes=sizes)
     known = np.isfinite(gaps)
     left = int(np.count_nonzero(known & ~proven))
     spread = ""
