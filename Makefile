@@ -35,9 +35,11 @@ book: $(VENV)/ready ## all runs at paper scale, then the book (_build/html), the
 	$(BIN)/isac book --jobs $(JOBS)
 
 # What takes longest is begun first (tests/conftest.py); one thread for each worker.
-PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=20
+PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python $(COVERAGE) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=20
 
-test: $(VENV)/ready ## the whole test suite
+# What the suite executes of both packages in its own processes, printed at the end (costs a twentieth; kernels and commands it starts are not seen).
+test: COVERAGE = -m slipcover --source isaclib,compendium --omit 'compendium/template/*' --skip-covered --missing-width 60
+test: $(VENV)/ready ## the whole test suite, and what of the packages it executes
 	$(PYTEST)
 
 test-science: $(VENV)/ready ## the tests of isaclib alone

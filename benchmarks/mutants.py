@@ -3,9 +3,11 @@
     make mutants CHAPTER=wireless_powered SEED=0 [COUNT=80]
     python benchmarks/mutants.py wireless_powered --seed 0 --count 80 [--limit 300]
 
-The mutants are drawn by seed from the modules of ``isaclib/CHAPTER``; each runs ``tests/CHAPTER`` in a copy of the checkout
-until the first failure, for at most ``--limit`` seconds (a mutant that hangs counts as noticed, and is counted apart). Survivors
-are printed with their line, before and after. The exit code is 0: why a survivor changes no result is for people to say.
+The mutants are drawn by seed from the modules of ``isaclib/CHAPTER``; each runs in a copy of the checkout until the first
+failure, for at most ``--limit`` seconds (a mutant that hangs counts as noticed, and is counted apart): first the tests that
+execute its statement (as coverage saw them once), then, where they notice nothing, all of ``tests/CHAPTER``. Each is a fork of
+this process, which has numpy, cvxpy and pytest loaded and nothing of ours. Survivors are printed with their line, before and
+after. The exit code is 0: why a survivor changes no result is for people to say.
 """
 
 from __future__ import annotations
@@ -13,11 +15,13 @@ from __future__ import annotations
 import argparse
 import ast
 import collections
+import contextlib
+import importlib
+import json
 import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -134,19 +138,99 @@ def copy_of(root: Path, into: Path) -> None:
             shutil.copy(path, into)
 
 
-def run(copy: Path, tests: str, limit: float) -> str:
-    """``survived``, ``noticed`` or ``hung``."""
-    # sh-like environment: the copy's sources before the installed ones, one thread.
-    environment = os.environ | {"PYTHONPATH": str(copy), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", tests]
-    with subprocess.Popen(
-        command, cwd=copy, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as process:
+class Watch:
+    """A plugin of pytest: how long each test takes, and which tests execute each line of a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        import coverage
+
+        self.seconds: dict[str, float] = collections.defaultdict(float)
+        self.coverage = coverage.Coverage(source=[str(folder)], data_file=None, messages=False)
+        self.coverage.start()
+
+    def pytest_runtest_setup(self, item) -> None:
+        # What a fixture of the file executes, every test of the file may rest on.
+        self.coverage.switch_context(item.nodeid.split("::")[0])
+
+    def pytest_runtest_call(self, item) -> None:
+        self.coverage.switch_context(item.nodeid)
+
+    def pytest_runtest_logreport(self, report) -> None:
+        self.seconds[report.nodeid] += report.duration
+
+    def write(self, path: Path) -> None:
+        self.coverage.stop()
+        data = self.coverage.get_data()
+        lines = {file: data.contexts_by_lineno(file) for file in data.measured_files()}
+        path.write_text(json.dumps({"seconds": self.seconds, "lines": lines}))
+
+
+def run(copy: Path, tests: list[str], limit: float, watched: Path | None = None) -> str:
+    """``survived``, ``noticed`` or ``hung``; with ``watched``, what :class:`Watch` saw is written there."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        os.chdir(copy)
+        sys.path.insert(0, str(copy))
+        os.environ["PYTHONPATH"] = str(copy)  # of the processes that tests start
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+            os.dup2(nowhere.fileno(), 2)
+        code = 1
         try:
-            return "survived" if process.wait(limit) == 0 else "noticed"
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            return "hung"
+            import pytest
+
+            plugins = [Watch(copy / "isaclib")] if watched else []
+            code = int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", *tests], plugins=plugins))
+            if watched:
+                plugins[0].write(watched)
+        finally:
+            os._exit(code)
+    end = time.monotonic() + limit
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return "survived" if os.waitstatus_to_exitcode(status) == 0 else "noticed"
+        time.sleep(0.02)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return "hung"
+
+
+def nearest(seen: dict, path: Path, source: str, line: int) -> list[str]:
+    """The tests that execute the statement of a line, those of the quickest file first; empty where none is known to."""
+    statements = [
+        node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt) and node.lineno <= line <= node.end_lineno
+    ]
+    inner = max(statements, key=lambda node: node.lineno, default=None)
+    if inner is None:
+        return []
+    lines = seen["lines"].get(str(path), {})
+    contexts = {each for number in range(inner.lineno, inner.end_lineno + 1) for each in lines.get(str(number), []) if each}
+    tests = [test for test in seen["seconds"] if test in contexts or test.split("::")[0] in contexts]
+    cost: dict[str, float] = collections.defaultdict(float)
+    for test in tests:
+        cost[test.split("::")[0]] += seen["seconds"][test]
+    return sorted(tests, key=lambda test: (cost[test.split("::")[0]], test.split("::")[0]))
+
+
+def load() -> None:
+    """What every test imports, once, with one thread: children are forks of this process."""
+    os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    sys.dont_write_bytecode = True  # a change that keeps a file's size and second would be read from the cache
+    for name in (
+        "numpy",
+        "scipy.optimize",
+        "scipy.linalg",
+        "scipy.stats",
+        "cvxpy",
+        "clarabel",
+        "hypothesis",
+        "pytest",
+        "matplotlib.pyplot",
+    ):
+        importlib.import_module(name)
 
 
 def main() -> int:
@@ -162,19 +246,24 @@ def main() -> int:
     possible = [mutant for path in sorted(folder.glob("*.py")) for mutant in mutants_of(path)]
     chosen = random.Random(options.seed).sample(possible, min(options.count, len(possible)))
     counts: collections.Counter = collections.Counter()
+    load()
     with tempfile.TemporaryDirectory() as name:
-        copy = Path(name)
+        copy, watched = Path(name).resolve() / "copy", Path(name) / "seen.json"
         copy_of(ROOT, copy)
         start = time.perf_counter()
-        if run(copy, tests, 10 * options.limit) != "survived":
+        if run(copy, [tests], 10 * options.limit, watched) != "survived":
             print("the tests fail without any change", file=sys.stderr)
             return 1
+        seen = json.loads(watched.read_text())
         print(f"{len(possible)} possible changes; the tests alone take {time.perf_counter() - start:.0f} s", flush=True)
         for number, mutant in enumerate(chosen, 1):
             path = copy / mutant.path.relative_to(ROOT)
             source = path.read_bytes()
+            first = nearest(seen, path, source.decode(), mutant.line)
             path.write_bytes(source[: mutant.start] + mutant.new.encode() + source[mutant.end :])
-            outcome = run(copy, tests, options.limit)
+            outcome = run(copy, first, options.limit) if first else "survived"
+            if outcome == "survived":
+                outcome = run(copy, [tests], options.limit)
             counts[outcome] += 1
             if outcome != "noticed":
                 line = source.decode().splitlines()[mutant.line - 1].strip()
