@@ -15,9 +15,16 @@ With :math:`U=[w_1\dots w_K]`, :math:`C=\operatorname{diag}(-1,\dots,\gamma,\dot
 .. math:: A(\lambda)+\sigma^2=f^H\,(C+G(\lambda))^{-1}f-\lambda^T\varepsilon^2,\qquad
     M+\Lambda\succ0\iff\lambda>0\text{ and }C+G(\lambda)\text{ has exactly one positive eigenvalue.}
 
-The maximiser of the concave A often makes :math:`M+\Lambda` singular (the *hard case* of trust-region theory), where
-Newton's method on A alone stalls. The barrier :math:`\tau\log\det(M+\Lambda)` keeps it inside: each iterate is a
-certificate, and the loss is at most :math:`\tau` times the dimension.
+The SINR stands in one place of C only. With I the other users, :math:`H=I-G_{II}` and :math:`g=G_{kI}`, a Schur complement
+frees it: :math:`A=|r|^2/t-c` with :math:`r=f_k+gH^{-1}f_I`, :math:`t=\gamma+G_{kk}+gH^{-1}g^H` and
+:math:`c=\sigma^2+\lambda^T\varepsilon^2+f_I^HH^{-1}f_I`. By Haynsworth's count of signs :math:`M+\Lambda\succ0` where
+:math:`H\succ0` (then :math:`t>0`), or where H has one negative eigenvalue and :math:`t<0`. In the first case c is positive, in
+the second it must be negative, and in both :math:`A\ge0` exactly up to
+
+.. math:: \gamma(\lambda)=|r|^2/c-G_{kk}-gH^{-1}g^H ,
+
+the SINR that the multipliers prove (:func:`proven`). Going from the best multipliers at an SINR to the SINR that they prove is
+Dinkelbach's iteration from below: it does not fall, and converges faster than linearly (:func:`best_proven`).
 """
 
 from __future__ import annotations
@@ -37,6 +44,9 @@ _ARMIJO = 1e-4
 _LEAST_RADIUS = 1e-9
 _POLISH_STEPS = 25
 _PHASES = np.exp(2j * np.pi * np.arange(6) / 6)
+# At the last barrier weight the SINR goes on to rise by at most so many steps, until none is as long as this (relative).
+_DINKELBACH_STEPS, _SETTLED = 30, 1e-10
+_PASSES, _ROUNDING, _LEAST_SINR = 5, 1e-9, 1e-60
 _TINY = 1e-300
 
 
@@ -79,6 +89,11 @@ class _Dual:
         self.signs = np.tile(2 * np.eye(users) - 1, (sets, 1))
         self.squares = np.broadcast_to(radii**2, (sets, users, aps)).reshape(self.lanes, aps)
 
+    def start(self) -> np.ndarray:
+        """Multipliers far inside."""
+        power = np.linalg.eigvalsh(self.grams.sum(axis=1))[:, -1]
+        return np.repeat(np.maximum(2 * power, _TINY)[:, None], self.aps, axis=1)
+
     def factor(self, multipliers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Whether M + Lambda is positive definite, and the eigenpairs of C + G."""
         S = np.einsum("lmij,lm->lij", self.grams, 1 / multipliers)
@@ -118,6 +133,118 @@ class _Dual:
         return gradient, hessian
 
 
+def _centred(dual: _Dual, multipliers: np.ndarray, tau: float) -> tuple[np.ndarray, ...]:
+    """Newton's method for A + tau * barrier from multipliers inside: the new ones, the eigenpairs of C + G, who is not done."""
+    _, values, vectors = dual.factor(multipliers)
+    merit = dual.value(multipliers, values, vectors) + tau * dual.barrier(multipliers, values)
+    active = np.ones(dual.lanes, dtype=bool)
+    for _ in range(_NEWTON_STEPS):
+        gradient, hessian = dual.derivatives(multipliers, values, vectors, tau)
+        ridge = 1e-14 * np.trace(hessian, axis1=1, axis2=2)[:, None, None] * np.eye(dual.aps)
+        try:
+            step = np.linalg.solve(hessian + ridge, -gradient[..., None])[..., 0]
+        except np.linalg.LinAlgError:  # flat to the last digit: any point is as good a bound
+            break
+        decrement = np.sum(step * gradient, axis=1)
+        active &= decrement > _DECREMENT * tau
+        if not np.any(active):
+            break
+        length = np.where(active, _TO_WALL / np.maximum(-np.min(step, axis=1), _TO_WALL), 0.0)
+        for _ in range(20):
+            trial = multipliers * (1 + length[:, None] * step)
+            inside, trial_values, trial_vectors = dual.factor(trial)
+            new = dual.value(trial, trial_values, trial_vectors) + tau * dual.barrier(trial, trial_values)
+            accept = inside & (length > 0) & (new >= merit + _ARMIJO * length * decrement)
+            multipliers = np.where(accept[:, None], trial, multipliers)
+            values = np.where(accept[:, None], trial_values, values)
+            vectors = np.where(accept[:, None, None], trial_vectors, vectors)
+            merit = np.where(accept, new, merit)
+            length = np.where(accept, 0.0, 0.3 * length)
+            if not np.any(length > 0):
+                break
+        active &= length == 0
+    return multipliers, values, vectors, active
+
+
+def proven(channels: np.ndarray, radii: np.ndarray, beams: np.ndarray, multipliers: np.ndarray) -> np.ndarray:
+    r"""The SINR :math:`\gamma(\lambda)` that multipliers (S, K, M) prove in unit noise, (S, K); -inf where they prove none."""
+    users = multipliers.shape[1]
+    f = np.einsum("sjmr,kmr->skj", beams.conj(), channels)
+    grams = np.einsum("simr,sjmr,skm->skij", beams.conj(), beams, 1 / multipliers)
+    each = np.arange(users)
+    others = np.array([[j for j in each if j != k] for k in each], dtype=int).reshape(users, users - 1)
+    g = grams[:, each[:, None], each[:, None], others]
+    H = np.eye(users - 1) - grams[:, each[:, None, None], others[:, :, None], others[:, None, :]]
+    values, vectors = np.linalg.eigh(H)
+    # f_I and the conjugate of g in the eigenvectors of H.
+    along = np.matmul(vectors.conj().swapaxes(-1, -2), np.stack([f[:, each[:, None], others], g.conj()], axis=-1))
+    met, pulled = along[..., 0], along[..., 1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        r = f[:, each, each] + np.sum(pulled.conj() * met / values, axis=-1)
+        c = 1 + np.sum(multipliers * radii**2, axis=2) + np.sum(np.abs(met) ** 2 / values, axis=-1)
+        lost = grams[:, each, each, each].real + np.sum(np.abs(pulled) ** 2 / values, axis=-1)
+        sinr = np.abs(r) ** 2 / c - lost
+    negative = np.sum(values < 0, axis=-1)
+    return np.where(np.isfinite(sinr) & ((negative == 0) | ((negative == 1) & (c < 0))), sinr, -np.inf)
+
+
+def lower_bounds(
+    channels: np.ndarray, radii: np.ndarray, beams: np.ndarray, sinr: np.ndarray, multipliers: np.ndarray
+) -> np.ndarray:
+    r""":math:`A(\lambda)+\sigma^2` in unit noise at given multipliers (K, M) and SINRs (S, K): (S, K), -inf outside."""
+    dual = _Dual(channels, radii, beams, sinr)
+    lanes = np.tile(multipliers, (len(beams), 1))
+    inside, values, vectors = dual.factor(lanes)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(inside, dual.value(lanes, values, vectors), -np.inf).reshape(sinr.shape)
+
+
+def best_proven(channels: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    r"""The largest SINR that any multipliers prove, (K,), and these, (K, M), for one set of beams (K, M, r).
+
+    With :math:`f_j=w_j^Hh` and :math:`e_j=\sum_m\varepsilon_m\|w_{j,m}\|` the signal may fade to
+    :math:`(|f_k|-e_k)_+^2` and the interference reach :math:`\sum_j(|f_j|+e_j)^2`. Each of the two has multipliers of its own (as
+    for one user), and their sum proves the quotient. So where :math:`|f_k|\le e_k` the worst SINR is 0 and nothing is proven
+    (-inf, ones); to everybody else something is, and from there Dinkelbach's iteration follows the barrier's path.
+    """
+    users, aps, _ = beams.shape
+    radii = np.maximum(radii, _LEAST_RADIUS * np.linalg.norm(channels, axis=(1, 2)).max())
+    f = np.abs(np.einsum("jmr,kmr->kj", beams.conj(), channels))
+    e = radii @ np.linalg.norm(beams, axis=2).T
+    own, both = np.diagonal(f), (f + e) ** 2
+    room = own - np.diagonal(e)
+    served = room > _ROUNDING * own
+    sure = np.where(served, room**2 / (1 + both.sum(axis=1) - np.diagonal(both)), 0.0)
+    served &= sure > _LEAST_SINR
+    best, kept = np.full(users, -np.inf), np.ones((users, aps))
+    if not np.any(served):
+        return best, kept
+    low = np.where(served, sure, 1.0)
+    # Those who are lost get balls of almost nothing: they take no part, and no time.
+    balls = np.where(served[:, None], radii, radii * _ROUNDING)
+    nominal = own**2 / (1 + np.sum(f**2, axis=1) - own**2)
+    top = np.maximum(np.where(served, nominal, 1.0), low)
+    sinr = top
+    for _ in range(_PASSES):
+        before, multipliers, cut_short = best, None, False
+        for tau in [*_BARRIERS, *[_BARRIERS[-1]] * _DINKELBACH_STEPS]:
+            dual = _Dual(channels, balls, beams[None], sinr[None])
+            multipliers, *_, active = _centred(dual, dual.start() if multipliers is None else multipliers, tau)
+            cut_short |= bool(np.any(active & served))
+            reached = proven(channels, balls, beams[None], multipliers[None])[0]
+            open_yet = served & ((reached > best * (1 + _SETTLED)) | ((np.maximum(reached, best) < low) & (sinr > low)))
+            better = reached > best
+            best, kept = np.where(better, reached, best), np.where(better[:, None], multipliers, kept)
+            # The multipliers are inside at the SINR that they prove, and at every lower one.
+            sinr = np.where(reached >= low, reached, low if tau == _BARRIERS[-1] else np.sqrt(sinr * low))
+            if tau == _BARRIERS[-1] and not np.any(open_yet):
+                break
+        sinr = np.where(best >= low, best, top)
+        if not cut_short or np.all(best <= before * (1 + _SETTLED)):
+            break
+    return np.where(served, best, -np.inf), np.where(served[:, None], kept, 1.0)
+
+
 def worst_case(
     channels: np.ndarray, radii: np.ndarray, beams: np.ndarray, sinr: float | np.ndarray, *, precision: float = 1e-10
 ) -> WorstCase:
@@ -138,37 +265,9 @@ def worst_case(
     sinr = np.broadcast_to(np.asarray(sinr, dtype=float), (sets, users))
     radii = np.maximum(radii, _LEAST_RADIUS * np.linalg.norm(channels, axis=(1, 2)).max())
     dual = _Dual(channels, radii, beams, sinr)
-    power = np.linalg.eigvalsh(dual.grams.sum(axis=1))[:, -1]
-    multipliers = np.repeat(np.maximum(2 * power, _TINY)[:, None], aps, axis=1)
-    _, values, vectors = dual.factor(multipliers)
+    multipliers = dual.start()
     for tau in [*_BARRIERS[_BARRIERS > precision], precision]:
-        merit = dual.value(multipliers, values, vectors) + tau * dual.barrier(multipliers, values)
-        active = np.ones(dual.lanes, dtype=bool)
-        for _ in range(_NEWTON_STEPS):
-            gradient, hessian = dual.derivatives(multipliers, values, vectors, tau)
-            ridge = 1e-14 * np.trace(hessian, axis1=1, axis2=2)[:, None, None] * np.eye(aps)
-            try:
-                step = np.linalg.solve(hessian + ridge, -gradient[..., None])[..., 0]
-            except np.linalg.LinAlgError:  # flat to the last digit: any point is as good a bound
-                break
-            decrement = np.sum(step * gradient, axis=1)
-            active &= decrement > _DECREMENT * tau
-            if not np.any(active):
-                break
-            length = np.where(active, _TO_WALL / np.maximum(-np.min(step, axis=1), _TO_WALL), 0.0)
-            for _ in range(20):
-                trial = multipliers * (1 + length[:, None] * step)
-                inside, trial_values, trial_vectors = dual.factor(trial)
-                new = dual.value(trial, trial_values, trial_vectors) + tau * dual.barrier(trial, trial_values)
-                accept = inside & (length > 0) & (new >= merit + _ARMIJO * length * decrement)
-                multipliers = np.where(accept[:, None], trial, multipliers)
-                values = np.where(accept[:, None], trial_values, values)
-                vectors = np.where(accept[:, None, None], trial_vectors, vectors)
-                merit = np.where(accept, new, merit)
-                length = np.where(accept, 0.0, 0.3 * length)
-                if not np.any(length > 0):
-                    break
-            active &= length == 0
+        multipliers, values, vectors, _ = _centred(dual, multipliers, tau)
     value = dual.value(multipliers, values, vectors)
     # D = -(M + Lambda)^-1 M h has the coordinates -(C + G)^-1 f / lambda_m in the beams; likewise the soft eigenvector.
     projected = np.einsum("lij,li->lj", vectors.conj(), dual.amplitudes) / values

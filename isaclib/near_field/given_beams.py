@@ -9,14 +9,13 @@ from numpy.typing import ArrayLike
 
 from ..foundations import checks
 from ..foundations.errors import InvalidScenario
-from .adversary import worst_case, worst_channels
+from .adversary import best_proven, lower_bounds, worst_case, worst_channels
 from .reduction import checked
 
 _WORST_STEPS = 30
-# Part of the attained SINR (or of one, where that is more) below which nothing is certified, and the least SINR that is a number.
-_LEAST_PART, _LEAST_SINR = 1e-9, 1e-60
+_LEAST_SINR = 1e-60
 _LARGEST = 1e100
-_SLACKS = 10.0 ** np.arange(-9.0, -0.5)
+_SLACKS = 10.0 ** np.arange(-13.0, -0.5)
 
 
 def certified_values(
@@ -74,7 +73,7 @@ def worst_sinr(channels: ArrayLike, error_radii: ArrayLike, beams: ArrayLike, no
     r"""Certified lower bound on each user's worst-case SINR under given beams, (K,) (0 where nothing can be certified).
 
     This is the paper's "worst-case post-processing" of the error-ignorant beams: the largest SINR at which some
-    :math:`\lambda` satisfies (13). Found from above by :func:`adversarial_sinr`, then certified just below it.
+    :math:`\lambda` satisfies (13), found from below (:func:`.adversary.best_proven`).
 
     One user, one antenna: :math:`(|h|-\varepsilon)^2|w|^2/\sigma^2`.
 
@@ -103,26 +102,14 @@ def certified_sinr(
 
 def certify(h: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """:func:`certified_sinr` in unit noise."""
-    w, users = beams[None], len(h)
-    above = _adversarial(h, radii, beams)
-    # All slacks at once: the least one that still certifies is taken.
-    least = np.maximum(_LEAST_PART * np.minimum(above, 1.0), _LEAST_SINR)
-    trials = above * (1 - _SLACKS[:, None])
-    found = worst_case(h, radii, np.repeat(w, len(trials), axis=0), np.maximum(trials, least))
-    proven = (found.value >= 1) & (trials > least)
-    first, known = np.argmax(proven, axis=0), np.any(proven, axis=0)
-    sinr = np.where(known, trials[first, np.arange(users)], 0.0)
-    multipliers = np.where(known[:, None], found.multipliers[first, np.arange(users)], np.nan)
-    low, high = np.zeros(users), trials[-1]
-    for _ in range(0 if np.all(known) else _WORST_STEPS):
-        middle = np.maximum(0.5 * (low + high), least)
-        found = worst_case(h, radii, w, middle)
-        ok = found.value[0] >= 1
-        low, high = np.where(ok, middle, low), np.where(ok, high, middle)
-        better = ok & ~known
-        sinr = np.where(better, middle, sinr)
-        multipliers = np.where(better[:, None], found.multipliers[0], multipliers)
-    return sinr, multipliers
+    sinr, multipliers = best_proven(h, radii, beams)
+    # Rounding stands between the closed form and the matrix: the least reduction at which that one is seen to hold, all at once.
+    trials = np.maximum(sinr, 0.0) * (1 - _SLACKS[:, None])
+    seen = lower_bounds(h, radii, np.repeat(beams[None], len(trials), axis=0), np.maximum(trials, _LEAST_SINR), multipliers)
+    holds = (seen >= 1) & (trials > _LEAST_SINR)
+    known = np.any(holds, axis=0)
+    sinr = np.where(known, trials[np.argmax(holds, axis=0), np.arange(len(h))], 0.0)
+    return sinr, np.where(known[:, None], multipliers, np.nan)
 
 
 def adversarial_sinr(channels: ArrayLike, error_radii: ArrayLike, beams: ArrayLike, noise_w: float) -> np.ndarray:

@@ -9,10 +9,17 @@ import pytest
 
 from isaclib import InvalidScenario
 from isaclib.near_field import Scenario, channels, cuts
-from isaclib.near_field.adversary import _Dual, worst_case, worst_channels
+from isaclib.near_field.adversary import _Dual, proven, worst_case, worst_channels
 from isaclib.near_field.cuts import margin_by_cuts
 from isaclib.near_field.dual_bound import dual_residual
-from isaclib.near_field.given_beams import adversarial_sinr, beam_residual, certified_values, channel_sinr, worst_sinr
+from isaclib.near_field.given_beams import (
+    adversarial_sinr,
+    beam_residual,
+    certified_sinr,
+    certified_values,
+    channel_sinr,
+    worst_sinr,
+)
 from isaclib.near_field.margin import power_margin
 from isaclib.near_field.reduction import reduce, scaled_bases
 from isaclib.near_field.robust import robust_sinr
@@ -178,6 +185,54 @@ def test_random_errors_never_beat_the_certificate():
     attained = adversarial_sinr(h, radii, beams, 1.0)
     assert np.all(seen.min(axis=1) >= attained * (1 - 1e-9))
     assert np.all(attained >= proven)
+
+
+def test_sinr_that_multipliers_prove():
+    # gamma(lambda) in closed form against the eigenvalues of the matrix of eq. (13), on both sides of it. More users than
+    # antennas: some multipliers prove something only with the help of the user's own beam (one negative eigenvalue of H).
+    rng, helped, nothing = np.random.default_rng(4), 0, 0
+    h, radii = small(rng, users=4, aps=3, antennas=1)
+    h, radii = 30 * h, 30 * radii
+    flat = h.reshape(4, 3)
+    stacked = 20 * (flat.T @ np.linalg.inv((flat @ flat.conj().T + 20 * np.eye(4)).conj())).T
+    w = stacked.reshape(h.shape)
+    for size in 10 ** rng.uniform(-2, 2.5, 200):
+        lam = size * rng.uniform(1, 2, (4, 3))
+        sinr = proven(h, radii, w[None], lam[None])[0]
+        for k in range(4):
+            others = np.delete(stacked, k, axis=0)
+            if not sinr[k] > 0:
+                nothing += 1
+                assert all(certified_values(h, radii, w, gamma, 1.0, lam)[k] < 1 for gamma in (1e-6, 1e-3, 1.0, 1e3))
+                continue
+            helped += np.linalg.eigvalsh(others.conj() @ (others / lam[k]).T)[-1] > 1
+            below, above = (certified_values(h, radii, w, sinr[k] * part, 1.0, lam)[k] for part in (1 - 1e-7, 1 + 1e-7))
+            assert below > 1 > above
+    assert helped > 5 and nothing > 100
+
+
+@pytest.mark.parametrize("aps", [1, 2])
+@pytest.mark.parametrize("relative", [1e-3, 0.2, 0.6])
+def test_what_is_proven_is_attained_for_one_and_two_balls(aps, relative):
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        h, radii = small(rng, aps=aps, relative=relative)
+        beams = h + 0.3 * (rng.standard_normal(h.shape) + 1j * rng.standard_normal(h.shape))
+        sinr = worst_sinr(h, radii, beams, 0.01)
+        assert np.all(sinr > 0)
+        assert np.allclose(sinr, adversarial_sinr(h, radii, beams, 0.01), rtol=1e-7, atol=0)
+
+
+def test_a_signal_that_can_be_cancelled_proves_nothing_and_the_least_bit_more_does():
+    # Two access points: the signal fades to |w^H h| - sum_m eps_m |w_m|.
+    h, beams = np.array([[[1.0, 0.0], [0.5, 0.0]]]), np.array([[[0.6, 0.8], [1.0, 0.0]]])
+    alone = 1.1 - 0.3 * 1.0  # what the other ball must take away
+    for left in (1e-6, 0.0, -1e-6):
+        sinr, multipliers = certified_sinr(h, np.array([[0.3, alone - left]]), beams, 1.0)
+        if left > 0:
+            assert sinr[0] == pytest.approx(left**2, rel=1e-3)
+        else:
+            assert sinr[0] == 0 and np.all(np.isnan(multipliers))
 
 
 def test_small_form_equals_the_stacked_form():
