@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import pulse as pulses
-from .interior_point import minimise
+from .interior_point import Iterate, Point, minimise
 from .rows import Rows
 from .waterfilling import priced_bound, waterfill_shares
 
@@ -39,6 +39,9 @@ _UTILITY_GAP = (3e-8, 5e-7)  # relative, between the certified bound and the uti
 _PATIENCE, _ENOUGH = 6, 3  # rounds before plain cuts are all kept; rounds without progress before other rooms are tried
 _IDLE = 1e-9  # progress, relative to water-filling, that does not count as any
 _NEVER = 1e-300
+_ITERATIONS, _WARM_ITERATIONS = 60, 25
+_WARM_SHARE, _WARM_GAPS = 0.01, (1e-8, 1e-2)  # duality measure to begin at, over the last overshoot; its range
+_SILENT = 1e-7  # multipliers below this share of the largest would only loosen a bound
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def maximise_utility(
             state = Rounds(problem, reference)
             continue
         x = point.z / point.z.sum()
-        proven = utility_bound(problem, gains, x, state.used, point.multipliers * most)
+        proven = utility_bound(problem, gains, x, state, point.multipliers * most)
         excess = state.exchange(x)
         overshoot = float(excess.max(initial=-math.inf))
         utility = float(np.log1p(gains * x).sum())
@@ -169,19 +172,50 @@ class Rounds:
         self.pools = [_first_delays(region) for region in problem.regions]
         self.peaks = [np.empty(0) for _ in problem.regions]
         self.used = (self.pools, self.peaks)
+        self.last: Point | None = None
+        self.overshoot, self.curved = 1.0, False
 
     def solve(self, gains, reference, room: float, tolerance: float, weight: float):
-        """One program; far from the optimum the curved cuts may contradict each other, then with plain ones. None: failed."""
+        """One program; far from the optimum the curved cuts may contradict each other, then with plain ones. None: failed.
+
+        It begins where the last program's path was when its duality measure was about what the cuts have moved since; where
+        that leads nowhere, afresh.
+        """
         count, x = self.problem.carriers, self.x
         deep = reference is not None and min((r.level for r in self.problem.regions), default=1.0) < _DEEP
         anchor = reference if deep else np.full(count, 1.0 / count)
         start = anchor if deep and self.step == 0 else 0.9 * x + 0.1 * anchor
-        for curved in (True, False) if self.step else (False,):
+        costs, equality, before = np.zeros(count), np.ones(count), self.used
+        for curved, again in ((True, True), (True, False), (False, False)) if self.step else ((False, False),):
             rows = self.rows(x, None, curved, room)
-            point = minimise(rows, gains, np.zeros(count), np.ones(count), start, tolerance=tolerance, weight=weight)
-            if point.converged:
-                return point
+            warm, most = (self._warm(rows, before), _WARM_ITERATIONS) if again else (None, _ITERATIONS)
+            if again and warm is None:
+                continue
+            self.last = minimise(
+                rows, gains, costs, equality, start, tolerance=tolerance, weight=weight, max_iterations=most, warm=warm
+            )
+            if self.last.converged:
+                self.curved = curved
+                return self.last
         return None
+
+    def _warm(self, rows: Rows, before) -> Iterate | None:
+        """A point of the last program's path, the multipliers of the cuts ``before`` added to those of the nearest peaks now."""
+        if self.last is None:
+            return None
+        path, wanted = self.last.path, np.clip(_WARM_SHARE * abs(self.overshoot), *_WARM_GAPS)
+        begin = next((each for each in reversed(path) if each.gap >= wanted), path[0])
+        known, multipliers, old, new = begin.v[rows.size :], np.zeros(rows.total), 0, 0
+        for pool, peak, pool_now, peak_now in zip(*before, self.pools, self.peaks, strict=True):
+            delays = np.concatenate([pool, peak])
+            first, last = new + pool_now.size, new + pool_now.size + peak_now.size
+            if peak_now.size:
+                nearest = np.abs(np.subtract.outer(delays, peak_now)).argmin(axis=1)
+                multipliers[first:last] = np.bincount(nearest, known[old : old + delays.size], peak_now.size)
+            old, new = old + delays.size, last
+        if rows.slack is not None:
+            multipliers[-1] = known[-1]
+        return Iterate(begin.w, np.concatenate([begin.v[: rows.size], multipliers]), begin.price, begin.gap)
 
     def rows(self, x: np.ndarray, unit: float | None, curved: bool = True, room: float = ROOM) -> Rows:
         """All limits at hand; with ``unit`` the first region is to be lowered, its limit ``unit**2`` times one more variable."""
@@ -224,6 +258,7 @@ class Rounds:
             excesses.append(moment_loss(x) / max(self.problem.slack, _NEVER) - 1)
         self.pools, self.peaks, self.x = pools, peaks, x
         self.step += 1
+        self.overshoot = max(excesses, default=1.0)
         return np.array(excesses)
 
 
@@ -247,15 +282,12 @@ def _curvature_rows(x: np.ndarray, delays: np.ndarray, count: int) -> np.ndarray
     return np.where(peaked[:, None], gradient / np.sqrt(np.where(peaked, -2 * bend, 1.0))[:, None], 0.0)
 
 
-def utility_bound(problem: Problem, gains: np.ndarray, x: np.ndarray, used, multipliers: np.ndarray) -> float:
+def utility_bound(problem: Problem, gains: np.ndarray, x: np.ndarray, state: Rounds, multipliers: np.ndarray) -> float:
     r"""Lagrangian bound on the utility: every limit contributes :math:`\ge 0` at allowed shares (see
-    :func:`~isaclib.ofdm_ranging.capacity_bound`).
+    :func:`~isaclib.ofdm_ranging.capacity_bound`). Curved cuts speak of the moved peaks, plain ones of the delays as they are.
     """
-    bounds = []
-    for followed in (True, False):  # curved cuts speak of the moved peaks, plain ones of the delays as they are
-        reward, charge, _ = multiplier_sums(problem, x, used, multipliers, None, followed)
-        bounds.append(priced_bound(gains, charge - reward))
-    return min(bounds)
+    reward, charge, _ = multiplier_sums(problem, x, state.used, multipliers, None, state.curved)
+    return priced_bound(gains, charge - reward)
 
 
 def multiplier_sums(problem: Problem, x: np.ndarray, used, multipliers: np.ndarray, unit: float | None, followed: bool):
@@ -263,18 +295,19 @@ def multiplier_sums(problem: Problem, x: np.ndarray, used, multipliers: np.ndarr
     and the moment's, and :math:`\sum|z|` of a lowered first region (whose :math:`|z| r` is left out of the constant). Peaks are
     followed to where they are at x.
     """
-    count = problem.carriers
+    count, least = problem.carriers, _SILENT * multipliers.max(initial=0.0)
     reward, charge, weight, position = np.zeros(count), 0.0, 0.0, 0
     for index, (region, pool, peak) in enumerate(zip(problem.regions, *used, strict=True)):
         first = index == 0 and unit is not None
         scale = unit if first else region.level
-        moved = peak
-        if followed and peak.size:
-            moved = np.clip(pulses.refine(x, peak, 1.0 / problem.oversampling), region.start, region.stop)
-        delays = np.concatenate([pool, moved])
-        phases = pulses.steering(delays, count)
-        z = 2 * multipliers[position : position + delays.size] * np.einsum("kn,n->k", phases, x) / scale**2
-        position += delays.size
+        mine = multipliers[position : position + pool.size + peak.size]
+        position += mine.size
+        heard = mine > least
+        moved = peak[heard[pool.size :]]
+        if followed and moved.size:
+            moved = np.clip(pulses.refine(x, moved, 1.0 / problem.oversampling), region.start, region.stop)
+        phases = pulses.steering(np.concatenate([pool[heard[: pool.size]], moved]), count)
+        z = 2 * mine[heard] * np.einsum("kn,n->k", phases, x) / scale**2
         reward += np.einsum("k,kn->n", z.conj(), phases).real
         size = float(np.abs(z).sum())
         weight, charge = (size, charge) if first else (weight, charge + size * region.level)

@@ -11,6 +11,7 @@ conjugate-gradient steps whose products never form the matrix. The caller judges
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,69 +36,83 @@ class Point:
     multipliers: np.ndarray
     converged: bool
     iterations: int
+    path: tuple[Iterate, ...] = ()
+
+
+@dataclass(frozen=True)
+class Iterate:
+    """A point of the path: primal w = (z, s) and dual v = (reduced costs, multipliers), the equality's price, w @ v."""
+
+    w: np.ndarray
+    v: np.ndarray
+    price: float
+    gap: float
 
 
 class _Newton:
-    """The linear system of one iteration."""
+    """The linear system of one iteration, at primal ``w`` = (z, s) and dual ``v`` = (reduced, multipliers), (n + K,) each."""
 
-    def __init__(self, rows: Rows, at: Slopes, curvature, equality, z, s, multipliers, reduced) -> None:
-        self.rows, self.at, self.equality = rows, at, equality
-        self.z, self.s, self.multipliers, self.reduced = z, s, multipliers, reduced
-        self.diagonal = curvature + reduced / z
-        self.weights = multipliers / s
-        matrix = rows.newton(at, multipliers, self.weights)
-        matrix[np.diag_indices(rows.size)] += self.diagonal
+    def __init__(self, rows: Rows, at: Slopes, curvature, equality, w, v) -> None:
+        self.rows, self.at, self.equality, self.w, self.v = rows, at, equality, w, v
+        self.ratio = v / w
+        self.diagonal, self.weights = curvature + self.ratio[: rows.size], self.ratio[rows.size :]
+        self.multipliers = v[rows.size :]
+        matrix = rows.newton(at, self.multipliers, self.weights)
+        matrix.flat[:: rows.size + 1] += self.diagonal
         self.approximate = factored(matrix)
         if self.approximate is not None:
-            self.along = self.solve(equality)
+            self.along = self.approximate(equality)
+            self.share = equality @ self.along
 
-    def product(self, d: np.ndarray) -> np.ndarray:
-        """Newton matrix times a vector, from the limits' factors."""
-        rows, along = self.rows, self.rows.slopes(d)
-        result = self.diagonal * d + rows.backward(self.at, self.weights * rows.forward(self.at, d, along))
-        linear = rows.backward(along, self.multipliers)
-        if rows.slack is not None:
-            linear[: rows.count] -= self.multipliers[-1] * rows.spread
-        if rows.extra:
-            linear[-1] = 0.0
-        return result + linear
+    def product(self, d: np.ndarray, along: Slopes) -> np.ndarray:
+        """Newton matrix times a vector (whose linear forms are ``along``), from the limits' factors."""
+        jacobian = self.weights * self.rows.forward(self.at, d, along)
+        return self.diagonal * d + self.rows.turned(self.at, jacobian, along, self.multipliers)
 
-    def solve(self, right: np.ndarray) -> np.ndarray:
-        """Conjugate gradients with the Cholesky factor as preconditioner; one step where the factor is good."""
-        x = self.approximate(right)
-        residual = right - self.product(x)
-        scale = np.abs(right).max()
-        best, smallest = x, np.abs(residual).max()
+    def bordered(self, right: np.ndarray, balance: float) -> tuple[np.ndarray, float]:
+        """Step and price by the factor as it is; the equality moves by ``-balance``."""
+        base = self.approximate(right)
+        price = (self.equality @ base + balance) / self.share
+        return base - price * self.along, price
+
+    def solve(self, right: np.ndarray, balance: float, refinements: int) -> tuple[np.ndarray, float, Slopes]:
+        """Step, price and the step's linear forms. Conjugate gradients within the equality, preconditioned by the factor: none
+        where the factor is good.
+        """
+        x, price = self.bordered(right, balance)
+        along = self.rows.slopes(x)
+        if not refinements:
+            return x, price, along
+        enough = _SOLVED * np.abs(right).max()
+        residual = right - price * self.equality - self.product(x, along)
+        best, smallest = (x, price, along), np.abs(residual).max()
         direction = fit = None
-        for _ in range(_REFINEMENTS):
-            if not _SOLVED * scale < smallest:
+        for _ in range(refinements):
+            if not enough < smallest:
                 break
-            preconditioned = self.approximate(residual)
+            preconditioned, more = self.bordered(residual, 0.0)
+            residual, price = residual - more * self.equality, price + more
             new_fit = residual @ preconditioned
             direction = preconditioned if direction is None else preconditioned + new_fit / fit * direction
-            fit = new_fit
-            image = self.product(direction)
+            fit, forms = new_fit, self.rows.slopes(direction)
+            image = self.product(direction, forms)
             curvature = direction @ image
             if not (curvature > 0 and fit > 0):
                 break
             x = x + fit / curvature * direction
             residual = residual - fit / curvature * image
             if np.abs(residual).max() < smallest:
-                best, smallest = x, np.abs(residual).max()
-        return best
+                best, smallest = (x, price, None), np.abs(residual).max()
+        x, price, along = best
+        return x, price, self.rows.slopes(x) if along is None else along
 
-    def step(self, slope, price, balance, complement, lower, residual):
-        """Step towards s * multipliers = complement and z * reduced = lower (elementwise) with h + s losing ``residual``."""
-        pull = (complement + self.multipliers * residual) / self.s
-        right = -(slope + price * self.equality + self.rows.backward(self.at, pull) - lower / self.z)
-        base = self.solve(right)
-        d_price = (self.equality @ base + balance) / (self.equality @ self.along)
-        d_z = base - d_price * self.along
-        along = self.rows.slopes(d_z)
-        d_s = -residual - self.rows.forward(self.at, d_z, along)
-        d_multipliers = (complement - self.multipliers * d_s) / self.s - self.multipliers
-        d_reduced = (lower - self.reduced * d_z) / self.z - self.reduced
-        return d_z, d_s, d_multipliers, d_reduced, d_price, along
+    def step(self, slope, target, balance: float, residual, refinements: int):
+        """Step (w, v, price) and its linear forms, towards ``w * v = target`` with h + s losing ``residual``."""
+        size, aim = self.rows.size, target / self.w
+        pull = self.rows.backward(self.at, aim[size:] + self.weights * residual)
+        d_z, d_price, along = self.solve(aim[:size] - slope - pull, balance, refinements)
+        d_w = np.concatenate([d_z, -residual - self.rows.forward(self.at, d_z, along)])
+        return d_w, aim - self.ratio * d_w - self.v, d_price, along
 
 
 def minimise(
@@ -110,6 +125,7 @@ def minimise(
     tolerance: float,
     weight: float = 1.0,
     max_iterations: int = 60,
+    warm: Iterate | None = None,
 ) -> Point:
     """Solve the program above.
 
@@ -122,60 +138,64 @@ def minimise(
         On the duality measure (absolute, in units of the objective) and on the residuals.
     weight : float
         The factor c of the utility, to bring the objective to order 1.
+    warm : Iterate, optional
+        Where to begin instead of ``start``: a point on the path of a program with nearly the same limits.
     """
-    z = np.maximum(start, 1e-12)
-    n_products = rows.total + rows.size
+    size = rows.size
+    z = np.maximum(start if warm is None else warm.w[:size], 1e-12)
     at = rows.slopes(z)
     h = rows.values(z, at)
-    s = np.maximum(-h, 0.1)
-    multipliers, reduced, price = 0.1 / s, 0.1 / z, 0.0
-    settled = 0
+    count = size + h.size
+    if warm is None:
+        w, price = np.concatenate([z, np.maximum(-h, 0.1)]), 0.0
+        v = 0.1 / w
+    else:
+        mean, price = warm.gap / count, warm.price
+        w = np.concatenate([z, np.maximum(-h, mean / np.maximum(warm.v[size:], math.sqrt(mean)))])
+        v = np.maximum(warm.v, mean / w)
+    settled, path = 0, []
     for iteration in range(max_iterations):
+        z, s, reduced, multipliers = w[:size], w[size:], v[:size], v[size:]
         pushed = gains / (1 + gains * z)
-        slope = costs - weight * pushed
+        slope = costs - weight * pushed + price * equality
         primal = h + s
-        dual = slope + rows.backward(at, multipliers) - reduced + price * equality
-        balance = equality @ z - 1.0
-        gap = s @ multipliers + z @ reduced
+        dual = slope + rows.backward(at, multipliers) - reduced
+        balance = float(equality @ z) - 1.0
+        gap = float(w @ v)
+        path.append(Iterate(w, v, price, gap))
         if gap <= tolerance and max(np.abs(primal).max(initial=0.0), abs(balance)) <= 0.01 * tolerance:
             settled += 1
             if settled >= _SETTLED or np.abs(dual).max() <= 10 * tolerance:
-                return Point(z, multipliers, True, iteration)
+                return Point(z, multipliers, True, iteration, tuple(path))
         if not multipliers.max(initial=0.0) < _DIVERGED or s.min(initial=1.0) < _VANISHED:
             return Point(z, multipliers, False, iteration)
-        mean = gap / n_products
-        newton = _Newton(rows, at, weight * pushed**2, equality, z, s, multipliers, reduced)
+        newton = _Newton(rows, at, weight * pushed**2, equality, w, v)
         if newton.approximate is None:
             return Point(z, multipliers, False, iteration)
-        a_z, a_s, a_m, a_r, _, along = newton.step(slope, price, balance, 0.0, 0.0, primal)
-        primal_step, dual_step = _step(z, a_z, s, a_s, 1.0), _step(multipliers, a_m, reduced, a_r, 1.0)
-        predicted = (s + primal_step * a_s) @ (multipliers + dual_step * a_m) + (z + primal_step * a_z) @ (
-            reduced + dual_step * a_r
-        )
+        a_w, a_v, _, along = newton.step(slope, 0.0, balance, primal, 0)
+        primal_step, dual_step = _step(w, a_w, 1.0), _step(v, a_v, 1.0)
+        predicted = float((w + primal_step * a_w) @ (v + dual_step * a_v))
         # Products far below the tolerance would only spoil the conditioning while the residuals still shrink.
-        target = max(mean * min(1.0, predicted / gap) ** 3, 0.1 * tolerance / n_products)
-        d_z, d_s, d_m, d_r, d_price, _ = newton.step(
+        target = max(gap * min(1.0, predicted / gap) ** 3, 0.1 * tolerance) / count
+        d_w, d_v, d_price, _ = newton.step(
             slope,
-            price,
+            target - primal_step * dual_step * a_w * a_v,
             balance,
-            target - primal_step * dual_step * a_s * a_m,
-            target - primal_step * dual_step * a_z * a_r,
             primal + primal_step**2 * rows.squares(along),
+            _REFINEMENTS,
         )
-        primal_step, dual_step = _step(z, d_z, s, d_s, _BOUNDARY), _step(multipliers, d_m, reduced, d_r, _BOUNDARY)
-        z = z + primal_step * d_z
-        s = s + primal_step * d_s
-        multipliers = multipliers + dual_step * d_m
-        reduced = reduced + dual_step * d_r
+        primal_step, dual_step = _step(w, d_w, _BOUNDARY), _step(v, d_v, _BOUNDARY)
+        w = w + primal_step * d_w
+        v = v + dual_step * d_v
         price = price + dual_step * d_price
-        at = rows.slopes(z)
-        h = rows.values(z, at)
+        at = rows.slopes(w[:size])
+        h = rows.values(w[:size], at)
         # The linearised slack exceeds -h by the square of the step: take -h itself where that stays well inside.
-        s = np.where(-h > _KEEP * s, -h, s)
-    return Point(z, multipliers, False, max_iterations)
+        w[size:] = np.where(-h > _KEEP * w[size:], -h, w[size:])
+    return Point(w[:size], v[size:], False, max_iterations)
 
 
-def _step(first, d_first, second, d_second, share: float) -> float:
-    """Longest step in (0, 1] that keeps both vectors positive, times ``share`` where a boundary limits it."""
-    ratio = max((-d_first / first).max(initial=0.0), (-d_second / second).max(initial=0.0))
+def _step(values: np.ndarray, change: np.ndarray, share: float) -> float:
+    """Longest step in (0, 1] that keeps the values positive, times ``share`` where a boundary limits it."""
+    ratio = -float((change / values).min())
     return min(1.0, share / ratio) if ratio > 0 else 1.0

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dtrtri
+from scipy.linalg.lapack import dpotrf, dtrtri, dtrtrs
 
-_TILE, _BLOCK = 32, 128
-_WAKES = 2**18  # multiplications of a product from which on OpenBLAS may wake threads
+_TILE = 64  # OpenBLAS factors up to 127 columns by one thread
+_WAKES = 2**18  # multiplications of a product beyond which OpenBLAS may wake threads
 _RIDGES = (0.0, 1e-13, 1e-11)
 
 
@@ -26,7 +26,7 @@ def times(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
 def product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """``left @ right`` in two dimensions, halved along the longest one until the parts are small."""
     rows, depth, columns = *left.shape, right.shape[1]
-    if rows * depth * columns < _WAKES:
+    if rows * depth * columns <= _WAKES:
         return left @ right
     if depth >= max(rows, columns):
         half = depth // 2
@@ -50,74 +50,31 @@ def factored(matrix: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
     if not (np.all(diagonal > 0) and np.all(np.isfinite(diagonal))):
         return None
     scale = 1.0 / np.sqrt(diagonal)
-    scaled = matrix * scale[:, None] * scale
+    scaled = matrix * scale[:, None]
+    scaled *= scale
     for ridge in _RIDGES:
-        shifted = scaled.copy()
-        shifted[np.diag_indices(size)] += ridge
-        try:
-            factor = _Factor(shifted)
-        except np.linalg.LinAlgError:
-            continue
-        return lambda right: scale * factor.backward(factor.forward(scale * right))
+        factor = (matrix * scale[:, None] * scale).T  # symmetric: the transpose is the same in the order of columns
+        if ridge:
+            factor[np.diag_indices(size)] += ridge
+        if _cholesky(factor):
+            # Substitution for one right-hand side never wakes threads.
+            return lambda right: scale * dtrtrs(factor, dtrtrs(factor, scale * right, lower=1)[0], lower=1, trans=1)[0]
     return None
 
 
-class _Factor:
-    """Cholesky factor L of a matrix (overwritten): inverses of its diagonal blocks, and the panels below them."""
-
-    def __init__(self, matrix: np.ndarray) -> None:
-        size = len(matrix)
-        tiles = _cholesky(matrix)
-        self.blocks = []
-        for first in range(0, size, _BLOCK):
-            here, below = slice(first, min(first + _BLOCK, size)), slice(first + _BLOCK, size)
-            inverse = _inverse(matrix[here, here], tiles[first // _TILE : -(-here.stop // _TILE)])
-            panel = matrix[below, here]
-            self.blocks.append((here, below, inverse, inverse.T.copy(), panel, panel.T.copy()))
-
-    def forward(self, right: np.ndarray) -> np.ndarray:
-        """L^-1 right (overwritten)."""
-        for here, below, inverse, _, panel, _ in self.blocks:
-            right[here] = times(inverse, right[here])
-            if len(panel):
-                right[below] -= times(panel, right[here])
-        return right
-
-    def backward(self, right: np.ndarray) -> np.ndarray:
-        """L^-T right (overwritten)."""
-        for here, below, _, transposed, panel, panel_transposed in reversed(self.blocks):
-            if len(panel):
-                right[here] -= times(panel_transposed, right[below])
-            right[here] = times(transposed, right[here])
-        return right
-
-
-def _cholesky(matrix: np.ndarray) -> list[np.ndarray]:
-    """The factor in place of the lower triangle, tile by tile; returns the inverses of its diagonal tiles."""
-    size, inverses = len(matrix), []
-    for first in range(0, size, _TILE):
-        here, below = slice(first, min(first + _TILE, size)), slice(first + _TILE, size)
+def _cholesky(matrix: np.ndarray) -> bool:
+    """The factor in place of the lower triangle, tile by tile; False where the matrix is not positive definite."""
+    size = len(matrix)
+    tile = -(-size // -(-size // _TILE))
+    for first in range(0, size, tile):
+        here, below = slice(first, min(first + tile, size)), slice(first + tile, size)
         factor, failed = dpotrf(matrix[here, here], lower=1)
         if failed:
-            raise np.linalg.LinAlgError("not positive definite")
+            return False
         matrix[here, here] = factor
-        inverses.append(dtrtri(factor, lower=1)[0])
-        if first + _TILE < size:
-            panel = product(matrix[below, here], inverses[-1].T)
+        if here.stop < size:
+            panel = product(matrix[below, here], dtrtri(factor, lower=1)[0].T)
             matrix[below, here] = panel
             # A copy: NumPy would hand a matrix times its own transpose to another routine of the BLAS, with other limits.
             matrix[below, below] -= product(panel, panel.T.copy())
-    return inverses
-
-
-def _inverse(factor: np.ndarray, tiles: list[np.ndarray]) -> np.ndarray:
-    """Inverse of a lower triangular matrix whose diagonal tiles' inverses are known."""
-    if len(tiles) == 1:
-        return tiles[0]
-    half = len(tiles) // 2
-    split = half * _TILE
-    result = np.zeros_like(factor)
-    result[:split, :split] = first = _inverse(factor[:split, :split], tiles[:half])
-    result[split:, split:] = second = _inverse(factor[split:, split:], tiles[half:])
-    result[split:, :split] = -product(product(second, factor[split:, :split]), first)
-    return result
+    return True

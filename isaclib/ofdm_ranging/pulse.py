@@ -12,14 +12,19 @@ period :math:`N`: delays in :math:`[0, N/2]` say everything. All functions here 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from ..foundations import scalar_search
+from .linear_algebra import product
 
 HALF_POWER = math.sqrt(0.5)
 _NEWTON_STEPS = 8
+_BLOCK = 16
+_TURNS = np.array([1, 1j, -1, -1j])  # powers of j
+_REST = 1e-17  # of a Taylor series, relative to the main lobe
 _FINE = 32  # grid points per 1/bandwidth when a level is stated
 _NEAR_THE_TOP = 0.9  # a cell next to the highest peak reaches 0.98 of it (Bernstein, at 16 points per 1/bandwidth)
 _END_SHARE, _END_DENSITY = 0.16, 0.29  # an end's cells reach this share of its delay; with this many points they match the grid
@@ -34,7 +39,11 @@ def centred_carriers(count: int) -> np.ndarray:
 
 def steering(delays, count: int) -> np.ndarray:
     r"""Matrix :math:`e^{j2\pi (n-n_c) u_k/N}` of shape (K, N) for delays (K,) in 1/bandwidth."""
-    return np.exp((2j * math.pi / count) * np.multiply.outer(np.asarray(delays, dtype=float), centred_carriers(count)))
+    turns = (2j * math.pi / count) * np.asarray(delays, dtype=float)[:, None]
+    # Carriers in blocks: a product of two phases costs far less than another exponential.
+    coarse = np.exp(turns * (np.arange(0, count, _BLOCK) - 0.5 * (count - 1)))
+    fine = np.exp(turns * np.arange(min(_BLOCK, count)))
+    return (coarse[:, :, None] * fine[:, None, :]).reshape(len(turns), coarse.shape[1] * fine.shape[1])[:, :count]
 
 
 def pulse(weights, delays) -> np.ndarray:
@@ -84,22 +93,37 @@ def peaks(weights: np.ndarray, start: float, stop: float, oversampling: int, abo
     if not stop > start:
         only = np.array([start])
         return only, np.abs(pulse(weights, only)) / total
-    first, last = math.floor(start * oversampling) + 1, math.ceil(stop * oversampling) - 1
+    grid = _grid(count, float(start), float(stop), oversampling)
     moments = np.stack([weights, weights * centred_carriers(count)])
-    spectrum = np.fft.rfft(moments, oversampling * count)[:, first : last + 1].conj()
-    ends = _end_delays(count, float(start), float(stop), oversampling)
-    u = np.concatenate([ends, np.arange(first, last + 1) / oversampling])
-    y, dy = np.concatenate([np.einsum("mn,kn->mk", moments, _end_steering(count, start, stop, oversampling)), spectrum], axis=1)
-    order = np.argsort(u, kind="stable")
-    u, power, slope = u[order], (np.abs(y) ** 2)[order], -(y.conj() * dy).imag[order]
+    spectrum = np.fft.rfft(moments, oversampling * count)[:, grid.inner].conj()
+    y, dy = np.concatenate([np.einsum("mn,kn->mk", moments, grid.end_phases), spectrum], axis=1)[:, grid.order]
+    u, power, slope = grid.delays, y.real**2 + y.imag**2, y.imag * dy.real - y.real * dy.imag
     high = np.maximum(power[1:], power[:-1]) >= above**2 * power.max()
     cells = np.flatnonzero((slope[:-1] > 0) & (slope[1:] <= 0) & high)
-    inside = _roots(weights, u[cells], u[cells + 1], slope[cells], slope[cells + 1])
+    inside, levels = _roots(weights, u[cells], u[cells + 1], slope[cells], slope[cells + 1])
     found = np.concatenate([[start], inside, [stop]])
-    return found, np.abs(pulse(weights, found)) / total
+    return found, np.concatenate([np.sqrt(power[:1]), levels, np.sqrt(power[-1:])]) / total
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Delays (G,) of the search in a region, sorted: those near the ends, and ``inner`` points of the FFT, in this ``order``."""
+
+    delays: np.ndarray
+    order: np.ndarray
+    inner: slice
+    end_phases: np.ndarray
 
 
 @lru_cache(maxsize=16)
+def _grid(count: int, start: float, stop: float, oversampling: int) -> _Grid:
+    first, last = math.floor(start * oversampling) + 1, math.ceil(stop * oversampling) - 1
+    ends = _end_delays(count, start, stop, oversampling)
+    u = np.concatenate([ends, np.arange(first, last + 1) / oversampling])
+    order = np.argsort(u, kind="stable")
+    return _Grid(u[order], order, slice(first, last + 1), steering(ends, count))
+
+
 def _end_delays(count: int, start: float, stop: float, oversampling: int) -> np.ndarray:
     """Both ends and delays that lie ever closer towards them: squares of equal steps, as Chebyshev's points do."""
     room = 0.5 * (stop - start)
@@ -113,48 +137,69 @@ def _end_delays(count: int, start: float, stop: float, oversampling: int) -> np.
     return np.concatenate(near)
 
 
-@lru_cache(maxsize=16)
-def _end_steering(count: int, start: float, stop: float, oversampling: int) -> np.ndarray:
-    return steering(_end_delays(count, start, stop, oversampling), count)
+class _Nearby:
+    r"""The output about delays (K,) as Taylor series, exact to rounding up to ``reach`` away."""
+
+    def __init__(self, weights: np.ndarray, delays: np.ndarray, reach: float) -> None:
+        count, terms = len(weights), 1
+        rest = angle = math.pi * reach
+        while rest > _REST:
+            terms += 1
+            rest *= angle / terms
+        order = np.arange(1, terms)[:, None]
+        rate = (2 * math.pi / count) * centred_carriers(count)
+        factors = np.cumprod(np.concatenate([weights[None], rate / order]), axis=0)
+        phases = steering(delays, count)
+        real, imaginary = np.split(product(factors, np.concatenate([phases.real, phases.imag]).T), 2, axis=1)
+        self.series = np.zeros((3, terms, len(delays)), dtype=complex)
+        self.series[0] = (real + 1j * imaginary) * _TURNS[np.arange(terms) % 4, None]
+        self.series[1, :-1] = order * self.series[0, 1:]
+        self.series[2, :-1] = order * self.series[1, 1:]
+
+    def __call__(self, offset: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """:math:`|y|^2`, its slope and its curvature at these offsets (K,) from the delays."""
+        powers = np.ones(self.series.shape[1:])
+        np.cumprod(np.broadcast_to(offset, powers[1:].shape), axis=0, out=powers[1:])
+        y, dy, ddy = np.einsum("dtk,tk->dk", self.series, powers)
+        power, slope = y.real**2 + y.imag**2, 2 * (y.real * dy.real + y.imag * dy.imag)
+        return power, slope, 2 * (dy.real**2 + dy.imag**2 + y.real * ddy.real + y.imag * ddy.imag)
 
 
-def _roots(weights: np.ndarray, low: np.ndarray, high: np.ndarray, slope_low: np.ndarray, slope_high: np.ndarray) -> np.ndarray:
-    """Delays (K,) in [low, high] where the slope of ``|y|^2`` changes its sign, by Newton steps kept inside the bracket."""
+def _roots(
+    weights: np.ndarray, low: np.ndarray, high: np.ndarray, slope_low: np.ndarray, slope_high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Delays (K,) in [low, high] where the slope of ``|y|^2`` changes its sign, by Newton steps kept inside the bracket, and
+    ``|y|`` there.
+    """
     if not low.size:
-        return low
-    low, high = low.copy(), high.copy()
-    u = low + (high - low) * slope_low / (slope_low - slope_high)
+        return low, low
+    middle = 0.5 * (low + high)
+    nearby = _Nearby(weights, middle, float((high - low).max()) / 2)
+    low, high = low - middle, high - middle
+    offset = low + (high - low) * slope_low / (slope_low - slope_high)
     for _ in range(_NEWTON_STEPS):
-        slope, curvature = slope_and_curvature(weights, u)
-        low, high = np.where(slope > 0, u, low), np.where(slope > 0, high, u)
+        _, slope, curvature = nearby(offset)
+        low, high = np.where(slope > 0, offset, low), np.where(slope > 0, high, offset)
         with np.errstate(divide="ignore", invalid="ignore"):
-            moved = u - slope / curvature
+            moved = offset - slope / curvature
         moved = np.where((moved >= low) & (moved <= high), moved, 0.5 * (low + high))
-        settled, u = np.abs(moved - u).max() < _SETTLED, moved
+        settled, offset = np.abs(moved - offset).max() < _SETTLED, moved
         if settled:
             break
-    return u
-
-
-def slope_and_curvature(weights: np.ndarray, delays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    r"""First and second derivative of :math:`|y(u)|^2` at delays (K,)."""
-    count = len(weights)
-    rate = 2 * math.pi / count * centred_carriers(count)
-    y, dy, ddy = np.einsum("mn,kn->mk", np.stack([weights, weights * rate, weights * rate**2]), steering(delays, count))
-    return -2 * (y.conj() * dy).imag, 2 * (np.abs(dy) ** 2 - (y.conj() * ddy).real)
+    return middle + offset, np.sqrt(nearby(offset)[0])
 
 
 def refine(weights: np.ndarray, start: np.ndarray, reach: float) -> np.ndarray:
     """Delays (K,) moved to the nearest maximum of ``|y|^2`` by Newton steps on its derivative, at most ``reach`` away."""
-    u = start
+    nearby, offset = _Nearby(weights, start, reach), np.zeros_like(start)
     for _ in range(_NEWTON_STEPS):
-        slope, curvature = slope_and_curvature(weights, u)
+        _, slope, curvature = nearby(offset)
         step = np.where(curvature < 0, -slope / np.where(curvature < 0, curvature, -1.0), np.sign(slope) * 0.25 * reach)
-        moved = np.clip(u + step, start - reach, start + reach)
-        settled, u = np.abs(moved - u).max(initial=0.0) < _SETTLED, moved
+        moved = np.clip(offset + step, -reach, reach)
+        settled, offset = np.abs(moved - offset).max(initial=0.0) < _SETTLED, moved
         if settled:
             break
-    return u
+    return start + offset
 
 
 def peak_level(weights, start: float, stop: float, oversampling: int) -> np.ndarray:

@@ -26,11 +26,9 @@ from .linear_algebra import product, times
 
 @dataclass(frozen=True)
 class Slopes:
-    """Linear forms at one point (or along one direction): real and imaginary outputs, curved forms, moment's centroid."""
+    """Linear forms at one point (or along one direction): outputs' real parts, imaginary parts and curved forms; centroid."""
 
-    real: np.ndarray
-    imaginary: np.ndarray
-    curved: np.ndarray
+    forms: np.ndarray
     centroid: float
 
 
@@ -50,16 +48,18 @@ class Rows:
     """
 
     def __init__(self, count: int, delays, scales, lowered, curved, where, slack: float | None) -> None:
-        self.count, self.delays, self.scales = count, delays, scales
-        lags = np.exp(2j * np.pi / count * np.multiply.outer(np.arange(count), delays))
-        self.lags = np.concatenate([lags.real, lags.imag], axis=1)
-        # The same phases, counted from the middle of the band.
-        steering = (lags * (np.exp(-1j * np.pi * (count - 1) / count * delays) / scales)).T
+        self.count, self.delays, self.per_square = count, delays, 2.0 / scales**2
+        phases = pulses.steering(delays, count)
+        steering = phases / scales[:, None]
         self.cosines, self.sines = steering.real, steering.imag
+        # The same phases, counted from the edge of the band.
+        lags = (phases * np.exp(1j * np.pi * (count - 1) / count * delays)[:, None]).T
+        self.lags = np.concatenate([lags.real, lags.imag], axis=1)
         # Both ways round, for products with vectors from either side: real outputs, imaginary ones, curved forms.
         self.forms = np.concatenate([self.cosines, self.sines, curved])
         self.transposed = np.ascontiguousarray(self.forms.T)
         self.curved, self.where = curved, where
+        self.owner = np.concatenate([np.arange(delays.size), np.arange(delays.size), where])  # the limit of each form
         self.extra = lowered is not None
         self.size = count + self.extra
         self.total = delays.size + (slack is not None)
@@ -76,9 +76,16 @@ class Rows:
 
     def slopes(self, z: np.ndarray) -> Slopes:
         x = z[: self.count]
-        centroid = float(self.carriers @ x) if self.slack is not None else 0.0
-        found, plain = times(self.forms, x), self.delays.size
-        return Slopes(found[:plain], found[plain : 2 * plain], found[2 * plain :], centroid)
+        return Slopes(times(self.forms, x), float(self.carriers @ x) if self.slack is not None else 0.0)
+
+    def _gathered(self, forms: np.ndarray) -> np.ndarray:
+        """Sums of the forms that belong to each limit (total,)."""
+        plain = self.delays.size
+        result = np.zeros(self.total)
+        np.add(forms[:plain], forms[plain : 2 * plain], out=result[:plain])
+        if self.where.size:
+            result[self.where] += forms[2 * plain :]
+        return result
 
     def values(self, z: np.ndarray, at: Slopes) -> np.ndarray:
         h = self.constant + self.squares(at)
@@ -88,48 +95,47 @@ class Rows:
 
     def squares(self, at: Slopes) -> np.ndarray:
         """The quadratic parts (total,)."""
-        result = np.empty(self.total)
-        result[: self.delays.size] = at.real**2 + at.imaginary**2
-        result[self.where] += at.curved**2
+        result = self._gathered(at.forms**2)
         if self.slack is not None:
             result[-1] = at.centroid**2
         return result
 
     def forward(self, at: Slopes, step: np.ndarray, along: Slopes) -> np.ndarray:
         """Jacobian at ``at`` times ``step`` (whose linear forms are ``along``)."""
-        result = np.empty(self.total)
-        result[: self.delays.size] = 2 * (at.real * along.real + at.imaginary * along.imaginary)
-        result[self.where] += 2 * at.curved * along.curved
+        result = self._gathered(2 * at.forms * along.forms)
         if self.slack is not None:
             result[-1] = 2 * at.centroid * along.centroid + self.spread @ step[: self.count]
         return result + self.along * step[-1] if self.extra else result
 
     def backward(self, at: Slopes, weights: np.ndarray) -> np.ndarray:
         """Transposed Jacobian at ``at`` times ``weights`` (total,)."""
-        own = 2 * weights[: self.delays.size]
-        x = times(self.transposed, np.concatenate([own * at.real, own * at.imaginary, own[self.where] * at.curved]))
+        x = times(self.transposed, 2 * weights[self.owner] * at.forms)
         if self.slack is not None:
             x += weights[-1] * (2 * at.centroid * self.carriers + self.spread)
         return np.append(x, self.along @ weights) if self.extra else x
 
+    def turned(self, at: Slopes, first: np.ndarray, along: Slopes, second: np.ndarray) -> np.ndarray:
+        """``backward(at, first)`` and, of the quadratic parts alone, ``backward(along, second)``, in one product."""
+        x = times(self.transposed, 2 * (first[self.owner] * at.forms + second[self.owner] * along.forms))
+        if self.slack is not None:
+            x += 2 * (first[-1] * at.centroid + second[-1] * along.centroid) * self.carriers + first[-1] * self.spread
+        return np.append(x, self.along @ first) if self.extra else x
+
     def newton(self, at: Slopes, multipliers: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Sum of ``multipliers`` times curvatures and ``weights`` times outer products of gradients, (size, size)."""
         count, plain = self.count, self.delays.size
-        per_square = 2.0 / self.scales**2
-        m, w = multipliers[:plain] * per_square, weights[:plain] * per_square
-        output = at.real + 1j * at.imaginary
-        turned = w * output.conj() ** 2
-        toeplitz = times(self.lags[:, :plain], m + w * (at.real**2 + at.imaginary**2))
-        before, after = times(self.lags, np.stack([np.append(turned.real, turned.imag), np.append(turned.real, -turned.imag)]))
-        hankel = np.concatenate([before[:0:-1], after])
-        matrix = np.zeros((self.size, self.size))
-        block = matrix[:count, :count]
-        block += _strided(np.concatenate([toeplitz[:0:-1], toeplitz]), count, -1)
-        block += _strided(hankel, count, 1)
+        real, imaginary = at.forms[:plain], at.forms[plain : 2 * plain]
+        m, w = multipliers[:plain] * self.per_square, weights[:plain] * self.per_square
+        both = np.stack([m + w * (real**2 + imaginary**2), w * (real**2 - imaginary**2)])
+        toeplitz, even = times(self.lags[:, :plain], both)
+        odd = times(self.lags[:, plain:], w * (-2 * real * imaginary))
+        block = _strided(np.concatenate([toeplitz[:0:-1], toeplitz]), count, -1) + _strided(
+            np.concatenate([(even + odd)[:0:-1], even - odd]), count, 1
+        )
         if self.where.size:
-            mine, q = weights[:plain][self.where], at.curved
+            mine, q = weights[:plain][self.where], at.forms[2 * plain :]
             gradients = 2 * (
-                at.real[self.where, None] * self.cosines[self.where] + at.imaginary[self.where, None] * self.sines[self.where]
+                real[self.where, None] * self.cosines[self.where] + imaginary[self.where, None] * self.sines[self.where]
             )
             half = (multipliers[:plain][self.where] + 2 * mine * q**2)[:, None] * self.curved + (2 * mine * q)[
                 :, None
@@ -140,9 +146,12 @@ class Rows:
             gradient = 2 * at.centroid * self.carriers + self.spread
             block += np.multiply.outer(weights[-1] * gradient, gradient)
             block += np.multiply.outer(2 * multipliers[-1] * self.carriers, self.carriers)
-        if self.extra:
-            matrix[count, count] = weights @ self.along**2
-            matrix[:count, count] = matrix[count, :count] = self.backward(at, weights * self.along)[:count]
+        if not self.extra:
+            return block
+        matrix = np.empty((self.size, self.size))
+        matrix[:count, :count] = block
+        matrix[count, count] = weights @ self.along**2
+        matrix[:count, count] = matrix[count, :count] = self.backward(at, weights * self.along)[:count]
         return matrix
 
 

@@ -1,0 +1,107 @@
+"""The interior point's parts against direct computation: steering, series about a peak, Newton's matrix, factors, warm starts."""
+
+import math
+
+import numpy as np
+import pytest
+
+from isaclib import ofdm_ranging as ofdm
+from isaclib.ofdm_ranging import cuts, interior_point, linear_algebra, pulse
+from isaclib.ofdm_ranging.feasibility import problem_of
+from isaclib.ofdm_ranging.rows import Rows
+from isaclib.ofdm_ranging.waterfilling import waterfill_shares
+
+
+@pytest.mark.parametrize("count", [2, 15, 16, 17, 128, 200])
+def test_steering_is_the_exponential_of_every_carriers_phase(count):
+    delays = np.random.default_rng(count).uniform(0, count / 2, 7)
+    direct = np.exp(2j * math.pi / count * np.outer(delays, np.arange(count) - (count - 1) / 2))
+    assert np.abs(pulse.steering(delays, count) - direct).max() < 1e-15 * count
+    assert pulse.steering(delays[:0], count).shape == (0, count)
+
+
+@pytest.mark.parametrize("reach", [1 / 64, 1 / 16, 1 / 8])
+def test_the_series_about_a_delay_is_the_output_and_its_derivatives(reach):
+    rng = np.random.default_rng(3)
+    weights, delays = rng.exponential(size=40), rng.uniform(0, 20, 9)
+    nearby = pulse._Nearby(weights, delays, reach)
+    for offset in (np.zeros(9), np.full(9, reach), rng.uniform(-reach, reach, 9)):
+        power, slope, curvature = nearby(offset)
+        step = 1e-4
+        at = [np.abs(pulse.pulse(weights, delays + offset + shift)) ** 2 for shift in (-step, 0.0, step)]
+        scale = weights.sum() ** 2
+        assert np.abs(power - at[1]).max() < 1e-14 * scale
+        assert np.abs(slope - (at[2] - at[0]) / (2 * step)).max() < 1e-6 * scale
+        assert np.abs(curvature - (at[2] - 2 * at[1] + at[0]) / step**2).max() < 1e-6 * scale
+
+
+def _rows(rng, lowered: bool, slack: float | None) -> Rows:
+    delays, scales = rng.uniform(1.5, 8, 6), rng.uniform(0.1, 1, 6)
+    where = np.array([1, 4])
+    mask = np.array([True, True, False, False, True, False]) if lowered else None
+    return Rows(16, delays, scales, mask, rng.normal(size=(2, 16)), where, slack)
+
+
+@pytest.mark.parametrize("lowered", [False, True])
+@pytest.mark.parametrize("slack", [None, 20.0])
+def test_newtons_matrix_is_the_hessian_of_the_limits_and_the_squares_of_their_gradients(lowered, slack):
+    rng = np.random.default_rng(5)
+    rows = _rows(rng, lowered, slack)
+    z = rng.exponential(size=rows.size)
+    multipliers, weights = rng.exponential(size=(2, rows.total))
+
+    def jacobian(z):
+        at = rows.slopes(z)
+        return np.array([rows.backward(at, unit) for unit in np.eye(rows.total)])
+
+    at, step = rows.slopes(z), 1e-5
+    own = jacobian(z)
+    numeric = np.array(
+        [(rows.values(z + d, rows.slopes(z + d)) - rows.values(z - d, rows.slopes(z - d))) for d in step * np.eye(rows.size)]
+    )
+    assert own == pytest.approx(numeric.T / (2 * step), rel=1e-6, abs=1e-6)
+    curvature = np.array([(jacobian(z + d) - jacobian(z - d)).T @ multipliers / (2 * step) for d in step * np.eye(rows.size)])
+    expected = curvature + own.T @ (weights[:, None] * own)
+    matrix = rows.newton(at, multipliers, weights)
+    assert np.abs(matrix - expected).max() < 1e-8 * np.abs(expected).max()
+    d = rng.normal(size=rows.size)
+    along = rows.slopes(d)
+    assert rows.forward(at, d, along) == pytest.approx(own @ d, rel=1e-10)
+    assert rows.turned(at, weights * rows.forward(at, d, along), along, multipliers) == pytest.approx(expected @ d, rel=1e-6)
+
+
+@pytest.mark.parametrize("size", [1, 2, 63, 64, 65, 128, 129, 300])
+def test_the_factor_solves_at_any_size(size):
+    rng = np.random.default_rng(size)
+    half = rng.normal(size=(size, size))
+    matrix = half @ half.T + np.diag(10.0 ** rng.uniform(-3, 3, size))
+    right = rng.normal(size=size)
+    found = linear_algebra.factored(matrix)(right)
+    assert matrix @ found == pytest.approx(right, abs=1e-8 * np.abs(matrix).max() * np.abs(found).max())
+
+
+def test_a_singular_matrix_gets_a_ridge_and_an_indefinite_one_is_refused():
+    ones = np.ones((70, 70))
+    assert ones @ linear_algebra.factored(ones)(np.ones(70)) == pytest.approx(np.ones(70), abs=1e-2)
+    ones[0, 1] = ones[1, 0] = 2.0
+    assert linear_algebra.factored(ones) is None
+    assert linear_algebra.factored(-np.eye(3)) is None
+    assert linear_algebra.factored(np.full((3, 3), np.nan)) is None
+
+
+def test_a_warm_start_ends_at_the_same_point_in_fewer_steps():
+    scenario = ofdm.Scenario.random(np.random.default_rng(0), carriers=64)
+    gains = scenario.carrier_snr
+    state = cuts.Rounds(problem_of(scenario, ofdm.Limits(peak_sidelobe_db=-22.0)), waterfill_shares(gains))
+    weight = 1.0 / float(np.log1p(gains * state.x).sum())
+    for tolerance in (1e-3, 1e-5):
+        point = state.solve(gains, None, cuts.ROOM, tolerance, weight)
+        state.exchange(point.z / point.z.sum())
+    before = state.used
+    rows = state.rows(state.x, None)
+    arguments = (rows, gains, np.zeros(64), np.ones(64), 0.9 * state.x + 0.1 / 64)
+    cold = interior_point.minimise(*arguments, tolerance=1e-8, weight=weight)
+    warm = interior_point.minimise(*arguments, tolerance=1e-8, weight=weight, warm=state._warm(rows, before))
+    assert cold.converged and warm.converged and warm.iterations < cold.iterations
+    assert warm.z == pytest.approx(cold.z, abs=1e-6)
+    assert np.log1p(gains * warm.z).sum() == pytest.approx(np.log1p(gains * cold.z).sum(), rel=1e-7)
