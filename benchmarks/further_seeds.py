@@ -1,9 +1,9 @@
 """The claims of a section with further seeds at the size of the paper runs: which verdicts hang on the draws?
 
-``python benchmarks/further_seeds.py SECTION ... [--seeds 11..20] [-o FILE]``: the seed of the ``paper`` set plus 11 to 20;
-every build judges the ten before them, at a small size. One line of JSON for each seed, written when it is done. A line of the
-same inputs is not made again, so that the script may be stopped at any time. Of each notebook only the statements run on
-which the claims hang.
+``python benchmarks/further_seeds.py SECTION ... [--seeds 11..20] [--claims ID,ID] [-o FILE]``: the seed of the ``paper`` set plus
+11 to 20; every build judges the ten before them, at a small size. One line of JSON for each seed, written when it is done. A
+line of the same inputs is not made again, so that the script may be stopped at any time. Of each notebook only the
+statements run on which the claims hang.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from compendium.runs.seeds import SeedRun, asked_claims, seed_run
 ROOT = Path(__file__).parents[1]
 
 
-def paper_run(section: str) -> SeedRun:
-    """What judges a section's claims by other seeds, with all values of the paper set."""
+def paper_run(section: str, only: Sequence[str] = ()) -> SeedRun:
+    """What judges a section's claims by other seeds (or those named only), with all values of the paper set."""
     run = seed_run(ROOT, section)
     if run is None:
         raise SystemExit(f"{section}: no claim of it is judged by other seeds")
     paper = load_section(ROOT, section).schema.load_named("paper")
-    return replace(run, values={name: paper[name] for name in run.values})
+    claims = tuple(claim for claim in run.claims if not only or claim in only)
+    return replace(run, values={name: paper[name] for name in run.values}, claims=claims)
 
 
 def judged(run: SeedRun, offset: int) -> dict | None:
@@ -69,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("sections", nargs="*", default=section_names(ROOT))
     parser.add_argument("--seeds", default="11..20", help="first..last, counted from the seed of the paper set")
+    parser.add_argument("--claims", default="", help="only these of the sections' claims, separated by commas")
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "build" / "further_seeds.jsonl")
     given = parser.parse_args(arguments)
     first, _, last = given.seeds.partition("..")
@@ -78,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for section in given.sections:
         if not asked_claims(ROOT / "notebooks" / section):
             continue
-        run = paper_run(section)
+        run = paper_run(section, given.claims.split(",") if given.claims else ())
         mine = {row["offset"]: row for row in known(given.output) if row["section"] == section and row["digest"] == run.digest()}
         for offset in asked:
             if offset not in mine and (found := judged(run, offset)):
@@ -86,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 with given.output.open("a") as file:
                     file.write(json.dumps(found) + "\n")
         rows = [mine[offset] for offset in asked if offset in mine]
-        lines = table(rows, _on_file(section))
+        lines = table(rows, {claim: verdict for claim, verdict in _on_file(section).items() if claim in run.claims})
         turned |= len(rows) < len(asked) or any("  reproduced; else" in line for line in lines)
         heading = f"{section}, {len(rows)} of {len(asked)} seeds, {sum(row['processor_seconds'] for row in rows):.0f} CPU s"
         print(heading, *lines, sep="\n", flush=True)
