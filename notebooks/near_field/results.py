@@ -87,9 +87,8 @@ print(str(sensing.certificate).replace(": ", ":\n  ", 1))
 # ## The channel error of a position error
 #
 # One access point stands at the origin, its array along the x axis. A user is moved by a fixed length in a random direction and
-# the channel changes by $\|\Delta\mathbf h\|$; the mean over the directions is the paper's $\Delta_h$. The first user is the
-# paper's,
-# the other two share its distance.
+# the channel changes by $\|\Delta\mathbf h\|$; the mean over the directions is the paper's $\Delta_h$. In the paper's set the first
+# user is the paper's own, and the other two share its distance.
 
 # %%
 error_users = np.column_stack([error_user_x_m, error_user_y_m])
@@ -692,8 +691,8 @@ _ = claims.record(
 # measure
 # it best and leaves others dark. The bound knows which signal was sent and loses nothing by that; MUSIC sees the received
 # covariance
-# alone, and a user whom an access point does not light is missing there. With equal power in all directions the same arrays
-# separate all users, in the far field too. The grating lobes of the thin arrays are resolved by the three access points together.
+# alone, and a user whom an access point does not light is missing there. The rows of the table with equal power in all directions say how
+# well the same arrays separate the users then, in either field: the grating lobes of thin arrays are resolved by several access points together.
 #
 # ## The position error of MUSIC, and the estimator that attains the bound
 #

@@ -211,8 +211,8 @@ figures.show(
     data=pd.concat([here.assign(run="here"), base[here.columns].assign(run="base")]),
     caption="Guaranteed spectral efficiency of the worst user against the relative channel error: this set (left) and the main run (right), which goes "
     "to larger errors.",
-    alt="Two panels with the same vertical axis, this set and the main run: best beams on top, error-ignorant beams a little below, "
-    f"matched beams clearly lower; at this set's largest error {efficiency.exact.iloc[-1]:.1f}, {efficiency.ignorant.iloc[-1]:.1f} and {efficiency.matched.iloc[-1]:.1f} bit/s/Hz.",
+    alt="Two panels with the same vertical axis, this set and the main run: best, error-ignorant and matched beams; "
+    f"at this set's largest error {efficiency.exact.iloc[-1]:.1f}, {efficiency.ignorant.iloc[-1]:.1f} and {efficiency.matched.iloc[-1]:.1f} bit/s/Hz.",
 )
 
 # %% [markdown]

@@ -158,8 +158,8 @@ figures.show(
     data=curves.columns,
     caption=f"At the threshold of this set, {infeasible} of {draws} drops are infeasible. The paper does not report how "
     "many of its drops were.",
-    alt="Share of drops that can be served against the threshold: it falls from one to near zero; the curve of full power "
-    "falls several decibels earlier.",
+    alt=f"Share of drops that can be served against the threshold: it falls from {curves.columns['share_feasible'][0]:.2f} to "
+    f"{curves.columns['share_feasible'][-1]:.2f}, that of full power from {curves.columns['share_full_power'][0]:.2f} to {curves.columns['share_full_power'][-1]:.2f}.",
 )
 
 # %% [markdown]
@@ -167,7 +167,7 @@ figures.show(
 #
 # The exact solver takes all drops at once. Algorithm 1 solves a cone program per iteration, so it runs on the first drops only.
 # Where a curve of Algorithm 1 stands beside the others, its average is the exact average over all drops plus the mean
-# *difference* of the two on the drops that both have: the difference is small, so this is accurate.
+# *difference* of the two on the drops that both have, which is accurate where that difference is small.
 
 
 # %%
@@ -907,8 +907,8 @@ claims.record(
 # %% [markdown]
 # ## From ranges to a position
 #
-# Without coherent processing the range errors are a large part of the hexagon's side, too large for a useful position. Here each station
-# adds up one slot of OFDM symbols, which multiplies the ratio inside {eq}`nl-std` by the number of resource elements. The
+# Without coherent processing the range errors of the figures above are a large part of the distances themselves, unless noise, clutter and
+# self-interference are very weak. Here each station adds up one slot of OFDM symbols, which multiplies the ratio inside {eq}`nl-std` by the number of resource elements. The
 # ranges are fused by weighted least squares at known height. For each drop the root-mean-square error over many noisy triples
 # stands beside the Cramér-Rao bound on the position.
 

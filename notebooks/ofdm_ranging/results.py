@@ -112,7 +112,7 @@ figures.show(
         "does not say which one it used."
     ),
     alt=(
-        "Water-filling follows the channel gain and leaves weak carriers empty; tighter limits move power towards the middle of "
+        f"Water-filling follows the channel gain and leaves {np.sum(water.powers_w == 0)} of {carriers} carriers empty; tighter limits move power towards the middle of "
         "the band; at the least sidelobe level the powers form a smooth hump that ignores the channel."
     ),
     paper="Fig. 1a",
@@ -927,8 +927,12 @@ figures.show(
         f"Range error of the maximum-likelihood delay estimate ({toa_trials} trials per point, the same noise "
         "for all schemes) and the bound "
         f"(dotted) over the echo's SNR. Edges-only has the lowest bound of all; at the highest SNR shown its error is {ratios['edges only'][-1]:.3g} times that "
-        "bound, because its replicas one delay cell apart "
-        "are as high as the main lobe. "
+        "bound"
+        + (
+            ", because its replicas one delay cell apart are as high as the main lobe. "
+            if ratios["edges only"][-1] > 2
+            else ", since the search looks at few of its replicas, which are as high as the main lobe. "
+        )
         + (
             "The exact allocation has both limits."
             if exact.mode == "isac"

@@ -399,7 +399,7 @@ def draw_average(name, axis, label, bits, keep, paper, caption):
     )
     axis_name = label.replace("m$^2$", "m²")
     alt = (
-        f"Mean minimum throughput over {axis_name} for three schemes with narrow bands, optimum highest, "
+        f"Mean minimum throughput over {axis_name} for three schemes with their bands, optimum highest, "
         "and the share of infeasible draws."
     )
     text = {"caption": caption, "alt": alt, "paper": paper}
