@@ -647,6 +647,13 @@ def drawn(points):
     return np.quantile(points, [0.5, 0.1, 0.9], axis=0)
 
 
+def left(name, wanted):
+    """Communication on the median frontier at a sensing level."""
+    middle = drawn(frontiers[name]["exact"])[0]
+    middle = middle[np.argsort(middle[:, 0])]
+    return float(np.interp(wanted, *middle.T))
+
+
 figure, panels = plotting.subplots(2, 3, width=8.4, height=6.2, sharex=True)
 rows = []
 together = panels.flat[5]
@@ -714,9 +721,10 @@ figures.show(
     "draws; near field: its one geometry), the results of the papers' algorithms on the same draws (median), and the papers' operating "
     "points. The wireless-powered panel has a logarithmic vertical axis; the last panel has not."
     + told,
-    alt="Five panels and a summary. The wireless-powered frontier falls steeply and lies near both axes; that of network localization bulges "
-    "outwards within a wide band; semi-ISaC is a bulging arc with the operating point near the origin; OFDM ranging falls slowly; near field is flat and then "
-    "falls to zero. The papers' points lie on the frontiers, in OFDM ranging slightly below.",
+    alt="Five panels and a summary, communication over sensing, each with a falling frontier, its band and the points of the paper's algorithm. At half of the "
+    "best sensing the median frontiers leave "
+    + ", ".join(f"{100 * left(name, 0.5):.0f} % ({name})" for name in frontiers)
+    + " of the best communication.",
     solver="scalar search, eigenvalues, interior point, Clarabel",
 )
 
@@ -725,13 +733,6 @@ figures.show(
 def operating(points, axis):
     """Median share in per cent, or that no draw can operate there."""
     return 100 * float(np.median(points[:, axis])) if len(points) else "no draw"
-
-
-def left(name, wanted):
-    """Communication on the median frontier at a sensing level."""
-    middle = drawn(frontiers[name]["exact"])[0]
-    middle = middle[np.argsort(middle[:, 0])]
-    return float(np.interp(wanted, *middle.T))
 
 
 tables.table(
@@ -753,12 +754,12 @@ tables.table(
 )
 
 # %% [markdown]
-# The five shapes tell five mechanisms apart.
+# With the book's own sets the five shapes tell five mechanisms apart.
 #
 # * **Wireless powered** hugs both axes. Accuracy is bought with bursts of power, energy has to be collected first, and the law of {eq}`co-crb`
 #   does the rest. Every step along the horizontal axis is paid with a factor, not with a share.
 # * **Network localization** has the widest band: where a user happens to stand decides whether serving it disturbs the echoes.
-#   In the typical drop the first part of the users' rate is free, and the paper operates there, at the sensing end.
+#   In its typical drop the first part of the users' rate is free, and the paper operates there, at the sensing end.
 # * **Semi-ISaC** bulges beyond the straight line on which customers would merely take turns, and the shared signal is the reason:
 #   with four separate signals hardly more than the straight line is left. The paper's floors lie deep inside; they protect
 #   the poor, and nearly everything is distributed by the sum.
