@@ -41,7 +41,6 @@ _IDLE = 1e-9  # progress, relative to water-filling, that does not count as any
 _NEVER = 1e-300
 _ITERATIONS, _WARM_ITERATIONS = 60, 25
 _WARM_SHARE, _WARM_GAPS = 0.01, (1e-8, 1e-2)  # duality measure to begin at, over the last overshoot; its range
-_SILENT = 1e-7  # multipliers below this share of the largest would only loosen a bound
 
 
 @dataclass(frozen=True)
@@ -295,19 +294,17 @@ def multiplier_sums(problem: Problem, x: np.ndarray, used, multipliers: np.ndarr
     and the moment's, and :math:`\sum|z|` of a lowered first region (whose :math:`|z| r` is left out of the constant). Peaks are
     followed to where they are at x.
     """
-    count, least = problem.carriers, _SILENT * multipliers.max(initial=0.0)
+    count = problem.carriers
     reward, charge, weight, position = np.zeros(count), 0.0, 0.0, 0
     for index, (region, pool, peak) in enumerate(zip(problem.regions, *used, strict=True)):
         first = index == 0 and unit is not None
         scale = unit if first else region.level
-        mine = multipliers[position : position + pool.size + peak.size]
-        position += mine.size
-        heard = mine > least
-        moved = peak[heard[pool.size :]]
-        if followed and moved.size:
-            moved = np.clip(pulses.refine(x, moved, 1.0 / problem.oversampling), region.start, region.stop)
-        phases = pulses.steering(np.concatenate([pool[heard[: pool.size]], moved]), count)
-        z = 2 * mine[heard] * np.einsum("kn,n->k", phases, x) / scale**2
+        moved = peak
+        if followed and peak.size:
+            moved = np.clip(pulses.refine(x, peak, 1.0 / problem.oversampling), region.start, region.stop)
+        phases = pulses.steering(np.concatenate([pool, moved]), count)
+        z = 2 * multipliers[position : position + len(phases)] * np.einsum("kn,n->k", phases, x) / scale**2
+        position += len(phases)
         reward += np.einsum("k,kn->n", z.conj(), phases).real
         size = float(np.abs(z).sum())
         weight, charge = (size, charge) if first else (weight, charge + size * region.level)

@@ -85,7 +85,7 @@ def test_toward_the_sidelobe_optimum_the_limit_is_met_with_equality(scenario):
     assert allocation.mode == "isac"
     assert ofdm.peak_sidelobe_db(scenario, allocation.powers_w) == pytest.approx(-20.0, abs=1e-5)
     assert allocation.certificate.residual <= HOLDS and math.isnan(allocation.certificate.bound)
-    assert allocation.certificate.iterations == len(allocation.history) > 10
+    assert 4 < allocation.certificate.iterations == len(allocation.history) <= 12  # a smooth search, not a bisection (38)
 
 
 def test_the_capacity_limit_sends_both_rules_back_to_communication(scenario):
