@@ -15,25 +15,27 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
+
+import yaml
 
 from compendium.runs.contents import section_names
 from compendium.runs.judge import judge
 from compendium.runs.plan import load_section
-from compendium.runs.seeds import SeedRun, asked_claims, seed_run
+from compendium.runs.seeds import LABEL, NOTEBOOK, SeedRun, asked_claims
 
 ROOT = Path(__file__).parents[1]
 
 
 def paper_run(section: str, only: Sequence[str] = ()) -> SeedRun:
-    """What judges a section's claims by other seeds (or those named only), with all values of the paper set."""
-    run = seed_run(ROOT, section)
-    if run is None:
-        raise SystemExit(f"{section}: no claim of it is judged by other seeds")
-    paper = load_section(ROOT, section).schema.load_named("paper")
-    claims = tuple(claim for claim in run.claims if not only or claim in only)
-    return replace(run, values={name: paper[name] for name in run.values}, claims=claims)
+    """What judges the claims that other seeds are asked for, or those named, with all values of the paper set."""
+    loaded = load_section(ROOT, section)
+    asked = {entry["id"]: entry["notebook"] for entry in on_file(section) if entry["id"] in (only or asked_claims(loaded.folder))}
+    notebooks = tuple(name for name in loaded.base_notebooks if name in asked.values())
+    paper = loaded.schema.load_named("paper")
+    taken = {key for notebook in notebooks for key in loaded.schema.names(notebook)}
+    values = {key: value for key, value in paper.items() if key in taken}
+    return SeedRun(ROOT, section, NOTEBOOK, LABEL, values, "paper", notebooks=notebooks, claims=tuple(asked))
 
 
 def judged(run: SeedRun, offset: int) -> dict | None:
@@ -49,6 +51,11 @@ def judged(run: SeedRun, offset: int) -> dict | None:
         (found,) = json.loads((final / "seeds.json").read_text())
     seconds = round(time.process_time() - start, 1)
     return {"section": run.section, "offset": offset, **found, "processor_seconds": seconds, "digest": run.digest()}
+
+
+def on_file(section: str) -> list[dict]:
+    path = ROOT / "notebooks" / section / "claims.yml"
+    return (yaml.safe_load(path.read_text()) or []) if path.exists() else []
 
 
 def known(path: Path) -> list[dict]:
@@ -78,9 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given.output.parent.mkdir(parents=True, exist_ok=True)
     turned = False
     for section in given.sections:
-        if not asked_claims(ROOT / "notebooks" / section):
-            continue
         run = paper_run(section, given.claims.split(",") if given.claims else ())
+        if not run.claims:
+            continue
         mine = {row["offset"]: row for row in known(given.output) if row["section"] == section and row["digest"] == run.digest()}
         for offset in asked:
             if offset not in mine and (found := judged(run, offset)):
@@ -88,18 +95,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 with given.output.open("a") as file:
                     file.write(json.dumps(found) + "\n")
         rows = [mine[offset] for offset in asked if offset in mine]
-        lines = table(rows, {claim: verdict for claim, verdict in _on_file(section).items() if claim in run.claims})
+        lines = table(rows, {entry["id"]: entry["expected"] for entry in on_file(section) if entry["id"] in run.claims})
         turned |= len(rows) < len(asked) or any("  reproduced; else" in line for line in lines)
         heading = f"{section}, {len(rows)} of {len(asked)} seeds, {sum(row['processor_seconds'] for row in rows):.0f} CPU s"
         print(heading, *lines, sep="\n", flush=True)
     return int(turned)
-
-
-def _on_file(section: str) -> dict[str, str]:
-    import yaml
-
-    entries = yaml.safe_load((ROOT / "notebooks" / section / "claims.yml").read_text())
-    return {entry["id"]: entry["expected"] for entry in entries if entry["id"] in asked_claims(ROOT / "notebooks" / section)}
 
 
 if __name__ == "__main__":

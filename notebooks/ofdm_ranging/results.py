@@ -827,8 +827,12 @@ reachable = 100 * float(possible[both].mean()) if both.any() else np.nan
 claims.record(
     "003-C10",
     ours=(
-        f"water-filling misses both limits in {int(both.sum())} of {both.size} requests; joint operation within the cap on the capacity "
-        f"loss is possible in {reachable:.0f} % of them"
+        f"water-filling misses both limits in {int(both.sum())} of {both.size} requests"
+        + (
+            f"; joint operation within the cap on the capacity loss is possible in {reachable:.0f} % of them"
+            if both.any()
+            else ""
+        )
     ),
     tolerance="possible in at most 10 % of them; trend: in fewer than half",
     reproduced=reachable <= 10,
