@@ -562,7 +562,7 @@ figures.show(
     },
     caption="Distance of Dinkelbach's iterates to the best energy efficiency, beside a bisection. The number of correct "
     "digits about doubles at each step, once it is near. "
-    f"After {len(trace) - 2} steps it stops at rounding level.",
+    f"At step {steps[shown][-1]} it is at rounding level.",
     alt="Error over the step on a logarithmic axis. Dinkelbach's curve bends down ever more steeply, to "
     f"{errors[shown][-1]:.0e} at step {steps[shown][-1]}; the line of a bisection has lost only a factor of two per step.",
 )
