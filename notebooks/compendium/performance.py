@@ -41,6 +41,8 @@ road_users = 2
 lanes = 16
 
 # %% tags=["hide-input"]
+from functools import partial
+
 import numpy as np
 import pandas as pd
 from compendium.notebook import figures, tables, timing
@@ -143,36 +145,26 @@ def efficient(one):
     return si.solve_exact(one, objective="efficiency")
 
 
-contests = {
-    "wireless powered": (
-        solvable(powered, wp.solve_exact_batch),
-        wp.solve_sca,
-        wp.solve_exact,
-        wp.solve_exact_batch,
-    ),
-    "network localization": (
-        solvable(network, nl.solve_exact_batch),
-        nl.solve_dc,
-        nl.solve_exact,
-        nl.solve_exact_batch,
-    ),
+def efficient_batch(batch):
+    return si.solve_exact_batch(batch, objective="efficiency")
+
+
+# %%
+sensed, heard, served = (
+    solvable(batch, module.solve_exact_batch)
+    for batch, module in ((powered, wp), (network, nl), (shared, si))
+)
+contests = {  # scenarios, the paper's solver, the exact one, many at once
+    "wireless powered": (sensed, wp.solve_sca, wp.solve_exact, wp.solve_exact_batch),
+    "network localization": (heard, nl.solve_dc, nl.solve_exact, nl.solve_exact_batch),
     "semi-ISaC, sum of rates": (
-        solvable(shared, si.solve_exact_batch),
-        si.solve_sum,
-        si.solve_exact,
-        si.solve_exact_batch,
+        *(served, si.solve_sum),
+        *(si.solve_exact, si.solve_exact_batch),
     ),
-    "semi-ISaC, bits per joule": (
-        solvable(shared, si.solve_exact_batch),
-        dinkelbach,
-        efficient,
-        lambda batch: si.solve_exact_batch(batch, objective="efficiency"),
-    ),
+    "semi-ISaC, bits per joule": (served, dinkelbach, efficient, efficient_batch),
     "OFDM ranging": (
-        list(symbol),
-        cold(ofdm.dynamic_allocation),
-        cold(ofdm.solve_exact),
-        None,
+        *(list(symbol), cold(ofdm.dynamic_allocation)),
+        *(cold(ofdm.solve_exact), None),
     ),
 }
 together = max(batch_sizes)
@@ -180,9 +172,7 @@ rows = []
 for name, (scenarios, paper, exact, batched) in contests.items():
     paper(scenarios[0]), exact(scenarios[0])
     theirs, ours = (
-        np.median(
-            timing.seconds([lambda s=one: solver(s) for one in scenarios], repeats)
-        )
+        np.median(timing.seconds([partial(solver, one) for one in scenarios], repeats))
         for solver in (paper, exact)
     )
     many = [scenarios[d % len(scenarios)] for d in range(together)]
@@ -293,13 +283,11 @@ def timed_at(sizes, prepare):
 
 
 def sense(reduced):
-    return lambda size: (
-        lambda: (
-            nf.optimise_sensing(
-                pair.replace(antennas=size), reduced=reduced
-            ).crlb_bar_m2
-        )
-    )
+    def bound(size):
+        found = nf.optimise_sensing(pair.replace(antennas=size), reduced=reduced)
+        return found.crlb_bar_m2
+
+    return lambda size: partial(bound, size)
 
 
 def margin(method, reduced):
@@ -312,15 +300,14 @@ def margin(method, reduced):
     return prepare
 
 
+# %%
+more = [*margin_antennas, *many_antennas]
 curves = {
     ("sensing", "as stated"): (sensing_antennas, sense(False)),
     ("sensing", "reduced"): ([*sensing_antennas, *many_antennas], sense(True)),
     ("beams", "as stated"): (margin_antennas, margin("sdp", False)),
-    ("beams", "reduced"): ([*margin_antennas, *many_antennas], margin("sdp", True)),
-    ("beams", "cuts, reduced"): (
-        [*margin_antennas, *many_antennas],
-        margin("cuts", True),
-    ),
+    ("beams", "reduced"): (more, margin("sdp", True)),
+    ("beams", "cuts, reduced"): (more, margin("cuts", True)),
 }
 reduction = {
     key: (sizes, *timed_at(sizes, prepare)) for key, (sizes, prepare) in curves.items()

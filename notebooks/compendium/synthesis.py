@@ -272,28 +272,20 @@ tables.table(
 # %%
 def each(batch, **columns):
     """The batch with one value per draw for every named field."""
-    return Batch(
-        [
-            row.replace(**{name: float(values[d]) for name, values in columns.items()})
-            for d, row in enumerate(batch)
-        ]
-    )
+    named = [dict(zip(columns, map(float, row))) for row in zip(*columns.values())]
+    return Batch([row.replace(**values) for row, values in zip(batch, named)])
 
 
 def race(scenarios, paper, exact, compiles=True):
-    """Allocations of both solvers on the same scenarios, and their seconds on each (2, draws)."""
-    if len(scenarios) == 0:  # no draw meets the limits of this set
-        return [], [], np.empty((2, 0))
-    if compiles:  # the first call of a cone program, which is not timed
+    """Allocations of both on the same scenarios, and their seconds (2, draws)."""
+    if compiles and len(scenarios):  # the first call of a cone program is not timed
         paper(scenarios[0])
-    theirs, ours = zip(
-        *(
-            (timing.timed(lambda: paper(one)), timing.timed(lambda: exact(one)))
-            for one in scenarios
-        )
-    )
-    spent = np.array([[took for took, _ in runs] for runs in (theirs, ours)])
-    return [found for _, found in theirs], [found for _, found in ours], spent
+    found, spent = ([], []), np.empty((2, len(scenarios)))
+    for d, one in enumerate(scenarios):
+        for side, solver in enumerate((paper, exact)):
+            spent[side, d], allocation = timing.timed(lambda: solver(one))
+            found[side].append(allocation)
+    return *found, spent
 
 
 def per_draw(solver, batch):
@@ -308,7 +300,7 @@ frontiers, gaps, speed = {}, {}, {}
 
 
 def keep(name, exact, paper, operating):
-    """Points as arrays (draws, points, 2) and (draws, 2); nothing may lie beyond the exact frontier."""
+    """Points (draws, points, 2) and (draws, 2), none beyond the exact frontier."""
     exact, paper = (np.stack(points, axis=1) for points in (exact, paper))
     frontiers[name] = {"exact": exact, "paper": paper, "operating": operating}
 

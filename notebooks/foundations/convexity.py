@@ -30,6 +30,8 @@ channel_gains = [4.0, 1.5, 0.4]
 error_radii = [0.05, 0.2, 0.5]
 
 # %% tags=["hide-input"]
+from functools import partial
+
 import cvxpy as cp
 import numpy as np
 import pandas as pd
@@ -153,9 +155,8 @@ shared = conic.solve(cp.Problem(cp.Maximize(bits), [cp.sum(times) <= 1]))
 assert np.allclose(times.value, energies / energies.sum(), atol=1e-5)
 assert np.isclose(shared.value, np.log2(1 + 2 * energies.sum()), rtol=1e-7)
 by_hand = np.log2(1 + 2 * energies.sum())
-print(
-    f"cone program {shared.value:.8f}, dual bound {shared.bound:.8f}, by hand {by_hand:.8f}"
-)
+print(f"cone program {shared.value:.8f}, dual bound {shared.bound:.8f}")
+print(f"by hand      {by_hand:.8f}")
 
 # %% [markdown]
 # *Used in:* {ref}`wireless-powered sensing <chapter-wireless-powered>` (energies instead of powers) and
@@ -209,17 +210,17 @@ def minorant(p, p0):
     slope = leak / np.log(2) / (1 + leak * p0)
     value = np.log2(1 + own * p) + np.log2(1 + other + leak * p)
     value = value - np.log2(1 + leak * p0) - slope * (p - p0)
-    return value, (own / (1 + own * p) + leak / (1 + other + leak * p)) / np.log(
-        2
-    ) - slope
+    rise = own / (1 + own * p) + leak / (1 + other + leak * p)
+    return value, rise / np.log(2) - slope
 
 
 def ascend(start, tolerance=1e-9, most=500):
-    """Successive convex approximation, until a step gains less than the tolerance (relative to the rate)."""
+    """Successive convex approximation, until the rate hardly grows."""
     path = [start]
     for _ in range(most):
+        bound = partial(minorant, p0=path[-1])
         best = scalar_search.minimise_convex(
-            lambda p: [-part for part in minorant(p, path[-1])], 0.0, power_budget_w
+            lambda p: [-part for part in bound(p)], 0.0, power_budget_w
         )
         path.append(float(best.argument))
         if rate(path[-1]) - rate(path[-2]) <= tolerance * rate(path[-1]):
@@ -227,40 +228,37 @@ def ascend(start, tolerance=1e-9, most=500):
     return np.array(path), False
 
 
+# %%
 axis = np.linspace(0, power_budget_w, 401)
 for p0 in axis[::40]:
-    assert np.all(minorant(axis, p0)[0] <= rate(axis) + 1e-12), (
-        "the bound holds everywhere"
-    )
-    assert np.isclose(minorant(p0, p0)[0], rate(p0)), "and is tight where it was made"
-
-starts = (0.05 * power_budget_w, 0.3 * power_budget_w)
+    everywhere, here = minorant(axis, p0)[0], minorant(p0, p0)[0]
+    assert np.all(everywhere <= rate(axis) + 1e-12), "the bound holds everywhere"
+    assert np.isclose(here, rate(p0)), "and is tight where it was made"
 
 
 def watts(power):
-    return f"{round(power / power_budget_w, 6) * power_budget_w:.3g}"
+    return f"{round(power / power_budget_w, 6) * power_budget_w:.3g} W"
 
 
-paths, stopped = zip(*(ascend(start) for start in starts))
+paths, stopped = zip(*(ascend(share * power_budget_w) for share in (0.05, 0.3)))
 for path, by_rule in zip(paths, stopped):
     assert np.all(np.diff(rate(path)) >= -1e-10), "it never gets worse"
     how = "by its rule" if by_rule else "unfinished"
-    last = f"{watts(path[-1])} W: {rate(path[-1]):.4f} bit/s/Hz"
-    print(f"from {watts(path[0])} W to {last},")
+    print(f"from {watts(path[0])} to {watts(path[-1])}: {rate(path[-1]):.4f} bit/s/Hz,")
     print(f"  stopped {how} after {len(path) - 1} steps")
-ends = [rate(path[-1]) for path in paths]
-loss = 1 - min(ends) / max(rate(axis).max(), *ends)
-if loss > 1e-3:
-    found = f"The two starts end at different local maxima, {watts(paths[0][-1])} W and {watts(paths[1][-1])} W; the worse one loses {100 * loss:.0f} %."
-    where = f"from the left start the points move to {watts(paths[0][-1])} W, from the right start to {watts(paths[1][-1])} W"
-else:
-    found = f"With this budget both starts end at the same rate, at {watts(paths[0][-1])} W and {watts(paths[1][-1])} W."
-    where = "from both starts the points move to the same rate"
-print(
-    f"best on a fine grid: {rate(axis).max():.4f} bit/s/Hz at {axis[rate(axis).argmax()]:.2g} W"
-)
+best_w = axis[rate(axis).argmax()]
+print(f"best on a fine grid: {rate(axis).max():.4f} bit/s/Hz at {best_w:.2g} W")
 
 # %% tags=["hide-input"]
+ends = [rate(path[-1]) for path in paths]
+loss = 1 - min(ends) / max(rate(axis).max(), *ends)
+left, right = (watts(path[-1]) for path in paths)
+if loss > 1e-3:
+    found = f"The two starts end at different local maxima, {left} and {right}; the worse one loses {100 * loss:.0f} %."
+    where = f"from the left start the points move to {left}, from the right start to {right}"
+else:
+    found = f"With this budget both starts end at the same rate, at {left} and {right}."
+    where = "from both starts the points move to the same rate"
 fig, ax = plotting.subplots()
 plotting.line(ax, axis, rate(axis), "exact", label="rate $R(p)$")
 bounds = {}
@@ -352,21 +350,14 @@ G = np.array([[5.0, 0.4, 0.3], [0.6, 3.0, 0.5], [0.2, 0.7, 4.0]])
 off = G - np.diag(np.diag(G))
 no_interference = float(np.max(np.diag(G)) * power_budget_w)
 shares, slack, target = cp.Variable(3), cp.Variable(), cp.Parameter(nonneg=True)
-heard = power_budget_w / no_interference  # gains in units of the strongest signal
-program = cp.Problem(
-    cp.Maximize(slack),
-    [
-        cp.multiply(heard * np.diag(G), shares)
-        - target * (heard * off @ shares + 1 / no_interference)
-        >= slack,
-        shares >= 0,
-        shares <= 1,
-    ],
-)
+heard = power_budget_w / no_interference  # gains over the strongest signal
+disturbed = target * (heard * off @ shares + 1 / no_interference)
+worst = cp.multiply(heard * np.diag(G), shares) - disturbed >= slack
+program = cp.Problem(cp.Maximize(slack), [worst, shares >= 0, shares <= 1])
 
 
 def margin(t):
-    """The margin in units of the noise power; powers are solved for as shares of the cap."""
+    """The margin over the noise power; the program has shares of the cap."""
     target.value = float(t)
     return no_interference * conic.solve(program, solvers=("HIGHS",)).value
 
@@ -471,6 +462,7 @@ def ratio(p):
     return sum_rate(p) / (p.sum() + circuit_power_w)
 
 
+# %%
 trace = [0.0]
 while len(trace) < 2 or trace[-1] > trace[-2] * (1 + 1e-15):
     trace.append(ratio(inner(trace[-1])))
@@ -481,19 +473,14 @@ root = scalar_search.bisect(
     highest,
     geometric=True,
 )
-# Scale before solving: powers in units of what is spent at the root, so that s is about 1
+# Scale before solving: powers over what is spent at the root, so that s is about 1
 spent = inner(root.high).sum() + circuit_power_w
 y, s = cp.Variable(len(gains), nonneg=True), cp.Variable(nonneg=True)
-nats = -cp.sum(cp.rel_entr(s * np.ones(len(gains)), s + cp.multiply(gains * spent, y)))
-cone = conic.solve(
-    cp.Problem(
-        cp.Maximize(nats),
-        [
-            cp.sum(y) + circuit_power_w / spent * s == 1,
-            cp.sum(y) <= power_budget_w / spent * s,
-        ],
-    )
-)
+snr = cp.multiply(gains * spent, y)
+nats = -cp.sum(cp.rel_entr(s * np.ones(len(gains)), s + snr))
+whole = cp.sum(y) + circuit_power_w / spent * s == 1
+capped = cp.sum(y) <= power_budget_w / spent * s
+cone = conic.solve(cp.Problem(cp.Maximize(nats), [whole, capped]))
 unit = 1 / (np.log(2) * spent)  # one nat per unit of energy, in bit/Hz/J
 assert np.isclose(trace[-1], root.high, rtol=1e-10)
 assert abs(cone.value * unit - root.high) < 1e-6 * max(root.high, unit)
@@ -613,7 +600,7 @@ def quadratic(M, h, errors):
 
 
 def by_semidefinite_program(M, h, radius):
-    """The largest c, with the error in units of the radius and the form in units of its size in the ball."""
+    """The largest c; the error over the radius, the form over its size in the ball."""
     nominal, slope = quadratic(M, h, 0 * h), radius * (M @ h)
     unit = max(abs(nominal), np.linalg.norm(slope), radius**2 * np.linalg.norm(M, 2))
     c, lam = cp.Variable(), cp.Variable(nonneg=True)
@@ -622,10 +609,11 @@ def by_semidefinite_program(M, h, radius):
     beside = slope[:, None] / unit
     block = cp.bmat([[square, beside], [beside.conj().T, corner]])
     program = cp.Problem(cp.Maximize(c), [block >> 0])
-    # Close to the hard case the solver reports a reduced accuracy; the assertions below judge it.
+    # Close to the hard case the accuracy is reduced; the assertions below judge it.
     return conic.solve(program, accept_inaccurate=True).value * unit, unit
 
 
+# %%
 def by_search(M, h, radius):
     """Worst value by the concave dual function, and a channel error that attains it."""
     nominal = quadratic(M, h, 0 * h)
@@ -636,12 +624,8 @@ def by_search(M, h, radius):
 
     def dual(nu):
         error = -slope / (above + nu)
-        value = (
-            nominal
-            - np.sum(np.abs(slope) ** 2 / (above + nu))
-            - (least + nu) * radius**2
-        )
-        return -value, radius**2 - np.linalg.norm(error) ** 2
+        lost = np.sum(np.abs(slope) ** 2 / (above + nu)) + (least + nu) * radius**2
+        return lost - nominal, radius**2 - np.linalg.norm(error) ** 2
 
     highest = np.linalg.norm(slope) / radius  # there the error is inside the ball
     lowest = max(abs(slope[0]) / radius if least else 0.0, 1e-15 * highest)
@@ -653,10 +637,9 @@ def by_search(M, h, radius):
     return -found.value, axes @ error
 
 
-hard = (
-    np.diag([-1.0, 2.0]),
-    np.array([0.0, 1.0]),
-)  # by hand: Delta = (-sqrt(32)/3, -2/3)
+# %%
+# By hand: Delta = (-sqrt(32)/3, -2/3)
+hard = (np.diag([-1.0, 2.0]), np.array([0.0, 1.0]))
 worst, error = by_search(*hard, 2.0)
 assert np.isclose(worst, -10 / 3) and np.isclose(quadratic(*hard, error), -10 / 3)
 assert np.isclose(by_semidefinite_program(*hard, 2.0)[0], -10 / 3, rtol=1e-6)
@@ -741,6 +724,7 @@ def dual_function(price):
     return price * power_budget_w + profit.sum(axis=0), power_budget_w - p.sum(axis=0)
 
 
+# %%
 best = scalar_search.minimise_convex(
     lambda price: tuple(part[0] for part in dual_function(np.atleast_1d(price))),
     highest * 1e-9,
@@ -765,13 +749,13 @@ certificates = {
 for entry in certificates.values():
     print(str(entry).replace(": ", ":\n  ", 1))
 assert certificates["water-filling"].gap < 1e-9
+
+# %% tags=["hide-input"]
 lost = certificates["equal powers"].gap
 if lost > 1e-9:
     told = f"the distance to equal powers, {100 * lost:.2g} %, is what that scheme loses, whatever the reason."
 else:
     told = "equal powers reach the same value here: nothing is lost."
-
-# %% tags=["hide-input"]
 prices = np.linspace(0.3 * best.argument, 2.5 * best.argument, 201)
 fig, ax = plotting.subplots(height=3.2)
 plotting.line(

@@ -51,7 +51,8 @@ from itertools import combinations
 import cvxpy as cp
 import numpy as np
 import sympy as sp
-from compendium.notebook import context, figures
+from compendium.notebook import figures
+from compendium.notebook.draws import on_draws
 
 from isaclib.foundations import conic, fisher, geometry, montecarlo, plotting, units
 
@@ -657,7 +658,7 @@ def misfit(positions, measured):
 
 
 def refine(positions, measured, enough, most=1000):
-    """Local minima of the misfit from the given positions (S, 2), and which searches came to an end."""
+    """Local minima of the misfit from positions (S, 2), and which searches ended."""
     positions, cost = positions.copy(), misfit(positions, measured)
     damping = np.full(len(positions), 1e-3)
     open_ = np.arange(len(positions))
@@ -684,10 +685,7 @@ def refine(positions, measured, enough, most=1000):
     return positions, ended
 
 
-def draw(child):
-    return child.normal(size=len(anchors))
-
-
+# %%
 centre = anchors.mean(axis=0)
 _, extent, axes_of_anchors = np.linalg.svd(anchors - centre)
 on_a_line = extent[-1] < 1e-9 * extent[0] or extent[0] == 0
@@ -695,7 +693,7 @@ along = axes_of_anchors[0]
 # The image of the target in the line that fits the anchors best
 mirror = centre + 2 * ((target - centre) @ along) * along - (target - centre)
 
-noise = np.stack(montecarlo.map_draws(draw, rng, draws, **context.workers()))
+noise = np.stack(on_draws(lambda own: own.normal(size=len(anchors)), rng, draws))
 levels = np.sort(np.array(noise_std_m, dtype=float))
 # (draws, levels, anchors): all levels share the same noise
 measured = true_ranges + levels[:, None] * noise[:, None, :]

@@ -171,9 +171,8 @@ for sinr in (1.0, 1e6, 1e12):
         np.linalg.eigvalsh(lmi(own, radii, nothing, 0, sinr, np.zeros(3), sign))[0]
         for sign in (1.0, -1.0)
     )
-    print(
-        f"SINR {sinr:g}, no beams: least eigenvalue {printed:g} as printed, {mended:g} mended"
-    )
+    print(f"SINR {sinr:g}, no beams, least eigenvalues:")
+    print(f"  {printed:g} as printed, {mended:g} mended")
     assert printed >= 0 > mended
 
 # %% [markdown]
@@ -423,9 +422,8 @@ def least_eigenvalue(factor):
     return min(np.linalg.eigvalsh(form)[0] for form in forms)
 
 
-print(
-    f"least eigenvalue: {least_eigenvalue(1.0):.1e}, with larger weights {least_eigenvalue(1.01):.1e}"
-)
+print(f"least eigenvalue: {least_eigenvalue(1.0):.1e},", end=" ")
+print(f"with larger weights {least_eigenvalue(1.01):.1e}")
 assert least_eigenvalue(1.0) > -1e-6 and least_eigenvalue(1.01) < -1e-4
 assert np.isclose(proof.dual.weights.sum(), proof.lower)
 
@@ -585,16 +583,15 @@ bar = sensing.certificate.bound
 nodes = np.linspace(0, min(nf.time_allocation_limit(scenario, bar), 1.0), 501)
 ceilings = curve.upper(nf.relative_error(scenario, bar, nodes), power)
 plain_bound = np.max(nf.rate_bps_hz(nodes[1:], ceilings[:-1]))
-print(
-    f"rate {exact.worst_rate_bps_hz:.4f} bit/s/Hz, its bound {exact.certificate.bound:.4f}, "
-    f"plain bound over {len(nodes)} shares {plain_bound:.4f}"
-)
+print(f"rate {exact.worst_rate_bps_hz:.4f} bit/s/Hz,", end=" ")
+print(f"its bound {exact.certificate.bound:.4f},", end=" ")
+print(f"plain bound over {len(nodes)} shares {plain_bound:.4f}")
 assert exact.worst_rate_bps_hz <= plain_bound
 
 
 # %%
 def setting(sensing_dbm, comm_dbm, limit=crlb_limit_m2):
-    """Scenario and sensing at other budgets; the optimal covariance scales with its power."""
+    """At other budgets; the optimal covariance scales with its power."""
     changed = scenario.replace(
         sensing_power_w=units.dbm_to_w(sensing_dbm),
         comm_power_w=units.dbm_to_w(comm_dbm),
@@ -623,7 +620,7 @@ kept = {}
 
 
 def alternation(which, sensing_dbm, comm_dbm):
-    """Where the paper's alternation ends before the limit is applied; it does not know the limit."""
+    """Where the paper's alternation ends; it does not know the limit."""
     key = which, sensing_dbm, comm_dbm
     if key not in kept:
         changed, scaled = setting(sensing_dbm, comm_dbm, np.inf)
@@ -1152,7 +1149,7 @@ equal_sinr = margin_sinrs[0]
 
 
 def best_and_matched(size, spacing_m):
-    """Best and matched beams of one array size at the relative error of this section."""
+    """Best and matched beams of one array size at this section's relative error."""
     wide = nf.channels(scenario.replace(antennas=size, antenna_spacing_m=spacing_m))
     radii = margin_error * np.linalg.norm(wide, axis=2)
     best, mrt = (
@@ -1241,7 +1238,7 @@ users, sites = len(h), len(aps)
 
 
 def counts(step, iterations, sensing_too):
-    """Operations of the three schemes as the paper counts them, without or with the sensing program."""
+    """Operations as the paper counts them, without or with the sensing program."""
     search = users * (sites * antennas) ** 3 / step
     program = (sites * antennas**2) ** 3.5
     main = iterations * ((users * (sites * antennas) ** 2) ** 3.5 + search)

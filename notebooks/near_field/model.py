@@ -283,9 +283,8 @@ per_hop_db = [
     for kind in ("printed", "physical")
 ]
 assert np.isclose(per_hop_db[0] - per_hop_db[1], 10 * np.log10(4 * np.pi / wavelength))
-print(
-    f"gain from AP 1 to user 1: {per_hop_db[0]:.1f} dB as printed, {per_hop_db[1]:.1f} dB in free space"
-)
+print(f"gain from AP 1 to user 1: {per_hop_db[0]:.1f} dB as printed,", end=" ")
+print(f"{per_hop_db[1]:.1f} dB in free space")
 
 # %% [markdown]
 # (nf-echo)=

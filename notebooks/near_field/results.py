@@ -96,7 +96,8 @@ distances = np.array(position_errors_m)
 
 
 def mean_error(user, size, rng):
-    """Mean and standard error of the channel error for every length, over random directions; and the channel's norm."""
+    """Mean channel error for every length over random directions, its standard error,
+    and the channel's norm."""
     single = {"ap_positions_m": [[0.0, 0.0]], "array_angles_rad": [0.0]}
     single |= {"user_positions_m": [user], "antennas": size}
     alone = nf.Scenario.random(np.random.default_rng(0), **system | single)
@@ -703,14 +704,11 @@ _ = claims.record(
 
 # %%
 def errors_of(rngs, case, covariances):
-    """Errors of all users by likelihood and by MUSIC in simulations of their own, each (simulations, users, 2)."""
-    likelihood_rngs, music_rngs = zip(*(rng.spawn(2) for rng in rngs))
-    likely = locate_likelihood_batch(
-        case, covariances, users, blocks=blocks, rngs=likelihood_rngs
-    )
-    music = locate_music_batch(
-        case, covariances, users, snapshots=blocks, rngs=music_rngs
-    )
+    """Errors of all users by likelihood and by MUSIC, each (simulations, users, 2)."""
+    own, others = zip(*(rng.spawn(2) for rng in rngs))
+    given = case, covariances, users
+    likely = locate_likelihood_batch(*given, blocks=blocks, rngs=own)
+    music = locate_music_batch(*given, snapshots=blocks, rngs=others)
     return likely - users, music - users
 
 
@@ -729,27 +727,13 @@ for power_dbm, child in zip(chosen, streams[3].spawn(len(chosen))):
         stacked = np.moveaxis(found[0], 2, 1).reshape(localization_draws, -1)
         distance = np.einsum("di,ij,dj->", stacked, information, stacked)
         level = stats.chi2.cdf(distance, 2 * len(users) * localization_draws)
-        bound = np.sqrt(nf.crlb_m2(case, covariances, time_allocation))
-        table.append(
-            (
-                name,
-                power_dbm,
-                bound,
-                *np.sqrt(squares.mean(axis=0)),
-                np.sqrt(np.median(squares[:, 1])),
-                level,
-            )
-        )
-columns = [
-    "covariance",
-    "sensing_power_dbm",
-    "bound_m",
-    "likelihood_m",
-    "music_m",
-    "music_median_m",
-    "chi2_level",
-]
-errors = pd.DataFrame(table, columns=columns)
+        likelihood_m, music_m = np.sqrt(squares.mean(axis=0))
+        row = {"covariance": name, "sensing_power_dbm": power_dbm}
+        row["bound_m"] = np.sqrt(nf.crlb_m2(case, covariances, time_allocation))
+        row |= {"likelihood_m": likelihood_m, "music_m": music_m}
+        row["music_median_m"] = np.sqrt(np.median(squares[:, 1]))
+        table.append(row | {"chi2_level": level})
+errors = pd.DataFrame(table)
 
 
 # %% tags=["hide-input"]

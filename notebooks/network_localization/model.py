@@ -610,22 +610,15 @@ reached = np.linalg.solve(np.eye(2) - reducible / max(radii), weak / max(radii))
 assert np.isclose(radii[0], 4.0) and np.isclose(reached[1], 1.0)
 assert reached[0] < 1e-3  # far below the cap that its own radius speaks of
 
+# %%
 # The choice of the solver's optimum, and its radius by hand.
 sensing = best.worst_sensing_sinr * rows.sensing_rows(least[None])[0]
 S = sensing >= least * (1 - 1e-9)
 K = np.linalg.inv(np.eye(B) - np.where(S[:, None], 0.0, rows.C[0]))
 alone = K @ np.where(S, 0.0, rows.u[0])
 asks = rows.F[0] @ alone + rows.v[0]
-by_hand = max(
-    np.max(
-        np.abs(
-            np.linalg.eigvals(
-                (rows.F[0] @ K + np.outer(asks, K[k]) / (1 - alone[k])) * S[:, None]
-            )
-        )
-    )
-    for k in range(B)
-)
+moved = [rows.F[0] @ K + np.outer(asks, K[k]) / (1 - alone[k]) for k in range(B)]
+by_hand = np.abs(np.linalg.eigvals(np.array(moved) * S[:, None])).max()
 assert S.any() and np.isclose(1 / by_hand, best.worst_sensing_sinr, rtol=1e-8)
 assert np.isclose(nl.row_bound(rows, S[None])[0], 1 / by_hand, rtol=1e-8)
 

@@ -71,6 +71,7 @@ trials = 400
 import numpy as np
 from compendium.notebook import claims, context, explorers, figures, tables
 from compendium.notebook.curves import Curves, average_line, plain_numbers
+from compendium.notebook.draws import on_draws
 from compendium.notebook.explorers import Bars, Control, Map, Ranges, Readout
 from compendium.notebook.given import taken_by
 
@@ -188,6 +189,7 @@ def full_std(si_db):
     )
 
 
+# %%
 all_levels = sorted({*si_levels_db, *cdf_levels_db, *heuristic_levels_db})
 by_level = {level: exact_at(level, min_comm_sinr_db) for level in all_levels}
 full_by_level = {level: full_std(level) for level in all_levels}
@@ -196,7 +198,7 @@ by_threshold = {
     threshold: exact_at(self_interference_db, threshold) for threshold in all_thresholds
 }
 full_own = full_std(self_interference_db)
-# Averages over common drops need some: thresholds that hardly any drop meets are left out.
+# Averages over common drops need some.
 thresholds_db, heuristic_thresholds_db = (
     [t for t in levels if by_threshold[t].feasible.sum() >= 2]
     for levels in (thresholds_db, heuristic_thresholds_db)
@@ -217,7 +219,7 @@ points = sorted(
 
 
 def algorithm_1(child):
-    """Range accuracy, powers, value and iterations of Algorithm 1 at every point, on one drop."""
+    """Accuracy, powers, value and iterations of Algorithm 1 at every point."""
     scenario = nl.Scenario.random(child, **settings)
     answers = np.full((len(points), 2 * base_stations + 2), np.nan)
     for row, (level, threshold) in enumerate(points):
@@ -238,11 +240,8 @@ def algorithm_1(child):
     return answers
 
 
-answers = np.array(
-    montecarlo.map_draws(
-        algorithm_1, np.random.default_rng(seed), heuristic_draws, **context.workers()
-    )
-)
+# %%
+answers = np.array(on_draws(algorithm_1, seed, heuristic_draws))
 std_of = {point: answers[:, i, :base_stations] for i, point in enumerate(points)}
 power_of = {
     point: answers[:, i, base_stations : 2 * base_stations]

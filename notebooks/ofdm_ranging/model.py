@@ -297,12 +297,10 @@ proxy = float(
 assert proxy < 1
 print(f"water-filling: the uncentred bound is {100 * (1 - proxy):.2f} % too low")
 lopsided = np.where(np.arange(N) >= 3 * N // 4, 4 / N, 0.0)
-ratio = ofdm.toa_crb_s2(scenario, lopsided, centred=False) / ofdm.toa_crb_s2(
-    scenario, lopsided
-)
-print(
-    f"all power in the upper quarter of the band: the uncentred bound is {1 / ratio:.0f} times too low"
-)
+ratio = ofdm.toa_crb_s2(scenario, lopsided)
+ratio /= ofdm.toa_crb_s2(scenario, lopsided, centred=False)
+print("all power in the upper quarter of the band:", end=" ")
+print(f"the uncentred bound is {ratio:.0f} times too low")
 
 # %% [markdown]
 # ## Ambiguity: sidelobes and main lobe

@@ -276,9 +276,8 @@ for _ in range(2000):
     worst_case.append(si.sum_bound(bands, *point, multipliers)[0] * unit)
 assert min(worst_case) >= optimum.objective
 assert optimum.certificate.gap < 1e-6
-print(
-    f"random bounds: {min(worst_case) / optimum.objective:.2f} to {max(worst_case) / optimum.objective:.0f} times the optimum"
-)
+low, high = (end(worst_case) / optimum.objective for end in (min, max))
+print(f"random bounds: {low:.2f} to {high:.0f} times the optimum")
 print(f"at the optimal prices the gap is {optimum.certificate.gap:.1e}")
 
 # %% [markdown]
@@ -330,9 +329,8 @@ for _ in range(500):
     ratios.append(si.efficiency_bound(bands, *point, multipliers)[0] * per_joule)
 assert min(factors) >= margin * (1 - 1e-9) and min(ratios) >= best_ratio
 print(f"margin {margin:.2f}; random multipliers prove at least {min(factors):.2f}")
-print(
-    f"random bounds on the efficiency: from {min(ratios) / best_ratio:.2f} times the optimum"
-)
+print("random bounds on the efficiency: from", end=" ")
+print(f"{min(ratios) / best_ratio:.2f} times the optimum")
 
 # %% [markdown]
 # ### The two prices on a map
@@ -436,9 +434,8 @@ for d in range(len(drops)):
     least_power[d] = cost.max()
 clear = np.abs(least_power - 1) > 1e-2
 assert np.array_equal((least_power <= 1)[clear], solved.feasible[clear])
-print(
-    f"{int((~solved.feasible).sum())} of {len(drops)} drops are infeasible, by both tests"
-)
+refused = int((~solved.feasible).sum())
+print(f"{refused} of {len(drops)} drops are infeasible, by both tests")
 
 # %% [markdown]
 # ## A cone program that survives strong gains
@@ -471,9 +468,8 @@ for d in np.flatnonzero(reference.feasible):
         continue
     assert abs(found / reference.objective[d] - 1) < 1e-5
     agree += 1
-print(
-    f"normalised gains up to {si.Bands.of(rows).link.max():.0e}: both solvers agree on {agree} drops"
-)
+print(f"normalised gains up to {si.Bands.of(rows).link.max():.0e}:", end=" ")
+print(f"both solvers agree on {agree} drops")
 
 # %% [markdown]
 # ## Bits per joule

@@ -346,8 +346,10 @@ bent = np.sqrt(ends[0] * ends[1])  # the middle in v = ln p
 beyond = np.array([wp.crb_trace(scenario, q).max() for q in bent])
 share = np.mean(beyond > np.maximum(*limits) * (1 + 1e-12))
 print(
-    f"{share:.0%} of random chords leave a sublevel set of the CRB in v = ln p; none does in p"
+    f"{share:.0%} of random chords leave a sublevel set of the CRB in v = ln p;",
+    end=" ",
 )
+print("none does in p")
 sca = wp.solve_sca(scenario, tolerance=tolerance)
 assert np.all(
     np.diff([step.objective for step in sca.history]) >= -1e-6 * sca.min_throughput_bit
@@ -565,10 +567,12 @@ conditions = [part[:, on] for part, on in zip(parts, active.values())] + [time_p
 multipliers, missing = optimize.nnls(np.hstack(conditions), np.eye(users + 2)[0])
 assert missing < 1e-5  # stationary
 assert np.isclose(multipliers[-1], 1)  # mu T = 1: the equations for u and t_0, added up
+binding = {name: int(on.sum()) for name, on in active.items()}
 print(
-    f"multipliers found to {missing:.0e}; bound by energy {active['energy'].sum()}, by the cap {active['cap'].sum()} of {users} "
-    f"users; at the limit {active['limit'].sum()} of {targets} targets"
+    f"multipliers found to {missing:.0e}; bound by energy {binding['energy']},", end=" "
 )
+print(f"by the cap {binding['cap']} of {users} users;", end=" ")
+print(f"at the limit {binding['limit']} of {targets} targets")
 
 # %%
 deep = wp.solve_sca(scenario, tolerance=1e-10)
@@ -580,10 +584,8 @@ rates = wp.throughputs(scenario, deep.times_s, deep.powers_w)
 s_of_sca = deep.charging_time_s * bandwidth_hz / deep.min_throughput_bit
 assert abs(deep.min_throughput_bit / exact.min_throughput_bit - 1) <= 1e-6
 print(f"throughputs of the users equal to {np.ptp(rates) / rates.mean():.0e}")
-print(
-    f"every user at its energy or its cap to {1 - active.min():.0e}; s of the SCA and of the search "
-    f"differ by {abs(s_of_sca / star - 1):.0e}"
-)
+print(f"every user at its energy or its cap to {1 - active.min():.0e};", end=" ")
+print(f"s of the SCA and of the search differ by {abs(s_of_sca / star - 1):.0e}")
 
 # %% [markdown]
 # ## Two comparison schemes

@@ -1,30 +1,40 @@
 """The kinds of cell: set-up and show are folded by a tag that stands in the notebook, what a reader must understand is open."""
 
-import re
-
 import pytest
-from small_project import ROOT
+from cells import IMPORTS, NOTEBOOKS, SHOWS, code_cells, counted, kind, lines
 
-NOTEBOOKS = sorted(path for path in (ROOT / "notebooks").glob("*/*.py") if path.stem != "assignment")
-SHOWS = re.compile(r"^\s*((figures|explorers)\.show|claims\.record|tables\.table)\(", re.M)
-IMPORTS = re.compile(r"^(from|import) ", re.M)
+MOST_LINES, MOST_COLUMNS = 30, 88  # what a reader sees at once, and what fits into the page
 
-
-def code_cells(path):
-    """Head and source of every code cell."""
-    parts = re.split(r"(?m)^(# %%.*)$", path.read_text())
-    return [(head, body) for head, body in zip(parts[1::2], parts[2::2]) if "[markdown]" not in head]
+notebooks = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}-{path.stem}")
+@notebooks
 def test_set_up_and_show_are_folded(path):
     for head, body in code_cells(path):
         if '"parameters"' not in head and (SHOWS.search(body) or IMPORTS.search(body)):
             assert '"hide-input"' in head, body.strip()[:200]
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}-{path.stem}")
-def test_open_cells_draw_nothing(path):
+@notebooks
+def test_open_cells_are_short_and_draw_nothing(path):
     for head, body in code_cells(path):
-        if '"hide-input"' not in head and '"parameters"' not in head:
+        if kind(head, body) == "open":
             assert "plotting.subplots(" not in body, body.strip()[:200]
+            assert len(lines(body)) <= MOST_LINES, body.strip()[:200]
+            assert max(map(len, lines(body))) <= MOST_COLUMNS, max(lines(body), key=len)
+
+
+def test_lines_are_counted_by_kind(tmp_path):
+    path = tmp_path / "small.py"
+    path.write_text(
+        '# ---\n\n# %% [markdown]\n# Text\n\n# %% tags=["parameters"]\nseed = 1\n\n# %% tags=["hide-input"]\nimport math\n\n'
+        '# %%\nx = 1\n\ny = 2\n\n# %% tags=["hide-input"]\ntables.table(\n    {}\n)\n\n# %% tags=["hide-input"]\nz = 3\n'
+    )
+    found = counted(path)
+    assert {name: found[name] for name in ("set-up", "open", "show", "computed, folded")} == {
+        "set-up": 2,
+        "open": 2,
+        "show": 3,
+        "computed, folded": 1,
+    }
+    assert found["file"] == 23 and all(sum(counted(path).values()) > 300 for path in NOTEBOOKS)
