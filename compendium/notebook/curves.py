@@ -13,6 +13,8 @@ from matplotlib.ticker import LogLocator
 from isaclib.foundations import checks, plotting
 from isaclib.foundations.montecarlo import Average
 
+from . import figures
+
 
 class Curves:
     """Curves over one axis, and the columns that they leave behind.
@@ -75,6 +77,14 @@ class Curves:
             if values is not None:
                 self.columns[column] = values
         return line
+
+    def level(self, axes: Axes, name: str, value: float, scheme: str | int, **options: Any):
+        """A value that does not depend on the axis: a line across the curves, and a column that repeats it."""
+        return self.draw(axes, name, np.full(np.size(self.x), value), scheme, markers=False, **options)
+
+    def show(self, figure, name: str, **told: Any) -> None:
+        """Show the figure with these columns as its numbers; see :func:`.figures.show`."""
+        figures.show(figure, name, data=self.columns, **told)
 
 
 def average_line(axes: Axes, x, average: Average, scheme, *, unit: float = 1.0, **options: Any):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from numbers import Number
 from typing import Any
@@ -30,7 +31,7 @@ def table(
     precision : int
         Digits of numbers without a format of their own.
     formats : str or mapping of column to str
-        Format of all numbers, or of a column's, such as ``".2f"``.
+        Format of all numbers, or of a column's, such as ``".2f"``. What is no number (nan) is a dash.
     """
     frame = _frame(rows)
     checks.instance("caption", caption, str)
@@ -82,6 +83,8 @@ def markdown_table(rows: list[list[str]], header: list[str]) -> str:
 
 
 def _cell(value: Any, precision: int, form: str) -> str:
+    if isinstance(value, float) and math.isnan(value):
+        return "–"
     if form and isinstance(value, Number):
         return f"{value:{form}}"
     return number(value, precision) if isinstance(value, float) else str(value)

@@ -20,6 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
+from matplotlib.patheffects import withStroke
 from matplotlib.rcsetup import cycler
 from numpy.typing import ArrayLike
 from PIL import Image
@@ -79,6 +80,9 @@ _STYLE: dict[Any, Any] = {
     "axes.prop_cycle": cycler(color=COLOURS),
 }
 
+# For words that stand on lines: a border in the colour of the page, which turns over with the picture in the dark.
+HALO = (withStroke(linewidth=3, foreground="white"),)
+
 _UNIT = re.compile(r"\(([^()]+|[^()]*\([^()]*\)[^()]*)\)\s*$")
 
 
@@ -103,7 +107,8 @@ def subplots(
     height = height or max(2.6, 3.6 * rows if columns == 1 else 2.9 * rows)
     mpl.rcParams.update(_STYLE)
     apart = 0.06 if columns > 1 else None  # labels of one panel keep off the ticks of its neighbour
-    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(wspace=apart))
+    below = 0.06 if rows > 1 and not options.get("sharex") else None  # and titles off the labels above them
+    figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(wspace=apart, hspace=below))
     return figure, figure.subplots(rows, columns, **options)
 
 

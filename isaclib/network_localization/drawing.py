@@ -37,10 +37,11 @@ def draw_deployment(axes: Axes, scenario: Scenario, *, side_m: float, coverage_r
         axes.add_patch(Circle(station, coverage_radius_m, fill=False, linestyle="--", linewidth=0.9, edgecolor=colour))
         axes.plot(*station, marker="^", markersize=9, color=colour, linestyle="")
         axes.plot(*user, marker="o", markersize=6, color=colour, linestyle="")
-        axes.annotate(f"BS {i + 1}", station, textcoords="offset points", xytext=(7, 7), color=colour)
-        axes.annotate(f"UE {i + 1}", user, textcoords="offset points", xytext=(7, -10), color=colour)
+        words = {"textcoords": "offset points", "color": colour, "path_effects": plotting.HALO}
+        axes.annotate(f"BS {i + 1}", station, xytext=(7, 7), **words)
+        axes.annotate(f"UE {i + 1}", user, xytext=(7, -10), **words)
     axes.plot(*target, marker="*", markersize=13, color=plotting.INK, linestyle="")
-    axes.annotate("target", target, textcoords="offset points", xytext=(-9, -6), ha="right")
+    axes.annotate("target", target, textcoords="offset points", xytext=(-9, -6), ha="right", path_effects=plotting.HALO)
     if signals:
         _draw_signals(axes, bs, ue, target)
     reach = np.max(np.abs(bs)) + coverage_radius_m

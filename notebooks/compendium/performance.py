@@ -91,7 +91,8 @@ def fitted(name, dimension, sizes, spent, low=0.0):
     if len(np.unique(sizes)) < 2:
         return ""
     fits.append((name, dimension, timing.power_law(sizes, spent, low=low)))
-    return f" ({fits[-1][2].exponent:.1f})"
+    exponent = round(fits[-1][2].exponent, 1) + 0.0  # no minus before a zero
+    return f" ({exponent:.1f})".replace("-", "−")
 
 
 def digits(value):
@@ -616,10 +617,7 @@ for ax, (title, lines) in zip(panels.flat, measured.items()):
         title_fontsize="x-small",
         loc="upper left",
     )
-for ax in panels[:, 0]:
-    ax.set_ylabel("Processor time per scenario (s)")
-for ax in panels[:, 1:].flat:
-    ax.set_ylabel("Time (s)")
+figure.supylabel("Processor time per scenario (s)", fontsize="medium")
 ratios = []  # of both times at the largest size that both reach; the last panel compares two exact roads
 for (_, counts, ours), (_, others, theirs) in list(measured.values())[:5]:
     shared = set(counts) & set(others)

@@ -39,6 +39,7 @@ batch_draws = 32
 import numpy as np
 import pandas as pd
 from compendium.notebook import figures, tables, timing
+from compendium.notebook.curves import legend_above
 
 from isaclib import near_field as nf
 from isaclib import network_localization as nl
@@ -689,10 +690,10 @@ for number, (ax, (name, found)) in enumerate(zip(panels.flat, frontiers.items())
     rows.append((name, "operating", *np.concatenate(drawn(found["operating"]))))
 panels.flat[0].set(yscale="log", ylim=(2e-4, 2))
 together.set(title="All exact frontiers", xlim=(-0.03, 1.05), ylim=(-0.03, 1.08))
-together.legend(fontsize="xx-small", loc="lower left", bbox_to_anchor=(0.2, 0.1))
 for ax in panels[1]:
     ax.set_xlabel("Sensing over its best (1)")
 figure.supylabel("Communication over its best (1)", fontsize="medium")
+legend_above(figure, together, 5, title="in the last panel")
 figure.legend(
     *panels.flat[2].get_legend_handles_labels(), loc="outside lower center", ncols=3
 )

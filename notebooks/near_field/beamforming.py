@@ -70,6 +70,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 from compendium.notebook import claims, explorers, figures, tables
+from compendium.notebook.curves import legend_above
 from compendium.notebook.explorers import Bars, Control, Map, Readout
 from compendium.notebook.given import taken_by
 
@@ -303,28 +304,28 @@ for size in full_antennas:
     own, radii = random_channels((2, 2, size), 0.02)
     margins, seconds = {}, {}
     for reduced in (False, True):
+        road = {"method": "sdp", "reduced": reduced}
         begin = time.perf_counter()
-        margins[reduced] = nf.power_margin(
-            own, radii, 20.0, 0.1, 1.0, method="sdp", reduced=reduced
-        ).margin
+        margins[reduced] = nf.power_margin(own, radii, 20.0, 0.1, 1.0, **road).margin
         seconds[reduced] = time.perf_counter() - begin
     cuts = nf.power_margin(own, radii, 20.0, 0.1, 1.0).margin
     rows.append((size, margins[False], margins[True], cuts, *seconds.values()))
-reduction = pd.DataFrame(
-    rows, columns=["antennas", "full", "reduced", "cuts", "full_s", "reduced_s"]
-)
+names = ["antennas", "full", "reduced", "cuts", "full_s", "reduced_s"]
+reduction = pd.DataFrame(rows, columns=names)
 assert np.allclose(reduction.full, reduction.reduced, rtol=1e-5)
 
 # %% tags=["hide-input"]
 tables.table(
     {
         "antennas": reduction.antennas,
-        "full program": [f"{value:.6f}" for value in reduction.full],
-        "reduced program": [f"{value:.6f}" for value in reduction.reduced],
-        "worst-channel cuts": [f"{value:.6f}" for value in reduction.cuts],
-        "full (s)": [f"{value:.2f}" for value in reduction.full_s],
-        "reduced (s)": [f"{value:.2f}" for value in reduction.reduced_s],
+        "full program": reduction.full,
+        "reduced program": reduction.reduced,
+        "worst-channel cuts": reduction.cuts,
+        "full (s)": reduction.full_s,
+        "reduced (s)": reduction.reduced_s,
     },
+    formats=dict.fromkeys(["full (s)", "reduced (s)"], ".2f"),
+    precision=7,
     caption="Least share of the power budget by the semidefinite program, full and reduced, and by the cuts of the next section; time of "
     "the two programs. Two users, two access points, random channels.",
 )
@@ -398,9 +399,8 @@ for sinr in margin_sinrs:
     )
 roads = pd.DataFrame(rows)
 road_gap = (roads.cuts / roads.cuts_bound - 1).max()
-road_difference = (
-    np.abs(roads[["sdp", "general"]].div(roads.cuts, axis=0) - 1).max().max()
-)
+others = roads[["sdp", "general"]].div(roads.cuts, axis=0)
+road_difference = np.abs(others - 1).max().max()
 assert road_gap < 1e-5 and road_difference < 1e-4
 
 # %% [markdown]
@@ -430,14 +430,16 @@ assert np.isclose(proof.dual.weights.sum(), proof.lower)
 # %% tags=["hide-input"]
 tables.table(
     {
-        "SINR (dB)": [f"{units.linear_to_db(value):.1f}" for value in roads.sinr],
-        "lower bound": [f"{value:.6f}" for value in roads.cuts_bound],
-        "cuts": [f"{value:.6f}" for value in roads.cuts],
-        "semidefinite": [f"{value:.6f}" for value in roads.sdp],
-        "cuts (s)": [f"{value:.2f}" for value in roads.cuts_s],
-        "semidefinite (s)": [f"{value:.2f}" for value in roads.sdp_s],
-        "the same, general solver (s)": [f"{value:.2f}" for value in roads.general_s],
+        "SINR (dB)": units.linear_to_db(roads.sinr),
+        "lower bound": roads.cuts_bound,
+        "cuts": roads.cuts,
+        "semidefinite": roads.sdp,
+        "cuts (s)": roads.cuts_s,
+        "semidefinite (s)": roads.sdp_s,
+        "the same, general solver (s)": roads.general_s,
     },
+    formats={"lower bound": ".6f", "cuts": ".6f", "semidefinite": ".6f"},
+    precision=3,
     caption="Power margin at the paper's size by both roads, the bound that the cuts prove over all beams, and the times. A margin above 1 "
     "means that the budget does not suffice. The beams of the cuts violate no constraint by more than "
     f"{max(roads.cuts_residual.max(), 1e-15):.0e} (relative, on unscaled data); the largest eigenvalue of the relaxed covariances holds all "
@@ -504,9 +506,8 @@ for e in sorted(curve_errors):
         }
     )
 table = pd.DataFrame(rows)
-assert np.all(table.exact <= table.bound) and np.all(
-    table.adversarial >= table.certified * (1 - 1e-9)
-)
+assert np.all(table.exact <= table.bound)
+assert np.all(table.adversarial >= table.certified * (1 - 1e-9))
 conservatism = (table.adversarial / table.certified - 1).max()
 print(f"largest room between certified and attained worst case: {conservatism:.1e}")
 
@@ -526,17 +527,9 @@ for column, role, label in (
     ("matched", "benchmark_2", "matched (MRT)"),
 ):
     plotting.line(axes, x, units.linear_to_db(table[column]), role, label=label)
-plotting.line(
-    axes,
-    x,
-    units.linear_to_db(table.bound),
-    "benchmark_3",
-    label="bound on all beams",
-    linestyle="",
-    marker="+",
-    markersize=9,
-    zorder=5,
-)
+cross = {"linestyle": "", "marker": "+", "markersize": 9, "zorder": 5}
+above = units.linear_to_db(table.bound)
+plotting.line(axes, x, above, "benchmark_3", label="bound on all beams", **cross)
 axes.set(xlabel=r"Relative channel error ($10^{-3}$)", ylabel="Guaranteed SINR (dB)")
 axes.legend()
 figures.show(
@@ -598,12 +591,8 @@ def setting(sensing_dbm, comm_dbm, limit=crlb_limit_m2):
         crlb_limit_m2=limit,
     )
     factor = changed.sensing_power_w / scenario.sensing_power_w
-    scaled = replace(
-        sensing,
-        covariances=sensing.covariances * factor,
-        crlb_bar_m2=sensing.crlb_bar_m2 / factor,
-    )
-    return changed, scaled
+    bar, covariances = sensing.crlb_bar_m2 / factor, sensing.covariances * factor
+    return changed, replace(sensing, covariances=covariances, crlb_bar_m2=bar)
 
 
 def share_of(error, changed, scaled):
@@ -624,15 +613,13 @@ def alternation(which, sensing_dbm, comm_dbm):
     key = which, sensing_dbm, comm_dbm
     if key not in kept:
         changed, scaled = setting(sensing_dbm, comm_dbm, np.inf)
-        solver, table = {
-            "main": (nf.solve_main, procedure_curve),
-            "mrt": (nf.solve_mrt, matched),
-        }[which]
+        solver, table = nf.solve_mrt, matched
+        if which == "main":
+            solver, table = nf.solve_main, procedure_curve
         start = share_step * round(share_of(start_error, changed, scaled) / share_step)
         start = float(np.clip(start, share_step, 1 - share_step))
-        kept[key] = solver(
-            changed, start=start, sensing=scaled, curve=table, step=share_step
-        )
+        given = {"sensing": scaled, "curve": table, "step": share_step}
+        kept[key] = solver(changed, start=start, **given)
     return kept[key]
 
 
@@ -645,9 +632,8 @@ def solve(which, sensing_dbm, comm_dbm, limit=crlb_limit_m2):
     """Share, guaranteed rate and its upper bound (exact only) of a scheme."""
     changed, scaled = setting(sensing_dbm, comm_dbm, limit)
     if which == "exact":
-        found = nf.solve_exact(
-            changed, sensing=scaled, curve=curve, tolerance=sinr_tolerance / 3
-        )
+        given = {"sensing": scaled, "curve": curve, "tolerance": sinr_tolerance / 3}
+        found = nf.solve_exact(changed, **given)
         return found.time_allocation, found.worst_rate_bps_hz, found.certificate.bound
     if which == "ignorant":
         found = nf.solve_error_ignorant(changed, sensing=scaled, curve=ignorant)
@@ -682,15 +668,11 @@ def sweep(which, points):
     return pd.DataFrame(rows, columns=names)
 
 
-choices = pd.concat(
-    sweep(
-        which, [(level, comm_power_dbm, crlb_limit_m2) for level in sensing_levels_dbm]
-    )
-    for which in schemes
-)
+grid = [(level, comm_power_dbm, crlb_limit_m2) for level in sensing_levels_dbm]
+choices = pd.concat(sweep(which, grid) for which in schemes)
 
 # %% tags=["hide-input"]
-figure, axes = plotting.subplots(1, len(sensing_levels_dbm), sharey=True)
+figure, axes = plotting.subplots(1, len(sensing_levels_dbm), sharey=True, height=3.4)
 rows, on_line = [], 0
 for ax, level in zip(np.atleast_1d(axes), sensing_levels_dbm):
     changed, scaled = setting(level, comm_power_dbm)
@@ -701,35 +683,25 @@ for ax, level in zip(np.atleast_1d(axes), sensing_levels_dbm):
         order = np.argsort(shares)[np.sort(shares) > 0.02]
         rates = nf.rate_bps_hz(shares[order], points[order, 1])
         role, label = schemes[which]
-        plotting.line(
-            ax, shares[order], rates, role, label=f"{label}, any share", markers=False
-        )
+        look = {"label": f"{label}, any share", "markers": False}
+        plotting.line(ax, shares[order], rates, role, **look)
         rows.extend((level, which, *row) for row in zip(shares[order], rates))
     here = choices[choices.sensing_dbm == level]
     for which, (role, label) in schemes.items():
         chosen = here[here.scheme == which].iloc[0]
         mark = {"main": "o", "ignorant": "s", "mrt": "^", "exact": "*"}[which]
-        colour = plotting.role(role)["color"]
-        ax.plot(
-            chosen.share,
-            chosen.rate,
-            mark,
-            color=colour,
-            ms=11 if which in ("exact", "main") else 6,
-            fillstyle="none" if which == "main" else "full",
-            label=f"{label} chooses",
-        )
+        look = {"color": plotting.role(role)["color"], "label": f"{label} chooses"}
+        look["ms"] = 11 if which in ("exact", "main") else 6
+        look["fillstyle"] = "none" if which == "main" else "full"
+        ax.plot(chosen.share, chosen.rate, mark, **look)
         rows.append((level, f"{which} chooses", chosen.share, chosen.rate))
     largest = max(nf.time_allocation_limit(changed, scaled.crlb_bar_m2), 0.0)
     on_line += int(np.sum(np.abs(here.share - largest) < 1e-3))
     ax.axvline(largest, color=plotting.INK, linewidth=0.8)
-    ax.set(
-        xlabel="Communication share (1)",
-        xlim=(0, 1.02),
-        title=f"{level:g} dBm of sensing",
-    )
+    ax.set(xlabel="Communication share (1)", xlim=(0, 1.02))
+    ax.set_title(f"{level:g} dBm of sensing")
 np.atleast_1d(axes)[0].set_ylabel("Worst-user rate (bit/s/Hz)")
-np.atleast_1d(axes)[-1].legend(fontsize="x-small")
+legend_above(figure, np.atleast_1d(axes)[-1], 3, fontsize="x-small")
 figures.show(
     figure,
     "rate_vs_share",
@@ -758,15 +730,20 @@ parts = [
 by_power = pd.concat(parts)
 
 
-def panels(frame, x, y, levels, by, scale=1.0):
+def panels(frame, x, y, levels, by, *, xlabel, ylabel, title, scale=1.0):
     """One panel per level of the column ``by``, one line per scheme."""
-    figure, axes = plotting.subplots(1, len(levels), sharey=True)
-    for ax, level in zip(np.atleast_1d(axes), levels):
+    figure, axes = plotting.subplots(1, len(levels), sharey=True, squeeze=False)
+    for ax, level in zip(axes[0], levels):
         for which, (role, label) in schemes.items():
             part = frame[(frame.scheme == which) & (frame[by] == level)]
             plotting.line(ax, scale * part[x], part[y], role, label=label)
-    np.atleast_1d(axes)[0].legend()
-    return figure, np.atleast_1d(axes)
+        ax.set(xlabel=xlabel, title=f"{level:g} dBm of {title}")
+    axes[0, 0].set_ylabel(ylabel)
+    axes[0, 0].legend()
+    return figure
+
+
+RATE = {"ylabel": "Worst-user rate (bit/s/Hz)", "title": "sensing"}
 
 
 def extent(values, one="", many="", digits=3):
@@ -779,23 +756,24 @@ def value(frame, column="rate", **where):
     """The one entry of a column at the given point."""
     part = frame
     for name, wanted in where.items():
-        part = (
-            part[np.isclose(part[name], wanted, rtol=1e-9, atol=0)]
-            if name != "scheme"
-            else part[part.scheme == wanted]
-        )
+        column_of = part[name]
+        same = column_of == wanted
+        if name != "scheme":
+            same = np.isclose(column_of, wanted, rtol=1e-9, atol=0)
+        part = part[same]
     return float(part[column].iloc[0])
 
 
-keys = ["sensing_dbm", "comm_dbm"]
-both = by_power.pivot_table(
-    index=keys, columns="scheme", values="rate", aggfunc="first"
-)
+def beside(frame, values):
+    """A column of all schemes beside one another, by both powers."""
+    keys = {"index": ["sensing_dbm", "comm_dbm"], "columns": "scheme"}
+    return frame.pivot_table(**keys, values=values, aggfunc="first")
+
+
+both = beside(by_power, "rate")
 main_part = (both["main"] / both["exact"]).dropna().to_numpy()
-figure, axes = panels(by_power, "comm_dbm", "rate", sensing_levels_dbm, "sensing_dbm")
-for ax, level in zip(axes, sensing_levels_dbm):
-    ax.set(xlabel="Communication power (dBm)", title=f"{level:g} dBm of sensing")
-axes[0].set_ylabel("Worst-user rate (bit/s/Hz)")
+axis = "comm_dbm", "rate", sensing_levels_dbm, "sensing_dbm"
+figure = panels(by_power, *axis, xlabel="Communication power (dBm)", **RATE)
 figures.show(
     figure,
     "rate_vs_power",
@@ -865,29 +843,24 @@ def rates(which, level):
 
 
 # %% tags=["hide-input"]
-figure, axes = panels(
-    by_limit, "limit_m2", "rate", sensing_levels_dbm, "sensing_dbm", scale=1e11
-)
-for ax, level in zip(axes, sensing_levels_dbm):
-    ax.set(
-        xlabel="Position limit ($10^{-11}$ m$^2$)", title=f"{level:g} dBm of sensing"
+axis = "limit_m2", "rate", sensing_levels_dbm, "sensing_dbm"
+xlabel = "Position limit ($10^{-11}$ m$^2$)"
+figure = panels(by_limit, *axis, xlabel=xlabel, **RATE, scale=1e11)
+told = []
+for level in sensing_levels_dbm:
+    found = [
+        f"{rates(w, level)[-1]:.2f} ({label})" for w, (_, label) in schemes.items()
+    ]
+    told.append(
+        f"At {level:g} dBm the rates at the weakest limit are {', '.join(found)}"
     )
-axes[0].set_ylabel("Worst-user rate (bit/s/Hz)")
 figures.show(
     figure,
     "rate_vs_limit",
     data=by_limit,
     caption="Worst-user rate against the position limit. A weaker limit helps while it decides the share of time. Beyond that, Main and the optimum "
     "stay at the share that is best for the rate and their curves are flat, whereas EI goes on talking with channels it knows less and less. "
-    + "; ".join(
-        f"At {level:g} dBm the rates at the weakest limit are "
-        + ", ".join(
-            f"{rates(which, level)[-1]:.2f} ({label})"
-            for which, (_, label) in schemes.items()
-        )
-        for level in sensing_levels_dbm
-    )
-    + " bit/s/Hz.",
+    f"{'; '.join(told)} bit/s/Hz.",
     alt="Panels of rates against the position limit, one for each sensing power: the exact optimum, Main, EI and MRT.",
     paper="Fig. 7",
 )
@@ -900,11 +873,9 @@ first = {
     / value(by_limit, scheme=which, sensing_dbm=low, limit_m2=limits[0])
     for which in schemes
 }
-raised = (
-    "doubling the limit"
-    if any(doubled)
-    else f"a limit {step / limits[0]:.3g} times as wide"
-)
+raised = f"a limit {step / limits[0]:.3g} times as wide"
+if any(doubled):
+    raised = "doubling the limit"
 elsewhere = {which: rates(which, high)[-1] / rates(which, high)[0] for which in schemes}
 stay = all(abs(elsewhere[which] - 1) < 0.1 for which in ("main", "mrt"))
 falls = rates("ignorant", high)[-1] < rates("ignorant", high).max() * (1 - 1e-3)
@@ -920,10 +891,8 @@ claims.record(
     checkable=len(limits) > 1,
 )
 
-tight = (
-    value(by_limit, scheme="ignorant", sensing_dbm=high, limit_m2=limits[0])
-    / rates("main", high)[0]
-)
+at_first = {"sensing_dbm": high, "limit_m2": limits[0]}
+tight = value(by_limit, scheme="ignorant", **at_first) / rates("main", high)[0]
 mrt_part = rates("mrt", high) / rates("main", high)
 mrt_flat = bool(np.all(np.diff(rates("mrt", high)) > -2 * sinr_tolerance))
 claims.record(
@@ -974,20 +943,14 @@ def climbs(found):
     return bool(np.all(np.diff(rates) > -2 * sinr_tolerance))
 
 
-traces = pd.concat(
-    pd.DataFrame(
-        {
-            "start": start,
-            "iteration": np.arange(len(found.history)),
-            "share": [
-                *found.time_history[: len(found.history) - 1],
-                found.time_allocation,
-            ],
-            "rate": [step.objective for step in found.history],
-        }
-    )
-    for start, found in zip(share_starts, starts)
-)
+traces = []
+for start, found in zip(share_starts, starts):
+    rates_of = [step.objective for step in found.history]
+    shares = [*found.time_history[: len(rates_of) - 1], found.time_allocation]
+    steps = np.arange(len(rates_of))
+    columns = {"start": start, "iteration": steps, "share": shares, "rate": rates_of}
+    traces.append(pd.DataFrame(columns))
+traces = pd.concat(traces)
 
 # %% tags=["hide-input"]
 shown = share_starts[:3]
@@ -1006,7 +969,10 @@ for column, name, ylabel, paper in (
     figure, axes = plotting.subplots(1, 1)
     for i, start in enumerate(shown):
         part = traces[traces.start == start]
-        plotting.line(axes, part.iteration, part[column], i, label=f"from {start:g}")
+        # Where runs meet, the later ones lie inside the earlier ones.
+        widths = {"linewidth": 4.5 - 1.5 * i, "markersize": 10 - 2.5 * i}
+        label = f"from {start:g}"
+        plotting.line(axes, part.iteration, part[column], i, label=label, **widths)
     axes.set(xlabel="Iteration (1)", ylabel=ylabel, ylim=(0, None))
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend()
@@ -1021,23 +987,16 @@ for column, name, ylabel, paper in (
 
 
 # %% tags=["hide-input"]
-free_shares, finer_shares = (
-    np.array([found.time_history[-1] for found in runs]) for runs in (starts, finer)
+(free_shares, iterations), (finer_shares, finer_iterations) = (
+    np.array([(found.time_history[-1], settled(found)) for found in runs]).T
+    for runs in (starts, finer)
 )
 ends = np.array([found.worst_rate_bps_hz for found in starts])
-iterations, finer_iterations = (
-    np.array([settled(found) for found in runs]) for runs in (starts, finer)
-)
-same = (
-    np.ptp(free_shares) <= 2 * share_step
-    and np.ptp(finer_shares) <= share_step
-    and np.ptp(ends) <= sinr_tolerance * ends.max()
-)
+same = np.ptp(free_shares) <= 2 * share_step and np.ptp(finer_shares) <= share_step
+same = same and np.ptp(ends) <= sinr_tolerance * ends.max()
 all_climb = all(climbs(found) for found in [*starts, *finer])
-directions = [
-    np.sign(np.diff(found.time_history[: settled(found) + 1])) for found in starts
-]
-back_and_forth = any(set(moves) >= {-1, 1} for moves in directions)
+ways = [np.diff(found.time_history[: settled(found) + 1]) for found in starts]
+back_and_forth = any(set(np.sign(moves)) >= {-1, 1} for moves in ways)
 named = np.array(share_starts[:3]) / share_step
 on_grid = np.allclose(named, np.round(named))
 claims.record(
@@ -1047,9 +1006,8 @@ claims.record(
     f"{extent(finer_iterations)} with half of it (one more iteration confirms); the share {'goes up and down' if back_and_forth else 'moves one way'}, the rate "
     f"{'climbs' if all_climb else 'does not climb'} on the way; the final rates "
     + (
-        f"agree within {np.ptp(ends):.1e} bit/s/Hz"
-        if np.ptp(ends) > 0
-        else "are identical"
+        f"agree within {np.ptp(ends):.1e} bit/s/Hz" * bool(np.ptp(ends))
+        or "are identical"
     ),
     tolerance="with both steps every start reaches the share that it keeps within four iterations, all starts the same one (within two steps) and the same "
     "rate, and the rate never falls before the position limit is applied, of which the paper's figure says nothing",
@@ -1088,15 +1046,11 @@ grid = [(s, p, share_limit_m2) for p in comm_levels for s in shares]
 by_sensing = pd.concat(sweep(which, grid) for which in schemes)
 
 # %% tags=["hide-input"]
-keys = ["sensing_dbm", "comm_dbm"]
-columns = by_sensing.pivot_table(
-    index=keys, columns="scheme", values="share", aggfunc="first"
-)
-spreads = columns.max(axis=1) - columns.min(axis=1)
-figure, axes = panels(by_sensing, "sensing_dbm", "share", comm_levels, "comm_dbm")
-for ax, level in zip(axes, comm_levels):
-    ax.set(xlabel="Sensing power (dBm)", title=f"{level:g} dBm of communication")
-axes[0].set_ylabel("Communication share (1)")
+table = beside(by_sensing, "share")
+spreads = table.max(axis=1) - table.min(axis=1)
+axis = "sensing_dbm", "share", comm_levels, "comm_dbm"
+words = {"xlabel": "Sensing power (dBm)", "ylabel": "Communication share (1)"}
+figure = panels(by_sensing, *axis, **words, title="communication")
 figures.show(
     figure,
     "share_vs_sensing_power",
@@ -1112,14 +1066,9 @@ figures.show(
 growing, by_comm = True, 0.0
 for which in schemes:
     part = by_sensing[by_sensing.scheme == which].sort_values("sensing_dbm")
-    columns = part.pivot(
-        index="sensing_dbm", columns="comm_dbm", values="share"
-    ).to_numpy()
+    columns = part.pivot(index="sensing_dbm", columns="comm_dbm", values="share")
     growing &= bool(np.all(np.diff(columns, axis=0) > -1e-2))
     by_comm = max(by_comm, np.ptp(columns, axis=1).max())
-table = by_sensing.pivot(
-    index=["sensing_dbm", "comm_dbm"], columns="scheme", values="share"
-)
 apart = np.ptp(table[["main", "ignorant", "mrt"]].to_numpy(), axis=1)
 named = table.index.get_level_values("sensing_dbm") <= sensing_power_dbm + 1e-9
 largest = apart[named].max() if named.any() else np.nan
@@ -1164,10 +1113,8 @@ rows = []
 for size in array_sizes:
     wide, radii, best, mrt = best_and_matched(size, antenna_spacing_m)
     *_, near_best, near_mrt = best_and_matched(size, scenario.wavelength_m / 2)
-    fixed = [
-        nf.power_margin(wide, radii, equal_sinr, noise, power).certificate
-        for _ in range(2)
-    ]
+    given = wide, radii, equal_sinr, noise, power
+    fixed = [nf.power_margin(*given).certificate for _ in range(2)]
     rows.append(
         {
             "antennas": size,
@@ -1188,18 +1135,18 @@ arrays["ratio"] = arrays.mrt_bps_hz / arrays.exact_bps_hz
 arrays["half_ratio"] = arrays.half_mrt_bps_hz / arrays.half_exact_bps_hz
 
 # %% tags=["hide-input"]
+at_equal = f"at {units.linear_to_db(equal_sinr):.0f} dB"
 tables.table(
     {
         "antennas": arrays.antennas,
-        f"rounds at {units.linear_to_db(equal_sinr):.0f} dB": arrays.equal_rounds,
-        f"time at {units.linear_to_db(equal_sinr):.0f} dB (s)": [
-            f"{value:.2f}" for value in arrays.equal_s
-        ],
-        "best SINR (dB)": [f"{value:.1f}" for value in arrays.sinr_db],
-        "squared error × SINR": [f"{value:.2f}" for value in arrays.leak],
+        f"rounds {at_equal}": arrays.equal_rounds,
+        f"time {at_equal} (s)": arrays.equal_s,
+        "best SINR (dB)": arrays.sinr_db,
+        "squared error × SINR": arrays.leak,
         "margins solved": arrays.programs,
-        "time of the best (s)": [f"{value:.2f}" for value in arrays.exact_s],
+        "time of the best (s)": arrays.exact_s,
     },
+    precision=3,
     caption=f"Cost at the relative channel error {margin_error:g}: rounds of cuts and time (the better of two) of one power margin at an SINR that all "
     "arrays reach; then the best SINR, $e^2\\gamma^\\star$, the number of margins that its search takes, and their time. From the smallest to "
     f"the largest array the time changes by a factor of {arrays.equal_s.iloc[-1] / arrays.equal_s.iloc[0]:.1f} at equal SINR and "
@@ -1215,13 +1162,12 @@ tables.table(
 tables.table(
     {
         "antennas": arrays.antennas,
-        "best beams (bit/s/Hz)": [f"{value:.2f}" for value in arrays.exact_bps_hz],
-        "matched / best": [f"{value:.2f}" for value in arrays.ratio],
-        "best beams at half a wavelength (bit/s/Hz)": [
-            f"{value:.2f}" for value in arrays.half_exact_bps_hz
-        ],
-        "matched / best there": [f"{value:.2f}" for value in arrays.half_ratio],
+        "best beams (bit/s/Hz)": arrays.exact_bps_hz,
+        "matched / best": arrays.ratio,
+        "best beams at half a wavelength (bit/s/Hz)": arrays.half_exact_bps_hz,
+        "matched / best there": arrays.half_ratio,
     },
+    formats={name: ".2f" for name in ("matched / best", "matched / best there")},
     caption="Spectral efficiency of the worst user in the communication phase, with the spacing of this page "
     f"({antenna_spacing_m / scenario.wavelength_m:.3g} wavelengths) and with half a wavelength. Matched beams are limited by the interference "
     "between users and not by noise: the power which a larger array collects helps them only where it also separates the users.",
@@ -1256,11 +1202,9 @@ lowest = [min(count, key=count.get) for count in counted]
 tables.table(
     {
         "search step": [f"{step:g}" for step in step_sizes],
-        **{
-            name: [f"{count[name]:.1e}" for count in counted]
-            for name in ("Main", "EI", "MRT")
-        },
+        **{name: [count[name] for count in counted] for name in with_sensing},
     },
+    formats=".1e",
     caption=f"Operations by the paper's formulas, {int(iterations.max())} iterations, without the sensing program. With it, Main, EI and MRT take "
     + ", ".join(f"{count:.3g}" for count in with_sensing.values())
     + f" at the step {share_step:g}: EI and MRT then differ by the factor {max(with_sensing['EI'] / with_sensing['MRT'], with_sensing['MRT'] / with_sensing['EI']):.3f}.",
@@ -1328,9 +1272,8 @@ explored_shares = 1 - at_limit * 2.0**-halves
 octave = np.add.outer(halves, -doublings)  # of the squared error; 0 at the limit
 shown = np.unique(octave[octave <= octaves[0]])
 user_names = [f"user {k + 1}" for k in range(len(h))]
-solved = {
-    name: np.full(octave.shape, np.nan) for name in ("best", "upper", "ei", "mrt")
-}
+kinds = "upper", "best", "ei", "mrt"
+solved = {name: np.full(octave.shape, np.nan) for name in kinds}
 user_power_w = np.full((*octave.shape, len(h)), np.nan)
 for step in shown:
     here = octave == step
@@ -1343,20 +1286,17 @@ for step in shown:
     user_power_w[here] = np.sum(np.abs(best.beams) ** 2, axis=(1, 2))
 
 admitted = octave[..., None] <= octaves
-rate_at = {
-    name: np.where(
-        admitted, (explored_shares[:, None] * np.log2(1 + sinr))[..., None], np.nan
-    )
-    for name, sinr in solved.items()
-}
+rate_at = {}
+for name, sinr in solved.items():
+    rate = explored_shares[:, None] * np.log2(1 + sinr)
+    rate_at[name] = np.where(admitted, rate[..., None], np.nan)
 everywhere = np.ones(admitted.shape)
 bound_um = 1e6 * np.sqrt(crlb_limit_m2 * 2.0**octave)[..., None] * everywhere
 shape = np.linalg.inv(nf.position_information(scenario, sensing.covariances))
 per_user = shape.reshape(2, len(h), 2, len(h)).diagonal(axis1=1, axis2=3)
 per_user_m2 = per_user[[0, 0, 1], [0, 1, 1]].T / np.trace(shape)  # parts of the bound
-ellipses = (
-    np.where(admitted, 1e-12 * bound_um**2, np.nan)[..., None, None] * per_user_m2
-)
+bound_m2 = np.where(admitted, 1e-12 * bound_um**2, np.nan)
+ellipses = bound_m2[..., None, None] * per_user_m2
 places = [scenario.ap_positions_m, np.empty((0, 2)), scenario.user_positions_m]
 explorers.show(
     "share_power_limit",
@@ -1389,9 +1329,7 @@ explorers.show(
         Bars(
             "Worst-user rate",
             ["bound", "best", "EI", "MRT"],
-            np.stack(
-                [rate_at[name] for name in ("upper", "best", "ei", "mrt")], axis=-1
-            ),
+            np.stack([rate_at[name] for name in kinds], axis=-1),
             "bit/s/Hz",
         ),
         Bars(

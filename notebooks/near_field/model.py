@@ -107,7 +107,11 @@ for m, (position, angle) in enumerate(
     )
     look = {**plotting.style(m), "marker": "", "linewidth": 1}
     axes.plot(*border.T, **look, label=f"border of AP {m + 1}")
-    axes.annotate(f"AP {m + 1}", position, textcoords="offset points", xytext=(8, 8))
+    axes.annotate(
+        *(f"AP {m + 1}", position, (8, 8)),
+        textcoords="offset points",
+        path_effects=plotting.HALO,
+    )
 legend_above(figure, axes, 3)
 axes.plot(*users.T, **{**plotting.style(1), "linestyle": "", "marker": "o"})
 for k, user in enumerate(users):

@@ -69,7 +69,7 @@ trials = 400
 # %% tags=["hide-input"]
 
 import numpy as np
-from compendium.notebook import claims, context, explorers, figures, tables
+from compendium.notebook import claims, explorers, figures, tables
 from compendium.notebook.curves import Curves, average_line, plain_numbers
 from compendium.notebook.draws import on_draws
 from compendium.notebook.explorers import Bars, Control, Map, Ranges, Readout
@@ -93,17 +93,13 @@ full = np.full((draws, base_stations), cap)
 # %% tags=["hide-input"]
 figure, axes = plotting.subplots(width=5.4, height=5.0)
 nl.draw_deployment(axes, batch[0], side_m=side_m, coverage_radius_m=coverage_radius_m)
-where = np.vstack(
-    [batch[0].bs_positions_m, batch[0].ue_positions_m, batch[0].target_position_m]
-)
+one = batch[0]
+where = np.vstack([one.bs_positions_m, one.ue_positions_m, one.target_position_m])
+kinds = ["bs"] * base_stations + ["ue"] * base_stations + ["target"]
 figures.show(
     figure,
     "deployment",
-    data={
-        "kind": ["bs"] * base_stations + ["ue"] * base_stations + ["target"],
-        "x_m": where[:, 0],
-        "y_m": where[:, 1],
-    },
+    data={"kind": kinds, "x_m": where[:, 0], "y_m": where[:, 1]},
     caption="One of the drops. Dashed: where the user of each station may stand; hexagon: where the target may stand. "
     "Side and radius are our choice.",
     alt="Three base stations on alternate vertices of a hexagon, each with one user in a dashed circle, and a target "
@@ -134,29 +130,20 @@ grid_db = np.linspace(min(thresholds_db), max(thresholds_db) + 10, 60)
 asked = db_to_linear(grid_db)[:, None]
 figure, axes = plotting.subplots(height=3.2)
 curves = Curves("threshold_db", grid_db)
-shares = {
-    "share_feasible": attainable >= asked,
-    "share_full_power": at_full_power >= asked,
-}
-for (name, met), scheme, who in zip(
-    shares.items(), ("exact", "benchmark_1"), ("some powers serve", "full power serves")
+for name, had, scheme, who in (
+    ("share_feasible", attainable, "exact", "some powers serve"),
+    ("share_full_power", at_full_power, "benchmark_1", "full power serves"),
 ):
-    label = f"{who} all users"
-    curves.draw(axes, name, met.mean(axis=1), scheme, label=label, markers=False)
-axes.axvline(
-    min_comm_sinr_db,
-    color=plotting.INK,
-    linestyle=":",
-    linewidth=1.0,
-    label="threshold of the set",
-)
+    look = {"label": f"{who} all users", "markers": False}
+    curves.draw(axes, name, (had >= asked).mean(axis=1), scheme, **look)
+dotted = {"color": plotting.INK, "linestyle": ":", "linewidth": 1.0}
+axes.axvline(min_comm_sinr_db, label="threshold of the set", **dotted)
 axes.set(xlabel="Users' threshold (dB)", ylabel="Share of drops (1)", ylim=(0, 1.02))
 axes.legend()
 infeasible = int(np.sum(attainable < db_to_linear(min_comm_sinr_db)))
-figures.show(
+curves.show(
     figure,
     "feasible_drops",
-    data=curves.columns,
     caption=f"At the threshold of this set, {infeasible} of {draws} drops are infeasible. The paper does not report how "
     "many of its drops were.",
     alt=f"Share of drops that can be served against the threshold: it falls from {curves.columns['share_feasible'][0]:.2f} to "
@@ -265,80 +252,51 @@ certified = {
 
 # %% tags=["hide-input"]
 served = by_level[cdf_levels_db[0]].feasible
+exact_stds = {level: found.range_std_m[served] for level, found in by_level.items()}
+full_stds = {level: stds[served] for level, stds in full_by_level.items()}
 quantile = np.arange(1, served.sum() + 1) / served.sum()
+deciles = np.arange(1, 10) / 10
 columns = {"quantile": quantile}
 figure, panels = plotting.subplots(1, 2, height=3.9, sharey=True)
 for panel, name, over in zip(panels, ("mean", "worst"), (np.mean, np.max)):
     for index, level in enumerate(cdf_levels_db):
-        ours, theirs = (
-            over(by_level[level].range_std_m[served], axis=1),
-            over(full_by_level[level][served], axis=1),
-        )
-        colour = plotting.style(index)["color"]
-        panel.plot(
-            np.sort(ours),
-            quantile,
-            color=colour,
-            linestyle="-",
-            linewidth=2.0,
-        )
+        look = {name: plotting.style(index)[name] for name in ("color", "marker")}
+        colour, plain = look["color"], look | {"marker": ""}
+        for kind, stds, dash, width in (
+            ("exact", exact_stds[level], "-", 2.0),
+            ("full_power", full_stds[level], "--", 1.4),
+        ):
+            ordered = np.sort(over(stds, axis=1))
+            panel.plot(ordered, quantile, linestyle=dash, linewidth=width, **plain)
+            columns[f"{name}_{kind}_{level:.0f}_db_m"] = ordered
         iterated = (level, min_comm_sinr_db) in std_of
-        panel.plot(
-            [],
-            [],
-            color=colour,
-            marker=plotting.style(index)["marker"] if iterated else "",
-            label=f"{level:.0f} dB",
-        )
-        panel.plot(
-            np.sort(theirs), quantile, color=colour, linestyle="--", linewidth=1.4
-        )
-        columns |= {
-            f"{name}_exact_{level:.0f}_db_m": np.sort(ours),
-            f"{name}_full_power_{level:.0f}_db_m": np.sort(theirs),
-        }
+        label = f"{level:.0f} dB".replace("-", "−")
+        panel.plot([], [], label=label, **(look if iterated else plain))
         if iterated:
             sample = std_of[level, min_comm_sinr_db]
             sample = np.sort(over(sample[np.isfinite(sample[:, 0])], axis=1))
             if not len(sample):  # none of the algorithm's drops is feasible here
                 sample = np.full(1, np.nan)
-            at = (np.arange(1, 10) / 10 * len(sample)).astype(int)
-            panel.plot(
-                sample[at],
-                np.arange(1, 10) / 10,
-                color=colour,
-                linestyle="",
-                marker=plotting.style(index)["marker"],
-                markersize=4,
-            )
-            columns[f"{name}_algorithm_1_deciles_{level:.0f}_db_m"] = sample[at]
-    panel.set(
-        xscale="log",
-        xlabel=f"Range STD, {name} of the stations (m)",
-        ylabel="Share of drops (1)",
-    )
+            at = sample[(deciles * len(sample)).astype(int)]
+            panel.plot(at, deciles, linestyle="", markersize=4, **look)
+            columns[f"{name}_algorithm_1_deciles_{level:.0f}_db_m"] = at
+    panel.set(xscale="log", xlabel=f"Range STD, {name} of the stations (m)")
     plain_numbers(panel.xaxis)
-panels[0].legend(
-    title="self-\ninterference",
-    loc="upper left",
-    fontsize="x-small",
-    title_fontsize="x-small",
-    handlelength=1.2,
-)
-panels[1].set_ylabel("")
+small = {"fontsize": "x-small", "title_fontsize": "x-small", "handlelength": 1.2}
+panels[0].legend(title="self-\ninterference", loc="upper left", **small)
+panels[0].set_ylabel("Share of drops (1)")
+told = [
+    f"{level:g} dB: {full_stds[level].mean():.3g} m at full power and {exact_stds[level].mean():.3g} m at the optimum "
+    f"(worst station {full_stds[level].max(axis=1).mean():.3g} and {exact_stds[level].max(axis=1).mean():.3g} m)"
+    for level in (min(cdf_levels_db), max(cdf_levels_db))
+]
 figures.show(
     figure,
     "range_std_cdf",
     data=columns,
     caption=f"Solid: exact; dashed: full power (the paper's IC); markers: deciles of Algorithm 1 on its {heuristic_draws} "
     f"drops, at those levels at which it was run. {served.sum()} of {draws} drops are "
-    "feasible. The left panel is the paper's; the right one shows what is optimised. Mean over these drops at "
-    + " and ".join(
-        f"{level:g} dB: {full_by_level[level][served].mean():.3g} m at full power and {by_level[level].range_std_m[served].mean():.3g} m at the optimum "
-        f"(worst station {full_by_level[level][served].max(axis=1).mean():.3g} and {by_level[level].range_std_m[served].max(axis=1).mean():.3g} m)"
-        for level in (min(cdf_levels_db), max(cdf_levels_db))
-    )
-    + ".",
+    f"feasible. The left panel is the paper's; the right one shows what is optimised. Mean over these drops at {' and '.join(told)}.",
     alt="Distribution functions of the range standard deviation for several self-interference levels, exact and at full power: on the left for the mean "
     "of the stations, on the right for the worst one.",
     paper="Fig. 3",
@@ -350,44 +308,18 @@ for level in si_levels_db:
     ours = by_level[level].range_std_m[allowed].max(axis=1)
     assert np.all(ours <= full_by_level[level][allowed].max(axis=1) * (1 + 1e-9))
 
-gain_mean = np.array(
-    [
-        np.mean(
-            full_by_level[s][served].mean(1) - by_level[s].range_std_m[served].mean(1)
-        )
-        for s in si_levels_db
-    ]
-)
-paired = [
-    montecarlo.average(
-        full_by_level[s][served].mean(1) - by_level[s].range_std_m[served].mean(1)
-    )
-    for s in si_levels_db
-]
-gain_worst = np.array(
-    [
-        np.mean(
-            full_by_level[s][served].max(1) / by_level[s].range_std_m[served].max(1)
-        )
-        for s in si_levels_db
-    ]
-)
-helps = np.array([bool(average.low > 0) for average in paired])
-last_helpful = max(
-    (level for level, good in zip(si_levels_db, helps) if good), default=np.nan
-)
-one_change = bool(
-    np.all(np.diff(helps.astype(int)) <= 0) and helps[0] and not helps[-1]
-)
+differences = [full_stds[s].mean(1) - exact_stds[s].mean(1) for s in si_levels_db]
+factors = [full_stds[s].max(1) / exact_stds[s].max(1) for s in si_levels_db]
+gain_mean, gain_worst = (np.mean(gains, axis=1) for gains in (differences, factors))
+helps = np.array([montecarlo.average(each).low > 0 for each in differences])
+reach = "at no level beyond the 95 % interval"
+if helps.any():
+    last_helpful = np.array(si_levels_db)[helps].max()
+    reach = f"up to a self-interference of {last_helpful:.0f} dB"
+one_change = bool(np.all(np.diff(helps.astype(int)) <= 0) and helps[0] > helps[-1])
 claims.record(
     "001-C1",
-    ours="the mean over the stations improves "
-    + (
-        f"up to a self-interference of {last_helpful:.0f} dB"
-        if helps.any()
-        else "at no level beyond the 95 % interval"
-    )
-    + f"; full power minus optimum is {gain_mean[0]:+.1f} m at {si_levels_db[0]:.0f} dB and {gain_mean[-1]:+.1f} m at {si_levels_db[-1]:.0f} dB; "
+    ours=f"the mean over the stations improves {reach}; full power minus optimum is {gain_mean[0]:+.1f} m at {si_levels_db[0]:.0f} dB and {gain_mean[-1]:+.1f} m at {si_levels_db[-1]:.0f} dB; "
     f"the worst station's factor is at least {gain_worst.min():.2f} on average at every level",
     tolerance="one change of sign of the mean paired difference along the sweep, its 95 % interval above 0 before; the "
     "level itself is missing in our text, so at best a trend",
@@ -412,11 +344,10 @@ claims.record(
 # ## Fig. 4: accuracy and power of each station against self-interference
 
 # %% tags=["hide-input"]
+powers = [by_level[s].powers_w[served] for s in si_levels_db]
 std_average, power_average = (
-    montecarlo.average(
-        np.stack([getattr(by_level[s], field)[served] for s in si_levels_db], axis=1)
-    )
-    for field in ("range_std_m", "powers_w")
+    montecarlo.average(np.stack(found, axis=1))
+    for found in ([exact_stds[s] for s in si_levels_db], powers)
 )
 exact_std, exact_power = std_average.mean, power_average.mean
 both = [level for level in heuristic_levels_db if level in by_level]
@@ -427,9 +358,8 @@ def algorithm_1_average(quantity, exact_quantity, point, keep):
     mine = np.isfinite(answers[:, points.index(point), 0]) & keep[:heuristic_draws]
     if not mine.any():
         return np.full(exact_quantity.shape[1:], np.nan)
-    return exact_quantity[keep].mean(axis=0) + np.mean(
-        quantity[mine] - exact_quantity[:heuristic_draws][mine], axis=0
-    )
+    apart = quantity[mine] - exact_quantity[:heuristic_draws][mine]
+    return exact_quantity[keep].mean(axis=0) + apart.mean(axis=0)
 
 
 def in_dbm(power_w):
@@ -438,37 +368,20 @@ def in_dbm(power_w):
     return np.where(power_w >= 0, w_to_dbm(np.nan_to_num(np.abs(power_w))), np.nan)
 
 
-dc_std = np.array(
-    [
-        algorithm_1_average(
-            std_of[s, min_comm_sinr_db],
-            by_level[s].range_std_m,
-            (s, min_comm_sinr_db),
-            served,
-        )
-        for s in both
-    ]
+at = [(level, min_comm_sinr_db) for level in both]
+dc_std, dc_power = (
+    np.array([algorithm_1_average(mine[p], exact[p], p, served) for p in at])
+    for mine, exact in (
+        (std_of, {p: by_level[p[0]].range_std_m for p in at}),
+        (power_of, {p: by_level[p[0]].powers_w for p in at}),
+    )
 )
-dc_power = np.array(
-    [
-        algorithm_1_average(
-            power_of[s, min_comm_sinr_db],
-            by_level[s].powers_w,
-            (s, min_comm_sinr_db),
-            served,
-        )
-        for s in both
-    ]
-)
-full_average = np.array([full_by_level[s][served].mean() for s in si_levels_db])
+full_average = np.array([full_stds[s].mean() for s in si_levels_db])
 
 figure, panels = plotting.subplots(1, 2, height=3.6)
 columns = {"self_interference_db": si_levels_db, "full_power_std_m": full_average}
-for name, runs in (
-    ("exact", [by_level[s].range_std_m for s in si_levels_db]),
-    ("full_power", [full_by_level[s] for s in si_levels_db]),
-):
-    worst = [stds[served].max(axis=1).mean() for stds in runs]
+for name, stds in (("exact", exact_stds), ("full_power", full_stds)):
+    worst = [stds[s].max(axis=1).mean() for s in si_levels_db]
     columns[f"{name}_worst_std_m"] = worst  # what the what-ifs compare with
 columns |= {"algorithm_1_self_interference_db": both}
 for i in range(base_stations):
@@ -477,44 +390,38 @@ for i in range(base_stations):
         (panels[0], std_average, dc_std, np.asarray),
         (panels[1], power_average, dc_power, in_dbm),
     ):
-        middle, low, high = (
-            scale(part[:, i]) for part in (average.mean, average.low, average.high)
-        )
+        parts = average.mean, average.low, average.high
+        middle, low, high = (scale(part[:, i]) for part in parts)
         look = {"label": f"BS {i + 1}, exact", "low": low, "high": high}
         plotting.line(panel, si_levels_db, middle, i, markers=False, **look)
         circles = {"linestyle": "", "marker": "o", "markersize": 5, "fillstyle": "none"}
         panel.plot(both, scale(heuristic[:, i]), color=colour, **circles)
-    columns |= {
-        f"exact_std_bs{i + 1}_m": exact_std[:, i],
-        f"exact_std_low_bs{i + 1}_m": std_average.low[:, i],
-        f"exact_std_high_bs{i + 1}_m": std_average.high[:, i],
-        f"exact_power_bs{i + 1}_w": exact_power[:, i],
-    }
-    columns[f"algorithm_1_std_bs{i + 1}_m"] = dc_std[:, i]
-    columns[f"algorithm_1_power_bs{i + 1}_w"] = dc_power[:, i]
-plotting.line(
-    panels[0], si_levels_db, full_average, "reference", label="full power, mean"
-)
-panels[1].axhline(
-    w_to_dbm(cap), **plotting.role("reference"), label="cap = largest power, each drop"
-)
-panels[0].set(
-    yscale="log", xlabel="Self-interference (dB)", ylabel="Average range STD (m)"
-)
-panels[1].set(xlabel="Self-interference (dB)", ylabel="Average power (dBm)")
+    for name, values, unit in (
+        ("exact_std", exact_std, "m"),
+        ("exact_std_low", std_average.low, "m"),
+        ("exact_std_high", std_average.high, "m"),
+        ("exact_power", exact_power, "w"),
+        ("algorithm_1_std", dc_std, "m"),
+        ("algorithm_1_power", dc_power, "w"),
+    ):
+        columns[f"{name}_bs{i + 1}_{unit}"] = values[:, i]
+look = plotting.role("reference")
+panels[0].plot(si_levels_db, full_average, label="full power, mean", **look)
+panels[1].axhline(w_to_dbm(cap), label="cap = largest power, each drop", **look)
+panels[0].set(yscale="log", ylabel="Average range STD (m)")
+panels[1].set(ylabel="Average power (dBm)")
+for panel in panels:
+    panel.set_xlabel("Self-interference (dB)")
 plain_numbers(panels[0].yaxis)
 panels[0].legend(fontsize="x-small")
 panels[1].legend(fontsize="x-small", loc="lower left")
+changes = [f"{x:+.1f}" for x in in_dbm(exact_power[-1]) - in_dbm(exact_power[0])]
 figures.show(
     figure,
     "per_station",
     data=columns,
     caption=f"Averages over {served.sum()} feasible drops of {draws} with 95 % bands; open circles: Algorithm 1. From the weakest to the strongest "
-    "self-interference the stations' average powers change by "
-    + ", ".join(
-        f"{change:+.1f}" for change in in_dbm(exact_power[-1]) - in_dbm(exact_power[0])
-    )
-    + " dB. But on every single drop one station sends at its cap (dashed line): lowering *all* powers is never optimal.",
+    f"self-interference the stations' average powers change by {', '.join(changes)} dB. But on every single drop one station sends at its cap (dashed line): lowering *all* powers is never optimal.",
     alt="Left: range standard deviation of each station against the self-interference. Right: the average power of "
     "each station, with a line at the cap, where the largest power of each drop stays.",
     paper="Fig. 4",
@@ -525,16 +432,8 @@ every_average_falls = bool(
     np.all(np.diff(exact_power, axis=0) <= 1e-9 * cap)
     and np.all(exact_power[-1] < exact_power[0])
 )
-largest = np.array(
-    [by_level[level].powers_w[served].max(axis=1) / cap for level in si_levels_db]
-)
-lowered = np.mean(
-    np.all(
-        by_level[si_levels_db[-1]].powers_w[served]
-        < by_level[si_levels_db[0]].powers_w[served] * (1 - 1e-9),
-        axis=1,
-    )
-)
+largest = np.max(powers, axis=2) / cap
+lowered = np.mean(np.all(powers[-1] < powers[0] * (1 - 1e-9), axis=1))
 claims.record(
     "001-C3",
     ours=f"the average power of {'every station falls' if every_average_falls else 'some station rises somewhere'}, for BS 1 it goes from {in_dbm(exact_power[0, 0]):.1f} to "
@@ -567,9 +466,7 @@ common = by_threshold[max(all_thresholds)].feasible
 tables.table(
     {
         "threshold (dB)": thresholds_db,
-        "infeasible drops": [
-            int(np.sum(~by_threshold[t].feasible)) for t in thresholds_db
-        ],
+        "infeasible drops": [(~by_threshold[t].feasible).sum() for t in thresholds_db],
         "of the common drops, served by full power": [
             f"{np.sum(at_full_power[common] >= db_to_linear(t))} of {common.sum()}"
             for t in thresholds_db
@@ -579,30 +476,23 @@ tables.table(
     "among the drops feasible at every threshold.",
 )
 
-# %% tags=["hide-input"]
-exact_mean, exact_worst = (
-    montecarlo.average(
-        np.stack([over(by_threshold[t].range_std_m, axis=1) for t in thresholds_db], 1),
-        common,
-    )
-    for over in (np.mean, np.max)
-)
-full_mean, full_worst = (over(full_own[common], 1).mean() for over in (np.mean, np.max))
-dc_mean, dc_worst = (
-    np.array(
-        [
-            algorithm_1_average(
-                over(std_of[self_interference_db, t], axis=1)[:, None],
-                over(by_threshold[t].range_std_m, axis=1)[:, None],
-                (self_interference_db, t),
-                common,
-            )[0]
-            for t in heuristic_thresholds_db
-        ]
-    )
-    for over in (np.mean, np.max)
-)
 
+# %% tags=["hide-input"]
+def over_thresholds(over):
+    """Averages of the optimum and of Algorithm 1 along the axis, and that of full power."""
+    found = {t: over(one.range_std_m, axis=1) for t, one in by_threshold.items()}
+    ours = np.stack([found[t] for t in thresholds_db], axis=1)
+    heuristic = []
+    for t in heuristic_thresholds_db:
+        point = self_interference_db, t
+        mine = over(std_of[point], axis=1)[:, None]
+        heuristic += list(algorithm_1_average(mine, found[t][:, None], point, common))
+    full = over(full_own[common], axis=1).mean()
+    return montecarlo.average(ours, common), full, np.array(heuristic)
+
+
+exact_mean, full_mean, dc_mean = over_thresholds(np.mean)
+exact_worst, full_worst, dc_worst = over_thresholds(np.max)
 figure, panels = plotting.subplots(1, 2, height=3.7)
 for panel, ours, level, heuristic in (
     (panels[0], exact_mean, full_mean, dc_mean),
@@ -617,15 +507,12 @@ for panel, ours, level, heuristic in (
 panels[0].set_ylabel("Mean range STD (m)")
 panels[1].set_ylabel("Range STD of the worst station (m)")
 panels[1].legend(loc="center left")
-low_end = (
-    [t for t in thresholds_db if t <= 0] if len(thresholds_db) > 3 else thresholds_db
-)
+few = len(thresholds_db) <= 3
+low_end = Curves("", [t for t in thresholds_db if few or t <= 0])
 inset = panels[0].inset_axes([0.24, 0.63, 0.6, 0.33])
-shown = [thresholds_db.index(t) for t in low_end]
-plotting.line(inset, low_end, exact_mean.mean[shown], "exact", markers=False)
-plotting.line(
-    inset, low_end, np.full(len(low_end), full_mean), "benchmark_1", markers=False
-)
+shown = [thresholds_db.index(t) for t in low_end.x]
+low_end.draw(inset, "exact", exact_mean.mean[shown], "exact", markers=False)
+low_end.level(inset, "full power", full_mean, "benchmark_1")
 inset.set(xlabel="Threshold (dB)", ylabel="Mean STD (m)")
 inset.tick_params(labelsize="x-small")
 inset.xaxis.label.set_size("x-small")
@@ -690,9 +577,8 @@ gaps = {
     point: 1 - value_of[point] / certified[point].worst_sensing_sinr[:heuristic_draws]
     for point in points
 }
-assert not any(
-    np.any(gap < -1e-7) for gap in gaps.values()
-)  # never above the certified optimum
+# Never above the certified optimum
+assert not any(np.any(gap < -1e-7) for gap in gaps.values())
 
 
 def of_some(function, values):
@@ -716,15 +602,14 @@ pooled = np.concatenate([gap[np.isfinite(gap)] for gap in gaps.values()])
 if not len(pooled):
     print("Algorithm 1 ran on no feasible drop: there is no gap to show.")
     pooled = np.full(1, np.nan)
+at_least_0 = {point: np.maximum(gap, 0.0) for point, gap in gaps.items()}
 tables.table(
     {
         "self-interference (dB)": [point[0] for point in points],
         "users' threshold (dB)": [point[1] for point in points],
         "drops": [int(np.isfinite(gaps[point]).sum()) for point in points],
         "within 0.1 % (%)": [100 * of_some(within, gaps[point]) for point in points],
-        "largest gap (%)": [
-            np.maximum(100 * of_some(np.max, gaps[point]), 0) for point in points
-        ],
+        "largest gap (%)": [100 * of_some(np.max, at_least_0[p]) for p in points],
         "steps, median": [of_some(np.median, steps_of[point]) for point in points],
         "steps, most": [of_some(np.max, steps_of[point]) for point in points],
         "below cap (%)": [100 * of_some(np.mean, below_cap(point)) for point in points],
@@ -746,27 +631,17 @@ tables.table(
 
 # %% tags=["hide-input"]
 order = np.sort(np.maximum(pooled, 1e-12))
+share = np.arange(1, len(order) + 1) / len(order)
 figure, axes = plotting.subplots(height=3.2)
-plotting.line(
-    axes,
-    order,
-    np.arange(1, len(order) + 1) / len(order),
-    "paper",
-    label="Algorithm 1",
-    markers=False,
-)
+curves = Curves("gap", order)
+curves.draw(axes, "share", share, "paper", label="Algorithm 1", markers=False)
 axes.axvline(1e-3, **plotting.role("reference"), label="0.1 %")
-axes.set(
-    xscale="log",
-    xlabel="Relative gap of the worst SINR to the certified optimum (1)",
-    ylabel="Share of drops and points (1)",
-    ylim=(0, 1.02),
-)
+axes.set(xscale="log", ylim=(0, 1.02), ylabel="Share of drops and points (1)")
+axes.set_xlabel("Relative gap of the worst SINR to the certified optimum (1)")
 axes.legend(loc="upper left")
-figures.show(
+curves.show(
     figure,
     "algorithm_gap",
-    data={"gap": order, "share": np.arange(1, len(order) + 1) / len(order)},
     caption=f"Algorithm 1 reaches the certified optimum within 0.1 % in {100 * of_some(within, pooled):.1f} % of "
     f"{np.isfinite(pooled).sum()} runs (all points of the sweeps); the largest gap is {100 * pooled.max():.2g} %. It never "
     "exceeds it.",
@@ -781,25 +656,26 @@ def unit_study(child):
     solved = nl.solve_exact_batch([scenario])
     if not solved.feasible[0]:
         return np.full((len(slack_starts), 2), np.nan)
-    found = [
-        nl.solve_dc(scenario, tolerance=tolerance, slack_start=start)
-        for start in slack_starts
-    ]
-    best = solved.worst_sensing_sinr[0]
-    missed = [1 - one.worst_sensing_sinr / best for one in found]
-    return np.stack([[one.certificate.iterations for one in found], missed], axis=1)
+    rows = []
+    for start in slack_starts:
+        found = nl.solve_dc(scenario, tolerance=tolerance, slack_start=start)
+        missed = 1 - found.worst_sensing_sinr / solved.worst_sensing_sinr[0]
+        rows.append((found.certificate.iterations, missed))
+    return np.array(rows)
 
 
-study = np.array(
-    montecarlo.map_draws(
-        unit_study, np.random.default_rng(seed), unit_draws, **context.workers()
-    )
+def only_feasible(rows, said):
+    """The rows of feasible drops and their number; all, which have no value, where there are none."""
+    keep = np.isfinite(rows.reshape(len(rows), -1)[:, 0])
+    if not keep.any():
+        print(f"None of the drops of this study is feasible: {said}.")
+        return rows, 0
+    return rows[keep], int(keep.sum())
+
+
+study, studied = only_feasible(
+    np.array(on_draws(unit_study, seed, unit_draws)), "its curves have no value"
 )
-studied = int(np.isfinite(study[:, 0, 0]).sum())
-if studied:
-    study = study[np.isfinite(study[:, 0, 0])]
-else:
-    print("None of the drops of this study is feasible: its curves have no value.")
 iterations, missed = study[:, :, 0], np.maximum(study[:, :, 1], 1e-10)
 
 figure, panels = plotting.subplots(1, 2, height=3.2)
@@ -814,10 +690,9 @@ panels[0].set_ylabel("Iterations, median (1)")
 panels[1].set_ylabel("Relative gap, median (1)")
 plain_numbers(panels[0].yaxis)
 middle, middle_gap = curves.columns["iterations"], curves.columns["gap"]
-figures.show(
+curves.show(
     figure,
     "slack_unit",
-    data=curves.columns,
     caption=f"The same algorithm on the same {studied} drops with the slack measured in other units (bands: 10 to 90 "
     f"%). The problem does not change; the median number of iterations does, from {middle.min():.0f} to {middle.max():.0f}. The balanced start 1 is used "
     f"everywhere else. The worst median gap, at a start of {slack_starts[int(np.argmax(middle_gap))]:g}, "
@@ -836,11 +711,8 @@ def size_study(child):
     """Iterations and seconds of Algorithm 1, steps and seconds of the exact solver, for each network size."""
     rows = np.full((len(sizes), 4), np.nan)
     for row, size in enumerate(sizes):
-        changed = {
-            "base_stations": size,
-            "layout": "vertices",
-            "min_comm_sinr_db": -20.0,
-        }
+        changed = {"base_stations": size, "min_comm_sinr_db": -20.0}
+        changed["layout"] = "vertices"
         scenario = nl.Scenario.random(child, **settings | changed)
         if not nl.solve_exact_batch([scenario]).feasible[0]:
             continue
@@ -850,20 +722,15 @@ def size_study(child):
     return rows
 
 
-sized = np.array(
-    montecarlo.map_draws(
-        size_study, np.random.default_rng(seed), size_draws, **context.workers()
-    )
-)
+sized = np.array(on_draws(size_study, seed, size_draws))
 dc_steps, dc_seconds, exact_steps, exact_seconds = np.nanmedian(sized, axis=0).T
 constraints = 4 * np.array(sizes)
 mean_steps = np.nanmean(sized[:, :, 0], axis=0)
 sure = np.isfinite(mean_steps)
-growth = (
-    np.polyfit(np.log(constraints[sure]), np.log(mean_steps[sure]), 1)[0]
-    if len(set(constraints[sure])) > 1
-    else np.nan
-)
+growth = np.nan
+if len(set(constraints[sure])) > 1:
+    at = np.log(constraints[sure]), np.log(mean_steps[sure])
+    growth = np.polyfit(*at, 1)[0]
 
 figure, panels = plotting.subplots(1, 2, height=3.2)
 for panel, heuristic, ours in (
@@ -925,11 +792,8 @@ def position_study(child):
     for powers in (np.full(base_stations, scenario.max_power_w), solved.powers_w[0]):
         errors = nl.simulate_position_errors_m(scenario, powers, child, trials)
         stds = nl.range_std_m(scenario, powers)
-        row += [
-            np.sqrt(nl.position_crb_m2(scenario, powers)),
-            np.sqrt(np.mean(errors**2)),
-            stds.max(),
-        ]
+        row += [np.sqrt(nl.position_crb_m2(scenario, powers))]
+        row += [np.sqrt(np.mean(errors**2)), stds.max()]
     return np.array([*row, best_position_bound(scenario, child)])
 
 
@@ -942,62 +806,30 @@ def best_position_bound(scenario, child, tries=150):
     return float(np.sqrt(np.min(bounds)))
 
 
-positions = np.array(
-    montecarlo.map_draws(
-        position_study, np.random.default_rng(seed), position_draws, **context.workers()
-    )
+positions, located = only_feasible(
+    np.array(on_draws(position_study, seed, position_draws)), "nothing is located"
 )
-located = int(np.isfinite(positions[:, 0]).sum())
-if located:
-    positions = positions[np.isfinite(positions[:, 0])]
-else:
-    print("None of the drops of this study is feasible: nothing is located.")
-bound_full, rmse_full, worst_full, bound_exact, rmse_exact, worst_exact = positions.T[
-    :6
-]
-loss = bound_exact / np.fmin(
-    bound_exact, positions[:, 6]
-)  # at least: the best is unknown
+bound_full, rmse_full, worst_full = positions.T[:3]
+bound_exact, rmse_exact, worst_exact, least = positions.T[3:]
+loss = bound_exact / np.fmin(bound_exact, least)  # at least: the best is unknown
 
 figure, panels = plotting.subplots(1, 2, height=3.4)
 ends = [positions[:, [0, 1, 3, 4]].min(), positions[:, [0, 1, 3, 4]].max()]
 panels[0].plot(ends, ends, **plotting.role("reference"), label="error = bound")
-full_looks = plotting.role("benchmark_1")
-for label, looks, x, y in (
-    ("full power", full_looks, bound_full, rmse_full),
-    ("exact", {"marker": "o", "color": plotting.INK}, bound_exact, rmse_exact),
-):
-    panels[0].plot(
-        x,
-        y,
-        linestyle="",
-        marker=looks["marker"],
-        color=looks["color"],
-        markersize=3,
-        alpha=0.7,
-        label=label,
-    )
-panels[0].set(
-    xscale="log",
-    yscale="log",
-    xlabel="Bound on the position error (m)",
-    ylabel="Simulated RMS error (m)",
-)
-panels[0].legend(fontsize="x-small")
 share = np.arange(1, len(positions) + 1) / len(positions)
-plotting.line(
-    panels[1],
-    np.sort(rmse_full),
-    share,
-    "benchmark_1",
-    label="full power",
-    markers=False,
-)
-plotting.line(panels[1], np.sort(rmse_exact), share, "exact", label="exact")
-panels[1].set(
-    xscale="log", xlabel="Simulated RMS position error (m)", ylabel="Share of drops (1)"
-)
-panels[1].legend(fontsize="x-small")
+for label, role, marker, x, y in (
+    ("full power", "benchmark_1", "s", bound_full, rmse_full),
+    ("exact", "exact", "o", bound_exact, rmse_exact),
+):
+    dots = {"linestyle": "", "marker": marker, "markersize": 3, "alpha": 0.7}
+    panels[0].plot(x, y, color=plotting.role(role)["color"], label=label, **dots)
+    plotting.line(panels[1], np.sort(y), share, role, label=label, markers=False)
+panels[0].set(xscale="log", yscale="log", ylabel="Simulated RMS error (m)")
+panels[0].set_xlabel("Bound on the position error (m)")
+panels[1].set(xscale="log", ylabel="Share of drops (1)")
+panels[1].set_xlabel("Simulated RMS position error (m)")
+for panel in panels:
+    panel.legend(fontsize="x-small")
 better = np.mean(bound_exact < bound_full)
 for axis in (panels[0].xaxis, panels[0].yaxis, panels[1].xaxis):
     plain_numbers(axis)
@@ -1072,13 +904,11 @@ for a, b in np.ndindex(grid[:2]):
     worst[a, b], mean[a, b] = best.range_std_m.max(1), best.range_std_m.mean(1)
     ok = best.feasible
     if ok.any():
-        lower[a, b, ok] = nl.range_std_from_sinr_m(
-            best.bound[ok], lanes.bandwidth_hz[ok], lanes.processing_gain[ok]
-        )
+        given = best.bound[ok], lanes.bandwidth_hz[ok], lanes.processing_gain[ok]
+        lower[a, b, ok] = nl.range_std_from_sinr_m(*given)
     allowed_there = nl.comm_sinr(lanes, cap_powers).min(1) >= lanes.min_comm_sinr
-    at_cap[a, b] = np.where(
-        allowed_there, nl.range_std_m(lanes, cap_powers).max(1), np.nan
-    )
+    at_full = nl.range_std_m(lanes, cap_powers).max(1)
+    at_cap[a, b] = np.where(allowed_there, at_full, np.nan)
     served_db[a, b] = linear_to_db(best.best_attainable)
     power_bars[a, b] = best.powers_w
     range_stds[a, b] = best.range_std_m

@@ -122,10 +122,10 @@ channel.fill_between(
     color=plotting.COLOURS[0],
     alpha=0.45,
     linewidth=0,
-    label="water-filling (scaled)",
+    label="powers of water-filling (no scale)",
 )
 channel.set(xlabel="Frequency (MHz)", ylabel="Channel gain (dB)", ylim=(-25, 10))
-channel.legend()
+figure.legend(*channel.get_legend_handles_labels(), loc="outside upper right", ncols=2)
 figures.show(
     figure,
     "system",
@@ -338,7 +338,7 @@ axes.plot(
     linestyle="--",
 )
 axes.annotate(
-    f"peak sidelobe level {highest:.1f} dB",
+    f"peak sidelobe level {highest:.1f} dB".replace("-", "−"),
     (4.0, highest),
     xytext=(0, 5),
     textcoords="offset points",

@@ -54,9 +54,12 @@ import dataclasses
 
 import numpy as np
 import pandas as pd
-from compendium.notebook import claims, context, explorers, figures, tables
+from compendium.notebook import claims, explorers, figures, tables
+from compendium.notebook.curves import Curves, average_line
+from compendium.notebook.draws import on_draws
 from compendium.notebook.explorers import Bars, Control, Readout, Trace
 from compendium.notebook.given import taken_by
+from compendium.notebook.heat_maps import heat_map
 
 from isaclib import ofdm_ranging as ofdm
 from isaclib.foundations import montecarlo, plotting
@@ -91,30 +94,31 @@ gain_db = 10 * np.log10(scenario.channel_gain)
 figure, (top, bottom) = plotting.subplots(
     2, 1, height=5.6, sharex=True, height_ratios=[1.6, 1]
 )
-columns = {"carrier": index, "channel_gain_db": gain_db}
+curves = Curves("carrier", index)
+curves.draw(bottom, "channel_gain_db", gain_db, "exact")
+
+
+def draw_design(curves, axes, prefix, position, label, values):
+    """A design's curve, named by its limit with a true minus."""
+    look = {"label": label.replace("-", "−"), "markers": False}
+    role = "reference" if position == 0 else position - 1
+    curves.draw(axes, f"{prefix}_{label}".replace(" ", "_"), values, role, **look)
+
+
 for position, (label, powers) in enumerate(designs.items()):
-    look = "reference" if position == 0 else position - 1
     share = carriers * powers / power_budget_w
-    plotting.line(top, index, share, look, label=label, markers=False)
-    columns[f"share_{label}".replace(" ", "_")] = share
-plotting.line(bottom, index, gain_db, "exact")
-top.set(ylabel="Power over uniform power (1)")
+    draw_design(curves, top, "share", position, label, share)
+top.set(ylabel="Power over uniform power (1)", ylim=(-0.1, 2.9))
 bottom.set(xlabel="Sub-carrier (1)", ylabel="Channel gain (dB)")
-top.set_ylim(-0.1, 2.9)
 top.legend(title="Sidelobe limit", ncols=3, loc="upper left")
-figures.show(
+curves.show(
     figure,
     "powers",
-    data=columns,
-    caption=(
-        "Powers of the sub-carriers under sidelobe limits, and the channel below. Loose limits leave "
-        "water-filling, tight ones lead towards a window, reached at the least level of all. The channel is our draw; the paper "
-        "does not say which one it used."
-    ),
-    alt=(
-        f"Water-filling follows the channel gain and leaves {np.sum(water.powers_w == 0)} of {carriers} carriers empty; tighter limits move power towards the middle of "
-        "the band; at the least sidelobe level the powers form a smooth hump that ignores the channel."
-    ),
+    caption="Powers of the sub-carriers under sidelobe limits, and the channel below. Loose limits leave "
+    "water-filling, tight ones lead towards a window, reached at the least level of all. The channel is our draw; the paper "
+    "does not say which one it used.",
+    alt=f"Water-filling follows the channel gain and leaves {np.sum(water.powers_w == 0)} of {carriers} carriers empty; tighter limits move power towards the middle of "
+    "the band; at the least sidelobe level the powers form a smooth hump that ignores the channel.",
     paper="Fig. 1a",
     solver=IPM,
 )
@@ -122,45 +126,25 @@ figures.show(
 # %% tags=["hide-input"]
 delays = np.linspace(0, min(10, carriers / 2), 1201)
 figure, axes = plotting.subplots()
-columns = {"delay_over_bandwidth": delays, "distance_m": delays * cell}
+curves = Curves("delay_over_bandwidth", delays, distance_m=delays * cell)
+widths = []
 for position, (label, powers) in enumerate(designs.items()):
-    level = 20 * np.log10(
-        np.maximum(np.abs(ofdm.pulse_compression(scenario, powers, delays)), 1e-4)
-    )
-    plotting.line(
-        axes,
-        delays,
-        level,
-        "reference" if position == 0 else position - 1,
-        label=label,
-        markers=False,
-    )
-    columns[f"level_db_{label}".replace(" ", "_")] = level
+    output = np.abs(ofdm.pulse_compression(scenario, powers, delays))
+    level = 20 * np.log10(np.maximum(output, 1e-4))
+    draw_design(curves, axes, "level_db", position, label, level)
+    width = float(ofdm.main_lobe_width_m(scenario, powers)) / cell
+    widths.append(f"{width:.2f} ({label})")
 axes.axvline(sidelobe_start, color="0.35", linewidth=0.8)
-axes.annotate(
-    "sidelobes begin",
-    (sidelobe_start, 2),
-    xytext=(0, 2),
-    textcoords="offset points",
-    fontsize="small",
-)
-axes.set(
-    xlabel="Delay times bandwidth (1)", ylabel="Expected output (dB)", ylim=(-60, 2)
-)
+axes.text(sidelobe_start, 3, "sidelobes begin", fontsize="small")
+axes.set(xlabel="Delay times bandwidth (1)", ylim=(-60, 2))
+axes.set_ylabel("Expected output (dB)")
 axes.legend(title="Sidelobe limit", ncols=2)
-figures.show(
+curves.show(
     figure,
     "pulses",
-    data=columns,
-    caption=(
-        f"Expected pulse-compression outputs (7) of the same designs; one unit of delay is {cell:.3g} m of "
-        "range. Limits that bind are met with equality by several sidelobes. Widths of the main lobes: "
-        + ", ".join(
-            f"{float(ofdm.main_lobe_width_m(scenario, powers)) / cell:.2f} ({label})"
-            for label, powers in designs.items()
-        )
-        + " range cells."
-    ),
+    caption=f"Expected pulse-compression outputs (7) of the same designs; one unit of delay is {cell:.3g} m of "
+    "range. Limits that bind are met with equality by several sidelobes. Widths of the main lobes: "
+    f"{', '.join(widths)} range cells.",
     alt="Sidelobes of the designs, which end at their limits, and their main lobes.",
     paper="Fig. 1b",
     solver=IPM,
@@ -200,10 +184,8 @@ def sweep(start, limits_db):
     def one(rng):
         draw = ofdm.Scenario.random(rng, **setting | {"sidelobe_start": start})
         free = ofdm.waterfill(draw)
-        width, crb = (
-            ofdm.main_lobe_width_m(draw, free.powers_w),
-            ofdm.toa_crb_s2(draw, free.powers_w),
-        )
+        width = ofdm.main_lobe_width_m(draw, free.powers_w)
+        crb = ofdm.toa_crb_s2(draw, free.powers_w)
         rows = np.full((len(limits_db), 4), np.nan)
         for row, limit in enumerate(limits_db):
             found = ofdm.solve_exact(draw, peak_sidelobe_db=limit, fallback=True)
@@ -216,51 +198,32 @@ def sweep(start, limits_db):
                 )
         return rows
 
-    return np.array(
-        montecarlo.map_draws(
-            one, np.random.default_rng([seed, 2]), sweep_draws, **context.workers()
-        )
-    )
+    return np.array(on_draws(one, [seed, 2], sweep_draws))
 
 
-first, second = (
-    sweep(sidelobe_start, sweep_limits_db),
-    sweep(second_start, second_limits_db),
-)
-
+first = sweep(sidelobe_start, sweep_limits_db)
+second = sweep(second_start, second_limits_db)
 figure, (left, right) = plotting.subplots(1, 2, height=3.4)
 columns = {}
 for start, limits_db, samples, look in (
     (sidelobe_start, sweep_limits_db, first, "exact"),
     (second_start, second_limits_db, second, "benchmark_1"),
 ):
-    keep = np.isfinite(samples).all(
-        axis=(0, 2)
-    )  # limits that some channel cannot meet are infeasible for all
+    # Limits that some channel cannot meet are infeasible for all
+    keep = np.isfinite(samples).all(axis=(0, 2))
     if not keep.any():  # nothing to average: a curve without a value
         keep[:], samples = True, np.full_like(samples, np.nan)
     x = np.array(limits_db)[keep]
     tag = f"{start:g}".replace(".", "p")
-    columns[f"limit_db_{tag}"] = x
+    curves = Curves(f"limit_db_{tag}", x)
     for axes, column, scale, name in (
         (left, 0, 1e-6, "loss_mbps"),
         (right, 1, 100, "widening_percent"),
     ):
         mean = montecarlo.average(scale * samples[:, keep, column])
-        plotting.line(
-            axes,
-            x,
-            mean.mean,
-            look,
-            label=f"from {start:g}/B on",
-            low=mean.low,
-            high=mean.high,
-        )
-        (
-            columns[f"{name}_{tag}"],
-            columns[f"{name}_{tag}_low"],
-            columns[f"{name}_{tag}_high"],
-        ) = mean.mean, mean.low, mean.high
+        label = f"from {start:g}/B on"
+        curves.draw(axes, f"{name}_{tag}", mean, look, label=label)
+    columns |= curves.columns
 left.set(xlabel="Sidelobe limit (dB)", ylabel="Capacity loss (Mbit/s)")
 right.set(xlabel="Sidelobe limit (dB)", ylabel="Main-lobe widening (%)")
 left.legend(title="Sidelobes counted")
@@ -270,12 +233,9 @@ figures.show(
     figure,
     "cost_of_sidelobes",
     data=columns,
-    caption=(
-        f"Capacity loss and widening of the 3-dB main lobe against water-filling, mean of {sweep_draws} "
-        "channels with 95 % bands, the "
-        "same channels at all points. The loss grows as the limit tightens, as in the paper; what the widening does near the "
-        "tightest limits is said in claim 003-C2. A curve ends where some channel cannot meet the limit."
-    ),
+    caption=f"Capacity loss and widening of the 3-dB main lobe against water-filling, mean of {sweep_draws} channels with 95 % bands, the "
+    "same channels at all points. The loss grows as the limit tightens, as in the paper; what the widening does near the "
+    "tightest limits is said in claim 003-C2. A curve ends where some channel cannot meet the limit.",
     alt=f"Two curves in each panel, loss and widening against the sidelobe limit; counting sidelobes from {second_start:g}/B on allows other limits before the curves end.",
     paper="Fig. 2",
     solver=IPM,
@@ -284,10 +244,8 @@ figures.show(
 # %% tags=["hide-input"]
 feasible = np.isfinite(first[:, :, 0]).all(axis=0)
 x = np.array(sweep_limits_db)[feasible]
-loss, widening = (
-    first[:, feasible, 0].mean(axis=0) / 1e6,
-    first[:, feasible, 1].mean(axis=0),
-)
+loss = first[:, feasible, 0].mean(axis=0) / 1e6
+widening = first[:, feasible, 1].mean(axis=0)
 if x.size > 1:
     top = int(np.argmax(widening))
     rising = np.all(np.diff(loss) > 0) and loss[0] < 0.1 * loss[-1]
@@ -313,11 +271,10 @@ near = (np.abs(second[:, :, 0] / 12e6 - 1) < 0.15) & (
     np.abs(second[:, :, 1] - 0.35) < 0.05
 )
 met = np.isfinite(second[:, -1, 0])
-last_loss, last_widening = (
-    (second[met, -1, 0].mean() / 1e6, 100 * second[met, -1, 1].mean())
-    if met.any()
-    else (np.nan, np.nan)
-)
+last_loss, last_widening = np.nan, np.nan
+if met.any():
+    last_loss = second[met, -1, 0].mean() / 1e6
+    last_widening = 100 * second[met, -1, 1].mean()
 own = (
     f"from {sidelobe_start:g}/B on, limit {x[-1]:g} dB: {loss[-1]:.1f} Mbit/s, {100 * widening[-1]:+.0f} %. "
     if x.size
@@ -352,15 +309,7 @@ figure, axes = plotting.subplots(height=3.2)
 ratio = first[:, feasible, 2]
 shown_x = x if x.size else np.array(sweep_limits_db)
 mean = montecarlo.average(ratio if x.size else np.full_like(first[:, :, 2], np.nan))
-plotting.line(
-    axes,
-    shown_x,
-    mean.mean,
-    "exact",
-    low=mean.low,
-    high=mean.high,
-    label="sidelobe-limited optimum",
-)
+average_line(axes, shown_x, mean, "exact", label="sidelobe-limited optimum")
 axes.axhline(1, color="0.35", linewidth=0.8)
 axes.invert_xaxis()
 axes.set(xlabel="Sidelobe limit (dB)", ylabel="Delay deviation ratio (1)")
@@ -368,11 +317,8 @@ figures.show(
     figure,
     "accuracy_along_sidelobes",
     data={"limit_db": shown_x, "ratio": mean.mean, "low": mean.low, "high": mean.high},
-    caption=(
-        "Square root of the Cramér-Rao bound of the delay, relative to water-filling, along the "
-        "sidelobe-limited optimum. The paper "
-        f"argues this point and has no figure of it. Mean of {sweep_draws} channels with 95 % bands."
-    ),
+    caption="Square root of the Cramér-Rao bound of the delay, relative to water-filling, along the sidelobe-limited optimum. The paper "
+    f"argues this point and has no figure of it. Mean of {sweep_draws} channels with 95 % bands.",
     alt="The bound's ratio to water-filling's over the sidelobe limit, with its band, beside a line at 1.",
     solver=IPM,
 )
@@ -395,81 +341,54 @@ claims.record(
 # Algorithm 2 moves water-filling towards one of two targets. "Suppression" is taken as main-lobe level minus peak sidelobe level
 # in dB (the text says "difference between the PSL and MLW", which would subtract metres from decibels: erratum 003-E5).
 
+
 # %% tags=["hide-input"]
+def over_water(measure, powers):
+    return measure(scenario, powers) / measure(scenario, water.powers_w)
+
+
 mixtures = {}
 for toward in ("edges", "sidelobe"):
-    powers = np.array(
-        [ofdm.mix(scenario, weight, toward).powers_w for weight in weights]
+    powers = np.array([ofdm.mix(scenario, w, toward).powers_w for w in weights])
+    mixtures[toward] = pd.DataFrame({"weight": weights}).assign(
+        capacity_ratio=ofdm.capacity_bps(scenario, powers) / water.capacity_bps,
+        suppression_db=-ofdm.peak_sidelobe_db(scenario, powers) + 0.0,
+        width_ratio=over_water(ofdm.main_lobe_width_m, powers),
+        crb_ratio=over_water(ofdm.toa_crb_s2, powers),
     )
-    mixtures[toward] = pd.DataFrame(
-        {
-            "weight": weights,
-            "capacity_ratio": ofdm.capacity_bps(scenario, powers) / water.capacity_bps,
-            "suppression_db": -ofdm.peak_sidelobe_db(scenario, powers) + 0.0,
-            "width_ratio": ofdm.main_lobe_width_m(scenario, powers)
-            / ofdm.main_lobe_width_m(scenario, water.powers_w),
-            "crb_ratio": ofdm.toa_crb_s2(scenario, powers)
-            / ofdm.toa_crb_s2(scenario, water.powers_w),
-        }
-    )
+PANELS = (
+    ("capacity_ratio", "Capacity ratio (1)", "%.2f"),
+    ("suppression_db", "Suppression (dB)", "%.1f"),
+    ("width_ratio", "Main-lobe width ratio (1)", "%.2f"),
+)
 
 
-def show_mixture(toward, name, paper, caption, alt):
-    frame = mixtures[toward]
+def show_mixture(frame, name, paper, caption):
     figure, panels = plotting.subplots(1, 3, height=2.9)
-    for position, (axes, (column, label)) in enumerate(
-        zip(
-            panels,
-            {
-                "capacity_ratio": "Capacity ratio (1)",
-                "suppression_db": "Suppression (dB)",
-                "width_ratio": "Main-lobe width ratio (1)",
-            }.items(),
-            strict=True,
-        )
-    ):
-        bars = axes.bar(
-            range(len(weights)),
-            frame[column],
-            color=plotting.style(position)["color"],
-            width=0.7,
-        )
-        axes.bar_label(
-            bars, fmt="%.2f" if position != 1 else "%.1f", fontsize="x-small"
-        )
-        axes.set_xticks(range(len(weights)), [f"{weight:g}" for weight in weights])
+    places = range(len(weights))
+    for axes, (column, label, form), colour in zip(panels, PANELS, plotting.COLOURS):
+        bars = axes.bar(places, frame[column], color=colour, width=0.7)
+        axes.bar_label(bars, fmt=form, fontsize="x-small")
+        axes.set_xticks(places, [f"{weight:g}" for weight in weights])
         axes.set(xlabel="Weight $\\alpha$ (1)", ylabel=label)
         axes.grid(axis="x", visible=False)
-    figures.show(
-        figure,
-        name,
-        data=frame,
-        caption=caption,
-        alt=alt,
-        paper=paper,
-        solver="no cone solver",
-    )
+    alt = "Bars over the weight: capacity, suppression and the width of the main lobe."
+    told = {"caption": caption, "alt": alt, "paper": paper, "solver": "no cone solver"}
+    figures.show(figure, name, data=frame, **told)
 
 
 show_mixture(
-    "edges",
-    "mix_edges",
-    "Fig. 3a",
+    mixtures["edges"],
+    *("mix_edges", "Fig. 3a"),
     "Mixing towards the two edge carriers, capacity and width relative to water-filling.",
-    "Bars over the weight: capacity, suppression and the width of the main lobe.",
 )
 
 # %% tags=["hide-input"]
 show_mixture(
-    "sidelobe",
-    "mix_sidelobe",
-    "Fig. 3b",
-    (
-        "Mixing towards the least-sidelobe allocation. On "
-        "channels where water-filling leaves most of the band empty its own lobe is wide, and then mixing "
-        "narrows it (claim 003-C4)."
-    ),
-    "Bars over the weight: capacity, suppression and the width of the main lobe.",
+    mixtures["sidelobe"],
+    *("mix_sidelobe", "Fig. 3b"),
+    "Mixing towards the least-sidelobe allocation. On channels where water-filling leaves most of the band empty its own lobe is wide, "
+    "and then mixing narrows it (claim 003-C4).",
 )
 
 
@@ -479,9 +398,8 @@ def widened(draw):
     return np.mean(humped > ofdm.main_lobe_width_m(draw, ofdm.waterfill(draw).powers_w))
 
 
-others = ofdm.Scenario.random_batch(
-    np.random.default_rng([seed, 3]), max(sweep_draws, 50), **setting
-)
+rng, count = np.random.default_rng([seed, 3]), max(sweep_draws, 50)
+others = ofdm.Scenario.random_batch(rng, count, **setting)
 wider = np.array([float(widened(draw)) for draw in others])
 edges, low = mixtures["edges"], mixtures["sidelobe"]
 claims.record(
@@ -528,69 +446,32 @@ for row, width in enumerate(surface_widths_m):
             rule_surface[row, column] = rule.capacity_bps / 1e6
 
 
-def heat_map(
-    axes, values, columns, rows, *, low, high, colour="viridis", text="{:.0f}"
-):
-    mesh = axes.pcolormesh(
-        np.ma.masked_invalid(values),
-        cmap=colour,
-        vmin=low,
-        vmax=high,
-        rasterized=True,
-        edgecolors="white",
-        linewidth=0.5,
-    )
-    for row, column in np.argwhere(np.isfinite(values)):
-        shade = (values[row, column] - low) / (high - low) if high > low else 0.0
-        axes.text(
-            column + 0.5,
-            row + 0.5,
-            text.format(values[row, column]),
-            ha="center",
-            va="center",
-            fontsize="x-small",
-            color="black" if shade > 0.6 else "white",
-        )
-    axes.set_xticks(np.arange(len(columns)) + 0.5, [f"{value:g}" for value in columns])
-    axes.set_yticks(np.arange(len(rows)) + 0.5, [f"{value:g}" for value in rows])
-    axes.grid(visible=False)
-    return mesh
-
-
 figure, panels = plotting.subplots(1, 2, height=3.9, sharey=True)
 low, high = 0.8 * water.capacity_bps / 1e6, water.capacity_bps / 1e6
 low = min(low, np.nanmin(exact_surface, initial=low))
-for axes, values, title in zip(
-    panels,
-    (rule_surface, exact_surface),
-    ("dynamic allocation", "exact optimum"),
-    strict=True,
-):
-    mesh = heat_map(
-        axes, values, surface_limits_db, surface_widths_m, low=low, high=high
-    )
+titles = "dynamic allocation", "exact optimum"
+for axes, values, title in zip(panels, (rule_surface, exact_surface), titles):
+    axis = surface_limits_db, surface_widths_m
+    mesh = heat_map(axes, values, *axis, low=low, high=high, colours="viridis")
     axes.set(title=title, xlabel="Sidelobe limit (dB)")
 panels[0].set_ylabel("Main-lobe limit (m)")
 figure.colorbar(mesh, ax=panels, shrink=0.85).set_label("Capacity (Mbit/s)")
-grid = pd.MultiIndex.from_product(
-    [surface_widths_m, surface_limits_db],
-    names=["main_lobe_limit_m", "sidelobe_limit_db"],
+by_rule, joint_cells = (
+    int(np.isfinite(each).sum()) for each in (rule_surface, exact_surface)
 )
 figures.show(
     figure,
     "capacity_surface",
-    data=pd.DataFrame(
-        {"dynamic_mbps": rule_surface.ravel(), "exact_mbps": exact_surface.ravel()},
-        index=grid,
-    ).reset_index(),
-    caption=(
-        "Largest capacity in joint operation over both limits, one channel; the paper draws this as a "
-        "surface. Empty: communication only. "
-        f"The exact panel is certified to a relative gap of {surface_gap:.0e}, its empty cells by dual "
-        f"bounds. Joint operation is possible in {np.isfinite(exact_surface).sum()} of {exact_surface.size} cells, and the rule finds it in "
-        f"{np.isfinite(rule_surface).sum()}."
-    ),
-    alt=f"Two heat maps: {np.isfinite(rule_surface).sum()} cells are filled for the dynamic allocation and {np.isfinite(exact_surface).sum()} for the optimum.",
+    data={
+        "main_lobe_limit_m": np.repeat(surface_widths_m, len(surface_limits_db)),
+        "sidelobe_limit_db": np.tile(surface_limits_db, len(surface_widths_m)),
+        "dynamic_mbps": rule_surface.ravel(),
+        "exact_mbps": exact_surface.ravel(),
+    },
+    caption="Largest capacity in joint operation over both limits, one channel; the paper draws this as a surface. Empty: communication only. "
+    f"The exact panel is certified to a relative gap of {surface_gap:.0e}, its empty cells by dual "
+    f"bounds. Joint operation is possible in {joint_cells} of {exact_surface.size} cells, and the rule finds it in {by_rule}.",
+    alt=f"Two heat maps: {by_rule} cells are filled for the dynamic allocation and {joint_cells} for the optimum.",
     paper="Fig. 4",
     solver=IPM,
 )
@@ -607,14 +488,7 @@ def kept_capacity(rng):
     return found.capacity_bps / ofdm.waterfill(draw).capacity_bps if joint else 0.0
 
 
-kept = np.array(
-    montecarlo.map_draws(
-        kept_capacity,
-        np.random.default_rng([seed, 2]),
-        sweep_draws,
-        **context.workers(),
-    )
-)
+kept = np.array(on_draws(kept_capacity, [seed, 2], sweep_draws))
 near_optimal = kept >= 0.98
 claims.record(
     "003-C5",
@@ -652,9 +526,8 @@ claims.record(
 # it does not?
 
 # %% tags=["hide-input"]
-uniform_crb = float(
-    ofdm.toa_crb_s2(scenario, np.full(carriers, power_budget_w / carriers))
-)
+uniform = np.full(carriers, power_budget_w / carriers)
+uniform_crb = float(ofdm.toa_crb_s2(scenario, uniform))
 RULES = ("dynamic", "straightforward")
 loose_to_tight = sorted(score_crb_ratios, reverse=True)
 
@@ -670,20 +543,15 @@ def score(rng):
     residual and whether it is certified, and whether water-filling misses both limits."""
     draw = ofdm.Scenario.random(rng, **setting)
     flood = ofdm.waterfill(draw).powers_w
-    flood_level, flood_crb = (
-        ofdm.peak_sidelobe_db(draw, flood),
-        ofdm.toa_crb_s2(draw, flood),
-    )
+    flood_level = ofdm.peak_sidelobe_db(draw, flood)
+    flood_crb = ofdm.toa_crb_s2(draw, flood)
     rows = []
     for limit in score_limits_db:
         # The straightforward rule takes this allocation or none: the same for every CRB limit of the row.
         best = alone = ofdm.solve_exact(draw, peak_sidelobe_db=limit, fallback=True)
         for ratio in loose_to_tight:
-            limits = dict(
-                peak_sidelobe_db=limit,
-                max_toa_crb_s2=ratio * uniform_crb,
-                max_capacity_loss=score_max_loss,
-            )
+            limits = {"peak_sidelobe_db": limit, "max_toa_crb_s2": ratio * uniform_crb}
+            limits["max_capacity_loss"] = score_max_loss
             # The optimum under looser limits stays the optimum while it meets the tighter ones, and what is impossible stays so.
             if best.mode == "isac" and not fits(draw, best, limits):
                 best = ofdm.solve_exact(draw, **limits, fallback=True)
@@ -701,116 +569,74 @@ def score(rng):
     return rows
 
 
-scores = np.array(
-    montecarlo.map_draws(
-        score, np.random.default_rng([seed, 4]), score_draws, **context.workers()
-    )
-)
-feasible_share = 100 * scores[:, :, 0].mean(axis=0).reshape(len(score_limits_db), -1)
+scores = np.array(on_draws(score, [seed, 4], score_draws))
+feasible_share = 100 * scores[:, :, 0].mean(axis=0)
+possible = scores[:, :, 0] > 0
 missed, lost = {}, {}
-for position, name in enumerate(RULES):
-    joint = np.isfinite(scores[:, :, 2 + position])
-    possible = scores[:, :, 0] > 0
-    counts = possible.sum(axis=0)
+for name, reached in zip(RULES, np.moveaxis(scores[:, :, 2:4], 2, 0)):
+    joint = np.isfinite(reached)
+    below = np.where(joint, 100 * np.maximum(1 - reached, 0.0), 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        missed[name] = (100 * (possible & ~joint).sum(axis=0) / counts).reshape(
-            feasible_share.shape
-        )
-        total = np.where(
-            joint, 100 * np.maximum(1 - scores[:, :, 2 + position], 0.0), 0.0
-        ).sum(axis=0) / joint.sum(axis=0)
-    lost[name] = total.reshape(feasible_share.shape)
+        missed[name] = 100 * (possible & ~joint).sum(axis=0) / possible.sum(axis=0)
+        lost[name] = below.sum(axis=0) / joint.sum(axis=0)
 
-fewer, more = (
-    np.sum(missed["dynamic"] < missed["straightforward"]),
-    np.sum(missed["dynamic"] > missed["straightforward"]),
-)
-figure, panels = plotting.subplots(2, 2, height=6.2, sharex=True, sharey=True)
-for (name, axes), values in zip(
-    zip(("dynamic", "straightforward"), panels[0]), missed.values(), strict=True
-):
-    mesh = heat_map(
-        axes,
-        values.T,
-        score_limits_db,
-        loose_to_tight,
-        low=0,
-        high=100,
-        colour="cividis",
-    )
-    axes.set_title(f"{name}: fell back")
-figure.colorbar(mesh, ax=panels[0]).set_label("Share of feasible draws (%)")
+fewer = np.sum(missed["dynamic"] < missed["straightforward"])
+more = np.sum(missed["dynamic"] > missed["straightforward"])
 worst = max(1.0, *(np.nanmax(values, initial=0.0) for values in lost.values()))
-for (name, axes), values in zip(
-    zip(("dynamic", "straightforward"), panels[1]), lost.values(), strict=True
+figure, panels = plotting.subplots(2, 2, height=6.2, sharex=True, sharey=True)
+for line, told, found, high, text, measure in (
+    (panels[0], "fell back", missed, 100, "{:.0f}", "Share of feasible draws (%)"),
+    (panels[1], "capacity lost", lost, worst, "{:.1f}", "Below the optimum (%)"),
 ):
-    mesh = heat_map(
-        axes,
-        values.T,
-        score_limits_db,
-        loose_to_tight,
-        low=0,
-        high=worst,
-        colour="cividis",
-        text="{:.1f}",
-    )
-    axes.set(title=f"{name}: capacity lost", xlabel="Sidelobe limit (dB)")
-figure.colorbar(mesh, ax=panels[1]).set_label("Below the optimum (%)")
-for axes in panels[:, 0]:
-    axes.set_ylabel("CRB limit over uniform powers' (1)")
+    for name, axes in zip(RULES, line):
+        values = found[name].reshape(len(score_limits_db), -1).T
+        axis = score_limits_db, loose_to_tight
+        mesh = heat_map(axes, values, *axis, low=0, high=high, text=text)
+        axes.set_title(f"{name}: {told}")
+    line[0].set_ylabel("CRB limit over uniform powers' (1)")
+    figure.colorbar(mesh, ax=line).set_label(measure)
+for axes in panels[1]:
+    axes.set_xlabel("Sidelobe limit (dB)")
 table = pd.DataFrame(
     [(limit, ratio) for limit in score_limits_db for ratio in loose_to_tight],
     columns=["sidelobe_limit_db", "crb_ratio"],
 )
-table["feasible_percent"] = feasible_share.ravel()
+table["feasible_percent"] = feasible_share
 for name in RULES:
-    table[f"{name}_fell_back_percent"], table[f"{name}_lost_percent"] = (
-        missed[name].ravel(),
-        lost[name].ravel(),
-    )
+    table[f"{name}_fell_back_percent"] = missed[name]
+    table[f"{name}_lost_percent"] = lost[name]
 figures.show(
     figure,
     "rule_scores",
     data=table,
-    caption=(
-        f"The paper's two rules against the certified optimum on {score_draws} channels, capacity loss at most "
-        f"{100 * score_max_loss:g} %. Top: of the draws where joint operation was feasible, how many the rule "
-        "gave to communication only. "
-        "Bottom: capacity below the optimum, mean of the draws on which the rule did operate jointly; the "
-        "straightforward rule's allocation is itself an optimum, so it loses "
-        f"nothing there. Empty: no such draw. The dynamic rule falls back less often in {fewer} cells and more often in {more}. "
-        f"Largest gap of the optima: {scores[:, :, 1].max():.0e}, largest violation of a limit: {scores[:, :, 4].max():.0e}; not certified "
-        f"optimal: {int(np.sum(scores[:, :, 5] == 0))} of {int(scores[:, :, 0].sum())}. The paper has no such figure."
-    ),
+    caption=f"The paper's two rules against the certified optimum on {score_draws} channels, capacity loss at most "
+    f"{100 * score_max_loss:g} %. Top: of the draws where joint operation was feasible, how many the rule gave to communication only. "
+    "Bottom: capacity below the optimum, mean of the draws on which the rule did operate jointly; the "
+    "straightforward rule's allocation is itself an optimum, so it loses "
+    f"nothing there. Empty: no such draw. The dynamic rule falls back less often in {fewer} cells and more often in {more}. "
+    f"Largest gap of the optima: {scores[:, :, 1].max():.0e}, largest violation of a limit: {scores[:, :, 4].max():.0e}; not certified "
+    f"optimal: {int(np.sum(scores[:, :, 5] == 0))} of {int(scores[:, :, 0].sum())}. The paper has no such figure.",
     alt="Four heat maps over both limits: how often each rule falls back on feasible draws, and how much capacity it loses elsewhere.",
     solver=IPM,
 )
-shown = {
-    "sidelobe_limit_db": ("sidelobe limit (dB)", "g"),
-    "crb_ratio": ("CRB ratio (1)", "g"),
-    "feasible_percent": ("feasible (%)", ".0f"),
-    "dynamic_fell_back_percent": ("dynamic: fell back (%)", ".0f"),
-    "dynamic_lost_percent": ("dynamic: lost (%)", ".1f"),
-    "straightforward_fell_back_percent": ("straightforward: fell back (%)", ".0f"),
+headings = {
+    "sidelobe_limit_db": "sidelobe limit (dB)",
+    "crb_ratio": "CRB ratio (1)",
+    "feasible_percent": "feasible (%)",
+    "dynamic_fell_back_percent": "dynamic: fell back (%)",
+    "dynamic_lost_percent": "dynamic: lost (%)",
+    "straightforward_fell_back_percent": "straightforward: fell back (%)",
 }
 tables.table(
-    {
-        heading: [
-            "–" if np.isnan(value) else format(value, digits) for value in table[column]
-        ]
-        for column, (heading, digits) in shown.items()
-    },
+    table[list(headings)].rename(columns=headings),
+    formats=dict(zip(headings.values(), ("g", "g", ".0f", ".0f", ".1f", ".0f"))),
     caption="The same numbers, with the share of draws on which joint operation is feasible at all.",
 )
 
 # %% tags=["hide-input"]
-possible = scores[:, :, 0] > 0
-given_up = [
-    100 * float(np.mean(np.isnan(scores[:, :, 2 + position][possible])))
-    if possible.any()
-    else np.nan
-    for position in range(2)
-]
+given_up = [np.nan, np.nan]
+if possible.any():
+    given_up = 100 * np.isnan(scores[:, :, 2:4][possible]).mean(axis=0)
 claims.record(
     "003-C9",
     ours=(
@@ -851,27 +677,27 @@ room = {
 }
 improved = ofdm.dynamic_allocation(scenario, **room, improve_accuracy=True)
 reached_s2 = float(ofdm.toa_crb_s2(scenario, improved.powers_w))
-same = ofdm.solve_exact(
-    scenario, **room, max_toa_crb_s2=reached_s2 * (1 + 1e-9), fallback=True
-)
+room["max_toa_crb_s2"] = reached_s2 * (1 + 1e-9)
 answers = {
     "water-filling, which meets the limits": water,
     "the rule with its option": improved,
-    "the optimum at the same accuracy": same,
-}
-tables.table(
-    pd.DataFrame(
-        {
-            "allocation": list(answers),
-            "delay deviation over water-filling's": [
-                f"{np.sqrt(ofdm.toa_crb_s2(scenario, one.powers_w) / ofdm.toa_crb_s2(scenario, water.powers_w)):.4f}"
-                for one in answers.values()
-            ],
-            "capacity (Mbit/s)": [
-                f"{one.capacity_bps / 1e6:.3f}" for one in answers.values()
-            ],
-        }
+    "the optimum at the same accuracy": ofdm.solve_exact(
+        scenario, **room, fallback=True
     ),
+}
+deviations = [
+    np.sqrt(over_water(ofdm.toa_crb_s2, one.powers_w)) for one in answers.values()
+]
+tables.table(
+    {
+        "allocation": list(answers),
+        "delay deviation over water-filling's": deviations,
+        "capacity (Mbit/s)": [one.capacity_bps / 1e6 for one in answers.values()],
+    },
+    formats={
+        "delay deviation over water-filling's": ".4f",
+        "capacity (Mbit/s)": ".3f",
+    },
     caption="The option to improve accuracy, on one channel.",
 )
 
@@ -883,12 +709,9 @@ tables.table(
 # that threshold up (replicas as high as the main lobe, to infinity), and no CRB limit sees it. Hence both limits.
 
 # %% tags=["hide-input"]
-exact = ofdm.solve_exact(
-    scenario,
-    peak_sidelobe_db=toa_sidelobe_db,
-    max_toa_crb_s2=toa_crb_ratio * uniform_crb,
-    fallback=True,
-)
+both = {"peak_sidelobe_db": toa_sidelobe_db}
+both["max_toa_crb_s2"] = toa_crb_ratio * uniform_crb
+exact = ofdm.solve_exact(scenario, **both, fallback=True)
 schemes = {
     "exact, both limits": (exact.powers_w, "exact"),
     "water-filling": (water.powers_w, "benchmark_1"),
@@ -896,57 +719,38 @@ schemes = {
 }
 base_snr = float(ofdm.echo_snr(scenario, water.powers_w))
 figure, axes = plotting.subplots(height=4.0)
-columns = {"echo_snr_db": toa_snr_db}
+curves = Curves("echo_snr_db", toa_snr_db)
 ratios = {}
 for name, (powers, look) in schemes.items():
     rmse, bound = [], []
     for position, level in enumerate(toa_snr_db):
-        echo = scenario.replace(
-            echo_gain=scenario.echo_gain * 10 ** (level / 10) / base_snr
-        )
-        errors = ofdm.delay_rmse_s(
-            echo,
-            powers,
-            np.random.default_rng([seed, 5, position]),
-            toa_trials,
-            search=toa_search,
-        )
+        gain = scenario.echo_gain * 10 ** (level / 10) / base_snr
+        echo = scenario.replace(echo_gain=gain)
+        rng = np.random.default_rng([seed, 5, position])
+        errors = ofdm.delay_rmse_s(echo, powers, rng, toa_trials, search=toa_search)
         rmse.append(ofdm.delay_to_range_m(errors))
         bound.append(ofdm.delay_to_range_m(np.sqrt(ofdm.toa_crb_s2(echo, powers))))
-    looks = plotting.role(look)
-    plotting.line(
-        axes, toa_snr_db, rmse, look, label=name, marker=looks["marker"] or "x"
-    )
-    axes.plot(toa_snr_db, bound, color=looks["color"], linewidth=0.9, linestyle=":")
-    columns[f"rmse_m_{name}"], columns[f"crb_m_{name}"] = rmse, bound
+    marker = plotting.role(look)["marker"] or "x"
+    curves.draw(axes, f"rmse_m_{name}", rmse, look, label=name, marker=marker)
+    dotted = {"linewidth": 0.9, "linestyle": ":", "markers": False}
+    curves.draw(axes, f"crb_m_{name}", bound, look, **dotted)
     ratios[name] = np.array(rmse) / np.array(bound)
-axes.set_yscale("log")
-axes.set(xlabel="SNR of the compressed echo (dB)", ylabel="Range error, RMS (m)")
+axes.set(xlabel="SNR of the compressed echo (dB)", yscale="log")
+axes.set_ylabel("Range error, RMS (m)")
 axes.legend(title="dotted: square root of the CRB")
-figures.show(
+replicas = ", because its replicas one delay cell apart are as high as the main lobe"
+if not ratios["edges only"][-1] > 2:
+    replicas = ", since the search looks at few of its replicas, which are as high as the main lobe"
+limited = "The exact allocation has both limits."
+if exact.mode != "isac":
+    limited = "No allocation meets both limits here: the exact answer is water-filling."
+curves.show(
     figure,
     "estimator_threshold",
-    data=columns,
-    caption=(
-        f"Range error of the maximum-likelihood delay estimate ({toa_trials} trials per point, the same noise "
-        "for all schemes) and the bound "
-        f"(dotted) over the echo's SNR. Edges-only has the lowest bound of all; at the highest SNR shown its error is {ratios['edges only'][-1]:.3g} times that "
-        "bound"
-        + (
-            ", because its replicas one delay cell apart are as high as the main lobe. "
-            if ratios["edges only"][-1] > 2
-            else ", since the search looks at few of its replicas, which are as high as the main lobe. "
-        )
-        + (
-            "The exact allocation has both limits."
-            if exact.mode == "isac"
-            else "No allocation meets both limits here: the exact answer is water-filling."
-        )
-        + " The paper has no such figure."
-    ),
-    alt=(
-        "Errors of the exact allocation, of water-filling and of edges only against the SNR, each with its bound as a dotted line."
-    ),
+    caption=f"Range error of the maximum-likelihood delay estimate ({toa_trials} trials per point, the same noise for all schemes) and the bound "
+    f"(dotted) over the echo's SNR. Edges-only has the lowest bound of all; at the highest SNR shown its error is {ratios['edges only'][-1]:.3g} times that "
+    f"bound{replicas}. {limited} The paper has no such figure.",
+    alt="Errors of the exact allocation, of water-filling and of edges only against the SNR, each with its bound as a dotted line.",
     solver="no cone solver",
 )
 
@@ -954,13 +758,7 @@ figures.show(
 tables.table(
     {
         "SNR (dB)": toa_snr_db,
-        **{
-            name: [
-                f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f}"
-                for value in values
-            ]
-            for name, values in ratios.items()
-        },
+        **{name: [tables.number(v) for v in values] for name, values in ratios.items()},
     },
     caption=f"RMS error over the square root of the CRB (1); 1 means that the bound is attained. {toa_trials} trials leave a scatter of "
     f"about {100 / np.sqrt(2 * toa_trials):.1f} % (one standard deviation), common to all schemes because their noise is the same.",
@@ -968,9 +766,8 @@ tables.table(
 scatter = 1 / np.sqrt(2 * toa_trials)
 ends = [int(np.argmin(toa_snr_db)), int(np.argmax(toa_snr_db))]
 loose = {name: ratio[ends[0]] > 2 for name, ratio in ratios.items()}
-tight_at_last = {
-    name: abs(ratio[ends[1]] - 1) < 0.05 + 3 * scatter for name, ratio in ratios.items()
-}
+near_bound = 0.05 + 3 * scatter
+tight_at_last = {name: abs(r[ends[1]] - 1) < near_bound for name, r in ratios.items()}
 usual = ("exact, both limits", "water-filling")
 claims.record(
     "003-C11",
@@ -998,6 +795,7 @@ claims.record(
 # %% tags=["hide-input"]
 figure, axes = plotting.subplots(height=3.8)
 columns = {"symbols": floor_symbols}
+averaged = [scenario.replace(symbols=int(count)) for count in floor_symbols]
 rng = np.random.default_rng([seed, 6])
 for name, powers, look in (
     ("water-filling", water.powers_w, "benchmark_1"),
@@ -1005,68 +803,35 @@ for name, powers, look in (
 ):
     samples = np.array(
         [
-            ofdm.random_data_sidelobes_db(
-                scenario.replace(symbols=int(count)), powers, rng, floor_trials
-            )
-            for count in floor_symbols
+            ofdm.random_data_sidelobes_db(each, powers, rng, floor_trials)
+            for each in averaged
         ]
     )
     low, middle, high = np.quantile(samples, [0.05, 0.5, 0.95], axis=1)
     looks = plotting.role(look)
-    plotting.line(
-        axes,
-        floor_symbols,
-        middle,
-        look,
-        label=name,
-        low=low,
-        high=high,
-        marker=looks["marker"] or "x",
-    )
+    shown = {"label": name, "low": low, "high": high, "marker": looks["marker"] or "x"}
+    plotting.line(axes, floor_symbols, middle, look, **shown)
     expectation = float(ofdm.peak_sidelobe_db(scenario, powers))
     axes.axhline(expectation, color=looks["color"], linewidth=0.9, linestyle=":")
-    floor = [
-        ofdm.data_floor_db(scenario.replace(symbols=int(count)), powers)
-        for count in floor_symbols
-    ]
-    columns.update(
-        {
-            f"median_db_{name}": middle,
-            f"p05_db_{name}": low,
-            f"p95_db_{name}": high,
-            f"floor_db_{name}": floor,
-        }
-    )
-    if look == "exact":
-        single, expected_level = middle[0], expectation
-        plotting.line(
-            axes,
-            floor_symbols,
-            floor,
-            "reference",
-            label="data floor, least sidelobes",
-            markers=False,
-        )
-        needed = next(
-            (
-                count
-                for count, level in zip(floor_symbols, middle, strict=True)
-                if level < expectation + 3
-            ),
-            None,
-        )
-axes.set_xscale("log")
-axes.set(xlabel="Averaged symbols (1)", ylabel="Peak sidelobe level (dB)")
+    floor = [ofdm.data_floor_db(each, powers) for each in averaged]
+    parts = {"median": middle, "p05": low, "p95": high, "floor": floor}
+    columns |= {f"{part}_db_{name}": values for part, values in parts.items()}
+# Of the last, the least sidelobes:
+plain = {"label": "data floor, least sidelobes", "markers": False}
+plotting.line(axes, floor_symbols, floor, "reference", **plain)
+single, expected_level = middle[0], expectation
+within = np.array(floor_symbols)[middle < expectation + 3]
+needed = f"from {within[0]} averaged symbols on" if within.size else ""
+axes.set(xlabel="Averaged symbols (1)", xscale="log")
+axes.set_ylabel("Peak sidelobe level (dB)")
 axes.legend(title="dotted: the expectation's level")
 figures.show(
     figure,
     "random_data_floor",
     data=columns,
-    caption=(
-        "Peak sidelobe level of outputs averaged over random symbols: median and 5 to 95 % band of "
-        f"{floor_trials} trials; dotted: the level of the expected output; dashed: the mean-square floor of random data, "
-        "relative to the main lobe. The paper states the effect in Section II-C and designs for the expectation."
-    ),
+    caption=f"Peak sidelobe level of outputs averaged over random symbols: median and 5 to 95 % band of {floor_trials} trials; dotted: the level of "
+    "the expected output; dashed: the mean-square floor of random data, relative to the main lobe. The paper states the effect in "
+    "Section II-C and designs for the expectation.",
     alt="Peak sidelobe level against the number of averaged symbols, with bands, for two allocations; dotted lines at the level of each expectation.",
     solver="no cone solver",
 )
@@ -1075,7 +840,7 @@ claims.record(
     ours=(
         f"least-sidelobe design: {expected_level:.1f} dB in expectation, median {single:.1f} dB for one "
         "symbol; within 3 dB of the "
-        f"expectation {'from ' + str(needed) + ' averaged symbols on' if needed else 'at none of the numbers of symbols tried'}"
+        f"expectation {needed or 'at none of the numbers of symbols tried'}"
     ),
     tolerance="one symbol at least 10 dB above the expectation",
     reproduced=single > expected_level + 10,
@@ -1095,24 +860,17 @@ share_bars, parts = np.full((*grid, 16), np.nan), np.array_split(index, 16)
 delays = np.linspace(0, max(6.0, 2 * sidelobe_start), 121)
 pulses_db = np.full((*grid, len(delays)), np.nan)
 for a, b in np.ndindex(grid):
-    best = ofdm.solve_exact(
-        scenario,
-        peak_sidelobe_db=explored_db[a],
-        max_main_lobe_width_m=explored_cells[b] * cell,
-        fallback=True,
-    )
+    width_m = explored_cells[b] * cell
+    limits = {"peak_sidelobe_db": explored_db[a], "max_main_lobe_width_m": width_m}
+    best = ofdm.solve_exact(scenario, **limits, fallback=True)
     if best.mode == "isac":
         capacity[a, b] = best.capacity_bps / 1e6
         upper[a, b] = best.certificate.bound / 1e6
         lost[a, b] = np.round(100 * (1 - best.capacity_bps / water.capacity_bps), 2)
-        deviation[a, b] = np.sqrt(
-            ofdm.toa_crb_s2(scenario, best.powers_w)
-            / ofdm.toa_crb_s2(scenario, water.powers_w)
-        )
+        deviation[a, b] = np.sqrt(over_water(ofdm.toa_crb_s2, best.powers_w))
         lobe[a, b] = ofdm.main_lobe_width_m(scenario, best.powers_w) / cell
-        share_bars[a, b] = [
-            100 * best.powers_w[part].sum() / power_budget_w for part in parts
-        ]
+        shares = 100 * best.powers_w / power_budget_w
+        share_bars[a, b] = [shares[part].sum() for part in parts]
         pulse = np.abs(ofdm.pulse_compression(scenario, best.powers_w, delays))
         pulses_db[a, b] = 20 * np.log10(np.maximum(pulse, 10**-2.5))
 part_names = [str(part + 1) for part in range(16)]

@@ -53,6 +53,7 @@ isac_rates = "two"
 
 # %% tags=["hide-input"]
 import numpy as np
+import pandas as pd
 from compendium.notebook import claims, explorers, figures, tables
 from compendium.notebook.curves import Curves, legend_above
 from compendium.notebook.explorers import Bars, Control, Guess, Readout
@@ -77,30 +78,21 @@ def drops(count=draws, **changes):
 def one_rate(rows, law):
     """The same drops with one rate for the ISaC user: an echo with the link's exponent and a cross section of 4 pi has the path
     loss of a link, and the fading of an echo. Its floor is the sum of both."""
-    link_like = {
-        **law,
-        "radar_exponent": law["link_exponent"],
-        "target_rcs_m2": 4 * np.pi,
-    }
-    gains = si.Scenario.random_batch(
-        np.random.default_rng(seed), len(rows), **link_like
-    ).radar_gain[:, 1]
-    networks = [
-        row.network().replace(
-            radar_gain=[row.radar_gain[0], gain, 0.0],
-            link_gain=[0.0, 0.0, row.link_gain[1]],
-            **one_rate_floors(law["min_sensing_bps"], law["min_rate_bps"]),
-        )
-        for row, gain in zip(rows, gains)
-    ]
+    like = {"radar_exponent": law["link_exponent"], "target_rcs_m2": 4 * np.pi}
+    rng = np.random.default_rng(seed)
+    echoes = si.Scenario.random_batch(rng, len(rows), **law | like).radar_gain
+    promised = one_rate_floors(law["min_sensing_bps"], law["min_rate_bps"])
+    networks = []
+    for row, (_, gain) in zip(rows, echoes):
+        gains = {"radar_gain": [row.radar_gain[0], gain, 0.0]}
+        gains["link_gain"] = [0.0, 0.0, row.link_gain[1]]
+        networks.append(row.network().replace(**gains, **promised))
     return Batch.of(networks)
 
 
 def one_rate_floors(sensing, rate):
-    return {
-        "min_sensing_bps": [sensing, sensing + rate, 0.0],
-        "min_rate_bps": [0.0, 0.0, rate],
-    }
+    sensing, rate = [sensing, sensing + rate, 0.0], [0.0, 0.0, rate]
+    return {"min_sensing_bps": sensing, "min_rate_bps": rate}
 
 
 def floors(sensing, rate):
@@ -110,6 +102,10 @@ def floors(sensing, rate):
     return {"min_sensing_bps": sensing, "min_rate_bps": rate}
 
 
+def scaled_floors(factor):
+    return floors(factor * min_sensing_bps, factor * min_rate_bps)
+
+
 def four(rates_bps):
     """Sensing of user 0, communication and sensing of user 1 (one rate: 0 and that rate), communication of user 2."""
     if rates_bps.shape[-1] == 4:
@@ -117,34 +113,21 @@ def four(rates_bps):
     return np.stack([rates_bps[..., i, j] for i, j in FOUR], axis=-1)
 
 
-ROLES = {
-    "joint": "exact",
-    "equal_power": "benchmark_1",
-    "equal_spectrum": "benchmark_2",
-    "random": "benchmark_3",
-}
-NAMES = {
-    "joint": "joint optimum",
-    "equal_power": "SP-EPA",
-    "equal_spectrum": "PA-ESP",
-    "random": "RA",
-}
+SCHEMES = "joint", "equal_power", "equal_spectrum", "random"
+ROLES = dict(zip(SCHEMES, ("exact", "benchmark_1", "benchmark_2", "benchmark_3")))
+NAMES = dict(zip(SCHEMES, ("joint optimum", "SP-EPA", "PA-ESP", "RA")))
 USERS = ("sensing only", "ISaC", "communication only")
 FOUR = ((0, 0), (1, 1), (1, 0), (2, 1))
 base = drops()
-setting |= claims.within_reach(
-    si.solve_exact_batch(base),
-    min_sensing_bps=min_sensing_bps,
-    min_rate_bps=min_rate_bps,
-)
+asked = {"min_sensing_bps": min_sensing_bps, "min_rate_bps": min_rate_bps}
+setting |= claims.within_reach(si.solve_exact_batch(base), **asked)
 min_sensing_bps, min_rate_bps = setting["min_sensing_bps"], setting["min_rate_bps"]
 base = drops()
 factors = np.array(floor_factors)
 floors_mbps = factors * min_sensing_bps / 1e6
 floor_label = "Sensing floor (Mbit/s)"
-ratio_text = (
-    f"communication floor {min_rate_bps / min_sensing_bps:g} times the sensing floor"
-)
+ratio = f"{min_rate_bps / min_sensing_bps:g}"
+ratio_text = f"communication floor {ratio} times the sensing floor"
 
 # %% [markdown]
 # ## Two solvers, one optimum
@@ -154,55 +137,33 @@ ratio_text = (
 
 # %% tags=["hide-input"]
 checks = drops(cone_checks)
-reference = {
-    kind: si.solve_exact_batch(checks, objective=kind) for kind in ("sum", "efficiency")
-}
-known = np.flatnonzero(reference["sum"].feasible)
-differences = {
-    "sum, cone program": [],
-    "efficiency, Charnes–Cooper": [],
-    "efficiency, Dinkelbach": [],
-}
-unanswered = 0
-for count, d in enumerate(known):
-    ask = {
-        "sum, cone program": (si.solve_sum, {}),
-        "efficiency, Charnes–Cooper": (si.solve_efficiency, {}),
-    }
-    if count < len(known) // 3:
-        ask["efficiency, Dinkelbach"] = (
-            si.solve_efficiency,
-            {"method": "dinkelbach"},
-        )
-    for name, (solve, method) in ask.items():
-        certified = reference[name.partition(",")[0]]
+known = np.flatnonzero(si.solve_exact_batch(checks).feasible)
+some = known[: len(known) // 3]
+rows, unanswered = [], 0
+for name, objective, solve, asked in (
+    ("sum, cone program", "sum", si.solve_sum, known),
+    ("efficiency, Charnes–Cooper", "efficiency", si.solve_efficiency, known),
+    ("efficiency, Dinkelbach", "efficiency", si.solve_efficiency, some),
+):
+    certified = si.solve_exact_batch(checks, objective=objective)
+    method = {"method": "dinkelbach"} if asked is some else {}
+    apart = []
+    for d in asked:
         try:
             found = solve(checks[d], bound=certified.bound[d], **method).objective
         except SolverFailure:  # the cone solver gave up: that is no disagreement
             unanswered += 1
             continue
-        differences[name].append(found / certified.objective[d] - 1)
+        apart.append(abs(found / certified.objective[d] - 1))
+    largest = [np.max(each, initial=0) for each in (apart, certified.gap[known])]
+    assert largest[0] < 1e-5
+    rows.append((name, len(apart), *(f"{value:.1e}" for value in largest)))
 if unanswered:
     print(f"The cone programs gave no answer {unanswered} times.")
-largest = {
-    name: float(np.max(np.abs(values), initial=0))
-    for name, values in differences.items()
-}
-assert max(largest.values()) < 1e-5
+heads = "relative difference to the structured solver", "certified gap of that solver"
+columns = ["problem", "drops", *(f"largest {head}" for head in heads)]
 tables.table(
-    {
-        "problem": list(largest),
-        "drops": [len(values) for values in differences.values()],
-        "largest relative difference to the structured solver": list(largest.values()),
-        "largest certified gap of the structured solver": [
-            float(np.max(reference[name.split(",")[0]].gap[known], initial=0))
-            for name in largest
-        ],
-    },
-    formats={
-        "largest relative difference to the structured solver": ".1e",
-        "largest certified gap of the structured solver": ".1e",
-    },
+    pd.DataFrame(rows, columns=columns),
     caption="Agreement of independent solvers on the feasible drops.",
 )
 
@@ -213,15 +174,15 @@ tables.table(
 # spectrum; **PA-ESP** (power allocation, equal spectrum) does the reverse; **RA** (random allocation) draws both until the floors are
 # met. All see the same drops.
 
+
 # %%
-points = [
-    si.compare(
-        base.replace(**floors(factor * min_sensing_bps, factor * min_rate_bps)),
-        np.random.default_rng(seed + 1),
-        max_tries=max_tries,
-    )
-    for factor in factors
-]
+def compare(rows, **options):
+    """All schemes on some drops, the random one with the same generator each time."""
+    rng = np.random.default_rng(seed + 1)
+    return si.compare(rows, rng, max_tries=max_tries, **options)
+
+
+points = [compare(base.replace(**scaled_floors(factor))) for factor in factors]
 total = si.sweep(points)
 middle = int(np.argmin(np.abs(factors - 1)))
 
@@ -229,44 +190,30 @@ middle = int(np.argmin(np.abs(factors - 1)))
 # ### Who gets the spectrum
 
 # %% tags=["hide-input"]
-common = np.all(
-    [np.isfinite(point.value[scheme]) for point in points for scheme in si.SCHEMES],
-    axis=0,
-)
-shares = {
-    scheme: montecarlo.average(
-        np.stack([point.shares[scheme] for point in points], axis=1), common
-    )
-    for scheme in si.SCHEMES
-}
+values = [point.value[scheme] for point in points for scheme in si.SCHEMES]
+common = np.isfinite(values).all(axis=0)
+shares = {}
+for scheme in si.SCHEMES:
+    given = np.stack([point.shares[scheme] for point in points], axis=1)
+    shares[scheme] = montecarlo.average(given, common)
 fig, axes = plotting.subplots(1, 3, width=7.4, height=3.0, sharey=True)
 curves = Curves("sensing_floor_mbps", floors_mbps)
 for user, ax in enumerate(axes):
     for scheme in ("joint", "equal_power", "random"):
-        of = shares[scheme]
-        look = {
-            "low": of.low[:, user],
-            "high": of.high[:, user],
-            "label": NAMES[scheme],
-        }
-        curves.draw(
-            ax, f"{scheme}_user_{user}", of.mean[:, user], ROLES[scheme], **look
-        )
+        of, name = shares[scheme], f"{scheme}_user_{user}"
+        band = {"low": of.low[:, user], "high": of.high[:, user]}
+        look = {"label": NAMES[scheme], **band}
+        curves.draw(ax, name, of.mean[:, user], ROLES[scheme], **look)
     ax.set(title=USERS[user], xlabel=floor_label)
 axes[0].set(ylabel="Share of the band (1)", ylim=(0, None))
 legend_above(fig, axes[0], 3)
-figures.show(
+paid = "is paid twice for one signal" if isac_rates == "two" else "has one rate here"
+curves.show(
     fig,
     "spectrum_shares",
-    data=curves.columns,
     caption=f"Mean share of each user over {total.common['joint'].count} drops that every scheme can serve at every point ({ratio_text}). "
-    "On each drop the optimum gives what the floors leave to the user whose weighted rate gains most by it. "
-    + (
-        "The ISaC user is paid twice for one signal. "
-        if isac_rates == "two"
-        else "The ISaC user has one rate here. "
-    )
-    + f"SP-EPA differs from it by at most {float(np.abs(shares['joint'].mean - shares['equal_power'].mean).max()):.2f}. PA-ESP is not drawn: its shares are a third each.",
+    f"On each drop the optimum gives what the floors leave to the user whose weighted rate gains most by it. The ISaC user {paid}. "
+    f"SP-EPA differs from it by at most {float(np.abs(shares['joint'].mean - shares['equal_power'].mean).max()):.2f}. PA-ESP is not drawn: its shares are a third each.",
     alt="Three panels, one per user, with the mean share against the sensing floor for the joint optimum, SP-EPA and random allocations.",
     paper="Fig. 2",
 )
@@ -287,12 +234,8 @@ claims.record(
     reproduced=bool(np.all(isac["random"] < isac["joint"])),
     trend=bool(np.mean(isac["random"] < isac["joint"]) > 0.5),
 )
-pair_text = " to ".join(
-    f"({s / 1e6:g}, {c / 1e6:g})"
-    for s, c in list(zip(pair_sensing_bps, pair_rate_bps))[
-        :: max(1, len(pair_shares) - 1)
-    ]
-)
+pairs = [f"({s / 1e6:g}, {c / 1e6:g})" for s, c in zip(pair_sensing_bps, pair_rate_bps)]
+pair_text = " to ".join(pairs[:: max(1, len(pairs) - 1)])
 as_told = np.array([growth[0] > 0, growth[1] > 0, growth[2] < 0])
 claims.record(
     "002-C10",
@@ -361,31 +304,23 @@ def two_averages(result, scale, label, name, caption, alt, paper):
             look = {"unit": scale, "label": NAMES[scheme]}
             curves.draw(ax, f"{scheme}_{kind}", curve, ROLES[scheme], **look)
         ax.set(xlabel=floor_label)
-    lost = {
-        f"{s}_infeasible_percent": 100 * n / draws for s, n in result.infeasible.items()
-    }
-    axes[0].set(
-        ylabel=label, title=f"{result.common['joint'].count} drops served by all"
-    )
+    for scheme, count in result.infeasible.items():
+        curves.columns[f"{scheme}_infeasible_percent"] = 100 * count / draws
+    served = result.common["joint"].count
+    axes[0].set(ylabel=label, title=f"{served} drops served by all")
     axes[1].set(title="each scheme's own drops")
     legend_above(fig, axes[0], 4)
-    text = {"caption": caption, "alt": alt, "paper": paper}
-    figures.show(fig, name, data=curves.columns | lost, **text)
+    curves.show(fig, name, caption=caption, alt=alt, paper=paper)
 
 
-def _told(result):
-    """Where each scheme goes from the lowest to the highest floors, in words that the numbers choose."""
-    parts = []
-    for kind, where in (("common", "on common drops"), ("own", "on own drops")):
-        moves = {
-            NAMES[scheme]: 100 * float(curve.mean[-1] / curve.mean[0] - 1)
-            for scheme, curve in getattr(result, kind).items()
-        }
-        parts.append(
-            f"{where} "
-            + ", ".join(f"{name} {move:+.2f} %" for name, move in moves.items())
-        )
-    return "From the lowest to the highest floors: " + "; ".join(parts) + "."
+def moved(curves):
+    """By how much each scheme changes from the lowest to the highest floors."""
+    return {s: float(curve.mean[-1] / curve.mean[0] - 1) for s, curve in curves.items()}
+
+
+def in_words(change):
+    """Changes of the schemes in per cent."""
+    return ", ".join(f"{NAMES[s]} {100 * value:+.2f} %" for s, value in change.items())
 
 
 two_averages(
@@ -395,25 +330,23 @@ two_averages(
     "sum_vs_floors",
     f"Sum of all rates against the floors ({ratio_text}), two ways of averaging over {draws} drops, with 95 % bands. Left: the same drops "
     "everywhere. Right: each scheme averages the drops it can serve, so that hard drops leave as the floors rise. "
-    f"{_told(total)}",
+    f"From the lowest to the highest floors: on common drops {in_words(moved(total.common))}; on own drops {in_words(moved(total.own))}.",
     "Two panels of four curves against the sensing floor, one per scheme: on the left over common drops, on the right over each scheme's own.",
     "Fig. 3",
 )
 
 # %% tags=["hide-input"]
 fig, ax = plotting.subplots(1, 1, height=3.0)
+columns = {"sensing_floor_mbps": floors_mbps}
 for scheme, lost in total.infeasible.items():
-    percent = 100 * lost / draws
+    columns[f"{scheme}_drops"], percent = lost, 100 * lost / draws
     plotting.line(ax, floors_mbps, percent, ROLES[scheme], label=NAMES[scheme])
 ax.set(xlabel=floor_label, ylabel="Drops without a solution (%)", ylim=(0, None))
 ax.legend()
 figures.show(
     fig,
     "infeasible_drops",
-    data={
-        "sensing_floor_mbps": floors_mbps,
-        **{f"{scheme}_drops": lost for scheme, lost in total.infeasible.items()},
-    },
+    data=columns,
     caption=f"How many of {draws} drops each scheme cannot serve. For the optimised schemes this is a proof; RA gives up after {max_tries} tries. Curves that fail on the same drops lie on top of each other.",
     alt="Curves rising with the sensing floor, one per scheme.",
 )
@@ -439,28 +372,13 @@ claims.record(
         for scheme in ("equal_spectrum", "random")
     ),
 )
-change = {
-    kind: {
-        scheme: float(curve.mean[-1] / curve.mean[0] - 1)
-        for scheme, curve in getattr(total, kind).items()
-    }
-    for kind in ("common", "own")
-}
+change = {"common": moved(total.common), "own": moved(total.own)}
 falls = all(change["common"][scheme] <= 1e-9 for scheme in ("joint", "equal_power"))
 improves = all(change["common"][scheme] > 0 for scheme in ("equal_spectrum", "random"))
 survivors = all(change["own"][scheme] > 0 for scheme in ("equal_spectrum", "random"))
 claims.record(
     "002-C3",
-    ours="from the lowest to the highest floors, on the same drops: "
-    + ", ".join(
-        f"{NAMES[scheme]} {100 * value:+.2f} %"
-        for scheme, value in change["common"].items()
-    )
-    + "; each scheme's own drops: "
-    + ", ".join(
-        f"{NAMES[scheme]} {100 * value:+.2f} %"
-        for scheme, value in change["own"].items()
-    ),
+    ours=f"from the lowest to the highest floors, on the same drops: {in_words(change['common'])}; each scheme's own drops: {in_words(change['own'])}",
     tolerance="same drops: joint and SP-EPA fall, PA-ESP and RA rise: reproduced; first half on the same drops, second half only among "
     "survivors: trend",
     reproduced=falls and improves,
@@ -473,9 +391,7 @@ claims.record(
 # %% tags=["hide-input"]
 optimum = si.solve_exact_batch(base)
 at = optimum.feasible
-on_floor = (
-    1e-4  # relative: far above the solver's accuracy, far below any visible surplus
-)
+on_floor = 1e-4  # far above the solver's accuracy, far below any visible surplus
 rates = four(optimum.rates_bps)[at]
 isac_floor_bps = min_sensing_bps + (min_rate_bps if isac_rates == "one" else 0.0)
 sensing_on_floor = rates[:, 0] < min_sensing_bps * (1 + on_floor)
@@ -526,10 +442,9 @@ for user, ax in enumerate(axes):
     ax.set(title=USERS[user], xlabel="ISaC priority (1)", ylim=(0, None))
     ax.set(ylabel="Rate (Mbit/s)")
 axes[0].legend(title="floors (Mbit/s)")
-figures.show(
+curves.show(
     fig,
     "rates_vs_priority",
-    data=curves.columns,
     caption=f"Rate of each user (sensing plus communication for the ISaC user) against the ISaC priority, for pairs (sensing floor, "
     f"communication floor), over the {int(served.sum())} drops that can meet both pairs. At the highest priority the communication-only user is on its "
     f"floor in {100 * np.mean(totals[0][served][:, -1, 2] < pair_rate_bps[0] * (1 + 1e-4)):.0f} % of the drops (first pair), where the surplus has gone to the ISaC user. At the lowest priority and the first pair the sensing-only user is on its floor in "
@@ -564,12 +479,7 @@ claims.record(
     trend=bool(isac_gains and others_lose and small),
 )
 
-rises = [
-    np.array(
-        [mean_totals[-1][i, user] > mean_totals[0][i, user] for i in range(len(levels))]
-    )
-    for user in range(3)
-]
+rises = (mean_totals[-1] > mean_totals[0]).T  # users, priorities
 claims.record(
     "002-C12",
     ours=f"from the floors {pair_text} Mbit/s the mean rate rises for the sensing-only user at {rises[0].sum()} of {len(levels)} priorities, for "
@@ -590,13 +500,8 @@ def rate_sum(rcs, budget):
     return four(solved.rates_bps).sum(axis=1)
 
 
-surface = np.stack(
-    [
-        np.stack([rate_sum(rcs, budget) for rcs in rcs_levels_m2], axis=1)
-        for budget in budgets_dbm
-    ],
-    axis=2,
-)
+sums = [[rate_sum(rcs, budget) for budget in budgets_dbm] for rcs in rcs_levels_m2]
+surface = np.moveaxis(np.array(sums), 2, 0)
 served = np.isfinite(surface).all(axis=(1, 2))
 fig, ax = plotting.subplots(1, 1, height=3.4)
 curves = Curves("target_rcs_m2", np.array(rcs_levels_m2))
@@ -606,10 +511,9 @@ for index, budget in enumerate(budgets_dbm):
 ax.set(xscale="log", xlabel="Radar cross section (m$^2$)")
 ax.set(ylabel="Sum of rates (Gbit/s)")
 legend_above(fig, ax, 4, title="power budget")
-figures.show(
+curves.show(
     fig,
     "sum_vs_cross_section",
-    data=curves.columns,
     caption=f"Sum of rates against the targets' cross section for several power budgets, over the {int(served.sum())} drops feasible at every point. "
     + (
         "Both help, as the paper says: a stronger echo dominates a weaker one term by term, and a larger budget enlarges the feasible set."
@@ -639,34 +543,21 @@ claims.record(
 # How much of claim 002-C1 hangs on the missing power budget?
 
 # %% tags=["hide-input"]
-by_budget = [
-    si.compare(
-        drops(power_budget_dbm=budget),
-        np.random.default_rng(seed + 1),
-        max_tries=max_tries,
-    )
-    for budget in budgets_dbm
-]
+by_budget = [compare(drops(power_budget_dbm=budget)) for budget in budgets_dbm]
 budget_sweep = si.sweep(by_budget)
 fig, ax = plotting.subplots(1, 1, height=3.0)
 curves = Curves("power_budget_dbm", np.array(budgets_dbm))
 for scheme, paper_value in printed.items():
     ratio = budget_sweep.common["joint"].mean / budget_sweep.common[scheme].mean
-    drawn = curves.draw(
-        ax,
-        f"gain_over_{scheme}_percent",
-        100 * (ratio - 1),
-        ROLES[scheme],
-        label=f"over {NAMES[scheme]}",
-    )
+    name, label = f"gain_over_{scheme}_percent", f"over {NAMES[scheme]}"
+    drawn = curves.draw(ax, name, 100 * (ratio - 1), ROLES[scheme], label=label)
     ax.axhline(paper_value, color=drawn.get_color(), linewidth=0.8, linestyle=":")
 ax.set(xlabel="Power budget (dBm)", ylim=(0, None))
 ax.set(ylabel="Gain of the joint optimum (%)")
 legend_above(fig, ax, 3)
-figures.show(
+curves.show(
     fig,
     "gain_vs_power",
-    data=curves.columns,
     caption=f"Gain of the joint optimum in the mean sum of rates, over {budget_sweep.common['joint'].count} common drops; dotted: the paper's averages. "
     "The budget is one of the numbers that our text of the paper lacks. From the smallest to the largest the gains go from "
     + ", ".join(
@@ -686,38 +577,26 @@ figures.show(
 traces, counts, reached = {}, {}, {}
 for rcs in convergence_rcs_m2:
     for number in convergence_clutters:
-        solved = si.solve_exact_batch(
-            drops(target_rcs_m2=rcs, clutters=number), objective="efficiency"
-        )
+        rows = drops(target_rcs_m2=rcs, clutters=number)
+        solved = si.solve_exact_batch(rows, objective="efficiency")
         reached[rcs, number] = solved.objective
         traces[rcs, number] = solved.trace[:, solved.feasible]
         counts[rcs, number] = solved.iterations[solved.feasible]
 longest = max(len(trace) for trace in traces.values())
 
 
-def _efficiencies():
-    """How the last efficiency hangs on cross section and clutter, on the drops that are feasible in both cases."""
-    said = []
-    for name, ends in (
-        (
-            "cross section",
-            [(rcs, convergence_clutters[0]) for rcs in convergence_rcs_m2],
-        ),
-        (
-            "number of clutters",
-            [(convergence_rcs_m2[0], n) for n in convergence_clutters],
-        ),
-    ):
-        first, last = reached[ends[0]], reached[ends[-1]]
-        both = np.isfinite(first) & np.isfinite(last)
-        if len(ends) > 1 and both.any():
-            change = 100 * (last[both].mean() / first[both].mean() - 1)
-            said.append(
-                f"From the first to the last {name} it changes by {change:+.1f} % at the end, on {both.sum()} common drops."
-            )
-    return " ".join(said)
-
-
+# How the last efficiency hangs on cross section and clutter, on the drops that are feasible in both cases
+start = convergence_rcs_m2[0], convergence_clutters[0]
+said = ""
+for name, end in (
+    ("cross section", (convergence_rcs_m2[-1], start[1])),
+    ("number of clutters", (start[0], convergence_clutters[-1])),
+):
+    first, last = reached[start], reached[end]
+    both = np.isfinite(first) & np.isfinite(last)
+    if end != start and both.any():
+        change = 100 * (last[both].mean() / first[both].mean() - 1)
+        said += f"From the first to the last {name} it changes by {change:+.1f} % at the end, on {both.sum()} common drops. "
 fig, ax = plotting.subplots(1, 1, height=3.4)
 curves = Curves("iteration", np.arange(longest + 1))
 for index, ((rcs, number), trace) in enumerate(traces.items()):
@@ -731,12 +610,11 @@ for index, ((rcs, number), trace) in enumerate(traces.items()):
     curves.draw(ax, name, mean, index, label=label)
 ax.set(xlabel="Iteration (1)", ylabel="Energy efficiency (Gbit/J)")
 ax.legend()
-figures.show(
+curves.show(
     fig,
     "efficiency_convergence",
-    data=curves.columns,
     caption="Mean efficiency after each iteration of Algorithm 1, started at q = 0. The first step is the optimum of the sum. "
-    f"{_efficiencies()} Each average is over its own feasible drops.",
+    f"{said}Each average is over its own feasible drops.",
     alt="Curves that rise from zero and level off, one per cross section and number of clutters.",
     paper="Fig. 6",
 )
@@ -801,28 +679,18 @@ claims.record(
 
 # %% tags=["hide-input"]
 efficiency_points = [
-    si.compare(
-        base.replace(**floors(factor * min_sensing_bps, factor * min_rate_bps)),
-        np.random.default_rng(seed + 1),
-        objective="efficiency",
-        max_tries=max_tries,
-    )
+    compare(base.replace(**scaled_floors(factor)), objective="efficiency")
     for factor in factors
 ]
 efficiency = si.sweep(efficiency_points)
+ranked = sorted(si.SCHEMES, key=lambda scheme: -efficiency.common[scheme].mean[0])
 two_averages(
     efficiency,
     1e9,
     "Energy efficiency (Gbit/J)",
     "efficiency_vs_floors",
     f"Mean energy efficiency against the floors ({ratio_text}), averaged in two ways. At the lowest floors the order on common drops is "
-    + ", ".join(
-        NAMES[scheme]
-        for scheme in sorted(
-            si.SCHEMES, key=lambda scheme: -efficiency.common[scheme].mean[0]
-        )
-    )
-    + ". PA-ESP may spend less than the budget; SP-EPA and RA spend it all.",
+    f"{', '.join(NAMES[scheme] for scheme in ranked)}. PA-ESP may spend less than the budget; SP-EPA and RA spend it all.",
     "Two panels of four curves of efficiency against the sensing floor, one per scheme.",
     "Fig. 7",
 )
@@ -859,32 +727,16 @@ most_efficient = si.solve_exact(example, objective="efficiency")
 prices_q = most_efficient.objective * np.geomspace(0.02, 50, frontier_points)
 curve = si.frontier(example, prices_q)
 fig, ax = plotting.subplots(1, 1, height=3.3)
-plotting.line(
-    ax, curve.power_w, curve.rate_bps / 1e9, "exact", label="frontier", markers=False
-)
-used = most_efficient.powers_w.sum()
+gbps, plain = curve.rate_bps / 1e9, {"markers": False}
+plotting.line(ax, curve.power_w, gbps, "exact", label="frontier", **plain)
 line_x = np.array([-example.circuit_power_w, curve.power_w.max()])
-plotting.line(
-    ax,
-    line_x,
-    most_efficient.objective * (line_x + example.circuit_power_w) / 1e9,
-    "reference",
-    label="slope: best efficiency",
-    markers=False,
-)
-ax.plot(
-    used,
-    most_efficient.rates_bps.sum() / 1e9,
-    "*",
-    color=plotting.COLOURS[1],
-    markersize=12,
-    label="most efficient",
-)
-ax.set(
-    xlabel="Total power (W)",
-    ylabel="Sum of rates (Gbit/s)",
-    ylim=(0, 1.1 * curve.rate_bps.max() / 1e9),
-)
+slope = most_efficient.objective * (line_x + example.circuit_power_w) / 1e9
+plotting.line(ax, line_x, slope, "reference", label="slope: best efficiency", **plain)
+star = most_efficient.powers_w.sum(), most_efficient.rates_bps.sum() / 1e9
+look = {"color": plotting.COLOURS[1], "markersize": 12}
+ax.plot(*star, "*", label="most efficient", **look)
+ax.set(xlabel="Total power (W)", ylim=(0, 1.1 * gbps.max()))
+ax.set_ylabel("Sum of rates (Gbit/s)")
 ax.legend(loc="lower right")
 figures.show(
     fig,
@@ -919,57 +771,40 @@ def six(price):
 
 rows, unit = [], float(np.max(weights))
 for factor in factors:
-    floored = base.replace(**floors(factor * min_sensing_bps, factor * min_rate_bps))
-    solved = si.solve_exact_batch(floored)
+    solved = si.solve_exact_batch(base.replace(**scaled_floors(factor)))
     rows.append([six(price) / unit for price in solved.prices])
 prices = np.stack(rows, axis=1)
 served = np.isfinite(prices).all(axis=(1, 2))
 if not served.any():  # no drop meets all floors of the axis: nothing is averaged
     prices, served = np.full((1, *prices.shape[1:]), np.nan), np.array([True])
-leverage = float(
-    np.median(
-        prices[served][..., 0]
-        * bandwidth_hz
-        / (prices[served][..., 1] * 1e6 * base[0].power_budget_w)
-    )
-)
+per_band = prices[served][..., 0] * bandwidth_hz
+per_power = prices[served][..., 1] * 1e6 * base[0].power_budget_w
+leverage = float(np.median(per_band / per_power))
 low, median, high = np.quantile(prices[served], [0.25, 0.5, 0.75], axis=0)
 panels = [
     ("one more MHz", "Worth (Mbit/s per MHz)", [0]),
     ("one more W", "Worth (Mbit/s per W)", [1]),
     ("floor lower by 1 Mbit/s", "Worth (Mbit/s per Mbit/s)", [2, 3, 4, 5]),
 ]
-labels = {
-    2: "sensing only",
-    3: "ISaC, sensing",
-    4: "ISaC, communication",
-    5: "communication only",
-}
+services = "sensing only", "ISaC, sensing", "ISaC, communication", "communication only"
+labels = dict(enumerate(services, 2))
 dearest = max(labels, key=lambda column: np.nan_to_num(median[middle, column]))
 fig, axes = plotting.subplots(1, 3, width=7.6, height=3.1)
 for ax, (title, label, which) in zip(axes, panels):
     for index, column in enumerate(which):
-        plotting.line(
-            ax,
-            floors_mbps,
-            median[:, column],
-            index if len(which) > 1 else "exact",
-            label=labels.get(column),
-            low=low[:, column],
-            high=high[:, column],
-        )
+        band = {"low": low[:, column], "high": high[:, column]}
+        look = {"label": labels.get(column), **band}
+        role = index if len(which) > 1 else "exact"
+        plotting.line(ax, floors_mbps, median[:, column], role, **look)
     ax.set(title=title, xlabel=floor_label, ylabel=label)
 axes[2].set_yscale("symlog", linthresh=0.1)
-legend_above(fig, axes[2], 4, title="right panel: whose floor")
+key = axes[2].get_legend_handles_labels()
+fig.legend(*key, loc="outside upper right", ncols=2, title="right panel: whose floor")
 columns = {"sensing_floor_mbps": floors_mbps}
-for column, name in enumerate(
-    ["mhz", "watt", "sensing_0", "sensing_1", "rate_1", "rate_2"]
-):
-    columns |= {
-        name: median[:, column],
-        f"{name}_quartile_1": low[:, column],
-        f"{name}_quartile_3": high[:, column],
-    }
+names = "mhz", "watt", "sensing_0", "sensing_1", "rate_1", "rate_2"
+for name, *parts in zip(names, median.T, low.T, high.T):
+    ends = name, f"{name}_quartile_1", f"{name}_quartile_3"
+    columns |= dict(zip(ends, parts))
 figures.show(
     fig,
     "prices",
@@ -988,25 +823,21 @@ figures.show(
 # %% tags=["hide-input"]
 step = 1e-4
 price = si.prices(example, si.solve_exact(example))
-moved = ("bandwidth_hz", "power_budget_w", "min_sensing_bps")
+shifted = ("bandwidth_hz", "power_budget_w", "min_sensing_bps")
 ends = [
     example.replace(**{name: getattr(example, name) * (1 + sign * step)})
-    for name in moved
+    for name in shifted
     for sign in (1, -1)
 ]
 values = si.solve_exact_batch(ends).objective.reshape(3, 2)
-widths = 2 * step * np.array([np.ravel(getattr(example, name))[0] for name in moved])
+widths = 2 * step * np.array([np.ravel(getattr(example, name))[0] for name in shifted])
 numeric = (values[:, 0] - values[:, 1]) / widths
 both_floors = price.min_sensing @ example.min_sensing_bps / example.min_sensing_bps[0]
 analytic = np.array([price.bandwidth_per_hz, price.power_per_w, -both_floors])
 assert np.allclose(numeric, analytic, rtol=1e-3)
 tables.table(
     {
-        "one more": [
-            "MHz of bandwidth",
-            "W of budget",
-            "Mbit/s of both sensing floors",
-        ],
+        "one more": ["MHz of bandwidth", "W of budget", "Mbit/s of both floors"],
         "price (Mbit/s)": analytic * [1, 1e-6, 1],
         "finite difference (Mbit/s)": numeric * [1, 1e-6, 1],
     },

@@ -11,7 +11,9 @@ from compendium.notebook import claims, tables
 from compendium.notebook.answers import answer, found_in
 from compendium.notebook.context import Context
 from compendium.notebook.curves import Curves, legend_above
+from compendium.notebook.draws import on_draws
 from compendium.notebook.given import taken_by
+from compendium.notebook.heat_maps import heat_map
 from isaclib.foundations import montecarlo, plotting, units
 
 
@@ -47,6 +49,34 @@ def test_curves_leave_what_was_drawn():
     assert len(axes.collections) == 1, "the band is drawn"
     legend_above(figure, axes, 2)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["mean"]
+
+
+def test_a_level_is_a_line_and_a_column_and_the_curves_show_themselves(run):
+    figure, axes = plotting.subplots()
+    curves = Curves("limit_m2", [0.1, 0.2, 0.4])
+    curves.level(axes, "optimum_bit", 3.0, "exact", label="optimum")
+    axes.set(xlabel="Limit (m$^2$)", ylabel="Bits (bit)")
+    told = "long enough for a reader to know"
+    curves.show(figure, "flat", caption=told, alt=told)
+    kept = pd.read_csv(run / "figures" / "flat.csv")
+    assert kept.to_dict("list") == {"limit_m2": [0.1, 0.2, 0.4], "optimum_bit": [3.0] * 3}
+    assert axes.lines[0].get_ydata().tolist() == [3.0] * 3 and axes.lines[0].get_marker() == ""
+
+
+def test_a_function_on_every_draw_does_not_hang_on_their_number():
+    def first(rng):
+        return rng.random()
+
+    assert on_draws(first, [7, 2], 2) == on_draws(first, [7, 2], 5)[:2] != on_draws(first, 7, 2)
+
+
+def test_a_heat_map_writes_its_numbers_and_leaves_cells_empty():
+    _, axes = plotting.subplots()
+    mesh = heat_map(axes, [[1.0, np.nan], [3.0, 4.4]], [-8.0, -12.0], [0.5, 1.0], low=1, high=5)
+    assert [text.get_text() for text in axes.texts] == ["1", "3", "4"]
+    assert [text.get_color() for text in axes.texts] == ["white", "white", "black"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["\N{MINUS SIGN}8", "\N{MINUS SIGN}12"]
+    assert np.ma.count_masked(mesh.get_array()) == 1
 
 
 def test_numbers_of_a_table_have_their_formats(capsys):
