@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted(path for path in (ROOT / "notebooks").glob("*/*.py") if path.stem != "assignment")
-SHOWS = re.compile(r"^\s*((figures|explorers|curves)\.(show|guess)|claims\.record|tables\.table|answers\.answer)\(", re.M)
+SHOWS = re.compile(r"^\s*((figures|explorers|curves)\.(show|guess)|claims\.record|tables\.(table|facts)|answers\.answer)\(", re.M)
 IMPORTS = re.compile(r"^(from|import) ", re.M)
 
 

@@ -70,6 +70,11 @@ def _format(form: Any) -> None:
         raise InvalidScenario("formats", f"{form!r} is not a format of numbers", "such as '.2f'") from None
 
 
+def facts(named: Mapping[str, Any], *, caption: str = "", head: tuple[str, str] = ("quantity", "value")) -> None:
+    """Show a table of two columns: what each quantity is called, and its value."""
+    table({head[0]: list(named), head[1]: list(named.values())}, caption=caption)
+
+
 def markdown_table(rows: list[list[str]], header: list[str]) -> str:
     """A pipe table; cell contents are escaped."""
     checks.instance("header", header, (list, tuple))

@@ -18,10 +18,10 @@ from .ledgers import Claim
 
 # What a folded cell presents, by what it calls; the first that fits names the bar.
 _SHOWS = (
-    (re.compile(r"^\s*figures\.show\(", re.M), "the figure"),
+    (re.compile(r"^\s*(?:figures\.show|curves\.show|show_\w+)\(", re.M), "the figure"),
     (re.compile(r"^\s*explorers\.show\(", re.M), "the explorer"),
     (re.compile(r"^\s*claims\.record\(", re.M), "the claim"),
-    (re.compile(r"^\s*tables\.table\(", re.M), "the table"),
+    (re.compile(r"^\s*tables\.(?:table|facts)\(", re.M), "the table"),
     (re.compile(r"^\s*answers\.answer\(", re.M), "the answer"),
 )
 _IMPORT = re.compile(r"^(from|import) ", re.M)

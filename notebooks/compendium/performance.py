@@ -100,9 +100,9 @@ def digits(value):
     return max(0, 2 - int(np.floor(np.log10(value))))
 
 
-facts = timing.machine()
-tables.table(
-    {"what": list(facts), "value": list(facts.values())},
+tables.facts(
+    timing.machine(),
+    head=("what", "value"),
     caption="What the numbers on this page were made on.",
 )
 

@@ -104,8 +104,9 @@ errors = {
     ),
 }
 factors = {name: before / after for name, (before, after) in errors.items()}
-tables.table(
-    {"error": list(factors), "falls by": list(factors.values())},
+tables.facts(
+    factors,
+    head=("error", "falls by"),
     caption="What four times the power does to the standard deviation.",
 )
 assert np.allclose(list(factors.values())[:3], 2, rtol=1e-9)

@@ -177,33 +177,21 @@ figures.show(
 
 # %% tags=["hide-input"]
 offset, distance, angle = sp.symbols("o r theta", positive=True)
-exact = (
-    sp.sqrt(distance**2 - 2 * distance * offset * sp.cos(angle) + offset**2) - distance
-)
-expansion = -offset * sp.cos(angle) + offset**2 * (1 - sp.cos(angle) ** 2) / (
-    2 * distance
-)
+toward = offset * sp.cos(angle)
+exact = sp.sqrt(distance**2 - 2 * distance * toward + offset**2) - distance
+expansion = -toward + (offset**2 - toward**2) / (2 * distance)
 assert sp.simplify(sp.series(exact, offset, 0, 3).removeO() - expansion) == 0
 
 aperture = (antennas - 1) * antenna_spacing_m
 edge_phase = np.pi * aperture**2 / (4 * wavelength * scenario.rayleigh_distance_m)
 assert np.isclose(edge_phase, np.pi / 8)
-tables.table(
+tables.facts(
     {
-        "quantity": [
-            "wavelength (mm)",
-            "spacing / wavelength",
-            "aperture (m)",
-            "Rayleigh distance (m)",
-            "farthest user (m)",
-        ],
-        "value": [
-            1e3 * wavelength,
-            antenna_spacing_m / wavelength,
-            aperture,
-            scenario.rayleigh_distance_m,
-            nf.centre_distances_m(scenario).max(),
-        ],
+        "wavelength (mm)": 1e3 * wavelength,
+        "spacing / wavelength": antenna_spacing_m / wavelength,
+        "aperture (m)": aperture,
+        "Rayleigh distance (m)": scenario.rayleigh_distance_m,
+        "farthest user (m)": float(nf.centre_distances_m(scenario).max()),
     },
     caption="Lengths of the scenario.",
 )
@@ -599,22 +587,13 @@ assert crude < checked.bound
 isotropic_bar = nf.crlb_m2(scenario, isotropic, 0) * block_s / sensing_block_s
 
 # %% tags=["hide-input"]
-tables.table(
+tables.facts(
     {
-        "quantity": [
-            "bound of one block, isotropic (m²)",
-            "bound of one block, optimised (m²)",
-            "certified lower bound (m²)",
-            "relative gap",
-            "lower bound from the isotropic witness (m²)",
-        ],
-        "value": [
-            f"{isotropic_bar:.6g}",
-            f"{checked.value:.6g}",
-            f"{checked.bound:.6g}",
-            f"{checked.gap:.1e}",
-            f"{crude:.3g}",
-        ],
+        "bound of one block, isotropic (m²)": f"{isotropic_bar:.6g}",
+        "bound of one block, optimised (m²)": f"{checked.value:.6g}",
+        "certified lower bound (m²)": f"{checked.bound:.6g}",
+        "relative gap": f"{checked.gap:.1e}",
+        "lower bound from the isotropic witness (m²)": f"{crude:.3g}",
     },
     caption="Squared position error, summed over the users, that one sensing block allows at best. Solved by a "
     f"{sensing.certificate.method}; value, bound and gap recomputed in NumPy.",

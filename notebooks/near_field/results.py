@@ -55,7 +55,9 @@ cost_antennas_reduced = [5, 7, 21, 41]
 import matplotlib.colors
 import numpy as np
 import pandas as pd
-from compendium.notebook import claims, context, figures, tables
+from compendium.notebook import claims, figures, tables
+from compendium.notebook.curves import Curves
+from compendium.notebook.draws import on_draws
 from compendium.notebook.given import taken_by
 from matplotlib.ticker import LogLocator
 from scipy import stats
@@ -64,7 +66,7 @@ from scipy.special import struve
 
 from isaclib import InfeasibleScenario
 from isaclib import near_field as nf
-from isaclib.foundations import montecarlo, plotting, units
+from isaclib.foundations import plotting, units
 from isaclib.near_field.likelihood import locate_likelihood_batch
 from isaclib.near_field.music import locate_music_batch, music_spectrum_batch
 
@@ -139,68 +141,49 @@ line = 4 * distances / scenario.wavelength_m
 # %% tags=["hide-input"]
 
 
-def error_figure(curves, labels):
+def show_errors(name, found, labels, columns, **told):
+    """Measured errors with their bands, beside the law and its tangent."""
     figure, axes = plotting.subplots(1, 1)
-    for i, ((mean, spread, _), label) in enumerate(zip(curves, labels)):
-        plotting.line(
-            axes,
-            1e3 * distances,
-            mean,
-            i,
-            label=label,
-            low=mean - 1.96 * spread,
-            high=mean + 1.96 * spread,
-        )
-    for norm in sorted({round(norm, 12) for _, _, norm in curves}):
-        plotting.line(
-            axes, 1e3 * distances, norm * law, "exact", linewidth=0.9, label=None
-        )
-        plotting.line(axes, 1e3 * distances, norm * line, "reference", label=None)
+    x, data = 1e3 * distances, {"position_error_m": distances}
+    data |= {"struve_relative": law, "line_relative": line}
+    for i, ((mean, spread, norm), label) in enumerate(zip(found, labels)):
+        band = {"low": mean - 1.96 * spread, "high": mean + 1.96 * spread}
+        plotting.line(axes, x, mean, i, label=label, **band)
+        data[f"{columns[i]}_mean"] = mean
+        data[f"{columns[i]}_standard_error"] = spread
+        data[f"{columns[i]}_channel_norm"] = np.full(len(mean), norm)
+    for norm in sorted({round(norm, 12) for _, _, norm in found}):
+        plotting.line(axes, x, norm * law, "exact", linewidth=0.9)
+        plotting.line(axes, x, norm * line, "reference")
     axes.plot([], [], color=plotting.INK, linewidth=0.9, label="Struve law")
     axes.plot([], [], **plotting.role("reference"), label=r"line $4\Delta_r/\lambda$")
-    axes.set(
-        xlabel="Position error (mm)", ylabel="Mean channel error (1)", ylim=(0, None)
-    )
+    axes.set(xlabel="Position error (mm)", ylim=(0, None))
+    axes.set_ylabel("Mean channel error (1)")
     axes.legend()
-    return figure
+    figures.show(figure, name, data=data, **told)
 
 
-def error_data(curves, labels):
-    columns = {
-        "position_error_m": distances,
-        "struve_relative": law,
-        "line_relative": line,
-    }
-    for (mean, spread, norm), label in zip(curves, labels):
-        columns |= {
-            f"{label}_mean": mean,
-            f"{label}_standard_error": spread,
-            f"{label}_channel_norm": np.full(len(mean), norm),
-        }
-    return columns
-
-
-labels = [f"user at ({x:g}, {y:g}) m" for x, y in error_users]
-figures.show(
-    error_figure(positions, labels),
+off = max(np.max(np.abs(mean / (norm * law) - 1)) for mean, _, norm in positions)
+show_errors(
     "error_positions",
-    data=error_data(positions, [f"user_{i + 1}" for i in range(len(labels))]),
-    caption=f"Mean channel error for {len(labels)} users, {error_antennas[0]} antennas, {direction_draws} directions per "
+    positions,
+    [f"user at ({x:g}, {y:g}) m" for x, y in error_users],
+    [f"user_{i + 1}" for i in range(len(error_users))],
+    caption=f"Mean channel error for {len(error_users)} users, {error_antennas[0]} antennas, {direction_draws} directions per "
     "point, with bands of 95 %. The straight line with slope $4/\\lambda$ is tangent at zero; the Struve law differs from the points by at most "
-    f"{100 * max(np.max(np.abs(mean / (norm * law) - 1)) for mean, _, norm in positions):.1f} %. The paper's axis is not in the text, and ours goes far enough to show "
+    f"{100 * off:.1f} %. The paper's axis is not in the text, and ours goes far enough to show "
     "where the line ends.",
     alt="Curves that rise in proportion to the position error, with a straight line and the Struve law, which bends below it.",
     paper="Fig. 3(a)",
 )
 
 # %% tags=["hide-input"]
-labels = [f"{size} antennas" for size in error_antennas]
-figures.show(
-    error_figure(sizes, labels),
+show_errors(
     "error_antennas",
-    data=error_data(sizes, [f"antennas_{size}" for size in error_antennas]),
-    caption=f"The same for one user and several array sizes, {direction_draws} directions per point. The error grows with the "
-    f"root of the "
+    sizes,
+    [f"{size} antennas" for size in error_antennas],
+    [f"antennas_{size}" for size in error_antennas],
+    caption=f"The same for one user and several array sizes, {direction_draws} directions per point. The error grows with the root of the "
     "number of antennas because the channel norm does.",
     alt="Rising curves, higher for more antennas, in the ratio of the square roots of their numbers.",
     paper="Fig. 3(b)",
@@ -289,19 +272,11 @@ for rule in ("aperture", "spacing"):
         )
         result = nf.optimise_sensing(case)
         value = np.sqrt(nf.crlb_m2(case, result.covariances, time_allocation))
-        rows.append(
-            (
-                rule,
-                len(chosen),
-                "+".join(str(m + 1) for m in chosen),
-                size,
-                value,
-                result.certificate.gap,
-            )
-        )
-cases = pd.DataFrame(
-    rows, columns=["kept", "APs", "which", "antennas", "root of the bound (m)", "gap"]
-)
+        which = "+".join(str(m + 1) for m in chosen)
+        row = rule, len(chosen), which, size, value, result.certificate.gap
+        rows.append(row)
+names = ["kept", "APs", "which", "antennas", "root of the bound (m)", "gap"]
+cases = pd.DataFrame(rows, columns=names)
 all_aps = np.sqrt(nf.crlb_m2(scenario, sensing.covariances, time_allocation))
 even_aps = np.sqrt(nf.crlb_m2(scenario, isotropic, time_allocation))
 cases["over all APs"] = cases["root of the bound (m)"] / all_aps
@@ -312,15 +287,10 @@ tables.table(
         "access points": cases.which.str.replace("+", " and "),
         "antennas each": cases.antennas,
         "what is kept": cases.kept,
-        "root of the bound (µm)": [
-            f"{1e6 * value:.3g}" if value < 1e-4 else f"{1e6 * value:,.0f}"
-            for value in cases["root of the bound (m)"]
-        ],
-        f"times that of all {len(aps)}": [
-            f"{value:,.2f}" if value < 10 else f"{value:,.0f}"
-            for value in cases["over all APs"]
-        ],
+        "root of the bound (µm)": 1e6 * cases["root of the bound (m)"],
+        f"times that of all {len(aps)}": cases["over all APs"],
     },
+    precision=3,
     caption=f"Fewer access points with the same totals of antennas and power, at {sensing_power_dbm:g} dBm; all {len(aps)} reach "
     f"{1e6 * all_aps:.3g} µm. Every value is certified, with relative gaps up to {cases.gap.max():.0e}.",
 )
@@ -328,55 +298,35 @@ tables.table(
 # %% tags=["hide-input"]
 at_power = np.sqrt(scenario.sensing_power_w / sweep_w)
 figure, axes = plotting.subplots(1, 1)
-data = {"sensing_power_dbm": power_sweep_dbm}
+curves = Curves("sensing_power_dbm", power_sweep_dbm)
 first = {1: "1", 2: "1+2"} if len(aps) > 2 else {1: "1"}
 for count_aps, which in first.items():
     for rule in ("aperture", "spacing"):
-        picked = cases[(cases.kept == rule) & (cases.which == which)][
-            "root of the bound (m)"
-        ].iloc[0]
-        options = {} if rule == "aperture" else {"linewidth": 0.9, "markers": False}
-        plotting.line(
-            axes,
-            power_sweep_dbm,
-            picked * at_power,
-            count_aps - 1,
-            label=f"AP {which}, {rule} kept",
-            **options,
-        )
-        data[f"optimal_m{count_aps}_{rule}_m"] = picked * at_power
-plotting.line(
-    axes, power_sweep_dbm, all_aps * at_power, "exact", label=f"{len(aps)} APs, optimal"
-)
-plotting.line(
-    axes,
-    power_sweep_dbm,
-    even_aps * at_power,
-    3,
-    label=f"{len(aps)} APs, isotropic",
-    markers=False,
-)
-axes.axhline(
-    np.sqrt(crlb_limit_m2), **plotting.role("reference"), label="limit of the paper"
-)
-axes.set(
-    xlabel="Sensing power per AP, all of them active (dBm)",
-    ylabel="Root of the position bound (m)",
-    yscale="log",
-)
+        row = cases[(cases.kept == rule) & (cases.which == which)].iloc[0]
+        root = row["root of the bound (m)"] * at_power
+        look = {} if rule == "aperture" else {"linewidth": 0.9, "markers": False}
+        look["label"] = f"AP {which}, {rule} kept"
+        curves.draw(axes, f"optimal_m{count_aps}_{rule}_m", root, count_aps - 1, **look)
+look = {"label": f"{len(aps)} APs, optimal"}
+curves.draw(axes, "optimal_m3_m", all_aps * at_power, "exact", **look)
+look = {"label": f"{len(aps)} APs, isotropic", "markers": False}
+curves.draw(axes, "isotropic_m3_m", even_aps * at_power, 3, **look)
+look = plotting.role("reference")
+axes.axhline(np.sqrt(crlb_limit_m2), label="limit of the paper", **look)
+axes.set_xlabel("Sensing power per AP, all of them active (dBm)")
+axes.set(ylabel="Root of the position bound (m)", yscale="log")
 axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+data = curves.columns
 
 
 def lowered(fewer, more):
     """Factors by which the first choices of access points differ, aperture and spacing kept."""
-    ends = (
-        [
-            data.get(f"optimal_m{n}_{rule}_m", all_aps * at_power)[0]
-            for n in (fewer, more)
-        ]
-        for rule in ("aperture", "spacing")
-    )
-    return " and ".join(f"{before / after:.3g}" for before, after in ends)
+    told = []
+    for rule in ("aperture", "spacing"):
+        names = (f"optimal_m{n}_{rule}_m" for n in (fewer, more))
+        before, after = (data.get(each, data["optimal_m3_m"])[0] for each in names)
+        told.append(f"{before / after:.3g}")
+    return " and ".join(told)
 
 
 added = ""
@@ -385,11 +335,9 @@ if len(aps) > 1:
     added += f"all the power on the axis by {at_power.max() / at_power.min():.3g}. "
 if len(aps) > 2:
     added += f"From two to all {len(aps)} the factors are {lowered(2, len(aps))}; below 1 the longer arrays were worth more. "
-figures.show(
+curves.show(
     figure,
     "crlb_vs_power",
-    data=data
-    | {"optimal_m3_m": all_aps * at_power, "isotropic_m3_m": even_aps * at_power},
     caption=f"Root of the position bound at $\\eta$ = {time_allocation:g}; optimal covariances, certified, except where it "
     f"says isotropic. {added}The paper does not say whether longer lists of antennas keep aperture or spacing. The level depends on our "
     "calibration and on the assumed orientation.",
@@ -441,44 +389,29 @@ def optimum_of(rng):
     return result.crlb_bar_m2, result.certificate.gap
 
 
-draws = np.array(
-    montecarlo.map_draws(
-        optimum_of, streams[2], reflectivity_draws, **context.workers()
-    )
-)
+draws = np.array(on_draws(optimum_of, streams[2], reflectivity_draws))
 named = scenario.replace(sensing_power_w=units.dbm_to_w(35.0), crlb_limit_m2=1e-11)
-shares = np.array(
-    [
-        nf.time_allocation_limit(
-            named, bar * scenario.sensing_power_w / named.sensing_power_w
-        )
-        for bar in draws[:, 0]
-    ]
-)
+bars = draws[:, 0] * scenario.sensing_power_w / named.sensing_power_w
+shares = np.array([nf.time_allocation_limit(named, bar) for bar in bars])
 easier = np.median(draws[:, 0]) / sensing.crlb_bar_m2
 
 # %% tags=["hide-input"]
-tables.table(
-    {
-        "quantity": [
-            "least bound over our bound",
-            "median bound over our bound",
-            "largest bound over our bound",
-            "median of the largest communication share at 35 dBm, where the limit is met",
-            "draws that miss the limit at 35 dBm",
-            "processing gain for the median draw, relative to ours (dB)",
-        ],
-        "value": [
-            f"{draws[:, 0].min() / sensing.crlb_bar_m2:.2f}",
-            f"{easier:.2f}",
-            f"{draws[:, 0].max() / sensing.crlb_bar_m2:.2f}",
-            f"{np.median(shares[shares > 0]):.2f}"
-            if np.any(shares > 0)
-            else "no draw meets the limit",
-            f"{int(np.sum(shares <= 0))} of {reflectivity_draws}",
-            f"{units.linear_to_db(easier):+.1f}",
-        ],
-    },
+easier_than = {
+    "least": draws[:, 0].min() / sensing.crlb_bar_m2,
+    "median": easier,
+    "largest": draws[:, 0].max() / sensing.crlb_bar_m2,
+}
+met = "no draw meets the limit"
+if np.any(shares > 0):
+    met = f"{np.median(shares[shares > 0]):.2f}"
+facts = {f"{name} bound over our bound": f"{r:.2f}" for name, r in easier_than.items()}
+facts |= {
+    "median of the largest communication share at 35 dBm, where the limit is met": met,
+    "draws that miss the limit at 35 dBm": f"{np.sum(shares <= 0)} of {reflectivity_draws}",
+    "processing gain for the median draw, relative to ours (dB)": f"{units.linear_to_db(easier):+.1f}",
+}
+tables.facts(
+    facts,
     caption=f"Optimal position bound over {reflectivity_draws} draws of the reflectivity, relative to the draw used in this chapter; a ratio "
     "below 1 is an easier draw than ours. The last row says how the calibrated gain depends on the luck of the draw. "
     f"Relative gaps up to {draws[:, 1].max():.0e}.",
@@ -557,35 +490,19 @@ for column, far_field in enumerate((False, True)):
         shown = maximum_filter(
             np.clip(values, -19, 19).reshape(len(ys), len(xs)), footprint
         )
-        image = panel.pcolormesh(
-            xs,
-            ys,
-            shown,
-            cmap=classes,
-            norm=edges,
-            rasterized=True,
-            shading="nearest",
-        )
-        inside = (
-            (users[:, 0] <= xs[-1])
-            & (users[:, 0] >= xs[0])
-            & (users[:, 1] <= ys[-1])
-            & (users[:, 1] >= ys[0])
-        )
-        panel.plot(
-            *users[inside].T,
-            linestyle="",
-            marker="o",
-            markersize=11,
-            markerfacecolor="none",
-            markeredgecolor=plotting.INK,
-        )
-        panel.set(
-            xlabel="x (m)",
-            ylabel="y (m)",
-            aspect="equal",
-            title=f"({'abcd'[2 * row + column]}) {'far' if far_field else 'near'} field",
-        )
+        look = {
+            "cmap": classes,
+            "norm": edges,
+            "rasterized": True,
+            "shading": "nearest",
+        }
+        image = panel.pcolormesh(xs, ys, shown, **look)
+        low, high = (xs[0], ys[0]), (xs[-1], ys[-1])
+        inside = np.all((users >= low) & (users <= high), axis=1)
+        ring = {"markersize": 11, "fillstyle": "none", "color": plotting.INK}
+        panel.plot(*users[inside].T, "o", **ring)
+        title = f"({'abcd'[2 * row + column]}) {'far' if far_field else 'near'} field"
+        panel.set(xlabel="x (m)", ylabel="y (m)", aspect="equal", title=title)
         panel.grid(False)
         if row == 1:
             panel.set_yticks(middle[1] + np.array([-5.0, 0.0, 5.0]))

@@ -47,6 +47,7 @@ question = "What if the paper's numbers are used as they stand?"
 import numpy as np
 import pandas as pd
 from compendium.notebook import answers, figures, tables
+from compendium.notebook.curves import Curves
 from compendium.notebook.given import taken_by
 
 from isaclib import InfeasibleScenario
@@ -102,8 +103,8 @@ report = {
     "border of the near field (m)": scenario.rayleigh_distance_m,
     "nearest and farthest user (m)": f"{distances.min():.1f} and {distances.max():.1f}",
 }
-tables.table(
-    {"quantity": list(report), "value": list(report.values())},
+tables.facts(
+    report,
     caption="The certificate in numbers. A relative channel error above 1 means that nothing is known about the channel.",
 )
 
@@ -127,22 +128,18 @@ even = np.sqrt(
 
 # %% tags=["hide-input"]
 figure, axes = plotting.subplots(1, 1)
-plotting.line(axes, power_sweep_dbm, here, "exact", label="here, optimal")
-plotting.line(axes, power_sweep_dbm, even, 1, label="here, isotropic")
-plotting.line(
-    axes, base["sensing_power_dbm"], base["optimal_m3_m"], 0, label="main run, optimal"
-)
+curves = Curves("sensing_power_dbm", power_sweep_dbm)
+curves.draw(axes, "optimal_m", here, "exact", label="here, optimal")
+curves.draw(axes, "isotropic_m", even, 1, label="here, isotropic")
+main = base["sensing_power_dbm"], base["optimal_m3_m"]
+plotting.line(axes, *main, 0, label="main run, optimal")
 axes.axhline(np.sqrt(crlb_limit_m2), **plotting.role("reference"), label="limit")
-axes.set(
-    xlabel="Sensing power per AP (dBm)",
-    ylabel="Root of the position bound (m)",
-    yscale="log",
-)
+axes.set(xlabel="Sensing power per AP (dBm)", yscale="log")
+axes.set_ylabel("Root of the position bound (m)")
 axes.legend()
-figures.show(
+curves.show(
     figure,
     "crlb_vs_power",
-    data={"sensing_power_dbm": power_sweep_dbm, "optimal_m": here, "isotropic_m": even},
     caption=f"Root of the position bound against the sensing power for this set and for the main run, at the share {time_allocation:g}. Where a curve "
     "lies above the limit, the users must be looked at for longer than that share allows, or the limit cannot be met at all.",
     alt=f"Parallel falling lines on a logarithmic scale. At {power_sweep_dbm[-1]:g} dBm this set has {here[-1]:.2g} m with the optimal and {even[-1]:.2g} m with the isotropic "
@@ -182,13 +179,12 @@ efficiency = np.log2(1 + here[["exact", "ignorant", "matched"]])
 tables.table(
     {
         "relative channel error": here.relative_error,
-        "best beams (bit/s/Hz)": [f"{value:.2f}" for value in efficiency.exact],
-        "error-ignorant (bit/s/Hz)": [f"{value:.2f}" for value in efficiency.ignorant],
-        "matched (bit/s/Hz)": [f"{value:.2f}" for value in efficiency.matched],
-        "matched / best": [
-            f"{value:.2f}" for value in efficiency.matched / efficiency.exact
-        ],
+        "best beams (bit/s/Hz)": efficiency.exact,
+        "error-ignorant (bit/s/Hz)": efficiency.ignorant,
+        "matched (bit/s/Hz)": efficiency.matched,
+        "matched / best": efficiency.matched / efficiency.exact,
     },
+    formats={"matched / best": ".2f"},
     caption="Guaranteed spectral efficiency of the worst user in the communication phase.",
 )
 

@@ -88,6 +88,9 @@ def test_numbers_of_a_table_have_their_formats(capsys):
     tables.table(pd.DataFrame({"value": [0.123456]}), precision=3)
     shown = capsys.readouterr().out
     assert "| 0.12 |" in shown and "| 2.00 |" in shown and "| 0.123 |" in shown
+    tables.facts({"length (m)": 2.5, "name": "a", "none": float("nan")}, caption="c")
+    shown = capsys.readouterr().out
+    assert "| quantity | value |" in shown and "| length (m) | 2.5 |" in shown and "| none | – |" in shown
 
 
 def test_floors_that_nobody_can_meet_are_lowered_and_nothing_is_judged(run):
