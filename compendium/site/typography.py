@@ -1,4 +1,6 @@
-"""What belongs together stays on one line: a number and its unit, a formula and the mark behind it; and a minus is a minus."""
+"""What belongs together stays on one line: a number and its unit, a formula and the mark behind it; a minus is a minus, and
+a power of ten is one.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ _TOKEN = re.compile(r"<!--.*?-->|<(/?)([a-zA-Z][\w-]*)([^>]*)>", re.S)
 _SKIPPED = {"pre", "code", "script", "style", "svg", "textarea", "title", "mjx-container"}
 _VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 _UNITS = "%|°|dBm|dBi|dB|[kMG]?Hz|[kMG]?bit(?:/s(?:/Hz)?|/J)?|[nµm]?W|[nµm]?s|[nµmk]?m[²³]?|min|GB|MB|kB|px"
-_QUANTITY = re.compile(rf"(?<=\d) (?=(?:{_UNITS})(?![\w/]))")
+_QUANTITY = re.compile(rf"(?<=[\d\u2070-\u2079\u00b9\u00b2\u00b3]) (?=(?:{_UNITS})(?![\w/]))")
+_POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?)0*(\d+)(?![\w-])")
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MINUS = re.compile(r"(?<![\w)\]-])-(?=\d)")
 _MARKED = re.compile(r'([(“]?)(<span class="math notranslate nohighlight">(?:(?!</span>).)*</span>)([.,:;!?)”’]+)', re.S)
 
@@ -35,4 +39,12 @@ def set_type(page: str) -> str:
 def _words(text: str) -> str:
     if not text or text.isspace():
         return text
-    return _MINUS.sub("\N{MINUS SIGN}", _QUANTITY.sub("\N{NO-BREAK SPACE}", text))
+    text = _QUANTITY.sub("\N{NO-BREAK SPACE}", _POWER.sub(_power, text))
+    return _MINUS.sub("\N{MINUS SIGN}", text)
+
+
+def _power(number: re.Match) -> str:
+    """``2.5e-07`` as 2.5 · 10⁻⁷, and ``1e-11`` as 10⁻¹¹."""
+    mantissa, sign, exponent = number.groups()
+    raised = "10" + (sign.replace("+", "") + exponent).translate(_RAISED)
+    return raised if mantissa == "1" else f"{mantissa}\N{NO-BREAK SPACE}·\N{NO-BREAK SPACE}{raised}"

@@ -406,7 +406,7 @@ claims.record(
     "003-C4",
     ours=(
         f"edges at the largest weight: width {edges.width_ratio.iloc[-1]:.2f} of water-filling's, suppression "
-        f"{edges.suppression_db.iloc[-1]:.1f} dB, capacity {100 * edges.capacity_ratio.iloc[-1]:.0f} %; least "
+        f"{round(edges.suppression_db.iloc[-1], 1) + 0.0:.1f} dB, capacity {100 * edges.capacity_ratio.iloc[-1]:.0f} %; least "
         "sidelobes: main lobe wider than "
         f"water-filling's on {100 * wider.mean():.0f} % of {wider.size} channels"
     ),

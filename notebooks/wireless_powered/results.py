@@ -44,8 +44,9 @@ iterations_shown = 12
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from compendium.notebook import claims, context, explorers, figures
+from compendium.notebook import claims, explorers, figures
 from compendium.notebook.curves import Curves, average_line
+from compendium.notebook.draws import on_draws
 from compendium.notebook.explorers import Bars, Control, Map, Ranges, Readout
 from compendium.notebook.given import taken_by
 from matplotlib.ticker import LogFormatter
@@ -156,44 +157,18 @@ rows = []
 for ax, (state, powers) in zip(np.ravel(panels), states.items()):
     info, crb = wp.fisher_information(one, powers), wp.crb_trace(one, powers)
     for n, centre in enumerate(one.target_positions_m):
-        ax.plot(
-            *ellipse(info[n], centre, stretch),
-            color=plotting.role("reference")["color"],
-            lw=1.2,
-        )
+        ax.plot(*ellipse(info[n], centre, stretch), color=plotting.COLOURS[5], lw=1.2)
         rows.append((state, n, *centre, crb[n]))
     ax.scatter(*one.target_positions_m.T, marker="x", s=24, color="0.5", label="target")
     size = 15 + 160 * powers / max_power_w
-    ax.scatter(
-        [],
-        [],
-        s=40,
-        color=plotting.role("exact")["color"],
-        label="user (area: power)",
-    )
-    ax.scatter(
-        *one.user_positions_m.T,
-        s=size,
-        marker="o",
-        alpha=0.7,
-        linewidth=0,
-        color=plotting.role("exact")["color"],
-    )
-    ax.scatter(
-        *one.bs_position_m,
-        marker="^",
-        s=70,
-        label="base station",
-        color=plotting.role("benchmark_1")["color"],
-    )
-    ax.set(
-        title=f"{state}\nworst CRB {crb.max():.3f} m$^2$",
-        xlabel="x (m)",
-        ylabel="y (m)",
-        aspect="equal",
-        xticks=np.linspace(-radius_m, radius_m, 5),
-        yticks=np.linspace(-radius_m, radius_m, 5),
-    )
+    ax.scatter([], [], s=40, color=plotting.INK, label="user (area: power)")
+    look = {"marker": "o", "alpha": 0.7, "linewidth": 0, "color": plotting.INK}
+    ax.scatter(*one.user_positions_m.T, s=size, **look)
+    look = {"marker": "^", "s": 70, "color": plotting.COLOURS[1]}
+    ax.scatter(*one.bs_position_m, label="base station", **look)
+    ticks = np.linspace(-radius_m, radius_m, 5)
+    ax.set(xlabel="x (m)", ylabel="y (m)", aspect="equal", xticks=ticks, yticks=ticks)
+    ax.set_title(f"{state}\nworst CRB {crb.max():.3f} m$^2$")
 panels[1].set_ylabel("")
 fig.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
 table = pd.DataFrame(rows, columns=["state", "target", "x_m", "y_m", "crb_m2"])
@@ -217,29 +192,19 @@ figures.show(
 
 # %% tags=["hide-input"]
 schemes = {"proposed": "paper", "equal_time": "benchmark_1", "max_power": "benchmark_2"}
-names = {
-    "proposed": "SCA of the paper",
-    "equal_time": words["equal time"],
-    "max_power": words["full power"],
-}
-histories = {
-    scheme: wp.solve_sca(one, scheme=scheme, tolerance=tolerance).history
-    for scheme in schemes
-}
+told = "SCA of the paper", words["equal time"], words["full power"]
+names = dict(zip(schemes, told))
 fig, ax = plotting.subplots(1, 1, width=6.4, height=3.9)
-columns = {}
+columns, steps, reached = {}, {}, {}
 for scheme, role in schemes.items():
-    climb = np.array([step.objective for step in histories[scheme]])
+    history = wp.solve_sca(one, scheme=scheme, tolerance=tolerance).history
+    climb = np.array([step.objective for step in history])
     plotting.line(ax, np.arange(len(climb)), climb / 1e3, role, label=names[scheme])
-    columns[f"{scheme}_bit"] = climb
-longest = max(len(history) for history in histories.values()) - 1
-plotting.line(
-    ax,
-    [0, longest],
-    [optimum.min_throughput_bit / 1e3] * 2,
-    "exact",
-    label=words["exact"],
-)
+    columns[f"{scheme}_bit"], steps[scheme] = climb, len(climb) - 1
+    reached[scheme] = 100 * climb[-1] / optimum.min_throughput_bit
+longest = max(steps.values())
+best_kbit = [optimum.min_throughput_bit / 1e3] * 2
+plotting.line(ax, [0, longest], best_kbit, "exact", label=words["exact"])
 ax.set(xlabel="Iteration (1)", ylabel="Minimum throughput (kbit)", yscale="log")
 ax.legend()
 figures.show(
@@ -250,10 +215,8 @@ figures.show(
         **columns,
         "optimum_bit": optimum.min_throughput_bit,
     },
-    caption=f"One realization. After {len(histories['proposed']) - 1} iterations the SCA is at "
-    f"{100 * histories['proposed'][-1].objective / optimum.min_throughput_bit:.2f} % of the certified optimum, equal time at "
-    f"{100 * histories['equal_time'][-1].objective / optimum.min_throughput_bit:.0f} % and full power at "
-    f"{100 * histories['max_power'][-1].objective / optimum.min_throughput_bit:.2g} %. The comparison schemes are iterated here as the "
+    caption=f"One realization. After {steps['proposed']} iterations the SCA is at {reached['proposed']:.2f} % of the certified optimum, equal time at "
+    f"{reached['equal_time']:.0f} % and full power at {reached['max_power']:.2g} %. The comparison schemes are iterated here as the "
     "paper does, although one of them is a linear program that is solved by its first step (erratum 000-E4).",
     alt="Minimum throughput over iterations on a logarithmic axis for the paper's algorithm and both comparison schemes, with the "
     "horizontal line of the optimum.",
@@ -267,10 +230,8 @@ def climb_of(scenario, scheme):
     """Throughputs of the iterations, the last one repeated, with the count of iterations."""
     history = wp.solve_sca(scenario, scheme=scheme, tolerance=tolerance).history
     values = [step.objective for step in history]
-    padded = values[: iterations_shown + 1] + [values[-1]] * (
-        iterations_shown + 1 - len(values)
-    )
-    return np.array(padded), values[-1], len(history) - 1
+    padded = values + [values[-1]] * iterations_shown
+    return np.array(padded[: iterations_shown + 1]), values[-1], len(history) - 1
 
 
 def all_climbs(child):
@@ -280,19 +241,16 @@ def all_climbs(child):
     return {scheme: climb_of(scenario, scheme) for scheme in schemes}
 
 
-climbs = montecarlo.map_draws(
-    all_climbs, np.random.default_rng(seed), draws, **context.workers()
-)
+climbs = on_draws(all_climbs, seed, draws)
 assert [climb is not None for climb in climbs] == list(feasible)
 climbs = [climb for climb in climbs if climb is not None]
 best = wp.solve_exact_batch(batch).min_throughput_bit[feasible]
 equal_best = wp.solve_equal_time_batch(batch).min_throughput_bit[feasible]
-relative = {
-    scheme: np.stack([climb[scheme][0] for climb in climbs]) / best[:, None]
-    for scheme in schemes
-}
-final = {scheme: np.array([climb[scheme][1] for climb in climbs]) for scheme in schemes}
-count = {scheme: np.array([climb[scheme][2] for climb in climbs]) for scheme in schemes}
+relative, final, count = {}, {}, {}
+for scheme in schemes:
+    paths, *ends = zip(*(climb[scheme] for climb in climbs))
+    relative[scheme] = np.array(paths) / best[:, None]
+    final[scheme], count[scheme] = map(np.array, ends)
 
 fig, ax = plotting.subplots(1, 1, width=6.4, height=3.9)
 axis = np.arange(iterations_shown + 1)
@@ -339,14 +297,14 @@ claims.record(
 # %% [markdown]
 # ## Throughput against the CRB limit (Fig. 3)
 
+
 # %% tags=["hide-input"]
-sca_by_limit, sca_by_power = (
-    [
-        wp.solve_sca(one.replace(**{field: v}), tolerance=tolerance).min_throughput_bit
-        for v in values.tolist()
-    ]
-    for field, values in (("crb_limit_m2", limits), ("bs_power_w", bs_powers))
-)
+def by_sca(**change):
+    return wp.solve_sca(one.replace(**change), tolerance=tolerance).min_throughput_bit
+
+
+sca_by_limit = [by_sca(crb_limit_m2=limit) for limit in limits.tolist()]
+sca_by_power = [by_sca(bs_power_w=power) for power in bs_powers.tolist()]
 
 
 def plain_log(ax):
@@ -374,9 +332,8 @@ def draw_one(name, axis, label, bits, sca, paper, caption):
 
 
 def draw_average(name, axis, label, bits, keep, paper, caption):
-    fig, (ax, below) = plotting.subplots(
-        2, 1, width=6.4, height=5.2, sharex=True, gridspec_kw={"height_ratios": [3, 1]}
-    )
+    layout = {"sharex": True, "height_ratios": [3, 1]}
+    fig, (ax, below) = plotting.subplots(2, 1, width=6.4, height=5.2, **layout)
     data = {"axis": axis}
     for scheme, role in roles.items():
         mean, key = montecarlo.average(bits[scheme], keep), scheme.replace(" ", "_")
@@ -389,9 +346,8 @@ def draw_average(name, axis, label, bits, keep, paper, caption):
     ax.set(ylabel="Minimum throughput (kbit)")
     plain_log(ax)
     ax.legend()
-    below.set(
-        xlabel=label, ylabel="Infeasible (%)", ylim=(-2, max(10, 110 * missing.max()))
-    )
+    below.set(xlabel=label, ylim=(-2, max(10, 110 * missing.max())))
+    below.set_ylabel("Infeasible (%)")
     caption = (
         f"Mean over the {keep.sum()} of {draws} draws that are feasible at every point, with 95 % bands; "
         f"below, the share of infeasible draws. {caption}"
@@ -474,9 +430,8 @@ def grows(values, keep, slack=1e-9):
     return bool(np.all(np.diff(values[keep], axis=1) > slack * values[keep][:, 1:]))
 
 
-ahead = relative["proposed"][:, 1:] > np.maximum(
-    relative["equal_time"], relative["max_power"]
-)[:, 1:] * (1 - 1e-9)
+others = np.maximum(relative["equal_time"], relative["max_power"])
+ahead = relative["proposed"][:, 1:] > others[:, 1:] * (1 - 1e-9)
 better = all(
     above(bits, other, keep)
     for bits, keep in ((by_limit, keep_limit), (by_power, keep_power))
@@ -520,10 +475,8 @@ claims.record(
     reproduced=min(gaining.values()) == 1,
     trend=sum(share >= 0.9 for share in gaining.values()) >= 2,
 )
-full_gain = np.median(
-    np.ptp(by_limit["full power"], axis=1)[keep_limit]
-    / np.ptp(by_limit["exact"], axis=1)[keep_limit]
-)
+ranges = {name: np.ptp(bits[keep_limit], axis=1) for name, bits in by_limit.items()}
+full_gain = np.median(ranges["full power"] / ranges["exact"])
 claims.record(
     "000-C10",
     ours=f"full power gains {100 * full_gain:.2g} % of what the optimum gains along the axis (median)",
@@ -589,9 +542,8 @@ full_power = np.full(users, max_power_w)
 def worst_crb(scenario, with_bs):
     gains = scenario.gain_transmitter_target.copy()
     gains[0] *= with_bs
-    return wp.crb_trace(
-        scenario.replace(gain_transmitter_target=gains), full_power
-    ).max()
+    changed = scenario.replace(gain_transmitter_target=gains)
+    return wp.crb_trace(changed, full_power).max()
 
 
 with_signal = np.array([worst_crb(scenario, 1.0) for scenario in batch])
@@ -626,21 +578,10 @@ for colour, m in zip(colours, order):
     panels[0].plot(path, along.powers_w[:, m], color=colour, lw=1.4)
     panels[1].plot(path, along.times_s[:, m], color=colour, lw=1.4)
 panels[1].plot(path, along.charging_time_s, color="0.5", ls="--", lw=1.6)
-panels[1].annotate(
-    "charging", (path[8], 0.75 * along.charging_time_s[8]), va="top", fontsize=9
-)
-panels[0].set(
-    xscale="log",
-    yscale="log",
-    xlabel="CRB limit (m$^2$)",
-    ylabel="Power of each user (W)",
-)
-panels[1].set(
-    xscale="log",
-    yscale="log",
-    xlabel="CRB limit (m$^2$)",
-    ylabel="Time of each user (s)",
-)
+place = path[8], 0.75 * along.charging_time_s[8]
+panels[1].annotate("charging", place, va="top", fontsize=9)
+for ax, what in zip(panels, ("Power of each user (W)", "Time of each user (s)")):
+    ax.set(xscale="log", yscale="log", xlabel="CRB limit (m$^2$)", ylabel=what)
 figures.show(
     fig,
     "users_vs_crb_limit",

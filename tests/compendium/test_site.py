@@ -312,6 +312,10 @@ def test_words_are_set_and_code_is_not():
     )
     made = set_type(page).replace("\N{NO-BREAK SPACE}", "~")
     assert "<p>At −110~dB, 95~% of 1,000 draws (10~m), 000-C1, 10-20, x-3, 4 more.</p>" in made
+    powers = set_type("<p>1e-11 m², -2.5e-07, 3e+05 W, 004-e13, 1e5x, v1e5 <code>1e-3</code></p>").replace(
+        "\N{NO-BREAK SPACE}", "~"
+    )
+    assert powers == "<p>10⁻¹¹~m², −2.5~·~10⁻⁷, 3~·~10⁵~W, 004-e13, 1e5x, v1e5 <code>1e-3</code></p>"
     assert "<pre>a = -1 m</pre><code>3 dB</code>" in made and "<div>-2 m</div>-2 s</div>2~s." in made
     assert '<span class="isac-kept"><span class="math notranslate nohighlight">\\(x = -1 m\\)</span>.</span> Then' in made
     assert '<span class="isac-kept">(<span class="math notranslate nohighlight">\\(y\\)</span>),</span>' in made
