@@ -107,8 +107,7 @@ def _solve(chapter: Interface, options: dict[str, Any]) -> int:
         allocation = chapter.solve(chapter.load(file), method, **given)
         certificate = allocation.certificate
         if output is not None:
-            target = Path(output) / file.name if path.is_dir() else Path(output)
-            files.save_allocation(target, allocation, chapter.allocation, chapter=chapter.chapter, about=str(certificate))
+            chapter.save(Path(output) / file.name if path.is_dir() else Path(output), allocation)
         numbers = {name: getattr(certificate, name) for name in ("value", "bound", "gap", "residual")}
         return {
             **numbers,

@@ -1,5 +1,6 @@
 """What every chapter declares for files: five deliberately bad heuristics, judged against values computed without the library."""
 
+import dataclasses
 import importlib
 import math
 from functools import cache
@@ -148,6 +149,33 @@ def test_covariances_may_come_as_factors(tmp_path):
     for wrong in (rest, bad | {"covariance_factors": whole}):
         with pytest.raises(InvalidScenario, match=r"covariances: is (missing|given twice)"):
             interface.judge(scenario, wrong | {"covariances": wrong.get("covariances")}, optimum=best)
+
+
+def test_solved_covariances_of_low_rank_are_written_as_factors(tmp_path):
+    """What is written comes back to the bit and means the same; covariances of full rank are written whole."""
+    scenario, interface = solved("near_field")[0].replace(antennas=13), instances.interface("near_field")
+    found = interface.solve(scenario)
+    best = found.certificate
+    plain = interface.judge(scenario, interface.fields(found), optimum=best)
+    users, aps, antennas = found.beams.shape
+    for ending in (".json", ".npz", ".mat"):
+        interface.save(tmp_path / f"low{ending}", found)
+        read = files.load_allocation(tmp_path / f"low{ending}", interface.allocation, chapter="near_field")
+        factors = read["covariance_factors"]
+        assert read.get("covariances") is None and factors.shape[:2] == (aps, antennas) and factors.shape[2] <= 3 * users
+        whole = np.einsum("mar,mbr->mab", factors, factors.conj())
+        assert np.allclose(whole, found.covariances, rtol=0, atol=1e-13 * np.abs(found.covariances).max())
+        again = interface.judge(scenario, read, optimum=best)
+        assert again.value == pytest.approx(plain.value, rel=1e-9) and again.violations == pytest.approx(
+            plain.violations, abs=1e-12
+        )
+        files.save_allocation(tmp_path / f"again{ending}", read, interface.allocation, chapter="near_field")
+        twice = files.load_allocation(tmp_path / f"again{ending}", interface.allocation, chapter="near_field")
+        assert all(np.array_equal(twice[name], read[name]) for name in ("beams", "time_allocation", "covariance_factors"))
+        high = dataclasses.replace(found, covariances=np.tile(np.eye(antennas) + 0j, (aps, 1, 1)))
+        interface.save(tmp_path / f"high{ending}", high)
+        read = files.load_allocation(tmp_path / f"high{ending}", interface.allocation, chapter="near_field")
+        assert read.get("covariance_factors") is None and np.array_equal(read["covariances"], high.covariances)
 
 
 @pytest.mark.parametrize("chapter", BAD)

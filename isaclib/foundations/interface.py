@@ -54,6 +54,8 @@ class Interface:
         The chapter's ``Scenario``.
     others : tuple of type
         Further classes of scenarios that ``score`` and the solvers take.
+    compact : callable, optional
+        Takes the fields of an allocation and returns those that mean the same in a smaller file.
     allocation : mapping of str to declaration
         The arguments of ``score`` that make an allocation, as fields made by :func:`~isaclib.foundations.scenario.array` and
         its kin; a solver's result has attributes of these names (some of those that are optional).
@@ -79,6 +81,7 @@ class Interface:
     options: Mapping[str, Any] = field(default_factory=dict)
     families: Mapping[str, Family] = field(default_factory=dict)
     others: tuple[type, ...] = ()
+    compact: Callable[[dict[str, Any]], dict[str, Any]] | None = None
 
     def load(self, path: Any) -> Any:
         """The scenario in a file."""
@@ -88,6 +91,12 @@ class Interface:
         """The fields of a solver's result that make an allocation."""
         found = {name: getattr(allocation, name, None) for name in self.allocation}
         return {name: value for name, value in found.items() if value is not None}
+
+    def save(self, path: Any, allocation: Any) -> None:
+        """Write a solver's result to a file, as small as it can be."""
+        fields = self.fields(allocation)
+        kept = fields if self.compact is None else self.compact(fields)
+        files.save_allocation(path, kept, self.allocation, chapter=self.chapter, about=str(allocation.certificate))
 
     def solve(self, scenario: Any, method: str = "exact", **options: Any) -> Any:
         """The allocation of a solver by its name; an option that this solver does not take is refused."""

@@ -17,6 +17,8 @@ from .scenario import AP_POSITIONS_M, USER_POSITIONS_M
 _USERS_M = USER_POSITIONS_M[::2]
 _APS_M = AP_POSITIONS_M[:2]
 _COUNT = 10
+# Eigenvalues below this part of the largest are rounding.
+_NOTHING = 1e-14
 
 
 def _paper(rng: np.random.Generator) -> Scenario:
@@ -66,6 +68,16 @@ def _score(
     return score(scenario, beams, covariances, time_allocation, **options)
 
 
+def _factored(fields: dict[str, Any]) -> dict[str, Any]:
+    """Covariances of low rank (at most half the antennas) by their factors; the optimal ones have rank 3 K or less."""
+    values, vectors = np.linalg.eigh(fields["covariances"])
+    rank = max(int(np.sum(values > _NOTHING * values[:, -1:], axis=1).max()), 1)
+    if 2 * rank > values.shape[1]:
+        return fields
+    factors = vectors[..., -rank:] * np.sqrt(np.maximum(values[:, None, -rank:], 0))
+    return {name: value for name, value in fields.items() if name != "covariances"} | {"covariance_factors": factors}
+
+
 INTERFACE = Interface(
     chapter="near_field",
     scenario=Scenario,
@@ -82,6 +94,7 @@ INTERFACE = Interface(
         "matched": _with_sensing(solve_mrt),
     },
     score=_score,
+    compact=_factored,
     families={
         "paper": Family(about="two of the paper's access points, two of its users", draw=_paper, count=_COUNT),
         "tight": Family(about="a position limit that leaves a tenth of the time to talk", draw=_tight, count=_COUNT),
