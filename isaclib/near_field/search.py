@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from .adversary import worst_case
 from .cuts import errors_over_radii, margin_by_cuts
 from .dual_bound import DualPoint, sinr_limits
 from .given_beams import certify
@@ -163,11 +162,9 @@ def offer_matched(bracket: Bracket) -> None:
 def _sharpen(bracket: Bracket) -> None:
     """Scaled beams reach more than the scaled SINR."""
     problem, beams = bracket.problem, bracket.beams
-    sinr = float(np.min(certify(problem.channels, problem.radii, beams)[0])) * (1 - _ROUNDING)
-    if sinr > bracket.best:
-        proof = worst_case(problem.channels, problem.radii, beams[None], sinr)
-        if np.min(proof.value) >= 1:
-            bracket.offer(sinr, beams, proof.multipliers[0])
+    values, multipliers = certify(problem.channels, problem.radii, beams)
+    # What proves a user's own SINR proves the least of all.
+    bracket.offer(float(np.min(values)) * (1 - _ROUNDING), beams, multipliers)
 
 
 def by_programs(bracket: Bracket, gamma: float) -> TwoSided:
