@@ -24,7 +24,7 @@ const isacTitle = (part) => part.querySelector("h2")?.firstChild?.textContent ??
 document.addEventListener("DOMContentLoaded", () => {
   const entries = [...document.querySelectorAll("main section[id^='erratum-'], main section:has(> span[id^='erratum-'])")];
   const papers = [...new Set(entries.map((entry) => entry.parentElement))];
-  if (!papers.length) return;
+  if (entries.length < 2) return; // nothing to choose from
   const { bar, choose, search, count } = isacFilters();
   const paper = choose("Paper", papers.map(isacTitle));
   const words = search("Words in it");

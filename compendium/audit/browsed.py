@@ -2,7 +2,7 @@
 
 A page is loaded once at each width, in light at one and in dark at the other, and then turned to the other colours by its own
 button, as a reader does it. No console error, no request off this machine, every formula typeset, no sideways scrolling, every
-image loaded, no serious finding of axe; no numbered formula wider than a desktop page, none that is cut without an edge to be
+image loaded, no serious finding of axe; no formula wider than a desktop page, none that is cut without an edge to be
 seen; captions in a stroke and a contrast that carry them.
 """
 
@@ -44,6 +44,15 @@ _FINDINGS = """() => {
         if (!['auto', 'scroll'].includes(style.overflowX) || !style.backgroundImage.includes('gradient'))
             found.push(`a formula is cut unseen: ${text}`);
         else if (innerWidth >= 1000 && frame.querySelector('.eqno')) found.push(`a numbered formula does not fit: ${text}`);
+    }
+    // A formula scrolls in a box of its own, and shows that it does. On a desktop page it is broken into lines; only those
+    // of the reference, whose sources are docstrings, may scroll there.
+    const reference = document.querySelector('main dl.py') !== null;
+    for (const box of document.querySelectorAll('main mjx-container[display=true]')) {
+        if (box.offsetParent === null || box.scrollWidth <= box.clientWidth + 2) continue;
+        const text = box.textContent.trim().slice(0, 60);
+        if (!getComputedStyle(box).backgroundImage.includes('gradient')) found.push(`a formula is cut unseen: ${text}`);
+        if (innerWidth >= 1000 && !reference) found.push(`a formula does not fit: ${text}`);
     }
     const channels = colour => colour.match(/[\\d.]+/g).map(Number);
     const light = colour => channels(colour).slice(0, 3)

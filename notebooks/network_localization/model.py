@@ -551,7 +551,10 @@ figures.show(
 # and $D_C$ selecting the rows of the two kinds (the series $\sum_n(D_CC)^n$ converges to $K$, because $w$ serves the users: $D_CCw \le w - D_Cu$,
 # where $u$ is positive in every row of a user who asks for anything, and the other rows of $C$ are zero),
 #
-# $$K = (I - D_C C)^{-1} \ge 0, \qquad \bar q = K D_C u \le w, \qquad p = \bar q + t K x \quad\text{with}\quad x = D_S(Fp + v).$$
+# $$\begin{aligned}
+# K &= (I - D_C C)^{-1} \ge 0, & \bar q &= K D_C u \le w,\\
+# p &= \bar q + t K x & \text{with}\quad x &= D_S(Fp + v).
+# \end{aligned}$$
 #
 # A station $k$ at its cap has $1 = \bar q_k + t\,e_k^{\mathsf T}Kx$. Written beside the constant in $x = D_S(F\bar q + v)\cdot 1 + tD_SFKx$,
 # this $1$ gives again an eigenvalue problem,

@@ -389,7 +389,7 @@ print(sca.certificate)
 #
 # **Step 3: $G$ is convex.** With $x = a_mp_m$ and $L = \ln(1+x)$ the curve is $x/L = k_ms/\ln2$, and
 #
-# $$\frac{\mathrm d(1/L)}{\mathrm d(x/L)} = -\frac{1}{(1+x)L - x}, \qquad\text{so}\qquad G'(s) = 1 - \sum_{m:\,p_m<P_{\max}}\frac{k_m}{(1+x_m)L_m - x_m} .$$
+# $$\frac{\mathrm d(1/L)}{\mathrm d(x/L)} = -\frac{1}{(1+x)L - x}, \quad\text{so}\quad G'(s) = 1 - \sum_{m:\,p_m<P_{\max}}\frac{k_m}{(1+x_m)L_m - x_m} .$$
 #
 # The denominator grows with $x$, hence with $s$: $G'$ increases. A user that meets the cap leaves the sum, which only lifts
 # $G'$.
@@ -504,8 +504,10 @@ figures.show(
 # $\epsilon_m = \mathrm d\ln r_m/\mathrm dv_m = x_m/((1+x_m)L_m) \in (0,1)$ and $D_m = -\sum_n\pi_n\,\partial F_n/\partial v_m$, stationarity in
 # $\tau$, $u_m$, $v_m$ and $t_0$ reads
 #
-# $$\sum_m\omega_m = 1, \qquad \omega_m = \lambda_m + \mu t_m, \qquad \omega_m\epsilon_m + D_m = \lambda_m + \theta_m, \qquad
-# \sum_m\lambda_m = \mu t_0 .$$
+# $$\begin{aligned}
+# \sum_m\omega_m &= 1, & \omega_m &= \lambda_m + \mu t_m,\\
+# \sum_m\lambda_m &= \mu t_0, & \omega_m\epsilon_m + D_m &= \lambda_m + \theta_m .
+# \end{aligned}$$
 #
 # *Time has a price.* If $\mu$ were 0, the last equation would make every $\lambda_m$ 0, the second every $\omega_m$, against the first.
 # So $\mu > 0$, every $\omega_m \ge \mu t_m > 0$, and by complementary slackness the frame is full and all rates are equal to one R.

@@ -270,6 +270,8 @@ def test_the_browser_check_finds_what_is_wrong(tmp_path, jobs):
         '<div class="math" style="width: 200px; overflow: hidden"><p style="width: 900px">E = mc</p></div>'
         '<p style="background: #fff"><span class="caption-text" style="color: #555; font-weight: 400">7.5 to 1</span>'
         '<span class="caption-text" style="color: #666; font-weight: 400">5.7 to 1</span></p>'
+        '<div class="math"><mjx-container display="true" style="display: block; width: 90px; overflow: auto">'
+        '<mjx-math style="display: block; width: 200px">F = ma</mjx-math></mjx-container></div>'
         '<img src="none.svg" alt="none"></main></body></html>'
     )
     views, told = [View(400, "light"), View(1300, "light")], []
@@ -283,6 +285,7 @@ def test_the_browser_check_finds_what_is_wrong(tmp_path, jobs):
         found = " ".join(problem.what for problem in problems if problem.page == f"index ({view})")
         for part in ("scrolls sideways", "not typeset", "broken", "none.svg did not load", "a formula is cut unseen: E = mc"):
             assert part in found
+        assert ("a formula does not fit: F = ma" in found) == (view.width == 1300)
         assert "a caption is pale (5.7 : 1, weight 400): 5.7 to 1" in found and "7.5 to 1" not in found
 
 
