@@ -7,6 +7,7 @@ from pathlib import Path
 from isaclib.foundations import checks
 
 from . import context as _context
+from . import words
 from .display import display_with_myst
 
 FILE = "answer.md"
@@ -17,7 +18,7 @@ def answer(text: str) -> None:
 
     The page puts it where its first cell says ``{answer}``; in a notebook it stands where it is said.
     """
-    text = " ".join(checks.instance("text", text, str).split())
+    text = words.said(" ".join(checks.instance("text", text, str).split()))
     run = _context.current()
     if run.directory:
         (Path(run.directory) / FILE).write_text(text)

@@ -15,6 +15,7 @@ import numpy as np
 from isaclib.foundations import checks
 
 from . import context as _context
+from . import words
 from .display import display_with_myst
 
 VERDICTS = ("reproduced", "trend reproduced", "not reproducible as printed", "contradicted", "not checkable")
@@ -110,6 +111,7 @@ def record(
     if _aside:
         ours = f"{_aside} There: {ours}"
     judged = checkable and not _aside and not _NOTHING.search(ours)
+    ours = words.said(ours)
     found = verdict(reproduced=reproduced, trend=trend, reproducible=reproducible, checkable=judged)
     run = _context.current()
     entry = {"id": claim, "ours": ours, "tolerance": tolerance, "verdict": found, "set": run.set_name, "page": run.page}

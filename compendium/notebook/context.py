@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 VARIABLE = "ISAC_CONTEXT"
+TRIAL = "try-"  # how the names of random sets begin
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ class Context:
     def own(self) -> bool:
         """Whether the values are somebody's own, not those of a set of the book (``dense+quick`` is one at small scale)."""
         return self.set_name.partition("+")[2] not in ("", "quick")
+
+    @property
+    def trial(self) -> bool:
+        """Whether the run only finds out if the notebook survives its values: nobody will look at its pictures."""
+        return self.set_name.startswith(TRIAL)
 
     def to_environment(self) -> dict[str, str]:
         return {VARIABLE: json.dumps(asdict(self))}

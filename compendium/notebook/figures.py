@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import re
 import time
 from collections.abc import Iterator, Mapping
@@ -20,33 +19,17 @@ from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.figure import Figure
 
 from isaclib import __version__
-from isaclib.foundations import checks, plotting
+from isaclib.foundations import checks, plotting, used_solvers
 
 from . import context as _context
-from . import narrow
+from . import narrow, words
 from .display import display_with_myst
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _clock = time.perf_counter()
 
 
-class _SolverLog(logging.Handler):
-    """Collects the names of the cone solvers used since the last figure."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.names: set[str] = set()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        solver = getattr(record, "solver", None)
-        if solver:
-            self.names.add(str(solver))
-
-
-_solvers = _SolverLog()
-_logger = logging.getLogger("isaclib.foundations.conic")
-_logger.addHandler(_solvers)
-_logger.setLevel(logging.DEBUG)
+_solvers = used_solvers.listen()  # since the last figure
 
 
 def show(
@@ -72,7 +55,8 @@ def show(
     caption : str
         Markdown. Says which figure of the paper it answers and what agrees or differs.
     alt : str
-        What a reader who cannot see the figure needs to know.
+        What a reader who cannot see the figure needs to know. In runs of one's own, whose curves nobody has seen,
+        it is read off the figure instead.
     paper : str
         The paper's figure, e.g. ``"Fig. 3"``; empty for figures the paper does not have.
     solver : str
@@ -84,8 +68,8 @@ def show(
         For a missing caption, description or unit, or a name that was used before.
     """
     global _clock
-    words = {"name": name, "caption": caption, "alt": alt, "paper": paper, "solver": solver}
-    for argument, text in words.items():
+    texts = {"name": name, "caption": caption, "alt": alt, "paper": paper, "solver": solver}
+    for argument, text in texts.items():
         checks.instance(argument, text, str)
     if not _NAME.fullmatch(name):
         raise ValueError(f"figure name {name!r}: use lower case, digits and underscores")
@@ -103,9 +87,10 @@ def show(
     run = _context.current()
     if run.claims_only:
         return
+    caption, alt = words.said(caption), words.numbers_or_dashes(words.described(figure) if run.own else alt)
     seconds, _clock = time.perf_counter() - _clock, time.perf_counter()
-    solver = solver or ", ".join(sorted(_solvers.names)) or "no cone solver"
-    _solvers.names.clear()
+    solver = solver or ", ".join(sorted(_solvers)) or "no cone solver"
+    _solvers.clear()
     buffer = io.BytesIO()
     plotting.save_svg(figure, buffer)
     figure.set_layout_engine("none")  # laid out once: the small picture keeps every place
@@ -131,12 +116,13 @@ def show(
             raise ValueError(f"figure {name}: the name was used before in this notebook")
         entry["order"] = len(list(folder.glob("*.svg")))
         (folder / f"{name}.svg").write_text(svg)
-        plotting.save_preview(figure, folder / f"{name}.webp")
         table.to_csv(folder / f"{name}.csv", index=False, float_format="%.10g")
         (folder / f"{name}.json").write_text(json.dumps(entry, indent=1))
-        if narrow.stack(figure):  # last: the figure is another one now
-            (folder / narrow.FOLDER).mkdir(exist_ok=True)
-            plotting.save_svg(figure, folder / narrow.FOLDER / f"{name}.svg")
+        if not run.trial:
+            plotting.save_preview(figure, folder / f"{name}.webp")
+            if narrow.stack(figure):  # last: the figure is another one now
+                (folder / narrow.FOLDER).mkdir(exist_ok=True)
+                plotting.save_svg(figure, folder / narrow.FOLDER / f"{name}.svg")
     display_with_myst({"image/svg+xml": svg, "text/plain": alt}, myst(entry))
     display_with_myst({"text/markdown": caption, "text/plain": caption}, "")
 

@@ -13,6 +13,7 @@ from isaclib import InvalidScenario
 from isaclib.foundations import checks
 
 from .display import display_with_myst
+from .words import numbers_or_dashes, said
 
 
 def table(
@@ -22,7 +23,7 @@ def table(
     precision: int = 4,
     formats: str | Mapping[str, str] = "",
 ) -> None:
-    """Show a small table; in the book it scrolls by itself on a narrow screen.
+    """Show a small table; in the book it scrolls by itself on a narrow screen. A dash stands where there is no number.
 
     Parameters
     ----------
@@ -46,6 +47,7 @@ def table(
         ],
         list(frame.columns),
     )
+    caption = said(caption)
     data = {"text/markdown": text, "text/plain": frame.to_string(index=False)}
     display_with_myst(data, f"{text}\n\n*{caption}*\n" if caption else text)
 
@@ -91,8 +93,10 @@ def _cell(value: Any, precision: int, form: str) -> str:
     if isinstance(value, float) and math.isnan(value):
         return "–"
     if form and isinstance(value, Number):
-        return f"{value:{form}}"
-    return number(value, precision) if isinstance(value, float) else str(value)
+        text = f"{value:{form}}"
+    else:
+        text = number(value, precision) if isinstance(value, float) else str(value)
+    return numbers_or_dashes(text)
 
 
 def number(value: float, precision: int = 3) -> str:

@@ -29,7 +29,7 @@ def execute(job: dict) -> dict | None:
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
-    partial, final = Path(job["partial"]), Path(job["directory"])
+    partial = Path(job["partial"])
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     jupyter = tempfile.TemporaryDirectory(prefix="isac-")
@@ -65,23 +65,30 @@ def execute(job: dict) -> dict | None:
                 "traceback": "",
             }
         kernel_versions = partial / kernel.VERSIONS
-        record = {
-            **job["record"],
-            "seconds": round(time.perf_counter() - start, 2),
-            "processor_seconds": round(processor_seconds(), 2),
-            "started": round(started, 2),
-            "finished": round(time.time(), 2),
-            "versions": json.loads(kernel_versions.read_text()),
-            "solvers": sorted({name for path in (partial / "figures").glob("*.json") for name in _solvers(path)}),
-        }
-        (partial / "run.json").write_text(json.dumps(record, indent=1))
+        computed_with = json.loads(kernel_versions.read_text())
         source.unlink()
         kernel_versions.unlink()
-        publish(partial, final)
+        record_and_publish(job, computed_with, started, time.perf_counter() - start)
         return None
     finally:
         jupyter.cleanup()
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def record_and_publish(job: dict, versions: dict[str, str], started: float, seconds: float) -> None:
+    """Write ``run.json`` beside what a finished run left, and put its folder in place."""
+    partial = Path(job["partial"])
+    record = {
+        **job["record"],
+        "seconds": round(seconds, 2),
+        "processor_seconds": round(processor_seconds(), 2),
+        "started": round(started, 2),
+        "finished": round(time.time(), 2),
+        "versions": versions,
+        "solvers": sorted({name for path in (partial / "figures").glob("*.json") for name in _solvers(path)}),
+    }
+    (partial / "run.json").write_text(json.dumps(record, indent=1))
+    publish(partial, Path(job["directory"]))
 
 
 def processor_seconds() -> float:

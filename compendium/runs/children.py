@@ -19,6 +19,7 @@ from ..notebook.context import Context
 from .digest import CODE, digest_of
 from .folders import cells_begun
 from .plan import ONE_THREAD, Run
+from .warm import Fork, Warm
 
 _LOG = logging.getLogger(__name__)
 _REASON = re.compile(r"^(?:[\w.]+(?:Error|Exception|Exit)\b.*|.*: error: .*|.*No such file.*)$", re.M)
@@ -29,22 +30,24 @@ _GRACE_S = 10  # for a process that was interrupted, before it is killed
 class Children:
     """The processes of one build. After :meth:`stop` none is started any more, however late a thread asks for it.
 
-    With ``limit_s`` a run that takes longer is stopped, and ``late`` says in which of its cells it was.
+    With ``limit_s`` a run that takes longer is stopped, and ``late`` says in which of its cells it was. The runs that
+    ``warm`` names are made in forks of its processes.
     """
 
-    def __init__(self, limit_s: float | None = None) -> None:
-        self.limit_s = limit_s
+    def __init__(self, limit_s: float | None = None, warm: Warm | None = None) -> None:
+        self.limit_s, self.warm = limit_s, warm
         self.late: dict[Run, tuple[int, int]] = {}
         self._lock = threading.Lock()
         self._stopped = False
-        self._processes: dict[Run, subprocess.Popen] = {}
+        self._processes: dict[Run, subprocess.Popen | Fork] = {}
 
     def run(self, run: Run, command: list[str], **options: Any) -> int:
         """Exit code of the command, made in a process group of its own on behalf of the run."""
         with self._lock:
             if self._stopped:
                 return STOPPED
-            process = subprocess.Popen(command, start_new_session=True, **options)
+            start = self.warm.start if self.warm and run in self.warm.runs else subprocess.Popen
+            process = start(command, start_new_session=True, **options)
             self._processes[run] = process
         try:
             code = process.wait(timeout=self.limit_s)
@@ -68,7 +71,7 @@ class Children:
             shutil.rmtree(run.partial, ignore_errors=True)
 
 
-def _end(process: subprocess.Popen) -> int:
+def _end(process: subprocess.Popen | Fork) -> int:
     """Wait for a process that was interrupted; kill one that does not listen."""
     try:
         return process.wait(timeout=_GRACE_S)
@@ -77,7 +80,7 @@ def _end(process: subprocess.Popen) -> int:
         return process.wait()
 
 
-def _signal(process: subprocess.Popen, number: int) -> None:
+def _signal(process: subprocess.Popen | Fork, number: int) -> None:
     try:
         os.killpg(process.pid, number)
     except ProcessLookupError:
@@ -159,6 +162,7 @@ def run_child(run: Run, jobs: int, scheduler: str | None, children: Children, di
     if code == 0 and run not in children.late:
         run.log.unlink(missing_ok=True)
         return Outcome(run, "done", seconds)
+    begun, _ = cells_begun(run.partial / "notebook.ipynb")
     shutil.rmtree(run.partial, ignore_errors=True)
     said = run.log.read_text(errors="replace").strip()
     if run in children.late:
@@ -177,5 +181,5 @@ def run_child(run: Run, jobs: int, scheduler: str | None, children: Children, di
         run.log.write_text("\n\n".join(filter(None, text)) + "\n")
     else:
         tail = said.splitlines()[-1:] or [f"exit code {code}"]
-        failure = {"cell": "before the first cell", "error": tail[0], "source": ""}
+        failure = {"cell": f"cell {begun}" if begun else "before the first cell", "error": tail[0], "source": ""}
     return Outcome(run, "failed", seconds, failure)

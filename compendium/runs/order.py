@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from .children import Children, Outcome, run_child
 from .plan import Run
+from .warm import Warm
 
 _UNKNOWN = 1e6  # seconds
 Listener = Callable[[str, Run, Outcome | None], None]
@@ -20,6 +21,7 @@ def carry_out(
     scheduler: str | None = None,
     force: bool = False,
     limit_s: float | None = None,
+    warm: Warm | None = None,
     listener: Listener = lambda event, run, outcome: None,
 ) -> list[Outcome]:
     """Make every run that is not current, ``jobs`` at a time; a failure does not stop the others.
@@ -36,6 +38,8 @@ def carry_out(
         Run even what is current.
     limit_s : float, optional
         Stop a run that takes longer on this machine; it has then failed.
+    warm : Warm, optional
+        Processes in forks of which some of the runs are made.
     listener : callable
         Called with ("start" | "end", run, outcome or None) from the worker threads.
 
@@ -46,7 +50,7 @@ def carry_out(
         KeyboardInterrupt goes on; what had finished stays.
     """
     outcomes: dict[Run, Outcome] = {}
-    children = Children(limit_s)
+    children = Children(limit_s, warm)
     due = []
     for run in runs:
         if not force and run.is_current():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from ..notebook.context import TRIAL
 from .children import Outcome
 from .errors import ParameterError
 from .parameters import LISTS, Parameter
@@ -17,6 +20,7 @@ from .plan import Run, Section, custom_run
 
 _TRIES = 500
 _LONGEST = 6  # entries of a list whose length is free
+_NO_NUMBER = re.compile(r"(?<![\w.`'/])[-+]?(?:nan|inf)(?![\w`'])")
 _TEXTS = ("", 'Half {power} at 50 % #1, "so" \\n | $x_1$ \u03b7')  # titles that somebody could write
 
 
@@ -59,7 +63,7 @@ def trial_runs(root: Path, section: Section, notebooks: Sequence[str], sets: int
     for number, child in enumerate(np.random.default_rng(seed).spawn(sets)):
         for notebook, stream in zip(notebooks, child.spawn(len(notebooks))):
             values = random_values(section, notebook, stream)
-            runs.append(custom_run(root, section, notebook, values, f"try-{seed}-{number}", "quick"))
+            runs.append(custom_run(root, section, notebook, values, f"{TRIAL}{seed}-{number}", "quick"))
     return runs
 
 
@@ -77,10 +81,20 @@ def set_file(outcome: Outcome, unconfirmed: Sequence[str] = ()) -> Path:
     return path
 
 
+def without_number(directory: Path) -> list[str]:
+    """Where a finished notebook shows its reader ``nan`` or ``inf`` for a number, with the words around it."""
+    path = directory / "notebook.ipynb"
+    cells = json.loads(path.read_text())["cells"] if path.exists() else []
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    texts = [output.get("text") or output.get("data", {}).get("text/markdown") or "" for output in outputs]
+    whole = [" ".join("".join(text).split()) for text in texts]
+    return [text[max(0, at.start() - 50) : at.end() + 30] for text in whole if (at := _NO_NUMBER.search(text))]
+
+
 def tidy(outcomes: Sequence[Outcome]) -> None:
     """Remove what the trial's runs left: nobody asked for their numbers."""
     for outcome in outcomes:
-        if outcome.run.label.startswith("try-"):
+        if outcome.run.label.startswith(TRIAL):
             shutil.rmtree(outcome.run.directory, ignore_errors=True)
 
 

@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from . import used_solvers
 from .errors import InvalidScenario
 
 _PACKAGES = ("numpy", "scipy", "cvxpy", "clarabel", "scs", "highspy", "sdpa-python")
@@ -92,8 +93,8 @@ def connect(scheduler: str) -> Any:
         raise InvalidScenario("scheduler", problem, "start one with 'dask scheduler', name it like tcp://host:8786") from None
 
 
-def run_blocks(function: Callable, blocks: Sequence[Sequence[Any]], scheduler: str) -> list[list[Any]]:
-    """The function's results for every entry of every block, in their order.
+def run_blocks(function: Callable, blocks: Sequence[Sequence[Any]], scheduler: str) -> list[tuple[list[Any], set[str]]]:
+    """The function's results for every entry of every block, in their order, and the cone solvers that each block used.
 
     A block whose worker is lost starts again on another one.
 
@@ -114,7 +115,7 @@ def run_blocks(function: Callable, blocks: Sequence[Sequence[Any]], scheduler: s
         return client.gather(futures)
 
 
-def _run_block(parcel: bytes, wanted: dict[str, str]) -> list[Any]:
+def _run_block(parcel: bytes, wanted: dict[str, str]) -> tuple[list[Any], set[str]]:
     """One block, on a worker. The parcel is opened after the versions were compared: opening may be what differs."""
     from distributed import get_worker
     from distributed.protocol.pickle import loads
@@ -134,7 +135,8 @@ def _run_block(parcel: bytes, wanted: dict[str, str]) -> list[Any]:
         )
         raise UnknownToWorker(f"the worker {get_worker().address} cannot import what the draws need: {error}; {remedy}") from None
     refuse(differences(modules, _own_module(function)))
-    return [function(child) for child in block]
+    with used_solvers.heard() as names:
+        return [function(child) for child in block], names
 
 
 def _own_module(function: Callable) -> dict[str, str]:

@@ -19,7 +19,7 @@ import cvxpy as cp
 import numpy as np
 from cvxpy.reductions.solvers.defines import SOLVER_MAP_CONIC, SOLVER_MAP_QP
 
-from . import checks
+from . import checks, used_solvers
 from .compiled import compiled
 from .errors import InvalidScenario, SolverFailure
 
@@ -124,7 +124,7 @@ def solve(
             wrong |= {"value beyond its bound by": excess} if excess > LARGEST_EXCESS else {}
             kind: Any = "inaccurate" if wrong else _KINDS[status]
             if kind == "optimal" or accept_inaccurate:
-                _LOG.debug("solved by %s", solver, extra={"solver": solver})
+                used_solvers.tell([solver])
                 return Solution(kind, float(problem.value), bound, solver, iterations, seconds, residual)
             failure = (solver, str(status), wrong)
         _LOG.info("%s: %s %s", solver, status, failure[2])

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
-from . import checks
+from . import checks, used_solvers
 from .errors import InvalidScenario
 
 _BLOCK = 4  # draws per task: independent of the number of workers, and small enough to share out 20 slow draws
@@ -68,18 +68,30 @@ def map_draws(
     if scheduler is not None:
         from .cluster import run_blocks
 
-        results = run_blocks(function, blocks, scheduler)
+        results = _told(run_blocks(function, blocks, scheduler))
     elif jobs == 1 or len(blocks) == 1:
         results = [_run_block(function, block) for block in blocks]
     else:
         from joblib import Parallel, delayed
 
-        results = Parallel(n_jobs=jobs)(delayed(_run_block)(function, block) for block in blocks)
+        results = _told(Parallel(n_jobs=jobs)(delayed(_run_elsewhere)(function, block) for block in blocks))
     return [result for block in results for result in block]
 
 
 def _run_block(function: Callable, block: Sequence[np.random.Generator]) -> list[Any]:
     return [function(child) for child in block]
+
+
+def _run_elsewhere(function: Callable, block: Sequence[np.random.Generator]) -> tuple[list[Any], set[str]]:
+    """A block's results, in another process, and the cone solvers that it used."""
+    with used_solvers.heard() as names:
+        return _run_block(function, block), names
+
+
+def _told(blocks: list[tuple[list[Any], set[str]]]) -> list[list[Any]]:
+    """The results alone; what the solvers were called is told here."""
+    used_solvers.tell({name for _, names in blocks for name in names})
+    return [results for results, _ in blocks]
 
 
 @dataclass(frozen=True)

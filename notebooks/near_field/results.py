@@ -94,7 +94,7 @@ print(str(sensing.certificate).replace(": ", ":\n  ", 1))
 
 # %%
 error_users = np.column_stack([error_user_x_m, error_user_y_m])
-distances = np.array(position_errors_m)
+distances = np.unique(position_errors_m)
 
 
 def mean_error(user, size, rng):
@@ -222,7 +222,7 @@ _ = claims.record(
     tolerance=f"3 % up to 1 mm (a tenth of the wavelength), plus three standard errors ({100 * noise:.2f} % each)",
     reproduced=same < 0.03 + 3 * noise and bend[0] < 0.03 + 3 * noise,
     trend=bool(np.all(np.diff(relative, axis=1) > 0)),
-    checkable=bool(np.any(short)),
+    checkable=bool(np.sum(short) > 1 and len(relative) > 1),
 )
 slope = float(np.mean(slopes[:, 0]))
 _ = claims.record(
@@ -723,7 +723,7 @@ pair = nf.with_access_points(scenario, [0, 1]).replace(
 )
 cost = []
 for reduced, sizes_run in ((True, cost_antennas_reduced), (False, cost_antennas_full)):
-    for size in sizes_run:
+    for size in sorted(set(sizes_run)):
         result = nf.optimise_sensing(pair.replace(antennas=size), reduced=reduced)
         cost.append(
             (
@@ -762,7 +762,7 @@ axes.set(
     yscale="log",
 )
 axes.set_xticks([5, 10, 20, 50, 100, 200], minor=False)
-axes.set_xlim(4, 1.25 * cost.antennas.max())
+axes.set_xlim(0.8 * cost.antennas.min(), 1.25 * cost.antennas.max())
 axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
 for axis_of in (axes.xaxis, axes.yaxis):
     axis_of.set_major_formatter("{x:g}")
@@ -793,7 +793,7 @@ tables.table(
         ],
     },
     caption="The same numbers. Where both programs are solved their bounds agree to "
-    f"{np.abs(both[True] / both[False] - 1).max():.0e}; all relative gaps are at most {cost.gap.max():.0e}.",
+    f"{(both[True] / both[False] - 1).abs().max():.0e}; all relative gaps are at most {cost.gap.max():.0e}.",
 )
 
 # %% [markdown]

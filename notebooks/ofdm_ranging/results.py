@@ -421,6 +421,7 @@ claims.record(
     and low.capacity_ratio.is_monotonic_decreasing
     and wider.mean() >= 0.9,
     trend=edges.width_ratio.idxmin() == len(weights) - 1 and wider.mean() > 0.5,
+    checkable=len(weights) > 1,
 )
 
 # %% [markdown]
@@ -739,7 +740,7 @@ axes.set(xlabel="SNR of the compressed echo (dB)", yscale="log")
 axes.set_ylabel("Range error, RMS (m)")
 axes.legend(title="dotted: square root of the CRB")
 replicas = ", because its replicas one delay cell apart are as high as the main lobe"
-if not ratios["edges only"][-1] > 2:
+if not ratios["edges only"][np.argmax(toa_snr_db)] > 2:
     replicas = ", since the search looks at few of its replicas, which are as high as the main lobe"
 limited = "The exact allocation has both limits."
 if exact.mode != "isac":
@@ -748,7 +749,7 @@ curves.show(
     figure,
     "estimator_threshold",
     caption=f"Range error of the maximum-likelihood delay estimate ({toa_trials} trials per point, the same noise for all schemes) and the bound "
-    f"(dotted) over the echo's SNR. Edges-only has the lowest bound of all; at the highest SNR shown its error is {ratios['edges only'][-1]:.3g} times that "
+    f"(dotted) over the echo's SNR. Edges-only has the lowest bound of all; at the highest SNR shown its error is {ratios['edges only'][np.argmax(toa_snr_db)]:.3g} times that "
     f"bound{replicas}. {limited} The paper has no such figure.",
     alt="Errors of the exact allocation, of water-filling and of edges only against the SNR, each with its bound as a dotted line.",
     solver="no cone solver",
@@ -819,9 +820,10 @@ for name, powers, look in (
 # Of the last, the least sidelobes:
 plain = {"label": "data floor, least sidelobes", "markers": False}
 plotting.line(axes, floor_symbols, floor, "reference", **plain)
-single, expected_level = middle[0], expectation
+fewest, expected_level = int(np.argmin(floor_symbols)), expectation
+single, tried = middle[fewest], floor_symbols[fewest]
 within = np.array(floor_symbols)[middle < expectation + 3]
-needed = f"from {within[0]} averaged symbols on" if within.size else ""
+needed = f"from {within.min()} averaged symbols on" if within.size else ""
 axes.set(xlabel="Averaged symbols (1)", xscale="log")
 axes.set_ylabel("Peak sidelobe level (dB)")
 axes.legend(title="dotted: the expectation's level")
@@ -838,12 +840,13 @@ figures.show(
 claims.record(
     "003-C7",
     ours=(
-        f"least-sidelobe design: {expected_level:.1f} dB in expectation, median {single:.1f} dB for one "
-        "symbol; within 3 dB of the "
+        f"least-sidelobe design: {expected_level:.1f} dB in expectation, median {single:.1f} dB for "
+        f"{'one symbol' if tried == 1 else f'{tried} averaged symbols'}; within 3 dB of the "
         f"expectation {needed or 'at none of the numbers of symbols tried'}"
     ),
     tolerance="one symbol at least 10 dB above the expectation",
     reproduced=single > expected_level + 10,
+    checkable=tried == 1,
 )
 
 # %% [markdown]

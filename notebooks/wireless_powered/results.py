@@ -474,6 +474,7 @@ claims.record(
     "limit does not bind there is nothing to gain)",
     reproduced=min(gaining.values()) == 1,
     trend=sum(share >= 0.9 for share in gaining.values()) >= 2,
+    checkable=len(limits) > 1,
 )
 ranges = {name: np.ptp(bits[keep_limit], axis=1) for name, bits in by_limit.items()}
 full_gain = np.median(ranges["full power"] / ranges["exact"])
@@ -520,6 +521,7 @@ claims.record(
     tolerance="growth and order on every draw; gain of full power at most a tenth of the optimum's",
     reproduced=all(power_growth.values()) and inferior and share <= 0.1,
     trend=all(power_growth.values()),
+    checkable=len(bs_powers) > 1,
 )
 claims.record(
     "000-C5",

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from compendium.notebook import claims, tables
+from compendium.notebook import claims, figures, tables, words
 from compendium.notebook.answers import answer, found_in
 from compendium.notebook.context import Context
 from compendium.notebook.curves import Curves, legend_above
@@ -102,6 +102,43 @@ def test_floors_that_nobody_can_meet_are_lowered_and_nothing_is_judged(run):
     claims.record("009-C2", ours="1", tolerance="1", reproduced=True)
     verdicts = [entry["verdict"] for entry in json.loads((run / "claims.json").read_text())]
     assert verdicts == ["reproduced", "not checkable"]
+
+
+def test_what_has_no_number_is_said_with_a_dash(run, capsys):
+    claims.record("009-C1", ours="a gain of nan % over inf m", tolerance="1", reproduced=True)
+    entry = json.loads((run / "claims.json").read_text())[0]
+    assert entry["ours"] == "a gain of – % over ∞ m (A dash stands where these values give no number.)"
+    assert entry["verdict"] == "not checkable"
+    answer("It gains nan %.")
+    assert found_in(run).startswith("It gains – %. (A dash")
+    tables.table({"value": [np.nan, 2.0], "text": [f"{np.nan:.2f}", "Anna"], "limit": [np.inf, 1.0]}, formats={"value": ".1f"})
+    assert "| – | – | ∞ |" in capsys.readouterr().out
+    assert words.said("a banana, `nan`, 3 %") == "a banana, `nan`, 3 %"
+
+
+def test_in_a_run_of_ones_own_the_description_is_read_off_the_figure(run, monkeypatch):
+    def shown(set_name):
+        context = Context(section="demo", notebook="results", set_name=set_name, directory=str(run))
+        monkeypatch.setenv(*context.to_environment().popitem())
+        figure, axes = plotting.subplots(1, 2)
+        axes[0].plot([1.0, 2.0, 3.0], [4.0, np.nan, 8.0], label="optimum")
+        axes[0].plot([1.0, 2.0], [np.nan, np.nan], label="SCA")
+        axes[0].set(xlabel="Limit (m$^2$)", ylabel="Rate (bit/s)")
+        axes[1].bar([0, 1], [1.0, 2.0])
+        axes[1].set(xlabel="User (1)", ylabel="Power (W)")
+        name = f"rates_{len(set_name)}"
+        figures.show(
+            figure, name, data={"x": [1]}, caption="The rate over the limit, nan.", alt="A curve that rises to the right."
+        )
+        return json.loads((run / "figures" / f"{name}.json").read_text())
+
+    assert shown("quick")["alt"] == "A curve that rises to the right."
+    own = shown("quick+0123")
+    assert own["alt"] == (
+        "Panel 1, Rate (bit/s) over Limit (m²): optimum from 4 at 1 to 8 at 3; SCA without a value. "
+        "Panel 2, Power (W) over User (1): 2 bars."
+    )
+    assert "over the limit, –. (A dash" in own["caption"]
 
 
 def test_an_answer_is_kept_for_the_top_of_its_page(run):

@@ -9,6 +9,7 @@ import pytest
 
 from isaclib import InvalidScenario
 from isaclib.foundations import cluster as sending
+from isaclib.foundations import used_solvers
 from isaclib.foundations.montecarlo import map_draws
 
 DRAWS = 100
@@ -37,6 +38,20 @@ def test_the_cluster_gives_the_same_draws_bit_by_bit(cluster):
     there = map_draws(slow_draw, np.random.default_rng(5), DRAWS, scheduler=cluster.scheduler_address)
     assert values(here) == values(there)
     assert os.getpid() not in {process for _, process in there}
+
+
+def test_the_cluster_tells_which_solvers_it_used(cluster):
+    def draw(rng):
+        import cvxpy as cp
+
+        from isaclib.foundations import conic
+
+        x = cp.Variable()
+        return conic.solve(cp.Problem(cp.Maximize(x), [x <= rng.random()])).value
+
+    with used_solvers.heard() as names:
+        map_draws(draw, np.random.default_rng(5), 8, scheduler=cluster.scheduler_address)
+    assert names == {"CLARABEL"}
 
 
 def test_a_killed_worker_loses_nothing(cluster):

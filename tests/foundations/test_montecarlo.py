@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from isaclib import InvalidScenario
+from isaclib.foundations import used_solvers
 from isaclib.foundations.montecarlo import average, map_draws
 
 QUANTILE = 1e-9  # SciPy's quantile of Student's distribution is good to ten digits
@@ -20,6 +21,25 @@ def test_results_are_bitwise_the_same_for_one_and_two_processes():
     shared = map_draws(draw, np.random.default_rng(7), 37, jobs=2)
     assert len(alone) == 37
     assert alone == shared
+
+
+def solve_a_cone_program(rng):
+    import cvxpy as cp
+
+    from isaclib.foundations import conic
+
+    x = cp.Variable()
+    return conic.solve(cp.Problem(cp.Maximize(x), [x <= rng.random()])).value
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_the_solvers_of_draws_are_known_wherever_these_were_made(jobs):
+    with used_solvers.heard() as names:
+        map_draws(solve_a_cone_program, np.random.default_rng(7), 8, jobs=jobs)
+    assert names == {"CLARABEL"}
+    with used_solvers.heard() as names:
+        map_draws(draw, np.random.default_rng(7), 8, jobs=jobs)
+    assert names == set()
 
 
 def test_each_draw_has_its_own_child_in_order():

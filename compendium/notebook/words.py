@@ -1,0 +1,79 @@
+"""Words that hold for any values: numbers that a run does not have, and what a figure shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+_NO_NUMBER = re.compile(r"(?<![\w.`])[-+]?nan\b(?!`)")
+_ENDLESS = re.compile(r"(?<![\w.`])([-+]?)inf\b(?!`)")
+_MOST = 8  # curves of a panel that are told one by one
+
+
+def numbers_or_dashes(text: str) -> str:
+    """A text in which no number is ``nan`` or ``inf``.
+
+    >>> numbers_or_dashes("a gain of nan %, up to inf m")
+    'a gain of – %, up to ∞ m'
+    """
+    return _ENDLESS.sub(lambda found: found[1] + "∞", _NO_NUMBER.sub("–", text))
+
+
+def said(text: str) -> str:
+    """The same for a text that readers meet alone: it says what a dash stands for.
+
+    >>> said("a gain of 3 %"), said("a gain of nan %.")
+    ('a gain of 3 %', 'a gain of – %. (A dash stands where these values give no number.)')
+    """
+    dashed = numbers_or_dashes(text)
+    if not _NO_NUMBER.search(text):
+        return dashed
+    return f"{dashed.rstrip()} (A dash stands where these values give no number.)"
+
+
+def described(figure: Figure) -> str:
+    """What a figure shows, read off it: for values that its author has not seen."""
+    panels = [axes for axes in figure.axes if axes.axison and (axes.lines or axes.collections or axes.patches or axes.images)]
+    told = [f"{_named(axes)}: {'; '.join(_shown(axes)) or 'no value'}" for axes in panels]
+    if len(told) > 1:
+        told = [f"Panel {number}, {text}" for number, text in enumerate(told, 1)]
+    return ". ".join(told) + "."
+
+
+def _named(axes: Axes) -> str:
+    title, over, of = (_plain(text) for text in (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()))
+    axis = f"{of} over {over}" if of and over else of or over or "a panel"
+    return f"{title}, {axis}" if title else axis
+
+
+def _shown(axes: Axes) -> Iterator[str]:
+    curves = [line for line in axes.lines if not str(line.get_label()).startswith("_")] or [*axes.lines]
+    for line in curves[:_MOST]:
+        points = np.asarray(line.get_xydata(), float)
+        points = points[np.isfinite(points).all(axis=1)]
+        name = _plain(str(line.get_label()))
+        name = "a curve" if name.startswith("_") else name
+        if line.get_transform() != axes.transData:
+            yield f"a level, {name}" if name != "a curve" else "a level"
+        elif not len(points):
+            yield f"{name} without a value"
+        elif len(points) == 1:
+            yield f"{name} at {points[0, 1]:.3g}"
+        else:
+            (x0, y0), (x1, y1) = points[[0, -1]]
+            yield f"{name} from {y0:.3g} at {x0:.3g} to {y1:.3g} at {x1:.3g}"
+    if len(curves) > _MOST:
+        yield f"and {len(curves) - _MOST} more curves"
+    if axes.images or any(each.get_array() is not None for each in axes.collections):
+        yield "values as colours"
+    if axes.containers:
+        yield f"{sum(len(each) for each in axes.containers)} bars"
+
+
+def _plain(text: str) -> str:
+    """A label without the marks of mathematics."""
+    return " ".join(text.replace("$^2$", "²").replace("$", "").replace("\\", "").replace("\n", ", ").split())
