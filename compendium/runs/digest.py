@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,7 @@ import isaclib
 CODE = Path(__file__).resolve().parents[2]
 HOMES = {"isaclib": Path(isaclib.__file__).resolve().parent, "compendium": CODE / "compendium"}
 CHILD = "compendium.runs.child"  # what executes a notebook, and imports its kernel
+_ONE_PARSER = threading.Lock()  # runs are made in threads, and Python 3.11 counts the depth of all its syntax trees in one place
 _DYNAMIC = {"import_module", "__import__"}
 
 
@@ -103,7 +105,8 @@ def _imported(source: str, module: str, is_package: bool) -> frozenset[str]:
 def _named(source: str, package: str) -> frozenset[str] | None:
     """Names below the project's packages that a source may mean by its imports; None where one cannot be resolved."""
     names: set[str] = set()
-    tree = ast.parse(_without_magics(source))
+    with _ONE_PARSER:
+        tree = ast.parse(_without_magics(source))
     calls = ast.walk(tree) if any(word in source for word in _DYNAMIC) else ()
     for node in [*_statements(tree), *calls]:
         if isinstance(node, ast.Import):
