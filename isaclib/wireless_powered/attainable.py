@@ -36,11 +36,12 @@ class Best:
         return Best(*(column[d : d + 1] for column in self.__dict__.values()))
 
 
-def problem_of(lane: Batch | Rows | Lane, scale: float) -> interior.Problem:
-    """The barrier method's numbers of the only scenario."""
-    harvest = _harvest(lane)[0]
-    k = (lane.gain_bs_user / lane.noise_w[:, None])[0] * harvest
-    return interior.Problem(k, harvest / lane.max_power_w[0], Sensing(lane, lane.bs_power_w), harvest, scale)
+def problem_of(lane: Batch | Rows | Lane, scale: float, dtype: type = float) -> interior.Problem:
+    """The barrier method's numbers of the only scenario, in the given precision."""
+    gain, bs_power = lane.gain_bs_user[0].astype(dtype), lane.bs_power_w.astype(dtype)
+    harvest = lane.harvest_efficiency[0] * gain * bs_power[0]
+    k = gain / dtype(lane.noise_w[0]) * harvest
+    return interior.Problem(k, harvest / dtype(lane.max_power_w[0]), Sensing(lane, bs_power, dtype), harvest, scale)
 
 
 def least_crb(batch: Batch | Rows | Lane) -> Best:

@@ -33,6 +33,7 @@ _SMALL = 1e-2  # below it closed forms cancel; the Taylor series used there are 
 _NEWTON_STEPS = 2  # each maps an error e to at most e^2/12, and the starting formula is good to 0.005
 TOLERANCE = 1e-11  # of z: a relative accuracy of s, and so of R
 _REACH = 1e-8
+_TINY = 1e-5
 
 
 def log_snr_of_load(log_load: np.ndarray, steps: int = _NEWTON_STEPS) -> np.ndarray:
@@ -41,12 +42,12 @@ def log_snr_of_load(log_load: np.ndarray, steps: int = _NEWTON_STEPS) -> np.ndar
     :math:`\kappa(L) = \ln((e^L - 1)/L)` is the cumulant function of a uniform random variable: convex, with a slope between
     1/2 and 1, so Newton's method converges from anywhere, and from this start in two steps.
     """
-    w = log_load
+    w = np.maximum(log_load, _TINY)  # rounding may leave 0, where Newton's method divides by it
     L = w + np.log(1 + w + np.log(1 + w * w / (6 + 2 * w)))
     for _ in range(steps):
         decay, inverse = -np.expm1(-L), 1 / L
         L = L - (L - w + np.log(decay * inverse)) / (1 / decay - inverse)
-    if w.min() < _SMALL:
+    if (w := log_load).min() < _SMALL:
         series = w * (2 - w * (1 / 3 - w * (1 / 9 - w * (19 / 540 - w * (17 / 1620 - w * 13 / 4536)))))
         L = np.where(w < _SMALL, series, L)
     return L

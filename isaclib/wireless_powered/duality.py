@@ -21,11 +21,13 @@ Given :math:`w` and :math:`\nu`, the best :math:`\lambda` follows from the commo
 :math:`\lambda_m(\mu)` is the least with
 :math:`S_m \le \mu`, and :math:`S_0(\mu)` decreases. :math:`w` and :math:`\nu` come from the optimality conditions at the
 allocation, solved in the sense of non-negative least squares. The bound holds however well they are met.
+
+Where :math:`\lambda_m = 0` (users that have energy to spare), :math:`w_m` may be as large as :math:`S_m \le \mu` allows: with
+:math:`\mu - P_{\max} \sum_n \nu_n b_{nm}` over :math:`\log_2(1 + a_m P_{\max})` instead of the weight that was found, what the
+multipliers round changes the sum of the weights, and not the difference above, which is a small part of its terms near the edge.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 from scipy.optimize import nnls
@@ -37,20 +39,26 @@ from .sensing import Lane, Sensing
 _EPSILON = float(np.finfo(float).eps)
 _SMALL = 1e-2
 _NORMAL = 10.0  # weight of sum w = 1 among the optimality conditions, whose terms are of order one
+_OF_A_SLOPE = 8  # the same, of the terms of a slope
 _TIGHT = 1e-9
+_REFINED = 4  # steps that turn the multipliers of double precision into those of the precision at hand
+_IDLE = (1e-9, 1e-3)  # a price of energy below this part of its worth for sensing counts as none
 _OPERATIONS = 24  # whose rounding errors meet in a term of the bound, apart from the sums over the targets
 
 
-def dual_bound(scenario: Scenario, powers: np.ndarray, charging: float, times: np.ndarray, hints=()) -> float:
+def dual_bound(
+    scenario: Scenario, powers: np.ndarray, charging: float, times: np.ndarray, hints=(), slack: float | np.floating = 0.0
+) -> float:
     """Upper bound on the least throughput in bit of every allocation; tight where this one, all > 0, is optimal.
 
-    ``hints`` are pairs of weights and prices that are tried first. Near the edge of what the CRB limit allows, the bound is a
-    difference of terms that are millions of times as large: what is not tight is computed again in extended precision.
+    ``hints`` are pairs of weights and prices that are tried first; ``slack`` loosens the CRB limit by that part. Near the edge of
+    what the CRB limit allows, the bound is a difference of terms that are millions of times as large: what is not tight is
+    computed again in extended precision, multipliers and all.
     """
     rates = np.log1p(scenario.gain_bs_user / scenario.noise_w * powers) / _ln2(float)
-    if not (charging > 0 and (times * rates).min() > 0):
+    if not (charging > 0 and (times * rates).min() > 0 and (powers * times).min() > 0):
         return float("inf")
-    cuts = Cuts(scenario, powers, charging, times)
+    cuts = Cuts(scenario, powers, charging, times, slack=slack)
     enough = scenario.bandwidth_hz * float((times * rates).min()) * (1 + _TIGHT)
     tried, bound = list(hints), min((evaluate(scenario, cuts, *found) for found in hints), default=float("inf"))
     for balanced in (False, True):
@@ -58,32 +66,55 @@ def dual_bound(scenario: Scenario, powers: np.ndarray, charging: float, times: n
             tried.append(multipliers(scenario, cuts, powers, charging, times, balanced=balanced))
             bound = min(bound, evaluate(scenario, cuts, *tried[-1]))
     if bound > enough:
-        wide = Cuts(scenario, powers, charging, times, np.longdouble)
+        wide = Cuts(scenario, powers, charging, times, np.longdouble, slack)
+        tried += [multipliers(scenario, wide, powers, charging, times, balanced=balanced) for balanced in (False, True)]
         bound = min(bound, *(evaluate(scenario, wide, *found) for found in tried))
     return bound
 
 
-def rounded(scenario: Scenario) -> Iterator[Scenario]:
-    """The scenario with limits that are looser by what a CRB may have rounded, a little more each time.
+def beyond(scenario: Scenario, powers: np.ndarray, charging: float, times: np.ndarray) -> np.floating:
+    """The part by which the CRB limit must be looser for a bound to hold for this allocation, in extended precision.
 
-    Next to the least attainable CRB an allocation can keep its limit to the last digit of a double and still lie beyond a bound
-    that has more of them.
+    Scaled down by what it overspends of the frame and of the harvest, the allocation keeps both, and its CRB grows by no more.
     """
-    if np.isfinite(scenario.crb_limit_m2):
-        for units in (1, 8, 64, 512):
-            yield scenario.replace(crb_limit_m2=scenario.crb_limit_m2 * (1 + units * _EPSILON))
+    wide = np.longdouble
+    _, c, _, horizon = _numbers(scenario, wide)
+    charged, spent, seconds = wide(charging), powers.astype(wide) * times, times.astype(wide)
+    frame = (charged + seconds.sum()) / horizon
+    harvest = (spent / (c * charged)).max()
+    lane = Lane(scenario)
+    psi = Sensing(lane, lane.bs_power_w, wide).information(charged, spent, derivatives=False)[0].min()
+    crb = 1 / (psi * wide(scenario.crb_limit_m2)) if np.isfinite(scenario.crb_limit_m2) else wide(0)
+    return np.maximum(np.maximum(crb, 1) * np.maximum(frame, 1) * np.maximum(harvest, 1) - 1, 0)
 
 
 class Cuts:
     r"""The linear consequences of the CRB limit at one allocation: ``charging`` (N,) and ``energy`` (M, N) are
-    :math:`b_{n0}` and :math:`b_{nm}`, ``level`` (N,) the right sides; none without a limit, or without a second direction."""
+    :math:`b_{n0}` and :math:`b_{nm}`, ``level`` (N,) the right sides, ``rounded`` (M, N) what an ``energy`` rounds, in units
+    of the last digit; none without a limit, or without a second direction."""
 
-    def __init__(self, scenario: Scenario, powers: np.ndarray, charging: float, times: np.ndarray, dtype: type = float) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        powers: np.ndarray,
+        charging: float,
+        times: np.ndarray,
+        dtype: type = float,
+        slack: float | np.floating = 0.0,
+    ) -> None:
         lane = Lane(scenario)
-        psi, slope, _, _ = Sensing(lane, lane.bs_power_w, dtype).information(charging, powers * times)
+        sensing = Sensing(lane, lane.bs_power_w, dtype)
+        psi, slope, parts, _ = sensing.information(dtype(charging), powers.astype(dtype) * times)
         usable = np.isfinite(scenario.crb_limit_m2) & (psi > 0)
         b = slope[usable] / psi[usable, None]
-        self.charging, self.energy, self.level = b[:, 0], b[:, 1:].T, 1 / (scenario.crb_limit_m2 * psi[usable])
+        # The terms of a slope k |Y g|^2, of at most 2 k |g|^2 together, cancel; and with an error of g it changes by 2 k |Y g|.
+        length, k = parts[usable, 0, 1:] + parts[usable, 1, 1:], sensing.coefficients()[usable]
+        self.rounded = (2 * (length + np.sqrt(k * slope[usable, 1:])) / psi[usable, None]).T
+        self.charging, self.energy, self.level = (
+            b[:, 0],
+            b[:, 1:].T,
+            1 / (scenario.crb_limit_m2 * (1 + dtype(slack)) * psi[usable]),
+        )
 
 
 def multipliers(
@@ -93,15 +124,17 @@ def multipliers(
 
     The conditions count by what they cost; ``balanced``, all the same, which is better where a few of the times are tiny.
     """
-    (a, c, cap, horizon), ln2 = _numbers(scenario), _ln2(float)
+    dtype = cuts.level.dtype.type
+    (a, c, cap, horizon), ln2 = _numbers(scenario, dtype), _ln2(dtype)
     users, targets = len(powers), len(cuts.level)
+    charging, times = dtype(charging), times.astype(dtype)
     x, energy = a * powers, powers * times
     bits = times * np.log1p(x) / ln2
     value = bits.min()
     harvested = c * charging
     # Unknowns in units of the value: w, lambda c t_0, kappa P t, nu, mu T. One row per condition.
     w, lam, kap, nu, mu = np.split(np.arange(3 * users + targets + 1), np.cumsum([users, users, users, targets]))
-    rows = np.zeros((5 * users + targets + 3, 3 * users + targets + 1))
+    rows = np.zeros((5 * users + targets + 3, 3 * users + targets + 1), dtype)
     m = np.arange(users)
     rows[m, w] = times * x / ((1 + x) * ln2) / value
     rows[m, lam], rows[m, kap] = -energy / harvested, -energy / (cap * times)
@@ -114,18 +147,24 @@ def multipliers(
     rows[slack + m, w] = bits / value - 1
     rows[slack + users + m, lam] = 1 - energy / harvested
     rows[slack + 2 * users + m, kap] = 1 - energy / (cap * times)
-    rows[slack + 3 * users + np.arange(targets), nu] = 1 - cuts.level
+    rows[slack + 3 * users + np.arange(targets), nu] = np.maximum(1 - cuts.level, 0)  # a limit that rounding breaks counts as met
     rows[-1, mu] = 1 - (charging + times.sum()) / horizon
     wanted = np.zeros(len(rows))
     wanted[2 * users + 1] = _NORMAL
     if balanced:
         rows[: 2 * users + 1] /= np.maximum(np.abs(rows[: 2 * users + 1]).max(axis=1, keepdims=True), 1e-300)
     size = np.maximum(np.sqrt((rows**2).sum(axis=0)), 1e-300)
+    scaled = (rows / size).astype(float)
     try:
-        found = nnls(rows / size, wanted, maxiter=100 * len(size))[0] / size
+        found = nnls(scaled, wanted, maxiter=100 * len(size))[0] / size
     except RuntimeError:  # not within so many steps: equal weights are multipliers, too
-        found = np.zeros(len(size))
-        found[w] = 1 / users
+        found = np.zeros(len(size), dtype)
+        found[w] = 1 / dtype(users)
+    used = found > 0
+    for _ in range(_REFINED if np.finfo(dtype).eps < _EPSILON else 0):
+        rest = wanted - rows[:, used] @ found[used]
+        found[used] += np.linalg.lstsq(scaled[:, used], rest.astype(float))[0] / size[used]
+    found = np.maximum(found, 0)
     return found[w], found[nu] * value
 
 
@@ -134,7 +173,9 @@ def evaluate(scenario: Scenario, cuts: Cuts, weights: np.ndarray, prices: np.nda
     dtype = cuts.charging.dtype.type
     (a, c, cap, horizon), ln2 = _numbers(scenario, dtype), _ln2(dtype)
     w, prices = np.maximum(weights, 0.0).astype(dtype), prices.astype(dtype)
-    shift = (cuts.energy * prices).sum(axis=1)
+    shift, last = (cuts.energy * prices).sum(axis=1), np.finfo(dtype).eps
+    operations = _OPERATIONS + len(prices) + len(w)
+    error = last * (_OF_A_SLOPE * (cuts.rounded * prices).sum(axis=1) + operations * shift)
     if not (w.sum() > 0 and np.all(np.isfinite(shift))):
         return float("inf")
     from_charging = (cuts.charging * prices).sum()
@@ -149,25 +190,43 @@ def evaluate(scenario: Scenario, cuts: Cuts, weights: np.ndarray, prices: np.nda
         free = np.where(w > 0, w * a / ln2 * np.exp(-log_snr), -mu / cap)
         return np.maximum(np.where(at_cap <= knee, at_cap, free), -shift)
 
-    def charging_price(mu):
-        return ((net_price(mu) + shift) * c).sum() + from_charging
+    def charging_price(mu, idle):
+        return (np.where(idle, 0, net_price(mu) + shift) * c).sum() + from_charging
 
-    high = max(from_charging, (w * full).max() / ln2, 1e-300)
-    while charging_price(high) > high:
-        high *= 4
-    bracket = bisect(
-        lambda mu: charging_price(mu) <= mu, float(from_charging) or float(high) * 1e-300, float(high), tolerance=1e-13
-    )
-    mu = _closer(lambda mu: charging_price(mu) <= mu, dtype(bracket.low), dtype(bracket.high))
-    d = net_price(mu)
-    with np.errstate(divide="ignore", over="ignore"):
-        best = np.where(d > knee, np.minimum(np.maximum(w / (ln2 * np.where(d > 0, d, 1.0)) - 1 / a, 0.0), cap), cap)
-    seconds = w * np.log1p(a * best) / ln2 - d * best
-    second, level = max(charging_price(mu), seconds.max()), (prices * cuts.level).sum()
-    # lambda is d + shift in exact numbers, so that shift rounds in S_0 only, and not where it cancels d altogether.
-    terms = second + np.where(d > -shift, (np.abs(d) + 2 * shift) * c, 0.0).sum() + (np.abs(d) * best).max()
-    rounding = (_OPERATIONS + len(prices) + len(w)) * np.finfo(dtype).eps * (horizon * terms + level)
-    return float(scenario.bandwidth_hz * (horizon * second - level + rounding) / w.sum()) * (1 + _OPERATIONS * _EPSILON)
+    def price_of_a_second(idle):
+        """The least mu with S_0 <= mu, where the harvested energy of some users has no price."""
+        high = max(from_charging, (w * full).max() / ln2, 1e-300)
+        while charging_price(high, idle) > high:
+            high *= 4
+        low = float(from_charging) or float(high) * 1e-300
+        bracket = bisect(lambda mu: charging_price(mu, idle) <= mu, low, float(high), tolerance=1e-13)
+        return _closer(lambda mu: charging_price(mu, idle) <= mu, dtype(bracket.low), dtype(bracket.high))
+
+    def bound(mu, idle):
+        d = np.where(idle, -shift, net_price(mu))
+        # Where the energy has no price, as much weight as a second is worth for certain: what rounds costs weight only.
+        weight = np.where(idle, np.maximum(mu * (1 - operations * last) - (shift + error) * cap, 0) * ln2 / full, w)
+        with np.errstate(divide="ignore", over="ignore"):
+            best = np.where(d > knee, np.minimum(np.maximum(w / (ln2 * np.where(d > 0, d, 1.0)) - 1 / a, 0.0), cap), cap)
+        best = np.where(idle, cap, best)
+        seconds = weight * np.log1p(a * best) / ln2 - d * best
+        second, level = max(charging_price(mu, idle), seconds.max()), (prices * cuts.level).sum()
+        # lambda is d + shift in exact numbers: shift rounds in S_0 where the energy has a price, and in S_m where it has none.
+        priced, size = d > -shift, last * operations * np.abs(d)
+        terms = (
+            np.where(priced, (size + error) * c, 0).sum() + np.where(idle, 0, (size + np.where(priced, 0, error)) * best).max()
+        )
+        rounding = horizon * (terms + last * operations * second) + last * operations * level
+        return float(scenario.bandwidth_hz * (horizon * second - level + rounding) / weight.sum()) * (1 + _OPERATIONS * _EPSILON)
+
+    nobody = np.zeros(len(w), dtype=bool)
+    mu = price_of_a_second(nobody)
+    found = bound(mu, nobody)
+    for part in _IDLE:
+        idle = (net_price(mu) + shift <= part * shift) & (shift * cap < mu)
+        if idle.any():
+            found = min(found, bound(price_of_a_second(idle), idle))
+    return found
 
 
 def _closer(above, low, high):
@@ -193,9 +252,9 @@ def _ln2(dtype: type):
 
 def _second(log_snr: np.ndarray) -> np.ndarray:
     r""":math:`L - 1 + e^{-L} = \ln(1 + x) - x/(1 + x)`, what one more second is worth, times ln 2."""
-    L = log_snr
+    L, log_snr = np.minimum(log_snr, _SMALL), log_snr
     series = L**2 * (1 / 2 - L * (1 / 6 - L * (1 / 24 - L * (1 / 120 - L * (1 / 720 - L / 5040)))))
-    return np.where(L < _SMALL, series, L + np.expm1(-L))
+    return np.where(log_snr < _SMALL, series, log_snr + np.expm1(-log_snr))
 
 
 def _log_snr_of_second(worth: np.ndarray) -> np.ndarray:

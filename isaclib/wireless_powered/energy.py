@@ -16,7 +16,8 @@ curve :math:`p(s)`, :math:`t_0 = s T/G(s)` increases with s, so the sign change 
 predicate. If its powers respect the caps it solves the full problem, and its bracket certifies it.
 
 *Barrier.* Otherwise an interior-point method (:mod:`.interior`) goes to the optimum, the allocation is evaluated as it stands,
-and its multipliers give the bound by weak duality (:mod:`.duality`).
+and its multipliers give the bound by weak duality (:mod:`.duality`). Near the least attainable CRB, where the throughput changes
+up to 1e12 times as fast as the limit, it goes there once more in extended precision.
 
 The least attainable CRB (:mod:`.attainable`) decides feasibility.
 """
@@ -30,7 +31,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..foundations import checks
-from ..foundations.certificate import Certificate, relative_gap
+from ..foundations.certificate import Certificate, Status, relative_gap
 from ..foundations.errors import InvalidScenario, SolverFailure
 from ..foundations.scenario import Batch
 from . import interior
@@ -38,8 +39,8 @@ from .allocation import Allocation, AllocationBatch
 from .attainable import Best, least_crb, problem_of
 from .batch import allocations, infeasible, row
 from .curve import Curve, locate, settle, tangent_bound
-from .duality import dual_bound, rounded
-from .scenario import Scenario, harvest_rate_w, throughputs
+from .duality import beyond, dual_bound
+from .scenario import Scenario, throughputs
 from .sensing import Lane, Sensing
 from .verify import residual
 
@@ -48,18 +49,17 @@ _LOG = logging.getLogger(__name__)
 _CAP_SLACK = 1e-12  # rounding of a power at its cap
 _OPTIMAL_GAP, _OPTIMAL_RESIDUAL = 1e-6, 1e-7
 _TIGHT = 1e-9  # a larger gap makes a second set of multipliers worth the trouble
-_NO_ROOM = 1e-13  # a limit that is as good as the least attainable CRB leaves no choice
-_PUSHES = (0.99, 0.99, 0.95, 0.9, 0.5, 0.2)
-_ROUNDING = 1e-13  # of a CRB at its limit
+_NO_ROOM = 8e-13  # a limit that is as good as the least attainable CRB leaves no choice
+_ROUNDING = 1e-12  # of a CRB at its limit
 _BLEND = 0.3  # of the room at the best CRB, kept by the start of the barrier method
 
 
 def solve_energy(scenario: Scenario, *, method: str = "auto") -> Allocation:
     """Global optimum for ``sensing="energy"``: by search where no cap binds, else by the barrier method.
 
-    ``method="barrier"`` forces the latter, for cross-checks. Errors as in :func:`~.exact.solve_exact`. Right at the least
-    attainable CRB the throughput hangs on the last digits of the limit: the status is then ``converged``, with the gap that is
-    proven.
+    ``method="barrier"`` forces the latter, for cross-checks. Errors as in :func:`~.exact.solve_exact`. At the least
+    attainable CRB, and up to about 1e-10 above it, the throughput hangs on the last digits of the limit: what extended precision
+    does not prove is ``converged``, with the bound that is proven.
 
     >>> scenario = Scenario.random(np.random.default_rng(1), sensing="energy", max_power_w=0.05, crb_limit_m2=1e-4)
     >>> allocation = solve_energy(scenario)
@@ -165,7 +165,7 @@ def best_attainable_crb(scenario: Scenario) -> tuple[float, int]:
 def _barrier(scenario: Scenario, uncapped: float, start: float, frame: Best | None = None) -> Allocation:
     """The optimum where caps bind; ``frame`` is that of the least CRB, if it is known."""
     users, limit, horizon = len(scenario.gain_bs_user), scenario.crb_limit_m2, scenario.time_budget_s
-    limited = bool(np.isfinite(limit))
+    limited, only = bool(np.isfinite(limit)), None
     problem = problem_of(Lane(scenario), limit * horizon if limited else 1.0)
     t0 = 0.5 / (1 + problem.q.sum())
     e = np.full(users, 0.5 * t0)
@@ -176,7 +176,11 @@ def _barrier(scenario: Scenario, uncapped: float, start: float, frame: Best | No
             raise infeasible(scenario, best, int(frame.worst[0]))
         if limit <= best * (1 + _NO_ROOM):
             powers = np.full(users, scenario.max_power_w)
-            return _judged(scenario, powers, float(frame.charging_s[0]), frame.times_s[0], uncapped, 0, start)
+            only = _judged(scenario, powers, float(frame.charging_s[0]), frame.times_s[0], uncapped, 0, start)
+            if only.certificate.status == "optimal":
+                return only
+            limit = best * (1 + _NO_ROOM)
+            problem = problem_of(Lane(scenario), limit * horizon)
         room, share = limit / best - 1, 0.5
         while True:
             mixed = best_t0 + share * (t0 - best_t0), best_e + share * (e - best_e)
@@ -184,55 +188,53 @@ def _barrier(scenario: Scenario, uncapped: float, start: float, frame: Best | No
                 break
             share *= 0.5
         t0, e = mixed
+    found, failure = None, None
+    for dtype in (float, np.longdouble):
+        numbers = problem if dtype is float else problem_of(Lane(scenario), dtype(limit) * dtype(horizon), dtype)
+        try:
+            here = _followed(scenario, numbers, t0, e, limited, uncapped, start)
+        except SolverFailure as error:
+            failure = error
+            continue
+        if found is None or here.certificate.gap < found.certificate.gap:
+            found = here
+        if found.certificate.status == "optimal" or not limited:
+            break
+    if found is None:
+        raise failure
+    return found if only is None or found.certificate.status == "optimal" else _at_the_edge(scenario, only, found)
+
+
+def _at_the_edge(scenario: Scenario, only: Allocation, looser: Allocation) -> Allocation:
+    """The frame of the least CRB, with the bound that the optimum of a looser limit knows for this one."""
+    slack = beyond(scenario, only.powers_w, only.charging_time_s, only.times_s)  # what the frame itself has rounded
+    bound = dual_bound(scenario, looser.powers_w, looser.charging_time_s, looser.times_s, slack=slack)
+    value = only.certificate.value
+    if not value <= bound < only.certificate.bound:
+        return only
+    status: Status = "optimal" if relative_gap(value, bound) <= _OPTIMAL_GAP else "converged"
+    return replace(only, certificate=replace(only.certificate, bound=bound, status=status))
+
+
+def _followed(scenario: Scenario, problem: interior.Problem, t0, e, limited: bool, uncapped: float, start: float) -> Allocation:
+    """The barrier method from shares with room, in the precision of the problem's numbers."""
+    horizon = problem.k.dtype.type(scenario.time_budget_s)
     t0, e, t, weights, prices, steps = interior.throughput(problem, t0, e, limited)
     unit = horizon / (t0 + t.sum())  # more of everything: what the barrier left of the frame
-    charging, times = t0 * unit, t * unit
-    powers = np.minimum(e * problem.harvest / t, scenario.max_power_w)
-    found = _judged(scenario, powers, charging, times, uncapped, steps, start, weights, prices * horizon / np.log(2))
-    if limited and found.certificate.status != "optimal":
-        return _pushed(scenario, found, best_t0 * horizon, best_e * problem.harvest * horizon)
-    return found
+    charging, times = float(t0 * unit), (t * unit).astype(float)
+    powers = np.minimum((e * problem.harvest / t).astype(float), scenario.max_power_w)
+    hints = ((weights, prices * horizon / np.log(problem.k.dtype.type(2))),)
+    return _judged(scenario, powers, charging, times, uncapped, steps, start, hints)
 
 
-def _pushed(scenario: Scenario, found: Allocation, charging: float, spent: np.ndarray) -> Allocation:
-    """Further away from the frame that attains the best CRB, by what is missing to the bound: the barrier stops short of it.
-
-    ``charging`` and ``spent``, (M,) in joule at full power, are that frame. Near it the throughput changes up to 1e9 times as
-    fast as the CRB, so that what it breaks the limit by is what the CRB rounds; more is not taken.
-    """
-    bound, least = found.certificate.bound, found.certificate.value
-    here = (found.charging_time_s, found.powers_w * found.times_s, found.times_s)
-    there = (charging, spent, spent / scenario.max_power_w)
-    for part in _PUSHES:
-        step = part * min(relative_gap(least, bound), 1.0)  # the throughput is nearly linear along this line
-        at, energy, times = (x + step * (x - y) for x, y in zip(here, there))
-        if not (at > 0 and energy.min() >= 0 and times.min() > 0):
-            continue
-        unit = scenario.time_budget_s / (at + times.sum())
-        at, energy, times = at * unit, np.minimum(energy * unit, harvest_rate_w(scenario) * (at * unit)), times * unit
-        powers = np.minimum(energy / times, scenario.max_power_w)
-        value, violation = float(throughputs(scenario, times, powers).min()), residual(scenario, powers, at, times)
-        if not (least < value <= bound and violation <= _ROUNDING):
-            continue
-        bound = min(bound, dual_bound(scenario, powers, at, times))  # what a judge will find there
-        if value <= bound:
-            status = "optimal" if relative_gap(value, bound) <= _OPTIMAL_GAP else "converged"
-            certificate = replace(found.certificate, value=value, bound=bound, residual=violation, status=status)
-            return Allocation(powers, at, times, value, certificate)
-    return found
-
-
-def _judged(scenario, powers, charging, times, bound, steps, start, weights=None, prices=None) -> Allocation:
+def _judged(scenario, powers, charging, times, bound, steps, start, hints=()) -> Allocation:
     """The allocation with the least of the bounds at hand."""
     value = float(throughputs(scenario, times, powers).min())
     violation = residual(scenario, powers, charging, times)
     if relative_gap(value, bound) > _TIGHT:
-        hints = () if weights is None else ((weights, prices),)
         bound = min(bound, dual_bound(scenario, powers, charging, times, hints))
-        for looser in rounded(scenario) if violation <= _ROUNDING else ():
-            if value <= bound:
-                break
-            bound = dual_bound(looser, powers, charging, times, hints)
+        if value > bound and violation <= _ROUNDING:
+            bound = dual_bound(scenario, powers, charging, times, hints, beyond(scenario, powers, charging, times))
     if violation > _OPTIMAL_RESIDUAL:
         raise SolverFailure("barrier method", "infeasible answer", {"violation": violation})
     certificate = Certificate(

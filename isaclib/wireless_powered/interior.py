@@ -127,7 +127,7 @@ class _Throughput:
         t0, e, t, _ = self.split(v)
         x = k * e / t
         targets = (len(s) - 5 * m - 1) // 2
-        rows = np.zeros((len(s), len(v)))
+        rows = np.zeros((len(s), len(v)), v.dtype)
         i, ei, ti = np.arange(m), 1 + np.arange(m), m + 1 + np.arange(m)
         if self.limited:
             slope, factor, core = self.p.slopes(t0, e)
@@ -160,15 +160,18 @@ def reach(problem: Problem) -> tuple[float, np.ndarray, int]:
 
 def throughput(
     problem: Problem, t0: float, e: np.ndarray, limited: bool
-) -> tuple[float, np.ndarray, np.ndarray, np.ndarray, np.ndarray, int]:
-    """Shares t_0, e, t from a point within the limits; weights (M,) of the rates and prices (N,) of the limits; steps."""
+) -> tuple[np.floating, np.ndarray, np.ndarray, np.ndarray, np.ndarray, int]:
+    """Shares t_0, e, t from a point within the limits; weights (M,) of the rates and prices (N,) of the limits; steps.
+
+    In the precision of the problem's numbers.
+    """
     program = _Throughput(problem, limited)
-    v, slacks, steps = _follow(program, program.start(t0, e))
+    v, slacks, steps = _follow(program, program.start(t0, e).astype(problem.k.dtype))
     t0, e, t, _ = program.split(v)
     targets = (len(slacks) - 5 * len(e) - 1) // 2
     weights = 1 / slacks[2 * targets : 2 * targets + len(e)]
     prices = (1 + slacks[:targets]) / slacks[:targets] / weights.sum()
-    return float(t0), e, t, weights / weights.sum(), prices, steps
+    return t0, e, t, weights / weights.sum(), prices, steps
 
 
 def _follow(program, v: np.ndarray) -> tuple[np.ndarray, np.ndarray, int]:
@@ -227,6 +230,10 @@ def _solve(hessian: np.ndarray, right: np.ndarray) -> np.ndarray | None:
     if not (np.isfinite(scaled).all() and np.isfinite(right).all()):
         return None
     for ridge in _RIDGES:
+        if hessian.dtype != float:
+            if (z := _solve_wide(scaled + ridge * np.eye(len(size)), size * right)) is None:
+                continue
+            return size * z
         try:
             factor = cho_factor(scaled + ridge * np.eye(len(size)), check_finite=False)
         except LinAlgError:
@@ -235,6 +242,21 @@ def _solve(hessian: np.ndarray, right: np.ndarray) -> np.ndarray | None:
         z += cho_solve(factor, size * right - scaled @ z, check_finite=False)
         return size * z
     return None
+
+
+def _solve_wide(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
+    """Cholesky's method in the precision of the numbers, which LAPACK does not have; None if the matrix is not definite."""
+    factor, z = matrix.copy(), right.copy()
+    for j in range(len(z)):
+        if not factor[j, j] > 0:
+            return None
+        factor[j:, j] /= np.sqrt(factor[j, j])
+        factor[j + 1 :, j + 1 :] -= factor[j + 1 :, j, None] * factor[j + 1 :, j]
+        z[j] /= factor[j, j]
+        z[j + 1 :] -= factor[j + 1 :, j] * z[j]
+    for j in reversed(range(len(z))):
+        z[j] = (z[j] - factor[j + 1 :, j] @ z[j + 1 :]) / factor[j, j]
+    return z
 
 
 def _curvature(rows: np.ndarray, core: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -152,6 +152,10 @@ class Sensing:
         core[:, 0, 2] = core[:, 2, 0] = core[:, 1, 2] = core[:, 2, 1] = 2 * c
         return value, np.einsum("nj,njm->nm", slope, rows), rows, core / trace[:, None, None]
 
+    def coefficients(self) -> np.ndarray:
+        """:math:`K_{m,n}` (N, M) of the only row: what a unit that a user spends weighs."""
+        return self._k[0].T
+
     def worth(self, spent: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         r""":math:`\psi` (D,) of one target (D,) of each row, and what more spending of each user adds to it, (D, M)."""
         A, B, w, S = self._sums(spent)

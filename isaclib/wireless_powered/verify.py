@@ -20,7 +20,7 @@ from ..foundations import checks
 from ..foundations.certificate import Certificate, relative_gap
 from ..foundations.scalar_search import bisect
 from .allocation import Allocation
-from .duality import dual_bound, rounded
+from .duality import beyond, dual_bound
 from .scenario import Scenario, crb_trace, harvest_rate_w, harvested_energy_j, throughputs
 from .sensing import Lane, Sensing
 
@@ -31,6 +31,8 @@ _ROUNDING = 1e-11  # more than the formulas of the curve lose, as a part of the 
 _TIGHT = 1e-8  # a larger gap may come from a CRB that hardly changes with the powers: try again with more digits
 _SMALL = 1e-2
 _EDGE = 1e-12  # a residual that is the rounding of the CRB
+_UNITS = (0, 1, 8, 64, 512)  # of the last digit, by which a CRB may have rounded
+_EPSILON = float(np.finfo(float).eps)
 # Largest relative gap and residual that pass: scalar search for power sensing, interior point for energy sensing.
 _PASS = {"power": (1e-6, 1e-7), "energy": (1e-5, 1e-6)}
 
@@ -111,10 +113,11 @@ def verify(scenario: Scenario, allocation: Allocation) -> Certificate:
     bound, iterations, method = _bound(scenario, point, value)
     if violation <= _EDGE:
         # Near full power the throughput changes 1e4 times as fast as the limit: what the CRB rounds belongs to the bound.
-        for looser in rounded(scenario.replace(crb_limit_m2=scenario.crb_limit_m2 * (1 + 2 * violation))):
+        for units in _UNITS:
             if not value > bound:
                 break
-            bound = max(bound, _bound(looser, point, value)[0])
+            slack = (2 * violation if scenario.sensing == "power" else beyond(scenario, *point[:3])) + units * _EPSILON
+            bound = max(bound, _bound(scenario, point, value, slack)[0])
     gap_limit, residual_limit = _PASS[scenario.sensing]
     passes = violation <= residual_limit and value > 0 and relative_gap(value, bound) <= gap_limit
     return Certificate(
@@ -138,8 +141,9 @@ def _plain(scenario: Scenario, allocation: Allocation) -> tuple[np.ndarray, floa
     )
 
 
-def _bound(scenario: Scenario, point, value: float) -> tuple[float, int, str]:
-    """The least bound at hand, iterations, and what was done, in words."""
+def _bound(given: Scenario, point, value: float, slack: float | np.floating = 0.0) -> tuple[float, int, str]:
+    """The least bound at hand for a CRB limit that is looser by a part, iterations, and what was done, in words."""
+    scenario = given.replace(crb_limit_m2=given.crb_limit_m2 * (1 + float(slack) + 2 * _EPSILON)) if slack > 0 else given
     bound, iterations = _curve_bound(scenario)
     if scenario.sensing == "power":
         if relative_gap(value, bound) > _TIGHT:
@@ -148,7 +152,7 @@ def _bound(scenario: Scenario, point, value: float) -> tuple[float, int, str]:
         unlimited = scenario.replace(crb_limit_m2=math.inf, sensing="power")
         bound = min(bound, _curve_bound(unlimited)[0])
         if point is not None and relative_gap(value, bound) > _TIGHT:
-            bound = min(bound, dual_bound(scenario, *point[:3]))
+            bound = min(bound, dual_bound(given, *point[:3], slack=slack))
     method = "verification" + (", no allocation meets crb_limit_m2" if math.isnan(bound) else "")
     return bound, iterations, method
 
