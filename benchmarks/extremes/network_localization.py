@@ -103,7 +103,8 @@ def run(make, draws: int, seed: int = 16) -> Counter:
         near = best.powers_w * 10 ** (child.uniform(-6, 0, (_TRIED, 1)) * child.standard_normal((_TRIED, size)))
         tried = np.minimum(near, scenario.max_power_w)
         # Thresholds kept beyond rounding: at the edge a power may change by half while its user's SINR loses 1e-16.
-        kept = np.min(nl.comm_sinr(scenario, tried) / np.maximum(scenario.min_comm_sinr, 1e-300), axis=1) >= 1 + _ROUNDING
+        with np.errstate(over="ignore"):  # a threshold of 0 is kept by every SINR
+            kept = np.min(nl.comm_sinr(scenario, tried) / np.maximum(scenario.min_comm_sinr, 1e-300), axis=1) >= 1 + _ROUNDING
         value = np.where(kept & (nl.residual(scenario, tried) <= 0), np.min(nl.sensing_sinr(scenario, tried), axis=1), 0.0)
         worst["random powers over bound"] = max(worst["random powers over bound"], np.max(value) / best.certificate.bound)
     found.update({f"worst {name}": number for name, number in worst.items()})
