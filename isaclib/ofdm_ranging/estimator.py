@@ -65,9 +65,8 @@ def delay_errors_s(
 def _chunk_errors(scenario: Scenario, powers, rng, trials: int, search: float) -> np.ndarray:
     delays = rng.uniform(-0.5, 0.5, size=trials)
     z = _filtered(scenario, powers, rng, trials, delays[:, None], np.ones((trials, 1)))
-    grid, levels = _profile(z, scenario.oversampling)
-    best = np.argmax(np.where(np.abs(grid) <= search, levels, -1.0), axis=1)
-    return _refined(z, grid[best], 1.0 / scenario.oversampling) - delays
+    grid, squares = _profile(z, scenario.oversampling, search)
+    return _refined(z, grid[np.argmax(squares, axis=1)], 1.0 / scenario.oversampling) - delays
 
 
 def _filtered(scenario: Scenario, powers, rng, trials: int, delays: np.ndarray, amplitudes: np.ndarray) -> np.ndarray:
@@ -75,19 +74,19 @@ def _filtered(scenario: Scenario, powers, rng, trials: int, delays: np.ndarray, 
     count = scenario.carriers
     energy = rng.gamma(scenario.symbols, 1.0, size=(trials, count))
     noise = scenario.noise_psd_w_per_hz * scenario.subcarrier_spacing_hz
-    echoes = (amplitudes[:, :, None] * np.exp((-2j * math.pi / count) * delays[:, :, None] * pulses.centred_carriers(count))).sum(
-        axis=1
-    )
+    echoes = (amplitudes[:, :, None] * pulses.steering(-delays.ravel(), count).reshape(*delays.shape, count)).sum(axis=1)
     signal = math.sqrt(scenario.echo_gain) * powers * energy * echoes
     return signal + np.sqrt(powers * energy * noise) * channels.complex_normal(rng, (trials, count))
 
 
-def _profile(z: np.ndarray, oversampling: int) -> tuple[np.ndarray, np.ndarray]:
-    """Delays (G,) in [-N/2, N/2) and levels (trials, G)."""
-    count = z.shape[1]
-    size = oversampling * count
-    levels = np.abs(np.fft.fftshift(np.fft.ifft(z, size, axis=1), axes=1)) * size
-    return (np.arange(size) - size // 2) / oversampling, levels
+def _profile(z: np.ndarray, oversampling: int, search: float) -> tuple[np.ndarray, np.ndarray]:
+    """Delays (G,) in [-search, search], where N/2 stands for -N/2, and squared levels (trials, G), in units of their own."""
+    size = oversampling * z.shape[1]
+    reach = math.floor(search * oversampling)
+    steps = np.arange(max(-reach, -(size // 2)), min(reach, size - size // 2 - 1) + 1)
+    output = np.fft.ifft(z, size, axis=1)
+    output = np.concatenate([output[:, steps[0] :], output[:, : steps[-1] + 1]], axis=1)
+    return steps / oversampling, output.real**2 + output.imag**2
 
 
 def _refined(z: np.ndarray, start: np.ndarray, reach: float) -> np.ndarray:
@@ -96,7 +95,7 @@ def _refined(z: np.ndarray, start: np.ndarray, reach: float) -> np.ndarray:
     rate = 2j * math.pi / count * pulses.centred_carriers(count)
     u = start
     for _ in range(_NEWTON_STEPS):
-        terms = z * np.exp(rate * u[:, None])
+        terms = z * pulses.steering(u, count)
         y, dy, ddy = terms.sum(axis=1), terms @ rate, terms @ rate**2
         slope, bend = (y.conj() * dy).real, np.abs(dy) ** 2 + (y.conj() * ddy).real
         step = np.where(bend < 0, -slope / np.where(bend < 0, bend, -1.0), 0.0)
@@ -189,10 +188,10 @@ def weak_target_detection(
         phase = np.exp(2j * math.pi * rng.uniform(size=size))
         amplitudes = np.stack([np.ones(size), units.db_to_amplitude(weak_db) * phase], axis=1)
         z = _filtered(scenario, powers, rng, size, delays, amplitudes)
-        grid, levels = _profile(z, scenario.oversampling)
-        peak = grid[np.argmax(levels, axis=1)]
+        grid, squares = _profile(z, scenario.oversampling, 0.5 * scenario.carriers)
+        peak = grid[np.argmax(squares, axis=1)]
         offset = (grid - peak[:, None] + 0.5 * scenario.carriers) % scenario.carriers - 0.5 * scenario.carriers
-        found = grid[np.argmax(np.where(np.abs(offset) >= scenario.sidelobe_start + _GUARD, levels, -1.0), axis=1)]
+        found = grid[np.argmax(np.where(np.abs(offset) >= scenario.sidelobe_start + _GUARD, squares, -1.0), axis=1)]
         apart = (found - delays[:, 1] + 0.5 * scenario.carriers) % scenario.carriers - 0.5 * scenario.carriers
         hits += int(np.sum(np.abs(apart) <= _CELL))
     return hits / trials
