@@ -102,7 +102,8 @@ def peaks(weights: np.ndarray, start: float, stop: float, oversampling: int, abo
     cells = np.flatnonzero((slope[:-1] > 0) & (slope[1:] <= 0) & high)
     inside, levels = _roots(weights, u[cells], u[cells + 1], slope[cells], slope[cells + 1])
     found = np.concatenate([[start], inside, [stop]])
-    return found, np.concatenate([np.sqrt(power[:1]), levels, np.sqrt(power[-1:])]) / total
+    levels = np.concatenate([np.sqrt(power[:1]), levels, np.sqrt(power[-1:])]) / total
+    return found, np.minimum(levels, 1.0)  # nothing exceeds the main lobe, but rounding would
 
 
 @dataclass(frozen=True)
