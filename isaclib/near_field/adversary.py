@@ -95,7 +95,7 @@ class _Dual:
         return np.repeat(np.maximum(2 * power, _TINY)[:, None], self.aps, axis=1)
 
     def factor(self, multipliers: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Whether M + Lambda is positive definite, and the eigenpairs of C + G."""
+        """Whether M + Lambda is positive definite, and the eigenpairs of C + G (values of 1 where it is not: none is 0)."""
         S = np.einsum("lmij,lm->lij", self.grams, 1 / multipliers)
         diagonal = np.arange(self.users)
         S[:, diagonal, diagonal] += self.signs
@@ -103,7 +103,7 @@ class _Dual:
         inside = (values[:, -1] > 0) & np.all(multipliers > 0, axis=1)
         if self.users > 1:
             inside &= values[:, -2] < 0
-        return inside, values, vectors
+        return inside, np.where(inside[:, None], values, 1.0), vectors
 
     def value(self, multipliers: np.ndarray, values: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         projected = np.einsum("lij,li->lj", vectors.conj(), self.amplitudes)
@@ -135,7 +135,10 @@ class _Dual:
 
 def _centred(dual: _Dual, multipliers: np.ndarray, tau: float) -> tuple[np.ndarray, ...]:
     """Newton's method for A + tau * barrier from multipliers inside: the new ones, the eigenpairs of C + G, who is not done."""
-    _, values, vectors = dual.factor(multipliers)
+    inside, values, vectors = dual.factor(multipliers)
+    if not np.all(inside):  # what they prove may lie so close to the boundary that rounding puts them on it
+        multipliers = np.where(inside[:, None], multipliers, dual.start())
+        _, values, vectors = dual.factor(multipliers)
     merit = dual.value(multipliers, values, vectors) + tau * dual.barrier(multipliers, values)
     active = np.ones(dual.lanes, dtype=bool)
     for _ in range(_NEWTON_STEPS):
@@ -195,8 +198,7 @@ def lower_bounds(
     dual = _Dual(channels, radii, beams, sinr)
     lanes = np.tile(multipliers, (len(beams), 1))
     inside, values, vectors = dual.factor(lanes)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(inside, dual.value(lanes, values, vectors), -np.inf).reshape(sinr.shape)
+    return np.where(inside, dual.value(lanes, values, vectors), -np.inf).reshape(sinr.shape)
 
 
 def best_proven(channels: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

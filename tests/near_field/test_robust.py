@@ -9,7 +9,7 @@ import pytest
 
 from isaclib import InvalidScenario
 from isaclib.near_field import Scenario, channels, cuts
-from isaclib.near_field.adversary import _Dual, proven, worst_case, worst_channels
+from isaclib.near_field.adversary import _centred, _Dual, proven, worst_case, worst_channels
 from isaclib.near_field.cuts import margin_by_cuts
 from isaclib.near_field.dual_bound import dual_residual
 from isaclib.near_field.given_beams import (
@@ -278,6 +278,20 @@ def test_adversary_derivatives_by_differences():
         # Rows of the Hessian are scaled by lambda: undo the scale of the gradient before differencing.
         plus, minus = gradient(lam + shift)[0] / (lam + shift), gradient(lam - shift)[0] / (lam - shift)
         assert np.allclose((plus - minus) * lam / (2 * step), H[:, :, m], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("error")
+def test_newton_from_the_boundary_begins_inside_again():
+    # The other user's beam has norm 1 at every access point and is orthogonal to one's own: with lambda = 1 the eigenvalue is 0.
+    h, w = np.array([[[1.0, 0.2]], [[0.1, 1.0]]]), np.array([[[1.0, 0.0]], [[0.0, 1.0]]])
+    dual = _Dual(h, np.full((2, 1), 0.01), w[None], np.ones(2))
+    on_it = np.ones((2, 1))
+    inside, values, vectors = dual.factor(on_it)
+    assert not inside.any() and np.all(np.isfinite(dual.value(on_it, values, vectors)))
+    multipliers, values, vectors, _ = _centred(dual, on_it, 1e-3)
+    assert dual.factor(multipliers)[0].all()
+    started, *_ = _centred(dual, dual.start(), 1e-3)
+    assert np.allclose(multipliers, started, rtol=1e-6)
 
 
 def test_dual_point_proves_the_bound_and_more_would_not():
