@@ -3,6 +3,7 @@
 Every instance is drawn by a generator of its own, told by the seed, the family and the instance's number, so that a family can
 be made again, in part or whole, bit for bit. Beside the scenarios of a family stand
 
+* ``optima/``: the allocation that reaches each optimum, as ``python -m isaclib score`` reads it,
 * ``baselines.json``: the certificate of every optimum, and the score of every other method of the chapter,
 * ``seconds.json``: what each took on the machine that made the set (the only file that differs from one making to the next),
 
@@ -38,7 +39,7 @@ from .foundations.interface import Interface
 
 CHAPTERS = ("wireless_powered", "network_localization", "semi_isac", "ofdm_ranging", "near_field")
 SEED = 2026
-BASELINES, MANIFEST, TIMES = "baselines.json", "manifest.json", "seconds.json"
+BASELINES, MANIFEST, OPTIMA, TIMES = "baselines.json", "manifest.json", "optima", "seconds.json"
 _TRIES = 1000
 _TOGETHER = 25  # instances of a chapter whose solvers take batches
 _PACKAGES = ("numpy", "scipy", "cvxpy", "clarabel")
@@ -197,7 +198,7 @@ def write(
 
 
 def _write_family(chapter: Interface, name: str, folder: Path, count: int, seed: int, jobs: int) -> dict[str, Any]:
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / OPTIMA).mkdir(parents=True, exist_ok=True)
     family = chapter.families[name]
     pieces = np.array_split(range(count), -(-count // (_TOGETHER if chapter.together else 1)))  # whatever the jobs are
     if jobs > 1 and count > 1:
@@ -209,7 +210,8 @@ def _write_family(chapter: Interface, name: str, folder: Path, count: int, seed:
     stems = [_stem(i) for i in range(count)]
     write_json(folder / BASELINES, dict(zip(stems, rows, strict=True)))
     write_json(folder / TIMES, dict(zip(stems, seconds, strict=True)))
-    sums = {file: _sha256(folder / file) for file in (*(f"{stem}.json" for stem in stems), BASELINES)}
+    solved = [f"{place}{stem}.json" for place in ("", f"{OPTIMA}/") for stem in stems]
+    sums = {file: _sha256(folder / file) for file in (*solved, BASELINES)}
     drawn_again = {"infeasible": sum(infeasible), "unproven": sum(unproven)}
     about = {"about": family.about, "count": count, "options": dict(family.options), "drawn_again": drawn_again}
     return about | {"sha256": sums}
@@ -219,6 +221,7 @@ def _some(chapter: Interface, family: str, numbers: Sequence[int], folder: Path,
     drawn = _drawn_each(chapter, family, numbers, seed)
     for number, each in zip(numbers, drawn, strict=True):
         files.save_scenario(folder / f"{_stem(number)}.json", each.scenario)
+        chapter.save(folder / OPTIMA / f"{_stem(number)}.json", each.best)
     timed = _timed(chapter, drawn, chapter.families[family].options)
     return [(*rows, each.infeasible, each.unproven) for rows, each in zip(timed, drawn, strict=True)]
 

@@ -9,7 +9,7 @@ import pytest
 
 from isaclib import InfeasibleScenario, InvalidScenario, SolverFailure, command_line, instances
 
-CHAPTERS = [chapter for chapter in instances.CHAPTERS if chapter != "near_field"]  # ten seconds an instance
+CHAPTERS = [chapter for chapter in instances.CHAPTERS if chapter != "near_field"]  # seconds an instance
 FAMILIES = [(chapter, family) for chapter in CHAPTERS for family in command_line.interface(chapter).families]
 
 
@@ -32,7 +32,7 @@ def test_a_set_is_written_with_sums_and_baselines_and_can_be_solved_and_scored(t
     manifest = json.loads((root / "manifest.json").read_text())
     assert manifest["seed"] == instances.SEED and set(manifest["families"]) == {"tight"} and "numpy" in manifest["versions"]
     sums = manifest["families"]["tight"]["sha256"]
-    assert sorted(sums) == ["000.json", "001.json", "baselines.json"]
+    assert sorted(sums) == ["000.json", "001.json", "baselines.json", "optima/000.json", "optima/001.json"]
     assert manifest["families"]["tight"]["count"] == 2 and manifest["families"]["tight"]["drawn_again"]["unproven"] == 0
     for name, digest in sums.items():
         assert hashlib.sha256((root / "tight" / name).read_bytes()).hexdigest() == digest
@@ -49,6 +49,9 @@ def test_a_set_is_written_with_sums_and_baselines_and_can_be_solved_and_scored(t
     capsys.readouterr()
     assert command_line.main(["solve", "wireless_powered", str(root / "tight")]) == 0
     assert "2 of 2 done" in capsys.readouterr().out
+    assert command_line.main(["score", "wireless_powered", str(root / "tight"), str(root / "tight" / "optima"), "--json"]) == 0
+    scores = json.loads(capsys.readouterr().out)["rows"]
+    assert [(row["feasible"], abs(row["gap"]) < 1e-9) for row in scores] == [(True, True)] * 2
     before = {name: (root / "tight" / name).read_bytes() for name in sums}
     instances.write(interface, tmp_path, families=["tight"], count=2, jobs=2)
     assert {name: (root / "tight" / name).read_bytes() for name in sums} == before

@@ -15,7 +15,7 @@ from ..runs.folders import publish
 
 STAMP = "made.json"  # beside a chapter's manifest: what the set was made from
 _QUICK = 1  # instances of each family in a quick book
-_SLOW = {"near_field": 3}  # ten seconds an instance: the book takes the first of the ten that `isac instances` makes
+_SLOW = {"near_field"}  # seconds an instance: a quick book has one of its families
 
 
 def make(root: Path, base: str, jobs: int, say: Callable[[str], None] = lambda text: None) -> Path:
@@ -23,7 +23,7 @@ def make(root: Path, base: str, jobs: int, say: Callable[[str], None] = lambda t
     folder = root / "build" / "board" / base
     folder.mkdir(parents=True, exist_ok=True)
     for chapter in instances.CHAPTERS:
-        count = _QUICK if base == "quick" else _SLOW.get(chapter)
+        count = _QUICK if base == "quick" else None
         target, wanted = folder / chapter, inputs(root, chapter, count)
         if (target / STAMP).exists() and json.loads((target / STAMP).read_text()) == wanted:
             continue
@@ -40,7 +40,7 @@ def make(root: Path, base: str, jobs: int, say: Callable[[str], None] = lambda t
 
 
 def inputs(root: Path, chapter: str, count: int | None) -> dict:
-    """What a chapter's set is made from: its modules, the module that writes sets, the lock, the seed, and how many (or all)."""
+    """What a chapter's set is made from: its modules, the writer of sets, the lock, the seed, and how many (None: all)."""
     lock = root / "requirements.lock"
     return {
         "modules": modules_of("", f"isaclib.{chapter}.interface"),
