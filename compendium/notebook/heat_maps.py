@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,11 +25,23 @@ def heat_map(
     Returns the mesh, for a colour bar.
     """
     values = np.asarray(values, dtype=float)
-    look = {"cmap": colours, "vmin": low, "vmax": high, "rasterized": True, "edgecolors": "white", "linewidth": 0.5}
+    look: dict[str, Any] = {
+        "cmap": colours,
+        "vmin": low,
+        "vmax": high,
+        "rasterized": True,
+        "edgecolors": "white",
+        "linewidth": 0.5,
+    }
     mesh = axes.pcolormesh(np.ma.masked_invalid(values), **look)
     for row, column in np.argwhere(np.isfinite(values)):
         shade = (values[row, column] - low) / (high - low) if high > low else 0.0
-        ink = {"ha": "center", "va": "center", "fontsize": "x-small", "color": "black" if shade > 0.6 else "white"}
+        ink: dict[str, Any] = {
+            "ha": "center",
+            "va": "center",
+            "fontsize": "x-small",
+            "color": "black" if shade > 0.6 else "white",
+        }
         axes.text(column + 0.5, row + 0.5, text.format(values[row, column]), **ink)
     axes.set_xticks(np.arange(len(columns)) + 0.5, [_plain(value) for value in columns])
     axes.set_yticks(np.arange(len(rows)) + 0.5, [_plain(value) for value in rows])

@@ -57,8 +57,8 @@ class Warm:
         path = os.pathsep.join([str(CODE), *filter(None, [os.environ.get("PYTHONPATH")])])
         environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": path, "MPLBACKEND": _INLINE}
         command = [sys.executable, "-m", "compendium.runs.warm", *self._modules]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
-        server = subprocess.Popen(command, start_new_session=True, env=environment, **pipes)
+        pipe = subprocess.PIPE
+        server = subprocess.Popen(command, start_new_session=True, env=environment, stdin=pipe, stdout=pipe, text=True, bufsize=1)
         with self._lock:
             self._servers.append(server)
         return server

@@ -192,7 +192,7 @@ def line(
 def _can_be_drawn(x: ArrayLike) -> bool:
     """Numbers without a mask, names, or dates: no None, no other object and no flag among them."""
     given = np.asarray(x)
-    if np.any(np.ma.getmaskarray(x)) or given.size == 0:
+    if np.ma.is_masked(x) or given.size == 0:
         return False
     return given.dtype.kind in "iufUMm" or (given.dtype.kind == "O" and all(isinstance(each, str | date) for each in given.flat))
 
