@@ -53,7 +53,7 @@ def factored(matrix: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
     scaled = matrix * scale[:, None]
     scaled *= scale
     for ridge in _RIDGES:
-        factor = (matrix * scale[:, None] * scale).T  # symmetric: the transpose is the same in the order of columns
+        factor = scaled.copy().T  # symmetric: the transpose is the same in the order of columns
         if ridge:
             factor[np.diag_indices(size)] += ridge
         if _cholesky(factor):
