@@ -47,6 +47,8 @@ _PHASES = np.exp(2j * np.pi * np.arange(6) / 6)
 # At the last barrier weight the SINR goes on to rise by at most so many steps, until none is as long as this (relative).
 _DINKELBACH_STEPS, _SETTLED = 30, 1e-10
 _PASSES, _ROUNDING, _LEAST_SINR = 5, 1e-9, 1e-60
+# Where that ends early: rounds of a search between what is proven and the SINR without errors, and the parts that are tried.
+_SECTIONS, _FRACTIONS = 6, np.array([1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 0.6])
 _TINY = 1e-300
 
 
@@ -244,7 +246,31 @@ def best_proven(channels: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> t
         sinr = np.where(best >= low, best, top)
         if not cut_short or np.all(best <= before * (1 + _SETTLED)):
             break
+    if cut_short:
+        best, kept = _searched(channels, balls, beams, best, kept, top)
     return np.where(served, best, -np.inf), np.where(served[:, None], kept, 1.0)
+
+
+def _searched(
+    channels: np.ndarray, radii: np.ndarray, beams: np.ndarray, best: np.ndarray, kept: np.ndarray, high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """More than the iteration proves where its path ends at the boundary (the hard case): at fixed SINRs, several at once, the
+    path begins far inside.
+    """
+    for _ in range(_SECTIONS):
+        low = np.maximum(best, 0.0)
+        if np.all(high - low <= _SETTLED * low):
+            break
+        trials = np.maximum(low + _FRACTIONS[:, None] * (high - low), _LEAST_SINR)
+        repeated = np.repeat(beams[None], len(trials), axis=0)
+        multipliers = worst_case(channels, radii, repeated, trials).multipliers
+        reached = proven(channels, radii, repeated, multipliers)
+        most, user = np.argmax(reached, axis=0), np.arange(len(best))
+        better = reached[most, user] > best
+        best = np.where(better, reached[most, user], best)
+        kept = np.where(better[:, None], multipliers[most, user], kept)
+        high = np.where((reached < trials) & (trials > best), trials, high).min(axis=0)
+    return best, kept
 
 
 def worst_case(

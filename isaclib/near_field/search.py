@@ -140,14 +140,22 @@ def by_cuts(
 
 
 def last_cuts(bracket: Bracket, cuts: tuple[np.ndarray, ...] | None) -> tuple[np.ndarray, ...] | None:
-    """A few evaluations more, beside the open end: above the program's SINR for the bound, below it for the beams."""
+    """A few evaluations more, beside the end that is further open: above the program's SINR for the bound, below it for the beams;
+    the other side where that is worth little.
+    """
+    other, tried = False, set()
     for _ in range(_MOST_LAST):
         before = math.log(bracket.bound / bracket.best)
-        by_rank = bracket.restricted / bracket.best > bracket.bound / bracket.restricted
+        by_rank = (bracket.restricted / bracket.best > bracket.bound / bracket.restricted) != other
         low, high = (bracket.best, bracket.restricted) if by_rank else (bracket.restricted, bracket.bound)
         cuts = by_cuts(bracket, low * (high / low) ** (0.5 if by_rank else 0.3), cuts, _ROUNDS_LAST, 1)
-        if bracket.closed or math.log(bracket.bound / bracket.best) > _WORTH * before:
+        tried.add(by_rank)
+        if bracket.closed:
             break
+        if math.log(bracket.bound / bracket.best) > _WORTH * before:
+            if len(tried) == 2:
+                break
+            other = not other
     return cuts
 
 
