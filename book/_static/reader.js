@@ -48,6 +48,7 @@
   };
   const start = async () => {
     await window.MathJax?.startup?.promise;
+    if (document.body.offsetWidth) await document.fonts.ready; // asked for by the layout: without their fonts formulas seem to scroll
     if (matchMedia("(max-width: 40rem)").matches) stack();
     mark();
     addEventListener("resize", later);

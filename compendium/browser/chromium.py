@@ -83,4 +83,6 @@ READY = """async () => {
     document.querySelectorAll('img[loading=lazy]').forEach(image => image.loading = 'eager');
     const shown = [...document.images].filter(image => image.offsetParent !== null);
     await Promise.all(shown.map(image => image.complete ? 0 : new Promise(go => { image.onload = image.onerror = go; })));
+    await document.fonts.ready;
+    await new Promise(go => setTimeout(go, 0));
 }"""

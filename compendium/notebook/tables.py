@@ -74,6 +74,9 @@ def _format(form: Any) -> None:
 
 def facts(named: Mapping[str, Any], *, caption: str = "", head: tuple[str, str] = ("quantity", "value")) -> None:
     """Show a table of two columns: what each quantity is called, and its value."""
+    checks.instance("named", named, Mapping)
+    if not (isinstance(head, tuple) and len(head) == 2 and all(isinstance(word, str) and word for word in head)):
+        raise InvalidScenario("head", f"must be a tuple of two words, not {checks.short(head)}")
     table({head[0]: list(named), head[1]: list(named.values())}, caption=caption)
 
 

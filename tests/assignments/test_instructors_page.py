@@ -18,7 +18,8 @@ def test_the_page_lists_points_hours_and_mistakes(section):
     assert int(row[1]) == sum(task.points for task in assignment.tasks)
     hours = [int(number) for number in re.findall(r"\d+", row[2])]
     assert 2 <= min(hours) and max(hours) <= 4
-    (mistakes,) = re.findall(rf"^`{section}`\n\n(.*?)(?=\n\n[`#])", PAGE, re.MULTILINE | re.DOTALL)
+    said = re.findall(r"^### ([^\n]+)\n\n(.*?)(?=\n\n#)", PAGE, re.MULTILINE | re.DOTALL)
+    (mistakes,) = (text for title, text in said if re.sub(r"\W", "_", title.lower()) == section)
     automatic = sum(not task.by_hand for task in assignment.tasks)
     assert len(mistakes.splitlines()) == automatic + 2, "one row for each task graded by tests"
 

@@ -159,7 +159,8 @@ def test_a_dragged_target_has_the_bound_of_the_place_where_it_was_put(page):
         tab.mouse.up()
         target.press("Shift+ArrowLeft")
         name = target.get_attribute("aria-label")
-        place = np.array([float(part) for part in name.split(" at ")[1].split(" m:")[0].split(", ")])
+        shown_at = name.split(" at ")[1].split(" m:")[0].replace("\N{MINUS SIGN}", "-")
+        place = np.array([float(part) for part in shown_at.split(", ")])
         assert np.linalg.norm(place - start) > 1
         assert float(name.split("error ")[1].split(" m;")[0]) == pytest.approx(np.sqrt(bound(place)), rel=5e-4)
         assert note.inner_text().startswith("Dragged")

@@ -136,6 +136,11 @@ CASES = {
         {"rows": {"a": [1.0]}, "caption": "c", "precision": 3, "formats": ".2f"},
         {"rows": EMPTY, "caption": TEXT, "formats": ["empty dict"]},
     ),
+    "tables.facts": (
+        tables.facts,
+        {"named": {"a": 1.0}, "caption": "c", "head": ("quantity", "value")},
+        {"named": ["empty dict"], "caption": TEXT},
+    ),
     "tables.number": (tables.number, {"value": 1520.3, "precision": 3}, {"value": LEVEL}),
     "tables.markdown_table": (
         tables.markdown_table,

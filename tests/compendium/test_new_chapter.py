@@ -32,7 +32,7 @@ def root(tmp_path_factory) -> Path:
         ROOT / "_toc.yml",
         *(ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE")),
         ROOT / "tests" / "data" / "papers.yml",
-        *(ROOT / "tests" / f"{name}.py" for name in ("small_project", "chapters")),
+        *(ROOT / "tests" / f"{name}.py" for name in ("small_project", "chapters", "cells")),
         *(ROOT / "tests" / "project" / f"test_{name}.py" for name in FOR_ALL),
     ]:
         (folder / path.relative_to(ROOT)).parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,8 @@ def test_schema_sets_and_defaults_agree(root):
 
 
 def pytest_on(root: Path, *words: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": str(root)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SLIPCOVER")}  # coverage is this suite's
+    environment = {**kept, "PYTHONPATH": str(root)}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words]
     done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
