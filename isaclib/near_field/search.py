@@ -140,7 +140,7 @@ def by_cuts(
 
 
 def last_cuts(bracket: Bracket, cuts: tuple[np.ndarray, ...] | None) -> tuple[np.ndarray, ...] | None:
-    """A few evaluations more, beside the end that is further open: above the program's SINR for the bound, below it for the beams;
+    """A few evaluations more, beside the end that is further open: above the program's SINR for the bound, below for the beams;
     the other side where that is worth little.
     """
     other, tried = False, set()
