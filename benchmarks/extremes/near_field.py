@@ -94,7 +94,7 @@ def systems(count: int, seed: int, limit_s: float, file: Path | None) -> None:
 
 def table(rows: list[dict], key: str, name: str) -> None:
     """Statuses, gaps and seconds by one size."""
-    print(f"{name:>13} systems optimal rank balls failed slow  worst gap: optimal, others  seconds: median, worst, K <= 4")
+    print(f"{name:>13} systems optimal rank balls digits failed slow  worst gap: optimal, others  seconds: median, worst, K <= 4")
     for size in sorted({row[key] for row in rows}):
         part = [row for row in rows if row[key] == size]
         word = collections.Counter(row["reason"] if row["status"] == "converged" else row["status"] for row in part)
@@ -103,8 +103,8 @@ def table(rows: list[dict], key: str, name: str) -> None:
         seconds = [row["seconds"] for row in part]
         small = max([row["seconds"] for row in part if row["K"] <= 4], default=0.0)
         print(
-            f"{size:13d} {len(part):7d} {word['optimal']:7d} {word['rank']:4d} {word['balls']:5d} {word['failed']:6d}"
-            f" {word['slow']:4d}  {max(good, default=0):18.1e}, {max(others, default=0):.1e}"
+            f"{size:13d} {len(part):7d} {word['optimal']:7d} {word['rank']:4d} {word['balls']:5d} {word['digits']:6d}"
+            f" {word['failed']:6d} {word['slow']:4d}  {max(good, default=0):18.1e}, {max(others, default=0):.1e}"
             f"  {np.median(seconds):14.2f}, {max(seconds):.1f}, {small:.1f}"
         )
 

@@ -29,7 +29,7 @@ from .dual_bound import DualPoint
 from .given_beams import beam_residual, certify
 from .margin import METHODS, unreachable
 from .reduction import Reduced, checked, reduce
-from .search import Bracket, narrow
+from .search import RANK_ONE, Bracket, narrow
 
 _ROUNDING = 1e-9
 # Maximum ratio transmission is limited by interference, not by power.
@@ -60,9 +60,10 @@ class RobustSinr:
         Upper bound on what the S-procedure can certify with covariances of any rank; None where the program was not needed.
     rank_one_ratio : ndarray (K,)
         Of the last program: largest eigenvalue over trace; ones where the program was not needed.
-    reason : {"", "rank", "balls"}
+    reason : {"", "rank", "balls", "digits"}
         What leaves (most of) a gap above 1e-5: relaxed covariances that are not of rank one, between ``sinr`` and
-        ``restricted``; or the S-procedure and finite lists of channels for three or more access points, from there to the bound.
+        ``restricted``; the S-procedure and finite lists of channels for three or more access points, from there to the bound;
+        or, with covariances of rank one, the digits of the programs, close to the SINR that errors allow at any power.
     """
 
     sinr: float
@@ -185,7 +186,8 @@ def _answer(
     gap = bracket.bound / bracket.best - 1
     optimal = gap <= LARGEST_GAP and residual <= LARGEST_RESIDUAL
     by_rank = h.shape[1] <= 2 or bracket.restricted / bracket.best > bracket.bound / bracket.restricted
-    reason = "" if gap <= LARGEST_GAP else "rank" if by_rank else "balls"
+    open_between = ("rank" if np.min(bracket.ratio) < RANK_ONE else "digits") if by_rank else "balls"
+    reason = "" if gap <= LARGEST_GAP else open_between
     restricted = bracket.restricted if math.isfinite(bracket.restricted) else None
     certificate = Certificate(
         method=name,

@@ -36,7 +36,7 @@ _FINEST = 1e-7
 _FRESH, _PARTS, _RETREAT = 0.1, (0.5, 0.25, 0.75), 0.3
 # A Newton step this short (or, where covariances are not of rank one, this part of the gap) ends the search: what is left open is
 # no matter of the SINR.
-_SETTLED, _RANK_ONE, _SETTLED_PART = 1e-6, 0.9999, 0.1
+_SETTLED, RANK_ONE, _SETTLED_PART = 1e-6, 0.9999, 0.1
 # Part of the tolerance below which the programs, solved no more accurately than it asks for, tell no SINRs apart.
 _PRECISE = 1e-2
 # The last cuts go on while each leaves less than this part of the gap.
@@ -188,7 +188,7 @@ def by_programs(bracket: Bracket, gamma: float) -> TwoSided:
         ceiling = min(bracket.bound, bracket.restricted)
         settled = bracket.best > 0 and ceiling / bracket.best - 1 <= bracket.tolerance
         width = math.log(ceiling / bracket.best) if bracket.best > 0 else 0.0
-        short = _SETTLED if np.min(told.rank_one_ratio) > _RANK_ONE else _SETTLED_PART * min(width, _CLOSE)
+        short = _SETTLED if np.min(told.rank_one_ratio) > RANK_ONE else _SETTLED_PART * min(width, _CLOSE)
         short = max(short, _PRECISE * bracket.tolerance)
         settled = settled or abs(told.following / gamma - 1) < short
         following = _next_program(bracket.best, ceiling, told.following, seen)

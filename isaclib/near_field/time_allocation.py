@@ -76,7 +76,7 @@ class Allocation:
         Prove the bound of the exact solution; empty for the other schemes.
     sensing_witness : Witness or None
         Proves the least position bound of any covariance, on which that bound rests.
-    reason : {"", "rank", "balls"}
+    reason : {"", "rank", "balls", "digits"}
         What leaves a gap in the robust SINR at the share found (:class:`.robust.RobustSinr`).
     """
 

@@ -102,6 +102,16 @@ def test_a_channel_of_zero_to_one_access_point_is_no_obstacle():
     assert found.certificate.status == "optimal" and found.certificate.residual <= 1e-9
 
 
+@pytest.mark.parametrize(("seed", "reason"), [(1, "rank"), (3, "digits")])
+def test_the_reason_of_a_gap_is_the_rank_only_where_the_covariances_are_not_of_rank_one(seed, reason):
+    # Errors of 41 per cent at 76 dB: close to the SINR that the errors allow at any power.
+    rng = np.random.default_rng(seed)
+    h = rng.standard_normal((2, 2, 8)) + 1j * rng.standard_normal((2, 2, 8))
+    found = nf.robust_sinr(h, 0.41 * np.linalg.norm(h, axis=2), 32 * 10**-7.6, 1.0)
+    assert found.certificate.status == "converged" and found.reason == reason
+    assert (np.min(found.rank_one_ratio) > 0.9999) == (reason == "digits")
+
+
 @pytest.mark.parametrize(("seed", "users", "aps", "antennas"), [(15, 6, 2, 3), (33, 5, 2, 4), (5, 2, 1, 7), (7, 3, 3, 4)])
 def test_position_bound_keeps_its_digits_and_no_covariance_beats_the_minimum(seed, users, aps, antennas):
     rng = np.random.default_rng(seed)
