@@ -46,7 +46,7 @@ _POLISH_STEPS = 25
 _PHASES = np.exp(2j * np.pi * np.arange(6) / 6)
 # At the last barrier weight the SINR goes on to rise by at most so many steps, until none is as long as this (relative).
 _DINKELBACH_STEPS, _SETTLED = 30, 1e-10
-_PASSES, _ROUNDING, _LEAST_SINR = 5, 1e-9, 1e-60
+_PASSES, _ROUNDING, LEAST_SINR = 5, 1e-9, 1e-60
 # Where that ends early: rounds of a search between what is proven and the SINR without errors, and the parts that are tried.
 _SECTIONS, _FRACTIONS = 6, np.array([1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 0.6])
 _TINY = 1e-300
@@ -219,7 +219,7 @@ def best_proven(channels: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> t
     room = own - np.diagonal(e)
     served = room > _ROUNDING * own
     sure = np.where(served, room**2 / (1 + both.sum(axis=1) - np.diagonal(both)), 0.0)
-    served &= sure > _LEAST_SINR
+    served &= sure > LEAST_SINR
     best, kept = np.full(users, -np.inf), np.ones((users, aps))
     if not np.any(served):
         return best, kept
@@ -261,7 +261,7 @@ def _searched(
         low = np.maximum(best, 0.0)
         if np.all(high - low <= _SETTLED * low):
             break
-        trials = np.maximum(low + _FRACTIONS[:, None] * (high - low), _LEAST_SINR)
+        trials = np.maximum(low + _FRACTIONS[:, None] * (high - low), LEAST_SINR)
         repeated = np.repeat(beams[None], len(trials), axis=0)
         multipliers = worst_case(channels, radii, repeated, trials).multipliers
         reached = proven(channels, radii, repeated, multipliers)

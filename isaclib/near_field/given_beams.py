@@ -9,11 +9,10 @@ from numpy.typing import ArrayLike
 
 from ..foundations import checks
 from ..foundations.errors import InvalidScenario
-from .adversary import best_proven, lower_bounds, worst_case, worst_channels
+from .adversary import LEAST_SINR, best_proven, lower_bounds, worst_case, worst_channels
 from .reduction import checked
 
 _WORST_STEPS = 30
-_LEAST_SINR = 1e-60
 _LARGEST = 1e100
 _SLACKS = 10.0 ** np.arange(-13.0, -0.5)
 
@@ -105,8 +104,8 @@ def certify(h: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> tuple[np.nda
     sinr, multipliers = best_proven(h, radii, beams)
     # Rounding stands between the closed form and the matrix: the least reduction at which that one is seen to hold, all at once.
     trials = np.maximum(sinr, 0.0) * (1 - _SLACKS[:, None])
-    seen = lower_bounds(h, radii, np.repeat(beams[None], len(trials), axis=0), np.maximum(trials, _LEAST_SINR), multipliers)
-    holds = (seen >= 1) & (trials > _LEAST_SINR)
+    seen = lower_bounds(h, radii, np.repeat(beams[None], len(trials), axis=0), np.maximum(trials, LEAST_SINR), multipliers)
+    holds = (seen >= 1) & (trials > LEAST_SINR)
     known = np.any(holds, axis=0)
     sinr = np.where(known, trials[np.argmax(holds, axis=0), np.arange(len(h))], 0.0)
     return sinr, np.where(known[:, None], multipliers, np.nan)
@@ -137,7 +136,7 @@ def _checked_beams(beams, h: np.ndarray) -> np.ndarray:
 def _adversarial(h: np.ndarray, radii: np.ndarray, w: np.ndarray) -> np.ndarray:
     sinr = channel_sinr(h[:, None], w, 1.0)[:, 0]
     for _ in range(_WORST_STEPS):
-        positive = np.maximum(sinr, _LEAST_SINR)
+        positive = np.maximum(sinr, LEAST_SINR)
         found = worst_case(h, radii, w[None], positive)
         faced, _ = worst_channels(h, radii, w[None], positive, found)
         new = np.minimum(sinr, channel_sinr(faced[0], w, 1.0).min(axis=1))
