@@ -79,7 +79,9 @@ def test_errors_near_one_keep_matched_beams_as_a_floor(method, error):
     matched = nf.robust_sinr(h, radii, 1.0, 1.0, matched=True)
     assert found.certificate.bound >= found.sinr and found.certificate.residual <= 1e-6
     assert method == "sdp" or found.sinr >= matched.sinr * (1 - 1e-6)
-    assert found.certificate.status == "optimal" or found.reason == "rank"
+    # At 99.9 per cent a worst channel keeps a millionth of its power: covariances of rank one, and programs short of digits.
+    named = "rank" if np.min(found.rank_one_ratio) < 0.9999 else "digits"
+    assert found.certificate.status == "optimal" or found.reason == named
 
 
 def test_edges_of_every_range_are_answered():
