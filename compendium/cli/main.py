@@ -16,9 +16,8 @@ from isaclib import __version__
 
 from ..notebook import confirm
 from ..notebook.claims import LedgerError
-from ..notebook.context import TRIAL, NoCheckout, project_root
+from ..notebook.context import NoCheckout, project_root
 from ..runs import plan as workshop
-from ..runs import trial, warm
 from ..runs.contents import section_names
 from ..runs.digest import CODE
 from ..runs.errors import ParameterError
@@ -31,6 +30,7 @@ from .chapter import new_chapter
 from .console import CONSOLE, NOTES, make, report, short
 from .pdf import pdf
 from .science import COMMANDS
+from .trials import known_notebook, try_
 
 BAD_INPUT = 2
 
@@ -94,7 +94,7 @@ def where_it_works(here: Path) -> list[str]:
     return notes
 
 
-for _command in (assignment, bench, book, check, claims, launch_tree, new_chapter, pdf, *COMMANDS):
+for _command in (assignment, bench, book, check, claims, launch_tree, new_chapter, pdf, try_, *COMMANDS):
     main.add_command(_command)
 
 
@@ -167,14 +167,6 @@ def run(
     sys.exit(0 if well else 1)
 
 
-def known_notebook(section: workshop.Section, notebook: str | None) -> bool:
-    """Whether a notebook was named; an unknown one is refused."""
-    if notebook is not None and notebook not in section.notebooks:
-        known = ", ".join(section.notebooks)
-        raise ParameterError("isac", notebook, f"is not a notebook of {section.name}", f"notebooks: {known}")
-    return notebook is not None
-
-
 def _plan(root: Path, section: workshop.Section, notebook: str | None, set_name: str, assignments: Sequence[str]) -> list[Run]:
     schema = section.schema
     is_file = set_name.endswith((".yml", ".yaml")) or os.sep in set_name
@@ -226,52 +218,6 @@ def _known_base(set_name: str, schema) -> str:
     if set_name not in BASE_SETS:
         schema.load_named(set_name)
     return set_name
-
-
-@main.command("try")
-@click.argument("section")
-@click.argument("notebook", required=False)
-@click.option("--sets", type=click.IntRange(1), default=10, show_default=True, help="Random sets for each notebook.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same sets.")
-@click.option(
-    "--limit", type=click.FloatRange(1), default=300, show_default=True, metavar="SECONDS", help="Stop a run that takes longer."
-)
-@click.option("--kernels", is_flag=True, help="Start a kernel for each run, as 'isac run' does: some seconds more each.")
-@with_workers
-def try_(
-    section: str, notebook: str | None, sets: int, seed: int, limit: float, kernels: bool, jobs: int, scheduler: str | None
-) -> None:
-    """Run the notebooks of SECTION (or one NOTEBOOK) with random valid sets, and report what fails.
-
-    Sets are drawn from the whole ranges of the schema, at sizes up to those of 'quick'. The set of each failure is written as
-    a file for 'isac run SECTION NOTEBOOK --set FILE'. A run that takes longer than the limit on this machine counts as a failure.
-    Checks of a notebook that do not hold with a set are told in the notebook and listed here, and so is where it prints nan.
-    The runs are forks of one process that has imported what the notebooks import.
-    """
-    root = project_root()
-    loaded = workshop.load_section(root, section)
-    runs = trial.trial_runs(root, loaded, [notebook] if known_notebook(loaded, notebook) else loaded.notebooks, sets, seed)
-    needed = [*dict.fromkeys(needed for run in runs for needed in run.needs)]
-    forked = None if kernels or scheduler else warm.Warm(runs)
-    try:
-        outcomes = make([*needed, *runs], jobs, scheduler, limit_s=limit, warm=forked)
-    finally:
-        if forked:
-            forked.close()
-    report(outcomes)
-    failed = [outcome for outcome in outcomes if not outcome.ok]
-    for outcome in failed:
-        CONSOLE.print(f"{outcome.run.name}: again with --set {short(trial.set_file(outcome))}", markup=False)
-    open_checks = [(outcome, found) for outcome in outcomes if (found := confirm.found_in(outcome.run.directory))]
-    for outcome, found in open_checks:
-        where = short(trial.set_file(outcome, found))
-        CONSOLE.print(f"{outcome.run.name}: {len(found)} checks not confirmed, see {where}", markup=False, style="yellow")
-    for outcome in outcomes:
-        for words in trial.without_number(outcome.run.directory) if outcome.run.label.startswith(TRIAL) else ():
-            CONSOLE.print(f"{outcome.run.name}: shows no number: ... {words} ...", markup=False, style="yellow")
-    trial.tidy(outcomes)
-    CONSOLE.print(f"{len(runs)} runs of {sets} sets, {len(failed)} failed, {len(open_checks)} with checks not confirmed")
-    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":

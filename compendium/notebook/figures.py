@@ -91,10 +91,7 @@ def show(
     seconds, _clock = time.perf_counter() - _clock, time.perf_counter()
     solver = solver or ", ".join(sorted(_solvers)) or "no cone solver"
     _solvers.clear()
-    buffer = io.BytesIO()
-    plotting.save_svg(figure, buffer)
-    figure.set_layout_engine("none")  # laid out once: the small picture keeps every place
-    svg = buffer.getvalue().decode()
+    svg = _drawn_small(figure) if run.trial else _as_svg(figure)
     entry = {
         "name": name,
         "section": run.section,
@@ -125,6 +122,20 @@ def show(
                 plotting.save_svg(figure, folder / narrow.FOLDER / f"{name}.svg")
     display_with_myst({"image/svg+xml": svg, "text/plain": alt}, myst(entry))
     display_with_myst({"text/markdown": caption, "text/plain": caption}, "")
+
+
+def _as_svg(figure: Figure) -> str:
+    buffer = io.BytesIO()
+    plotting.save_svg(figure, buffer)
+    figure.set_layout_engine("none")  # laid out once: the small picture keeps every place
+    return buffer.getvalue().decode()
+
+
+def _drawn_small(figure: Figure) -> str:
+    """Find out whether the figure can be drawn, for a third of the time; nobody will look at it."""
+    figure.set_layout_engine("none")
+    plotting.save_preview(figure, io.BytesIO(), width_px=96)
+    return ""
 
 
 def _say_where_empty(figure: Figure) -> str:

@@ -19,9 +19,18 @@ from .parameters import LISTS, Parameter
 from .plan import Run, Section, custom_run
 
 _TRIES = 500
-_LONGEST = 6  # entries of a list whose length is free
+LONGEST = 6  # entries of a list whose length is free
 _NO_NUMBER = re.compile(r"(?<![\w.`'/])[-+]?(?:nan|inf)(?![\w`'])")
-_TEXTS = ("", 'Half {power} at 50 % #1, "so" \\n | $x_1$ \u03b7')  # titles that somebody could write
+TEXTS = ("", 'Half {power} at 50 % #1, "so" \\n | $x_1$ \u03b7')  # titles that somebody could write
+
+
+def basis(section: Section, notebook: str) -> dict[str, Any]:
+    """A notebook's values of ``quick``; a what-if takes what is not in it from the first set of its own."""
+    schema = section.schema
+    values = schema.load_named("quick")
+    if notebook == "what_if":
+        values = {**schema.load_named(schema.what_ifs()[0]), **values}
+    return {name: values[name] for name in schema.names(notebook) if name in values}
 
 
 def random_values(section: Section, notebook: str, rng: np.random.Generator) -> dict[str, Any]:
@@ -35,24 +44,20 @@ def random_values(section: Section, notebook: str, rng: np.random.Generator) -> 
     ParameterError
         When no set was found that obeys the relations of the section.
     """
-    schema = section.schema
-    basis = schema.load_named("quick")
-    if notebook == "what_if":
-        basis = {**schema.load_named(schema.what_ifs()[0]), **basis}
-    basis = {name: basis[name] for name in schema.names(notebook) if name in basis}
+    schema, quick = section.schema, basis(section, notebook)
     share, ends = rng.choice([0.2, 0.5, 0.9]), rng.random() < 0.25  # of the parameters that move; whether they go to the ends
 
     def drawn(name: str) -> Any:
         moves = rng.random() < share
-        return _random_value(schema.parameters[name], basis[name], rng, ends) if moves else basis[name]
+        return _random_value(schema.parameters[name], quick[name], rng, ends) if moves else quick[name]
 
-    values = {name: drawn(name) for name in basis}
+    values = {name: drawn(name) for name in quick}
     for _ in range(_TRIES):
         try:
             return dict(schema.relate(schema.check(values, "isac try"), "isac try"))
         except ParameterError as error:
-            broken = next((relation.names for relation in schema.relations if relation.that == error.name), basis.keys())
-            values |= {name: drawn(name) for name in sorted(broken & basis.keys())}
+            broken = next((relation.names for relation in schema.relations if relation.that == error.name), quick.keys())
+            values |= {name: drawn(name) for name in sorted(broken & quick.keys())}
     problem = f"no set of {_TRIES} obeys the relations of {section.name}"
     raise ParameterError("isac try", notebook, problem, "relate less, or widen the ranges")
 
@@ -103,10 +108,10 @@ def _random_value(parameter: Parameter, quick: Any, rng: np.random.Generator, en
     if parameter.type not in LISTS:
         return _random_scalar(parameter, parameter.type, quick, rng, ends)
     least, most = parameter.length
-    most = max(most or max(_LONGEST, least), least)
+    most = max(most or max(LONGEST, least), least)
     if parameter.size:
         most = max(least, min(most, len(quick)))
-    lengths = [len(quick), len(quick), least, min(most, max(_LONGEST, least)), int(rng.integers(least, most + 1))]
+    lengths = [len(quick), len(quick), least, min(most, max(LONGEST, least)), int(rng.integers(least, most + 1))]
     kind = LISTS[parameter.type]
     near = [quick[int(rng.integers(len(quick)))] for _ in range(int(rng.choice(lengths)))]
     entries = [_random_scalar(parameter, kind, value, rng, ends) for value in near]
@@ -122,7 +127,7 @@ def _random_scalar(parameter: Parameter, kind: str, quick: Any, rng: np.random.G
     if kind == "boolean":
         return bool(rng.random() < 0.5)
     if kind == "string":
-        return str(rng.choice(parameter.options or [quick, *_TEXTS]))
+        return str(rng.choice(parameter.options or [quick, *TEXTS]))
     low, high = parameter.range
     if parameter.size:
         high = max(low, min(high, float(quick)))

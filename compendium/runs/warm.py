@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import gc
+import io
 import json
 import os
 import select
@@ -32,7 +33,10 @@ from .child import record_and_publish
 from .digest import CODE
 from .plan import ONE_THREAD, Run
 
-_ALWAYS = ("jupytext", "nbformat", "papermill.iorw", "papermill.parameterize", "IPython.core.interactiveshell")
+_ALWAYS = (
+    *("jupytext", "nbformat", "papermill.iorw", "papermill.parameterize"),
+    *("IPython.core.interactiveshell", "IPython.core.completer", "IPython.core.magics", "IPython.core.application"),
+)
 _POLL_S = 0.02
 _INLINE = "module://matplotlib_inline.backend_inline"  # as a kernel has it
 
@@ -194,12 +198,22 @@ def _exit_code(pid: int) -> int:
             return os.waitstatus_to_exitcode(status)
 
 
+def _draw_once() -> None:
+    """A picture with mathematics in it: the fonts, and the grammar that reads formulas, are then there in every fork."""
+    from isaclib.foundations import plotting
+
+    figure, axes = plotting.subplots()
+    axes.set(xlabel="$\\alpha_1^2$ (m$^2$)", ylabel="Rate (bit/s)", xscale="log", xlim=(1e-3, 10))
+    plotting.save_preview(figure, io.BytesIO(), width_px=96)
+
+
 def main() -> None:
     """Import the modules that the command line names, then fork for every line that is asked, one after the other."""
     sys.modules.setdefault("jupyter_server", None)  # type: ignore[arg-type]  # jupytext would load a web server of its own
     for name in [*_ALWAYS, *sys.argv[1:]]:
         with contextlib.suppress(ImportError):  # the name of a function in a module, or an error that a cell will tell
             import_module(name)
+    _draw_once()
     gc.freeze()
     for line in sys.stdin:
         pid = _fork(json.loads(line))

@@ -11,7 +11,6 @@ from compendium.cli import book as book_cli
 from compendium.cli import console, pdf
 from compendium.cli import main as cli
 from compendium.runs import plan as runs
-from compendium.runs import trial
 from isaclib import command_line, wireless_powered
 
 
@@ -130,81 +129,6 @@ def test_help_teaches(isac, finished):
     for arguments in (["--help"], ["run", "--help"], ["book", "--help"], ["check", "--help"], ["launch-tree", "--help"]):
         result = isac(finished, *arguments)
         assert result.exit_code == 0 and len(result.output.splitlines()) > 5
-
-
-def test_a_trial_finds_what_a_valid_set_breaks_and_writes_it_down(isac, project):
-    edit(project / "notebooks" / "demo" / "model.py", "assert slope > 0", "if slope >= 9.99:\n    raise ValueError('too steep')")
-    result = isac(project, "try", "demo", "model", "--sets", "2", "--seed", "13")
-    assert result.exit_code == 1, result.output
-    assert "too steep" in result.output and "again with --set" in result.output
-    files = sorted((project / "build" / "tries" / "demo").glob("model-try-13-*.yml"))
-    assert [path.name for path in files] == ["model-try-13-1.yml"]
-    assert "slope: 10.0" in files[0].read_text() and "too steep" in files[0].read_text()
-    assert list((project / "build" / "runs" / "demo").rglob("try-*")) == []
-    section = runs.load_section(project, "demo")
-    assert section.schema.load(files[0]) == {"slope": 10.0}
-
-
-def test_a_trial_that_takes_too_long_is_stopped_and_reported(isac, project):
-    edit(project / "notebooks" / "demo" / "model.py", "assert slope > 0", "import time; time.sleep(600)")
-    result = isac(project, "try", "demo", "model", "--sets", "1", "--limit", "2")
-    assert result.exit_code == 1 and "stopped after 2 s, the limit of a run here" in result.output
-    assert "again with --set" in result.output and "1 failed" in result.output
-    assert not list((project / "build" / "runs" / "demo" / "model").glob("*"))
-
-
-@pytest.mark.parametrize("how", [[], ["--kernels"]])
-def test_a_trial_in_a_fork_runs_the_same_cells_and_fails_in_the_same_place(isac, project, how):
-    model = project / "notebooks" / "demo" / "model.py"
-    edit(model, "assert slope > 0", "print(f'{float(\"nan\")} of it', slope)\nif slope < 9:\n    1 / 0")
-    result = isac(project, "try", "demo", "model", "--sets", "2", "--seed", "13", *how)
-    assert result.exit_code == 1
-    assert re.search(r"failed: cell \d+ \(In \[\d+\]\) ZeroDivisionError: division by zero", result.output), result.output
-    assert "if slope < 9:" in result.output, "the cell is shown"
-    assert re.search(r"model \[try-13-1\+\w+\]: shows no number: \.\.\. nan of it 10.0", result.output)
-    assert "2 runs of 2 sets, 1 failed" in result.output
-
-
-def test_a_fork_that_dies_is_reported_and_the_next_goes_on(isac, project):
-    edit(project / "notebooks" / "demo" / "model.py", "assert slope > 0", "import os\nif slope < 9:\n    os._exit(3)")
-    result = isac(project, "try", "demo", "model", "--sets", "2", "--seed", "13")
-    assert result.exit_code == 1 and "2 runs of 2 sets, 1 failed" in result.output, result.output
-    assert re.search(r"failed: cell [1-9]\d* exit code 3", result.output), result.output
-
-
-def test_trials_repeat_obey_the_schema_and_reach_the_ends(project):
-    edit(
-        project / "notebooks" / "demo" / "parameters" / "schema.yml",
-        "_section:\n",
-        "_section:\n  relations:\n    - that: points >= len(levels)\n      says: more points\n",
-    )
-    section = runs.load_section(project, "demo")
-    found = trial.trial_runs(project, section, section.notebooks, 60, 1)
-    assert found == trial.trial_runs(project, section, section.notebooks, 60, 1)
-    assert found[:30] == trial.trial_runs(project, section, section.notebooks, 10, 1)
-    values = [run.values for run in found if run.notebook == "results"]
-    assert {entry["slope"] for entry in values} >= {0.1, 1.0, 10.0}
-    assert max(entry["points"] for entry in values) == 5 and min(entry["points"] for entry in values) == 3
-    assert all(entry["points"] >= len(entry["levels"]) for entry in values)
-    assert {entry["kind"] for entry in values} == {"plain", "fancy"}
-    assert {run.baseline for run in found} == {"quick"}
-
-
-def test_trials_draw_corners(project):
-    schema = project / "notebooks" / "demo" / "parameters" / "schema.yml"
-    edit(schema, "range: [-100, 100]", "range: [-100, 100]\n  length: [1, 9]")
-    edit(schema, "range: [0.1, 10]", "range: [0, 1.0e+9]")
-    section = runs.load_section(project, "demo")
-    found = trial.trial_runs(project, section, ["results", "what_if"], 60, 0)
-    values = [run.values for run in found if run.notebook == "results"]
-    slopes, levels = [entry["slope"] for entry in values], [entry["levels"] for entry in values]
-    assert {len(entry) for entry in levels} >= {1, 6} and max(map(len, levels)) > 6
-    assert any(len(entry) > 1 and len(set(entry)) == 1 for entry in levels)
-    assert any(entry == sorted(entry)[::-1] != sorted(entry) for entry in levels), "none falls"
-    assert {0.0, 1e9} <= set(slopes) and any(0 < value < 1e-2 for value in slopes) and any(1e6 < value < 1e9 for value in slopes)
-    ends = [entry for entry in values if entry["slope"] in (0.0, 1e9) and {*entry["levels"]} <= {-100.0, 100.0}]
-    assert len(ends) >= 5
-    assert {"", "Half"} <= {run.values["title"][:4] for run in found if run.notebook == "what_if"}
 
 
 def test_the_name_of_the_command_stands_once_before_a_message(isac, project):

@@ -52,7 +52,7 @@ def test_with_ones_own_values_the_notebook_says_so_and_goes_on(doubtful, monkeyp
 
 
 def test_a_trial_lists_checks_that_were_not_confirmed(doubtful, monkeypatch):
-    monkeypatch.setattr(cli, "project_root", lambda: doubtful)
+    monkeypatch.setenv("ISAC_ROOT", str(doubtful))
     result = CliRunner().invoke(cli.main, ["try", "demo", "model", "--sets", "1", "--seed", "2"])
     assert result.exit_code == 0 and "0 failed, 1 with checks not confirmed" in result.output
     (found,) = (doubtful / "build" / "tries" / "demo").glob("*.yml")

@@ -1,0 +1,95 @@
+"""``isac try``: do a section's notebooks survive whatever its schema allows?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from ..notebook import confirm
+from ..notebook.context import TRIAL, project_root
+from ..runs import plan as workshop
+from ..runs import trial, warm
+from ..runs.children import Outcome
+from ..runs.corners import corner_runs
+from ..runs.errors import ParameterError
+from .book import with_workers
+from .console import CONSOLE, make, report, short
+
+
+def known_notebook(section: workshop.Section, notebook: str | None) -> bool:
+    """Whether a notebook was named; an unknown one is refused."""
+    if notebook is not None and notebook not in section.notebooks:
+        known = ", ".join(section.notebooks)
+        raise ParameterError("isac", notebook, f"is not a notebook of {section.name}", f"notebooks: {known}")
+    return notebook is not None
+
+
+@click.command("try")
+@click.argument("section")
+@click.argument("notebook", required=False)
+@click.option("--sets", type=click.IntRange(1), default=10, show_default=True, help="Random sets for each notebook.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same sets.")
+@click.option("--corners", is_flag=True, help="No random sets: 'quick', with one parameter at a time at an end of its range.")
+@click.option(
+    "--limit", type=click.FloatRange(1), default=300, show_default=True, metavar="SECONDS", help="Stop a run that takes longer."
+)
+@click.option("--kernels", is_flag=True, help="Start a kernel for each run, as 'isac run' does: some seconds more each.")
+@with_workers
+def try_(
+    section: str,
+    notebook: str | None,
+    sets: int,
+    seed: int,
+    corners: bool,
+    limit: float,
+    kernels: bool,
+    jobs: int,
+    scheduler: str | None,
+) -> None:
+    """Run the notebooks of SECTION (or one NOTEBOOK) with random valid sets, and report what fails.
+
+    Sets are drawn from the whole ranges of the schema, at sizes up to those of 'quick'. With --corners they are those of 'quick'
+    but for one parameter: each end of its range; a list also with one entry, equal entries, out of order. The set of each failure
+    is written as a file for 'isac run SECTION NOTEBOOK --set FILE'. A run that takes longer than the limit on this machine counts
+    as a failure. Checks of a notebook that do not hold with a set are told in the notebook and listed here, and so is where it
+    prints nan. The runs are forks of one process that has imported what the notebooks import, and their figures are drawn small.
+    """
+    root = project_root()
+    loaded = workshop.load_section(root, section)
+    notebooks = [notebook] if notebook and known_notebook(loaded, notebook) else loaded.notebooks
+    if corners:
+        runs, refused = corner_runs(root, loaded, notebooks)
+        for words in refused:
+            CONSOLE.print(f"refused: {words}", markup=False)
+    else:
+        runs = trial.trial_runs(root, loaded, notebooks, sets, seed)
+    needed = [*dict.fromkeys(needed for run in runs for needed in run.needs)]
+    forked = None if kernels or scheduler else warm.Warm(runs)
+    try:
+        outcomes = make([*needed, *runs], jobs, scheduler, limit_s=limit, warm=forked)
+    finally:
+        if forked:
+            forked.close()
+    report(outcomes)
+    failed, unsure = _told(outcomes)
+    trial.tidy(outcomes)
+    of = f"corners, {len(refused)} refused before a run" if corners else f"{sets} sets"
+    CONSOLE.print(f"{len(runs)} runs of {of}, {failed} failed, {unsure} with checks not confirmed")
+    sys.exit(1 if failed else 0)
+
+
+def _told(outcomes: Sequence[Outcome]) -> tuple[int, int]:
+    """Say of each run how to repeat its failure, which checks it left open, and where it shows no number; count the first two."""
+    failed = [outcome for outcome in outcomes if not outcome.ok]
+    for outcome in failed:
+        CONSOLE.print(f"{outcome.run.name}: again with --set {short(trial.set_file(outcome))}", markup=False)
+    unsure = [(outcome, found) for outcome in outcomes if (found := confirm.found_in(outcome.run.directory))]
+    for outcome, found in unsure:
+        where = short(trial.set_file(outcome, found))
+        CONSOLE.print(f"{outcome.run.name}: {len(found)} checks not confirmed, see {where}", markup=False, style="yellow")
+    for outcome in outcomes:
+        for words in trial.without_number(outcome.run.directory) if outcome.run.label.startswith(TRIAL) else ():
+            CONSOLE.print(f"{outcome.run.name}: shows no number: ... {words} ...", markup=False, style="yellow")
+    return len(failed), len(unsure)
