@@ -240,11 +240,11 @@ def solve_rows(rows: Batch, objective: Criterion, scheme: Scheme) -> AllocationB
     table = np.where(feasible[:, None, None], stack.rates(shares, powers), np.nan)
     worst = np.where(feasible, residuals(stack, shares, powers, scheme), np.nan)
     gap = np.where(feasible, relative_gap(value, bound), np.nan)
-    proven = feasible & (gap <= OPTIMAL_GAP) & (worst <= OPTIMAL_RESIDUAL)
+    proven, semi = feasible & (gap <= OPTIMAL_GAP) & (worst <= OPTIMAL_RESIDUAL), isinstance(rows[0], Scenario)
     return AllocationBatch(
         shares=shares,
         powers_w=powers,
-        rates_bps=flatten(table) if isinstance(rows[0], Scenario) else table,
+        rates_bps=flatten(table) if semi else table,
         objective=value,
         feasible=feasible,
         status=np.where(proven, "optimal", np.where(refused, "infeasible", "unproven")),
@@ -254,7 +254,9 @@ def solve_rows(rows: Batch, objective: Criterion, scheme: Scheme) -> AllocationB
         bound=bound,
         iterations=iterations,
         trace=trace,
-        prices=prices_of_rows(rows, bands, shares, powers, multipliers, proven, objective) if scheme == "joint" else (),
+        prices=prices_of_rows(stack, bands, shares, powers, multipliers, proven, objective, semi=semi)
+        if scheme == "joint"
+        else (),
         multipliers=multipliers,
     )
 

@@ -22,7 +22,7 @@ import numpy as np
 from .bands import Bands, Restriction, slopes_of
 
 _PATIENCE = 40  # iterations without a better certified gap before a lane stops
-_BLOCK = 256  # lanes whose arrays fit into the cache
+_ENTRIES = 4096 * 81  # of Newton's matrices at once: 2.7 MB, as many lanes as the cost of a call is spread over
 _LEAVE = 0.75  # finished lanes leave once so few are left
 _RETRY = 1e-8  # lanes that stop with a larger gap are run again, more cautiously
 
@@ -89,8 +89,9 @@ def optimise(
     """
     price = np.broadcast_to(power_price, len(bands)).astype(float)
     y, t = np.stack([shares, powers], axis=-1).astype(float), np.array(factor, dtype=float)
-    # Lanes do not touch each other: blocks that fit into the cache are faster, and finished lanes leave the block.
-    blocks = [slice(start, start + _BLOCK) for start in range(0, len(bands), _BLOCK)]
+    # Lanes do not touch each other: many share the cost of a call, as long as the cache holds them; finished ones leave.
+    size = max(_ENTRIES // (2 * y.shape[1] + 3) ** 2, 1)
+    blocks = [slice(start, start + size) for start in range(0, len(bands), size)]
     parts = [_optimise(bands.take(at), free, margin, price[at], y[at], t[at], tolerance, max_iterations) for at in blocks]
     return parts[0] if len(parts) == 1 else Point(*(np.concatenate(columns) for columns in zip(*map(_columns, parts))))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from scipy.optimize import nnls
@@ -12,7 +13,7 @@ from ..foundations.errors import InvalidScenario
 from .allocation import RESTRICTIONS, Allocation, Criterion, Prices
 from .bands import Bands, Restriction, worth
 from .bounds import marginal_values
-from .scenario import Network, Scenario, allocated, system
+from .scenario import Network, Scenario, Stack, allocated, system
 
 _TINY = 1e-300
 _NEXT_TO_NOTHING = 1e-8  # part of a budget below which the ratio of share and power says nothing
@@ -114,31 +115,32 @@ def prices(scenario: Scenario | Network, allocation: Allocation) -> Prices:
     if not len(by_share):
         raise InvalidScenario("allocation", "gives nobody any bandwidth", "prices belong to joint optima")
     bandwidth, power = float(by_share.max()), max(float(by_power.max()) - q, 0.0)
-    return unit_prices(scenario, bandwidth, power, multipliers[0], powers_w, allocation.criterion)
+    found = np.array([bandwidth]), np.array([power]), multipliers, powers_w[None]
+    (answer,) = unit_prices(Stack.of([scenario]), *found, allocation.criterion, isinstance(scenario, Scenario))
+    return answer
 
 
-def unit_prices(scenario, bandwidth, power, multipliers, powers_w, criterion: Criterion) -> Prices:
-    """Normalised prices in the units of the scenario."""
-    per = scenario.weights.max() if criterion == "sum" else 1 / (np.sum(powers_w) + scenario.circuit_power_w)
-    scale = scenario.bandwidth_hz / math.log(2)
-    floors = multipliers * per
-    sensing, rate = floors[:, 0], floors[:, 1]
-    if isinstance(scenario, Scenario):
-        sensing, rate = sensing[:2], rate[1:]
-    return Prices(float(bandwidth * per / math.log(2)), float(power * per * scale / scenario.power_budget_w), sensing, rate)
+def unit_prices(stack: Stack, bandwidth, power, multipliers, powers_w, criterion: Criterion, semi: bool) -> Iterator[Prices]:
+    """Normalised prices (D,), (D,) and multipliers (D, K, 2) in the networks' units; ``semi``: of the paper's three users."""
+    per = stack.weights.max(axis=1) if criterion == "sum" else 1 / (np.sum(powers_w, axis=1) + stack.circuit_power_w)
+    scale = stack.bandwidth_hz / math.log(2)
+    floors = multipliers * per[:, None, None]
+    sensing, rate = (floors[:, :2, 0], floors[:, 1:, 1]) if semi else (floors[..., 0], floors[..., 1])
+    per_hz, per_watt = bandwidth * per / math.log(2), power * per * scale / stack.power_budget_w
+    return map(Prices, per_hz.tolist(), per_watt.tolist(), sensing, rate)
 
 
-def prices_of_rows(rows, bands: Bands, shares, powers_w, multipliers, proven, objective) -> tuple[Prices | None, ...]:
+def prices_of_rows(
+    stack: Stack, bands: Bands, shares, powers_w, multipliers, proven, objective, semi: bool
+) -> tuple[Prices | None, ...]:
     """The prices of each row whose optimum is proven, from the multipliers found."""
     found: list[Prices | None] = [None] * len(bands)
     at = np.flatnonzero(proven)
-    if not len(at):
-        return tuple(found)
     some, x, y = bands.take(at), shares[at], powers_w[at] / bands.power_w[at, None]
     by_share, by_power = marginal_values(some, y / np.maximum(x, 1e-300), multipliers[at])
-    by_share, by_power = (np.where(x > 0, values, 0.0) for values in (by_share, by_power))
-    price = worth(some, x, y, "efficiency") if objective == "efficiency" else np.zeros(len(at))
-    for lane, d in enumerate(at):
-        net = max(by_power[lane].max() - price[lane], 0.0)
-        found[d] = unit_prices(rows[d], by_share[lane].max(), net, multipliers[d], powers_w[d], objective)
+    by_share, by_power = (np.where(x > 0, values, 0.0).max(axis=1) for values in (by_share, by_power))
+    price = worth(some, x, y, "efficiency") if objective == "efficiency" else 0.0
+    net = np.maximum(by_power - price, 0.0)
+    for d, prices_ in zip(at, unit_prices(stack.take(at), by_share, net, multipliers[at], powers_w[at], objective, semi)):
+        found[d] = prices_
     return tuple(found)

@@ -238,6 +238,9 @@ class Stack:
             circuit_power_w=batch.circuit_power_w,
         )
 
+    def take(self, lanes) -> Stack:
+        return Stack(*(value[lanes] for value in self.__dict__.values()))
+
     def rates(self, shares, powers_w) -> np.ndarray:
         """Sensing and communication rates (D, K, 2) in bit/s; an empty band or no power gives 0."""
         band = np.asarray(shares, dtype=float) * self.bandwidth_hz[:, None]
