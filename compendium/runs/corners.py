@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..notebook.context import TRIAL
 from .errors import ParameterError
-from .parameters import LISTS, Parameter
+from .parameters import LISTS, Parameter, Schema
 from .plan import Run, Section, custom_run
-from .trial import LONGEST, TEXTS, basis
+from .trial import LONGEST, TEXTS, basis, with_least_work
 
 _FARTHEST = 1e12  # stands for an end of a range that is infinite
 
@@ -23,18 +24,19 @@ def corner_runs(root: Path, section: Section, notebooks: Sequence[str]) -> tuple
     runs, refused = {}, {}
     for notebook in notebooks:
         quick = basis(section, notebook)
+        moved = partial(_moved, section.schema, quick)
         corners = {name: dict(_corners(section.schema.parameters[name], value)) for name, value in quick.items()}
         for name, where in ((each, where) for each in quick for where in corners[each]):
             label = f"{TRIAL}{name}-{where}"
             try:
-                run = _run(root, section, notebook, label, {**quick, name: corners[name][where]})
+                run = _run(root, section, notebook, label, moved({name: corners[name][where]}))
             except ParameterError as error:
                 relation = next((each for each in section.schema.relations if each.that == error.name), None)
                 tied = relation.names & quick.keys() if relation else {name}
                 together = {each: corners[each][where] for each in sorted(tied) if where in corners[each]}
                 refused.setdefault(f"{name} {where}: {error.problem}; {error.remedy}")
                 try:
-                    run = _run(root, section, notebook, f"{label}-tied", {**quick, **together})
+                    run = _run(root, section, notebook, f"{label}-tied", moved(together))
                 except ParameterError:
                     continue
             if run.values != quick:
@@ -42,9 +44,12 @@ def corner_runs(root: Path, section: Section, notebooks: Sequence[str]) -> tuple
     return list(runs.values()), list(refused)
 
 
+def _moved(schema: Schema, quick: dict[str, Any], changed: dict[str, Any]) -> dict[str, Any]:
+    return with_least_work(schema, {**quick, **changed}, quick)
+
+
 def _run(root: Path, section: Section, notebook: str, label: str, values: dict[str, Any]) -> Run:
-    checked = section.schema.check(values, label)
-    return custom_run(root, section, notebook, checked, label, "quick")
+    return custom_run(root, section, notebook, section.schema.check(values, label), label, "quick")
 
 
 def _corners(parameter: Parameter, quick: Any) -> Iterator[tuple[str, Any]]:

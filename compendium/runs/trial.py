@@ -15,7 +15,7 @@ import yaml
 from ..notebook.context import TRIAL
 from .children import Outcome
 from .errors import ParameterError
-from .parameters import LISTS, Parameter
+from .parameters import LISTS, Parameter, Schema
 from .plan import Run, Section, custom_run
 
 _TRIES = 500
@@ -37,7 +37,8 @@ def random_values(section: Section, notebook: str, rng: np.random.Generator) -> 
     """Values for a notebook that its schema accepts: some of ``quick``, the others from anywhere in their range.
 
     Corners are likely: both ends of a range, lists of one entry or of equal entries, a quarter of the sets with nothing but ends.
-    What breaks a relation is drawn again. Amounts of work stay at most those of ``quick``.
+    What breaks a relation is drawn again. Amounts of work stay at most those of ``quick``, and are the least where the system is larger
+    than that of ``quick``.
 
     Raises
     ------
@@ -54,12 +55,23 @@ def random_values(section: Section, notebook: str, rng: np.random.Generator) -> 
     values = {name: drawn(name) for name in quick}
     for _ in range(_TRIES):
         try:
-            return dict(schema.relate(schema.check(values, "isac try"), "isac try"))
+            return dict(schema.relate(schema.check(with_least_work(schema, values, quick), "isac try"), "isac try"))
         except ParameterError as error:
             broken = next((relation.names for relation in schema.relations if relation.that == error.name), quick.keys())
             values |= {name: drawn(name) for name in sorted(broken & quick.keys())}
     problem = f"no set of {_TRIES} obeys the relations of {section.name}"
     raise ParameterError("isac try", notebook, problem, "relate less, or widen the ranges")
+
+
+def with_least_work(schema: Schema, values: dict[str, Any], quick: dict[str, Any]) -> dict[str, Any]:
+    """The values; with the least amounts of work where there are more users, carriers, antennas than in ``quick``."""
+    known = {name: schema.parameters[name] for name in values}
+    counts = [name for name, parameter in known.items() if parameter.type == "integer" and not parameter.size and name != "seed"]
+    if all(values[name] <= quick[name] for name in counts):
+        return values
+    work = [parameter for parameter in known.values() if parameter.size]
+    least = {each.name: values[each.name][: each.length[0]] if each.type in LISTS else each.range[0] for each in work}
+    return {**values, **least}
 
 
 def trial_runs(root: Path, section: Section, notebooks: Sequence[str], sets: int, seed: int) -> list[Run]:

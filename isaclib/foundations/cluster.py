@@ -63,13 +63,13 @@ def computes_with() -> dict[str, str]:
 
 
 def differences(there: dict[str, str], here: dict[str, str]) -> str:
-    """What two machines count with and do not have in common, in words; empty when they are alike.
+    """What a sender and a worker count with and do not have in common, in words; empty when they are alike.
 
     >>> differences({"numpy": "2.0", "scs": "3"}, {"numpy": "2.1"})
-    'numpy (sent with 2.0, here 2.1), scs (sent with 3, here none)'
+    'numpy (sent with 2.0, it has 2.1), scs (sent with 3, it has none)'
     """
     names = [name for name in sorted({*there, *here}) if there.get(name) != here.get(name)]
-    return ", ".join(f"{name} (sent with {there.get(name, 'none')}, here {here.get(name, 'none')})" for name in names)
+    return ", ".join(f"{name} (sent with {there.get(name, 'none')}, it has {here.get(name, 'none')})" for name in names)
 
 
 def connect(scheduler: str) -> Any:

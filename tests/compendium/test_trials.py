@@ -139,3 +139,17 @@ def test_a_figure_that_cannot_be_drawn_fails_a_trial(isac, project):
     edit(source, "axes.set(", "axes.text(0.5, 0.5, '$\\\\nonsense{$')\naxes.set(")
     result = isac(project, "try", "demo", "results", "--sets", "1", "--seed", "13")
     assert result.exit_code == 1 and "nonsense" in result.output, result.output
+
+
+def test_a_larger_system_is_tried_with_the_least_work(project):
+    schema = project / "notebooks" / "demo" / "parameters" / "schema.yml"
+    edit(
+        schema, "type: number\n  unit: m\n  range: [0.1, 10]", "type: integer\n  unit: m\n  range: [1, 1000]"
+    )  # slope: one in quick
+    section = runs.load_section(project, "demo")
+    values = [run.values for run in trial.trial_runs(project, section, ["results"], 60, 0)]
+    larger = [entry for entry in values if entry["slope"] > 1]
+    assert len(larger) > 10 and {entry["points"] for entry in larger} == {3}
+    assert {entry["points"] for entry in values if entry["slope"] == 1} > {3, 5}
+    (high,) = [run.values for run in corner_runs(project, section, ["results"])[0] if run.label.startswith("try-slope-high")]
+    assert (high["slope"], high["points"]) == (1000, 3)

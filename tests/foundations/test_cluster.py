@@ -75,7 +75,7 @@ def sent(cluster, function, draws=3):
 def test_a_worker_that_counts_with_something_else_refuses_the_draws(cluster, monkeypatch):
     other = sending.computes_with() | {"clarabel": "0.1"}
     monkeypatch.setattr(sending, "computes_with", lambda: other)
-    with pytest.raises(sending.UnlikeWorker, match=r"worker tcp://\S+ differs in clarabel \(sent with 0.1, here \d"):
+    with pytest.raises(sending.UnlikeWorker, match=r"worker tcp://\S+ differs in clarabel \(sent with 0.1, it has \d"):
         sent(cluster, slow_draw)
 
 

@@ -1,7 +1,11 @@
 """Every command and every piece of code printed in README and the book's pages: parsed by what would run it, or run."""
 
+import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 
 import click
 import pytest
@@ -96,3 +100,43 @@ def test_the_code_of_a_guide_runs(path, address, tmp_path, monkeypatch):
     for block in blocks("python", path):
         exec(compile(block, str(path), "exec"), names)
     assert len(names) > 2  # something was bound
+
+
+# Stands for a batch system: keeps what was asked of it, and whether the jobs were given back.
+BATCH_SYSTEM = """
+import json
+from pathlib import Path
+
+
+class SLURMCluster:
+    scheduler_address = "tcp://here:8786"
+
+    def __init__(self, **options):
+        self.asked = options
+
+    def __enter__(self):
+        return self
+
+    def scale(self, jobs):
+        self.asked["jobs"] = jobs
+
+    def __exit__(self, *exception):
+        Path("asked.json").write_text(json.dumps(self.asked))
+"""
+
+
+def test_the_script_for_slurm_is_the_one_that_the_guide_shows():
+    script = (ROOT / "benchmarks" / "tools" / "slurm_cluster.py").read_text()
+    assert blocks(r"\{code-block\} python", ROOT / "book" / "guide_cluster.md") == [script]
+
+
+def test_the_script_for_slurm_asks_for_two_jobs_and_gives_them_back_when_it_is_stopped(tmp_path):
+    (tmp_path / "dask_jobqueue.py").write_text(BATCH_SYSTEM)
+    command = [sys.executable, str(ROOT / "benchmarks" / "tools" / "slurm_cluster.py")]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as script:
+        assert script.stdout.readline() == "tcp://here:8786\n"
+        script.terminate()
+        assert script.wait(20) == 0
+    asked = json.loads((tmp_path / "asked.json").read_text())
+    assert asked["jobs"] == 2 and asked["cores"] == asked["processes"] == 1 and asked["python"] == sys.executable
