@@ -37,8 +37,8 @@ def random_values(section: Section, notebook: str, rng: np.random.Generator) -> 
     """Values for a notebook that its schema accepts: some of ``quick``, the others from anywhere in their range.
 
     Corners are likely: both ends of a range, lists of one entry or of equal entries, a quarter of the sets with nothing but ends.
-    What breaks a relation is drawn again. Amounts of work stay at most those of ``quick``, and are the least where the system is larger
-    than that of ``quick``.
+    What breaks a relation is drawn again. Amounts of work stay at most those of ``quick``, and are the least where the system
+    is larger than that of ``quick``.
 
     Raises
     ------
