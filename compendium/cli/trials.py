@@ -51,8 +51,8 @@ def try_(
     """Run the notebooks of SECTION (or one NOTEBOOK) with random valid sets, and report what fails.
 
     Sets are drawn from the whole ranges of the schema, at sizes up to those of 'quick'. With --corners they are those of 'quick'
-    but for one parameter: each end of its range; a list also with one entry, equal entries, out of order. The set of each failure
-    is written as a file for 'isac run SECTION NOTEBOOK --set FILE'. A run that takes longer than the limit on this machine counts
+    but for one parameter: each end of its range; a list also with one entry, equal entries, out of order; those --sets of each
+    notebook that --seed chooses, or all with a number large enough. The set of each failure is written as a file for 'isac run SECTION NOTEBOOK --set FILE'. A run that takes longer than the limit on this machine counts
     as a failure. Checks of a notebook that do not hold with a set are told in the notebook and listed here, and so is where it
     prints nan. The runs are forks of one process that has imported what the notebooks import, and their figures are drawn small.
     """
@@ -60,7 +60,8 @@ def try_(
     loaded = workshop.load_section(root, section)
     notebooks = [notebook] if notebook and known_notebook(loaded, notebook) else loaded.notebooks
     if corners:
-        runs, refused = corner_runs(root, loaded, notebooks)
+        found, refused = corner_runs(root, loaded, notebooks)
+        runs = trial.some(found, sets, seed)
         for words in refused:
             CONSOLE.print(f"refused: {words}", markup=False)
     else:
@@ -75,7 +76,7 @@ def try_(
     report(outcomes)
     failed, unsure = _told(outcomes)
     trial.tidy(outcomes)
-    of = f"corners, {len(refused)} refused before a run" if corners else f"{sets} sets"
+    of = f"{len(found)} corners, {len(refused)} refused before a run" if corners else f"{sets} sets"
     CONSOLE.print(f"{len(runs)} runs of {of}, {failed} failed, {unsure} with checks not confirmed")
     sys.exit(1 if failed else 0)
 

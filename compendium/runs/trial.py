@@ -84,6 +84,13 @@ def trial_runs(root: Path, section: Section, notebooks: Sequence[str], sets: int
     return runs
 
 
+def some(runs: Sequence[Run], most: int, seed: int) -> list[Run]:
+    """At most so many runs of each notebook, drawn without replacement and in their order; more of a seed begin with fewer."""
+    order = [runs[place] for place in np.random.default_rng(seed).permutation(len(runs))]
+    kept = {run for name in {run.notebook for run in runs} for run in [each for each in order if each.notebook == name][:most]}
+    return [run for run in runs if run in kept]
+
+
 def set_file(outcome: Outcome, unconfirmed: Sequence[str] = ()) -> Path:
     """Write the set of a run that failed, or left checks open, as a file for ``isac run --set``."""
     run = outcome.run

@@ -126,12 +126,21 @@ def test_a_corner_that_a_relation_refuses_takes_along_what_it_is_tied_to(project
     assert [(run.values["points"], run.values["levels"]) for run in tied] == [(3, [-100.0])]
 
 
+def test_some_corners_of_each_notebook_are_chosen_by_the_seed(project):
+    section = runs.load_section(project, "demo")
+    found, _ = corner_runs(project, section, section.notebooks)
+    few, more = trial.some(found, 2, 5), trial.some(found, 4, 5)
+    assert {*few} < {*more} < {*found} and few != trial.some(found, 2, 6)
+    assert [sum(run.notebook == name for run in few) for name in section.notebooks] == [2, 2, 2]
+    assert trial.some(found, 1000, 5) == found
+
+
 def test_corners_are_run_and_counted(isac, project):
     edit(project / "notebooks" / "demo" / "model.py", "assert slope > 0", "if slope >= 9.99:\n    raise ValueError('too steep')")
     result = isac(project, "try", "demo", "model", "--corners")
     assert result.exit_code == 1 and "too steep" in result.output, result.output
     assert "model-try-slope-high.yml" in result.output
-    assert "2 runs of corners, 0 refused before a run, 1 failed, 0 with checks not confirmed" in result.output
+    assert "2 runs of 2 corners, 0 refused before a run, 1 failed, 0 with checks not confirmed" in result.output
 
 
 def test_a_figure_that_cannot_be_drawn_fails_a_trial(isac, project):
