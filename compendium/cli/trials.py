@@ -50,12 +50,12 @@ def try_(
 ) -> None:
     """Run the notebooks of SECTION (or one NOTEBOOK) with random valid sets, and report what fails.
 
-    Sets are drawn from the whole ranges of the schema, at sizes up to those of 'quick'. With --corners they are those of 'quick'
-    but for one parameter: each end of its range; a list also with one entry, equal entries, out of order. Of these, --seed chooses
-    --sets for each notebook. The set of each failure is written as a file for 'isac run SECTION NOTEBOOK --set FILE'. A run that
-    takes longer than the limit on this machine counts as a failure. Checks of a notebook that do not hold with a set are told in
-    the notebook and listed here, and so is where it prints nan. The runs are forks of one process that has imported what the
-    notebooks import, and their figures are drawn small.
+    Sets are drawn from the whole ranges of the schema, at sizes up to those of 'quick'. With --corners they are those of
+    'quick' but for one parameter: each end of its range; a list also with one entry, equal entries, out of order. Of these,
+    --seed chooses --sets for each notebook. The set of each failure is written as a file for 'isac run SECTION NOTEBOOK
+    --set FILE'. A run that takes longer than the limit on this machine counts as a failure. Checks of a notebook that do
+    not hold with a set are told in the notebook and listed here, and so is where it prints nan. The runs are forks of one
+    process that has imported what the notebooks import, and their figures are drawn small.
     """
     root = project_root()
     loaded = workshop.load_section(root, section)
