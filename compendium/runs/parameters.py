@@ -85,7 +85,7 @@ class Parameter:
             except ValueError as error:
                 problem, remedy = error.args
                 shown = value if len(value) <= 40 else f"{value[:30]}..."
-                raise ParameterError(where, self.name, f"{shown!r} {problem}", f"{remedy}: {wanted}") from None
+                raise ParameterError(where, self.name, f"{shown!r} {problem}", f"{remedy} (wanted: {wanted})") from None
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ParameterError(where, self.name, f"{value!r} is not {article} {kind}", f"give {wanted}")
         if value != value or (kind == "integer" and abs(value) == math.inf):
