@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 _NO_NUMBER = re.compile(r"(?<![\w.`])[-+]?nan\b(?!`)")
 _ENDLESS = re.compile(r"(?<![\w.`])([-+]?)inf\b(?!`)")
@@ -51,27 +52,40 @@ def _named(axes: Axes) -> str:
 
 
 def _shown(axes: Axes) -> Iterator[str]:
-    curves = [line for line in axes.lines if not str(line.get_label()).startswith("_")] or [*axes.lines]
-    for line in curves[:_MOST]:
-        points = np.asarray(line.get_xydata(), float)
-        points = points[np.isfinite(points).all(axis=1)]
-        name = _plain(str(line.get_label()))
-        name = "a curve" if name.startswith("_") else name
+    """A panel's curves by their names; where none has one, its curves and how many points it has.
+
+    An entry of the legend without points of its own stands for the nameless curves of its colour.
+    """
+    named = [line for line in axes.lines if not str(line.get_label()).startswith("_")]
+    rest = [line for line in axes.lines if line not in named]
+    told = []
+    for line in named or rest:
+        name = "a curve" if line in rest else _plain(str(line.get_label()))
+        own = [line] if len(line.get_xydata()) else [other for other in rest if other.get_color() == line.get_color()]
         if line.get_transform() != axes.transData:
-            yield f"a level, {name}" if name != "a curve" else "a level"
-        elif not len(points):
-            yield f"{name} without a value"
-        elif len(points) == 1:
-            yield f"{name} at {points[0, 1]:.3g}"
-        else:
-            (x0, y0), (x1, y1) = points[[0, -1]]
-            yield f"{name} from {y0:.3g} at {x0:.3g} to {y1:.3g} at {x1:.3g}"
-    if len(curves) > _MOST:
-        yield f"and {len(curves) - _MOST} more curves"
+            told.append("a level" if line in rest else f"a level, {name}")
+        elif line in named or len(line.get_xydata()) != 1:
+            told.append(f"{name} {', '.join(map(_course, own or [line]))}")
+    points = sum(len(line.get_xydata()) == 1 for line in rest) if not named else 0
+    yield from told[:_MOST]
+    if len(told) > _MOST:
+        yield f"and {len(told) - _MOST} more curves"
+    if points:
+        yield "a point" if points == 1 else f"{points} points"
     if axes.images or any(each.get_array() is not None for each in axes.collections):
         yield "values as colours"
     if axes.containers:
         yield f"{sum(len(each) for each in axes.containers)} bars"
+
+
+def _course(line: Line2D) -> str:
+    """Where a curve begins and ends."""
+    points = np.asarray(line.get_xydata(), float)
+    points = points[np.isfinite(points).all(axis=1)]
+    if not len(points):
+        return "without a value"
+    (x0, y0), (x1, y1) = points[[0, -1]]
+    return f"at {y0:.3g}" if len(points) == 1 else f"from {y0:.3g} at {x0:.3g} to {y1:.3g} at {x1:.3g}"
 
 
 def _plain(text: str) -> str:

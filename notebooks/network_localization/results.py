@@ -290,7 +290,7 @@ panels[0].set_ylabel("Share of drops (1)")
 told = [
     f"{level:g} dB: {full_stds[level].mean():.3g} m at full power and {exact_stds[level].mean():.3g} m at the optimum "
     f"(worst station {full_stds[level].max(axis=1).mean():.3g} and {exact_stds[level].max(axis=1).mean():.3g} m)"
-    for level in (min(cdf_levels_db), max(cdf_levels_db))
+    for level in dict.fromkeys((min(cdf_levels_db), max(cdf_levels_db)))
 ]
 figures.show(
     figure,

@@ -141,6 +141,28 @@ def test_in_a_run_of_ones_own_the_description_is_read_off_the_figure(run, monkey
     assert "over the limit, –. (A dash" in own["caption"]
 
 
+def test_an_entry_of_the_legend_stands_for_the_curves_of_its_colour():
+    figure, axes = plotting.subplots()
+    for height, dash in ((1.0, "-"), (2.0, "--")):
+        axes.plot([0.0, 1.0], [0.0, height], dash, color="C1")
+    axes.plot([], [], color="C1", label="optimum")
+    axes.plot([], [], color="C2", label="SCA")
+    axes.set(xlabel="Limit (m)", ylabel="Rate (1)")
+    assert words.described(figure) == (
+        "Rate (1) over Limit (m): optimum from 0 at 0 to 1 at 1, from 0 at 0 to 2 at 1; SCA without a value."
+    )
+
+
+def test_points_without_a_name_are_counted():
+    figure, axes = plotting.subplots()
+    for place in (1.0, 2.0, 3.0):
+        axes.plot([place], [place], "o")
+    axes.plot([0.0, 1.0], [0.0, 1.0])
+    axes.axhline(0.5)
+    axes.set(xlabel="East (m)", ylabel="North (m)")
+    assert words.described(figure) == "North (m) over East (m): a curve from 0 at 0 to 1 at 1; a level; 3 points."
+
+
 def test_an_answer_is_kept_for_the_top_of_its_page(run):
     assert found_in(run) == ""
     answer("It is   so.\nAnd no more.")
