@@ -26,6 +26,7 @@ import numpy as np
 from ..foundations.scenario import Batch
 
 SPEED_M_PER_S = 3.0e8  # the rounded value that the paper states
+_PI = np.longdouble("3.14159265358979323846264338327950288")  # that of double precision is 4e-17 too small
 # Directions that differ by less than this count as one, and a shorter gradient as none: positions in double precision, with
 # coordinates up to a thousand times the distances, give directions to about 1e-13.
 PARALLEL = 1e-12
@@ -68,7 +69,7 @@ class Sensing:
 
     def __init__(self, batch: Batch | Rows | Lane, bs_spent: np.ndarray, dtype: type = float) -> None:
         wide = {name: np.asarray(getattr(batch, name), dtype=dtype) for name in ("bandwidth_hz", "noise_w")}
-        scale = 8 * (np.pi * wide["bandwidth_hz"] / SPEED_M_PER_S) ** 2 / wide["noise_w"]
+        scale = 8 * (dtype(_PI) * wide["bandwidth_hz"] / SPEED_M_PER_S) ** 2 / wide["noise_w"]
         if batch.sensing == "energy":
             scale = scale * wide["bandwidth_hz"]
         k = scale[:, None, None] * batch.gain_transmitter_target
