@@ -32,7 +32,6 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import nnls
 
-from ..foundations.scalar_search import bisect
 from .scenario import Scenario
 from .sensing import Lane, Sensing
 
@@ -43,6 +42,8 @@ _OF_A_SLOPE = 8  # the same, of the terms of a slope
 _TIGHT = 1e-9
 _REFINED = 4  # steps that turn the multipliers of double precision into those of the precision at hand
 _IDLE = (1e-9, 1e-3)  # a price of energy below this part of its worth for sensing counts as none
+_LEAST = 1e-200  # a price of a second, as a part of the best rate, from which Newton's method starts
+_STEPS = 100  # of which it takes some ten, and halves the decades of such a start with each
 _OPERATIONS = 24  # whose rounding errors meet in a term of the bound, apart from the sums over the targets
 
 
@@ -109,7 +110,8 @@ class Cuts:
         b = slope[usable] / psi[usable, None]
         # The terms of a slope k |Y g|^2, of at most 2 k |g|^2 together, cancel; and with an error of g it changes by 2 k |Y g|.
         length, k = parts[usable, 0, 1:] + parts[usable, 1, 1:], sensing.coefficients()[usable]
-        self.rounded = (2 * (length + np.sqrt(k * slope[usable, 1:])) / psi[usable, None]).T
+        steep = np.maximum(slope[usable, 1:], 0) + _OF_A_SLOPE * np.finfo(dtype).eps * length
+        self.rounded = (2 * (length + np.sqrt(k * steep)) / psi[usable, None]).T
         self.charging, self.energy, self.level = (
             b[:, 0],
             b[:, 1:].T,
@@ -185,32 +187,40 @@ def evaluate(scenario: Scenario, cuts: Cuts, weights: np.ndarray, prices: np.nda
     safe = np.where(w > 0, w, 1.0)
 
     def net_price(mu):
+        """The least d with S_m <= mu, and its slope, of each user: convex, decreasing functions of mu."""
         at_cap = (w * full / ln2 - mu) / cap
-        log_snr = _log_snr_of_second(np.where(w > 0, mu * ln2 / safe, 0.0))
-        free = np.where(w > 0, w * a / ln2 * np.exp(-log_snr), -mu / cap)
-        return np.maximum(np.where(at_cap <= knee, at_cap, free), -shift)
+        log_snr = _log_snr_of_second(np.where(w > 0, mu * ln2 / safe, 1.0))
+        falling = np.exp(-log_snr)
+        free = np.where(w > 0, w * a / ln2 * falling, -mu / cap)
+        steep = (w > 0) & (at_cap > knee)
+        d, slope = np.where(at_cap <= knee, at_cap, free), np.where(steep, a * falling / np.expm1(-log_snr), -1 / cap)
+        return np.maximum(d, -shift), np.where(d > -shift, slope, 0)
 
     def charging_price(mu, idle):
-        return (np.where(idle, 0, net_price(mu) + shift) * c).sum() + from_charging
+        """S_0 and its slope."""
+        d, slope = net_price(mu)
+        return np.where(idle, 0, d + shift) @ c + from_charging, np.where(idle, 0, slope) @ c
 
     def price_of_a_second(idle):
-        """The least mu with S_0 <= mu, where the harvested energy of some users has no price."""
-        high = max(from_charging, (w * full).max() / ln2, 1e-300)
-        while charging_price(high, idle) > high:
-            high *= 4
-        low = float(from_charging) or float(high) * 1e-300
-        bracket = bisect(lambda mu: charging_price(mu, idle) <= mu, low, float(high), tolerance=1e-13)
-        return _closer(lambda mu: charging_price(mu, idle) <= mu, dtype(bracket.low), dtype(bracket.high))
+        """The least mu with S_0 <= mu, where the harvested energy of some users has no price: Newton's method from the left."""
+        mu = max(from_charging, _LEAST * (w * full).max(), dtype(_LEAST))
+        for _ in range(_STEPS):
+            price, slope = charging_price(mu, idle)
+            step = (price - mu) / (1 - slope)
+            if not mu + step > mu:
+                break
+            mu = mu + step
+        return mu
 
     def bound(mu, idle):
-        d = np.where(idle, -shift, net_price(mu))
+        d = np.where(idle, -shift, net_price(mu)[0])
         # Where the energy has no price, as much weight as a second is worth for certain: what rounds costs weight only.
         weight = np.where(idle, np.maximum(mu * (1 - operations * last) - (shift + error) * cap, 0) * ln2 / full, w)
         with np.errstate(divide="ignore", over="ignore"):
             best = np.where(d > knee, np.minimum(np.maximum(w / (ln2 * np.where(d > 0, d, 1.0)) - 1 / a, 0.0), cap), cap)
         best = np.where(idle, cap, best)
         seconds = weight * np.log1p(a * best) / ln2 - d * best
-        second, level = max(charging_price(mu, idle), seconds.max()), (prices * cuts.level).sum()
+        second, level = max(charging_price(mu, idle)[0], seconds.max()), (prices * cuts.level).sum()
         # lambda is d + shift in exact numbers: shift rounds in S_0 where the energy has a price, and in S_m where it has none.
         priced, size = d > -shift, last * operations * np.abs(d)
         terms = (
@@ -223,20 +233,10 @@ def evaluate(scenario: Scenario, cuts: Cuts, weights: np.ndarray, prices: np.nda
     mu = price_of_a_second(nobody)
     found = bound(mu, nobody)
     for part in _IDLE:
-        idle = (net_price(mu) + shift <= part * shift) & (shift * cap < mu)
+        idle = (net_price(mu)[0] + shift <= part * shift) & (shift * cap < mu)
         if idle.any():
             found = min(found, bound(price_of_a_second(idle), idle))
     return found
-
-
-def _closer(above, low, high):
-    """Bisection to the last digit that the numbers have; nothing where they are doubles, whose digits are there already."""
-    for _ in range(64 if np.finfo(type(high)).eps < _EPSILON else 0):
-        middle = (low + high) / 2
-        if not low < middle < high:
-            break
-        low, high = (low, middle) if above(middle) else (middle, high)
-    return high
 
 
 def _numbers(scenario: Scenario, dtype: type = float) -> tuple:
@@ -263,5 +263,8 @@ def _log_snr_of_second(worth: np.ndarray) -> np.ndarray:
     L = np.minimum(1 + worth, root * (1 + root))
     for _ in range(8):
         with np.errstate(divide="ignore", invalid="ignore"):
-            L = np.where(L > 0, L - (_second(L) - worth) / -np.expm1(-L), L)
+            closer = np.where(L > 0, L - (_second(L) - worth) / -np.expm1(-L), L)
+        if not (closer < L).any():
+            break
+        L = closer
     return L

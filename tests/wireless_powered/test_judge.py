@@ -7,6 +7,7 @@ import pytest
 
 from isaclib import InfeasibleScenario, InvalidScenario
 from isaclib import wireless_powered as wp
+from isaclib.wireless_powered.duality import Cuts, evaluate
 
 ROUNDING = 1e-12
 
@@ -135,8 +136,6 @@ def test_right_at_the_edge_a_feasible_allocation_is_returned_with_what_is_proven
 
 
 def test_any_multipliers_bound_the_optimum():
-    from isaclib.wireless_powered.duality import Cuts, evaluate
-
     rng = np.random.default_rng(123)
     for child in rng.spawn(3):
         s = wp.Scenario.random(child, sensing="energy", max_power_w=1e-2, users=4, targets=3)
@@ -186,3 +185,17 @@ def test_a_limit_that_full_power_just_meets_is_judged_not_refused(seed):
     s = wp.Scenario.random(np.random.default_rng(seed), users=3, targets=2, noise_dbm=-60.0, crb_limit_m2=np.inf)
     s = s.replace(crb_limit_m2=float(wp.crb_trace(s, np.full(3, s.max_power_w)).max()))
     assert wp.verify(s, wp.solve_exact(s)).status == "optimal"
+
+
+def test_a_slope_that_cancels_to_less_than_nothing_leaves_the_bound_a_number():
+    """One user holds nearly all the information of a target: what more of its energy adds is the difference of equal numbers."""
+    negative = 0
+    for rng in np.random.default_rng(126).spawn(20):
+        s = wp.Scenario.random(rng, sensing="energy", users=3, targets=1, crb_limit_m2=1.0)
+        s = s.replace(gain_transmitter_target=s.gain_transmitter_target * np.array([[1.0], [1e14], [1.0], [1.0]]))
+        powers, times = np.array([1.0, 0.5, 0.2]), np.array([0.1, 0.2, 0.3])
+        cuts = Cuts(s, powers, 9.0, times)
+        negative += int((cuts.energy < 0).any())
+        assert np.isfinite(cuts.rounded).all() and (cuts.rounded > 0).all()
+        assert np.isfinite(evaluate(s, cuts, np.full(3, 1 / 3), np.ones(1)))
+    assert negative >= 1
