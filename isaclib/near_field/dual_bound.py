@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..foundations.linear_algebra import factored, product
 from .reduction import Reduced
 
 _CENTRING_STEPS = 12
@@ -90,7 +91,7 @@ class _Barrier:
         if np.any(unknowns <= 0):
             return None
         coefficients = self.sign * unknowns[self.group]
-        F = np.matmul(self.columns * coefficients[:, None, :], self.columns.conj().swapaxes(1, 2))
+        F = product(self.columns * coefficients[:, None, :], self.columns.conj().swapaxes(1, 2))
         try:
             return np.linalg.cholesky(F)
         except np.linalg.LinAlgError:
@@ -102,7 +103,7 @@ class _Barrier:
 
     def derivatives(self, unknowns: np.ndarray, factors: np.ndarray, mu: float) -> tuple[np.ndarray, np.ndarray]:
         Z = np.linalg.solve(factors, self.columns)
-        products = np.matmul(Z.conj().swapaxes(1, 2), Z)
+        products = product(Z.conj().swapaxes(1, 2), Z)
         squares = products.real**2 + products.imag**2
         squares *= self.sign[:, :, None]
         squares *= self.sign[:, None, :]
@@ -148,11 +149,13 @@ def best_dual_point(
         merit = barrier.merit(unknowns, factors, mu)
         for _ in range(_CENTRING_STEPS):
             gradient, hessian = barrier.derivatives(unknowns, factors, mu)
-            # Scaled to a unit diagonal; near the end of the path the rest of the Hessian drowns in rounding.
-            scale = 1 / np.sqrt(np.diagonal(hessian))
-            scaled = hessian * scale[:, None] * scale + _ROUNDING * np.eye(len(scale))
-            solved = np.linalg.solve(scaled, np.stack([scale * gradient, scale * null], axis=1)) * scale[:, None]
-            step = solved[:, 0] - solved[:, 1] * (null @ solved[:, 0]) / (null @ solved[:, 1])
+            # Near the end of the path all but the diagonal of the Hessian drowns in rounding.
+            hessian[np.diag_indices(len(hessian))] *= 1 + _ROUNDING
+            solved = factored(hessian)
+            if solved is None:
+                break
+            uphill, across = solved(gradient), solved(null)
+            step = uphill - across * (null @ uphill) / (null @ across)
             decrement = float(gradient @ step)
             if not decrement > _CENTRED:
                 break
@@ -233,7 +236,7 @@ def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nd
     centre = problem.stacked[dual.owners]
     moved = centre + factors[:, None, None] * (dual.channels - centre)
     # All users at once: (E, K, d, n), and what each of them sees of its own channels, filled up with zeros.
-    seen, floors = np.matmul(adjoints, moved.swapaxes(1, 2)[:, None]), np.matmul(adjoints * prices, bases)
+    seen, floors = product(adjoints, moved.swapaxes(1, 2)[:, None]), product(adjoints * prices, bases)
     owners, copies = dual.owners, 1
     if real:
         seen, floors, copies = np.concatenate([seen.real, seen.imag], axis=3), floors.real, 2
@@ -252,13 +255,13 @@ def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nd
         roots = np.sqrt(np.tile(scales[:, dual.owners] * dual.weights, (1, copies)))
         lit = rest * roots[:, None, None]
         try:
-            factor = np.linalg.cholesky(floors + np.matmul(lit, lit.conj().swapaxes(2, 3)))
+            factor = np.linalg.cholesky(floors + product(lit, lit.conj().swapaxes(2, 3)))
         except np.linalg.LinAlgError:  # prices of almost 0 next to strong interference: what is known so far is the bound
             return best
         whitened = np.linalg.solve(factor, own * roots[:, order][:, :, None])
         wide = whitened.shape[3] > whitened.shape[2]
         adjoint = whitened.conj().swapaxes(2, 3)
-        grams = np.matmul(whitened, adjoint) if wide else np.matmul(adjoint, whitened)
+        grams = product(whitened, adjoint) if wide else product(adjoint, whitened)
         limits = np.linalg.eigvalsh(grams)[..., -1]
         best = np.minimum(best, limits.max(axis=1))
         logs += _DAMPING * (np.mean(np.log(limits), axis=1, keepdims=True) - np.log(limits))

@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from ..foundations.linear_algebra import product
+
 
 class Coordinates:
     """Real coordinates of Hermitian (or real symmetric) matrices: diagonal, real parts below it, imaginary parts."""
@@ -42,7 +44,7 @@ class Coordinates:
         """Sum over the leading axis of Re tr(E_i P E_j Q), (d, d)."""
         n = self.size
         # K[(a, b), (c, d)] = P[b, c] Q[d, a]
-        K = P.reshape(len(P), -1).T @ Q.reshape(len(Q), -1)
+        K = product(P.reshape(len(P), -1).T, Q.reshape(len(Q), -1))
         K = K.reshape(n, n, n, n).transpose(3, 0, 1, 2).reshape(n * n, n * n)
         below, above = K[:, self.lower], K[:, self.upper]
         parts = [K[:, self.diagonal], below + above]

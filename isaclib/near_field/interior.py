@@ -24,8 +24,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg
 
+from ..foundations.linear_algebra import factored, product
 from .hermitian import Coordinates
 from .reduction import Reduced
 
@@ -161,7 +161,7 @@ class Program:
         H[1:start, 0] = H[0, 1:start]
         multipliers = np.arange(start, self.count)
         H[multipliers, multipliers] += ratio[: users * aps]
-        H[1:start, 1:start] += (self.prices.T * ratio[users * aps :]) @ self.prices
+        H[1:start, 1:start] += product(self.prices.T * ratio[users * aps :], self.prices)
         return H
 
 
@@ -254,13 +254,11 @@ class _Step:
         self.program, self.slack, self.dual, self.missing, self.cost = program, slack, dual, missing, cost
         self.inverse = _Blocks(_hermitian(np.linalg.inv(slack.Z)), _hermitian(np.linalg.inv(slack.T)), 1 / slack.s)
         normal = program.normal(dual, self.inverse)
-        diagonal = np.diagonal(normal)
-        if not np.all(diagonal > 0):
+        normal[np.diag_indices(len(normal))] *= 1 + _RIDGE
+        solved = factored(normal)
+        if solved is None:
             raise np.linalg.LinAlgError("rounding has eaten the normal equations")
-        self.scale = 1 / np.sqrt(diagonal)
-        normal *= self.scale[:, None] * self.scale
-        normal[np.diag_indices(len(normal))] += _RIDGE
-        self.factor = linalg.cho_factor(normal, lower=True, overwrite_a=True, check_finite=False)
+        self.solved = solved
 
     def towards(self, target: float, second: _Blocks | None = None):
         """(step in y, of the slacks, of the dual, longest step of either) for products ``target`` with second-order term."""
@@ -276,7 +274,7 @@ class _Step:
             )
 
         right = self.program.adjoint(answer(self.missing)) - self.cost
-        dy = self.scale * linalg.cho_solve(self.factor, self.scale * right, check_finite=False)
+        dy = self.solved(right)
         dslack = self.program.blocks(dy, 0.0).plus(1.0, self.missing)
         ddual = answer(dslack).plus(-1.0, dual)
         return dy, dslack, ddual, self.slack.room(dslack), dual.room(ddual)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .linear_algebra import factored
+from ..foundations.linear_algebra import factored
 from .rows import Rows, Slopes
 
 _BOUNDARY = 0.995  # share of the way to the boundary that a step may take

@@ -18,7 +18,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..foundations import scalar_search
-from .linear_algebra import product
+from ..foundations.linear_algebra import product
 
 HALF_POWER = math.sqrt(0.5)
 _NEWTON_STEPS = 8

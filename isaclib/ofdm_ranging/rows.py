@@ -20,8 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..foundations.linear_algebra import product, times
 from . import pulse as pulses
-from .linear_algebra import product, times
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from isaclib import ofdm_ranging as ofdm
-from isaclib.ofdm_ranging import cuts, interior_point, linear_algebra, pulse
+from isaclib.ofdm_ranging import cuts, interior_point, pulse
 from isaclib.ofdm_ranging.feasibility import problem_of
 from isaclib.ofdm_ranging.rows import Rows
 from isaclib.ofdm_ranging.waterfilling import waterfill_shares
@@ -68,25 +68,6 @@ def test_newtons_matrix_is_the_hessian_of_the_limits_and_the_squares_of_their_gr
     along = rows.slopes(d)
     assert rows.forward(at, d, along) == pytest.approx(own @ d, rel=1e-10)
     assert rows.turned(at, weights * rows.forward(at, d, along), along, multipliers) == pytest.approx(expected @ d, rel=1e-6)
-
-
-@pytest.mark.parametrize("size", [1, 2, 63, 64, 65, 128, 129, 300])
-def test_the_factor_solves_at_any_size(size):
-    rng = np.random.default_rng(size)
-    half = rng.normal(size=(size, size))
-    matrix = half @ half.T + np.diag(10.0 ** rng.uniform(-3, 3, size))
-    right = rng.normal(size=size)
-    found = linear_algebra.factored(matrix)(right)
-    assert matrix @ found == pytest.approx(right, abs=1e-8 * np.abs(matrix).max() * np.abs(found).max())
-
-
-def test_a_singular_matrix_gets_a_ridge_and_an_indefinite_one_is_refused():
-    ones = np.ones((70, 70))
-    assert ones @ linear_algebra.factored(ones)(np.ones(70)) == pytest.approx(np.ones(70), abs=1e-2)
-    ones[0, 1] = ones[1, 0] = 2.0
-    assert linear_algebra.factored(ones) is None
-    assert linear_algebra.factored(-np.eye(3)) is None
-    assert linear_algebra.factored(np.full((3, 3), np.nan)) is None
 
 
 def test_a_warm_start_ends_at_the_same_point_in_fewer_steps():

@@ -1,9 +1,9 @@
 """Dense products and a Cholesky solver in pieces that a threaded BLAS computes by one thread.
 
-A BLAS decides by the size of a call whether to wake its threads. Waking them costs more than a step of
-:mod:`isaclib.ofdm_ranging.interior_point` has to do, and on a busy machine a hundred times as much. The library leaves the
-process' settings alone; it keeps its calls small instead, and products with a vector are dot products of rows. The answer is
-then the same for any number of threads, too.
+A BLAS decides by the size of a call whether to wake its threads. Waking them costs more than a step of an interior-point
+method of this library has to do, and on a busy machine a hundred times as much. The library leaves the process' settings alone;
+it keeps its calls small instead, and products with a vector are dot products of rows. The answer is then the same for any number
+of threads, too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri, dtrtrs
 
 _TILE = 64  # OpenBLAS factors up to 127 columns by one thread
-_WAKES = 2**18  # multiplications of a product beyond which OpenBLAS may wake threads
+# Multiplications of a product beyond which OpenBLAS may wake threads: of real numbers, and of complex ones
+_WAKES, _WAKES_COMPLEX = 2**18, 2**16 - 1
 _RIDGES = (0.0, 1e-13, 1e-11)
 
 
@@ -24,21 +25,18 @@ def times(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
 
 
 def product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """``left @ right`` in two dimensions, halved along the longest one until the parts are small."""
-    rows, depth, columns = *left.shape, right.shape[1]
-    if rows * depth * columns <= _WAKES:
+    """``left @ right`` for (..., n, d) and (..., d, m), halved along the longest dimension until the parts are small."""
+    rows, depth, columns = *left.shape[-2:], right.shape[-1]
+    if rows * depth * columns <= (_WAKES_COMPLEX if np.iscomplexobj(left) or np.iscomplexobj(right) else _WAKES):
         return left @ right
     if depth >= max(rows, columns):
         half = depth // 2
-        return product(left[:, :half], right[:half]) + product(left[:, half:], right[half:])
-    result = np.empty((rows, columns))
+        return product(left[..., :half], right[..., :half, :]) + product(left[..., half:], right[..., half:, :])
     if rows >= columns:
         half = rows // 2
-        result[:half], result[half:] = product(left[:half], right), product(left[half:], right)
-    else:
-        half = columns // 2
-        result[:, :half], result[:, half:] = product(left, right[:, :half]), product(left, right[:, half:])
-    return result
+        return np.concatenate([product(left[..., :half, :], right), product(left[..., half:, :], right)], axis=-2)
+    half = columns // 2
+    return np.concatenate([product(left, right[..., :half]), product(left, right[..., half:])], axis=-1)
 
 
 def factored(matrix: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
