@@ -40,6 +40,8 @@ _OPTIONS = {
 
 _LEAST_PRICES = (1e-10, 1e-7, 1e-6, 1e-5, 1e-4)
 _NOTHING = 1e-16  # of the largest eigenvalue of a dual matrix
+# Steps of the iteration for the factor of a dual point, and by how much the last ones shorten it at least.
+_FACTOR_STEPS, _FACTOR_ROUNDING = 40, 1e-13
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,22 +191,51 @@ def _dual_bound(problem, sinr, bases, frames, duals, prices) -> float:
     roots = balanced_roots(duals, problem)
     corner = sum(float(np.sum(np.abs(root[-1]) ** 2)) for root in roots)
     halves = [frame @ root for frame, root in zip(frames, roots)]
-    Y = [half @ half.conj().T for half in halves]
-    total = sum(Y)
+    owners = np.repeat(np.arange(users), [half.shape[1] for half in halves])
+    seen = np.matmul(bases.conj().swapaxes(1, 2), np.concatenate(halves, axis=1))
+    if problem.frames is not None:
+        # Real entries see the real part only: Re(x x^H) = Re x Re x^T + Im x Im x^T.
+        seen, owners = np.concatenate([seen.real, seen.imag], axis=2), np.tile(owners, 2)
     best = 0.0
     # Access points with power to spare have prices of almost 0, on which no dual error can rest: a little is worth its cost.
-    for least in _LEAST_PRICES:
-        q = np.maximum(prices, least * np.max(prices))
-        largest = 0.0
-        for k in range(users):
-            basis = bases[k]
-            excess = basis.conj().T @ (Y[k] * (1 + 1 / sinr) - total) @ basis
-            floor = basis.conj().T @ (np.repeat(q, width)[:, None] * basis)
-            if problem.frames is not None:
-                excess, floor = excess.real, floor.real
-            top = [basis.shape[1] - 1] * 2
-            largest = max(largest, float(linalg.eigh(excess, floor, eigvals_only=True, subset_by_index=top)[0]))
-        if largest <= 0:
-            return np.inf
-        best = max(best, corner / largest / float(np.sum(q)))
+    for q in np.unique([np.maximum(prices, least * np.max(prices)) for least in _LEAST_PRICES], axis=0):
+        floors = np.matmul(bases.conj().swapaxes(1, 2) * np.repeat(q, width), bases)
+        factor = _largest_factor(seen, owners, floors if problem.frames is None else floors.real, sinr)
+        best = max(best, corner * factor / float(np.sum(q)))
     return best
+
+
+def _largest_factor(seen: np.ndarray, owners: np.ndarray, floors: np.ndarray, sinr: float) -> float:
+    r"""The largest s with :math:`s\,y_k\preceq Q_k+s\,Y_k` for all k, :math:`y_k` from a user's own columns over the SINR and
+    :math:`Y_k` from the others' (``seen`` (K, d, n)); inf where any will do.
+
+    :math:`s^\star=\min_x x^HQx/(x^Hyx-x^HYx)` by Dinkelbach's iteration from above. The x for which s is most wrong is the
+    principal vector of y in the metric :math:`Q+sY`: no difference of large matrices is formed, so that prices of almost 0 cost
+    no digits (the eigenvalues of :math:`y-Y` in the metric Q lose as many as the quotient of two prices has).
+    """
+    factor, hopeless = 1.0, 1.0 / _NOTHING**2
+    while (following := _following(seen, owners, floors, sinr, factor)) == 0 and factor < hopeless:
+        factor *= 10  # everything holds still: more is allowed
+    if following == 0:
+        return np.inf
+    for _ in range(_FACTOR_STEPS):
+        factor = min(following, factor * (1 - _FACTOR_ROUNDING))
+        following = _following(seen, owners, floors, sinr, factor)
+        if following == 0:
+            return factor
+    return 0.0
+
+
+def _following(seen: np.ndarray, owners: np.ndarray, floors: np.ndarray, sinr: float, factor: float) -> float:
+    """Dinkelbach's next factor; 0 where the inequalities hold at this one."""
+    least = np.inf
+    for k, floor in enumerate(floors):
+        own, rest = seen[k][:, owners == k], seen[k][:, owners != k]
+        root = np.linalg.cholesky(floor + factor * (rest @ rest.conj().T))
+        vectors, values, _ = np.linalg.svd(linalg.solve_triangular(root, own, lower=True), full_matrices=False)
+        if values[0] ** 2 * factor / sinr <= 1:
+            continue
+        x = linalg.solve_triangular(root, vectors[:, 0], lower=True, trans="C")
+        asked = np.sum(np.abs(x.conj() @ own) ** 2) / sinr - np.sum(np.abs(x.conj() @ rest) ** 2)
+        least = min(least, float((x.conj() @ floor @ x).real / asked) if asked > 0 else factor)
+    return least if least < np.inf else 0.0

@@ -1,5 +1,10 @@
 """The structured interior-point method: its linear algebra, a general solver's answer, and the channels its dual names."""
 
+import os
+import subprocess
+import sys
+
+import mpmath as mp
 import numpy as np
 import pytest
 
@@ -7,9 +12,10 @@ from isaclib.near_field import Scenario, channels
 from isaclib.near_field.decomposition import columns_of, errors_of
 from isaclib.near_field.dual_bound import dual_residual
 from isaclib.near_field.interior import Program, _Blocks, _hermitian, solve
+from isaclib.near_field.margin import power_margin
 from isaclib.near_field.reduction import reduce
 from isaclib.near_field.relaxed import tightened, two_sided
-from isaclib.near_field.sdp import margin_by_conic, margin_by_sdp, rank_one
+from isaclib.near_field.sdp import _dual_bound, balanced_roots, margin_by_conic, margin_by_sdp, rank_one
 
 # Both solvers stop at relative gaps of about 1e-7 and 1e-6.
 SAME = 5e-6
@@ -103,3 +109,72 @@ def test_one_program_bounds_from_both_sides(relative):
 def test_beams_of_maximum_ratio_are_bounded_alike():
     found = two_sided(small().matched(), 0.5, 1.0)
     assert 0 < found.best <= found.bound * (1 + 1e-9)
+
+
+@pytest.fixture(scope="module")
+def spare():
+    """Two users who cost one of two access points a millionth of what they cost the other, and an SINR that takes all power."""
+    scenario = Scenario.random(
+        np.random.default_rng(1),
+        ap_positions_m=[[30, 70], [10, 20]],
+        user_positions_m=[[20, 30], [40, 45]],
+        antennas=5,
+        antenna_spacing_m=0.08,
+    )
+    h = channels(scenario)
+    return h, 0.011795295672428055 * np.linalg.norm(h, axis=2), scenario.noise_w, 20552.29998104802
+
+
+def test_what_a_dual_point_proves_keeps_its_digits_where_an_access_point_has_power_to_spare(spare):
+    # The least eigenvalues by 50 digits: eigenvalues in the metric of the prices alone were wrong by a part in a million here.
+    h, radii, noise, sinr = spare
+    problem = reduce(h, radii, noise)
+    program = Program(problem, sinr)
+    found = solve(program)
+    assert found.prices.min() < 1e-5 * found.prices.max()
+    roots = balanced_roots(found.dual, problem)
+    bound = _dual_bound(problem, sinr, program.bases, program.frames, found.dual, found.prices)
+    with mp.workdps(50):
+        halves = [mp.matrix((frame @ root).tolist()) for frame, root in zip(program.frames, roots)]
+        Y = [half * half.H for half in halves]
+        root = mp.diag([1 / mp.sqrt(price) for price in np.repeat(found.prices, problem.channels.shape[2]).tolist()])
+        forms = [Y[k] / sinr - sum((Y[j] for j in range(2) if j != k), mp.zeros(4)) for k in range(2)]
+        largest = max(max(mp.eigh(root * form * root, eigvals_only=True)) for form in forms)
+        truth = float(sum(np.sum(np.abs(root[-1]) ** 2) for root in roots) / largest / mp.mpf(found.prices.sum()))
+    assert truth * (1 - 1e-11) <= bound <= truth * (1 + 1e-14)
+
+
+def test_both_roads_meet_where_an_access_point_has_power_to_spare(spare):
+    h, radii, noise, sinr = spare
+    by_cuts = power_margin(h, radii, sinr, noise, POWER)
+    for part in (1.0, 0.9):
+        by_sdp = power_margin(h, radii, part * sinr, noise, POWER, method="sdp")
+        assert by_sdp.certificate.status == "optimal" and by_sdp.certificate.bound <= by_sdp.margin
+        if part == 1:
+            assert by_sdp.certificate.bound <= by_cuts.margin and by_cuts.certificate.bound <= by_sdp.margin
+
+
+_ALONE = """
+import time
+import numpy as np
+from isaclib.near_field.cuts import margin_by_cuts
+from isaclib.near_field.interior import Program, solve
+from isaclib.near_field.reduction import reduce
+from isaclib.near_field.relaxed import tightened, two_sided
+rng = np.random.default_rng(0)
+h = rng.standard_normal((4, 4, 4)) + 1j * rng.standard_normal((4, 4, 4))
+problem = reduce(h, 0.05 * np.linalg.norm(h, axis=2), 0.1)
+np.ones((4, 4)) @ np.ones((4, 4))
+others = time.process_time() - time.thread_time()
+told = two_sided(problem, 100.0, 1.0)
+tightened(problem, told, 1.0)
+margin_by_cuts(problem, 30.0, 1.0, tolerance=1e-3)
+print(time.process_time() - time.thread_time() - others, time.thread_time())
+"""
+
+
+def test_two_threads_of_the_blas_leave_one_at_work():
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
+    run = subprocess.run([sys.executable, "-c", _ALONE], env=environment, capture_output=True, text=True, check=True)
+    others, own = map(float, run.stdout.split())
+    assert others < 0.02 * own
