@@ -31,15 +31,22 @@ class Problem:
         return f"{self.page}: {self.what}"
 
 
+def soup(path: Path) -> BeautifulSoup:
+    """A page as a tree, which is not to be changed; as long as its file is the same it is read once in a process."""
+    status = path.stat()
+    return _soup(path, status.st_mtime_ns, status.st_size)
+
+
+@functools.cache
+def _soup(path: Path, modified: int, size: int) -> BeautifulSoup:
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
 def static_problems(html: Path, pages: Iterable[str] = ()) -> list[Problem]:
     """Broken links and anchors, images without description, resources of other hosts, missing pages."""
     problems = [
         Problem(page, "is in the table of contents but not in the site") for page in pages if not (html / f"{page}.html").exists()
     ]
-
-    @functools.cache
-    def soup(path: Path) -> BeautifulSoup:
-        return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
     @functools.cache
     def anchors(path: Path) -> frozenset[str]:
@@ -65,17 +72,17 @@ def static_problems(html: Path, pages: Iterable[str] = ()) -> list[Problem]:
     return problems
 
 
-def page_weight(path: Path, soup: BeautifulSoup) -> int:
+def page_weight(path: Path, page: BeautifulSoup) -> int:
     """Bytes of a page and of its pictures, without what all pages share (style, scripts, fonts)."""
-    sources = [urlsplit(str(image.get("src", ""))) for image in soup.find_all("img")]
+    sources = [urlsplit(str(image.get("src", ""))) for image in page.find_all("img")]
     pictures = {(path.parent / unquote(source.path)).resolve() for source in sources if not source.scheme}
     return path.stat().st_size + sum(picture.stat().st_size for picture in pictures if picture.is_file())
 
 
-def _heading_problems(soup: BeautifulSoup) -> Iterator[str]:
+def _heading_problems(page: BeautifulSoup) -> Iterator[str]:
     """One title, and no level left out on the way down."""
     headings = [
-        (int(tag.name[1]), tag.get_text(" ", strip=True)) for tag in soup.select(", ".join(f"article h{n}" for n in range(1, 7)))
+        (int(tag.name[1]), tag.get_text(" ", strip=True)) for tag in page.select(", ".join(f"article h{n}" for n in range(1, 7)))
     ]
     titles = sum(level == 1 for level, _ in headings)
     if headings and titles != 1:
@@ -83,7 +90,7 @@ def _heading_problems(soup: BeautifulSoup) -> Iterator[str]:
     for (above, _), (level, text) in itertools.pairwise(headings):
         if level > above + 1:
             yield f"heading {text!r} goes from level {above} to {level}"
-    if soup.html is not None and not soup.html.get("lang"):
+    if page.html is not None and not page.html.get("lang"):
         yield "does not say its language"
 
 

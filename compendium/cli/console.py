@@ -16,7 +16,6 @@ from ..runs.folders import cells_begun
 from ..runs.order import carry_out
 from ..runs.plan import Run
 from ..runs.progress import expected_in_all, expected_seconds, in_words
-from ..runs.warm import Warm
 
 CONSOLE = Console(highlight=False, soft_wrap=True)
 NOTES = Console(highlight=False, soft_wrap=True, stderr=True)  # what no script reads
@@ -117,7 +116,6 @@ def make(
     force: bool = False,
     why: bool = False,
     limit_s: float | None = None,
-    warm: Warm | None = None,
 ) -> list[Outcome]:
     """Carry out runs in sight of the user; with ``why``, say beforehand for which reason each is due."""
     due = {run: reasons for run in runs if (reasons := run.why_due()) or force}
@@ -129,7 +127,7 @@ def make(
     if expected := expected_in_all(due, jobs):
         CONSOLE.print(f"this takes about {in_words(expected)}, going by earlier runs")
     with Bar(len(runs)) as bar:
-        outcomes = carry_out(runs, jobs=jobs, scheduler=scheduler, force=force, limit_s=limit_s, warm=warm, listener=bar)
+        outcomes = carry_out(runs, jobs=jobs, scheduler=scheduler, force=force, limit_s=limit_s, listener=bar)
     current = sum(outcome.state == "current" for outcome in outcomes)
     if current:
         CONSOLE.print(f"{current} of {len(runs)} runs are current")

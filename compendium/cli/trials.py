@@ -10,7 +10,7 @@ import click
 from ..notebook import confirm
 from ..notebook.context import TRIAL, project_root
 from ..runs import plan as workshop
-from ..runs import trial, warm
+from ..runs import trial
 from ..runs.children import Outcome
 from ..runs.corners import corner_runs
 from ..runs.errors import ParameterError
@@ -35,7 +35,6 @@ def known_notebook(section: workshop.Section, notebook: str | None) -> bool:
 @click.option(
     "--limit", type=click.FloatRange(1), default=300, show_default=True, metavar="SECONDS", help="Stop a run that takes longer."
 )
-@click.option("--kernels", is_flag=True, help="Start a kernel for each run, as 'isac run' does: some seconds more each.")
 @with_workers
 def try_(
     section: str,
@@ -44,7 +43,6 @@ def try_(
     seed: int,
     corners: bool,
     limit: float,
-    kernels: bool,
     jobs: int,
     scheduler: str | None,
 ) -> None:
@@ -54,8 +52,7 @@ def try_(
     'quick' but for one parameter: each end of its range; a list also with one entry, equal entries, out of order. Of these,
     --seed chooses --sets for each notebook. The set of each failure is written as a file for 'isac run SECTION NOTEBOOK
     --set FILE'. A run that takes longer than the limit on this machine counts as a failure. Checks of a notebook that do
-    not hold with a set are told in the notebook and listed here, and so is where it prints nan. The runs are forks of one
-    process that has imported what the notebooks import, and their figures are drawn small.
+    not hold with a set are told in the notebook and listed here, and so is where it prints nan. Figures are drawn small.
     """
     root = project_root()
     loaded = workshop.load_section(root, section)
@@ -68,12 +65,7 @@ def try_(
     else:
         runs = trial.trial_runs(root, loaded, notebooks, sets, seed)
     needed = [*dict.fromkeys(needed for run in runs for needed in run.needs)]
-    forked = None if kernels or scheduler else warm.Warm(runs)
-    try:
-        outcomes = make([*needed, *runs], jobs, scheduler, limit_s=limit, warm=forked)
-    finally:
-        if forked:
-            forked.close()
+    outcomes = make([*needed, *runs], jobs, scheduler, limit_s=limit)
     report(outcomes)
     failed, unsure = _told(outcomes)
     trial.tidy(outcomes)

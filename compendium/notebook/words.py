@@ -51,6 +51,10 @@ def _named(axes: Axes) -> str:
     return f"{title}, {axis}" if title else axis
 
 
+def _points(line: Line2D) -> int:
+    return np.size(line.get_xdata())
+
+
 def _shown(axes: Axes) -> Iterator[str]:
     """A panel's curves by their names; where none has one, its curves and how many points it has.
 
@@ -61,12 +65,12 @@ def _shown(axes: Axes) -> Iterator[str]:
     told = []
     for line in named or rest:
         name = "a curve" if line in rest else _plain(str(line.get_label()))
-        own = [line] if len(line.get_xydata()) else [other for other in rest if other.get_color() == line.get_color()]
+        own = [line] if _points(line) else [other for other in rest if other.get_color() == line.get_color()]
         if line.get_transform() != axes.transData:
             told.append("a level" if line in rest else f"a level, {name}")
-        elif line in named or len(line.get_xydata()) != 1:
+        elif line in named or _points(line) != 1:
             told.append(f"{name} {', '.join(map(_course, own or [line]))}")
-    points = sum(len(line.get_xydata()) == 1 for line in rest) if not named else 0
+    points = sum(_points(line) == 1 for line in rest) if not named else 0
     yield from told[:_MOST]
     if len(told) > _MOST:
         yield f"and {len(told) - _MOST} more curves"

@@ -17,13 +17,20 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import kernel
 from .folders import cells_begun, publish
 
+if TYPE_CHECKING:
+    from .waiting import WaitingKernel
 
-def execute(job: dict) -> dict | None:
-    """Run one job; None on success, otherwise a description of the failure (cell, error, traceback)."""
+
+def execute(job: dict, waiting: WaitingKernel | None = None) -> dict | None:
+    """Run one job; None on success, otherwise a description of the failure (cell, error, traceback).
+
+    With ``waiting`` that kernel serves the notebook, in place of one that starts from nothing.
+    """
     import jupytext
     import nbformat
     import papermill
@@ -47,6 +54,7 @@ def execute(job: dict) -> dict | None:
                 kernel_name=kernel.NAME,
                 progress_bar=False,
                 cwd=job["root"],
+                **({"kernel_manager_class": waiting.manager()} if waiting else {}),
             )
         except PapermillExecutionError as error:
             count = error.exec_count
@@ -112,18 +120,28 @@ def stop_with_parent(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def main(make: Callable[[dict], dict | None] = execute) -> int:
-    """Make the run of the job that the command line names, and tell how it failed."""
-    sys.modules.setdefault("jupyter_server", None)  # type: ignore[arg-type]  # jupytext would load a web server of its own
-    # A build started in the background ignores interrupts, and its children inherit that: this one must listen.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    job = json.loads(Path(sys.argv[1]).read_text())
+def leave_out() -> None:
+    """What no run needs and would be imported: jupytext's web server, and the debugger that nobody steps with."""
+    for name in ("jupyter_server", "debugpy"):
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+
+
+def make(job: dict, how: Callable[[dict], dict | None]) -> int:
+    """Make the run of a job, and tell how it failed; the exit code."""
     stop_with_parent(job["parent"])
-    failure = make(job)
+    failure = how(job)
     if failure is None:
         return 0
     Path(job["failure"]).write_text(json.dumps(failure))
     return 1
+
+
+def main(how: Callable[[dict], dict | None] = execute) -> int:
+    """Make the run of the job that the command line names."""
+    leave_out()
+    # A build started in the background ignores interrupts, and its children inherit that: this one must listen.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    return make(json.loads(Path(sys.argv[1]).read_text()), how)
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ _GRACE_S = 10  # for a process that was interrupted, before it is killed
 class Children:
     """The processes of one build. After :meth:`stop` none is started any more, however late a thread asks for it.
 
-    With ``limit_s`` a run that takes longer is stopped, and ``late`` says in which of its cells it was. The runs that
-    ``warm`` names are made in forks of its processes.
+    With ``limit_s`` a run that takes longer is stopped, and ``late`` says in which of its cells it was. Runs that
+    ``warm`` takes are made in forks of its processes.
     """
 
     def __init__(self, limit_s: float | None = None, warm: Warm | None = None) -> None:
@@ -46,7 +46,7 @@ class Children:
         with self._lock:
             if self._stopped:
                 return STOPPED
-            start = self.warm.start if self.warm and run in self.warm.runs else subprocess.Popen
+            start = self.warm.start if self.warm and self.warm.takes(run) else subprocess.Popen
             process = start(command, start_new_session=True, **options)
             self._processes[run] = process
         try:

@@ -21,7 +21,8 @@ def corner_runs(root: Path, section: Section, notebooks: Sequence[str]) -> tuple
 
     Where a relation refuses a parameter alone, all those that it names go to the same corner: two coordinates of as many points.
     """
-    runs, refused = {}, {}
+    runs: dict[tuple[str, str], Run] = {}
+    refused: dict[str, str] = {}
     for notebook in notebooks:
         quick = basis(section, notebook)
         moved = partial(_moved, section.schema, quick)
@@ -34,7 +35,7 @@ def corner_runs(root: Path, section: Section, notebooks: Sequence[str]) -> tuple
                 relation = next((each for each in section.schema.relations if each.that == error.name), None)
                 tied = relation.names & quick.keys() if relation else {name}
                 together = {each: corners[each][where] for each in sorted(tied) if where in corners[each]}
-                refused.setdefault(f"{name} {where}: {error.problem}; {error.remedy}")
+                refused.setdefault(f"{name} {where}: {error.problem}; {error.remedy}", "")
                 try:
                     run = _run(root, section, notebook, f"{label}-tied", moved(together))
                 except ParameterError:

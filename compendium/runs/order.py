@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
@@ -21,7 +22,6 @@ def carry_out(
     scheduler: str | None = None,
     force: bool = False,
     limit_s: float | None = None,
-    warm: Warm | None = None,
     listener: Listener = lambda event, run, outcome: None,
 ) -> list[Outcome]:
     """Make every run that is not current, ``jobs`` at a time; a failure does not stop the others.
@@ -38,8 +38,6 @@ def carry_out(
         Run even what is current.
     limit_s : float, optional
         Stop a run that takes longer on this machine; it has then failed.
-    warm : Warm, optional
-        Processes in forks of which some of the runs are made.
     listener : callable
         Called with ("start" | "end", run, outcome or None) from the worker threads.
 
@@ -50,7 +48,6 @@ def carry_out(
         KeyboardInterrupt goes on; what had finished stays.
     """
     outcomes: dict[Run, Outcome] = {}
-    children = Children(limit_s, warm)
     due = []
     for run in runs:
         if not force and run.is_current():
@@ -59,6 +56,9 @@ def carry_out(
         else:
             due.append(run)
     inner = jobs if len(due) == 1 else 1
+    # Imports are shared where a process makes more than one run; forks are safe on Linux alone.
+    warm = Warm(due) if len(due) > jobs and not scheduler and sys.platform == "linux" else None
+    children = Children(limit_s, warm)
     # Long ones first, as far as earlier runs tell; unknown ones count as long, and those first that others wait for.
     followers = {run: sum(run in other.needs for other in due) for run in due}
     due.sort(key=lambda run: (-_expected_seconds(run), -followers[run]))
@@ -101,6 +101,9 @@ def carry_out(
     finally:
         if cluster:
             cluster.close()
+        if warm:
+            pool.shutdown()
+            warm.close()
     pool.shutdown()
     return [outcomes[run] for run in runs]
 

@@ -1,8 +1,9 @@
 """Every assignment graded once per submission: the instructor, a variant, an untouched release, two wrong students, mischief.
 
 Grading is a notebook run per submission, and there are six assignments. By default (``make test``) a section is graded on a
-quick subset: the instructor, the untouched release and the hasty student, one after another in a kernel that starts once; the
-tests marked ``whole`` are deselected. With ``CI=true`` every test runs on every submission, each with a kernel of its own.
+quick subset: the instructor, the untouched release and the hasty student; the tests marked ``whole`` are deselected. With
+``CI=true`` every test runs on every submission. Notebooks that we trust run one after another in a kernel that starts once;
+mischief has one of its own, as in real life, and with ``CI=true`` the submissions of ``test_grading.py`` have, too.
 """
 
 import importlib.util
@@ -112,13 +113,16 @@ class LastingKernel:
 
 @pytest.fixture(scope="session")
 def lasting_kernel(tmp_path_factory):
-    """What a grading of notebooks that we trust may take for its kernels; with CI=true each has its own, as in real life."""
-    if WHOLE:
-        yield Kernel
-        return
+    """What a grading of notebooks that we trust may take for its kernels."""
     made = LastingKernel(tmp_path_factory.mktemp("kernel"))
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def strangers_kernel(lasting_kernel):
+    """The same for submissions of any kind; with CI=true each has a kernel of its own, as in real life."""
+    return Kernel if WHOLE else lasting_kernel
 
 
 @pytest.fixture(scope="session")

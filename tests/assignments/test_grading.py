@@ -74,10 +74,10 @@ def folder(release, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def graded(folder, lasting_kernel):
+def graded(folder, strangers_kernel):
     submissions = collection.collect(folder, folder / "roster.csv")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execution, "Kernel", lasting_kernel)
+        patch.setattr(execution, "Kernel", strangers_kernel)
         return {result.student: result for result in grading.grade(assignment_of, submissions, seconds_per_cell=SECONDS)}
 
 

@@ -2,11 +2,11 @@
 
 import chapters
 import pytest
-from bs4 import BeautifulSoup
 from printed import drawn_per_page
 from pypdf import PdfReader
 from small_project import ROOT
 
+from compendium.audit.static import soup
 from compendium.browser.chromium import READY, View, browser, reader
 from compendium.browser.server import serve
 from compendium.runs.contents import read_contents
@@ -43,9 +43,8 @@ def test_the_search_finds_symbols_and_words(html, browser_available, word, page)
 
 def test_every_page_leads_on(html, pages):
     for before, name, after in zip([None, *pages], pages, [*pages[1:], None]):
-        soup = BeautifulSoup((html / f"{name}.html").read_text(), "html.parser")
         for neighbour, side in ((before, "left-prev"), (after, "right-next")):
-            link = soup.select_one(f"a.{side}")
+            link = soup(html / f"{name}.html").select_one(f"a.{side}")
             assert (link is None) == (neighbour is None), f"{name}: {side}"
             if link:
                 assert ((html / name).parent / link["href"]).resolve() == (html / f"{neighbour}.html").resolve()

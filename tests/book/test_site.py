@@ -3,10 +3,9 @@
 import re
 
 import yaml
-from bs4 import BeautifulSoup
 from small_project import ROOT
 
-from compendium.audit.static import static_problems
+from compendium.audit.static import soup, static_problems
 from compendium.runs import plan as runs
 from compendium.site.ledgers import claim_rows
 from compendium.site.pages import figure_entries, section_titles
@@ -28,9 +27,8 @@ def test_links_anchors_descriptions_and_hosts(html, pages):
 def test_every_figure_offers_its_numbers(html):
     bare = []
     for page in html.glob("notebooks/*/*.html"):
-        text = BeautifulSoup(page.read_text(), "html.parser")
-        images = [image for image in text.find_all("img", class_="isac-figure")]
-        links = [link for link in text.find_all("a", class_="download") if link["href"].endswith(".csv")]
+        images = [image for image in soup(page).find_all("img", class_="isac-figure")]
+        links = [link for link in soup(page).find_all("a", class_="download") if link["href"].endswith(".csv")]
         if len(images) != len(links):
             bare.append(f"{page.name}: {len(images)} figures, {len(links)} CSV links")
     assert bare == []
@@ -41,22 +39,16 @@ def test_every_claim_on_file_was_measured(html):
     assert [row.claim.id for row in rows if row.found is None] == []
 
 
-def soup(path) -> BeautifulSoup:
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-
-
 def test_every_row_of_the_ledger_leads_to_the_cell_that_measured_it(html):
     claims = html / "book" / "claims.html"
     rows = {row.claim.id: row for row in claim_rows(ROOT, runs.plan(ROOT, "quick"))}
     lines = soup(claims).select("main table tbody tr")
     assert sorted(line.td.get_text(strip=True) for line in lines) == sorted(rows)
-    measured = {}
     for line in lines:
         identifier = line.td.get_text(strip=True)
         page, _, anchor = line.td.a["href"].partition("#")
         target = (claims.parent / page).resolve()
-        measured.setdefault(target, soup(target))
-        box = measured[target].find(id=anchor)
+        box = soup(target).find(id=anchor)
         assert "isac-claim" in box["class"], identifier
         assert box.get_text(" ", strip=True).startswith(f"Claim {identifier}: {rows[identifier].found['verdict']}")
         judged = line.find_all("td")[-1].get_text("|", strip=True).split("|")

@@ -14,7 +14,7 @@ import pytest
 from small_project import ROOT, edit
 
 from compendium.notebook.context import Context, current
-from compendium.runs import digest, order
+from compendium.runs import digest, order, warm
 from compendium.runs import plan as runs
 from compendium.runs.children import Children, Outcome
 from compendium.runs.folders import publish
@@ -74,6 +74,29 @@ def test_what_a_run_leaves(finished):
     assert record["parameters"] == {"slope": 1.0, "points": 5, "levels": [0.0, 10.0], "kind": "plain", "seed": 1}
     assert record["versions"]["python"].startswith("3.")
     assert (folder / "figures" / "parabola.csv").read_text().splitlines()[0] == "x_m,height_m2"
+
+
+def test_forks_leave_what_processes_leave_that_start_from_nothing(finished, project, monkeypatch):
+    """Three runs by two jobs are made in forks, unless there is nothing to fork."""
+    monkeypatch.setattr(warm.Warm, "_serve", lambda self, cwd: subprocess.Popen(["true"], stdin=-1, stdout=-1, text=True))
+    assert [outcome.state for outcome in carry_out(runs.plan(project, "quick"), jobs=2)] == ["done"] * 3
+    for run in runs.plan(project, "quick"):
+        left = finished / run.directory.relative_to(project)
+        names = sorted(path.relative_to(run.directory) for path in run.directory.rglob("*") if path.is_file())
+        assert names == sorted(path.relative_to(left) for path in left.rglob("*") if path.is_file())
+        for name in names:
+            if name.suffix in (".csv", ".svg") or name.name == "claims.json":
+                assert (left / name).read_bytes() == (run.directory / name).read_bytes(), name
+        record, other = (json.loads((folder / "run.json").read_text()) for folder in (left, run.directory))
+        assert record["versions"] == other["versions"] and record["digest"] == other["digest"]
+
+
+def test_a_fork_is_not_taken_after_an_edit_of_a_module(project, monkeypatch):
+    plan = runs.plan(project, "quick")
+    waiting = warm.Warm(plan[:2])
+    assert [waiting.takes(run) for run in plan] == [True, True, False]
+    monkeypatch.setattr(warm, "library", lambda: "another digest")
+    assert not waiting.takes(plan[0])
 
 
 def test_each_run_gets_only_its_own_names(finished):
