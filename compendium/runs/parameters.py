@@ -107,10 +107,14 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Relation:
-    """What must hold between parameters: an expression in their names, and what to say where it does not."""
+    """What must hold between parameters: an expression in their names, and what to say where it does not.
+
+    It is judged where all these names are taken, and those ``beside`` them: a notebook that estimates positions has ``trials``.
+    """
 
     that: str
     says: str
+    beside: tuple[str, ...] = ()
 
     @property
     def names(self) -> frozenset[str]:
@@ -121,7 +125,7 @@ class Relation:
 
     def check(self, values: Mapping[str, Any], where: str | Path) -> None:
         """Refuse values that break it (values that lack one of its names are not judged)."""
-        if not self.names <= values.keys():
+        if not self.names | {*self.beside} <= values.keys():
             return
         try:
             holds = eval(self.that, {"__builtins__": {}, **_FUNCTIONS, **values})

@@ -21,9 +21,10 @@ _TYPED = ("range", "length", "size", "free")
 def load_schema(folder: Path) -> Schema:
     """Schema of the section whose notebooks stand in ``folder``.
 
-    Every name describes a parameter, except ``_section``, which may hold ``relations`` (a list of ``that`` and ``says``),
-    ``compares`` (notebooks with which a what-if compares itself), ``base_sets`` (set: notebooks) and ``seeds`` (the values that
-    differ from the ``paper`` set, at the sizes of ``quick``, where claims are judged with other seeds).
+    Every name describes a parameter, except ``_section``, which may hold ``relations`` (a list of ``that``, ``says`` and
+    perhaps ``beside``), ``compares`` (notebooks with which a what-if compares itself), ``base_sets`` (set: notebooks) and
+    ``seeds`` (the values that differ from the ``paper`` set, at the sizes of ``quick``, where claims are judged with other
+    seeds).
     """
     where = f"{folder.name}/parameters/schema.yml"
     content = read_flat_yaml(folder / "parameters" / "schema.yml")
@@ -33,7 +34,9 @@ def load_schema(folder: Path) -> Schema:
     check_rules(content, where)
     section = content.pop("_section", {})
     parameters = {name: _parameter(where, name, entry) for name, entry in content.items()}
-    relations = tuple(Relation(given["that"], given["says"]) for given in section.get("relations", []))
+    relations = tuple(
+        Relation(given["that"], given["says"], tuple(given.get("beside", []))) for given in section.get("relations", [])
+    )
     for relation in relations:
         _check_relation(where, relation, parameters)
     base_sets = {name: tuple(notebooks) for name, notebooks in section.get("base_sets", {}).items()}
@@ -54,10 +57,14 @@ def _typed(value: Any) -> Any:
         return value
 
 
+def _relation(given: Mapping[str, Any]) -> Relation:
+    return Relation(given["that"], given["says"], tuple(given.get("beside", [])))
+
+
 def _check_relation(where: str, relation: Relation, parameters: Mapping[str, Parameter]) -> None:
     """A relation is an expression in parameters that some notebook takes together."""
     try:
-        names = relation.names
+        names = relation.names | {*relation.beside}
     except SyntaxError:
         raise ParameterError(where, "_section", f"has the relation {relation.that!r}", "write an expression") from None
     if unknown := sorted(names - parameters.keys()):

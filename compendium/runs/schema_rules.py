@@ -58,7 +58,7 @@ _PARAMETER: dict[str, Any] = {
 }
 _RELATION = {
     "type": "object",
-    "properties": {"that": _TEXT, "says": _TEXT},
+    "properties": {"that": _TEXT, "says": _TEXT, "beside": _WORDS | {"description": "write beside: [name, ...]"}},
     "required": ["that", "says"],
     "additionalProperties": False,
     "description": "give that: (an expression) and says: (the remedy)",

@@ -418,6 +418,14 @@ def test_the_defaults_of_a_notebook_obey_the_relations(demo):
     assert error.where == "demo/results.py" and "give more points" in str(error)
 
 
+def test_a_relation_may_hold_for_the_notebooks_that_take_another_name_too(demo):
+    schema = with_section(demo, "  relations:\n    - that: slope < 2\n      says: less\n      beside: [levels]\n")
+    values = {"slope": 3.0, "points": 5, "title": "a", "question": "b"}
+    assert schema.relate(values, "own") == values
+    with pytest.raises(ParameterError, match=r"own: slope < 2: does not hold \(slope = 3.0\); less"):
+        schema.relate({**values, "levels": [1.0]}, "own")
+
+
 BAD_RELATIONS = {
     "- that: points >\n      says: more": "write an expression",
     "- that: import os\n      says: more": "write an expression",
@@ -428,6 +436,9 @@ BAD_RELATIONS = {
     "- that: points > 3": "give that: (an expression) and says",
     "- points > 3": "give that: (an expression) and says",
     "- that: points > 3\n      says: more\n      else: less": "unknown key 'else'",
+    "- that: points > 3\n      says: more\n      beside: [pionts]": "no parameter of this section",
+    "- that: points > 3\n      says: more\n      beside: [levels, title]": "no notebook takes all names",
+    "- that: points > 3\n      says: more\n      beside: levels": "write beside: [name, ...]",
 }
 
 
