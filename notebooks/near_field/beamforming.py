@@ -94,6 +94,16 @@ norms = np.linalg.norm(h, axis=2)
 noise = scenario.noise_w
 rng = np.random.default_rng(seed)
 sensing = nf.optimise_sensing(scenario)
+easiest = sensing.crlb_bar_m2 * sensing_block_s / (block_s * crlb_limit_m2)
+if easiest >= 1:  # the same page for limits that this power can meet
+    easier = 1.25 * easiest
+    claims.set_aside(
+        f"At {sensing_power_dbm:g} dBm no covariances meet the position limit of {crlb_limit_m2:.3g} m². "
+        f"The page goes on with all limits {easier:.3g} times as large."
+    )
+    crlb_limit_m2, share_limit_m2 = easier * crlb_limit_m2, easier * share_limit_m2
+    limit_sweep_m2 = [easier * limit for limit in limit_sweep_m2]
+    scenario = scenario.replace(crlb_limit_m2=crlb_limit_m2)
 
 # %% [markdown]
 # (nf-s-procedure)=
@@ -601,7 +611,8 @@ def setting(sensing_dbm, comm_dbm, limit=crlb_limit_m2):
 
 def share_of(error, changed, scaled):
     """The time share at which the relative channel error has a given value."""
-    ratio = (changed.error_slope_per_m / np.asarray(error)) ** 2 * scaled.crlb_bar_m2
+    error = np.maximum(error, 1e-300)  # exact channels, where the slope is 0
+    ratio = (changed.error_slope_per_m / error) ** 2 * scaled.crlb_bar_m2
     return 1 - ratio * changed.sensing_block_s / changed.block_s
 
 
@@ -672,6 +683,16 @@ def sweep(which, points):
     return pd.DataFrame(rows, columns=names)
 
 
+# %%
+def missed(frame):
+    """A sentence on the points of a sweep at which no share meets the limit."""
+    without = frame[frame.scheme == "exact"].rate.isna()
+    if without.all():
+        return " No share meets the position limit at any point: no scheme has a rate."
+    told = f" At {without.sum()} of {len(without)} points no share meets the limit."
+    return told if without.any() else ""
+
+
 grid = [(level, comm_power_dbm, crlb_limit_m2) for level in sensing_levels_dbm]
 choices = pd.concat(sweep(which, grid) for which in schemes)
 
@@ -685,6 +706,8 @@ for ax, level in zip(np.atleast_1d(axes), sensing_levels_dbm):
         points = np.array([(e, sinr) for e, p, sinr, _ in solved if p == power])
         shares = share_of(points[:, 0], changed, scaled)
         order = np.argsort(shares)[np.sort(shares) > 0.02]
+        if not len(order):  # no solved error is met at this power
+            continue
         rates = nf.rate_bps_hz(shares[order], points[order, 1])
         role, label = schemes[which]
         look = {"label": f"{label}, any share", "markers": False}
@@ -712,7 +735,7 @@ figures.show(
     data=pd.DataFrame(rows, columns=["sensing_dbm", "scheme", "share", "rate"]),
     caption="Worst-user rate against the time allocation, with what each scheme chooses. The vertical line is the largest share that the "
     "position limit admits; curves to the right of it are what a weaker limit would allow. "
-    f"{on_line} of {len(choices)} choices stand on it: there the limit, not the trade-off, decides. Ring: Main, star: the exact optimum. Lines join solved points.",
+    f"{on_line} of {len(choices)} choices stand on it: there the limit, not the trade-off, decides. Ring: Main, star: the exact optimum. Lines join solved points.{missed(choices)}",
     alt="Panels of rates against the share, one for each sensing power, with the choice of each scheme and a vertical line at the largest admissible share.",
 )
 
@@ -771,13 +794,22 @@ def value(frame, column="rate", **where):
 
 
 def beside(frame, values):
-    """A column of all schemes beside one another, by both powers."""
-    keys = {"index": ["sensing_dbm", "comm_dbm"], "columns": "scheme"}
-    return frame.pivot_table(**keys, values=values, aggfunc="first")
+    """A column of all schemes beside one another, by both powers; nan where there is no value."""
+    keys = ["sensing_dbm", "comm_dbm"]
+    once = frame.drop_duplicates([*keys, "scheme"])
+    return once.pivot(index=keys, columns="scheme", values=values)
+
+
+def times(after, before):
+    """By what a value is multiplied; nan where it was 0, or where there was none."""
+    return after / before if before > 0 else np.nan
 
 
 both = beside(by_power, "rate")
 main_part = (both["main"] / both["exact"]).dropna().to_numpy()
+reached = "there is no rate to compare"
+if len(main_part):
+    reached = f"there it reaches {extent(main_part, digits=4)} of the certified optimum"
 axis = "comm_dbm", "rate", sensing_levels_dbm, "sensing_dbm"
 figure = panels(by_power, *axis, xlabel="Communication power (dBm)", **RATE)
 figures.show(
@@ -786,8 +818,8 @@ figures.show(
     data=by_power,
     caption="Worst-user rate against the communication power, one panel for each sensing power. Sensing power sets the share of time where the limit "
     "decides, and so multiplies the rate; communication power adds logarithmically. Main's "
-    f"alternation was run at {' and '.join(f'{p:g}' for p in main_comm_dbm)} dBm only, since its detours through large errors are slow; there it reaches "
-    f"{extent(main_part, digits=4)} of the certified optimum.",
+    f"alternation was run at {' and '.join(f'{p:g}' for p in main_comm_dbm)} dBm only, since its detours through large errors are slow; "
+    f"{reached}.{missed(by_power)}",
     alt="Panels of rates rising with communication power, one for each sensing power: the exact optimum, Main, EI and MRT.",
     paper="Fig. 6",
 )
@@ -807,21 +839,27 @@ for which in ("exact", "ignorant", "mrt"):
     gains[which] = (np.min(strong - weak), np.ptp(strong) / span)
     rising &= bool(np.all(strong > weak))
 dominant = all(by_sensing > 2 * by_comm for by_sensing, by_comm in gains.values())
-reason = []
+reason, unmet = [], ""
 for level in (low, high):
     changed, scaled = setting(level, comm_power_dbm)
     share = value(choices, "share", scheme="exact", sensing_dbm=level)
+    if np.isnan(share):
+        unmet = unmet or f"at {level:g} dBm no share meets the position limit"
+        share = 0.0
     reason.append((share, float(nf.relative_error(changed, scaled.crlb_bar_m2, share))))
-smaller = reason[0][1] / reason[1][1]
+smaller = times(reason[0][1], reason[1][1])
 claims.record(
     "004-C5",
-    ours=f"from {low:g} to {high:g} dBm of sensing power the rates of exact, EI and MRT grow by at least "
+    ours=unmet
+    or f"from {low:g} to {high:g} dBm of sensing power the rates of exact, EI and MRT grow by at least "
     + ", ".join(f"{g[0]:.2f}" for g in gains.values())
     + " bit/s/Hz; the same number of decibels of communication power adds "
     + ", ".join(f"{g[1]:.2f}" for g in gains.values())
     + " bit/s/Hz. The reason that the paper gives, a smaller estimation error, "
     + (
-        f"is not what happens: the best share goes from {reason[0][0]:.2f} to {reason[1][0]:.2f} and the relative channel error "
+        "is not what happens: there is no error at either power"
+        if np.isnan(smaller)
+        else f"is not what happens: the best share goes from {reason[0][0]:.2f} to {reason[1][0]:.2f} and the relative channel error "
         f"stays ({reason[0][1]:.2e} and {reason[1][1]:.2e}), since the position limit decides at both powers; what grows is the time to talk"
         if abs(smaller - 1) < 0.05
         else f"is not what happens: the error grows by the factor {1 / smaller:.2f}"
@@ -831,7 +869,7 @@ claims.record(
     tolerance="rates rise with both powers, and a decibel of sensing power brings more than twice a decibel of communication power",
     reproduced=rising and dominant,
     trend=rising,
-    checkable=high > low and steps > 0,
+    checkable=high > low and steps > 0 and not unmet,
 )
 
 # %% [markdown]
@@ -860,6 +898,8 @@ for level in sensing_levels_dbm:
     found = [
         f"{rates(w, level)[-1]:.2f} ({label})" for w, (_, label) in schemes.items()
     ]
+    if np.isnan(rates("exact", level)[-1]):
+        continue
     told.append(
         f"At {level:g} dBm the rates at the weakest limit are {', '.join(found)}"
     )
@@ -869,7 +909,7 @@ figures.show(
     data=by_limit,
     caption="Worst-user rate against the position limit. A weaker limit helps while it decides the share of time. Beyond that, Main and the optimum "
     "stay at the share that is best for the rate and their curves are flat, whereas EI goes on talking with channels it knows less and less. "
-    f"{'; '.join(told)} bit/s/Hz.",
+    f"{'; '.join(told)}{' bit/s/Hz.' * bool(told)}{missed(by_limit)}",
     alt="Panels of rates against the position limit, one for each sensing power: the exact optimum, Main, EI and MRT.",
     paper="Fig. 7",
 )
@@ -877,41 +917,48 @@ figures.show(
 # %% tags=["hide-input"]
 doubled = [np.isclose(limit, 2 * limits[0], rtol=1e-9, atol=0) for limit in limits]
 step = limits[doubled.index(True)] if any(doubled) else limits[min(1, len(limits) - 1)]
+at_step = limits.index(step)
 first = {
-    which: value(by_limit, scheme=which, sensing_dbm=low, limit_m2=step)
-    / value(by_limit, scheme=which, sensing_dbm=low, limit_m2=limits[0])
-    for which in schemes
+    which: times(rates(which, low)[at_step], rates(which, low)[0]) for which in schemes
 }
 raised = f"a limit {step / limits[0]:.3g} times as wide"
 if any(doubled):
     raised = "doubling the limit"
-elsewhere = {which: rates(which, high)[-1] / rates(which, high)[0] for which in schemes}
+elsewhere = {which: times(*rates(which, high)[[-1, 0]]) for which in schemes}
 stay = all(abs(elsewhere[which] - 1) < 0.1 for which in ("main", "mrt"))
 falls = rates("ignorant", high)[-1] < rates("ignorant", high).max() * (1 - 1e-3)
-below = rates("ignorant", high)[-1] / rates("main", high)[-1]
+below = times(rates("ignorant", high)[-1], rates("main", high)[-1])
+# The tightest limit is met by more power first.
+tightest = f"no share meets the limit of {limits[0]:.3g} m² at"
+open_at = [level for level in (low, high) if np.isnan(rates("exact", level)[0])]
 claims.record(
     "004-C6",
-    ours=f"at {low:g} dBm, {raised} multiplies the rates of Main, EI and MRT by {first['main']:.2f}, {first['ignorant']:.2f} and "
+    ours=f"{tightest} {open_at[0]:g} dBm"
+    if open_at
+    else f"at {low:g} dBm, {raised} multiplies the rates of Main, EI and MRT by {first['main']:.2f}, {first['ignorant']:.2f} and "
     f"{first['mrt']:.2f}; at {high:g} dBm from the tightest to the weakest limit by {elsewhere['main']:.2f}, {elsewhere['ignorant']:.2f} and "
     f"{elsewhere['mrt']:.2f}, where EI ends at {below:.2f} of Main",
     tolerance="all rates rise by more than 10 % in the first step; at the other power Main and MRT stay within 10 % and EI falls from its best",
     reproduced=min(first.values()) > 1.1 and stay and falls,
     trend=min(first.values()) > 1.1 and below < elsewhere["main"],
-    checkable=len(limits) > 1,
+    checkable=len(limits) > 1 and not open_at,
 )
 
-at_first = {"sensing_dbm": high, "limit_m2": limits[0]}
-tight = value(by_limit, scheme="ignorant", **at_first) / rates("main", high)[0]
-mrt_part = rates("mrt", high) / rates("main", high)
+tight = times(rates("ignorant", high)[0], rates("main", high)[0])
+mrt_part = np.array(
+    [times(*pair) for pair in zip(rates("mrt", high), rates("main", high))]
+)
 mrt_flat = bool(np.all(np.diff(rates("mrt", high)) > -2 * sinr_tolerance))
 claims.record(
     "004-C10",
-    ours=f"EI reaches {tight:.3f} of Main at the tightest limit and {below:.3f} at the weakest; MRT {'never loses' if mrt_flat else 'loses'} by a weaker limit and "
+    ours=f"{tightest} {high:g} dBm"
+    if high in open_at
+    else f"EI reaches {tight:.3f} of Main at the tightest limit and {below:.3f} at the weakest; MRT {'never loses' if mrt_flat else 'loses'} by a weaker limit and "
     f"reaches {extent(mrt_part, digits=2)} of Main",
     tolerance="EI within 5 % of Main at the tightest limit and farther at the weakest; the MRT rate does not fall and stays below Main",
     reproduced=tight > 0.95 and below < tight and mrt_flat and mrt_part.max() < 1,
     trend=below < tight,
-    checkable=len(limits) > 1,
+    checkable=len(limits) > 1 and high not in open_at,
 )
 
 # %% [markdown]
@@ -1029,12 +1076,14 @@ claims.record(
 )
 
 optimum = solve("exact", sensing_power_dbm, comm_power_dbm)
-sinr = 2.0 ** (optimum[1] / optimum[0]) - 1
-ratio = nf.rank_one_ratios(scenario, sensing.crlb_bar_m2, optimum[0], sinr).min()
+ratio = np.nan
+if optimum[1] > 0:
+    sinr = 2.0 ** (optimum[1] / optimum[0]) - 1
+    ratio = nf.rank_one_ratios(scenario, sensing.crlb_bar_m2, optimum[0], sinr).min()
 claims.record(
     "004-C12",
     ours=f"at a given share the margin is closed to {road_gap:.1e} over all beams and the semidefinite road agrees to {road_difference:.1e}; the relaxed "
-    f"covariances hold all but {max(1 - ratio, 1e-15):.0e} of their trace in one beam; the rate {'climbs' if all_climb else 'does not climb'} in all "
+    f"covariances hold all but {np.maximum(1 - ratio, 1e-15):.0e} of their trace in one beam; the rate {'climbs' if all_climb else 'does not climb'} in all "
     f"{len(starts) + len(finer)} alternations (it cannot fall in ours, whose grid holds the present share; the starts of the paper's figure lie "
     f"{'on the grid, where its own search would have done the same' if on_grid else 'off the grid, where its own search could'})",
     tolerance="bounds closed to 1e-5, rank-one share above 0.9999, no fall of the rate before the final projection, the paper's starts being on the grid",
@@ -1057,8 +1106,14 @@ grid = [(s, p, share_limit_m2) for p in comm_levels for s in shares]
 by_sensing = pd.concat(sweep(which, grid) for which in schemes)
 
 # %% tags=["hide-input"]
-table = beside(by_sensing, "share")
+table = beside(by_sensing, "share").dropna()
 spreads = table.max(axis=1) - table.min(axis=1)
+apart = "no setting can be compared"
+if len(spreads):
+    apart = (
+        f"of {len(spreads)} settings the four shares differ by less than 0.001 in {np.sum(spreads < 1e-3)}; "
+        f"the largest difference is {spreads.max():.3f}, at {spreads.idxmax()[0]:g} dBm"
+    )
 axis = "sensing_dbm", "share", comm_levels, "comm_dbm"
 words = {"xlabel": "Sensing power (dBm)", "ylabel": "Communication share (1)"}
 figure = panels(by_sensing, *axis, **words, title="communication")
@@ -1067,8 +1122,7 @@ figures.show(
     "share_vs_sensing_power",
     data=by_sensing,
     caption="Share of time left to communication against the sensing power. Where the position limit decides, all schemes take the largest admissible "
-    f"share: of {len(spreads)} settings the four shares differ by less than 0.001 in {np.sum(spreads < 1e-3)}; the largest difference is {spreads.max():.3f}, at "
-    f"{spreads.idxmax()[0]:g} dBm. Main's search has the step {share_step:g}.",
+    f"share: {apart}. Main's search has the step {share_step:g}.{missed(by_sensing)}",
     alt="Panels of the share against the sensing power, one for each communication power: the exact optimum, Main, EI and MRT.",
     paper="Fig. 9",
 )
@@ -1078,21 +1132,24 @@ growing, by_comm = True, 0.0
 for which in schemes:
     part = by_sensing[by_sensing.scheme == which].sort_values("sensing_dbm")
     columns = part.pivot(index="sensing_dbm", columns="comm_dbm", values="share")
+    columns = columns.dropna()  # whether a limit can be met is a matter of sensing
     growing &= bool(np.all(np.diff(columns, axis=0) > -1e-2))
-    by_comm = max(by_comm, np.ptp(columns, axis=1).max())
+    by_comm = max([by_comm, *np.ptp(columns, axis=1)])
 apart = np.ptp(table[["main", "ignorant", "mrt"]].to_numpy(), axis=1)
 named = table.index.get_level_values("sensing_dbm") <= sensing_power_dbm + 1e-9
 largest = apart[named].max() if named.any() else np.nan
 differ = "do not differ" if largest < 5e-4 else f"differ by at most {largest:.3f}"
 claims.record(
     "004-C8",
-    ours=f"the shares {'rise' if growing else 'do not rise'} with the sensing power; the communication power moves them by at most {by_comm:.3f}; Main, MRT and EI {differ} "
+    ours="fewer than two sensing powers meet the position limit"
+    if len(columns) < 2
+    else f"the shares {'rise' if growing else 'do not rise'} with the sensing power; the communication power moves them by at most {by_comm:.3f}; Main, MRT and EI {differ} "
     f"up to {sensing_power_dbm:g} dBm; over all powers the exact optimum lies at most "
     f"{(table.max(axis=1) - table.exact).max():.3f} below the largest share taken",
     tolerance="shares rise, the effect of the communication power is below 0.05, and the schemes differ by more than 0.01 within the named powers",
     reproduced=growing and by_comm < 0.05 and largest > 0.01,
     trend=growing and by_comm < 0.05,
-    checkable=len(shares) > 1 and len(comm_levels) > 1,
+    checkable=len(columns) > 1 and len(comm_levels) > 1,
 )
 
 # %% [markdown]
@@ -1279,7 +1336,7 @@ claims.record(
 
 # %% tags=["hide-input"]
 halves, doublings, octaves = np.arange(-3, 8) / 2, np.arange(-2, 3), np.array([2, 1, 0])
-at_limit = 1 - share_of(error_slope_per_m * np.sqrt(crlb_limit_m2), scenario, sensing)
+at_limit = 1 - nf.time_allocation_limit(scenario, sensing.crlb_bar_m2)
 explored_shares = 1 - at_limit * 2.0**-halves
 octave = np.add.outer(halves, -doublings)  # of the squared error; 0 at the limit
 shown = np.unique(octave[octave <= octaves[0]])

@@ -15,11 +15,12 @@
 #
 # A few access points, each with a long array, share a block of time between two tasks. First they listen to echoes and find out
 # where the users stand; then they serve the users with beams computed from those positions {cite}`near_field_paper`. This page
-# builds the model and derives, step by step, the three results on which the rest of the chapter stands:
+# builds the model and derives, step by step, the four results on which the rest of the chapter stands:
 #
 # 1. the Fisher information of the positions in closed form;
 # 2. the sensing covariances of least position error, from a program small enough to be solved in seconds and certified by hand;
-# 3. the law that turns a position error into a channel error.
+# 3. the law that turns a position error into a channel error;
+# 4. what given beams are worth under the worst such error.
 #
 # Every step is executed: a cell below it checks the formula by an independent computation and stops the book if it fails.
 
@@ -50,6 +51,7 @@ import sympy as sp
 from compendium.notebook import claims, figures, tables
 from compendium.notebook.curves import legend_above
 from compendium.notebook.given import taken_by
+from scipy.optimize import minimize
 from scipy.special import struve
 
 from isaclib import near_field as nf
@@ -790,6 +792,104 @@ tables.table(
     frame,
     caption=f"Relative channel error, averaged over {len(turns)} directions, beside the law and its tangent.",
 )
+
+# %% [markdown]
+# (nf-given-beams)=
+# ## What given beams are worth when the channel is wrong
+#
+# The last step is a judge: beams $\mathbf w_1,\dots,\mathbf w_K$ are given, and the channel of user $k$ may be any
+# $\mathbf h+\boldsymbol\Delta$ with $\|\boldsymbol\Delta_m\|\le\epsilon_m$ at every access point. Which SINR is left in the worst case? Ask for an SINR
+# $\gamma$ first. With $\mathbf U=[\mathbf w_1\dots\mathbf w_K]$ and $\mathbf C=\operatorname{diag}(-1,\dots,\gamma,\dots,-1)$, the $\gamma$ in place $k$,
+# signal over $\gamma$ minus interference is the form of $\mathbf M=\mathbf U\mathbf C^{-1}\mathbf U^{\mathsf H}$. For any multipliers $\lambda_m>0$
+#
+# $$
+# \min_{\|\boldsymbol\Delta_m\|\le\epsilon_m}(\mathbf h+\boldsymbol\Delta)^{\mathsf H}\mathbf M(\mathbf h+\boldsymbol\Delta)-\sigma^2\ \ge\
+# A(\boldsymbol\lambda,\gamma)=\min_{\boldsymbol\Delta}\Bigl[(\mathbf h+\boldsymbol\Delta)^{\mathsf H}\mathbf M(\mathbf h+\boldsymbol\Delta)
+# +\boldsymbol\Delta^{\mathsf H}\boldsymbol\Lambda\boldsymbol\Delta\Bigr]-\boldsymbol\lambda^{\mathsf T}\boldsymbol\epsilon^2-\sigma^2 ,
+# $$
+#
+# since what is added is at most 0 inside the balls. The free minimum exists where $\mathbf M+\boldsymbol\Lambda\succ0$; there
+# $\mathbf M(\mathbf h+\boldsymbol\Delta)+\boldsymbol\Lambda\boldsymbol\Delta=0$, that is $\boldsymbol\Delta=-\boldsymbol\Lambda^{-1}\mathbf U\mathbf y$ with
+# $\mathbf y=\mathbf C^{-1}\mathbf U^{\mathsf H}(\mathbf h+\boldsymbol\Delta)$. Multiply by $\mathbf C$: with $\mathbf f=\mathbf U^{\mathsf H}\mathbf h$ and
+# $\mathbf G=\mathbf U^{\mathsf H}\boldsymbol\Lambda^{-1}\mathbf U$ it reads $(\mathbf C+\mathbf G)\mathbf y=\mathbf f$, and the bracket is
+# $\mathbf y^{\mathsf H}\mathbf C\mathbf y+\mathbf y^{\mathsf H}\mathbf G\mathbf y$. So a problem in all antennas has become one of size $K$,
+#
+# ```{math}
+# :label: nf-worst-form
+# A(\boldsymbol\lambda,\gamma)=\mathbf f^{\mathsf H}(\mathbf C+\mathbf G)^{-1}\mathbf f-\boldsymbol\lambda^{\mathsf T}\boldsymbol\epsilon^2-\sigma^2 ,
+# ```
+#
+# in which $\gamma$ stands in one place only. Let $I$ be the other users, $\mathbf H=\mathbf I-\mathbf G_{II}\succ0$ and $\mathbf g=\mathbf G_{kI}$. A Schur
+# complement frees it,
+#
+# ```{math}
+# :label: nf-worst-sinr
+# A=\frac{|r|^2}{\gamma+G_{kk}+\mathbf g\mathbf H^{-1}\mathbf g^{\mathsf H}}-c,\qquad
+# r=f_k+\mathbf g\mathbf H^{-1}\mathbf f_I,\qquad c=\sigma^2+\boldsymbol\lambda^{\mathsf T}\boldsymbol\epsilon^2+\mathbf f_I^{\mathsf H}\mathbf H^{-1}\mathbf f_I ,
+# ```
+#
+# so that these multipliers prove every SINR up to $\gamma(\boldsymbol\lambda)=|r|^2/c-G_{kk}-\mathbf g\mathbf H^{-1}\mathbf g^{\mathsf H}$, where $A=0$.
+#
+# It remains to find the best ones. **Dinkelbach**'s iteration {cite}`dinkelbach1967` goes from the best multipliers at an SINR to the SINR that they prove:
+# $\gamma_{i+1}=\gamma(\boldsymbol\lambda_i)$ with $\boldsymbol\lambda_i$ a maximiser of $A(\cdot,\gamma_i)$, which is concave in $\boldsymbol\lambda$. Begin where
+# something is proven, $A(\boldsymbol\lambda_0,\gamma_0)\ge0$. For fixed multipliers $A$ falls with $\gamma$, so $\gamma_{i+1}\ge\gamma_i$: the SINR never falls, and
+# each is proven. It ends only where $\max_{\boldsymbol\lambda}A=0$, where nothing more can be proven. And it ends soon:
+# $F(\gamma)=\max_{\boldsymbol\lambda}A(\boldsymbol\lambda,\gamma)$ lies above $A(\boldsymbol\lambda_i,\cdot)$ and touches it at $\gamma_i$, with the same slope. The
+# next SINR is the zero of a curve that is tangent to $F$, as in Newton's method, and the distances shrink faster than linearly.
+
+# %%
+judge = np.random.default_rng(3)
+count_j, sites_j, size_j, noise_j = 3, 2, 3, 0.5
+own, w = judge.standard_normal((2, count_j, sites_j, size_j, 2)) @ [1, 1j]
+balls = 0.1 * np.linalg.norm(own, axis=2)
+U, x = w.reshape(count_j, -1).T, own[0].ravel()  # the judged user is the first
+f = U.conj().T @ x
+
+
+def worth(multipliers, sinr):
+    """A in the small form, and the SINR that the multipliers prove; user 0."""
+    G = np.einsum("imn,jmn,m->ij", w.conj(), w, 1 / multipliers)
+    C = np.diag([sinr, *[-1.0] * (count_j - 1)])
+    spent = multipliers @ balls[0] ** 2 + noise_j
+    A = (f.conj() @ np.linalg.solve(C + G, f)).real - spent
+    H, g = np.eye(count_j - 1) - G[1:, 1:], G[0, 1:]
+    if np.linalg.eigvalsh(H)[0] <= 0:
+        return -np.inf, -np.inf
+    r = f[0] + g @ np.linalg.solve(H, f[1:])
+    c = spent + (f[1:].conj() @ np.linalg.solve(H, f[1:])).real
+    lost = G[0, 0] + g @ np.linalg.solve(H, g.conj())
+    return A, np.abs(r) ** 2 / c - lost.real
+
+
+# %% [markdown]
+# The small form is compared with the matrices of all antennas, and the closed form with the SINR at which $A$ vanishes:
+
+# %%
+multipliers, asked = np.array([200.0, 300.0]), 0.05
+M = U @ np.diag([1 / asked, *[-1.0] * (count_j - 1)]) @ U.conj().T
+pencil = M + np.diag(np.repeat(multipliers, size_j))
+assert np.linalg.eigvalsh(pencil)[0] > 0
+free = (x.conj() @ M @ x - x.conj() @ M @ np.linalg.solve(pencil, M @ x)).real
+value, reached = worth(multipliers, asked)
+assert np.isclose(value, free - multipliers @ balls[0] ** 2 - noise_j)
+assert abs(worth(multipliers, reached)[0]) < 1e-9 * noise_j
+
+# %% [markdown]
+# Then the iteration, with a general minimiser for the inner step, against the library's judge; two access points, so that nothing is given away and an adversary
+# finds a channel that is as bad ({ref}`nf-s-lemma`):
+
+# %%
+path, point = [reached], np.log(multipliers)
+while len(path) < 3 or path[-1] - path[-2] > 1e-9 * path[-1]:
+    inner = {"method": "Nelder-Mead", "options": {"xatol": 1e-9, "fatol": 1e-13}}
+    point = minimize(lambda z: -worth(np.exp(z), path[-1])[0], point, **inner).x
+    path.append(worth(np.exp(point), path[-1])[1])
+certified = nf.worst_sinr(own, balls, w, noise_j)[0]
+attained = nf.adversarial_sinr(own, balls, w, noise_j)[0]
+print("SINR proven:", ", ".join(f"{sinr:.8f}" for sinr in path))
+print(f"by the library {certified:.8f}, found by an adversary {attained:.8f}")
+assert np.all(np.diff(path) > -1e-8 * path[-1])
+assert np.isclose(path[-1], certified, rtol=1e-6) and np.isclose(attained, certified)
 
 # %% [markdown]
 # ## In three lines
