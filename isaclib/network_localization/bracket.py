@@ -25,12 +25,13 @@ from .rows import Responses, System, responses, times
 _CLOSED = 1e-13  # relative width at which the iteration stops: a few roundings
 _STEPS = 5  # between two jumps
 _JUMPS = 14  # the last one takes 2^18 steps
-_DOUBLINGS = 5
+_PRODUCTS = 32  # of a jump, with a power of the matrix
+_TOGETHER = 4  # of them between two scalings
 
 
 def _filled(held: Responses, push: np.ndarray) -> np.ndarray:
     """The powers K push, scaled and added to q-bar so that one BS reaches its cap."""
-    push = times(held.K, push)
+    push = held.answer(push)
     return push * np.min(np.where(push > 0, held.spare / push, np.inf), axis=-1, keepdims=True) + held.fixed
 
 
@@ -52,14 +53,16 @@ def iterate(rows: System, sensing: np.ndarray, start: np.ndarray | None = None) 
     Starting from powers near the optimum, it proves how near. With K and :math:`\bar q` of :func:`.rows.responses`,
     :math:`q \leftarrow tKw + \bar q` with :math:`w = D_S(Fq + v)` and the t that fills one cap; the optimum returned is the upper
     end of the bracket. While the same cap k stays the full one, a step multiplies w by the matrix of :mod:`.perron`; every few
-    steps many are taken at once by squaring it (products of non-negative numbers keep their digits).
+    steps many are taken at once with a power of it (products of non-negative numbers keep their digits).
     """
     held = responses(rows, sensing)
     best = np.ones_like(rows.v) if start is None else start.copy()
     low, high = np.zeros(len(best)), np.full(len(best), np.inf)
     width = 1 + _CLOSED * best.shape[-1]
     lanes = np.flatnonzero(held.possible & np.any(sensing, axis=-1))
-    some, here, chosen, q = rows[lanes], held[lanes], sensing[lanes], best[lanes]
+    some, here, chosen, q = rows, held, sensing, best
+    if len(lanes) < len(best):
+        some, here, chosen, q = rows[lanes], held[lanes], sensing[lanes], best[lanes]
     with np.errstate(all="ignore"):
         q = _filled(here, np.where(chosen, some.sensing_rows(q), 0.0))  # holds the users' rows, which the start need not
         for step in range(1, _STEPS * _JUMPS):
@@ -81,14 +84,18 @@ def iterate(rows: System, sensing: np.ndarray, start: np.ndarray | None = None) 
 
 def _jump(rows: System, held: Responses, sensing: np.ndarray, ask: np.ndarray, attempt: int) -> np.ndarray:
     """What many steps make of w (D, B), the cap that is full now staying the only one; more with each attempt."""
-    push = times(held.K, ask)
+    push = held.answer(ask)
     cap = np.argmin(np.where(push > 0, held.spare / push, np.inf), axis=-1)
     lanes = np.arange(len(cap))
     column = np.where(sensing, times(rows.F, held.fixed) + rows.v, 0.0)
-    matrix = np.where(sensing[..., None], rows.F @ held.K, 0.0)
+    matrix = np.where(sensing[..., None], rows.F if held.alone else rows.F @ held.K, 0.0)
     matrix = matrix + column[..., None] * (held.K[lanes, cap] / held.spare[lanes, cap, None])[:, None, :]
-    for _ in range(_DOUBLINGS + attempt):
+    for _ in range(attempt):
         matrix = matrix / np.max(matrix, axis=(-2, -1), keepdims=True)
         matrix = matrix @ matrix
-    far = times(matrix, ask / np.max(ask, axis=-1, keepdims=True))
+    matrix, far = matrix / np.max(matrix, axis=(-2, -1), keepdims=True), ask
+    for product in range(_PRODUCTS):
+        if product % _TOGETHER == 0:
+            far = far / np.max(far, axis=-1, keepdims=True)
+        far = (matrix @ far[..., None])[..., 0]
     return np.where(np.all(np.isfinite(far), axis=-1, keepdims=True) & (np.max(far, axis=-1, keepdims=True) > 0), far, ask)

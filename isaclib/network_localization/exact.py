@@ -41,6 +41,7 @@ from .verify import bounds_at
 METHOD = "policy iteration on Perron-Frobenius problems"
 _SWITCH = 1e-12  # a row must ask for more by this relative amount to be switched to: ties must not cycle
 _MAX_STEPS = 200  # a safeguard
+_MARK = 8  # first step whose set is kept: one that comes back, which only rounding can make it, ends the search
 
 
 def solve_exact(scenario: Scenario) -> Allocation:
@@ -134,12 +135,12 @@ def _policy_iteration(rows: System, feasible: np.ndarray) -> _Found:
         exhausted=np.zeros(draws, dtype=bool),
     )
     lanes = np.flatnonzero(feasible)
-    sensing = np.ones((len(lanes), size), dtype=bool)
+    sensing = mark = np.ones((len(lanes), size), dtype=bool)
     for step in range(1, _MAX_STEPS + 1):
         if not len(lanes):
             break
         here = rows[lanes]
-        t, q, switch = _improve(here, sensing)
+        t, q, switch = _improve(here, sensing, found.q[lanes])
         # No sensing row left says nothing about t: the one that asks for most stays. Where that one has been tried, the users
         # alone take the cap (threshold at its best attainable value), and nothing can be gained.
         none_left = ~np.any(sensing ^ switch, axis=-1)
@@ -150,15 +151,20 @@ def _policy_iteration(rows: System, feasible: np.ndarray) -> _Found:
             switch[some, np.argmax(here.sensing_rows(q)[some] / here.comm_rows(q)[some], axis=-1)] = False
         found.q[lanes], found.bound[lanes], found.steps[lanes], found.sensing[lanes] = q, t, step, sensing
         again = np.any(switch, axis=-1) & ~users_only
-        lanes, sensing = lanes[again], (sensing ^ switch)[again]
+        lanes, sensing, mark = lanes[again], (sensing ^ switch)[again], mark[again]
+        if step > _MARK and np.any(back := np.all(sensing == mark, axis=-1)):
+            found.exhausted[lanes[back]] = True
+            lanes, sensing, mark = lanes[~back], sensing[~back], mark[~back]
+        if step >= _MARK and step & (step - 1) == 0:
+            mark = sensing
     found.exhausted[lanes] = True
     return found
 
 
-def _improve(rows: System, sensing: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Steps 2 to 4: the bound t (D,), its powers (D, B), and which rows to switch (D, B) bool."""
+def _improve(rows: System, sensing: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Steps 2 to 4: the bound t (D,), its powers (D, B), and which rows to switch (D, B) bool; ``last``: nan, or powers near."""
     if rows.v.shape[-1] > BY_EIGENVALUES:
-        t, q, closed = iterate(rows, sensing)
+        t, q, closed = iterate(rows, sensing, np.where(np.all(last > 0, axis=-1, keepdims=True), last, 1.0))
         if len(open_ := np.flatnonzero(~closed)):
             t[open_], q[open_] = perron.row_optimum(rows[open_], sensing[open_])
     else:

@@ -11,7 +11,9 @@ The sensing rows ask :math:`q \ge t(Fq + v)` and the users' rows :math:`q \ge Cq
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -32,29 +34,35 @@ _LARGEST = 1e150  # a coefficient beyond it is cut: products stay finite, and a 
 class System:
     """The rows of D scenarios in units of the power caps: ``F, C`` (D, B, B), ``v, u`` (D, B), all non-negative.
 
-    ``C_low`` and ``u_low`` are what C and u lack by rounding.
+    ``lost`` says, for numbers of lanes of the whole batch, what C and u lack there by rounding: it is asked for at the edge only.
+    ``lanes`` (D,) are the numbers of these.
     """
 
     F: np.ndarray
     v: np.ndarray
     C: np.ndarray
     u: np.ndarray
-    C_low: np.ndarray
-    u_low: np.ndarray
+    lost: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+    lanes: np.ndarray
 
-    def __getitem__(self, lanes) -> System:
-        return System(*(getattr(self, field.name)[lanes] for field in fields(self)))
+    def __getitem__(self, at) -> System:
+        return System(self.F[at], self.v[at], self.C[at], self.u[at], self.lost, self.lanes[at])
+
+    def users_pairs(self) -> tuple[doubled.Pair, doubled.Pair]:
+        """C and u with twice the digits."""
+        C_low, u_low = self.lost(self.lanes)
+        return (self.C, C_low), (self.u, u_low)
 
     def relaxed(self) -> System:
         """The same with every threshold lowered by :data:`RELAXATION`: what bounds its optimum bounds that of these rows."""
-        pairs = (self.C, self.C_low), (self.u, self.u_low)
-        C, u = (doubled.subtract(pair, tuple(RELAXATION * part for part in pair)) for pair in pairs)
-        return System(self.F, self.v, C[0], u[0], C[1], u[1])
+        C, u = (doubled.subtract(pair, tuple(RELAXATION * part for part in pair)) for pair in self.users_pairs())
+        return System(self.F, self.v, C[0], u[0], lambda lanes: (C[1][lanes], u[1][lanes]), np.arange(len(self.v)))
 
     @classmethod
     def of_sensing(cls, F: np.ndarray, v: np.ndarray) -> System:
         """Sensing rows alone."""
-        return cls(F, v, *(np.zeros_like(part) for part in (F, v, F, v)))
+        C, u = np.zeros_like(F), np.zeros_like(v)
+        return cls(F, v, C, u, lambda lanes: (C[lanes], u[lanes]), np.arange(len(v)))
 
     def sensing_rows(self, q: np.ndarray) -> np.ndarray:
         """(D, B): what the powers must exceed, divided by t."""
@@ -79,17 +87,15 @@ def system(scenario: Scenario | Batch) -> System:
     sensing, comm = sensing_interference_gain(scenario), comm_interference_gain(scenario)
     F, v = _normalised(scenario, scenario.echo_gain, sensing, per_bs(scenario, "noise_bs_w"), 1.0)
     C, u = _normalised(scenario, scenario.link_gain, comm, per_bs(scenario, "noise_ue_w"), threshold)
-    C_low, u_low = _lost(scenario, threshold, C, u)
-    return System(F=F, v=v, C=C, u=u, C_low=C_low, u_low=u_low)
+    return System(F=F, v=v, C=C, u=u, lost=partial(_lost, scenario, C, u), lanes=np.arange(len(u)))
 
 
-def _lost(scenario: Scenario | Batch, threshold: np.ndarray, C: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _lost(scenario: Scenario | Batch, C: np.ndarray, u: np.ndarray, lanes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What rounding took from the users' rows: the difference to the same quotients with twice the digits."""
-    gains = np.reshape(scenario.cross_link_gain, C.shape), np.reshape(scenario.ue_echo_gain, C.shape)
-    own, cap, noise, asked = (
-        np.broadcast_to(values, scenario.link_gain.shape).reshape(u.shape)
-        for values in (scenario.link_gain, per_bs(scenario, "max_power_w"), per_bs(scenario, "noise_ue_w"), threshold)
-    )
+    fields = scenario.link_gain, *(per_bs(scenario, name) for name in ("max_power_w", "noise_ue_w", "min_comm_sinr"))
+    own, cap, noise, asked = (np.broadcast_to(values, scenario.link_gain.shape).reshape(u.shape)[lanes] for values in fields)
+    gains = [np.reshape(values, C.shape)[lanes] for values in (scenario.cross_link_gain, scenario.ue_echo_gain)]
+    C, u = C[lanes], u[lanes]
     with np.errstate(all="ignore"):
         below = doubled.two_product(own, cap)
         above = doubled.multiply(doubled.two_sum(*gains), doubled.two_product(asked[:, :, None], cap[:, None, :]))
@@ -149,6 +155,8 @@ class Responses:
         What rounding may have taken from ``spare``.
     possible : (D,) bool
         Whether the rows can be held within the caps.
+    alone : bool
+        Whether S holds all BSs in every lane: K is the identity.
     """
 
     K: np.ndarray
@@ -156,14 +164,25 @@ class Responses:
     spare: np.ndarray
     error: np.ndarray
     possible: np.ndarray
+    alone: bool = False
 
     def __getitem__(self, lanes) -> Responses:
-        return Responses(self.K[lanes], self.fixed[lanes], self.spare[lanes], self.error[lanes], self.possible[lanes])
+        found = (values[lanes] for values in (self.K, self.fixed, self.spare, self.error, self.possible))
+        return Responses(*found, alone=self.alone)
+
+    def answer(self, w: np.ndarray) -> np.ndarray:
+        """K w (D, B)."""
+        return w if self.alone else times(self.K, w)
 
 
 def responses(rows: System, sensing: np.ndarray) -> Responses:
     """:class:`Responses` for the set S given as ``sensing`` (D, B) bool; with twice the digits where one lot does not do."""
-    identity = np.eye(rows.F.shape[-1])
+    size = rows.F.shape[-1]
+    identity = np.eye(size)
+    if np.all(sensing):
+        nothing, sure = np.zeros_like(rows.v), np.ones(len(rows.v), dtype=bool)
+        error = np.full(len(rows.v), _SOLVE_ERROR * size)
+        return Responses(np.broadcast_to(identity, rows.F.shape), nothing, 1 - nothing, error, sure, alone=True)
     held = np.where(sensing[..., None], 0.0, rows.C)
     K = solve(identity - held, np.broadcast_to(identity, held.shape))
     # Entries that are 0 in exact arithmetic come out as small negatives; a spectral radius above 1 gives large ones.
@@ -173,7 +192,7 @@ def responses(rows: System, sensing: np.ndarray) -> Responses:
     asked = np.where(sensing, 0.0, rows.u)
     fixed = times(K, asked)
     spare = 1 - fixed
-    error = _SOLVE_ERROR * K.shape[-1] * np.max(K, axis=(-2, -1))
+    error = _SOLVE_ERROR * size * np.max(K, axis=(-2, -1))
     possible &= np.all(fixed <= 1 + rounding[:, None], axis=-1)
     with np.errstate(all="ignore"):
         # The inverse of M = I - C has an error of at most eps K |M| K <= 2 eps K K, entry by entry.
@@ -187,9 +206,10 @@ def responses(rows: System, sensing: np.ndarray) -> Responses:
 
 def _with_twice_the_digits(rows: System, sensing: np.ndarray) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
     with np.errstate(all="ignore"):
-        held = tuple(np.where(sensing[..., None], 0.0, part) for part in (rows.C, rows.C_low))
+        C, u = rows.users_pairs()
+        held = tuple(np.where(sensing[..., None], 0.0, part) for part in C)
         K, possible = doubled.inverse(held)
-        asked = tuple(np.where(sensing, 0.0, part)[:, None, :] for part in (rows.u, rows.u_low))
+        asked = tuple(np.where(sensing, 0.0, part)[:, None, :] for part in u)
         fixed = doubled.total(doubled.multiply(K, asked))
         spare = doubled.subtract(doubled.plain(np.ones(1)), fixed)[0]
         possible &= np.all(spare >= 0, axis=-1) & np.all(np.isfinite(K[0]), axis=(-2, -1))

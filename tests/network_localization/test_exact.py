@@ -179,6 +179,11 @@ def test_best_attainable_is_the_edge_of_feasibility(rng):
         assert np.isnan(nl.perron_frobenius_optimum(outside))
 
 
+def test_without_thresholds_all_users_count_alike_at_the_edge(scenario):
+    free, equal = (nl.max_min_comm_sinr(scenario.replace(min_comm_sinr=level)) for level in (0.0, 0.7))
+    assert free[0][0] == pytest.approx(equal[0][0], rel=1e-12) and free[1] == equal[1]
+
+
 def test_a_threshold_exactly_at_the_edge_is_served(rng):
     for scenario in nl.Scenario.random_batch(rng, 20):
         edge = scenario.replace(min_comm_sinr=float(nl.max_min_comm_sinr(scenario)[0][0]))
