@@ -40,10 +40,13 @@
   const stack = () => {
     for (const table of document.querySelectorAll("main table:has(thead)")) {
       const frame = table.closest(".pst-scrollable-table-container, .cell_output") ?? table.parentElement;
-      if (table.closest(".isac-cards") || frame.scrollWidth <= frame.clientWidth + 1) continue;
+      const told = table.closest(".isac-runs"); // cards from the start, whose cells do not say what they are
+      if (!told && (table.closest(".isac-cards") || frame.scrollWidth <= frame.clientWidth + 1)) continue;
       const heads = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
-      for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, i) => (cell.dataset.head = i ? heads[i] : ""));
-      table.classList.add("isac-stacked");
+      // A first cell of words is the card's title; a number needs its head too.
+      const named = (cell, i) => i > 0 || /^[\d\s.,·−–+-]+([⁰¹²³⁴-⁹⁻]*)?$/.test(cell.textContent.trim());
+      for (const row of table.tBodies[0].rows) [...row.cells].forEach((cell, i) => (cell.dataset.head = named(cell, i) ? heads[i] : ""));
+      if (!told) table.classList.add("isac-stacked");
     }
   };
   const start = async () => {

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 FOLDER = "narrow"  # where these stand beside a run's figures
 WIDTH = 4.4  # inches: the whole width of a phone, with letters of about ten pixels
@@ -35,11 +38,56 @@ def stack(figure: Figure) -> bool:
                 if len(_siblings(axes, side)) > 1 and axes.axison:
                     axis.set_tick_params(which="both", **{"labelbottom" if side == "x" else "labelleft": True})
                     axis.set_label_text(text)
-    for legend in figure.legends:
-        legend.set_ncols(min(2, len(legend.get_texts())))
     figure.set_layout_engine("constrained")  # the wide figure's may have been put to rest
-    figure.set_size_inches(WIDTH, sum(heights) + (0.4 if figure.legends else 0.0))
+    figure.set_size_inches(WIDTH, sum(heights))
+    _fit_keys(figure)
+    _fit_labels(figure)
     return True
+
+
+def _fit_keys(figure: Figure) -> None:
+    """Keys of the whole figure anew, in as many columns as the narrow figure has room for; it grows by their height."""
+    figure.draw_without_rendering()
+    keys = list(figure.legends)
+    for key in keys:
+        texts = key.get_texts()
+        side = "upper" if key.get_window_extent().y0 > figure.bbox.height / 2 else "lower"
+        said = {"title": key.get_title().get_text() or None, "title_fontsize": key.get_title().get_fontsize()}
+        key.remove()
+        for columns in range(min(3, len(texts)), 0, -1):
+            fitted = figure.legend(
+                key.legend_handles,
+                [text.get_text() for text in texts],
+                loc=f"outside {side} center",
+                ncols=columns,
+                fontsize=texts[0].get_fontsize(),
+                **said,
+            )
+            figure.draw_without_rendering()
+            if fitted.get_window_extent().width <= figure.bbox.width or columns == 1:
+                break
+            fitted.remove()
+    tall = sum(key.get_window_extent().height for key in figure.legends)
+    figure.set_size_inches(WIDTH, figure.get_figheight() + tall / figure.dpi)
+
+
+def _fit_labels(figure: Figure) -> None:
+    """Labels that are longer than their axis go on in a second line."""
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        for label, room in ((axes.xaxis.label, axes.bbox.width), (axes.yaxis.label, axes.bbox.height)):
+            long = label.get_window_extent()
+            if max(long.width, long.height) > room:
+                label.set_text(_halved(label))
+
+
+def _halved(label: Text) -> str:
+    words = label.get_text().split(" ")
+    lengths = [abs(len(" ".join(words[:cut])) - ceil(len(label.get_text()) / 2)) for cut in range(1, len(words))]
+    if not lengths or "$" in label.get_text():
+        return label.get_text()
+    cut = 1 + lengths.index(min(lengths))
+    return " ".join(words[:cut]) + "\n" + " ".join(words[cut:])
 
 
 def _siblings(axes: Axes, side: str) -> list[Axes]:

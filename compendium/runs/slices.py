@@ -16,7 +16,7 @@ _SHOWS = {"figures.show", "explorers.show", "explorers.guess", "tables.table", "
 _SHOWS |= {"average_line", "legend_above", "plain_numbers"}
 # Methods that change what they draw on and not what they draw.
 _DRAWS = {"add_patch", "annotate", "axhline", "axvline", "axvspan", "bar", "bar_label", "barh", "draw", "fill_between", "grid"}
-_DRAWS |= {"invert_xaxis", "invert_yaxis", "pcolormesh", "plot", "legend", "scatter", "set", "set_axis_off", "text"}
+_DRAWS |= {"invert_xaxis", "level", "invert_yaxis", "pcolormesh", "plot", "legend", "scatter", "set", "set_axis_off", "text"}
 _DRAWS |= {"set_xlim", "set_xticks", "set_ylabel", "set_ylim", "set_yscale", "set_yticks"}
 _GENERATORS = {"default_rng", "spawn"}
 _PARAMETERS = re.compile(r'^# %% tags=\["parameters"\]\n.*?(?=^# %%|\Z)', re.M | re.S)
@@ -36,11 +36,12 @@ def needed_for_claims(source: str, asked: Container[str] | None = None) -> ast.M
     body = ast.parse("\n".join("" if line.startswith(("%", "!")) else line for line in source.splitlines())).body
     generators = {name for statement in body for name in _generators(statement)}
     functions = {one.name: _reads([one]) for one in body if isinstance(one, ast.FunctionDef)}
-    shows = {*_SHOWS, RECORDS} | {one.name for one in body if isinstance(one, ast.FunctionDef) and _calls(one, "figures.show")}
+    shows = {*_SHOWS, RECORDS} | {f"{name}.show" for statement in body for name in _curves(statement)}
+    shows |= {one.name for one in body if isinstance(one, ast.FunctionDef) and _shows_figure(one)}
     needed: set[str] = set()
     chosen = []
     for statement in reversed(body):
-        changed = _binds(statement) | {*_touched(statement)} | (generators & _reads([statement]))
+        changed = _binds(statement) | {*_touched(statement, shows)} | (generators & _reads([statement]))
         if _records(statement, asked) or (needed & changed and not _only_shows(statement, shows)):
             chosen.append(statement)
             needed = (needed - _surely_binds(statement)) | _with_called(_reads([statement]), functions)
@@ -66,6 +67,10 @@ def _only_shows(statement: ast.stmt, shows: Container[str]) -> bool:
 
 def _calls(statement: ast.stmt, name: str) -> bool:
     return any(_called(node) == name for node in ast.walk(statement))
+
+
+def _shows_figure(function: ast.FunctionDef) -> bool:
+    return any(_calls(function, name) for name in ("figures.show", *(f"{curves}.show" for curves in _curves(function))))
 
 
 def _records(statement: ast.stmt, asked: Container[str] | None) -> bool:
@@ -128,14 +133,14 @@ def _binds(statement: ast.stmt) -> set[str]:
     return {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
 
 
-def _touched(statement: ast.stmt) -> Iterator[str]:
+def _touched(statement: ast.stmt, shows: Container[str]) -> Iterator[str]:
     """Names whose object a statement may change without binding them."""
     if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
         return
     for node in ast.walk(statement):
         if isinstance(node, (ast.Attribute, ast.Subscript)) and isinstance(node.ctx, (ast.Store, ast.Del)):
             yield _root(node)
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _called(node.value) not in _SHOWS:
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and _called(node.value) not in shows:
             call = node.value
             library = _called(call).rpartition(".")[0]
             if library == "plotting":
@@ -144,6 +149,13 @@ def _touched(statement: ast.stmt) -> Iterator[str]:
                 yield _root(call.func)
             else:
                 yield from map(_root, [call.func, *call.args, *(keyword.value for keyword in call.keywords)])
+
+
+def _curves(statement: ast.stmt) -> Iterator[str]:
+    """Names bound to curves that show themselves as a figure."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Assign) and _called(node.value).rpartition(".")[2] == "Curves":
+            yield from (name for target in node.targets for name in _names(target))
 
 
 def _generators(statement: ast.stmt) -> Iterator[str]:

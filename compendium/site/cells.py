@@ -7,7 +7,7 @@ table or a claim) fold away under a bar that says what is in it. Folded neighbou
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import nbformat
 
@@ -16,13 +16,20 @@ from ..notebook.display import METADATA_KEY
 from ..runs.plan import Run
 from .ledgers import Claim
 
-# What a folded cell presents, by what it calls; the first that fits names the bar.
+# What a folded cell presents, by what it calls: that names its bar where it shows nothing on the page.
 _SHOWS = (
     (re.compile(r"^\s*(?:figures\.show|curves\.show|show_\w+)\(", re.M), "the figure"),
-    (re.compile(r"^\s*explorers\.show\(", re.M), "the explorer"),
-    (re.compile(r"^\s*claims\.record\(", re.M), "the claim"),
+    (re.compile(r"^\s*explorers\.(?:show|guess)\(", re.M), "the explorer"),
+    (re.compile(r"^\s*(?:\w+ = )?claims\.record\(", re.M), "the claim"),
     (re.compile(r"^\s*tables\.(?:table|facts)\(", re.M), "the table"),
-    (re.compile(r"^\s*answers\.answer\(", re.M), "the answer"),
+    (re.compile(r"^\s*answers\.answer\(", re.M), "the answer at the top of this page"),
+)
+# The same by what it left on the page, whichever function of its own it called.
+_LEFT = (
+    (re.compile(r"^:+\{figure\}", re.M), "the figure", "the figures"),
+    (re.compile(r'class="isac-(?:explorer|guess)"'), "the explorer", "the explorers"),
+    (re.compile(r"^:class: isac-claim", re.M), "the claim", "the claims"),
+    (re.compile(r"^\|(?: -+ \|)+$", re.M), "the table", "the tables"),
 )
 _IMPORT = re.compile(r"^(from|import) ", re.M)
 _LABEL = re.compile(r"^\([\w-]+\)=\n", re.M)
@@ -69,7 +76,7 @@ def book_notebook(run: Run, quoted: Mapping[str, Claim] | None = None) -> nbform
         # No times, no papermill marks: equal runs give equal pages.
         cell.metadata = nbformat.from_dict({"tags": [*dict.fromkeys([*tags, *(["hide-input"] if folded else [])])]})
         if folded:
-            what = bar(cell.source, tags)
+            what = bar(cell.source, tags, cell.outputs)
             cell.metadata["mystnb"] = {"code_prompt_show": f"Show the code: {what}", "code_prompt_hide": f"Hide the code: {what}"}
         cells.append(cell)
     notebook.cells = cells
@@ -89,9 +96,12 @@ def folds(source: str, tags: list[str]) -> bool:
     return any(call.search(source) for call, _ in _SHOWS)
 
 
-def bar(source: str, tags: list[str]) -> str:
-    """What a folded cell holds, in a few words."""
-    words = [what for call, what in _SHOWS if call.search(source)]
+def bar(source: str, tags: list[str], outputs: Sequence[nbformat.NotebookNode] = ()) -> str:
+    """What a folded cell holds, in a few words: what stands below it, else what it calls, else what it defines."""
+    page = "\n".join(output.get("data", {}).get("text/markdown", "") for output in outputs)
+    counted = [(len(mark.findall(page)), one, many) for mark, one, many in _LEFT]
+    words = [one if count == 1 else many for count, one, many in counted if count]
+    words = words or [what for call, what in _SHOWS if call.search(source)]
     if _IMPORT.search(source):
         words.insert(0, "set-up")
     elif {"injected-parameters", "parameters"} & set(tags):

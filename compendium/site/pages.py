@@ -267,7 +267,7 @@ def runs_table(runs: Sequence[Run], titles: Mapping[str, str]) -> dict[str, Any]
                 "page": f"{{doc}}`{title or run.page.replace('_', ' ')} </notebooks/{run.section}/{run.page}>`",
                 "label": run.label,
                 "seed": "" if record.get("seed") is None else str(record["seed"]),
-                "solvers": ", ".join(sorted({name.upper() for name in record.get("solvers", [])})) or "none",
+                "solvers": ", ".join(sorted({quantities.solver_name(name) for name in record.get("solvers", [])})) or "none",
                 "seconds": f"{record.get('seconds', 0):.1f}",
             }
         )

@@ -11,6 +11,7 @@ _PREFIXES = {9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "µ", -9: "n"}
 _UP = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _NARROW = "\N{NARROW NO-BREAK SPACE}"
 _MOST = 8  # entries of a list that are written out
+_SOLVERS = {"clarabel": "Clarabel", "highs": "HiGHS"}  # the others are abbreviations, or words
 
 
 def quantity(value: Any, unit: str) -> str:
@@ -29,6 +30,15 @@ def quantity(value: Any, unit: str) -> str:
         if not (unit in ("m", "W", "s") and 1 <= abs(value) < 1000) and 1 <= abs(value) / 10.0**power < 1000:
             return f"{_number(value / 10.0**power)}{_NARROW}{_PREFIXES[power]}{unit}"
     return f"{_number(value)}{_after(unit)}"
+
+
+def solver_name(name: str) -> str:
+    """A solver's name as its authors write it, whatever its case in a record.
+
+    >>> [solver_name(name) for name in ("CLARABEL", "SLSQP", "scalar search")]
+    ['Clarabel', 'SLSQP', 'scalar search']
+    """
+    return _SOLVERS.get(name.lower(), name)
 
 
 def _after(unit: str) -> str:

@@ -44,7 +44,9 @@ def _words(text: str) -> str:
 
 
 def _power(number: re.Match) -> str:
-    """``2.5e-07`` as 2.5 · 10⁻⁷, and ``1e-11`` as 10⁻¹¹."""
+    """``2.5e-07`` as 2.5 · 10⁻⁷, ``1e-11`` as 10⁻¹¹, and ``0.0e+00`` as 0."""
     mantissa, sign, exponent = number.groups()
+    if not float(mantissa):
+        return "0"
     raised = "10" + (sign.replace("+", "") + exponent).translate(_RAISED)
     return raised if mantissa == "1" else f"{mantissa}\N{NO-BREAK SPACE}·\N{NO-BREAK SPACE}{raised}"

@@ -83,6 +83,7 @@ sensing = nf.optimise_sensing(scenario)
 isotropic = np.stack(
     [np.eye(antennas) * scenario.sensing_power_w / antennas] * len(aps)
 )
+print("The covariances with the least position bound (m²), by a", end=" ")
 print(str(sensing.certificate).replace(": ", ":\n  ", 1))
 
 # %% [markdown]
@@ -522,10 +523,10 @@ figures.show(
     },
     caption=f"MUSIC levels relative to the weakest user, optimal covariance, {blocks} simulated snapshots. Circles: true "
     "positions. Top: the area, each point showing the highest level within 1.25 m (below, 0.25 m), so that the thin peaks can be seen; bottom: "
-    f"around the first users. Farther than a metre from every user {false_cells[False]} points of the grid reach the level of the weakest user in the near "
+    f"around the first users. Points of the grid farther than a metre from every user that reach the level of the weakest user: {false_cells[False]} in the near "
     f"field and {false_cells[True]} in the far field; the paper has none in the near field. Its text does not say how its panels (c), (d) differ from (a), (b); "
     "ours are enlargements.",
-    alt=f"Four maps. Spots of the highest class at the circled users in all maps; elsewhere {false_cells[False]} points in the near and "
+    alt=f"Four maps. Spots of the highest class at the circled users in all maps; points of this class elsewhere: {false_cells[False]} in the near and "
     f"{false_cells[True]} in the far field.",
     paper="Fig. 5",
 )

@@ -61,6 +61,7 @@ scenario = nf.Scenario.random(
     **taken_by(nf.Scenario.random, globals()),
 )
 sensing = nf.optimise_sensing(scenario)
+print("The covariances with the least position bound (m²), by a", end=" ")
 print(str(sensing.certificate).replace(": ", ":\n  ", 1))
 
 # %% [markdown]

@@ -287,8 +287,8 @@ figures.show(
 below = [bool(np.all(both[service] < alone[service])) for service in alone]
 claims.record(
     "001-C6",
-    ours=f"when integrated the SINR of sensing is lower at {np.mean(both['sensing'] < alone['sensing']):.2%} and that of communication at "
-    f"{np.mean(both['communication'] < alone['communication']):.2%} of all receivers of {model_draws} drops; the median loss is "
+    ours=f"when integrated the SINR of sensing is lower at {100 * np.mean(both['sensing'] < alone['sensing']):.4g} % and that of communication at "
+    f"{100 * np.mean(both['communication'] < alone['communication']):.4g} % of all receivers of {model_draws} drops; the median loss is "
     f"{loss['sensing']:.1f} dB for sensing and {loss['communication']:.2f} dB for communication",
     tolerance="strictly lower at every receiver of every drop",
     reproduced=all(below),

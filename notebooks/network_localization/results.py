@@ -769,7 +769,7 @@ claims.record(
     "001-C7",
     ours=f"Algorithm 1 takes {dc_steps[0]:.0f} iterations in the median for {sizes[0]} stations and {dc_steps[-1]:.0f} for "
     f"{sizes[-1]}; mean iterations change like the number of constraints to the power {growth:.2f}; "
-    f"the exact solver takes {exact_steps[0]:.0f} to {exact_steps[-1]:.0f} steps",
+    f"steps of the exact solver: {exact_steps[0]:.0f} and {exact_steps[-1]:.0f}",
     tolerance="none: the expressions of iterations and of the cost of one are missing in our text",
     reproduced=False,
     checkable=False,
@@ -779,7 +779,7 @@ claims.record(
 # ## From ranges to a position
 #
 # Without coherent processing the range errors of the figures above are a large part of the distances themselves, unless noise, clutter and
-# self-interference are very weak. Here each station adds up one slot of OFDM symbols, which multiplies the ratio inside {eq}`nl-std` by the number of resource elements. The
+# self-interference are very weak. Here each station adds up one slot of OFDM symbols, which multiplies the ratio inside formula {eq}`nl-std` of {doc}`/notebooks/network_localization/model` by the number of resource elements. The
 # ranges are fused by weighted least squares at known height. For each drop the root-mean-square error over many noisy triples
 # stands beside the Cramér-Rao bound on the position.
 

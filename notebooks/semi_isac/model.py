@@ -130,6 +130,8 @@ for offset, (name, part) in zip((-0.2, 0.2), parts.items()):
     band_axes.bar_label(bars, [f" {100 * x:.2g} % of the {name}" for x in part], size=8)
 least = min(part[part > 0].min() for part in parts.values())
 band_axes.set(xscale="log", xlabel="Share of the budget (%)", xlim=(50 * least, 4000))
+band_axes.set_xticks(10.0 ** np.arange(np.ceil(np.log10(50 * least)), 3))  # to 100 %
+band_axes.minorticks_off()
 band_axes.set(yticks=range(3), yticklabels=[f"user {k}" for k in range(3)])
 band_axes.invert_yaxis()
 figures.show(

@@ -346,7 +346,7 @@ bent = np.sqrt(ends[0] * ends[1])  # the middle in v = ln p
 beyond = np.array([wp.crb_trace(scenario, q).max() for q in bent])
 share = np.mean(beyond > np.maximum(*limits) * (1 + 1e-12))
 print(
-    f"{share:.0%} of random chords leave a sublevel set of the CRB in v = ln p;",
+    f"{100 * share:.0f} % of random chords leave a sublevel set of the CRB in ln p;",
     end=" ",
 )
 print("none does in p")

@@ -564,7 +564,7 @@ claims.record(
 # ## What every user does as the limit tightens
 #
 # From right to left the limit becomes strict. As long as it does not bind, nothing moves. Then all powers rise together along
-# the curve of {eq}`wp-curve`, and the users with the best channels to the base station are the first to meet the cap. The price is
+# the curve {eq}`wp-curve` of {doc}`/notebooks/wireless_powered/model`, and the users with the best channels to the base station are the first to meet the cap. The price is
 # time: strong bursts need charging, and the slots in which bits flow shrink.
 
 # %% tags=["hide-input"]
@@ -592,7 +592,7 @@ figures.show(
     | {f"time_{m}_s": along.times_s[:, m] for m in range(users)},
     caption="Powers and slot times of the optimum as the limit tightens (from right to left), one line per user, "
     "from violet (strong channel to the base station) to light green (weak). All powers move together along one curve; users reach the cap one after another, and "
-    f"charging goes from {along.charging_time_s[-1] / time_budget_s:.0%} to {along.charging_time_s[0] / time_budget_s:.1%} of the frame.",
+    f"charging goes from {100 * along.charging_time_s[-1] / time_budget_s:.3g} to {100 * along.charging_time_s[0] / time_budget_s:.3g} % of the frame.",
     alt="Left: users' powers over the CRB limit rise as the limit tightens until each meets the cap. Right: "
     "slot times fall while the charging time grows.",
     solver="scalar search",

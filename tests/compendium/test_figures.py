@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from compendium.notebook import figures
+from compendium.notebook import figures, narrow
 from compendium.notebook.context import Context
 from compendium.site.polish import image_size
 from isaclib.foundations import plotting
@@ -194,6 +194,24 @@ def test_panels_are_stacked_for_a_phone_and_keep_their_labels(running):
     assert all(upper.y0 > lower.y1 for upper, lower in pairwise(places))
     figures.show(curve(), "single", data={"x_m": [0.0]}, **TEXT)
     assert not (running / "narrow" / "single.svg").exists()
+
+
+@pytest.mark.parametrize("side", ["upper", "lower"])
+def test_a_key_and_labels_for_a_phone_are_no_wider_than_it(side):
+    figure, panels = plotting.subplots(1, 2, width=7.4)
+    words = [f"a scheme with a long name {number}" for number in range(5)]
+    for word in words:
+        plotting.line(panels[0], [0.0, 1.0], [0.0, 1.0], "exact", label=word)
+    panels[0].set(ylabel="Worst standard deviation of a range, full power over exact (1)")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc=f"outside {side} center", ncols=5, title="schemes")
+    assert narrow.stack(figure)
+    figure.draw_without_rendering()
+    (key,) = figure.legends
+    box, label = key.get_window_extent(), panels[0].yaxis.label
+    assert 0 <= box.x0 < box.x1 <= figure.bbox.width and [text.get_text() for text in key.get_texts()] == words
+    assert key.get_title().get_text() == "schemes" and (box.y0 > figure.bbox.height / 2) == (side == "upper")
+    assert "\n" in label.get_text() and label.get_window_extent().height <= panels[0].bbox.height * 1.05
+    assert not any(box.overlaps(panel.get_tightbbox()) for panel in panels)
 
 
 def test_pictures_whose_colours_are_values_say_so(running):

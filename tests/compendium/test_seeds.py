@@ -91,6 +91,20 @@ def test_what_is_only_drawn_is_left_out():
     assert kept == ["levels = [1]", "levels.append(2)", "claims.record('009-C1', levels)"]
 
 
+def test_curves_that_show_themselves_are_left_out_and_their_columns_are_not():
+    source = (
+        "kept = Curves('x', axis)\nother = Curves('x', axis)\nlevels = [1]\n"
+        "def both(values):\n    own = Curves('x', axis)\n    own.draw(ax, 'y', values, 'exact')\n    own.show(fig, 'both')\n"
+        "for k in axis:\n    both(levels)\n"
+        "kept.draw(ax, 'y', slow(), 'exact')\nother.level(ax, 'y', levels, 'exact')\n"
+        "kept.show(fig, 'kept', data=levels)\nother.show(fig, 'other', told=levels)\n"
+        "claims.record('009-C1', kept.columns, levels)\n"
+    )
+    kept = [ast.unparse(at) for at in needed_for_claims(source).body]
+    expected = ["kept = Curves('x', axis)", "levels = [1]", "kept.draw(ax, 'y', slow(), 'exact')"]
+    assert kept == [*expected, "claims.record('009-C1', kept.columns, levels)"]
+
+
 @pytest.fixture
 def judged(project):
     """A claim that holds with every seed but 4, measured by a paper run, and judged with the seeds 1 to 11."""

@@ -20,6 +20,7 @@ from compendium.runs.contents import toc_pages
 from compendium.runs.order import carry_out
 from compendium.site import build as site
 from compendium.site import pages
+from compendium.site.cells import bar
 from compendium.site.typography import set_type
 
 
@@ -247,6 +248,23 @@ def test_the_book_notebook_hides_defaults_and_pictures(finished):
     assert nbformat.validate(notebook) is None
 
 
+@pytest.mark.parametrize(
+    ("source", "page", "words"),
+    [
+        ("one_realization(3)", "::::{figure} a.svg\n", "the figure"),
+        ("two(3)", "::::{figure} a.svg\n::::\n::::{figure} b.svg\n:class: isac-claim x", "the figures and the claim"),
+        ("both(fig, ax)", "| a | b |\n| --- | --- |\n| 1 | 2 |\n", "the table"),
+        ("explorers.show(1)", '<div class="isac-explorer" id="a">\n{.isac-explorer-caption}\n', "the explorer"),
+        ("_ = claims.record('009-C1')", "", "the claim"),
+        ("holds = 1\n_, other = 2, 3", "", "holds"),
+        ("answers.answer('so')", "", "the answer at the top of this page"),
+    ],
+)  # fmt: skip
+def test_the_bar_of_a_folded_cell_says_what_stands_below_it(source, page, words):
+    output = nbformat.v4.new_output("display_data", data={"text/markdown": page})
+    assert bar(source, ["hide-input"], [output]) == words
+
+
 def test_the_box_of_a_claim_begins_with_what_the_paper_says(book):
     box = page(book, "notebooks/demo/results").find(class_="isac-claim").get_text(" ", strip=True)
     said, ours = box.index("The paper (Fig. 1): “the end is one metre high”"), box.index("Ours:")
@@ -315,10 +333,10 @@ def test_words_are_set_and_code_is_not():
     )
     made = set_type(page).replace("\N{NO-BREAK SPACE}", "~")
     assert "<p>At −110~dB, 95~% of 1,000 draws (10~m), 000-C1, 10-20, x-3, 4 more.</p>" in made
-    powers = set_type("<p>1e-11 m², -2.5e-07, 3e+05 W, 004-e13, 1e5x, v1e5 <code>1e-3</code></p>").replace(
+    powers = set_type("<p>1e-11 m², -2.5e-07, 3e+05 W, 0.0e+00, 004-e13, 1e5x, v1e5 <code>1e-3</code></p>").replace(
         "\N{NO-BREAK SPACE}", "~"
     )
-    assert powers == "<p>10⁻¹¹~m², −2.5~·~10⁻⁷, 3~·~10⁵~W, 004-e13, 1e5x, v1e5 <code>1e-3</code></p>"
+    assert powers == "<p>10⁻¹¹~m², −2.5~·~10⁻⁷, 3~·~10⁵~W, 0, 004-e13, 1e5x, v1e5 <code>1e-3</code></p>"
     assert "<pre>a = -1 m</pre><code>3 dB</code>" in made and "<div>-2 m</div>-2 s</div>2~s." in made
     assert '<span class="isac-kept"><span class="math notranslate nohighlight">\\(x = -1 m\\)</span>.</span> Then' in made
     assert '<span class="isac-kept">(<span class="math notranslate nohighlight">\\(y\\)</span>),</span>' in made

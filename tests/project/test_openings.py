@@ -23,3 +23,16 @@ def test_an_opening_has_every_part_in_the_same_order(chapter):
     assert "```{figure}" not in text, "a picture has one number, in the notebook that makes it"
     assert f"generated/explorer_{chapter}_" in parts["Try it"] and f"generated/parameters_{chapter}.md" in parts["Parameter sets"]
     assert "In code:\n\n```python" in parts["The notebooks"]
+
+
+def test_a_formula_of_another_page_says_which_page():
+    sources = [*(ROOT / "book").glob("*.md"), *ROOT.glob("notebooks/*/*.py")]
+    pages = {path: path.read_text() for path in sources}
+    home = {label: path for path, text in pages.items() for label in re.findall(r":label: ([a-z]{2}-[\w-]+)$", text, re.M)}
+    bare = [
+        f"{path.relative_to(ROOT)}: {found[1]}"
+        for path, text in pages.items()
+        for found in re.finditer(r"\{eq\}`([\w-]+)`(?! of \{doc\}`/([\w/]+)`)", text)
+        if home.get(found[1], path) != path
+    ]
+    assert not bare and len(home) > 20
