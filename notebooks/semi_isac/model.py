@@ -471,7 +471,9 @@ for d in np.flatnonzero(reference.feasible):
     assert abs(found / reference.objective[d] - 1) < 1e-5
     agree += 1
 print(f"normalised gains up to {si.Bands.of(rows).link.max():.0e}:", end=" ")
-print(f"both solvers agree on {agree} drops")
+print(
+    f"both solvers agree on {agree} of {reference.feasible.sum()} drops with an answer"
+)
 
 # %% [markdown]
 # ## Bits per joule
