@@ -39,6 +39,7 @@ _UTILITY_GAP = (3e-8, 5e-7)  # relative, between the certified bound and the uti
 _PATIENCE, _ENOUGH = 6, 3  # rounds before plain cuts are all kept; rounds without progress before other rooms are tried
 _IDLE = 1e-9  # progress, relative to water-filling, that does not count as any
 _NEVER = 1e-300
+_PHASES = 4.5e-16  # rounding of a phase, per carrier: phases reach pi N / 2
 _ITERATIONS, _WARM_ITERATIONS = 60, 25
 _WARM_SHARE, _WARM_GAPS = 0.01, (1e-8, 1e-2)  # duality measure to begin at, over the last overshoot; its range
 
@@ -78,7 +79,7 @@ def moment_loss(x: np.ndarray) -> float:
 @dataclass(frozen=True)
 class Outcome:
     """Shares, certified upper bound on the utility (nats), whether they meet the limits, and whether the bound is near, too;
-    relative overshoot of the last round, rounds, (utility, overshoot, seconds) per round.
+    relative overshoot of the last round, rounds, (utility, overshoot, seconds) per round, what found them.
     """
 
     shares: np.ndarray
@@ -88,6 +89,7 @@ class Outcome:
     overshoot: float
     rounds: int
     history: tuple[tuple[float, float, float], ...]
+    method: str = "interior point with cuts at violated delays"
 
 
 def maximise_utility(
@@ -130,7 +132,7 @@ def maximise_utility(
         overshoot = float(excess.max(initial=-math.inf))
         utility = float(np.log1p(gains * x).sum())
         history.append((utility, overshoot, time.perf_counter() - began))
-        candidate = x if overshoot <= 0 else _mended(x, reference, excess, margins)
+        candidate = x if overshoot <= 0 else mended(x, reference, excess, margins)
         worth = -math.inf if candidate is None else float(np.log1p(gains * candidate).sum())
         progress = proven < bound - _IDLE * most or worth > found + _IDLE * most or overshoot < 0.5 * nearest
         idle, nearest = 0 if progress else idle + 1, min(nearest, overshoot)
@@ -154,7 +156,7 @@ def _rooms(margins: np.ndarray | None) -> tuple[float, ...]:
     return (first, *_LOOSENED)
 
 
-def _mended(x: np.ndarray, reference: np.ndarray | None, excess: np.ndarray, margins: np.ndarray | None) -> np.ndarray | None:
+def mended(x: np.ndarray, reference: np.ndarray | None, excess: np.ndarray, margins: np.ndarray | None) -> np.ndarray | None:
     """The mixture of x and the reference that is nearest to x and keeps every limit, by their convexity."""
     if margins is None:
         return None
@@ -251,7 +253,7 @@ class Rounds:
             excesses.append(float(levels.max() / limit - 1))
             kept = np.abs(pulses.pulse(x, pool)) > (0.5 if self.step < _PATIENCE else 0.0) * limit
             grown = np.concatenate([pool[kept], old]) if self.step >= 2 else pool[kept]
-            pools.append(np.unique(np.round(grown, 9)))
+            pools.append(np.unique(np.clip(np.round(grown, 9), region.start, region.stop)))
             peaks.append(u[levels > 0.7 * limit])
         if self.problem.slack is not None:
             excesses.append(moment_loss(x) / max(self.problem.slack, _NEVER) - 1)
@@ -292,9 +294,11 @@ def utility_bound(problem: Problem, gains: np.ndarray, x: np.ndarray, state: Rou
 def multiplier_sums(problem: Problem, x: np.ndarray, used, multipliers: np.ndarray, unit: float | None, followed: bool):
     r"""Per carrier :math:`\operatorname{Re}\sum z^* e^{j\ldots}` and the moment's price, the constant :math:`\sum |z| r`
     and the moment's, and :math:`\sum|z|` of a lowered first region (whose :math:`|z| r` is left out of the constant). Peaks are
-    followed to where they are at x.
+    followed to where they are at x. The constant includes what the phases' rounding can make of the sums: next to the edge of
+    feasibility multipliers are so large that it shows.
     """
     count = problem.carriers
+    rounding = _PHASES * count
     reward, charge, weight, position = np.zeros(count), 0.0, 0.0, 0
     for index, (region, pool, peak) in enumerate(zip(problem.regions, *used, strict=True)):
         first = index == 0 and unit is not None
@@ -307,6 +311,7 @@ def multiplier_sums(problem: Problem, x: np.ndarray, used, multipliers: np.ndarr
         position += len(phases)
         reward += np.einsum("k,kn->n", z.conj(), phases).real
         size = float(np.abs(z).sum())
+        charge += rounding * size
         weight, charge = (size, charge) if first else (weight, charge + size * region.level)
     if problem.slack is not None:
         price, constant = moment_price(x, problem.slack)

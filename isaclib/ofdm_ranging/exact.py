@@ -22,6 +22,7 @@ from ..foundations.certificate import Certificate, Step, relative_gap
 from ..foundations.errors import SolverFailure
 from . import cuts
 from .allocation import Allocation, Limits
+from .edge import beside_the_least_level
 from .feasibility import HOLDS, Refusal, examine, hopeless, problem_of, sidelobe_problem
 from .least import least_level
 from .scenario import Scenario, capacity_bps
@@ -101,13 +102,13 @@ def solved(scenario: Scenario, limits: Limits) -> Allocation | Refusal:
     unit = scenario.subcarrier_spacing_hz / math.log(2)
     nats = priced_bound(scenario.carrier_snr, 0.0 * shares)
     history: tuple[Step, ...] = ()
-    rounds = 0
+    rounds, method = 0, "water-filling meets every limit"
     unlimited = dataclasses.replace(limits, max_capacity_loss=None)
     if unlimited.residual(scenario, shares * scenario.power_budget_w) > ROUNDING:
         outcome = _searched(scenario, limits, shares)
         if isinstance(outcome, Refusal):
             return outcome
-        shares, rounds, nats = outcome.shares, outcome.rounds, min(nats, outcome.bound)
+        shares, rounds, method, nats = outcome.shares, outcome.rounds, outcome.method, min(nats, outcome.bound)
         history = tuple(Step(k, unit * value, over <= HOLDS, s) for k, (value, over, s) in enumerate(outcome.history))
     powers = shares * scenario.power_budget_w
     value = float(capacity_bps(scenario, powers))
@@ -118,7 +119,7 @@ def solved(scenario: Scenario, limits: Limits) -> Allocation | Refusal:
     residual = limits.residual(scenario, powers)
     good = relative_gap(value, bound) <= OPTIMAL_GAP and residual <= FEASIBILITY_TOLERANCE
     certificate = Certificate(
-        method="interior point with cuts at violated delays" if rounds else "water-filling meets every limit",
+        method=method,
         value=value,
         bound=bound,
         residual=residual,
@@ -136,6 +137,9 @@ def _searched(scenario: Scenario, limits: Limits, start) -> cuts.Outcome | Refus
     if not hopeless(scenario, limits):
         window = dolph_shares(scenario.carriers, scenario.sidelobe_start)
         known = window if (problem.excesses(window) <= ROUNDING).all() else None
+        beside = beside_the_least_level(problem, gains) if known is not None else None
+        if beside is not None and beside.converged:
+            return beside
         outcome = cuts.maximise_utility(problem, gains, start=start, reference=known)
         if outcome.converged:
             return outcome
