@@ -380,13 +380,25 @@ assert abs(fine * unit / optimum.objective - 1) < 2e-3 and np.nanmin(
     surface
 ) * 1e6 >= optimum.objective * (1 - 1e-6)
 fig, ax = plotting.subplots(1, 1, height=3.4)
+# The map's rows follow the border of the region, nu = max over users and densities of w r(x) - mu x.
+border = np.max(worth - mu_axis[:, None, None] * density[:, None], axis=(1, 2))
+inside = border < nu_axis[-1]
+lowest = np.maximum(border[inside] * (1 + 1e-12), nu_axis[0])
+nu_map = lowest + np.linspace(0, 1, 45)[:, None] * (nu_axis[-1] - lowest)
+mu_map = np.broadcast_to(mu_axis[inside], nu_map.shape)
+mbps_per_w, bps_per_hz = (
+    unit / scenario.power_budget_w / 1e6,
+    unit / scenario.bandwidth_hz,
+)
 shown = ax.pcolormesh(
-    mu_axis * unit / scenario.power_budget_w / 1e6,
-    nu_axis * unit / scenario.bandwidth_hz,
-    np.where(np.isfinite(surface), surface, np.nan),
+    mu_map * mbps_per_w,
+    nu_map * bps_per_hz,
+    np.vectorize(dual)(mu_map, nu_map) * unit / 1e6,
+    shading="gouraud",
     rasterized=True,
     cmap="cividis",
 )
+ax.plot(mu_axis * mbps_per_w, border * bps_per_hz, color=plotting.INK)
 ax.plot(
     price.power_per_w / 1e6,
     price.bandwidth_per_hz,
@@ -397,6 +409,7 @@ ax.plot(
 )
 fig.colorbar(shown, label="dual function (Mbit/s)")
 ax.set(xlabel="Price of power (Mbit/s/W)", ylabel="Price of bandwidth (bit/s/Hz)")
+ax.set(xlim=mu_axis[[0, -1]] * mbps_per_w, ylim=nu_axis[[0, -1]] * bps_per_hz)
 figures.show(
     fig,
     "dual",
