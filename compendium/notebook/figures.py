@@ -22,7 +22,7 @@ from isaclib import __version__
 from isaclib.foundations import checks, plotting, used_solvers
 
 from . import context as _context
-from . import narrow, words
+from . import hidden, narrow, words
 from .display import display_with_myst
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -87,6 +87,7 @@ def show(
     run = _context.current()
     if run.claims_only:
         return
+    hidden.say_what_is_hidden(figure)
     caption, alt = words.said(caption), words.numbers_or_dashes(words.described(figure) if run.own else alt)
     seconds, _clock = time.perf_counter() - _clock, time.perf_counter()
     solver = solver or ", ".join(sorted(_solvers)) or "no cone solver"

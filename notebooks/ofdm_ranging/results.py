@@ -906,13 +906,13 @@ explorers.show(
     "sidelobes_and_main_lobe",
     controls=[
         Control("Sidelobe limit", explored_db, "dB"),
-        Control("Main-lobe limit", explored_cells, "range cells"),
+        Control("Main-lobe limit (range cells)", explored_cells, ""),
     ],
     readouts=[
         Readout("Capacity", capacity, "Mbit/s"),
         Readout("Certified upper bound", upper, "Mbit/s"),
         Readout("Loss against water-filling", lost, "%"),
-        Readout("Main-lobe width", lobe, "range cells"),
+        Readout("Main-lobe width (range cells)", lobe, ""),
         Readout("Delay deviation bound over water-filling's", deviation),
     ],
     pictures=[

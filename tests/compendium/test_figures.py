@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from compendium.notebook import figures, narrow
+from compendium.notebook import figures, hidden, narrow
 from compendium.notebook.context import Context
 from compendium.site.polish import image_size
 from isaclib.foundations import plotting
@@ -194,6 +194,21 @@ def test_panels_are_stacked_for_a_phone_and_keep_their_labels(running):
     assert all(upper.y0 > lower.y1 for upper, lower in pairwise(places))
     figures.show(curve(), "single", data={"x_m": [0.0]}, **TEXT)
     assert not (running / "narrow" / "single.svg").exists()
+
+
+@pytest.mark.parametrize("of_figure", [False, True])
+@pytest.mark.parametrize(
+    ("shift", "solid", "words"),
+    [(0.0, True, "main run (under this set)"), (0.1, True, "main run"), (0.0, False, "main run")],
+)
+def test_the_key_says_which_curve_lies_under_another(of_figure, shift, solid, words):
+    figure, axes = plotting.subplots()
+    axes.plot([0.0, 1.0, 2.0], [1.0, 3.0 + shift, 5.0], "--", linewidth=0.8, label="main run")
+    plotting.line(axes, [0.0, 2.0], [1.0, 5.0], "exact", label="this set", linestyle="-" if solid else ":")
+    axes.plot([0.0, 1.0, 2.0], [1.0, 1.0, 1.0], ":", label="elsewhere")
+    key = figure.legend(*axes.get_legend_handles_labels()) if of_figure else axes.legend()
+    hidden.say_what_is_hidden(figure)
+    assert [text.get_text() for text in key.get_texts()] == [words, "this set", "elsewhere"]
 
 
 @pytest.mark.parametrize("side", ["upper", "lower"])
