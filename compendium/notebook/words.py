@@ -36,6 +36,15 @@ def said(text: str) -> str:
     return f"{dashed.rstrip()} (A dash stands where these values give no number.)"
 
 
+def percent(share: float) -> str:
+    """A percentage with two digits, and never with an exponent at its top.
+
+    >>> percent(100.0), percent(28.7), percent(0.0694), percent(1e-9)
+    ('100 %', '29 %', '0.069 %', '1e-09 %')
+    """
+    return f"{share:.0f} %" if share > 99 else f"{share:.2g} %"
+
+
 def described(figure: Figure) -> str:
     """What a figure shows, read off it: for values that its author has not seen."""
     panels = [axes for axes in figure.axes if axes.axison and (axes.lines or axes.collections or axes.patches or axes.images)]
@@ -68,18 +77,26 @@ def _shown(axes: Axes) -> Iterator[str]:
         own = [line] if _points(line) else [other for other in rest if other.get_color() == line.get_color()]
         if line.get_transform() != axes.transData:
             told.append("a level" if line in rest else f"a level, {name}")
-        elif line in named or _points(line) != 1:
+        elif line in named or not (_points(line) == 1 or _closed(line)):
             told.append(f"{name} {', '.join(map(_course, own or [line]))}")
-    points = sum(_points(line) == 1 for line in rest) if not named else 0
+    points, closed = (0, 0) if named else (sum(_points(line) == 1 for line in rest), sum(map(_closed, rest)))
     yield from told[:_MOST]
     if len(told) > _MOST:
         yield f"and {len(told) - _MOST} more curves"
+    if closed:
+        yield "a closed curve" if closed == 1 else f"{closed} closed curves"
     if points:
         yield "a point" if points == 1 else f"{points} points"
     if axes.images or any(each.get_array() is not None for each in axes.collections):
         yield "values as colours"
     if axes.containers:
         yield f"{sum(len(each) for each in axes.containers)} bars"
+
+
+def _closed(line: Line2D) -> bool:
+    """Whether a curve ends where it begins, as an ellipse does."""
+    points = np.asarray(line.get_xydata(), float)
+    return len(points) > 3 and bool(np.allclose(points[0], points[-1], rtol=1e-9, atol=1e-9 * np.ptp(points, axis=0).max()))
 
 
 def _course(line: Line2D) -> str:

@@ -37,6 +37,7 @@ import numpy as np
 import pandas as pd
 import sympy as sp
 from compendium.notebook import figures, tables
+from compendium.notebook.words import percent
 
 from isaclib.foundations import (
     certificate,
@@ -753,7 +754,7 @@ assert certificates["water-filling"].gap < 1e-9
 # %% tags=["hide-input"]
 lost = certificates["equal powers"].gap
 if lost > 1e-9:
-    told = f"the distance to equal powers, {100 * lost:.2g} %, is what that scheme loses, whatever the reason."
+    told = f"the distance to equal powers, {percent(100 * lost)}, is what that scheme loses, whatever the reason."
 else:
     told = "equal powers reach the same value here: nothing is lost."
 prices = np.linspace(0.3 * best.argument, 2.5 * best.argument, 201)
@@ -787,7 +788,7 @@ figures.show(
     caption="Every price gives an upper bound on the sum rate. The lowest bound touches the value of water-filling, which "
     f"proves both optimal; {told}",
     alt="A convex curve over the price of power with its minimum on a horizontal line, the value of water-filling. A "
-    f"second horizontal line, equal powers, lies {100 * lost:.2g} % below it.",
+    f"second horizontal line, equal powers, lies {percent(100 * lost)} below it.",
 )
 
 # %% [markdown]

@@ -53,6 +53,7 @@ import numpy as np
 import sympy as sp
 from compendium.notebook import figures
 from compendium.notebook.draws import on_draws
+from compendium.notebook.words import percent
 
 from isaclib.foundations import conic, fisher, geometry, montecarlo, plotting, units
 
@@ -704,7 +705,7 @@ searched = [
 ]
 candidates = np.stack([found.reshape(draws, -1, 2) for found, _ in searched])
 unfinished = 1 - np.mean([ended for _, ended in searched])
-print(f"searches that needed more than 1000 steps: {100 * unfinished:.2g} %")
+print(f"searches that needed more than 1000 steps: {percent(100 * unfinished)}")
 
 misfits = misfit(candidates, measured)
 if on_a_line:  # both explain the ranges equally well: shown is the better of the two
@@ -753,7 +754,7 @@ if on_a_line and np.isfinite(crb[0]):
     )
 if unfinished > 1e-3:
     verdict += (
-        f" {100 * unfinished:.2g} % of the searches were stopped after 1000 steps."
+        f" {percent(100 * unfinished)} of the searches were stopped after 1000 steps."
     )
 print(verdict)
 

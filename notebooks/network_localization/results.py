@@ -74,6 +74,7 @@ from compendium.notebook.curves import Curves, average_line, plain_numbers
 from compendium.notebook.draws import on_draws
 from compendium.notebook.explorers import Bars, Control, Map, Ranges, Readout
 from compendium.notebook.given import taken_by
+from compendium.notebook.words import percent
 
 from isaclib import InfeasibleScenario
 from isaclib import network_localization as nl
@@ -648,7 +649,7 @@ curves.show(
     figure,
     "algorithm_gap",
     caption=f"Algorithm 1 reaches the certified optimum within 0.1 % in {100 * of_some(within, pooled):.1f} % of "
-    f"{np.isfinite(pooled).sum()} runs (all points of the sweeps); the largest gap is {100 * pooled.max():.2g} %. It never "
+    f"{np.isfinite(pooled).sum()} runs (all points of the sweeps); the largest gap is {percent(100 * pooled.max())}. It never "
     "exceeds it.",
     alt="Distribution function of the relative gap on a logarithmic axis, with a dashed line at 0.1 per cent.",
 )
@@ -701,7 +702,7 @@ curves.show(
     caption=f"The same algorithm on the same {studied} drops with the slack measured in other units (bands: 10 to 90 "
     f"%). The problem does not change; the median number of iterations does, from {middle.min():.0f} to {middle.max():.0f}. The balanced start 1 is used "
     f"everywhere else. The worst median gap, at a start of {slack_starts[int(np.argmax(middle_gap))]:g}, "
-    f"is {100 * middle_gap.max():.2g} %.",
+    f"is {percent(100 * middle_gap.max())}.",
     alt=f"Left: median number of iterations against the start of the slack, least at {slack_starts[int(np.argmin(middle))]:g} and most at "
     f"{slack_starts[int(np.argmax(middle))]:g}. Right: the median gap, from {middle_gap.min():.1g} to {middle_gap.max():.1g}.",
 )

@@ -159,8 +159,12 @@ def test_points_without_a_name_are_counted():
         axes.plot([place], [place], "o")
     axes.plot([0.0, 1.0], [0.0, 1.0])
     axes.axhline(0.5)
+    angle = np.linspace(0, 2 * np.pi, 50)
+    for radius in (1.0, 2.0):
+        axes.plot(radius * np.cos(angle), np.sin(angle))
     axes.set(xlabel="East (m)", ylabel="North (m)")
-    assert words.described(figure) == "North (m) over East (m): a curve from 0 at 0 to 1 at 1; a level; 3 points."
+    told = "a curve from 0 at 0 to 1 at 1; a level; 2 closed curves; 3 points"
+    assert words.described(figure) == f"North (m) over East (m): {told}."
 
 
 def test_an_answer_is_kept_for_the_top_of_its_page(run):
