@@ -111,6 +111,16 @@ def test_one_indefinite_matrix_among_many_is_refused():
         fisher.equivalent_fim([good, [[1.0, 0.1], [0.0, 1.0]]], 1)
 
 
+@pytest.mark.parametrize(("off", "refused"), [(0.9e-8, False), (1.5e-8, True)])
+def test_rounding_between_a_matrix_and_its_adjoint_is_a_hundred_millionth(off, refused):
+    matrix = [[4.0, 1.0 + 4 * off], [1.0, 4.0]]
+    if refused:
+        with pytest.raises(InvalidScenario, match="not symmetric"):
+            fisher.equivalent_fim(matrix, 1)
+    else:
+        assert fisher.equivalent_fim(matrix, 1)[0, 0] == pytest.approx(3.75, rel=1e-7)
+
+
 # --- geometry ----------------------------------------------------------------------------------------------------------------
 
 
@@ -184,6 +194,13 @@ def test_long_values_are_cut_in_messages():
     assert checks.mask("mask", np.ma.array([True, False]), ("D",)).tolist() == [True, False]
 
 
+def test_an_axis_may_be_empty_and_no_entry_less_than_none():
+    assert checks.shape("shape", (2, 0)) == (2, 0)
+    with pytest.raises(InvalidScenario, match="shape"):
+        checks.shape("shape", (2, -1))
+    assert checks.axes([[1.0], [1.0, 2.0]]) == -1
+
+
 # --- files -------------------------------------------------------------------------------------------------------------------
 
 
@@ -215,6 +232,11 @@ def test_averages_along_the_draws():
     values = np.array([[1.0, 10.0], [3.0, 30.0], [8.0, 50.0]])
     found = average(values, keep=np.array([True, True, False]))
     np.testing.assert_array_equal(found.mean, [2.0, 20.0])
+
+
+def test_without_a_word_the_direct_path_has_unit_gain():
+    assert channels.rician_of(np.zeros(2, complex), 3.0).tolist() == pytest.approx([math.sqrt(0.75)] * 2, rel=1e-15)
+    assert channels.rician_of(np.ones(1, complex), 3.0)[0] == pytest.approx(math.sqrt(0.75) + 0.5, rel=1e-15)
 
 
 def test_a_rician_channel_has_its_share_of_the_direct_path():
@@ -250,6 +272,13 @@ def test_violations_up_to_a_millionth_count_as_rounding():
     assert "cap" not in str(score.judge(1.0, {"cap": 0.0, "floor": 0.5}, best)) and "floor" in str(
         score.judge(1.0, {"floor": 0.5}, best)
     )
+
+
+def test_the_worst_violation_is_named_first():
+    best = certificate.Certificate(method="m", value=2.0, bound=2.0, status="optimal")
+    for over in ({"a": 0.1, "b": 0.5, "c": 0.3}, {"c": 0.3, "b": 0.5, "a": 0.1}):
+        said = str(score.judge(1.0, over, lambda: best))
+        assert said.index("b by") < said.index("c by") < said.index("a by")
 
 
 def test_a_score_as_plain_numbers():
@@ -297,3 +326,6 @@ def test_the_house_style_by_its_numbers():
     dashes = [plotting.style(i)["linestyle"] for i in range(6)]
     assert dashes == ["-", "--", "-.", (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5, 1, 1.5)), (0, (7, 2))]
     assert plotting.role("reference")["linestyle"] == (0, (7, 2)) and plotting.role("reference")["linewidth"] == 1.2
+    schemes = ("paper", "benchmark_1", "benchmark_2", "benchmark_3")
+    assert [plotting.role(name)["color"] for name in schemes] == list(plotting.COLOURS[:4])
+    assert plotting.role("reference")["color"] == plotting.COLOURS[5]
