@@ -600,11 +600,13 @@ print(f"s of the SCA and of the search differ by {abs(s_of_sca / star - 1):.0e}"
 # closed form. Its CRBs are constants, so $\eta$ cannot enter (erratum 000-E4).
 
 # %% tags=["hide-input"]
-free = scenario.replace(crb_limit_m2=float("inf"))
-equal = wp.solve_equal_time(free)
-assert (
-    abs(equal.charging_time_s / equal.times_s[0] / wp.equal_time_ratio(free) - 1) < 1e-5
+ratio = wp.equal_time_ratio(scenario)
+strongest = float(ratio * wp.harvest_rate_w(scenario).max())
+free = scenario.replace(
+    crb_limit_m2=float("inf"), max_power_w=max(max_power_w, 2 * strongest)
 )
+equal = wp.solve_equal_time(free)
+assert abs(equal.charging_time_s / equal.times_s[0] / ratio - 1) < 1e-5
 r = np.log2(1 + wp.snr(scenario, full))
 closed = (
     bandwidth_hz
