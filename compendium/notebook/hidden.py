@@ -35,7 +35,7 @@ def say_what_is_hidden(figure: Figure) -> None:
 def _mark(key, covered: dict[str, str]) -> None:
     for text in key.get_texts():
         if cover := covered.get(text.get_text()):
-            text.set_text(f"{text.get_text()} (under {cover})")
+            text.set_text(f"{text.get_text()} (under “{cover}”)")
 
 
 def _covered(axes: Axes) -> dict[str, str]:

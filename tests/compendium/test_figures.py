@@ -199,7 +199,7 @@ def test_panels_are_stacked_for_a_phone_and_keep_their_labels(running):
 @pytest.mark.parametrize("of_figure", [False, True])
 @pytest.mark.parametrize(
     ("shift", "solid", "words"),
-    [(0.0, True, "main run (under this set)"), (0.1, True, "main run"), (0.0, False, "main run")],
+    [(0.0, True, "main run (under “this set”)"), (0.1, True, "main run"), (0.0, False, "main run")],
 )
 def test_the_key_says_which_curve_lies_under_another(of_figure, shift, solid, words):
     figure, axes = plotting.subplots()
