@@ -100,7 +100,12 @@ def test_prices_of_a_batch_are_those_of_its_rows():
 def test_a_floor_for_one_who_has_not_the_service_is_refused_in_a_batch_and_alone():
     drops = si.Network.random_batch(np.random.default_rng(0), 2)
     gains = drops[0].link_gain * np.array([1.0, 0.0, 1.0])
-    for refused in (lambda: drops[0].replace(link_gain=gains), lambda: drops.replace(link_gain=gains)):
+    alone = {"link_gain": gains, "min_rate_bps": [0.0, 2e7, 0.0], "min_sensing_bps": 0.0}
+    for refused in (
+        lambda: drops[0].replace(link_gain=gains),
+        lambda: drops.replace(link_gain=gains),
+        lambda: drops.replace(**alone),
+    ):
         with pytest.raises(InvalidScenario, match="min_rate_bps: is positive for user 1"):
             refused()
     fine = drops.replace(link_gain=gains, min_rate_bps=[2e7, 0.0, 2e7])
