@@ -14,7 +14,7 @@ that binds at each BS:
    upper bound and value meet.
 
 Step 4 never raises t; where t stays, no power falls and one rises strictly. So no row choice comes back, there are finitely many,
-and the method is exact and ends: after one to four steps in nearly all cases seen, and six at most.
+and the method is exact and ends: after one to four steps in nearly all cases seen, and seven at most.
 """
 
 from __future__ import annotations
