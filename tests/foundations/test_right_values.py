@@ -50,6 +50,17 @@ def test_predicates_of_numbers_see_numbers_and_lanes_see_lanes():
         assert bisect(lambda x: x >= 0.3, *ends).low.shape == sign_change(lambda x: 0.3 - x, *ends).low.shape == (1,)
 
 
+def test_without_a_word_a_search_ends_after_two_hundred_steps():
+    assert bisect(lambda x: x >= 0, -1.0, 2.0).iterations == 200
+    found = minimise_convex(lambda x: (x * x, 2 * x), -1.0, 2.0, tolerance=0.0)
+    assert (
+        found.iterations
+        == minimise_convex(lambda x: (x * x, 2 * x), -1.0, 2.0, tolerance=0.0, max_iterations=200).iterations
+        == 200
+    )
+    assert sign_change(lambda x: 1.0 if x <= 0 else -1.0, -1.0, 2.0, tolerance=0.0).iterations == 200
+
+
 @pytest.mark.parametrize("limit", [1, 5])
 def test_no_more_steps_than_allowed(limit):
     assert bisect(lambda x: x >= 0.3, 0.0, 1.0, max_iterations=limit).iterations == limit
@@ -96,6 +107,8 @@ def test_one_overflow_among_many_is_refused():
     with pytest.raises(InvalidScenario, match="from_m: lies so far away"):
         geometry.distances_m([[1e308, 0.0], [0.0, 0.0]], [[-1e308, 0.0]])
     with pytest.raises(InvalidScenario, match="from_m: lies so far away"):
+        geometry.unit_vectors([[1e308, 0.0], [0.0, 0.0]], [[-1e308, 0.0]])
+    with pytest.raises(InvalidScenario, match="from_m: lies so far away"):
         geometry.distances_m([[1.5e308, 1.5e308], [0.0, 0.0]], [[0.0, 0.0]])
 
 
@@ -119,6 +132,13 @@ def test_rounding_between_a_matrix_and_its_adjoint_is_a_hundred_millionth(off, r
             fisher.equivalent_fim(matrix, 1)
     else:
         assert fisher.equivalent_fim(matrix, 1)[0, 0] == pytest.approx(3.75, rel=1e-7)
+
+
+def test_real_information_stays_real_and_complex_information_complex():
+    for matrix in ([[2.0, 1.0], [1.0, 1.0]], [[2, 1], [1, 1]]):
+        assert fisher.equivalent_fim(matrix, 1).dtype == fisher.equivalent_fim(matrix, 2).dtype == float
+    assert fisher.equivalent_fim([[2.0, 1j], [-1j, 1.0]], 1).dtype == complex
+    assert fisher.equivalent_fim([[2 + 0j, 1.0], [1.0, 1.0]], 1).dtype == complex
 
 
 # --- geometry ----------------------------------------------------------------------------------------------------------------
@@ -232,6 +252,7 @@ def test_averages_along_the_draws():
     values = np.array([[1.0, 10.0], [3.0, 30.0], [8.0, 50.0]])
     found = average(values, keep=np.array([True, True, False]))
     np.testing.assert_array_equal(found.mean, [2.0, 20.0])
+    assert (found.count, found.unproven) == (2, 0)
 
 
 def test_without_a_word_the_direct_path_has_unit_gain():
