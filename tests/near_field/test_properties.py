@@ -71,7 +71,7 @@ def test_an_independent_program_puts_the_same_margin_at_the_answer(seed, users, 
 
 
 @pytest.mark.parametrize("method", ["cuts", "sdp"])
-@pytest.mark.parametrize("error", [0.5, 0.95, 0.999])
+@pytest.mark.parametrize("error", [0.5, 0.9, 0.97, 0.99, 0.995, 0.999])
 def test_errors_near_one_keep_matched_beams_as_a_floor(method, error):
     h = np.array([[[1, 0.2]], [[0.1, 1j]]])
     radii = error * np.linalg.norm(h, axis=2)
@@ -79,7 +79,9 @@ def test_errors_near_one_keep_matched_beams_as_a_floor(method, error):
     matched = nf.robust_sinr(h, radii, 1.0, 1.0, matched=True)
     assert found.certificate.bound >= found.sinr and found.certificate.residual <= 1e-6
     assert method == "sdp" or found.sinr >= matched.sinr * (1 - 1e-6)
-    # At 99.9 per cent a worst channel keeps a millionth of its power: covariances of rank one, and programs short of digits.
+    # At 99.9 per cent a worst channel keeps a millionth of its power: programs alone are short of digits (gaps of 1e-3), and cuts
+    # whose margins are as close as the bracket are not.
+    assert found.certificate.status == "optimal" or method == "sdp"
     named = "rank" if np.min(found.rank_one_ratio) < 0.9999 else "digits"
     assert found.certificate.status == "optimal" or found.reason == named
 
