@@ -120,3 +120,26 @@ def test_beams_without_power_or_with_errors_near_one_are_judged():
     )
     strict = nf.score_beams(h, 0.1 * lengths, matched_beams(small()), noise, 1.0, tolerance=0.0)
     assert strict.violations["max_power_w"] <= 1e-12
+
+
+def test_a_curve_of_other_channels_noise_or_radii_is_refused(sensing):
+    scenario = small()
+    h = nf.channels(scenario)
+    radii = 1e-3 * np.linalg.norm(h, axis=2)
+    others = {
+        "radii": nf.curve_of(scenario, error_radii=2 * radii),
+        "channels": nf.curve_of(scenario, channels=h * np.exp(1j), error_radii=radii),
+        "noise": nf.curve_of(small(noise_w=2 * scenario.noise_w), error_radii=radii),
+    }
+    for curve in others.values():
+        with pytest.raises(InvalidScenario, match="curve"):
+            nf.solve_exact(scenario, sensing=sensing, curve=curve, error_radii=radii)
+
+
+def test_shares_end_at_one():
+    assert nf.relative_error(small(), 1e-10, 1.0) == np.inf
+    for share in (1.5, -0.5):
+        with pytest.raises(InvalidScenario, match="time_allocation"):
+            nf.relative_error(small(), 1e-10, share)
+        with pytest.raises(InvalidScenario, match="time_allocation"):
+            nf.rate_bps_hz(share, 1.0)
