@@ -35,6 +35,16 @@ def test_the_series_about_a_delay_is_the_output_and_its_derivatives(reach):
         assert np.abs(curvature - (at[2] - 2 * at[1] + at[0]) / step**2).max() < 1e-6 * scale
 
 
+def test_a_delay_beside_a_peak_is_moved_onto_it():
+    weights = np.random.default_rng(4).exponential(size=40)
+    u, levels = pulse.peaks(weights, 1.5, 18.0, 32, above=0.2)
+    inside = (u > 1.6) & (u < 17.9)
+    for shift in (-0.03, 0.03):
+        moved = pulse.refine(weights, u[inside] + shift, 1 / 16)
+        assert moved == pytest.approx(u[inside], abs=1e-7)
+        assert np.abs(pulse.pulse(weights, moved)) / weights.sum() == pytest.approx(levels[inside], rel=1e-12)
+
+
 def _rows(rng, lowered: bool, slack: float | None) -> Rows:
     delays, scales = rng.uniform(1.5, 8, 6), rng.uniform(0.1, 1, 6)
     where = np.array([1, 4])
