@@ -506,14 +506,15 @@ for panel, ours, level, heuristic in (
 ):
     average_line(panel, thresholds_db, ours, "exact", label="exact")
     points_of = {"label": "Algorithm 1", "linestyle": ""}
-    plotting.line(panel, heuristic_thresholds_db, heuristic, "paper", **points_of)
+    if heuristic_thresholds_db:
+        plotting.line(panel, heuristic_thresholds_db, heuristic, "paper", **points_of)
     flat, look = np.full(len(thresholds_db), level), {"label": "full power (IC)"}
     plotting.line(panel, thresholds_db, flat, "benchmark_1", markers=False, **look)
     panel.set(xlabel="Users' threshold (dB)")
 panels[0].set_ylabel("Mean range STD (m)")
 panels[1].set_ylabel("Range STD of the worst station (m)")
 panels[1].legend(loc="center left")
-few = len(thresholds_db) <= 3
+few = len(thresholds_db) <= 3 or min(thresholds_db) > 0
 low_end = Curves("", [t for t in thresholds_db if few or t <= 0])
 inset = panels[0].inset_axes([0.24, 0.63, 0.6, 0.33])
 shown = [thresholds_db.index(t) for t in low_end.x]
