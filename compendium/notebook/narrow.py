@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import ceil
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -52,13 +53,16 @@ def _fit_keys(figure: Figure) -> None:
     for key in keys:
         texts = key.get_texts()
         side = "upper" if key.get_window_extent().y0 > figure.bbox.height / 2 else "lower"
-        said = {"title": key.get_title().get_text() or None, "title_fontsize": key.get_title().get_fontsize()}
+        said: dict[str, Any] = {
+            "loc": f"outside {side} center",
+            "title": key.get_title().get_text() or None,
+            "title_fontsize": key.get_title().get_fontsize(),
+        }
         key.remove()
         for columns in range(min(3, len(texts)), 0, -1):
             fitted = figure.legend(
                 key.legend_handles,
                 [text.get_text() for text in texts],
-                loc=f"outside {side} center",
                 ncols=columns,
                 fontsize=texts[0].get_fontsize(),
                 **said,
