@@ -719,7 +719,7 @@ print(
 # users, two access points; the values agree.
 
 # %%
-pair = nf.with_access_points(scenario, [0, 1]).replace(
+pair = nf.with_access_points(scenario, range(len(aps))[:2]).replace(
     user_positions_m=users[:2], reflectivity=scenario.reflectivity[:2, :2, :2]
 )
 cost = []
