@@ -233,7 +233,7 @@ def _claim_cells(row: ledgers.Row) -> dict[str, str]:
             verdict += f"; small, own seed: {row.seeds.small}"
     for name, other in row.others.items():
         ours += f"<br>*With the set* `{name}`*:* {other['ours']}"
-        verdict += f"<br>{_verdict(other['verdict'])}"
+        verdict += f"<br>`{name}`: {_verdict(other['verdict'])}"
         sets += f"<br>`{name}`"
     link = f"{{ref}}`{claim.id} <claim-{claim.id.lower()}>`"
     return {"link": link, "says": says, "ours": _cell(ours), "verdict": verdict, "set": sets}

@@ -187,7 +187,6 @@ for sinr in (1.0, 1e6, 1e12):
     assert printed >= 0 > mended
 
 # %% [markdown]
-# (nf-s-lemma)=
 # How much does the sufficient condition give away?
 #
 # ```{prf:theorem} Complex S-lemma for two balls

@@ -876,7 +876,7 @@ assert abs(worth(multipliers, reached)[0]) < 1e-9 * noise_j
 
 # %% [markdown]
 # Then the iteration, with a general minimiser for the inner step, against the library's judge; two access points, so that nothing is given away and an adversary
-# finds a channel that is as bad ({ref}`nf-s-lemma`):
+# finds a channel that is as bad ({prf:ref}`nf-theorem-s-lemma`):
 
 # %%
 path, point = [reached], np.log(multipliers)

@@ -118,6 +118,41 @@ def test_units_that_overflow_are_refused_by_the_field_that_does_it(changes, fiel
     assert error.value.field == field
 
 
+@pytest.mark.parametrize(
+    ("meaning", "exponents", "others"),
+    [
+        ("a user that sends what it harvests", {"gain_bs_user": 2, "bs_power_w": 1, "noise_w": -1}, {}),
+        ("a user at full power", {"max_power_w": 1, "noise_w": -1}, {"bs_power_w": 1e-60}),
+        ("the energy that a user harvests", {"time_budget_s": 1}, {}),
+        ("the bandwidth times the time budget", {"time_budget_s": 1}, {"bs_power_w": 1e-60}),
+        ("base station's echo", {"bandwidth_hz": 2, "gain_transmitter_target": 1, "noise_w": -1}, {"gain_bs_user": [1e-40] * 2}),
+        (
+            "a user's echo",
+            {"bandwidth_hz": 2, "gain_transmitter_target": 1, "noise_w": -1},
+            {"gain_bs_user": [1e-40] * 2, "bs_power_w": 1e-60},
+        ),
+    ],
+)
+def test_a_product_of_fields_may_have_140_decades(meaning, exponents, others):
+    # All fields are 1 but for one that takes the product to 1e139, which is allowed, and to 1e141.
+    unit = wp.Scenario(
+        bs_position_m=[0, 0],
+        user_positions_m=[[1, 0], [0, 1]],
+        target_positions_m=[[1, 1]],
+        **{"gain_transmitter_target": np.ones((3, 1)), "harvest_efficiency": 1.0, "noise_w": 1, "crb_limit_m2": np.inf},
+        **{"gain_bs_user": [1, 1], "bs_power_w": 1, "max_power_w": 1, "time_budget_s": 1, "bandwidth_hz": 1, **others},
+    )
+    for field, power in exponents.items():
+
+        def at(decades, field=field, power=power):
+            return unit.replace(**{field: np.asarray(getattr(unit, field)) * 10 ** (decades / power)})
+
+        assert np.all(np.isfinite(getattr(at(139), field)))
+        with pytest.raises(InvalidScenario, match=meaning) as error:
+            at(141)
+        assert error.value.field == field
+
+
 def test_weights_of_very_different_size_are_not_taken_for_a_degenerate_geometry():
     scenario = wp.Scenario.random(np.random.default_rng(137), users=2, targets=1, crb_limit_m2=np.inf)
     gains = scenario.gain_transmitter_target * np.array([[1.0], [1e-30], [1e-30]])
