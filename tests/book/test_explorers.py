@@ -108,14 +108,14 @@ def ofdm_ranging(sidelobe_db, cells) -> dict:
     try:
         best = ofdm.solve_exact(case, **limits)
     except InfeasibleScenario:
-        return {"Capacity": None, "Certified upper bound": None, "Main-lobe width": None}
+        return {"Capacity": None, "Certified upper bound": None, "Main-lobe width (range cells)": None}
     water = ofdm.waterfill(case)
     crb, crb_of_water = (ofdm.toa_crb_s2(case, powers) for powers in (best.powers_w, water.powers_w))
     return {
         "Capacity": ofdm.capacity_bps(case, best.powers_w) / 1e6,
         "Certified upper bound": best.certificate.bound / 1e6,
         "Loss against water-filling": np.round(100 * (1 - best.capacity_bps / water.capacity_bps), 2),
-        "Main-lobe width": ofdm.main_lobe_width_m(case, best.powers_w) / case.range_cell_m,
+        "Main-lobe width (range cells)": ofdm.main_lobe_width_m(case, best.powers_w) / case.range_cell_m,
         "Delay deviation bound over water-filling's": np.sqrt(crb / crb_of_water),
     }
 
