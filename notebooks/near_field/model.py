@@ -803,9 +803,12 @@ tables.table(
 # signal over $\gamma$ minus interference is the form of $\mathbf M=\mathbf U\mathbf C^{-1}\mathbf U^{\mathsf H}$. For any multipliers $\lambda_m>0$
 #
 # $$
-# \min_{\|\boldsymbol\Delta_m\|\le\epsilon_m}(\mathbf h+\boldsymbol\Delta)^{\mathsf H}\mathbf M(\mathbf h+\boldsymbol\Delta)-\sigma^2\ \ge\
-# A(\boldsymbol\lambda,\gamma)=\min_{\boldsymbol\Delta}\Bigl[(\mathbf h+\boldsymbol\Delta)^{\mathsf H}\mathbf M(\mathbf h+\boldsymbol\Delta)
+# \begin{aligned}
+# &\min_{\|\boldsymbol\Delta_m\|\le\epsilon_m}(\mathbf h+\boldsymbol\Delta)^{\mathsf H}\mathbf M(\mathbf h+\boldsymbol\Delta)-\sigma^2\ \ge\
+# A(\boldsymbol\lambda,\gamma),\\
+# &A(\boldsymbol\lambda,\gamma)=\min_{\boldsymbol\Delta}\Bigl[(\mathbf h+\boldsymbol\Delta)^{\mathsf H}\mathbf M(\mathbf h+\boldsymbol\Delta)
 # +\boldsymbol\Delta^{\mathsf H}\boldsymbol\Lambda\boldsymbol\Delta\Bigr]-\boldsymbol\lambda^{\mathsf T}\boldsymbol\epsilon^2-\sigma^2 ,
+# \end{aligned}
 # $$
 #
 # since what is added is at most 0 inside the balls. The free minimum exists where $\mathbf M+\boldsymbol\Lambda\succ0$; there
@@ -824,8 +827,10 @@ tables.table(
 #
 # ```{math}
 # :label: nf-worst-sinr
-# A=\frac{|r|^2}{\gamma+G_{kk}+\mathbf g\mathbf H^{-1}\mathbf g^{\mathsf H}}-c,\qquad
-# r=f_k+\mathbf g\mathbf H^{-1}\mathbf f_I,\qquad c=\sigma^2+\boldsymbol\lambda^{\mathsf T}\boldsymbol\epsilon^2+\mathbf f_I^{\mathsf H}\mathbf H^{-1}\mathbf f_I ,
+# \begin{aligned}
+# A&=\frac{|r|^2}{\gamma+G_{kk}+\mathbf g\mathbf H^{-1}\mathbf g^{\mathsf H}}-c,\qquad r=f_k+\mathbf g\mathbf H^{-1}\mathbf f_I,\\
+# c&=\sigma^2+\boldsymbol\lambda^{\mathsf T}\boldsymbol\epsilon^2+\mathbf f_I^{\mathsf H}\mathbf H^{-1}\mathbf f_I ,
+# \end{aligned}
 # ```
 #
 # so that these multipliers prove every SINR up to $\gamma(\boldsymbol\lambda)=|r|^2/c-G_{kk}-\mathbf g\mathbf H^{-1}\mathbf g^{\mathsf H}$, where $A=0$.
