@@ -34,9 +34,7 @@ def load_schema(folder: Path) -> Schema:
     check_rules(content, where)
     section = content.pop("_section", {})
     parameters = {name: _parameter(where, name, entry) for name, entry in content.items()}
-    relations = tuple(
-        Relation(given["that"], given["says"], tuple(given.get("beside", []))) for given in section.get("relations", [])
-    )
+    relations = tuple(map(_relation, section.get("relations", [])))
     for relation in relations:
         _check_relation(where, relation, parameters)
     base_sets = {name: tuple(notebooks) for name, notebooks in section.get("base_sets", {}).items()}
