@@ -4,10 +4,10 @@
     python benchmarks/mutants.py wireless_powered --seed 0 --count 80 [--limit 300]
 
 The mutants are drawn by seed from the modules of ``isaclib/CHAPTER``; each runs in a copy of the checkout until the first
-failure, for at most ``--limit`` seconds (a mutant that hangs counts as noticed, and is counted apart): first the tests that
-execute its statement (as coverage saw them once), then, where they notice nothing, all of ``tests/CHAPTER``. Each is a fork of
-this process, which has numpy, cvxpy and pytest loaded and nothing of ours. Survivors are printed with their line, before and
-after. The exit code is 0: why a survivor changes no result is for people to say.
+failure, for at most ``--limit`` seconds (a mutant that hangs counts as noticed, and is counted apart): the tests that execute
+its statement, as coverage saw them once; where none is known to, all of ``tests/CHAPTER``. Each is a fork of this process,
+which has numpy, cvxpy and pytest loaded and nothing of ours. Survivors are printed with their line, before and after. The exit
+code is 0: why a survivor changes no result is for people to say.
 """
 
 from __future__ import annotations
@@ -261,16 +261,14 @@ def main() -> int:
             source = path.read_bytes()
             first = nearest(seen, path, source.decode(), mutant.line)
             path.write_bytes(source[: mutant.start] + mutant.new.encode() + source[mutant.end :])
-            outcome = run(copy, first, options.limit) if first else "survived"
-            if outcome == "survived":
-                outcome = run(copy, [tests], options.limit)
+            outcome = run(copy, first or [tests], options.limit)
             counts[outcome] += 1
             if outcome != "noticed":
                 line = source.decode().splitlines()[mutant.line - 1].strip()
                 where = f"{mutant.path.relative_to(ROOT)}:{mutant.line}"
-                print(f"{outcome}: {where}: {mutant.old!r} to {mutant.new!r} in: {line}", flush=True)
+                print(f"{outcome}: {where}: {mutant.old!r} to {mutant.new!r} in: {line} ({len(first)} tests)", flush=True)
             path.write_bytes(source)
-            print(f"  {number}/{len(chosen)}", end="\r", file=sys.stderr)
+            print(f"  {number}/{len(chosen)}: {counts['survived']} survived", end="\r", file=sys.stderr, flush=True)
     noticed = counts["noticed"] + counts["hung"]
     print(f"{noticed} of {len(chosen)} noticed ({counts['hung']} hung), {counts['survived']} survived")
     return 0
