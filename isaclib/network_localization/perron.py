@@ -44,9 +44,9 @@ def row_bound(rows: System, sensing: np.ndarray) -> np.ndarray:
     return bound(rows, sensing)
 
 
-def bound(rows: System, sensing: np.ndarray) -> np.ndarray:
-    """:func:`row_bound` of what has been checked."""
-    per_cap, held = _eigenproblems(rows, sensing, widen=True)
+def bound(rows: System, sensing: np.ndarray, cap: np.ndarray | None = None) -> np.ndarray:
+    """:func:`row_bound` of what has been checked; with the number of a cap k (D,), :math:`t_{S,k}` alone."""
+    per_cap, held = _eigenproblems(rows, sensing, widen=True, cap=cap)
     found = _bound(per_cap, held.possible)[0]
     return np.where(np.isnan(found), np.inf, found)
 
@@ -77,8 +77,10 @@ def _raised(per_cap: np.ndarray, held: Responses, cap: np.ndarray) -> tuple[np.n
         return push, np.where(push > 0, held.spare / push, np.inf)
 
 
-def _eigenproblems(rows: System, sensing: np.ndarray, *, widen: bool = False) -> tuple[np.ndarray, Responses]:
-    """The matrices (D, k, B, B) of the closed form, with K and q-bar of the module's docstring.
+def _eigenproblems(
+    rows: System, sensing: np.ndarray, *, widen: bool = False, cap: np.ndarray | None = None
+) -> tuple[np.ndarray, Responses]:
+    """The matrices (D, k, B, B) of the closed form, with K and q-bar of the module's docstring; one k where ``cap`` (D,) says it.
 
     ``widen`` adds to the room under each cap what rounding may have taken from it, so that the bound stays one.
     """
@@ -88,7 +90,9 @@ def _eigenproblems(rows: System, sensing: np.ndarray, *, widen: bool = False) ->
     column = np.where(sensing, times(rows.F, fixed) + rows.v, 0.0)
     base = np.where(sensing[..., None], rows.F @ K, 0.0)
     with np.errstate(over="ignore", invalid="ignore"):
-        added = column[:, None, :, None] * (K / spare[..., None])[:, :, None, :]
+        held_at = K / spare[..., None]
+        held_at = held_at if cap is None else np.take_along_axis(held_at, cap[:, None, None], axis=1)
+        added = column[:, None, :, None] * held_at[:, :, None, :]
         per_cap = base[:, None] + np.where(np.isnan(added), 0.0, added)  # 0 times infinity: a row that asks for nothing
     return np.where(np.isfinite(per_cap), per_cap, _LARGEST), held
 

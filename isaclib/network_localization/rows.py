@@ -189,6 +189,8 @@ def responses(rows: System, sensing: np.ndarray) -> Responses:
     rounding = np.max(np.abs(K), axis=(-2, -1)) * ROUNDING
     possible = np.min(K, axis=(-2, -1)) >= -rounding
     K = np.where(possible[:, None, None], np.maximum(K, 0.0), 0.0)
+    # K = I + D_C C K: the rows of S are those of the identity, and a small entry is not what rounding left beside a large one.
+    K = np.where(possible[:, None, None], identity + held @ K, 0.0)
     asked = np.where(sensing, 0.0, rows.u)
     fixed = times(K, asked)
     spare = 1 - fixed

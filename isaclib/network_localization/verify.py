@@ -1,7 +1,7 @@
 r"""The judge: what powers violate and how far from the optimum they can be, from the scenario alone and without a solver.
 
 Two bounds are at hand for any powers: the bracket of :mod:`.bracket`, which takes a handful of products, and where that is not
-tight the closed form of :mod:`.perron` for the rows that look binding.
+tight the closed form of :mod:`.perron` for the rows (and beyond twelve BSs the cap) that look binding.
 """
 
 from __future__ import annotations
@@ -71,8 +71,7 @@ def bounds_at(rows: System, q: np.ndarray) -> np.ndarray:
     with np.errstate(all="ignore"):
         target = np.min(q / rows.sensing_rows(q), axis=-1) * (1 + _TIGHT)
     found = np.full(len(q), np.inf)
-    few = q.shape[-1] <= BY_EIGENVALUES
-    for bounds in (_by_iteration, *([_by_eigenvalues] if few else [])):
+    for bounds in (_by_iteration, _by_eigenvalues):
         if len(lanes := np.flatnonzero(~(found <= target))):
             found[lanes] = np.minimum(found[lanes], bounds(rows[lanes], q[lanes]))
     return found
@@ -87,7 +86,9 @@ def _by_iteration(rows: System, q: np.ndarray) -> np.ndarray:
 
 
 def _by_eigenvalues(rows: System, q: np.ndarray) -> np.ndarray:
-    closed = np.array([perron.bound(rows, choice) for choice in _choices(rows, q)])
+    few = q.shape[-1] <= BY_EIGENVALUES
+    cap = None if few else np.argmax(q, axis=-1)  # every cap gives a bound; at an optimum the one that is full gives the least
+    closed = np.array([perron.bound(rows, choice, cap) for choice in _choices(rows, q)])
     # "The users cannot be served" beside powers that serve them: only rounding says so, and nothing is known.
     return np.min(np.where(closed > 0, closed, np.inf), axis=0)
 

@@ -1,6 +1,7 @@
 """Ordinary and extreme networks against an oracle in 60 digits: no raw error, no bound below the optimum, every answer proven."""
 
 import dataclasses
+import importlib
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from benchmarks.extremes import network_localization as networks
 from isaclib import InfeasibleScenario, SolverFailure
 from isaclib import network_localization as nl
-from isaclib.network_localization import exact
+from isaclib.network_localization import exact, perron
+from isaclib.network_localization.bracket import nearer_rows
+from isaclib.network_localization.rows import responses
 
 from .oracle import precise_optimum
 
@@ -177,3 +180,45 @@ def test_rows_have_a_status_and_a_bound():
     with pytest.raises(SolverFailure):
         nl.solve_exact(rows[2])
     assert {field.name for field in dataclasses.fields(solved)} >= {"feasible", "best_attainable", "gap", "residual"}
+
+
+@pytest.mark.parametrize(("seed", "number"), [(777001, 47), (777001, 99)])
+def test_the_judge_says_optimal_wherever_the_solver_did_with_dozens_of_stations(seed, number):
+    """Row 47 was judged 9e-6 below its bound: rounding of the users' rows had made a power of 2e-14 too large by that part."""
+    scenario = networks.extreme(np.random.default_rng(seed).spawn(number + 1)[number])
+    assert len(scenario.echo_gain) > 12
+    allocation = nl.solve_exact(scenario)
+    judged = nl.verify(scenario, allocation)
+    assert allocation.certificate.status == judged.status == "optimal" and judged.gap <= 1e-9
+    rows, q = nl.system(scenario), (allocation.powers_w / scenario.max_power_w)[None]
+    needed = np.maximum(allocation.worst_sensing_sinr * rows.sensing_rows(q), rows.comm_rows(q))
+    np.testing.assert_allclose(q / needed, 1, rtol=1e-9)  # the least powers: nobody sends more than one of its rows asks for
+
+
+def test_stations_that_keep_their_sensing_row_answer_nothing():
+    """K is the identity in their rows, to the last bit, however large its other entries are."""
+    scenario = networks.extreme(np.random.default_rng(777001).spawn(48)[47])
+    rows, powers = nl.system(scenario), nl.solve_exact(scenario).powers_w
+    sensing = nearer_rows(rows, powers[None] / scenario.max_power_w, 1e-9)
+    answered = responses(rows, sensing)
+    assert answered.possible[0] and 30 < np.count_nonzero(sensing) < 40
+    np.testing.assert_array_equal(answered.K[0][sensing[0]], np.eye(40)[sensing[0]])
+    np.testing.assert_array_equal(answered.fixed[sensing], 0)
+
+
+@pytest.mark.parametrize("size", [5, 14])
+def test_the_bound_of_one_cap_is_no_less_than_that_of_all_and_the_least_of_them_is_it(size):
+    scenario = nl.Scenario.random(np.random.default_rng(3), base_stations=size, min_comm_sinr_db=-25.0)
+    rows = nl.system(scenario)
+    sensing = np.arange(size)[None] > 0
+    single = [perron.bound(rows, sensing, np.array([cap]))[0] for cap in range(size)]
+    assert min(single) == nl.row_bound(rows, sensing)[0] < max(single)
+
+
+def test_where_the_iteration_does_not_close_the_eigenvalue_of_the_full_cap_does(monkeypatch):
+    judge = importlib.import_module("isaclib.network_localization.verify")
+    scenario = nl.Scenario.random(np.random.default_rng(3), base_stations=14, min_comm_sinr_db=-25.0)
+    best = nl.solve_exact(scenario)
+    monkeypatch.setattr(judge, "_by_iteration", lambda rows, q: np.full(len(q), np.inf))
+    judged = nl.verify(scenario, best)
+    assert judged.status == "optimal" and judged.gap <= 1e-9
