@@ -20,6 +20,7 @@ DRAWS, SEED = 2000, 16
 _SIZES = (1, 2, 3, 3, 3, 4, 5, 6, 7, 8, 10, 12, 13, 20, 40, 100)
 _TRIED = 50  # random powers held against each bound
 _ROUNDING = 1e-15
+_OFTEN = 200  # scenarios between two lines that say what has been seen
 _FIELDS = ("noise_bs_w", "noise_ue_w", "max_power_w", "bandwidth_hz", "min_comm_sinr")
 
 
@@ -79,7 +80,9 @@ def run(make, draws: int, seed: int = SEED) -> Counter:
     """Counts by outcome; the worst numbers under their names."""
     found: Counter = Counter()
     worst = {"gap": 0.0, "residual": 0.0, "seconds": 0.0, "random powers over bound": 0.0}
-    for child in np.random.default_rng(seed).spawn(draws):
+    for number, child in enumerate(np.random.default_rng(seed).spawn(draws)):
+        if number and number % _OFTEN == 0:
+            print(f"  {make.__name__} {number} of {draws}: {dict(found)}, {worst}", flush=True)
         scenario = make(child)
         start = time.perf_counter()
         try:

@@ -22,6 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.semi_isac import cases
 from tests.semi_isac.oracle import optimum
 
+_OFTEN, _PATTERNS = 200, 20  # scenarios, patterns between two lines that say what has been seen
+
 
 class Tally:
     def __init__(self, name: str) -> None:
@@ -59,10 +61,12 @@ def main() -> None:
         solved = si.solve_exact_batch(rows, objective=objective, scheme=scheme)
         total.add(solved)
         if np.any(solved.status == "unproven"):
-            print(f"  {name}: {int((solved.status == 'unproven').sum())} unproven")
+            print(f"  {name}: {int((solved.status == 'unproven').sum())} unproven", flush=True)
         if place < wanted.oracle and np.any(solved.status == "optimal") and "at the edge" not in name and "-80 dBm" not in name:
             d = int(rng.choice(np.flatnonzero(solved.status == "optimal")))
             total.compare(rows[d], solved.objective[d], objective, scheme)
+        if (place + 1) % _PATTERNS == 0:
+            print(f"  {place + 1} {total}", flush=True)
     print(total, flush=True)
     for kind, count in (("ordinary", wanted.ordinary), ("extreme", wanted.extreme)):
         make, tally = getattr(cases, kind), Tally(kind)
@@ -70,9 +74,14 @@ def main() -> None:
         for child in rng.spawn(count):
             row = make(child)
             by_size[type(row), row.users].append(row)
+        solved = 0
         for rows in by_size.values():
-            for objective in ("sum", "efficiency"):
-                tally.add(si.solve_exact_batch(rows, objective=objective))
+            for start in range(0, len(rows), _OFTEN):
+                part = rows[start : start + _OFTEN]
+                for objective in ("sum", "efficiency"):
+                    tally.add(si.solve_exact_batch(part, objective=objective))
+                solved += len(part)
+                print(f"  {solved} of {count} scenarios, {tally}", flush=True)
         print(tally, flush=True)
 
 
