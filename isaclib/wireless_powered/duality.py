@@ -182,23 +182,24 @@ def evaluate(scenario: Scenario, cuts: Cuts, weights: np.ndarray, prices: np.nda
         return float("inf")
     from_charging = (cuts.charging * prices).sum()
     full = np.log1p(a * cap)
-    # d = lambda - shift; user m is capped while d <= knee.
-    knee = w * a / ((1 + a * cap) * ln2)
+    alone = w * full / ln2
     safe = np.where(w > 0, w, 1.0)
 
     def net_price(mu):
-        """The least d with S_m <= mu, and its slope, of each user: convex, decreasing functions of mu."""
-        at_cap = (w * full / ln2 - mu) / cap
+        """The least d = lambda - shift with S_m <= mu, its slope (convex, decreasing in mu), ln(1 + a p), and who is capped.
+
+        Where a p is small, d differs from its largest value w a / ln 2 by that part only, and would not tell the last two.
+        """
         log_snr = _log_snr_of_second(np.where(w > 0, mu * ln2 / safe, 1.0))
+        capped = (w == 0) | (log_snr >= full)
         falling = np.exp(-log_snr)
-        free = np.where(w > 0, w * a / ln2 * falling, -mu / cap)
-        steep = (w > 0) & (at_cap > knee)
-        d, slope = np.where(at_cap <= knee, at_cap, free), np.where(steep, a * falling / np.expm1(-log_snr), -1 / cap)
-        return np.maximum(d, -shift), np.where(d > -shift, slope, 0)
+        d = np.where(capped, (alone - mu) / cap, w * a / ln2 * falling)
+        slope = np.where(capped, -1 / cap, a * falling / np.expm1(-log_snr))
+        return np.maximum(d, -shift), np.where(d > -shift, slope, 0), log_snr, capped
 
     def charging_price(mu, idle):
         """S_0 and its slope."""
-        d, slope = net_price(mu)
+        d, slope = net_price(mu)[:2]
         return np.where(idle, 0, d + shift) @ c + from_charging, np.where(idle, 0, slope) @ c
 
     def price_of_a_second(idle):
@@ -213,19 +214,18 @@ def evaluate(scenario: Scenario, cuts: Cuts, weights: np.ndarray, prices: np.nda
         return mu
 
     def bound(mu, idle):
-        d = np.where(idle, -shift, net_price(mu)[0])
+        d, _, log_snr, capped = net_price(mu)
+        # A price: S_m is mu where p is the cap, and else follows from ln(1 + a p), without a difference. None: p is the cap.
+        priced = (d > -shift) & ~idle
+        d = np.where(priced, d, -shift)
         # Where the energy has no price, as much weight as a second is worth for certain: what rounds costs weight only.
         weight = np.where(idle, np.maximum(mu * (1 - operations * last) - (shift + error) * cap, 0) * ln2 / full, w)
-        with np.errstate(divide="ignore", over="ignore"):
-            best = np.where(d > knee, np.minimum(np.maximum(w / (ln2 * np.where(d > 0, d, 1.0)) - 1 / a, 0.0), cap), cap)
-        best = np.where(idle, cap, best)
-        seconds = weight * np.log1p(a * best) / ln2 - d * best
+        seconds = np.where(capped, mu, w / ln2 * _second(log_snr))
+        seconds = np.where(priced, seconds, weight * full / ln2 + shift * cap)
         second, level = max(charging_price(mu, idle)[0], seconds.max()), (prices * cuts.level).sum()
         # lambda is d + shift in exact numbers: shift rounds in S_0 where the energy has a price, and in S_m where it has none.
-        priced, size = d > -shift, last * operations * np.abs(d)
-        terms = (
-            np.where(priced, (size + error) * c, 0).sum() + np.where(idle, 0, (size + np.where(priced, 0, error)) * best).max()
-        )
+        size = last * operations * np.where(priced & capped, (alone + mu) / cap, np.abs(d))
+        terms = np.where(priced, (size + error) * c, 0).sum() + np.where(priced | idle, 0, (size + error) * cap).max()
         rounding = horizon * (terms + last * operations * second) + last * operations * level
         return float(scenario.bandwidth_hz * (horizon * second - level + rounding) / weight.sum()) * (1 + _OPERATIONS * _EPSILON)
 

@@ -142,6 +142,20 @@ def test_binding_caps_against_fifty_digits(users, targets, cap):
     assert oracles.energy_optimum_in_digits(tighter) is None
 
 
+@pytest.mark.parametrize("weak", [1e-6, 1e-12, 1e-18])
+def test_a_user_of_next_to_no_snr_costs_the_bound_no_digits(weak):
+    """At an SNR of 2e-14 what a second is worth to a user is 1e-14 of the terms that it is the difference of."""
+    scenario = near_the_edge(4, np.inf, users=3, targets=2)
+    scenario = scenario.replace(gain_bs_user=scenario.gain_bs_user * [1, weak, 1], noise_w=1e-9)
+    scenario = scenario.replace(crb_limit_m2=wp.best_attainable_crb(scenario)[0] * (1 + 1e-3))
+    truth = float(oracles.energy_optimum_in_digits(scenario))
+    found = wp.solve_exact(scenario)
+    assert found.certificate.status == "optimal" and found.certificate.method == "barrier method"
+    assert truth * (1 - 1e-9) <= found.min_throughput_bit <= truth
+    for bound in (found.certificate.bound, wp.verify(scenario, found).bound):
+        assert truth <= bound <= truth * (1 + 1e-10)
+
+
 def test_the_digits_of_pi_count_where_the_crb_hardly_changes_with_the_powers():
     wide = Sensing(Lane(near_the_edge(4, 1e-9)), np.array([1.0]), np.longdouble)
     powers = np.full((1, 6), 1e-2)
