@@ -6,6 +6,8 @@
    grid it bounds the optimum from above, with limits lowered by the grid's proven overshoot it is attained.
 2. Requests at and near the edge of feasibility, each with an allocation that meets it: none may be refused.
 3. Sidelobe limits just above Dolph's closed form, at any start of the region.
+4. Sidelobes that begin anywhere, up to where the least level is far below anything asked for; requests met by a window of
+   Dolph's for another start, at any SNR.
 
 The suite runs a sample (tests/ofdm_ranging/test_extremes.py).
 """
@@ -23,7 +25,9 @@ import numpy as np
 
 from isaclib import InfeasibleScenario, SolverFailure
 from isaclib import ofdm_ranging as ofdm
+from isaclib.ofdm_ranging.window import dolph_shares
 
+ROUNDING = 1e-16  # of a level, relative to the main lobe
 CONE = 2e-6  # relative: what the cone solver's own gap leaves open
 LIMITS = ("peak_sidelobe_db", "max_toa_crb_s2", "max_main_lobe_width_m")
 
@@ -171,6 +175,42 @@ def witnessed_request(rng: np.random.Generator, *, largest: int = 64):
     return scenario, limits, powers
 
 
+def start_of_level(carriers: int, level: float) -> float:
+    """Where the sidelobes of a Dolph window of this level begin: :func:`dolph_level` solved for the start."""
+    return carriers / math.pi * math.acos(1 / math.cosh(math.acosh(1 / level) / (carriers - 1)))
+
+
+def late_request(rng: np.random.Generator, *, largest: int = 512, deepest: float = -170.0):
+    """A scenario whose sidelobes begin anywhere, limits (the level not below ``deepest`` dB), and a Dolph window that meets
+    them: between the one of just the level that is asked and the one of the scenario's own start.
+    """
+    count = round(math.exp(rng.uniform(math.log(16), math.log(largest))))
+    start = math.exp(rng.uniform(math.log(0.5), math.log(0.45 * count)))
+    scenario = ofdm.Scenario.random(
+        rng,
+        carriers=count,
+        mean_snr_db=rng.uniform(0, 60),
+        taps=int(rng.integers(1, count + 1)),
+        tap_decay=math.exp(rng.uniform(-3, 4)),
+        sidelobe_start=start,
+        sidelobe_stop=float(rng.uniform(start, count / 2)) if rng.random() < 0.15 else None,
+    )
+    order = (count - 1) * math.acosh(1 / math.cos(math.pi * start / count))
+    least = max(-20 * math.log10(math.cosh(order)) if order < 100 else -math.inf, deepest)
+    level = min(least + rng.uniform(0, 10) if rng.random() < 0.4 else rng.uniform(least, 0), -0.01)
+    first = start_of_level(count, 10 ** (level / 20))
+    inside = min(start, first + (start - first) * rng.choice([0.0, rng.random(), 1.0]))
+    powers = dolph_shares(count, inside)
+    slack = float(rng.choice([1e-9, 1e-4, 1e-2, 0.3]))
+    limits = {"peak_sidelobe_db": level}
+    if rng.random() < 0.3:
+        limits["max_toa_crb_s2"] = float(ofdm.toa_crb_s2(scenario, powers)) * (1 + slack)
+    width = float(ofdm.main_lobe_width_m(scenario, powers, crossing="last"))
+    if rng.random() < 0.3 and math.isfinite(width):
+        limits["max_main_lobe_width_m"] = width * (1 + slack)
+    return scenario, limits, powers
+
+
 def at_the_edge(scenario, limits: dict, powers: np.ndarray) -> str:
     """A word, beginning with "WRONG" where a request with a witness is refused or the witness beats the bound."""
     witness = float(ofdm.capacity_bps(scenario, powers))
@@ -181,11 +221,17 @@ def at_the_edge(scenario, limits: dict, powers: np.ndarray) -> str:
     except SolverFailure as failure:
         return f"failed: {failure.status}"
     certificate = found.certificate
-    if certificate.residual > 1e-9:
+    if certificate.residual > 1e-9 + ROUNDING * 10 ** (-limits.get("peak_sidelobe_db", 0.0) / 20):
         return f"WRONG residual {certificate.residual:.1e}"
     if max(witness * (1 - 1e-8), certificate.value * (1 - 1e-9)) > certificate.bound:
         return "WRONG bound"
     return certificate.status if certificate.status == "optimal" else f"{certificate.status}, gap {_decade(certificate.gap)}"
+
+
+def late(rng: np.random.Generator, **options) -> str:
+    """:func:`at_the_edge` of :func:`late_request`, where rounding leaves its window a witness."""
+    scenario, limits, powers = late_request(rng, **options)
+    return at_the_edge(scenario, limits, powers) if ofdm.Limits(**limits).residual(scenario, powers) <= 1e-9 else "no witness"
 
 
 def _decade(gap: float) -> str:
@@ -225,6 +271,7 @@ def main(scenarios: int = 1000, requests: int = 500, seed: int = 0) -> int:
         ("random scenarios against the cone program", scenarios, lambda rng: compare(*random_request(rng))),
         ("requests with a witness", requests, lambda rng: at_the_edge(*witnessed_request(rng))),
         ("deep levels against Dolph", max(20, requests // 5), deep),
+        ("late sidelobes", max(20, requests // 5), late),
     ):
         began, counts = time.process_time(), Counter()
         for draw, rng in enumerate(np.random.default_rng(seed).spawn(draws)):

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -115,6 +115,8 @@ def maximise_utility(
     rooms = _rooms(margins)
     state = Rounds(problem, start if margins is None or -margins.max(initial=-1.0) > _TIGHT else reference)
     best, found, bound, overshoot, history = start, -math.inf, most, math.inf, []
+    if reference is not None:
+        best, found = reference, float(np.log1p(gains * reference).sum())
     idle, tried, nearest = 0, 0, math.inf
     while len(history) < max_rounds:
         utility = float(np.log1p(gains * state.x).sum())
@@ -143,6 +145,12 @@ def maximise_utility(
         if bound - found <= _UTILITY_GAP[tried > _PATIENCE] * found:
             return Outcome(best, bound, True, True, overshoot, len(history), tuple(history))
     return Outcome(best, bound, math.isfinite(found), False, overshoot, len(history), tuple(history))
+
+
+def better(gains: np.ndarray, one: Outcome, other: Outcome) -> Outcome:
+    """Two searches for the same optimum: the better shares, and the lower bound."""
+    worth = [float(np.log1p(gains * each.shares).sum()) if each.found else -math.inf for each in (one, other)]
+    return replace(one if worth[0] >= worth[1] else other, bound=min(one.bound, other.bound))
 
 
 def _rooms(margins: np.ndarray | None) -> tuple[float, ...]:

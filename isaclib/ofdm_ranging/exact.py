@@ -23,11 +23,10 @@ from ..foundations.errors import SolverFailure
 from . import cuts
 from .allocation import Allocation, Limits
 from .edge import beside_the_least_level
-from .feasibility import HOLDS, Refusal, examine, hopeless, problem_of, sidelobe_problem
+from .feasibility import AMPLE, HOLDS, Refusal, examine, hopeless, problem_of, sidelobe_problem, window_within
 from .least import least_level
 from .scenario import Scenario, capacity_bps
 from .waterfilling import best_capacity_bps, priced_bound, waterfill_shares
-from .window import dolph_shares
 
 FEASIBILITY_TOLERANCE = 1e-7  # relative; the margin at which two solutions of the same limit are told apart
 OPTIMAL_GAP = 1e-6
@@ -134,22 +133,20 @@ def _searched(scenario: Scenario, limits: Limits, start) -> cuts.Outcome | Refus
     """The joint optimum; where it is not reached at once, whether there is one, and again from shares that meet the limits."""
     problem = problem_of(scenario, limits)
     gains = scenario.carrier_snr
+    outcome = None
     if not hopeless(scenario, limits):
-        window = dolph_shares(scenario.carriers, scenario.sidelobe_start)
-        known = window if (problem.excesses(window) <= ROUNDING).all() else None
+        known = window_within(scenario, problem)
         beside = beside_the_least_level(problem, gains) if known is not None else None
         if beside is not None and beside.converged:
             return beside
         outcome = cuts.maximise_utility(problem, gains, start=start, reference=known)
-        if outcome.converged:
+        if outcome.converged or (known is not None and problem.excesses(known).max(initial=-1.0) <= -AMPLE):
             return outcome
     reference = examine(scenario, limits)
     if isinstance(reference, Refusal):
         return reference
-    outcome = cuts.maximise_utility(problem, gains, start=start, reference=reference)
-    if not outcome.found:
-        raise SolverFailure("interior point with cuts", "iteration_limit", {"overshoot": outcome.overshoot})
-    return outcome
+    again = cuts.maximise_utility(problem, gains, start=start, reference=reference)
+    return again if outcome is None else cuts.better(gains, again, outcome)
 
 
 def _lost(scenario: Scenario, limits: Limits, value: float, bound: float) -> Refusal | None:

@@ -20,10 +20,12 @@ from .allocation import Limits, least_crb_s2
 from .cuts import Problem, Region
 from .least import LeastLevel, least_level, remembered
 from .scenario import Scenario
-from .window import least_sidelobe_level
+from .window import dolph_shares, least_sidelobe_level, start_of_level
 
 HOLDS = 1e-9  # relative: a limit that is broken by less is met up to rounding
 _SAME = 1e-12  # relative distance at which a limit equals the least value that there is
+AMPLE = 0.01  # relative room of a window at which no other is tried
+_HALVINGS = 40
 _LEAST_SLACK = 1e-13  # of the moment limit, relative: below it only the two edge carriers are left, up to rounding
 
 
@@ -81,6 +83,33 @@ def hopeless(scenario: Scenario, limits: Limits) -> bool:
             return True
     low = remembered(sidelobe_problem(scenario, limits)) if limits.sidelobe_level() < 1 else None
     return low is not None and _excluded(low, limits.sidelobe_level())
+
+
+def window_within(scenario: Scenario, problem: Problem) -> np.ndarray | None:
+    """A window of Dolph's (N,) that meets every limit, with ample room where there is any; None: there is no such window.
+
+    Where the sidelobes begin late, the window of least sidelobes leaves most carriers next to no power; those that only go a
+    little below the limit are broader, and nearer to any optimum. The earlier a window's sidelobes begin, the higher they are,
+    the narrower is its main lobe, and the larger its second moment: a bisection.
+    """
+    count, last = scenario.carriers, scenario.sidelobe_start
+    sidelobes = [region.level for region in problem.regions if region.stop > last]
+    limit = min([region.level for region in problem.regions], default=1.0)
+    low, high = min(start_of_level(count, limit), last), last
+    start, best, least = min(start_of_level(count, 0.5 * limit), last), None, _SAME
+    for _ in range(_HALVINGS):
+        window = dolph_shares(count, start)
+        excesses = problem.excesses(window)
+        level, others = (float(part.max(initial=-1.0)) for part in np.split(excesses, [len(sidelobes)]))
+        if max(level, others) <= least:
+            best, least = window, max(level, others)
+        if least <= -AMPLE or min(level, others) > 0:
+            break
+        low, high = (start, high) if level > others else (low, start)
+        if not low < high * (1 - _SAME):
+            break
+        start = 0.5 * (low + high)
+    return best
 
 
 def _excluded(least: LeastLevel, limit: float) -> bool:

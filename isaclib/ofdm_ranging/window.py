@@ -34,6 +34,16 @@ def _growth(carriers: int, start: float) -> float:
     return math.asinh(math.tan(angle)) if math.cos(angle) > 0 else math.inf
 
 
+def start_of_level(carriers: int, level: float) -> float:
+    r"""The :math:`u_0` with :math:`L(u_0)` equal to a level in (0, 1]: the lower the level, the later.
+
+    >>> round(start_of_level(128, least_sidelobe_level(128, 3.0)), 12)
+    3.0
+    """
+    growth = math.acosh(1.0 / level) / (carriers - 1)
+    return carriers / math.pi * math.atan(math.sinh(growth))
+
+
 def dolph_shares(carriers: int, start: float) -> np.ndarray:
     """Dolph's window (N,), of sum 1: its values at N frequencies, transformed back."""
     order = carriers - 1

@@ -39,6 +39,30 @@ def test_deep_levels_agree_with_dolph():
     assert not [word for word in words if word.startswith(("WRONG", "failed"))]
 
 
+def test_late_sidelobes_are_met_by_windows_that_are_broad_enough():
+    words = [extremes.late(rng, largest=80, deepest=-120.0) for rng in np.random.default_rng(15).spawn(30)]
+    assert not [word for word in words if word.startswith(("WRONG", "failed"))]
+    assert words.count("optimal") + words.count("no witness") >= 29
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_limit_far_above_the_least_level_is_solved(seed):
+    """-65.5 dB of possible -495: from the window of least sidelobes, powers down to 1e-25 of the budget, no step led anywhere."""
+    scenario = paper_scenario(seed, carriers=318, mean_snr_db=46.0, tap_decay=0.077, sidelobe_start=18.33)
+    found = ofdm.solve_exact(scenario, peak_sidelobe_db=-65.5447)
+    assert found.certificate.status == "optimal" and found.certificate.residual <= 1e-9
+    broad = dolph_shares(318, extremes.start_of_level(318, 10 ** (-65.5447 / 20)))
+    assert found.capacity_bps > float(ofdm.capacity_bps(scenario, broad * scenario.power_budget_w))
+
+
+def test_what_no_search_improves_is_the_window_that_meets_the_limits_with_a_bound():
+    """-168 dB from 49 cells on: the digits of the outputs end; an allocation with its proven bound, no exception."""
+    scenario = paper_scenario(0, carriers=242, mean_snr_db=50.0, sidelobe_start=49.4)
+    found = ofdm.solve_exact(scenario, peak_sidelobe_db=-168.0)
+    assert found.mode == "isac" and found.certificate.residual <= 1e-7
+    assert found.capacity_bps <= found.certificate.bound <= ofdm.waterfill(scenario).capacity_bps * (1 + 1e-12)
+
+
 @pytest.mark.parametrize("carriers", [16, 17, 33, 64, 128])
 def test_dolph_is_positive_and_attains_the_closed_form_for_any_start(carriers):
     for start in np.append(np.geomspace(0.2, 5.0, 12), 0.45 * carriers):
