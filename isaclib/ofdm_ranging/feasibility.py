@@ -23,6 +23,7 @@ from .scenario import Scenario
 from .window import dolph_shares, least_sidelobe_level, start_of_level
 
 HOLDS = 1e-9  # relative: a limit that is broken by less is met up to rounding
+_ROUNDING, _MOST_ROUNDED = 4e-16, 1e-6  # of a level relative to the main lobe; of a deep limit, relative, at most
 _SAME = 1e-12  # relative distance at which a limit equals the least value that there is
 AMPLE = 0.01  # relative room of a window at which no other is tried
 _HALVINGS = 40
@@ -147,7 +148,7 @@ def examine(scenario: Scenario, limits: Limits) -> np.ndarray | Refusal:
 
 def _met(least: LeastLevel, limit: float, name: str) -> bool:
     """Whether a level limit can be met, by proof; its gap may be as wide as it likes where the limit lies outside."""
-    if least.level <= limit * (1 + HOLDS):
+    if least.level <= limit * (1 + HOLDS) + min(_ROUNDING, _MOST_ROUNDED * limit):
         return True
     if _excluded(least, limit):
         return False

@@ -42,6 +42,7 @@ import numpy as np
 from compendium.notebook import answers, context, figures
 from compendium.notebook.given import taken_by
 
+from isaclib import SolverFailure
 from isaclib import ofdm_ranging as ofdm
 from isaclib.foundations import montecarlo, plotting
 
@@ -49,15 +50,20 @@ setting = taken_by(ofdm.Scenario.random, globals())
 
 
 def one(rng):
-    """Per limit: loss (Mbit/s), relative widening, width (m), share of detections of the weak target."""
+    """Per limit: loss (Mbit/s), relative widening, width (m), share of detections of the weak target, gap of the optimum (1);
+    nan where the limit cannot be met, infinite where neither that nor an allocation was proven."""
     draw = ofdm.Scenario.random(rng, **setting)
     free = ofdm.waterfill(draw)
     width = ofdm.main_lobe_width_m(draw, free.powers_w)
     scene = draw.replace(symbols=detection_symbols)
-    rows = np.full((len(sweep_limits_db), 4), np.nan)
+    rows = np.full((len(sweep_limits_db), 5), np.nan)
     noise = rng.spawn(1)[0].integers(2**32)
     for row, limit in enumerate(sweep_limits_db):
-        found = ofdm.solve_exact(draw, peak_sidelobe_db=limit, fallback=True)
+        try:
+            found = ofdm.solve_exact(draw, peak_sidelobe_db=limit, fallback=True)
+        except SolverFailure:
+            rows[row] = np.inf
+            continue
         if found.mode != "isac":
             continue
         lobe = ofdm.main_lobe_width_m(draw, found.powers_w)
@@ -74,6 +80,7 @@ def one(rng):
             100 * (lobe / width - 1),
             lobe,
             seen,
+            found.certificate.gap,
         )
     return rows
 
@@ -84,7 +91,14 @@ samples = np.array(
     )
 )
 keep = np.isfinite(samples).all(axis=(0, 2))
-impossible = np.array(sweep_limits_db)[~keep]
+open_limits = np.isinf(samples).any(axis=(0, 2))
+impossible, undecided = (
+    np.array(sweep_limits_db)[each].tolist()
+    for each in (~keep & ~open_limits, open_limits)
+)
+if not keep.all():  # a limit that not all channels meet is left out for all
+    samples[:, ~keep] = np.nan
+coarse = samples[:, :, 4] > 1e-6
 if not keep.any():  # nothing to average: curves without a value
     keep[:] = True
 limits = np.array(sweep_limits_db)[keep]
@@ -92,8 +106,18 @@ mean = montecarlo.average(samples[:, keep])
 cell = ofdm.Scenario.random(np.random.default_rng(seed), **setting).range_cell_m
 print(
     f"one cell c/(2B) is {cell:.4g} m; limits that some channel cannot meet:",
-    impossible.tolist() or "none",
+    impossible or "none",
 )
+if undecided:
+    print(
+        "Limits that on some channel were neither met nor proven impossible, and are left out:",
+        undecided,
+    )
+if coarse.any():
+    print(
+        f"{int(coarse.sum())} of {int(np.isfinite(samples[:, :, 4]).sum())} allocations are not proven optimal: the "
+        f"loss may be too large by up to {np.nanmax(samples[:, :, 4]):.1g} of the capacity."
+    )
 
 # %% [markdown]
 # ## The price of a sidelobe limit
