@@ -118,7 +118,7 @@ def show(
         (folder / f"{name}.json").write_text(json.dumps(entry, indent=1))
         if not run.trial:
             plotting.save_preview(figure, folder / f"{name}.webp")
-            if narrow.stack(figure):  # last: the figure is another one now
+            if narrow.fit(figure):  # last: the figure is another one now
                 (folder / narrow.FOLDER).mkdir(exist_ok=True)
                 plotting.save_svg(figure, folder / narrow.FOLDER / f"{name}.svg")
     display_with_myst({"image/svg+xml": svg, "text/plain": alt}, myst(entry))

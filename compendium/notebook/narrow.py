@@ -1,4 +1,4 @@
-"""A figure for a phone: the panels that stand side by side on a page are put below one another."""
+"""A figure for a phone: as wide as one, so that its letters can be read, with panels that stand side by side below one another."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.transforms import BboxBase
 
 FOLDER = "narrow"  # where these stand beside a run's figures
 WIDTH = 4.4  # inches: the whole width of a phone, with letters of about ten pixels
+_WIDER = 1.05  # as many times as wide is worth a file of its own
 _ROW, _SQUARE_ROW = 2.7, 3.8
 
 
-def stack(figure: Figure) -> bool:
-    """Put all panels of a figure into one column; False (and nothing done) where they stand in one already.
+def fit(figure: Figure) -> bool:
+    """Make a figure as wide as a phone, all panels in one column; False (and nothing done) where it is no wider already.
 
-    Axes that share a place (twins) keep sharing it; a panel that left its labels to a neighbour gets labels of its own.
+    Axes that share a place (twins) keep sharing it; a panel that left its labels to a neighbour gets labels of its own. Letters
+    keep their size: curves get narrower, drawings with equal axes smaller.
     """
     rows: dict[tuple[int, int], list[Axes]] = {}
     grids = set()
@@ -27,8 +30,22 @@ def stack(figure: Figure) -> bool:
             continue
         grids.add(place.get_gridspec())
         rows.setdefault((place.rowspan.start, place.colspan.start), []).append(axes)
-    if len(grids) != 1 or len({column for _, column in rows}) < 2:
+    if len(grids) > 1 or figure.get_figwidth() < _WIDER * WIDTH:
         return False
+    if len({column for _, column in rows}) > 1:
+        height = _stack(figure, rows)
+    else:
+        drawing = any(axes.get_aspect() != "auto" for axes in figure.axes)
+        height = figure.get_figheight() * (WIDTH / figure.get_figwidth() if drawing else 1.0)
+    figure.set_layout_engine("constrained")  # the wide figure's may have been put to rest
+    figure.set_size_inches(WIDTH, height)
+    _fit_keys(figure)
+    _fit_labels(figure)
+    return True
+
+
+def _stack(figure: Figure, rows: dict[tuple[int, int], list[Axes]]) -> float:
+    """All panels into one column; the height it takes."""
     labels = {axes: (_label(axes, "x"), _label(axes, "y")) for here in rows.values() for axes in here}
     heights = [_ROW if rows[place][0].get_aspect() == "auto" else _SQUARE_ROW for place in sorted(rows)]
     grid = figure.add_gridspec(len(rows), 1, height_ratios=heights)
@@ -39,22 +56,21 @@ def stack(figure: Figure) -> bool:
                 if len(_siblings(axes, side)) > 1 and axes.axison:
                     axis.set_tick_params(which="both", **{"labelbottom" if side == "x" else "labelleft": True})
                     axis.set_label_text(text)
-    figure.set_layout_engine("constrained")  # the wide figure's may have been put to rest
-    figure.set_size_inches(WIDTH, sum(heights))
-    _fit_keys(figure)
-    _fit_labels(figure)
-    return True
+    return sum(heights)
 
 
 def _fit_keys(figure: Figure) -> None:
-    """Keys of the whole figure anew, in as many columns as the narrow figure has room for; it grows by their height."""
+    """Keys of the whole figure, and those of panels that leave their panel, anew: in as many columns as the narrow figure has
+    room for; it grows by their height.
+    """
     figure.draw_without_rendering()
-    keys = list(figure.legends)
-    for key in keys:
+    own = [(axes, axes.get_legend()) for axes in figure.axes if axes.get_legend() is not None]
+    outside = [key for axes, key in own if not _within(key.get_window_extent(), axes.bbox)]
+    for key in [*figure.legends, *outside]:
         texts = key.get_texts()
-        side = "upper" if key.get_window_extent().y0 > figure.bbox.height / 2 else "lower"
+        low = key not in outside and key.get_window_extent().y0 <= figure.bbox.height / 2
         said: dict[str, Any] = {
-            "loc": f"outside {side} center",
+            "loc": f"outside {'lower' if low else 'upper'} center",
             "title": key.get_title().get_text() or None,
             "title_fontsize": key.get_title().get_fontsize(),
         }
@@ -73,6 +89,10 @@ def _fit_keys(figure: Figure) -> None:
             fitted.remove()
     tall = sum(key.get_window_extent().height for key in figure.legends)
     figure.set_size_inches(WIDTH, figure.get_figheight() + tall / figure.dpi)
+
+
+def _within(key: BboxBase, panel: BboxBase) -> bool:
+    return panel.x0 - 1 < key.x0 and key.x1 < panel.x1 + 1
 
 
 def _fit_labels(figure: Figure) -> None:

@@ -1,4 +1,4 @@
-"""Figures with several panels on a phone: where the page is narrow, the browser takes the file with the panels stacked."""
+"""Figures on a phone: where the page is narrow, the browser takes the file drawn for it (letters of their size, panels stacked)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _IMAGE = re.compile(r'<img\b[^>]*?\bsrc="([^":]*/)?_images/([^"/]+\.svg)"[^>]*>'
 
 
 def offer_stacked(html: Path, source: Path) -> int:
-    """Give every figure of the built pages its stacked companion, if ``source/figures/*/*/narrow`` has one; how many.
+    """Give every figure of the built pages its narrow companion, if ``source/figures/*/*/narrow`` has one; how many.
 
     Sphinx names images as it likes: a figure is known by its content.
     """

@@ -192,8 +192,22 @@ def test_panels_are_stacked_for_a_phone_and_keep_their_labels(running):
     assert all(tick.get_visible() for panel in panels.flat for tick in panel.get_xticklabels() + panel.get_yticklabels())
     places = [panel.get_position() for panel in panels.flat]
     assert all(upper.y0 > lower.y1 for upper, lower in pairwise(places))
-    figures.show(curve(), "single", data={"x_m": [0.0]}, **TEXT)
-    assert not (running / "narrow" / "single.svg").exists()
+
+
+@pytest.mark.parametrize("drawing", [False, True])
+def test_a_single_panel_is_drawn_anew_for_a_phone_with_letters_of_the_same_size(running, drawing):
+    figure, axes = plotting.subplots()
+    plotting.line(axes, [0.0, 1.0], [0.0, 1.0], "exact", label="exact")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    axes.set(xlabel="Distance (m)", ylabel="Distance (m)", aspect="equal" if drawing else "auto")
+    letters = axes.xaxis.label.get_fontsize()
+    figures.show(figure, "single", data={"x_m": [0.0]}, **TEXT)
+    wide, narrowed = (image_size(running / path) for path in ("single.svg", "narrow/single.svg"))
+    assert 1.3 * narrowed[0] < wide[0] and axes.xaxis.label.get_fontsize() == letters
+    assert narrowed[1] < wide[1] if drawing else narrowed[1] >= wide[1]
+    (key,) = figure.legends  # the key beside the panel stands above it
+    assert axes.get_legend() is None and key.get_window_extent().y0 >= axes.bbox.y1 - 1
+    assert not narrow.fit(plotting.subplots(width=4.4)[0])
 
 
 @pytest.mark.parametrize("of_figure", [False, True])
@@ -219,7 +233,7 @@ def test_a_key_and_labels_for_a_phone_are_no_wider_than_it(side):
         plotting.line(panels[0], [0.0, 1.0], [0.0, 1.0], "exact", label=word)
     panels[0].set(ylabel="Worst standard deviation of a range, full power over exact (1)")
     figure.legend(*panels[0].get_legend_handles_labels(), loc=f"outside {side} center", ncols=5, title="schemes")
-    assert narrow.stack(figure)
+    assert narrow.fit(figure)
     figure.draw_without_rendering()
     (key,) = figure.legends
     box, label = key.get_window_extent(), panels[0].yaxis.label
