@@ -1,4 +1,4 @@
-"""A figure for a phone: as wide as one, so that its letters can be read, with panels that stand side by side below one another."""
+"""A figure for a phone: as wide as one, so that its letters can be read, with panels below one another."""
 
 from __future__ import annotations
 

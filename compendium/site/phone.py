@@ -1,4 +1,4 @@
-"""Figures on a phone: where the page is narrow, the browser takes the file drawn for it (letters of their size, panels stacked)."""
+"""Figures on a phone: where the page is narrow, the browser takes the file drawn for it (readable letters, panels stacked)."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ _MAX_STEPS = 100
 _STEP_TOLERANCE = 1e-9  # relative to the size of the network: far below any range error
 _FARTHEST_M = 1e9
 _DAMPING = 1e-3  # first Levenberg-Marquardt damping, relative to the diagonal of the normal matrix
+_LEAST_DAMPING = 1e-12  # seen from far away all BSs stand in one direction: undamped, the normal matrix is singular
 
 
 def estimate_positions(
@@ -96,12 +97,12 @@ def _descend(start, height, bs, rows, weights) -> tuple[np.ndarray, np.ndarray]:
     damping = np.full(len(rows), _DAMPING)
     cost, normal, gradient = _linearise(q, height, bs, rows, weights)
     for _ in range(_MAX_STEPS):
-        trace = np.einsum("nii->n", normal)
+        trace = np.maximum(np.einsum("nii->n", normal), np.finfo(float).tiny / _LEAST_DAMPING)  # 0 right below every BS
         step = np.linalg.solve(normal + (damping * trace)[:, None, None] * np.eye(2), gradient[..., None])[..., 0]
         trial = q + step
         trial_cost, trial_normal, trial_gradient = _linearise(trial, height, bs, rows, weights)
         better = trial_cost <= cost
-        damping = np.where(better, damping / 10, damping * 10)
+        damping = np.where(better, np.maximum(damping / 10, _LEAST_DAMPING), damping * 10)
         q, cost = np.where(better[:, None], trial, q), np.where(better, trial_cost, cost)
         normal = np.where(better[:, None, None], trial_normal, normal)
         gradient = np.where(better[:, None], trial_gradient, gradient)
@@ -112,6 +113,9 @@ def _descend(start, height, bs, rows, weights) -> tuple[np.ndarray, np.ndarray]:
 
 def simulate_position_errors_m(scenario: Scenario, powers_w: ArrayLike, rng: np.random.Generator, trials: int) -> np.ndarray:
     """Horizontal position errors (trials,) in metres: the fusion of ranges with Gaussian errors of std ``range_std_m``.
+
+    A BS whose standard deviation is infinite is left out; with fewer than two others the scenario is refused
+    (:class:`~isaclib.InvalidScenario`).
 
     >>> scenario = Scenario.random(np.random.default_rng(7), processing_gain_db=46.6)
     >>> simulate_position_errors_m(scenario, np.ones(3), np.random.default_rng(1), 2).round(2)

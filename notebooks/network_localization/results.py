@@ -76,7 +76,7 @@ from compendium.notebook.explorers import Bars, Control, Map, Ranges, Readout
 from compendium.notebook.given import taken_by
 from compendium.notebook.words import percent
 
-from isaclib import InfeasibleScenario
+from isaclib import InfeasibleScenario, InvalidScenario, SolverFailure
 from isaclib import network_localization as nl
 from isaclib.foundations import montecarlo, plotting
 from isaclib.foundations.scenario import Batch
@@ -206,6 +206,14 @@ points = sorted(
 )
 
 
+def by_the_paper(case, **options):
+    """Algorithm 1; None where the users cannot be served, or where its cone solver gives up (at the edge of that)."""
+    try:
+        return nl.solve_dc(case, tolerance=tolerance, **options)
+    except (InfeasibleScenario, SolverFailure):
+        return None
+
+
 def algorithm_1(child):
     """Accuracy, powers, value and iterations of Algorithm 1 at every point."""
     scenario = nl.Scenario.random(child, **settings)
@@ -215,16 +223,13 @@ def algorithm_1(child):
             self_interference_gain=db_to_linear(level),
             min_comm_sinr=db_to_linear(threshold),
         )
-        try:
-            found = nl.solve_dc(case, tolerance=tolerance)
-        except InfeasibleScenario:
-            continue
-        answers[row] = [
-            *found.range_std_m,
-            *found.powers_w,
-            found.worst_sensing_sinr,
-            found.certificate.iterations,
-        ]
+        if found := by_the_paper(case):
+            answers[row] = [
+                *found.range_std_m,
+                *found.powers_w,
+                found.worst_sensing_sinr,
+                found.certificate.iterations,
+            ]
     return answers
 
 
@@ -245,6 +250,12 @@ certified = {
     )
     for level, threshold in points
 }
+given_up = sum(
+    np.sum(certified[at].feasible[:heuristic_draws] & np.isnan(value_of[at]))
+    for at in points
+)
+if given_up:
+    print(f"Algorithm 1's cone solver gave up on {given_up} feasible drops.")
 
 # %% [markdown]
 # ## Fig. 3: distribution of the range accuracy
@@ -658,14 +669,16 @@ curves.show(
 
 # %% tags=["hide-input"]
 def unit_study(child):
-    """Iterations and gap of Algorithm 1 for each start of the slack, on one drop (nan where infeasible)."""
+    """Iterations and gap of Algorithm 1 for each start of the slack, on one drop (nan where there are none)."""
     scenario = nl.Scenario.random(child, **settings)
     solved = nl.solve_exact_batch([scenario])
     if not solved.feasible[0]:
         return np.full((len(slack_starts), 2), np.nan)
     rows = []
     for start in slack_starts:
-        found = nl.solve_dc(scenario, tolerance=tolerance, slack_start=start)
+        found = by_the_paper(scenario, slack_start=start)
+        if found is None:
+            return np.full((len(slack_starts), 2), np.nan)
         missed = 1 - found.worst_sensing_sinr / solved.worst_sensing_sinr[0]
         rows.append((found.certificate.iterations, missed))
     return np.array(rows)
@@ -721,11 +734,9 @@ def size_study(child):
         changed = {"base_stations": size, "min_comm_sinr_db": -20.0}
         changed["layout"] = "vertices"
         scenario = nl.Scenario.random(child, **settings | changed)
-        if not nl.solve_exact_batch([scenario]).feasible[0]:
-            continue
-        found = nl.solve_dc(scenario, tolerance=tolerance).certificate
-        best = nl.solve_exact(scenario).certificate
-        rows[row] = found.iterations, found.seconds, best.iterations, best.seconds
+        if found := by_the_paper(scenario):
+            found, best = found.certificate, nl.solve_exact(scenario).certificate
+            rows[row] = found.iterations, found.seconds, best.iterations, best.seconds
     return rows
 
 
@@ -797,7 +808,10 @@ def position_study(child):
         return np.full(7, np.nan)
     row = []
     for powers in (np.full(base_stations, scenario.max_power_w), solved.powers_w[0]):
-        errors = nl.simulate_position_errors_m(scenario, powers, child, trials)
+        try:
+            errors = nl.simulate_position_errors_m(scenario, powers, child, trials)
+        except InvalidScenario:  # fewer than two ranges that measure anything
+            return np.full(7, np.nan)
         stds = nl.range_std_m(scenario, powers)
         row += [np.sqrt(nl.position_crb_m2(scenario, powers))]
         row += [np.sqrt(np.mean(errors**2)), stds.max()]

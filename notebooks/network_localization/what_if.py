@@ -157,13 +157,14 @@ figure, panels = plotting.subplots(1, 2, height=3.3)
 plotting.line(panels[0], thresholds_db, share, "exact", label="this set")
 feasible = figures.baseline("results", "feasible_drops")
 inside = feasible[feasible["threshold_db"] <= max(thresholds_db)]
-plotting.line(
-    panels[0],
-    inside["threshold_db"],
-    inside["share_feasible"],
-    "reference",
-    label="main run",
-)
+if len(inside):  # the main run may have higher thresholds only
+    plotting.line(
+        panels[0],
+        inside["threshold_db"],
+        inside["share_feasible"],
+        "reference",
+        label="main run",
+    )
 panels[0].set(
     xlabel="Users' threshold (dB)", ylabel="Share of feasible drops (1)", ylim=(0, 1.02)
 )

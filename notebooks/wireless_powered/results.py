@@ -119,11 +119,11 @@ by_limit, gap_a, residual_a = sweep("crb_limit_m2", limits)
 by_power, gap_b, residual_b = sweep("bs_power_w", bs_powers)
 keep_limit = np.isfinite(by_limit["exact"]).all(axis=1)
 keep_power = np.isfinite(by_power["exact"]).all(axis=1)
-typical = np.flatnonzero(keep_limit & keep_power)
+feasible = wp.solve_exact_batch(batch).feasible
+typical = np.flatnonzero(keep_limit & keep_power & feasible)
 advantage = (by_limit["exact"] / by_limit["equal time"])[typical].mean(axis=1)
 shown = int(typical[np.argsort(advantage)[len(typical) // 2]])
 one = batch[shown]
-feasible = wp.solve_exact_batch(batch).feasible
 print(f"draw {shown} is shown; {feasible.sum()} of {draws} draws", end=" ")
 print(f"are feasible at {crb_limit_m2:.6g} m²")
 print(f"worst certificate: gap {max(gap_a, gap_b):.1e},", end=" ")

@@ -52,6 +52,22 @@ def test_errors_larger_than_the_ranges_make_them_negative(rng):
         assert np.all(np.isfinite(errors)) and errors.max() > std.min() > 1000
 
 
+def test_stations_that_stand_in_one_direction_are_no_singular_matrix():
+    # Seen from 1e16 m away the stations are one point, and the normal matrix has one direction only.
+    rng = np.random.default_rng(0)
+    for scenario in nl.Scenario.random_batch(rng, 20, side_m=1.2, processing_gain_db=-320.0):
+        errors = nl.simulate_position_errors_m(scenario, np.full(3, scenario.max_power_w), rng, 30)
+        assert np.all(np.isfinite(errors))
+
+
+def test_ranges_from_right_above_have_no_direction():
+    # The mean of the stations lies right below them: no gradient there, and nothing better to find from it.
+    scenario = nl.Scenario.random(np.random.default_rng(0), base_stations=2)
+    above = scenario.bs_positions_m * [0.0, 0.0, 1.0]
+    found = nl.estimate_positions(scenario.replace(bs_positions_m=above), [30.0, 30.0], np.ones(2), start_m=[-1e-3, -1e-3])
+    assert np.all(np.isfinite(found))
+
+
 def test_two_stations_need_a_start_on_the_right_side(rng):
     scenario = nl.Scenario.random(rng, base_stations=2)
     ranges = np.linalg.norm(scenario.target_position_m - scenario.bs_positions_m, axis=1)
