@@ -217,7 +217,8 @@ def unlabelled_axes(figure: Figure) -> list[str]:
 
 
 def _visible_axes(figure: Figure) -> list[Axes]:
-    return [axes for axes in figure.axes if axes.get_visible() and axes.axison]
+    # In three dimensions ``axison`` is False, and another flag says whether the axes are drawn.
+    return [axes for axes in figure.axes if axes.get_visible() and getattr(axes, "_axis3don", axes.axison)]
 
 
 def _shared_label(figure: Figure, axes: Axes, side: str) -> str:
