@@ -39,9 +39,9 @@ def product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.concatenate([product(left, right[..., :half]), product(left, right[..., half:])], axis=-1)
 
 
-def factored(matrix: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
+def factored(matrix: np.ndarray, ridges: tuple[float, ...] = _RIDGES) -> Callable[[np.ndarray], np.ndarray] | None:
     """Solver for a positive definite matrix, scaled to unit diagonal; a ridge of rounding size where it is numerically
-    singular, None where that does not help.
+    singular (``ridges`` are tried in turn; a preconditioner bears larger ones), None where that does not help.
     """
     size = len(matrix)
     diagonal = np.diagonal(matrix)
@@ -50,7 +50,7 @@ def factored(matrix: np.ndarray) -> Callable[[np.ndarray], np.ndarray] | None:
     scale = 1.0 / np.sqrt(diagonal)
     scaled = matrix * scale[:, None]
     scaled *= scale
-    for ridge in _RIDGES:
+    for ridge in ridges:
         factor = scaled.copy().T  # symmetric: the transpose is the same in the order of columns
         if ridge:
             factor[np.diag_indices(size)] += ridge

@@ -126,7 +126,7 @@ def maximise_utility(
             rooms, tried, idle, nearest = rooms[1:], 0, 0, math.inf
             if not rooms:
                 break
-            state = Rounds(problem, reference)
+            state = Rounds(problem, reference, patience=0)
             continue
         x = point.z / point.z.sum()
         proven = utility_bound(problem, gains, x, state, point.multipliers * most)
@@ -176,8 +176,8 @@ def mended(x: np.ndarray, reference: np.ndarray | None, excess: np.ndarray, marg
 class Rounds:
     """The cuts at hand: plain ones (``pools``) and, at the peaks of the last iterate, curved ones."""
 
-    def __init__(self, problem: Problem, x: np.ndarray) -> None:
-        self.problem, self.step, self.x = problem, 0, x
+    def __init__(self, problem: Problem, x: np.ndarray, patience: int = _PATIENCE) -> None:
+        self.problem, self.step, self.x, self.patience = problem, 0, x, patience
         self.pools = [_first_delays(region) for region in problem.regions]
         self.peaks = [np.empty(0) for _ in problem.regions]
         self.used = (self.pools, self.peaks)
@@ -259,7 +259,7 @@ class Rounds:
             limit = region.level * (scale if index == 0 else 1.0)
             u, levels = pulses.peaks(x, region.start, region.stop, self.problem.oversampling, above=0.3)
             excesses.append(float(levels.max() / limit - 1))
-            kept = np.abs(pulses.pulse(x, pool)) > (0.5 if self.step < _PATIENCE else 0.0) * limit
+            kept = np.abs(pulses.pulse(x, pool)) > (0.5 if self.step < self.patience else 0.0) * limit
             grown = np.concatenate([pool[kept], old]) if self.step >= 2 else pool[kept]
             pools.append(np.unique(np.clip(np.round(grown, 9), region.start, region.stop)))
             peaks.append(u[levels > 0.7 * limit])

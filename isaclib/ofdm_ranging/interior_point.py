@@ -24,6 +24,8 @@ _KEEP = 0.5
 _DIVERGED = 1e12  # multipliers of an infeasible program grow without end
 _VANISHED = 1e-60
 _REFINEMENTS = 6
+_DEEP = 1e-3  # level below which multipliers begin in proportion to it
+_RIDGES = (0.0, 1e-13, 1e-11, 1e-9, 1e-7)  # of the factor: it only preconditions
 _SETTLED = 5  # iterations after which a stationarity that rounding keeps from falling further is accepted
 _SOLVED = 1e-10  # relative residual of a Newton system
 
@@ -59,7 +61,7 @@ class _Newton:
         self.multipliers = v[rows.size :]
         matrix = rows.newton(at, self.multipliers, self.weights)
         matrix.flat[:: rows.size + 1] += self.diagonal
-        self.approximate = factored(matrix)
+        self.approximate = factored(matrix, _RIDGES)
         if self.approximate is not None:
             self.along = self.approximate(equality)
             self.share = equality @ self.along
@@ -149,6 +151,8 @@ def minimise(
     if warm is None:
         w, price = np.concatenate([z, np.maximum(-h, 0.1)]), 0.0
         v = 0.1 / w
+        # Multipliers of the limits shrink with the level; from far too large ones a deep limit takes as long again.
+        v[size : size + rows.delays.size] *= np.minimum(1.0, np.sqrt(2.0 / rows.per_square) / _DEEP)
     else:
         mean, price = warm.gap / count, warm.price
         w = np.concatenate([z, np.maximum(-h, mean / np.maximum(warm.v[size:], math.sqrt(mean)))])

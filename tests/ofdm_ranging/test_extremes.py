@@ -55,6 +55,13 @@ def test_a_limit_far_above_the_least_level_is_solved(seed):
     assert found.capacity_bps > float(ofdm.capacity_bps(scenario, broad * scenario.power_budget_w))
 
 
+@pytest.mark.parametrize("draw", [23, 59, 86])
+def test_late_sidelobes_at_deep_levels_are_solved(draw):
+    """-120 to -130 dB: cuts that were dropped too early, factors that rounding broke off, multipliers begun a million too large."""
+    rng = np.random.default_rng(3).spawn(draw + 1)[draw]
+    assert extremes.late(rng, largest=1024, deepest=-130.0) == "optimal"
+
+
 def test_what_no_search_improves_is_the_window_that_meets_the_limits_with_a_bound():
     """-168 dB from 49 cells on: the digits of the outputs end; an allocation with its proven bound, no exception."""
     scenario = paper_scenario(0, carriers=242, mean_snr_db=50.0, sidelobe_start=49.4)
