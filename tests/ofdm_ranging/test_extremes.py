@@ -57,7 +57,7 @@ def test_a_limit_far_above_the_least_level_is_solved(seed):
 
 @pytest.mark.parametrize("draw", [23, 59, 86])
 def test_late_sidelobes_at_deep_levels_are_solved(draw):
-    """-120 to -130 dB: cuts that were dropped too early, factors that rounding broke off, multipliers begun a million too large."""
+    """-120 to -130 dB: cuts that were dropped too early, factors that rounding broke off, multipliers begun too large."""
     rng = np.random.default_rng(3).spawn(draw + 1)[draw]
     assert extremes.late(rng, largest=1024, deepest=-130.0) == "optimal"
 
