@@ -22,7 +22,7 @@ from isaclib import __version__
 from isaclib.foundations import checks, plotting, used_solvers
 
 from . import context as _context
-from . import hidden, narrow, words
+from . import hidden, layout, narrow, words
 from .display import display_with_myst
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -87,7 +87,9 @@ def show(
     run = _context.current()
     if run.claims_only:
         return
-    hidden.say_what_is_hidden(figure)
+    if hidden.say_what_is_hidden(figure) and not run.trial:
+        layout.place(figure)
+    layout.keep(figure)
     caption, alt = words.said(caption), words.numbers_or_dashes(words.described(figure) if run.own else alt)
     seconds, _clock = time.perf_counter() - _clock, time.perf_counter()
     solver = solver or ", ".join(sorted(_solvers)) or "no cone solver"
@@ -128,13 +130,11 @@ def show(
 def _as_svg(figure: Figure) -> str:
     buffer = io.BytesIO()
     plotting.save_svg(figure, buffer)
-    figure.set_layout_engine("none")  # laid out once: the small picture keeps every place
     return buffer.getvalue().decode()
 
 
 def _drawn_small(figure: Figure) -> str:
     """Find out whether the figure can be drawn, for a third of the time; nobody will look at it."""
-    figure.set_layout_engine("none")
     plotting.save_preview(figure, io.BytesIO(), width_px=96)
     return ""
 

@@ -7,21 +7,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from . import layout
+
 _PIXELS = 1.0
 
 
-def say_what_is_hidden(figure: Figure) -> None:
+def say_what_is_hidden(figure: Figure) -> bool:
     """Add to the key's words of every curve that is covered all along: "(under …)", with the name of what covers it.
 
-    A key of the whole figure says so only where the curve is covered in every panel that has it.
+    A key of the whole figure says so only where the curve is covered in every panel that has it. The figure is laid out for
+    it; True where that has to be done again, since a key has got longer.
     """
-    if not (figure.legends or any(axes.get_legend() for axes in figure.axes)):
-        return
-    figure.draw_without_rendering()
+    layout.place(figure)
     found = {axes: _covered(axes) for axes in figure.axes}
+    longer = False
     for axes in figure.axes:
         if key := axes.get_legend():
-            _mark(key, found[axes])
+            longer |= _mark(key, found[axes])
     for key in figure.legends:
         everywhere: dict[str, str] = {}
         for text in key.get_texts():
@@ -29,13 +31,18 @@ def say_what_is_hidden(figure: Figure) -> None:
             covers = {found[axes].get(name) for axes in figure.axes if any(line.get_label() == name for line in axes.lines)}
             if len(covers) == 1 and (cover := covers.pop()):
                 everywhere[name] = cover
-        _mark(key, everywhere)
+        longer |= _mark(key, everywhere)
+    return longer
 
 
-def _mark(key, covered: dict[str, str]) -> None:
+def _mark(key, covered: dict[str, str]) -> bool:
+    """Whether any of a key's words changed."""
+    longer = False
     for text in key.get_texts():
         if cover := covered.get(text.get_text()):
             text.set_text(f"{text.get_text()} (under “{cover}”)")
+            longer = True
+    return longer
 
 
 def _covered(axes: Axes) -> dict[str, str]:

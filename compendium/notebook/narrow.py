@@ -7,8 +7,11 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.text import Text
 from matplotlib.transforms import BboxBase
+
+from . import layout
 
 FOLDER = "narrow"  # where these stand beside a run's figures
 WIDTH = 4.4  # inches: the whole width of a phone, with letters of about ten pixels
@@ -22,6 +25,8 @@ def fit(figure: Figure) -> bool:
     Axes that share a place (twins) keep sharing it; a panel that left its labels to a neighbour gets labels of its own. Letters
     keep their size: curves get narrower, drawings with equal axes smaller.
     """
+    if figure.get_layout_engine() is not None:  # not laid out yet
+        layout.place(figure)
     rows: dict[tuple[int, int], list[Axes]] = {}
     grids = set()
     for axes in figure.axes:
@@ -37,10 +42,19 @@ def fit(figure: Figure) -> bool:
     else:
         drawing = any(axes.get_aspect() != "auto" for axes in figure.axes)
         height = figure.get_figheight() * (WIDTH / figure.get_figwidth() if drawing else 1.0)
-    figure.set_layout_engine("constrained")  # the wide figure's may have been put to rest
+    keys = {key: key.get_window_extent().y0 <= figure.bbox.height / 2 for key in figure.legends}
+    figure.set_layout_engine("constrained")
     figure.set_size_inches(WIDTH, height)
-    _fit_keys(figure)
-    _fit_labels(figure)
+    if own := [axes for axes in figure.axes if axes.get_legend() is not None]:
+        layout.place(figure)
+        keys |= {key: False for axes in own if not _within((key := axes.get_legend()).get_window_extent(), axes.bbox)}
+    if keys:
+        _fit_keys(figure, keys)
+    if keys or not own:
+        layout.place(figure)
+    if _fit_labels(figure):
+        layout.place(figure)
+    layout.keep(figure)
     return True
 
 
@@ -59,16 +73,12 @@ def _stack(figure: Figure, rows: dict[tuple[int, int], list[Axes]]) -> float:
     return sum(heights)
 
 
-def _fit_keys(figure: Figure) -> None:
-    """Keys of the whole figure, and those of panels that leave their panel, anew: in as many columns as the narrow figure has
+def _fit_keys(figure: Figure, keys: dict[Legend, bool]) -> None:
+    """Keys anew, those that stood low below all panels, the others above them: in as many columns as the narrow figure has
     room for; it grows by their height.
     """
-    figure.draw_without_rendering()
-    own = [(axes, axes.get_legend()) for axes in figure.axes if axes.get_legend() is not None]
-    outside = [key for axes, key in own if not _within(key.get_window_extent(), axes.bbox)]
-    for key in [*figure.legends, *outside]:
+    for key, low in keys.items():
         texts = key.get_texts()
-        low = key not in outside and key.get_window_extent().y0 <= figure.bbox.height / 2
         said: dict[str, Any] = {
             "loc": f"outside {'lower' if low else 'upper'} center",
             "title": key.get_title().get_text() or None,
@@ -83,7 +93,6 @@ def _fit_keys(figure: Figure) -> None:
                 fontsize=texts[0].get_fontsize(),
                 **said,
             )
-            figure.draw_without_rendering()
             if fitted.get_window_extent().width <= figure.bbox.width or columns == 1:
                 break
             fitted.remove()
@@ -95,14 +104,17 @@ def _within(key: BboxBase, panel: BboxBase) -> bool:
     return panel.x0 - 1 < key.x0 and key.x1 < panel.x1 + 1
 
 
-def _fit_labels(figure: Figure) -> None:
-    """Labels that are longer than their axis go on in a second line."""
-    figure.draw_without_rendering()
-    for axes in figure.axes:
-        for label, room in ((axes.xaxis.label, axes.bbox.width), (axes.yaxis.label, axes.bbox.height)):
-            long = label.get_window_extent()
-            if max(long.width, long.height) > room:
-                label.set_text(_halved(label))
+def _fit_labels(figure: Figure) -> bool:
+    """Labels that are longer than their axis go on in a second line; whether there are any."""
+    long = [
+        label
+        for axes in figure.axes
+        for label, room in ((axes.xaxis.label, axes.bbox.width), (axes.yaxis.label, axes.bbox.height))
+        if max(label.get_window_extent().size) > room
+    ]
+    for label in long:
+        label.set_text(_halved(label))
+    return bool(long)
 
 
 def _halved(label: Text) -> str:
