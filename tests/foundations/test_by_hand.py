@@ -2,6 +2,7 @@
 
 import math
 import os
+from datetime import date
 
 import cvxpy as cp
 import matplotlib as mpl
@@ -151,6 +152,12 @@ def test_information_without_its_nuisance_by_blocks():
             fisher.equivalent_fim(full, wrong)
     with pytest.raises(InvalidScenario, match="negative diagonal entry, -1 at"):
         fisher.equivalent_fim([[1.0, 0.0], [0.0, -1.0]], 1)
+
+
+def test_leading_axes_that_do_not_fit_are_named():
+    assert fisher.range_fim(np.ones((3, 1, 4, 2)), np.ones((2, 4))).shape == (3, 2, 2, 2)
+    with pytest.raises(InvalidScenario, match=r"weights: has leading axes \(2,\), the gradients have \(3,\)"):
+        fisher.range_fim(np.ones((3, 4, 2)), np.ones((2, 4)))
 
 
 def test_a_parameter_that_the_nuisance_explains_keeps_no_information():
@@ -328,6 +335,14 @@ def test_what_is_zero_is_not_negative_and_what_is_real_needs_no_modulus():
     assert files._shaped("n", np.array([[7.0]]), fields.number().metadata[fields.SPEC]) == 7.0
 
 
+def test_two_strangers_among_three_names_are_a_file_of_another_chapter():
+    declared = {"a": fields.array("M"), "b": fields.array("M")}
+    meant = lambda *names: files._meant(names[0], dict.fromkeys(names, 1.0), declared)  # noqa: E731
+    assert meant("x", "y", "a") == "2 of 3 names are none: is this a file of another chapter?"
+    assert meant("x", "y", "a", "b") == meant("x", "a") == "the fields are a, b" and meant("A", "b") == "did you mean a?"
+    assert meant("x_mask", "a") == "there are no masks in files: every entry has a value"
+
+
 def test_axes_that_matlab_dropped_or_added():
     assert files._axes("x", np.ones((1, 4)), ("K",)).shape == files._axes("x", np.ones((4, 1)), ("K",)).shape == (4,)
     assert files._axes("x", np.ones((3, 2, 1, 1)), ("K", 2)).shape == (3, 2)
@@ -375,6 +390,15 @@ def test_a_band_is_pale_and_lies_behind():
     (band,) = ax.collections
     assert band.get_alpha() == 0.18 and band.get_zorder() == 1 and band.get_linewidth() == 0
     figure.canvas.draw()
+
+
+def test_dates_and_names_are_drawn_and_flags_are_not():
+    _, ax = plotting.subplots()
+    for x in ([date(2024, 1, 1), date(2024, 2, 1)], ["a", "b"], np.array(["a", "b"], dtype=object), [1, 2]):
+        plotting.line(ax, x, [1.0, 2.0], "paper")
+    for x in ([True, False], [None, 1.0], [1j, 2.0], np.array([1.0, "b"], dtype=object)):
+        with pytest.raises(InvalidScenario, match="x: must be numbers, names or dates"):
+            plotting.line(ax, x, [1.0, 2.0], "paper")
 
 
 def test_a_preview_has_the_width_and_the_few_colours_asked_for(tmp_path):
