@@ -25,6 +25,7 @@ from isaclib.foundations import (
     score,
 )
 from isaclib.foundations.certificate import Certificate, relative_gap, wrong_side
+from isaclib.foundations.montecarlo import map_draws
 from isaclib.foundations.scalar_search import bisect, minimise_convex
 
 # --- gains and fading --------------------------------------------------------------------------------------------------------
@@ -188,6 +189,17 @@ def test_nearly_parallel_directions_against_many_digits(dimension):
             assert fisher.pair_determinant(g, w * 1e240) == pytest.approx(float(mpmath.det(j) * mpmath.mpf(10) ** 480), rel=1e-7)
 
 
+# --- draws -------------------------------------------------------------------------------------------------------------------
+
+
+def test_one_job_runs_here_and_every_draw_once():
+    seen = []
+    assert map_draws(lambda rng: len(seen) or seen.append(rng), np.random.default_rng(0), 9) == [None] + [1] * 8
+    for wrong in ({"jobs": 0}, {"jobs": -2}, {"jobs": 10_001}, {"draws": 0}, {"draws": 10**9 + 1}):
+        with pytest.raises(InvalidScenario, match=next(iter(wrong))):
+            map_draws(seen.append, np.random.default_rng(0), **{"draws": 1} | wrong)
+
+
 # --- products and factors ----------------------------------------------------------------------------------------------------
 
 
@@ -300,6 +312,8 @@ def test_violations_relative_to_their_limits():
     assert conic._residual(problem) == 1.0 and conic._largest(np.array([-3.0, 2.0])) == 3.0
     y._value = np.array(6.0)
     assert conic._residual(problem) == 0.5
+    fixed = conic.solve(cp.Problem(cp.Maximize(cp.Constant(2.0)), [cp.Constant(1.0) <= 3]))
+    assert (fixed.value, fixed.bound, fixed.iterations) == (2.0, 2.0, 0) and 0 <= fixed.seconds < 60
     y._value = np.array(np.nan)
     assert conic._residual(problem) == math.inf
 
@@ -324,6 +338,14 @@ def test_a_number_where_an_array_belongs():
 def test_a_written_file_can_be_read_by_everybody(tmp_path):
     formats.write(tmp_path / "x.json", {"a": 1.0})
     assert os.stat(tmp_path / "x.json").st_mode & 0o7777 == 0o644 and list(tmp_path.iterdir()) == [tmp_path / "x.json"]
+
+
+@pytest.mark.parametrize("suffix", formats.SUFFIXES)
+def test_numbers_that_are_none_come_back_with_their_signs(tmp_path, suffix):
+    formats.write(tmp_path / f"x{suffix}", {"a": -math.inf, "b": math.inf, "c": np.array([math.nan, -math.inf, 2.0])})
+    found = formats.read(tmp_path / f"x{suffix}")
+    assert np.ravel(found["a"]).tolist() == [-math.inf] and np.ravel(found["b"]).tolist() == [math.inf]
+    np.testing.assert_array_equal(np.ravel(np.asarray(found["c"], dtype=float)), [math.nan, -math.inf, 2.0])
 
 
 def test_what_is_zero_is_not_negative_and_what_is_real_needs_no_modulus():
@@ -393,9 +415,9 @@ def test_a_band_is_pale_and_lies_behind():
 
 
 def test_dates_and_names_are_drawn_and_flags_are_not():
-    _, ax = plotting.subplots()
     for x in ([date(2024, 1, 1), date(2024, 2, 1)], ["a", "b"], np.array(["a", "b"], dtype=object), [1, 2]):
-        plotting.line(ax, x, [1.0, 2.0], "paper")
+        plotting.line(plotting.subplots()[1], x, [1.0, 2.0], "paper")
+    ax = plotting.subplots()[1]
     for x in ([True, False], [None, 1.0], [1j, 2.0], np.array([1.0, "b"], dtype=object)):
         with pytest.raises(InvalidScenario, match="x: must be numbers, names or dates"):
             plotting.line(ax, x, [1.0, 2.0], "paper")

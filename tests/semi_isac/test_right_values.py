@@ -3,13 +3,14 @@
 import importlib
 import itertools
 import math
+import time
 
 import mpmath
 import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from isaclib import InfeasibleScenario, SolverFailure
+from isaclib import InfeasibleScenario, InvalidScenario, SolverFailure
 from isaclib import semi_isac as si
 from isaclib.semi_isac import benchmarks, bounds, drop, exact, interior_point, paper, study
 from isaclib.semi_isac.allocation import RESTRICTIONS
@@ -569,6 +570,13 @@ def test_a_price_that_is_off_is_moved_until_the_bound_meets_the_value():
 # --- drops -------------------------------------------------------------------------------------------------------------------
 
 
+def test_an_annulus_may_be_thin_and_not_empty():
+    si.Scenario.random(np.random.default_rng(0), min_distance_m=39.999)
+    for least in (40.0, 41.0, -1.0):
+        with pytest.raises(InvalidScenario, match="min_distance_m"):
+            si.Scenario.random(np.random.default_rng(0), min_distance_m=least)
+
+
 @pytest.mark.parametrize(
     "changes", [{}, {"clutters": 1, "reciprocal": True, "antenna_gain_db": 7.0, "min_distance_m": 5.0}, {"clutters": 0}]
 )
@@ -632,6 +640,15 @@ def test_the_first_candidate_that_meets_the_floors_is_taken():
     draws = np.concatenate([rng.dirichlet(np.ones(3), size=(n, 2)) for n in (8, 62)])
     margins = [exact.reached(Bands.of([hopeless]), x[None], y[None])[0] for x, y in draws]
     assert caught.value.best_attainable == pytest.approx(max(margins), rel=1e-12) and caught.value.limit == 1.0
+
+
+def test_rows_that_are_solved_together_share_the_time():
+    from isaclib.semi_isac.interface import INTERFACE
+
+    begin = time.perf_counter()
+    found = INTERFACE.solve_each([DROPS[0]] * 4)
+    assert 0 < sum(seconds for _, seconds in found) <= time.perf_counter() - begin
+    assert {allocation.objective for allocation, _ in found} == {si.solve_exact(DROPS[0]).objective}
 
 
 def comparison(values):
