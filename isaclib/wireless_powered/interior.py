@@ -226,7 +226,8 @@ def _line(program, v, step, slacks, tau, decrement):
 def _solve(hessian: np.ndarray, right: np.ndarray) -> np.ndarray | None:
     """Newton's direction; the diagonal is scaled to one, so that units and sizes do not matter."""
     size = 1 / np.sqrt(np.maximum(np.diag(hessian), np.finfo(float).tiny))
-    scaled = hessian * size[:, None] * size
+    with np.errstate(over="ignore", invalid="ignore"):  # a diagonal that cancelled to nothing: no direction
+        scaled = hessian * size[:, None] * size
     if not (np.isfinite(scaled).all() and np.isfinite(right).all()):
         return None
     for ridge in _RIDGES:

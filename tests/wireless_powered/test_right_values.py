@@ -1,6 +1,7 @@
 """Right values of the parts behind the certificates: by definition, by differences, and where a solver gives up."""
 
 import math
+import warnings
 
 import mpmath
 import numpy as np
@@ -120,6 +121,9 @@ def test_newtons_direction_in_both_precisions_and_where_there_is_none():
         assert interior._solve(np.array([[1.0, 2.0], [2.0, 1.0]], dtype), np.ones(2, dtype)) is None  # indefinite
         assert interior._solve(np.array([[1.0, np.nan], [np.nan, 1.0]], dtype), np.ones(2, dtype)) is None
         assert interior._solve(np.eye(2, dtype=dtype), np.array([np.nan, 1.0], dtype)) is None
+        with warnings.catch_warnings():  # a diagonal that cancelled beside an entry that did not, as found among extreme networks
+            warnings.simplefilter("error")
+            assert interior._solve(np.array([[0.0, 1e160], [1e160, 1.0]], dtype), np.ones(2, dtype)) is None
         flat = np.ones((2, 2), dtype)  # singular: a ridge makes it definite
         np.testing.assert_allclose((flat @ interior._solve(flat, np.ones(2, dtype))).astype(float), 1.0, rtol=1e-6)
 
