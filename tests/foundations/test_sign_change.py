@@ -142,3 +142,94 @@ def test_random_roots_against_high_precision():
                 assert function(bracket.low) > 0 >= function(bracket.high)
                 assert bracket.low - 1e-13 * root <= root <= bracket.high + 1e-13 * root
                 assert bracket.high - bracket.low <= tolerance * (1 + 1e-3)
+
+
+def published(function, a, b, tolerance):
+    """Chandrupatla's method as published, one number at a time: the points that it asks for."""
+    fa, fb, t, asked = function(a), function(b), 0.5, [a, b]
+    clip = lambda y: min(max(y, -1e100), 1e100)  # noqa: E731
+    fa, fb = clip(fa), clip(fb)
+    for _ in range(200):
+        x = a + t * (b - a)
+        asked.append(x)
+        fx = clip(function(x))
+        if (fx > 0) == (fa > 0):
+            c, fc = a, fa
+        else:
+            c, fc, b, fb = b, fb, a, fa
+        a, fa = x, fx
+        if abs(b - a) <= tolerance:
+            return asked
+        xi, phi = (a - b) / (c - b), (fa - fb) / (fc - fb) if fc != fb else np.inf
+        t = 0.5
+        if phi**2 < xi and (1 - phi) ** 2 < 1 - xi:
+            t = fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb)
+        edge = min(0.45 * tolerance / abs(b - a), 0.5)
+        t = min(max(t, edge), 1 - edge)
+    return asked
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: 2 - x * x,
+        lambda x: np.exp(-3 * x) - 0.01,
+        lambda x: 1 / (x + 1e-9) - 3,
+        lambda x: np.where(x < 0.7, np.inf, -1.0),
+        lambda x: (1.3 - x) ** 3,
+        lambda x: np.cos(x) - x,
+        lambda x: np.tanh(50 * (0.2 - x)),
+    ],
+)
+@pytest.mark.parametrize("tolerance", [1e-12, 1e-6, 0.3])
+def test_the_points_that_the_method_asks_for_are_the_published_ones(function, tolerance):
+    asked = []
+    sign_change(lambda x: asked.append(float(x)) or function(x), 0.0, 2.0, tolerance=tolerance)
+    np.testing.assert_allclose(asked, published(lambda x: float(function(x)), 0.0, 2.0, tolerance), rtol=1e-13)
+
+
+@pytest.mark.parametrize(("low", "high", "root"), [(0.0, 1.0, 0.37), (-2.0, 6.0, 5.7), (1.0, 3.0, 1.05)])
+def test_the_calls_of_the_interpolation_by_their_definition(low, high, root):
+    """Sixteen cells' middles; then six Chebyshev points in a window of 0.3 % and, 0.45 of the tolerance apart, both ends."""
+    asked, values = [], []
+
+    def function(x):
+        asked.append(np.array(x))
+        values.append(np.expm1(0.8 * (root - x)))
+        return values[-1]
+
+    found = sign_change_by_interpolation(function, low, high, tolerance=1e-10)
+    width = high - low
+    np.testing.assert_allclose(asked[0], low + width * (np.arange(16) + 0.5) / 16, rtol=1e-14)
+    turn = int(np.argmax(values[0] <= 0))
+    near = slice(max(0, turn - 2), turn + 2)
+    made = [(asked[0][near], values[0][near]), *((x[:6], f[:6]) for x, f in zip(asked[1:-1], values[1:-1]))]
+    for call, (points, heights) in enumerate(made):
+        with mpmath.workdps(60):
+            x, f = [mpmath.mpf(float(p)) for p in points], [mpmath.mpf(float(h)) for h in heights]
+            weights = [mpmath.fprod(f[j] / (f[j] - f[i]) for j in range(len(f)) if j != i) for i in range(len(f))]
+            guess = float(mpmath.fdot(weights, x))
+        window = guess + 0.003 ** (call + 1) * width * np.cos(np.pi * (np.arange(6) + 0.5) / 6)[::-1]
+        np.testing.assert_allclose(asked[call + 1][:6], window, rtol=1e-12)
+        np.testing.assert_allclose(asked[call + 1][6:], [guess - 0.45e-10, guess + 0.45e-10], rtol=1e-12)
+    assert found.iterations == len(asked) and (found.low, found.high) == tuple(asked[-1][-2:])
+    assert found.high - found.low == pytest.approx(0.9e-10, rel=1e-5) and found.low <= root <= found.high
+
+
+def test_what_falls_back_counts_every_call():
+    asked = []
+
+    def jump(x):
+        asked.append(np.shape(x))
+        return np.where(x < 0.61, 1.0, -1.0)
+
+    found = sign_change_by_interpolation(jump, 0.0, 1.0, tolerance=1e-9)
+    assert found.high - found.low <= 1e-9 and found.low < 0.61 <= found.high
+    assert asked[0] == (16,) and asked[-1] == (2,) and set(asked[1:-1]) <= {(8,), (1,)}
+    assert len(asked) - 2 <= found.iterations <= len(asked) + 2
+
+
+def test_one_lane_without_a_sign_change_is_named_among_others():
+    for shift, name in (([0.3, 2.0], "high"), ([0.3, -1.0], "low")):
+        with pytest.raises(InvalidScenario, match=rf"{name}: .*\(lane 1\)"):
+            sign_change(lambda x, shift=shift: np.array(shift) - x, np.zeros(2), np.ones(2))
