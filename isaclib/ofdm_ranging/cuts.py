@@ -26,7 +26,7 @@ from .rows import Rows
 from .waterfilling import priced_bound, waterfill_shares
 
 ROOM = 1e-10  # limits are met with this relative room, so that rounding cannot violate them
-_LOOSENED = (-1e-8, -1e-6)
+_LOOSENED, _LESS = (-1e-8, -1e-6), 1e-3
 _TIGHT = 1e-3  # room of the reference below which the search starts from it
 _GRID_STEP = 0.5  # of the first round, in 1/bandwidth: two delays per sidelobe
 _LEAST_BEND = 0.05  # curvature of |y|^2 over |y|^2 (a sidelobe has about 4 pi^2) below which a peak is too flat to be followed
@@ -61,6 +61,12 @@ class Problem:
     regions: tuple[Region, ...]
     slack: float | None
     oversampling: int
+
+    def loosened(self, excesses: np.ndarray) -> Problem:
+        """The limits that are exceeded by these shares of them (in the order of :meth:`excesses`), raised so far."""
+        up = 1 + np.maximum(excesses, 0.0) * (1 + 1e-6)
+        regions = tuple(replace(region, level=region.level * by) for region, by in zip(self.regions, up, strict=False))
+        return replace(self, regions=regions, slack=None if self.slack is None else self.slack * up[-1])
 
     def excesses(self, x: np.ndarray) -> np.ndarray:
         """Relative excess of every region's level and of the moment limit over its slack, at shares x."""
@@ -136,7 +142,7 @@ def maximise_utility(
         history.append((utility, overshoot, time.perf_counter() - began))
         candidate = x if overshoot <= 0 else mended(x, reference, excess, margins)
         worth = -math.inf if candidate is None else float(np.log1p(gains * candidate).sum())
-        progress = proven < bound - _IDLE * most or worth > found + _IDLE * most or overshoot < 0.5 * nearest
+        progress = proven < bound - _IDLE * most or worth > found + _IDLE * most or overshoot < 0.5 * nearest > 0
         idle, nearest = 0 if progress else idle + 1, min(nearest, overshoot)
         bound = min(bound, proven)
         if worth > found:
@@ -154,14 +160,15 @@ def better(gains: np.ndarray, one: Outcome, other: Outcome) -> Outcome:
 
 
 def _rooms(margins: np.ndarray | None) -> tuple[float, ...]:
-    """Rooms to try in turn. Where even the reference has next to none, the limits are loosened instead: the iterates are
-    mixed back, and the bounds, which hold for the limits as they are, lose little.
+    """Rooms to try in turn. Steep multipliers charge even a small room, so the next is smaller. Where even the reference has next
+    to none, the limits are loosened instead: the iterates are mixed back, and the bounds, which hold for the limits as they are,
+    lose little.
     """
     if margins is None:
         return (ROOM,)
     room = -float(margins.max(initial=-1.0))
     first = min(ROOM, 0.1 * room) if room > ROOM else -ROOM
-    return (first, *_LOOSENED)
+    return (first, _LESS * first, *_LOOSENED)
 
 
 def mended(x: np.ndarray, reference: np.ndarray | None, excess: np.ndarray, margins: np.ndarray | None) -> np.ndarray | None:

@@ -149,9 +149,9 @@ def test_mixtures_and_rooms_by_hand():
     assert cuts.mended(x, reference, np.array([1.0]), np.array([0.0])) is reference
     assert cuts.mended(x, None, np.array([1.0]), None) is None
     assert cuts._rooms(None) == (1e-10,)
-    assert cuts._rooms(np.array([-0.5, -1e-3])) == (1e-10, -1e-8, -1e-6)
-    assert cuts._rooms(np.array([-0.5, -5e-10])) == pytest.approx((5e-11, -1e-8, -1e-6))
-    assert cuts._rooms(np.array([-0.5, 0.0])) == (-1e-10, -1e-8, -1e-6)
+    assert cuts._rooms(np.array([-0.5, -1e-3])) == pytest.approx((1e-10, 1e-13, -1e-8, -1e-6))
+    assert cuts._rooms(np.array([-0.5, -5e-10])) == pytest.approx((5e-11, 5e-14, -1e-8, -1e-6))
+    assert cuts._rooms(np.array([-0.5, 0.0])) == pytest.approx((-1e-10, -1e-13, -1e-8, -1e-6))
     first = cuts._first_delays(cuts.Region(1.5, 8.0, 0.1))
     assert first[0] == 1.5 and first[-1] == 8.0 and np.diff(first) == pytest.approx(0.5)
     assert cuts._first_delays(cuts.Region(1.5, 1.5, 0.1)).tolist() == [1.5]
