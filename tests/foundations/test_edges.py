@@ -91,6 +91,15 @@ def test_shapes_with_leading_axes():
             checks.together(**wrong)
 
 
+def test_a_symbol_with_an_offset_may_come_first():
+    sizes: dict[str, int] = {}
+    checks.array("x", np.ones((4, 2)), ("M+1", "N"), sizes=sizes)
+    assert sizes == {"M": 3, "N": 2}
+    checks.array("y", np.ones(5), ("M + 2",), sizes=sizes)
+    with pytest.raises(InvalidScenario, match=r"expected \(M \+ 2,\) with M = 3"):
+        checks.array("y", np.ones(6), ("M + 2",), sizes=sizes)
+
+
 def test_limits_of_a_certificate_count_as_kept():
     make = lambda **more: Certificate(**{"method": "m", "value": 1.0, "bound": 1.0} | more)  # noqa: E731
     assert make(status="optimal", residual=1e-6).residual == 1e-6

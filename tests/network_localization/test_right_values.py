@@ -1,6 +1,7 @@
 """Right values at the places that a change of one sign, constant or comparison would move: by definition or in exact numbers."""
 
 import importlib
+import inspect
 import math
 from fractions import Fraction
 
@@ -485,3 +486,17 @@ def test_a_drawing_in_all_its_parts():
     assert [matplotlib.colors.to_hex(arrow.get_edgecolor()).upper() for arrow in arrows] == [colour.upper() for colour in colours]
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels == ["own echo", "bistatic echo", "direct BS-BS signal", "user's link"]
+
+
+def test_what_is_meant_where_nothing_is_said():
+    for function, defaults in (
+        (nl.solve_dc, {"start": None, "tolerance": 1e-4, "max_iterations": 100, "slack_start": 1.0}),
+        (nl.uniform_power, {"power_w": None}),
+        (nl.score, {"tolerance": 1e-6, "optimum": None}),
+        (nl.score_batch, {"tolerance": 1e-6}),
+        (nl.range_std_from_sinr_m, {"processing_gain": 1.0}),
+        (nl.sensing_sinr, {"integrated": True}),
+        (nl.comm_sinr, {"integrated": True}),
+    ):
+        found = inspect.signature(function).parameters
+        assert {name: found[name].default for name in defaults} == defaults

@@ -1,6 +1,7 @@
 """Right values at the places that a change of one sign, constant or comparison would move: by definition, or in many digits."""
 
 import importlib
+import inspect
 import itertools
 import math
 import time
@@ -315,6 +316,13 @@ def test_the_start_puts_the_same_product_everywhere():
         np.testing.assert_allclose(
             state.slack, np.where(solver.floored, np.maximum(rates - solver.floors, 0.1 * solver.floors), 1)
         )
+
+
+def test_a_start_below_its_floors_has_a_tenth_of_them_as_slack():
+    y = np.full((2, 3, 3), 0.3)
+    solver = interior_point._Solver.of(BANDS, Restriction(), True, np.zeros(3))
+    state = solver._start(y, np.full(3, 1e3), interior_point._Slopes(solver, y))
+    np.testing.assert_allclose(state.slack[solver.floored], 100 * solver.floors[solver.floored], rtol=1e-12)
 
 
 def test_systems_that_break_down_harm_no_other():
@@ -748,5 +756,22 @@ def test_a_bound_that_is_known_stands_in_the_certificate_and_the_finer_of_two_el
     assert unit == bands.scale[0] * drop_.weights.max()
     assert paper._scaled(drop_, "efficiency")[1] == bands.scale[0] / bands.power_w[0]
     answer = paper._answer(cone_program(3), drop_, bands)
+    assert worth(bands, answer.shares[None], answer.powers[None], "sum")[0] * unit == pytest.approx(solved.objective, rel=1e-7)
     bound, _ = paper._bound(drop_, bands, unit, answer, "sum", None)
     assert solved.objective <= bound * (1 + 1e-9) and bound == pytest.approx(solved.objective, rel=1e-6)
+
+
+def test_what_is_meant_where_nothing_is_said():
+    for function, defaults in (
+        (
+            si.solve_efficiency,
+            {"method": "charnes_cooper", "tolerance": 1e-9, "max_iterations": 30, "rescue": True, "bound": None},
+        ),
+        (si.solve_sum, {"rescue": True, "bound": None}),
+        (si.random_allocation, {"max_tries": 10_000}),
+        (si.compare, {"objective": "sum", "max_tries": 10_000}),
+        (si.score, {"criterion": "sum", "tolerance": 1e-6, "optimum": None}),
+        (interior_point.optimise, {"margin": False, "power_price": 0.0, "tolerance": 1e-10, "max_iterations": 100}),
+    ):
+        found = inspect.signature(function).parameters
+        assert {name: found[name].default for name in defaults} == defaults

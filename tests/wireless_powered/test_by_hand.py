@@ -1,5 +1,6 @@
 """Numbers by hand or in many digits, one for each constant and operator of a formula, no argument at a default."""
 
+import inspect
 import math
 
 import mpmath
@@ -396,3 +397,14 @@ def test_scores_by_hand():
     late = wp.score(s, powers, best.charging_time_s, times - np.array([times[0] + 5e-6, 0, 0, 0]))
     assert late.violations["times_s"] == pytest.approx(5e-7)
     assert scoring.score(s, powers, -1e-6, times).violations["charging_time_s"] == pytest.approx(1e-7)
+
+
+def test_what_is_meant_where_nothing_is_said():
+    for function, defaults in (
+        (wp.solve_sca, {"start": None, "tolerance": 1e-5, "max_iterations": 100, "scheme": "proposed"}),
+        (wp.feasible_start, {"charging_share": 0.9, "backoffs": (1e-3, 1e-6, 0.0), "equal_times": False}),
+        (wp.score, {"tolerance": 1e-6, "optimum": None}),
+        (wp.score_batch, {"tolerance": 1e-6}),
+    ):
+        found = inspect.signature(function).parameters
+        assert {name: found[name].default for name in defaults} == defaults
