@@ -328,3 +328,81 @@ def test_a_bound_needs_multipliers_at_the_peaks_themselves():
         assert ofdm.verify(scenario, best, **limits).gap < 2e-7
         loose = ofdm.capacity_bound(scenario, ofdm.Limits(**limits), waterfill_shares(scenario.carrier_snr))
         assert best.capacity_bps <= loose <= ofdm.waterfill(scenario).capacity_bps * (1 + 1e-9)
+
+
+def test_ends_of_ranges_belong_to_them_and_nothing_beyond():
+    scenario = scenario_of(12, carriers=8)
+    uniform, rng = np.full(8, 1 / 8), np.random.default_rng(0)
+    edges = float(ofdm.toa_crb_s2(scenario, ofdm.edges_only(scenario).powers_w))
+    for name, call, inside, outside in (
+        ("oversampling", lambda v: ofdm.Limits(-3.0).violations(scenario, uniform, oversampling=v), (4, 64), (3, 0, 4.5)),
+        ("oversampling", lambda v: scenario.replace(oversampling=v), (4,), (3,)),
+        ("carriers_per_side", lambda v: ofdm.edges_only(scenario, carriers_per_side=v), (1, 4), (0, 5)),
+        ("carriers_per_side", lambda v: ofdm.mix(scenario, 0.5, carriers_per_side=v), (1, 4), (0, 5)),
+        (
+            "carriers_per_side",
+            lambda v: ofdm.dynamic_allocation(scenario, peak_sidelobe_db=-1.0, carriers_per_side=v),
+            (1, 4),
+            (0, 5),
+        ),
+        ("weight", lambda v: ofdm.mix(scenario, v), (0.0, 1.0), (-1e-12, 1 + 1e-12)),
+        ("search", lambda v: ofdm.delay_errors_s(scenario, uniform, rng, 3, search=v), (1.0, 4.0), (0.999, 4.001)),
+        ("tolerance", lambda v: ofdm.best_main_lobe_width_m(scenario, tolerance=v), (1.0, 0.5), (1.001, 0.99e-9)),
+        ("carriers", lambda v: ofdm.Scenario.random(rng, carriers=v, sidelobe_start=0.5), (2, 3), (1, 0)),
+        ("mean_snr_db", lambda v: ofdm.Scenario.random(rng, carriers=8, mean_snr_db=v), (-2999.0, 2900.0), (-3001.0, 3001.0)),
+        ("echo_gain_db", lambda v: ofdm.Scenario.random(rng, carriers=8, echo_gain_db=v), (-2999.0, 2999.0), (-3001.0, 3001.0)),
+        ("sidelobe_start", lambda v: scenario.replace(sidelobe_start=v), (3.999,), (4.0, 4.1)),
+        ("sidelobe_stop", lambda v: scenario.replace(sidelobe_stop=v), (1.5, 4.0), (1.499, 4.001)),
+        ("max_capacity_loss", lambda v: ofdm.Limits(max_capacity_loss=v), (0.0, 1.0), (-1e-12, 1 + 1e-12)),
+    ):
+        for value in inside:
+            call(value)
+        for value in outside:
+            with pytest.raises(InvalidScenario) as caught:
+                call(value)
+            assert caught.value.field == name
+    with pytest.raises(InfeasibleScenario):  # the CRB is looked at after the tolerance, the least of which is allowed
+        ofdm.best_main_lobe_width_m(scenario, max_toa_crb_s2=0.5 * edges, tolerance=1e-9)
+    whole, stopped = (ofdm.solve_exact(scenario.replace(sidelobe_stop=stop), peak_sidelobe_db=-14.0) for stop in (None, 4.0))
+    assert stopped.powers_w == pytest.approx(whole.powers_w, rel=1e-5)
+
+
+def test_only_the_edges_have_the_least_crb():
+    scenario = scenario_of(13, carriers=9)
+    edges = ofdm.edges_only(scenario)
+    limits = ofdm.Limits(max_toa_crb_s2=float(ofdm.toa_crb_s2(scenario, edges.powers_w)))
+    assert examine(scenario, limits) == pytest.approx(edges.powers_w, abs=1e-15)
+    assert ofdm.solve_exact(scenario, max_toa_crb_s2=limits.max_toa_crb_s2).powers_w == pytest.approx(edges.powers_w, abs=1e-5)
+
+
+def test_a_delay_estimate_is_where_the_slope_of_the_output_ends():
+    rng = np.random.default_rng(14)
+    z = rng.exponential(size=(6, 20)) * np.exp(2j * np.pi * rng.random((6, 20)))
+    grid, squares = estimator._profile(z, 16, 9.0)
+    start = grid[np.argmax(squares, axis=1)]
+    found = estimator._refined(z, start, 1 / 16)
+    value = np.abs((z * pulse.steering(found, 20)).sum(axis=1))
+    for shift in (-1e-4, 1e-4):
+        assert np.all(np.abs((z * pulse.steering(found + shift, 20)).sum(axis=1)) < value)
+    dense = start[:, None] + np.linspace(-1 / 16, 1 / 16, 4001)
+    best = [np.abs((row * pulse.steering(u, 20)).sum(axis=1)).max() for row, u in zip(z, dense, strict=True)]
+    assert value == pytest.approx(best, rel=1e-8) and np.all(value >= np.array(best) * (1 - 1e-13))
+
+
+def test_cuts_are_exchanged_for_the_peaks_and_kept_near_the_limit_or_all_of_them():
+    x = dolph_shares(30, 1.2)
+    region = cuts.Region(1.5, 15.0, 1.2 * float(pulse.peak_level(x, 1.5, 15.0, 16)))
+    for patience, share in ((6, 0.5), (0, 0.0)):
+        state = cuts.Rounds(cuts.Problem(30, (region,), None, 16), x, patience)
+        first = state.pools[0]
+        excess = state.exchange(x)
+        assert excess == pytest.approx([1 / 1.2 - 1], rel=1e-9) and state.overshoot == excess[0] and state.step == 1
+        assert state.pools[0].tolist() == first[np.abs(pulse.pulse(x, first)) > share * region.level].tolist()
+        found = np.abs(pulse.pulse(x, state.peaks[0])) / region.level
+        assert found.size >= 10 and found.min() > 0.7
+        raised = state.exchange(x, scale=2.0)
+        assert raised == pytest.approx([1 / 2.4 - 1], rel=1e-9) and state.peaks[0].size == 0
+        before = state.pools[0].size
+        state.exchange(x)
+        state.exchange(x)
+        assert state.pools[0].size >= before + found.size - 2  # peaks of earlier rounds have become plain cuts
