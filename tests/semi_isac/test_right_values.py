@@ -726,6 +726,19 @@ def test_every_step_of_algorithm_one_is_the_efficiency_of_its_program():
     assert rough.certificate.status == "converged" and 1 < rough.certificate.iterations < loop.certificate.iterations
 
 
+def test_who_answered_is_said():
+    for drop_ in DROPS[:2]:
+        assert si.solve_sum(drop_).certificate.method == "exponential cone program"
+        assert si.solve_efficiency(drop_).certificate.method == "Charnes-Cooper cone program"
+        assert si.solve_efficiency(drop_, method="dinkelbach").certificate.method == "Dinkelbach (Algorithm 1)"
+        assert si.solve_exact(drop_).certificate.method == "structured interior point"
+        assert si.solve_equal_power(drop_).certificate.method == "equal powers, optimal shares"
+        for found in (si.solve_sum(drop_), si.solve_efficiency(drop_), si.solve_efficiency(drop_, method="dinkelbach")):
+            assert found.certificate.status == "optimal" and found.certificate.iterations >= 2 and found.certificate.seconds > 0
+    plain = si.solve_efficiency(DROPS[0], rescue=False)
+    assert plain.certificate.method == "Charnes-Cooper cone program" and plain.criterion == "efficiency"
+
+
 def test_the_paper_is_held_to_time_sharing_as_a_linear_program():
     """Over a grid of power densities the best shares are a linear program: a lower bound on the optimum, close to it."""
     drop_ = DROPS[1]
