@@ -306,6 +306,8 @@ def test_violations_relative_to_their_limits():
     assert conic._violation(cp.SOC(cp.Constant(5.0), x), size) > 0 and conic._violation(cp.SOC(cp.Constant(9.0), x), size) == 0
     cone = cp.ExpCone(cp.Constant([1.0]), cp.Constant([2.0]), cp.Constant([3.0]))
     assert conic._violation(cone, 0.0) == pytest.approx((2 * math.exp(0.5) - 3) / 3)
+    edge = lambda x, z: conic._violation(cp.ExpCone(*(cp.Constant([v]) for v in (x, 0.0, z))), 1.0)  # noqa: E731
+    assert (edge(-1.0, 0.5), edge(0.0, 0.0), edge(1.0, 0.5)) == (0.0, 0.0, math.inf)
     y = cp.Variable(nonneg=True)
     problem = cp.Problem(cp.Minimize(y), [y <= 4])
     y._value = np.array(-0.5)
