@@ -119,6 +119,26 @@ def test_the_rows_by_their_definition():
     assert none[2].tolist() == [0.0]
 
 
+def test_ratios_whose_terms_leave_the_range_of_floats():
+    off = np.array([[0.0, 1.0], [1.0, 0.0]])
+    s = UNEQUAL.replace(
+        echo_gain=[2e200, 3e199], bistatic_gain=0.5e200 * off, bs_bs_gain=1e199 * off, self_interference_gain=[1e198, 3e200],
+        link_gain=[4e200, 5e180], cross_link_gain=0.2e200 * off, ue_echo_gain=np.full((2, 2), 1e190), noise_bs_w=[1e300, 1e-300],
+        noise_ue_w=[1e299, 1e-300], max_power_w=[1e160, 1e160],
+    )  # fmt: skip
+    for p in ([3e150, 2e149], [3e150, 0.0], [2e120, 7e110]):
+        P = [Fraction(x) for x in p]
+        noise = [[Fraction(float(x)) for x in values] for values in (s.noise_bs_w, s.noise_ue_w)]
+        for i in range(2):
+            j = 1 - i
+            F = lambda x: Fraction(float(x))  # noqa: E731
+            heard = P[j] * (F(s.bistatic_gain[i, j]) + F(s.bs_bs_gain[i, j])) + P[i] * F(s.self_interference_gain[i])
+            right = P[i] * F(s.echo_gain[i]) / (heard + noise[0][i])
+            assert nl.sensing_sinr(s, p)[i] == pytest.approx(float(right), rel=1e-13)
+            heard = P[j] * (F(s.cross_link_gain[i, j]) + F(s.ue_echo_gain[i, j])) + P[i] * F(s.ue_echo_gain[i, i])
+            assert nl.comm_sinr(s, p)[i] == pytest.approx(float(P[i] * F(s.link_gain[i]) / (heard + noise[1][i])), rel=1e-13)
+
+
 def test_relaxed_thresholds_are_lower_by_a_power_of_two():
     found = nl.system(UNEQUAL)
     lower = found.relaxed()
