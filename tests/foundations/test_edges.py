@@ -151,6 +151,9 @@ def test_a_search_whose_end_is_its_answer():
     for low, high in ((0.0, 1.0), (-1.0, 1.0), (1.0, 0.0)):
         with pytest.raises(InvalidScenario, match="is not positive"):
             scalar_search.bisect(lambda x: x >= 0.5, low, high, geometric=True)
+    for lanes, answer in ((0.0, [[True]]), (np.zeros(2), [True]), (np.zeros(2), [[True, True]]), (0.0, 1.0), (0.0, [])):
+        with pytest.raises(InvalidScenario, match="predicate: must return True or False"):
+            scalar_search.bisect(lambda x, answer=answer: np.array(answer), lanes, lanes + 1)
     with pytest.raises(InvalidScenario, match="has 3 lanes, but low has 2"):
         scalar_search.bisect(lambda x: x >= 0.5, np.zeros(2), np.ones(3))
     with pytest.raises(InvalidScenario, match="low: must be below high"):

@@ -683,7 +683,7 @@ def test_averages_of_a_sweep_by_hand():
 
 
 def test_the_frontier_by_its_definition():
-    drop_ = DROPS[0]
+    drop_ = DROPS[0].replace(power_budget_w=2.0)
     full = si.solve_exact(drop_.replace(weights=[1, 1, 1]))
     q = np.array([0.0, 0.5, 5.0]) * full.rates_bps.sum() / drop_.power_budget_w
     found = si.frontier(drop_, q)
