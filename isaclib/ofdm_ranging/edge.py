@@ -40,6 +40,7 @@ _ROOM, _ROOM_SHARE = 1e-13, 0.01  # relative room of the interpolated level; at 
 _ENOUGH = 1e-7  # relative gap that ends the search
 _ACCEPTED = 5e-7  # relative gap of an answer
 _SETTLED = 1e-12  # change of the shares or of the centroid that counts as none
+_ALLOWED = 1e-12  # relative excess of a limit that is none
 _NEVER = 1e-300
 _ROUNDS, _TURNS, _HALVINGS, _DOUBLINGS = 6, 40, 60, 100
 _CHEAPEST, _DEAREST = 1e-6, 1e12  # prices of the moment limit that are tried, in nats
@@ -193,7 +194,10 @@ def beside_the_least_level(problem: Problem, gains: np.ndarray) -> Outcome | Non
     if least < _DEEPEST or problem.regions[0].level > least * (1 + _FARTHEST):
         return None
     began, window = time.perf_counter(), dolph_shares(count, problem.regions[0].start)
-    margins = np.minimum(problem.excesses(window), 0.0)
+    excesses = problem.excesses(window)
+    if excesses.max() > _ALLOWED:
+        return None
+    margins = np.minimum(excesses, 0.0)
     edge = _Edge(problem, gains, least, window)
     rounding = min(_LEVEL / least, _MOST) if edge.rise <= edge.delta else 0.0
     best, found, bound, over = window, float(np.log1p(gains * window).sum()), math.inf, 0.0

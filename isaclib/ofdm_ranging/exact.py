@@ -146,9 +146,8 @@ def _searched(scenario: Scenario, limits: Limits, start) -> cuts.Outcome | Refus
     if isinstance(reference, Refusal):
         return reference
     over = problem.excesses(reference)
-    if (
-        over.max(initial=-1.0) > 0
-    ):  # by rounding; multipliers at the edge make it worth more than the gap, so the bound speaks of these limits, too
+    if over.max(initial=-1.0) > 0:
+        # By rounding. Multipliers at the edge can make that worth more than the gap, so the bound allows for it, too.
         return cuts.maximise_utility(problem.loosened(over), gains, start=start, reference=reference)
     again = cuts.maximise_utility(problem, gains, start=start, reference=reference)
     return again if outcome is None else cuts.better(gains, again, outcome)

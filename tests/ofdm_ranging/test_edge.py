@@ -12,7 +12,7 @@ from isaclib.ofdm_ranging.edge import _nodes, beside_the_least_level
 from isaclib.ofdm_ranging.feasibility import problem_of
 from isaclib.ofdm_ranging.rows import Rows
 from isaclib.ofdm_ranging.waterfilling import waterfill_shares
-from isaclib.ofdm_ranging.window import dolph_shares, least_sidelobe_level
+from isaclib.ofdm_ranging.window import dolph_shares, least_sidelobe_level, start_of_level
 
 SECOND_SOLVER = 1e-6  # relative: what the interior point leaves open so close to the edge
 
@@ -105,6 +105,19 @@ def test_requests_that_stayed_converged_or_failed_are_optimal(seed, draw):
     """Draws of the requests with a witness: gaps to 0.12, values beyond their bounds by 1e-7 to 3e-6."""
     rng = np.random.default_rng(seed).spawn(draw + 1)[draw]
     assert extremes.at_the_edge(*extremes.witnessed_request(rng)) == "optimal"
+
+
+def test_a_crb_limit_that_only_another_window_meets_is_left_to_the_interior_point():
+    scenario = scenario_of(1, 24, 1.3)
+    broader = dolph_shares(24, start_of_level(24, least_sidelobe_level(24, 1.3) * (1 + 4e-4)))
+    crb = float(ofdm.toa_crb_s2(scenario, broader)) * (1 + 1e-7)
+    assert crb < float(ofdm.toa_crb_s2(scenario, dolph_shares(24, 1.3)))
+    problem = edge_problem(scenario, 5e-4, max_toa_crb_s2=crb)
+    assert beside_the_least_level(problem, scenario.carrier_snr) is None
+    level_db = 20 * math.log10(problem.regions[0].level)
+    found = ofdm.solve_exact(scenario, peak_sidelobe_db=level_db, max_toa_crb_s2=crb)
+    assert found.certificate.residual <= 1e-9 and found.certificate.status == "optimal"
+    assert found.capacity_bps > float(ofdm.capacity_bps(scenario, broader))
 
 
 def test_widths_next_to_the_least_are_optimal():
