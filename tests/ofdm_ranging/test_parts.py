@@ -34,6 +34,7 @@ def test_five_watts_over_five_times_the_noise_are_the_same_shares():
         lambda s: ofdm.solve_exact(s, **both),
         lambda s: ofdm.solve_exact(s, peak_sidelobe_db=-70.0, fallback=True),
         lambda s: ofdm.dynamic_allocation(s, peak_sidelobe_db=-20.0),
+        lambda s: ofdm.dynamic_allocation(s, peak_sidelobe_db=-1.0, max_toa_crb_s2=2 * crb),
         lambda s: ofdm.dynamic_allocation(s, max_toa_crb_s2=0.6 * crb),
         lambda s: ofdm.dynamic_allocation(s, peak_sidelobe_db=-60.0),
         lambda s: ofdm.straightforward_rule(s, **both),
