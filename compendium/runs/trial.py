@@ -48,17 +48,18 @@ def random_values(section: Section, notebook: str, rng: np.random.Generator) -> 
     schema, quick = section.schema, basis(section, notebook)
     share, ends = rng.choice([0.2, 0.5, 0.9]), rng.random() < 0.25  # of the parameters that move; whether they go to the ends
 
-    def drawn(name: str) -> Any:
-        moves = rng.random() < share
+    def drawn(name: str, likely: float = 1.0) -> Any:
+        moves = rng.random() < share * likely
         return _random_value(schema.parameters[name], quick[name], rng, ends) if moves else quick[name]
 
     values = {name: drawn(name) for name in quick}
-    for _ in range(_TRIES):
+    for attempt in range(1, _TRIES + 1):
         try:
             return dict(schema.relate(schema.check(with_least_work(schema, values, quick), "isac try"), "isac try"))
         except ParameterError as error:
             broken = next((relation.names for relation in schema.relations if relation.that == error.name), quick.keys())
-            values |= {name: drawn(name) for name in sorted(broken & quick.keys())}
+            # Ever more of them stay as in `quick`, whose values obey every relation.
+            values |= {name: drawn(name, 1 - attempt / _TRIES) for name in sorted(broken & quick.keys())}
     problem = f"no set of {_TRIES} obeys the relations of {section.name}"
     raise ParameterError("isac try", notebook, problem, "relate less, or widen the ranges")
 

@@ -102,6 +102,21 @@ def changed(run, quick):
     return {name for name, value in run.values.items() if value != quick[name]}
 
 
+def test_a_relation_that_hardly_any_draw_obeys_is_obeyed(project):
+    names = "slope", "points", "levels"
+    quick = runs.load_section(project, "demo").schema.load_named("quick")
+    relation = (
+        " and ".join(f"{name} == {quick[name]!r}" for name in names) + " or levels == [0.0] or points == 50"
+    )  # the default, and paper
+    text = f"_section:\n  relations:\n    - that: '{relation}'\n      says: those of quick\n"
+    edit(project / "notebooks" / "demo" / "parameters" / "schema.yml", "_section:\n", text)
+    section = runs.load_section(project, "demo")
+    drawn = [run.values for run in trial.trial_runs(project, section, ["results"], 60, 1)]
+    assert all(
+        [values[name] for name in names] == [quick[name] for name in names] or values["levels"] == [0.0] for values in drawn
+    )
+
+
 def test_corners_move_one_parameter_to_each_end_and_lists_out_of_order(project):
     section = runs.load_section(project, "demo")
     found, refused = corner_runs(project, section, ["results"])
