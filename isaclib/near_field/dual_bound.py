@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..foundations.errors import SolverFailure
 from ..foundations.linear_algebra import factored, product
 from .reduction import Reduced
 
@@ -32,6 +33,7 @@ _FIRST_GAP, _LAST_GAP = 3e-2, 2e-8
 _STEP_TO_WALL = 0.9
 _PULLED_BACK = 0.98
 _UNBOUNDED = 1e100
+_HALVINGS = 60
 _ROUNDING = 1e-12
 # Whole steps of the fixed point swing past it: six damped ones leave less than twenty whole ones.
 _BALANCING_STEPS, _DAMPING = 6, 0.8
@@ -138,7 +140,12 @@ def best_dual_point(
     q = np.maximum(prices, 1e-6 * np.max(prices))
     unknowns = np.concatenate([weights, q / q.sum()])
     unknowns[: barrier.count] *= _largest_factor(barrier, unknowns) * _PULLED_BACK
-    factors = barrier.factor(unknowns)
+    for _ in range(_HALVINGS):  # rounding may put the wall nearer
+        if (factors := barrier.factor(unknowns)) is not None:
+            break
+        unknowns[: barrier.count] *= 0.5
+    else:
+        raise SolverFailure("dual barrier", "no start", message="the prices span too many decades")
     total = np.sum(unknowns[: barrier.count])
     terms = barrier.count + barrier.aps + barrier.users * barrier.columns.shape[1]
     best = unknowns

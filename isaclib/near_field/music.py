@@ -29,6 +29,7 @@ from .scenario import Scenario, antenna_positions_m, echo_gains, phasors, respon
 
 _CHUNK = 2048  # grid points per matrix product: bounds the memory of a fine grid, and fits the cache
 _DEEP = 1e-4  # part of the response's length below which a null is recomputed without cancellation
+_MANY_SNAPSHOTS = 100_000  # more are not drawn one by one
 _REFINEMENTS = 30  # Gauss-Newton steps; a handful suffices near a peak
 _STEP_TOLERANCE_M = 1e-10  # far below every error that can be measured at micrometre bounds
 
@@ -347,11 +348,28 @@ def _observed(scenario, covariances, snapshots, rng, far_field) -> np.ndarray:
 
 
 def _samples(scenario, covariances, snapshots, rngs: list[np.random.Generator], far_field) -> list[np.ndarray]:
-    """One sample covariance for every generator."""
+    """One sample covariance for every generator; of very many snapshots by its distribution, without drawing them."""
     snapshots = checks.count("snapshots", snapshots)
     factor = echo_matrix(scenario, far_field=far_field) @ _block_diagonal(square_root(checked_covariances(scenario, covariances)))
+    if snapshots > max(_MANY_SNAPSHOTS, 10 * len(factor)):
+        return [_wishart(factor, noise_w(scenario), snapshots, rng) for rng in rngs]
     echoes = (_echoes(factor, noise_w(scenario), snapshots, rng) for rng in rngs)
     return [y @ y.conj().T / snapshots for y in echoes]
+
+
+def _wishart(factor: np.ndarray, noise: float, snapshots: int, rng: np.random.Generator) -> np.ndarray:
+    r"""A sample covariance of complex Gaussian snapshots by Bartlett's decomposition.
+
+    With covariance :math:`LL^H` it is :math:`LAA^HL^H/S`, A lower triangular with independent entries: complex normal ones
+    below the diagonal, and :math:`|A_{ii}|^2` gamma distributed with shape :math:`S-i`, i counted from 0.
+    """
+    size = len(factor)
+    wide = np.concatenate([factor, np.sqrt(noise) * np.eye(size)], axis=1)
+    lower = np.linalg.qr(wide.conj().T, mode="r").conj().T
+    triangular = np.tril(complex_normal(rng, (size, size)), -1)
+    triangular[np.diag_indices(size)] = np.sqrt(rng.standard_gamma(snapshots - np.arange(size)))
+    root = lower @ triangular
+    return root @ root.conj().T / snapshots
 
 
 def generators(rngs) -> list[np.random.Generator]:

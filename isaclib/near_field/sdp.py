@@ -20,7 +20,7 @@ import numpy as np
 from scipy import linalg, sparse
 
 from ..foundations import checks
-from ..foundations.errors import InvalidScenario
+from ..foundations.errors import InvalidScenario, SolverFailure
 from .hermitian import hermitian_basis
 from .interior import InteriorPoint, Program, solve
 from .reduction import Reduced
@@ -151,6 +151,8 @@ def margin_by_conic(problem: Reduced, sinr: float, power: float) -> Relaxed:
     answer = conic.solve(cp.Problem(cp.Minimize(t), constraints), solvers=_SOLVERS, accept_inaccurate=True, **_OPTIONS)
     if answer.status == "infeasible":
         return Relaxed(np.inf, np.inf, np.zeros((users, size, size), dtype=complex), answer.iterations)
+    if any(constraint.dual_value is None for constraint in constraints):
+        raise SolverFailure(answer.solver, answer.status, message="no multipliers came with the answer")
     duals = [_complex(constraint.dual_value) for constraint in constraints[users + aps :]]
     pulls = np.array([float(constraint.dual_value) for constraint in constraints[users : users + aps]])
     bound = _dual_bound(problem, sinr, bases, frames, duals, pulls) / power

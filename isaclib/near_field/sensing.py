@@ -96,8 +96,8 @@ def optimise_sensing(scenario: Scenario, *, reduced: bool = True) -> Sensing:
     ------
     InfeasibleScenario
         When no covariance makes all positions identifiable (no power, a user without echo, degenerate geometry).
-    SolverFailure
-        When the solver gives no answer, or one whose recomputed gap is not small.
+    Where the semidefinite solver gives no good answer, the best covariances seen are returned with the best bound proven:
+    status ``"converged"``, with a gap that may be large.
 
     Examples
     --------
@@ -118,29 +118,46 @@ def optimise_sensing(scenario: Scenario, *, reduced: bool = True) -> Sensing:
             best_attainable=math.inf,
             message="no covariance identifies all positions: check the sensing power, the reflectivities and the geometry",
         )
-    program, gap = Program(scenario, isotropic, reduced), math.nan
+    program, iterations = Program(scenario, isotropic, reduced), 0
+    # Where the solver helps little (apertures of a thousandth of a wavelength), isotropic covariances and their witness count.
+    covariances, value = isotropic, start
+    witness, bound = _natural_proof(scenario, isotropic)
     for settings in _SETTINGS:
         solution = program.solve(**settings)
         if solution is None:
             continue
-        covariances, witness = program.covariances(solution), Witness(*program.witness(solution))
-        value, bound = block_bound_m2(scenario, covariances), sensing_bound(scenario, witness)
-        gap = relative_gap(value, bound)
-        if gap <= _LARGEST_GAP:
+        iterations += solution.iterations
+        found, proof = program.covariances(solution), Witness(*program.witness(solution))
+        attained, proven = block_bound_m2(scenario, found), sensing_bound(scenario, proof)
+        if attained < value:
+            covariances, value = found, attained
+        if proven > bound:
+            witness, bound = proof, proven
+        if relative_gap(value, bound) <= _LARGEST_GAP:
             break
-    else:
-        raise SolverFailure("CLARABEL", "no answer", {"gap": gap}, "problem (8) has a solution, but no witness confirms one")
+    if witness is None:
+        raise SolverFailure("CLARABEL", "no answer", message="problem (8) has a solution, but no witness bounds it")
+    gap = relative_gap(value, bound)
     certificate = Certificate(
         method="semidefinite program, " + ("range-reduced and block-decoupled" if reduced else "as stated in (8)"),
         value=value,
         bound=bound,
         residual=power_residual(scenario, covariances),
         status="optimal" if gap <= OPTIMAL_GAP else "converged",
-        iterations=solution.iterations,
+        iterations=iterations,
         seconds=time.perf_counter() - begin,
         sense="min",
     )
     return Sensing(covariances, value, certificate, witness)
+
+
+def _natural_proof(scenario: Scenario, covariances: np.ndarray) -> tuple[Witness | None, float]:
+    """The witness of given covariances and its bound; none and 0 where rounding leaves no such witness."""
+    try:
+        witness = natural_witness(scenario, covariances)
+    except InvalidScenario:
+        return None, 0.0
+    return witness, sensing_bound(scenario, witness)
 
 
 def sensing_bound(scenario: Scenario, witness: Witness) -> float:

@@ -465,9 +465,8 @@ def equivalent_information(derivative, cross):
         g = np.einsum("ka,kb->kab", a[:, l], a[:, m].conj()).reshape(count, -1)
         zpp, zpa, zaa = p.conj() @ p.T, p.conj() @ g.T, g.conj() @ g.T
         jpa, off = np.concatenate([zpa.real, -zpa.imag], axis=1), cross * zaa.imag
-        total += zpp.real - jpa @ np.linalg.solve(
-            np.block([[zaa.real, -off], [off, zaa.real]]), jpa.T
-        )
+        inverse = np.linalg.pinv(np.block([[zaa.real, -off], [off, zaa.real]]))
+        total += zpp.real - jpa @ inverse @ jpa.T
     return scale * total
 
 

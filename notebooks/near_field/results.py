@@ -271,9 +271,13 @@ for rule in ("aperture", "spacing"):
             antenna_spacing_m=spacing,
             sensing_power_w=factor * scenario.sensing_power_w,
         )
-        result = nf.optimise_sensing(case)
-        value = np.sqrt(nf.crlb_m2(case, result.covariances, time_allocation))
         which = "+".join(str(m + 1) for m in chosen)
+        try:
+            result = nf.optimise_sensing(case)
+        except InfeasibleScenario:  # these do not locate everybody
+            rows.append((rule, len(chosen), which, size, np.nan, np.nan))
+            continue
+        value = np.sqrt(nf.crlb_m2(case, result.covariances, time_allocation))
         row = rule, len(chosen), which, size, value, result.certificate.gap
         rows.append(row)
 names = ["kept", "APs", "which", "antennas", "root of the bound (m)", "gap"]
@@ -632,7 +636,8 @@ def errors_of(rngs, case, covariances):
 
 
 # %%
-chosen = np.array(power_sweep_dbm)[:: max(1, (len(power_sweep_dbm) - 1) // 2)]
+chosen = np.unique(power_sweep_dbm)
+chosen = chosen[:: max(1, (len(chosen) - 1) // 2)]
 table = []
 for power_dbm, child in zip(chosen, streams[3].spawn(len(chosen))):
     case = scenario.replace(sensing_power_w=units.dbm_to_w(power_dbm))
