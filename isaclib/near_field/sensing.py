@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from isaclib.foundations import checks, units
-from isaclib.foundations.certificate import Certificate, relative_gap
+from isaclib.foundations.certificate import ROUNDING, Certificate, relative_gap
 from isaclib.foundations.errors import InfeasibleScenario, InvalidScenario, SolverFailure
 
 from .hermitian import hermitian_basis
@@ -121,20 +121,21 @@ def optimise_sensing(scenario: Scenario, *, reduced: bool = True) -> Sensing:
     program, iterations = Program(scenario, isotropic, reduced), 0
     # Where the solver helps little (apertures of a thousandth of a wavelength), isotropic covariances and their witness count.
     covariances, value = isotropic, start
-    witness, bound = _natural_proof(scenario, isotropic)
+    proofs = [_natural_proof(scenario, isotropic)]
     for settings in _SETTINGS:
         solution = program.solve(**settings)
         if solution is None:
             continue
         iterations += solution.iterations
         found, proof = program.covariances(solution), Witness(*program.witness(solution))
-        attained, proven = block_bound_m2(scenario, found), sensing_bound(scenario, proof)
+        attained = block_bound_m2(scenario, found)
+        proofs.append((proof, sensing_bound(scenario, proof)))
         if attained < value:
             covariances, value = found, attained
-        if proven > bound:
-            witness, bound = proof, proven
+        witness, bound = _best(proofs, value)
         if relative_gap(value, bound) <= _LARGEST_GAP:
             break
+    witness, bound = _best(proofs, value)
     if witness is None:
         raise SolverFailure("CLARABEL", "no answer", message="problem (8) has a solution, but no witness bounds it")
     gap = relative_gap(value, bound)
@@ -149,6 +150,11 @@ def optimise_sensing(scenario: Scenario, *, reduced: bool = True) -> Sensing:
         sense="min",
     )
     return Sensing(covariances, value, certificate, witness)
+
+
+def _best(proofs: list[tuple[Witness | None, float]], value: float) -> tuple[Witness | None, float]:
+    """The proof of the largest bound; one that contradicts the value, whose digits are kept, has lost its own."""
+    return max((proof for proof in proofs if proof[1] <= value * (1 + ROUNDING)), key=lambda proof: proof[1], default=(None, 0.0))
 
 
 def _natural_proof(scenario: Scenario, covariances: np.ndarray) -> tuple[Witness | None, float]:
