@@ -387,7 +387,7 @@ tables.table(
 
 # %%
 def opinion(solve):
-    """Another solver's answer and seconds; None where it gives none (a dash in the table)."""
+    """Another solver's answer and seconds; None (a dash) where it gives none."""
     begin = time.perf_counter()
     try:
         return solve(), time.perf_counter() - begin
@@ -395,6 +395,7 @@ def opinion(solve):
         return None, time.perf_counter() - begin
 
 
+# %%
 rows = []
 for sinr in margin_sinrs:
     by_cuts = nf.power_margin(h, margin_error * norms, sinr, noise, 1.0)

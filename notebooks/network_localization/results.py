@@ -207,7 +207,7 @@ points = sorted(
 
 
 def by_the_paper(case, **options):
-    """Algorithm 1; None where the users cannot be served, or where its cone solver gives up (at the edge of that)."""
+    """Algorithm 1; None where no powers serve the users or its cone solver gives up."""
     try:
         return nl.solve_dc(case, tolerance=tolerance, **options)
     except (InfeasibleScenario, SolverFailure):
