@@ -34,7 +34,8 @@ def main() -> None:
     sys.modules.setdefault("debugpy", None)  # type: ignore[arg-type]  # nobody steps through a run: half a second less to start
     from ipykernel.kernelapp import launch_new_instance
 
-    launch_new_instance(extensions=[confirm.__name__])
+    # Said here: a kernel that is forked has read its environment before, and one that nobody waits for is to end.
+    launch_new_instance(extensions=[confirm.__name__], parent_handle=int(os.environ.get("JPY_PARENT_PID") or 0))
 
 
 if __name__ == "__main__":

@@ -226,6 +226,29 @@ def test_a_killed_build_in_the_background_leaves_no_run_behind(project):
     assert list(project.glob("build/runs/demo/model/*")) == []
 
 
+@pytest.mark.parametrize("count", [1, 2], ids=["process", "fork"])
+def test_a_killed_build_leaves_no_kernel_behind(project, tmp_path, count):
+    number = tmp_path / "kernel"
+    sleeps = f"import os, time; open('{number}', 'w').write(f'{{os.getpid()}}\\n'); time.sleep(600)"
+    edit(project / "notebooks" / "demo" / "model.py", "slope * 2", sleeps)
+    script = (
+        "import sys; from pathlib import Path; from compendium.runs import plan as runs\n"
+        "from compendium.runs.order import carry_out\n"
+        f"carry_out(runs.plan(Path(sys.argv[1]), 'quick')[:{count}], jobs=1)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    child = subprocess.Popen([sys.executable, "-c", script, str(project)], env=environment)
+    while not (number.exists() and number.read_text().endswith("\n")):
+        assert child.poll() is None
+        time.sleep(0.2)
+    kernel = Path("/proc") / number.read_text().strip()
+    assert kernel.exists()
+    child.kill()
+    child.wait()
+    while kernel.exists() and "(zombie)" not in (kernel / "status").read_text():
+        time.sleep(0.2)
+
+
 def test_a_custom_run_lands_beside_the_named_ones(project):
     section = runs.load_section(project, "demo")
     values = section.schema.load_named("quick")
