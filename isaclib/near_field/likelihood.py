@@ -17,7 +17,7 @@ from isaclib.foundations import checks
 from isaclib.foundations.channels import complex_normal
 
 from .information import checked_covariances, pair_information
-from .music import descend, echo_matrix, generators, noise_w, square_root
+from .music import descend, echo_matrix, generators, newton_step, noise_w, square_root
 from .scenario import Scenario, responses
 
 _TOGETHER = 64  # simulations at a time, to bound memory
@@ -119,4 +119,4 @@ def _step(scenario: Scenario, factors: np.ndarray, observed: np.ndarray, points:
         unexplained = information[:, :positions, :positions] - across @ inverse @ np.swapaxes(across.conj(), 1, 2)
         normal += (weights.conj()[:, :, None] * unexplained * weights[:, None, :]).real
         score += (weights.conj() * left).real
-    return np.swapaxes(np.linalg.solve(normal, score[..., None]).reshape(draws, 2, users), 1, 2)
+    return np.swapaxes(newton_step(normal, score).reshape(draws, 2, users), 1, 2)

@@ -317,7 +317,7 @@ def _located(scenario: Scenario, observed: list[np.ndarray], start_m) -> np.ndar
         error, *jacobian = (_without(part.reshape(shape), signals[draws]) for part in (v, *slope))
         normal = np.array([[np.sum((a.conj() * b).real, axis=2) for b in jacobian] for a in jacobian])
         score = np.array([np.sum((a.conj() * error).real, axis=2) for a in jacobian])
-        return -np.linalg.solve(np.moveaxis(normal, (0, 1), (2, 3)), np.moveaxis(score, 0, 2)[..., None])[..., 0]
+        return -newton_step(np.moveaxis(normal, (0, 1), (2, 3)), np.moveaxis(score, 0, 2))
 
     return descend(step, np.repeat(points[None], len(signals), axis=0))
 
@@ -325,6 +325,14 @@ def _located(scenario: Scenario, observed: list[np.ndarray], start_m) -> np.ndar
 def _without(vectors: np.ndarray, signal: np.ndarray) -> np.ndarray:
     """Rows (D, K, n) without their parts in the subspaces (D, n, q)."""
     return vectors - (vectors @ signal.conj()) @ np.swapaxes(signal, 1, 2)
+
+
+def newton_step(normal: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """Solutions (..., n) of normal equations; where an array sees no difference in a direction, none in this direction."""
+    try:
+        return np.linalg.solve(normal, score[..., None])[..., 0]
+    except np.linalg.LinAlgError:
+        return (np.linalg.pinv(normal, hermitian=True) @ score[..., None])[..., 0]
 
 
 def descend(step: Callable[[np.ndarray, np.ndarray], np.ndarray], points: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import pytest
 from isaclib import SolverFailure
 from isaclib import near_field as nf
 from isaclib.foundations import conic
-from isaclib.near_field import music, sdp
+from isaclib.near_field import music, sdp, sensing
 from isaclib.near_field.information import block_bound_m2
 from isaclib.near_field.reduction import reduce
 
@@ -54,3 +54,24 @@ def test_an_answer_without_multipliers_is_a_failure_by_name(rng, monkeypatch):
     monkeypatch.setattr(conic, "solve", lambda *_, **__: bare)
     with pytest.raises(SolverFailure, match="no multipliers"):
         sdp.margin_by_conic(problem, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("spacing_m", [1e-4, 0.0265])
+def test_the_crude_proof_is_one(spacing_m):
+    scenario = nf.Scenario.random(np.random.default_rng(5), antenna_spacing_m=spacing_m, antennas=9)
+    witness, bound = sensing._crude_proof(scenario)
+    assert bound == nf.sensing_bound(scenario, witness)
+    assert 0 < bound < nf.optimise_sensing(scenario).certificate.bound
+
+
+def test_a_step_leaves_alone_what_is_not_seen():
+    normal = np.array([[[2.0, 0.0], [0.0, 4.0]], [[1.0, 1.0], [1.0, 1.0]]])
+    steps = music.newton_step(normal, np.array([[2.0, 4.0], [2.0, 2.0]]))
+    np.testing.assert_allclose(steps, [[1.0, 1.0], [1.0, 1.0]])
+    users = np.array([[20.0, 30.0], [25.0, 40.0]])
+    scenario = nf.Scenario.random(
+        np.random.default_rng(0), antennas=9, user_positions_m=users, antenna_spacing_m=1e-4, carrier_hz=1e8
+    )
+    isotropic = np.broadcast_to(np.eye(9) * scenario.sensing_power_w / 9, (3, 9, 9))
+    found = nf.locate_music(scenario, isotropic, start_m=users, snapshots=50, rng=np.random.default_rng(1))
+    assert np.all(np.isfinite(found))
