@@ -269,6 +269,8 @@ def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nd
         wide = whitened.shape[3] > whitened.shape[2]
         adjoint = whitened.conj().swapaxes(2, 3)
         grams = product(whitened, adjoint) if wide else product(adjoint, whitened)
+        if not np.all(np.isfinite(grams)):  # the same, beyond the range of floats
+            return best
         limits = np.linalg.eigvalsh(grams)[..., -1]
         best = np.minimum(best, limits.max(axis=1))
         logs += _DAMPING * (np.mean(np.log(limits), axis=1, keepdims=True) - np.log(limits))

@@ -461,8 +461,17 @@ zoom = np.stack(np.meshgrid(zoom_x, zoom_y), axis=-1).reshape(-1, 2)
 
 
 # %%
+resolves = antennas > len(users)  # else MUSIC has no noise subspace
+if not resolves:
+    print(
+        "MUSIC needs more antennas at an access point than users: its maps are empty."
+    )
+
+
 def levels_db(points, far_field, covariances=sensing.covariances, children=(0,)):
     """Levels of the maps of several noise draws, (draws, points)."""
+    if not resolves:
+        return np.full((len(children), len(points)), np.nan)
     spectra = music_spectrum_batch(
         scenario,
         covariances,
@@ -558,6 +567,8 @@ exact = {
                 scenario, sensing.covariances, places, far_field=far_field
             )
         )
+        if resolves
+        else np.full(len(places), np.nan)
     )[at_user].min()
     - values[: len(grid)][nearest > 1].max()
     for far_field in (False, True)
@@ -631,7 +642,9 @@ def errors_of(rngs, case, covariances):
     own, others = zip(*(rng.spawn(2) for rng in rngs))
     given = case, covariances, users
     likely = locate_likelihood_batch(*given, blocks=blocks, rngs=own)
-    music = locate_music_batch(*given, snapshots=blocks, rngs=others)
+    music = np.full_like(likely, np.nan)
+    if resolves:
+        music = locate_music_batch(*given, snapshots=blocks, rngs=others)
     return likely - users, music - users
 
 
