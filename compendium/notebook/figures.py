@@ -120,9 +120,9 @@ def show(
         (folder / f"{name}.json").write_text(json.dumps(entry, indent=1))
         if not run.trial:
             plotting.save_preview(figure, folder / f"{name}.webp")
-            if narrow.fit(figure):  # last: the figure is another one now
+            if ending := narrow.fit(figure):  # last: the figure is another one now
                 (folder / narrow.FOLDER).mkdir(exist_ok=True)
-                plotting.save_svg(figure, folder / narrow.FOLDER / f"{name}.svg")
+                plotting.save_svg(figure, folder / narrow.FOLDER / f"{name}{ending}")
     display_with_myst({"image/svg+xml": svg, "text/plain": alt}, myst(entry))
     display_with_myst({"text/markdown": caption, "text/plain": caption}, "")
 

@@ -14,13 +14,15 @@ from matplotlib.transforms import BboxBase
 from . import layout
 
 FOLDER = "narrow"  # where these stand beside a run's figures
+STACKED = ".stacked.svg"  # how the names of those end whose panels were put below one another
 WIDTH = 4.4  # inches: the whole width of a phone, with letters of about ten pixels
 _WIDER = 1.05  # as many times as wide is worth a file of its own
 _ROW, _SQUARE_ROW = 2.7, 3.8
 
 
-def fit(figure: Figure) -> bool:
-    """Make a figure as wide as a phone, all panels in one column; False (and nothing done) where it is no wider already.
+def fit(figure: Figure) -> str:
+    """Make a figure as wide as a phone, all panels in one column: how its file's name ends, ".svg" or :data:`STACKED`; nothing
+    (and nothing done) where it is no wider already.
 
     Axes that share a place (twins) keep sharing it; a panel that left its labels to a neighbour gets labels of its own. Letters
     keep their size: curves get narrower, drawings with equal axes smaller.
@@ -36,8 +38,9 @@ def fit(figure: Figure) -> bool:
         grids.add(place.get_gridspec())
         rows.setdefault((place.rowspan.start, place.colspan.start), []).append(axes)
     if len(grids) > 1 or figure.get_figwidth() < _WIDER * WIDTH:
-        return False
-    if len({column for _, column in rows}) > 1:
+        return ""
+    stacked = len({column for _, column in rows}) > 1
+    if stacked:
         height = _stack(figure, rows)
     else:
         drawing = any(axes.get_aspect() != "auto" for axes in figure.axes)
@@ -55,7 +58,7 @@ def fit(figure: Figure) -> bool:
     if _fit_labels(figure):
         layout.place(figure)
     layout.keep(figure)
-    return True
+    return STACKED if stacked else ".svg"
 
 
 def _stack(figure: Figure, rows: dict[tuple[int, int], list[Axes]]) -> float:

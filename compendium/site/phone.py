@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from ..browser.server import built_pages
-from ..notebook.narrow import FOLDER
+from ..notebook.narrow import FOLDER, STACKED
 from .polish import image_size
 
 NARROW = "screen and (max-width: 40rem)"
@@ -20,21 +20,27 @@ def offer_stacked(html: Path, source: Path) -> int:
 
     Sphinx names images as it likes: a figure is known by its content.
     """
-    stacked = {_digest(path.parent.parent / path.name): path for path in source.glob(f"figures/*/*/{FOLDER}/*.svg")}
-    found: dict[str, tuple[int, int]] = {}
+    companions = {
+        _digest(path.parent.parent / f"{path.name.partition('.')[0]}.svg"): path
+        for path in source.glob(f"figures/*/*/{FOLDER}/*.svg")
+    }
+    found: dict[str, tuple[int, int, str]] = {}
     for image in sorted((html / "_images").glob("*.svg")):
-        if companion := stacked.get(_digest(image)):
+        if companion := companions.get(_digest(image)):
             shutil.copy(companion, image.with_name(f"{FOLDER}-{image.name}"))
-            found[image.name] = image_size(companion) or (1, 1)
+            kind = ' class="isac-panels"' if companion.name.endswith(STACKED) else ""  # the caption says what stands where
+            found[image.name] = *(image_size(companion) or (1, 1)), kind
     for page in built_pages(html) if found else ():
         text = page.read_text(encoding="utf-8")
 
         def beside(match: re.Match) -> str:
             if match[2] not in found:
                 return match[0]
-            width, height = found[match[2]]
+            width, height, kind = found[match[2]]
             file = f"{match[1] or ''}_images/{FOLDER}-{match[2]}"
-            return f'<picture><source media="{NARROW}" srcset="{file}" width="{width}" height="{height}">{match[0]}</picture>'
+            return (
+                f'<picture{kind}><source media="{NARROW}" srcset="{file}" width="{width}" height="{height}">{match[0]}</picture>'
+            )
 
         better = _IMAGE.sub(beside, text)
         if better != text:

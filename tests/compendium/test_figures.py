@@ -185,7 +185,7 @@ def test_panels_are_stacked_for_a_phone_and_keep_their_labels(running):
     panels[1, 1].set(xlabel="Distance (m)")
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     figures.show(figure, "panels", data={"x_m": [0.0, 1.0]}, **TEXT)
-    wide, tall = (image_size(running / path) for path in ("panels.svg", "narrow/panels.svg"))
+    wide, tall = (image_size(running / path) for path in ("panels.svg", "narrow/panels.stacked.svg"))
     assert wide[0] > 600 > tall[0] and tall[1] > 1.5 * wide[1]
     assert [panel.get_ylabel() for panel in panels.flat] == ["Rate (Mbit/s)"] * 2 + ["Loss (%)"] * 2
     assert all(panel.get_xlabel() == "Distance (m)" for panel in panels.flat)
