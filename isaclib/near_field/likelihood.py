@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike
 from isaclib.foundations import checks
 from isaclib.foundations.channels import complex_normal
 
+from .descent import descend, newton_step
 from .information import checked_covariances, pair_information
-from .music import descend, echo_matrix, generators, newton_step, noise_w, square_root
+from .music import echo_matrix, generators, noise_w, square_root
 from .scenario import Scenario, responses
 
 _TOGETHER = 64  # simulations at a time, to bound memory

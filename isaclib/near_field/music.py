@@ -15,7 +15,7 @@ noise, the responses above all: a map among many costs a fraction of a single on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -24,14 +24,13 @@ from isaclib.foundations import checks, units
 from isaclib.foundations.channels import complex_normal
 from isaclib.foundations.errors import InvalidScenario
 
+from .descent import descend, newton_step
 from .information import checked_covariances
 from .scenario import Scenario, antenna_positions_m, echo_gains, phasors, responses, steering_vectors
 
 _CHUNK = 2048  # grid points per matrix product: bounds the memory of a fine grid, and fits the cache
 _DEEP = 1e-4  # part of the response's length below which a null is recomputed without cancellation
 _MANY_SNAPSHOTS = 100_000  # more are not drawn one by one
-_REFINEMENTS = 30  # Gauss-Newton steps; a handful suffices near a peak
-_STEP_TOLERANCE_M = 1e-10  # far below every error that can be measured at micrometre bounds
 
 
 def plane_wave_vectors(scenario: Scenario, points_m: ArrayLike | None = None) -> np.ndarray:
@@ -325,26 +324,6 @@ def _located(scenario: Scenario, observed: list[np.ndarray], start_m) -> np.ndar
 def _without(vectors: np.ndarray, signal: np.ndarray) -> np.ndarray:
     """Rows (D, K, n) without their parts in the subspaces (D, n, q)."""
     return vectors - (vectors @ signal.conj()) @ np.swapaxes(signal, 1, 2)
-
-
-def newton_step(normal: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """Solutions (..., n) of normal equations; where an array sees no difference in a direction, none in this direction."""
-    try:
-        return np.linalg.solve(normal, score[..., None])[..., 0]
-    except np.linalg.LinAlgError:
-        return (np.linalg.pinv(normal, hermitian=True) @ score[..., None])[..., 0]
-
-
-def descend(step: Callable[[np.ndarray, np.ndarray], np.ndarray], points: np.ndarray) -> np.ndarray:
-    """Points (D, K, 2) after the steps of each draw, until its own are short; ``step`` is of draws (d,) and their points."""
-    points, draws = points.copy(), np.arange(len(points))
-    for _ in range(_REFINEMENTS):
-        moved = step(draws, points[draws])
-        points[draws] += moved
-        draws = draws[np.max(np.abs(moved), axis=(1, 2)) >= _STEP_TOLERANCE_M]
-        if not len(draws):
-            break
-    return points
 
 
 def _observed(scenario, covariances, snapshots, rng, far_field) -> np.ndarray:

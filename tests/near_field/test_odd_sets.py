@@ -6,7 +6,7 @@ import pytest
 from isaclib import SolverFailure
 from isaclib import near_field as nf
 from isaclib.foundations import conic
-from isaclib.near_field import music, sdp, sensing
+from isaclib.near_field import descent, music, sdp, sensing
 from isaclib.near_field.information import block_bound_m2
 from isaclib.near_field.reduction import reduce
 
@@ -66,7 +66,7 @@ def test_the_crude_proof_is_one(spacing_m):
 
 def test_a_step_leaves_alone_what_is_not_seen():
     normal = np.array([[[2.0, 0.0], [0.0, 4.0]], [[1.0, 1.0], [1.0, 1.0]]])
-    steps = music.newton_step(normal, np.array([[2.0, 4.0], [2.0, 2.0]]))
+    steps = descent.newton_step(normal, np.array([[2.0, 4.0], [2.0, 2.0]]))
     np.testing.assert_allclose(steps, [[1.0, 1.0], [1.0, 1.0]])
     users = np.array([[20.0, 30.0], [25.0, 40.0]])
     scenario = nf.Scenario.random(
