@@ -5,11 +5,11 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
-from matplotlib.transforms import BboxBase
 
 from . import layout
 
@@ -18,6 +18,7 @@ STACKED = ".stacked.svg"  # how the names of those end whose panels were put bel
 WIDTH = 4.4  # inches: the whole width of a phone, with letters of about ten pixels
 _WIDER = 1.05  # as many times as wide is worth a file of its own
 _ROW, _SQUARE_ROW = 2.7, 3.8
+_EDGE = 2  # pixels that stay free beside words
 
 
 def fit(figure: Figure) -> str:
@@ -50,13 +51,15 @@ def fit(figure: Figure) -> str:
     figure.set_size_inches(WIDTH, height)
     if own := [axes for axes in figure.axes if axes.get_legend() is not None]:
         layout.place(figure)
-        keys |= {key: False for axes in own if not _within((key := axes.get_legend()).get_window_extent(), axes.bbox)}
+        alone = len(rows) == 1
+        keys |= {axes.get_legend(): False for axes in own if not _within(axes) or (alone and _hides_a_curve(axes))}
     if keys:
         _fit_keys(figure, keys)
     if keys or not own:
         layout.place(figure)
     if _fit_labels(figure):
         layout.place(figure)
+    _pull_in(figure)
     layout.keep(figure)
     return STACKED if stacked else ".svg"
 
@@ -103,8 +106,29 @@ def _fit_keys(figure: Figure, keys: dict[Legend, bool]) -> None:
     figure.set_size_inches(WIDTH, figure.get_figheight() + tall / figure.dpi)
 
 
-def _within(key: BboxBase, panel: BboxBase) -> bool:
+def _within(axes: Axes) -> bool:
+    """Whether a panel's key is no wider than the panel."""
+    key, panel = axes.get_legend().get_window_extent(), axes.bbox
     return panel.x0 - 1 < key.x0 and key.x1 < panel.x1 + 1
+
+
+def _hides_a_curve(axes: Axes) -> bool:
+    """Whether the panel's key lies on a curve (straight lines that mark a place may run through it)."""
+    key = axes.get_legend().get_window_extent()
+    curves = [line for line in axes.lines if line.get_visible() and len(line.get_path()) > 2]
+    return any(line.get_path().transformed(line.get_transform()).intersects_bbox(key, filled=False) for line in curves)
+
+
+def _pull_in(figure: Figure) -> None:
+    """Words in a panel that the figure's edge would cut move sideways until they are whole."""
+    for text in [text for axes in figure.axes for text in axes.texts if text.get_visible() and text.get_text()]:
+        extent = text.get_window_extent()  # places an annotation, whose position is given in its own coordinates, as well
+        aside = max(_EDGE - extent.x0, 0.0) or min(figure.bbox.width - _EDGE - extent.x1, 0.0)
+        if aside and np.isfinite(aside):
+            x, y = text.get_position()
+            x, y = text.get_transform().transform((text.convert_xunits(x), text.convert_yunits(y)))
+            x, y = text.get_transform().inverted().transform((x + aside, y))
+            text.set_position((float(x), float(y)))
 
 
 def _fit_labels(figure: Figure) -> bool:

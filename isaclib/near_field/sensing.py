@@ -96,6 +96,9 @@ def optimise_sensing(scenario: Scenario, *, reduced: bool = True) -> Sensing:
     ------
     InfeasibleScenario
         When no covariance makes all positions identifiable (no power, a user without echo, degenerate geometry).
+
+    Notes
+    -----
     Where the semidefinite solver gives no good answer, the best covariances seen are returned with the best bound proven:
     status ``"converged"``, with a gap that may be large.
 
@@ -262,6 +265,8 @@ def largest_time_allocation(scenario: Scenario, sensing: Sensing) -> float:
     ------
     InfeasibleScenario
         When the limit is missed even by sensing all the time; ``best_attainable`` is that bound, :math:`\eta \to 0`.
+    SolverFailure
+        When these covariances miss it, but the proven bound does not exclude it (both numbers are in ``residuals``).
 
     Examples
     --------
@@ -277,6 +282,11 @@ def largest_time_allocation(scenario: Scenario, sensing: Sensing) -> float:
     if share <= 0:
         best = sensing.crlb_bar_m2 * scenario.sensing_block_s / scenario.block_s
         proven = sensing.certificate.bound * scenario.sensing_block_s / scenario.block_s
+        if proven < scenario.crlb_limit_m2:
+            residuals = {"attained": best, "proven": proven, "limit": scenario.crlb_limit_m2}
+            raise SolverFailure(
+                "CLARABEL", sensing.certificate.status, residuals, "the limit lies between what is attained and proven"
+            )
         raise InfeasibleScenario(
             "crlb_limit_m2",
             limit=scenario.crlb_limit_m2,

@@ -683,7 +683,10 @@ def sweep(which, points):
     for sensing_dbm, comm_dbm, limit in points:
         try:
             share, rate, bound = solve(which, sensing_dbm, comm_dbm, limit)
-        except InfeasibleScenario:  # no share meets this limit at this power
+        except (
+            InfeasibleScenario,
+            SolverFailure,
+        ):  # no share is proven to meet this limit
             share = rate = bound = np.nan
         rows.append((which, sensing_dbm, comm_dbm, limit, share, rate, bound))
     names = ["scheme", "sensing_dbm", "comm_dbm", "limit_m2", "share", "rate", "bound"]

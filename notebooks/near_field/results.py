@@ -64,7 +64,7 @@ from scipy import stats
 from scipy.ndimage import maximum_filter
 from scipy.special import struve
 
-from isaclib import InfeasibleScenario
+from isaclib import InfeasibleScenario, SolverFailure
 from isaclib import near_field as nf
 from isaclib.foundations import plotting, units
 from isaclib.near_field.likelihood import locate_likelihood_batch
@@ -844,5 +844,5 @@ for certificate in (answer.certificate, nf.verify_sensing(own, answer)):
 try:
     share = nf.largest_time_allocation(own, answer)
     print(f"largest communication share under the limit: {share:.3f}")
-except InfeasibleScenario as refusal:
+except (InfeasibleScenario, SolverFailure) as refusal:
     print("no communication share meets the limit:", refusal)

@@ -50,7 +50,7 @@ from compendium.notebook import answers, figures, tables
 from compendium.notebook.curves import Curves
 from compendium.notebook.given import taken_by
 
-from isaclib import InfeasibleScenario
+from isaclib import InfeasibleScenario, SolverFailure
 from isaclib import near_field as nf
 from isaclib.foundations import plotting, units
 
@@ -70,12 +70,12 @@ print(str(sensing.certificate).replace(": ", ":\n  ", 1))
 # The optimal covariance, its certificate, and what they mean for the time allocation.
 
 # %%
+attainable = sensing.crlb_bar_m2 * sensing_block_s / block_s
 try:
     largest_share = f"{nf.largest_time_allocation(scenario, sensing):.3f}"
-    attainable = sensing.crlb_bar_m2 * sensing_block_s / block_s
-except InfeasibleScenario as error:
+except (InfeasibleScenario, SolverFailure) as error:
     print(str(error).replace("; ", ";\n  "))
-    largest_share, attainable = "none", error.best_attainable
+    largest_share = "none"
 proven = sensing.certificate.bound * sensing_block_s / block_s
 at_share = nf.crlb_m2(scenario, sensing.covariances, time_allocation)
 

@@ -210,6 +210,39 @@ def test_a_single_panel_is_drawn_anew_for_a_phone_with_letters_of_the_same_size(
     assert not narrow.fit(plotting.subplots(width=4.4)[0])
 
 
+@pytest.mark.parametrize(("x", "side"), [(0.95, "left"), (0.05, "right"), (0.5, "center")])
+@pytest.mark.parametrize("way", ["text", "annotate", "offset"])
+def test_words_in_a_panel_are_whole_on_a_phone(way, x, side):
+    figure, axes = plotting.subplots()
+    axes.plot([0.0, 1.0], [0.0, 1.0])
+    axes.set_xlim(0, 1)
+    if way == "text":
+        words = axes.text(x, 0.5, "a rather long remark", ha=side)
+    else:
+        coordinates = {"textcoords": "offset points", "xytext": (0, 5)} if way == "offset" else {"xytext": (x, 0.5)}
+        words = axes.annotate("a rather long remark", (x, 0.5), ha=side, **coordinates)
+    assert narrow.fit(figure)
+    figure.draw_without_rendering()
+    box = words.get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.bbox.width
+    middle = axes.transData.transform((0.5, 0.5))[0]
+    assert (abs(box.x0 + box.width / 2 - middle) < 1) == (side == "center")  # what is whole stays where it was
+
+
+@pytest.mark.parametrize("level", [0.5, 0.05])
+def test_a_key_that_lies_on_a_curve_stands_above_it_on_a_phone(level):
+    figure, axes = plotting.subplots()
+    axes.plot(np.linspace(0, 1, 50), np.full(50, level), label="exact")
+    axes.set_ylim(0, 1)
+    axes.legend(loc="lower left")
+    assert narrow.fit(figure)
+    figure.draw_without_rendering()
+    moved = axes.get_legend() is None
+    assert moved == (level == 0.05)
+    key = figure.legends[0] if moved else axes.get_legend()
+    assert (key.get_window_extent().y0 >= axes.bbox.y1 - 1) == moved
+
+
 @pytest.mark.parametrize("of_figure", [False, True])
 @pytest.mark.parametrize(
     ("shift", "solid", "words"),

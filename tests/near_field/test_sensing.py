@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from isaclib import InfeasibleScenario, InvalidScenario
+from isaclib import InfeasibleScenario, InvalidScenario, SolverFailure
 from isaclib import near_field as nf
 from isaclib.foundations.channels import complex_normal
 from isaclib.near_field.hermitian import hermitian_basis
@@ -99,6 +99,21 @@ def test_verify_rejects_perturbed_results(paper):
     ):
         assert nf.verify_sensing(s, dataclasses.replace(sensing, **changes)).status == "converged"
     assert nf.verify_sensing(s, dataclasses.replace(sensing, covariances=1.01 * sensing.covariances)).residual > 0.009
+
+
+def test_a_limit_between_value_and_bound_is_not_called_infeasible(paper):
+    s, sensing = paper
+    attained = sensing.crlb_bar_m2 * s.sensing_block_s / s.block_s
+    loose = dataclasses.replace(sensing.certificate, bound=0.5 * sensing.crlb_bar_m2, status="converged")
+    loose = dataclasses.replace(sensing, certificate=loose)
+    with pytest.raises(SolverFailure, match="between") as failure:
+        nf.largest_time_allocation(s.replace(crlb_limit_m2=0.7 * attained), loose)
+    assert failure.value.residuals == {"attained": attained, "proven": pytest.approx(0.5 * attained), "limit": 0.7 * attained}
+    for limit, answer in ((0.4 * attained, loose), (0.7 * attained, sensing)):
+        with pytest.raises(InfeasibleScenario, match="no covariance of this power") as refusal:
+            nf.largest_time_allocation(s.replace(crlb_limit_m2=limit), answer)
+        assert refusal.value.best_attainable == attained
+    assert nf.largest_time_allocation(s.replace(crlb_limit_m2=2 * attained), loose) == pytest.approx(0.5)
 
 
 def test_paper_scenario_beats_isotropic_and_is_certified(paper):
