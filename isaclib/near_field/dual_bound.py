@@ -94,6 +94,8 @@ class _Barrier:
             return None
         coefficients = self.sign * unknowns[self.group]
         F = product(self.columns * coefficients[:, None, :], self.columns.conj().swapaxes(1, 2))
+        if not np.all(np.isfinite(F)):  # of which Cholesky need not complain
+            return None
         try:
             return np.linalg.cholesky(F)
         except np.linalg.LinAlgError:
@@ -136,7 +138,7 @@ def best_dual_point(
     x = np.asarray(channels)
     owner = np.asarray(owners, dtype=int)
     barrier = _Barrier(x, owner, sinr, problem)
-    weights = np.maximum(weights, _LEAST_WEIGHT * np.max(weights))
+    weights = np.maximum(weights / np.max(weights), _LEAST_WEIGHT)
     q = np.maximum(prices, 1e-6 * np.max(prices))
     unknowns = np.concatenate([weights, q / q.sum()])
     unknowns[: barrier.count] *= _largest_factor(barrier, unknowns) * _PULLED_BACK

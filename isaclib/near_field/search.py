@@ -87,7 +87,7 @@ def narrow(
         cuts = by_cuts(bracket, guess, cuts, rounds, 3 * _MOST_CUTS if exact else _MOST_CUTS)
         # The bound comes near the root first; Newton's steps find it from above as from below.
         guess = bracket.bound if bracket.bound < _NEAR * bracket.best else bracket.best
-    if bracket.closed or exact:
+    if bracket.closed:
         return cuts
     told = by_programs(bracket, guess)
     cuts = errors_over_radii(problem, told.dual.channels, told.dual.owners)

@@ -130,7 +130,10 @@ def optimise_sensing(scenario: Scenario, *, reduced: bool = True) -> Sensing:
         if solution is None:
             continue
         iterations += solution.iterations
-        found, proof = program.covariances(solution), Witness(*program.witness(solution))
+        try:
+            found, proof = program.covariances(solution), Witness(*program.witness(solution))
+        except np.linalg.LinAlgError:  # singular multipliers: an iterate far from the optimum
+            continue
         attained = block_bound_m2(scenario, found)
         proofs.append((proof, sensing_bound(scenario, proof)))
         if attained < value:

@@ -162,6 +162,7 @@ class Program:
             vector = solution.unknowns[self._columns("covariance", m)]
             values, vectors = np.linalg.eigh(np.tensordot(vector, self.coordinates, axes=1))
             values = np.maximum(values, 0)
+            values = values / values.max() if values.any() else np.ones_like(values)  # no power at all is not what is optimal
             factor = span @ (vectors * np.sqrt(values / values.sum()))
             result.append(self.scenario.sensing_power_w * factor @ factor.conj().T)
         return np.array(result)

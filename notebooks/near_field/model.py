@@ -54,6 +54,7 @@ from compendium.notebook.given import taken_by
 from scipy.optimize import minimize
 from scipy.special import struve
 
+from isaclib import InvalidScenario
 from isaclib import near_field as nf
 from isaclib.foundations import fisher, plotting, units
 
@@ -583,7 +584,10 @@ assert np.all(spent <= given * (1 + 1e-12))  # equal where the waves span the ar
 sensing = nf.optimise_sensing(scenario)
 checked = nf.verify_sensing(scenario, sensing)
 assert checked.status == "optimal" and checked.gap < 1e-5
-crude = nf.sensing_bound(scenario, nf.natural_witness(scenario, isotropic))
+try:
+    crude = nf.sensing_bound(scenario, nf.natural_witness(scenario, isotropic))
+except InvalidScenario:  # rounding leaves no witness: nothing but 0 is proven by it
+    crude = 0.0
 assert crude < checked.bound
 isotropic_bar = nf.crlb_m2(scenario, isotropic, 0) * block_s / sensing_block_s
 

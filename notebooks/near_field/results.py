@@ -64,7 +64,7 @@ from scipy import stats
 from scipy.ndimage import maximum_filter
 from scipy.special import struve
 
-from isaclib import InfeasibleScenario, SolverFailure
+from isaclib import InfeasibleScenario, InvalidScenario, SolverFailure
 from isaclib import near_field as nf
 from isaclib.foundations import plotting, units
 from isaclib.near_field.likelihood import locate_likelihood_batch
@@ -264,17 +264,17 @@ for rule in ("aperture", "spacing"):
     for chosen in choices:
         size, factor = totals[len(chosen)]
         spacing = aperture_m / (size - 1) if rule == "aperture" else antenna_spacing_m
-        case = nf.with_access_points(
-            scenario,
-            chosen,
-            antennas=size,
-            antenna_spacing_m=spacing,
-            sensing_power_w=factor * scenario.sensing_power_w,
-        )
         which = "+".join(str(m + 1) for m in chosen)
         try:
+            case = nf.with_access_points(
+                scenario,
+                chosen,
+                antennas=size,
+                antenna_spacing_m=spacing,
+                sensing_power_w=factor * scenario.sensing_power_w,
+            )
             result = nf.optimise_sensing(case)
-        except InfeasibleScenario:  # these do not locate everybody
+        except (InfeasibleScenario, InvalidScenario):  # not all located; on an antenna
             rows.append((rule, len(chosen), which, size, np.nan, np.nan))
             continue
         value = np.sqrt(nf.crlb_m2(case, result.covariances, time_allocation))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from isaclib import InvalidScenario
+from isaclib.foundations.channels import complex_normal
 from isaclib.near_field import Scenario, channels, cuts
 from isaclib.near_field.adversary import _centred, _Dual, proven, worst_case, worst_channels
 from isaclib.near_field.cuts import margin_by_cuts
@@ -422,3 +423,34 @@ def test_unknown_method_of_the_robust_sinr_is_named():
     h, radii = small(np.random.default_rng(0))
     with pytest.raises(InvalidScenario, match="method"):
         robust_sinr(h, radii, 1.0, 1.0, method="magic")
+
+
+@pytest.mark.parametrize(("seed", "relative"), [(0, 1e-6), (6, 0.0), (6, 0.1), (9, 0.0), (9, 1e-6)])
+def test_below_the_noise_the_sinr_is_inversely_proportional_to_it(seed, relative):
+    """Interference far below the noise is none; users that can hardly be told apart included."""
+    rng = np.random.default_rng(seed)
+    users, aps, antennas = (int(rng.integers(low, high)) for low, high in ((2, 5), (1, 4), (2, 8)))
+    h = complex_normal(rng, (users, aps, antennas))
+    h[1:] = h[1] + 1e-3 * h[1:]
+    h /= np.linalg.norm(h, axis=(1, 2), keepdims=True)
+    radii = relative * np.linalg.norm(h, axis=2)
+    found = [(noise, robust_sinr(h, radii, noise, 1.0)) for noise in (1e8, 1e12, 1e40)]
+    for _, answer in found:
+        assert answer.certificate.status == "optimal" and answer.sinr <= answer.certificate.bound
+    scaled = [noise * answer.sinr for noise, answer in found]
+    assert scaled == pytest.approx([scaled[0]] * 3, rel=2e-5)  # two gaps of 1e-5
+
+
+def test_a_guess_far_below_the_sinr_proves_no_bound_by_overflow():
+    scenario = Scenario.random(
+        np.random.default_rng(1_000_000),
+        ap_positions_m=[(1000.0, -1000.0), (-1000.0, 1000.0), (-1000.0, 1000.0)],
+        user_positions_m=[(1000.0, 30.0), (-1000.0, 40.0), (-1000.0, 30.0), (-1000.0, 60.0)],
+        antennas=401,
+        antenna_spacing_m=1e-4,
+        path_gain="physical",
+    )
+    h = channels(scenario)
+    answer = robust_sinr(h, 1e-6 * np.linalg.norm(h, axis=2), 1e7, 1e7)
+    assert answer.certificate.status == "optimal"
+    assert 4e-10 < answer.sinr <= np.min(np.linalg.norm(h, axis=2).sum(axis=1) ** 2)

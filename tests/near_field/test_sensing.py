@@ -187,3 +187,24 @@ def test_hermitian_basis_is_orthonormal():
     basis = hermitian_basis(4)
     gram = np.einsum("aij,bij->ab", basis.conj(), basis)
     assert gram == pytest.approx(np.eye(16), abs=1e-14)
+
+
+@pytest.mark.parametrize("chosen", [[0, 1, 2], [0], [1], [0, 1]])
+@pytest.mark.parametrize("seed", range(3))
+def test_apertures_of_next_to_nothing_end_with_a_gap_and_no_exception(seed, chosen):
+    s = nf.Scenario.random(
+        np.random.default_rng(seed),
+        ap_positions_m=[(-1000.0, 70.0), (-1000.0, 20.0), (-1000.0, 30.0)],
+        user_positions_m=[(20.0, 30.0), (25.0, 40.0), (40.0, 30.0), (35.0, 60.0)],
+        antenna_spacing_m=1e-4,
+    )
+    s = nf.with_access_points(s, chosen)
+    sensing = nf.optimise_sensing(s)
+    isotropic = np.stack([np.eye(21) * s.sensing_power_w / 21] * len(chosen))
+    assert (
+        0
+        < sensing.certificate.bound
+        <= sensing.crlb_bar_m2
+        <= nf.crlb_m2(s, isotropic, 0.0) * s.block_s / s.sensing_block_s * (1 + 1e-9)
+    )
+    assert sensing.certificate.status == "converged" and sensing.certificate.residual <= CONIC_RESIDUAL
