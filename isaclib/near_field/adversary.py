@@ -217,10 +217,10 @@ def best_proven(channels: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> t
     radii = np.maximum(radii, _LEAST_RADIUS * np.linalg.norm(channels, axis=(1, 2)).max())
     f = np.abs(np.einsum("jmr,kmr->kj", beams.conj(), channels))
     e = radii @ np.linalg.norm(beams, axis=2).T
-    own, both = np.diagonal(f), (f + e) ** 2
+    own, off = np.diagonal(f), ~np.eye(users, dtype=bool)
     room = own - np.diagonal(e)
     served = room > _ROUNDING * own
-    sure = np.where(served, room**2 / (1 + both.sum(axis=1) - np.diagonal(both)), 0.0)
+    sure = np.where(served, room**2 / (1 + np.sum((f + e) ** 2, axis=1, where=off)), 0.0)
     served &= sure > LEAST_SINR
     best, kept = np.full(users, -np.inf), np.ones((users, aps))
     if not np.any(served):
@@ -228,7 +228,7 @@ def best_proven(channels: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> t
     low = np.where(served, sure, 1.0)
     # Those who are lost get balls of almost nothing: they take no part, and no time.
     balls = np.where(served[:, None], radii, radii * _ROUNDING)
-    nominal = own**2 / (1 + np.sum(f**2, axis=1) - own**2)
+    nominal = own**2 / (1 + np.sum(f**2, axis=1, where=off))
     top = np.maximum(np.where(served, nominal, 1.0), low)
     sinr = top
     for _ in range(_PASSES):
@@ -342,7 +342,7 @@ def _own_and_rest(faced: np.ndarray, beams: np.ndarray) -> tuple[np.ndarray, np.
     received = np.matmul(flat.conj(), beams.reshape(sets, users, -1).swapaxes(1, 2)).reshape(sets, users, starts, users)
     powers = received.real**2 + received.imag**2
     own = np.diagonal(powers, axis1=1, axis2=3).swapaxes(1, 2)
-    return own, powers.sum(axis=3) - own
+    return own, powers.sum(axis=3, where=~np.eye(users, dtype=bool)[:, None])  # a difference would lose it beside a strong signal
 
 
 def worst_channels(
@@ -372,7 +372,7 @@ def worst_channels(
     zeta = length / np.maximum(curvature, _TINY)[..., None] * _PHASES
     moved = found.errors[:, :, None] + zeta[..., None, None] * found.soft[:, :, None]
     limits = radii[None, :, None]
-    errors = np.concatenate([found.errors[:, :, None], clip(moved, limits)], axis=2)
+    errors = clip(np.concatenate([found.errors[:, :, None], moved], axis=2), limits)
     centre = channels[None, :, None]
     coefficients = -np.ones((users, 1, users))
     coefficients[np.arange(users), 0, np.arange(users)] = 1 / sinr

@@ -151,4 +151,4 @@ def channel_sinr(faced: np.ndarray, beams: np.ndarray, noise_w: float) -> np.nda
     powers = np.abs(np.einsum("kpmn,jmn->kpj", faced.conj(), beams)) ** 2
     users = np.arange(len(faced))
     own = powers[users, :, users]
-    return own / (powers.sum(axis=2) - own + noise_w)
+    return own / (powers.sum(axis=2, where=~np.eye(len(faced), dtype=bool)[:, None]) + noise_w)

@@ -81,7 +81,8 @@ def verify(
     r"""Recompute an allocation's residual and, for an exact one, the bound of the scenario from its arrays alone.
 
     The bound is that of the *scenario*: the allocation's witnesses bound the rate at any error, and its sensing witness bounds
-    the error that any covariances leave. Without both (other schemes) it is nan: what an allocation is worth against the
+    the error that any covariances leave. It is 0 without power, or where even the least error may leave a user without channel;
+    else, without the two (other schemes), it is nan: what an allocation is worth against the
     optimum says :func:`.scoring.score`.
 
     Parameters
@@ -108,17 +109,22 @@ def verify(
     begin = time.perf_counter()
     violation = residual(scenario, allocation, channels=channels, error_radii=error_radii)
     value, bound = float(allocation.worst_rate_bps_hz), math.nan
-    if allocation.witnesses and allocation.sensing_witness is not None:
+    if scenario.comm_power_w == 0:
+        bound = 0.0
+    elif allocation.sensing_witness is not None:
         curve = curve_of(scenario, channels=channels, error_radii=error_radii)
-        for witness in allocation.witnesses:
-            curve.add(witness)
         least = sensing_bound(scenario, allocation.sensing_witness)
 
         def errors(etas: np.ndarray) -> np.ndarray:
             return np.ones(np.shape(etas)) if error_radii is not None else relative_error(scenario, least, etas)
 
-        largest = min(max(time_allocation_limit(scenario, least), 0.0), 1.0)
-        bound = rate_bound(errors, curve, scenario.comm_power_w, largest, value, tolerance=_TOLERANCE)
+        if errors(np.zeros(1))[0] >= curve.reach:  # some user's channel may be 0 however long is sensed
+            bound = 0.0
+        elif allocation.witnesses:
+            for witness in allocation.witnesses:
+                curve.add(witness)
+            largest = min(max(time_allocation_limit(scenario, least), 0.0), 1.0)
+            bound = rate_bound(errors, curve, scenario.comm_power_w, largest, value, tolerance=_TOLERANCE)
     optimal = violation <= LARGEST_RESIDUAL and relative_gap(value, bound) <= LARGEST_GAP and value <= bound * (1 + 1e-9)
     return Certificate(
         method="recomputed",

@@ -143,3 +143,13 @@ def test_shares_end_at_one():
             nf.relative_error(small(), 1e-10, share)
         with pytest.raises(InvalidScenario, match="time_allocation"):
             nf.rate_bps_hz(share, 1.0)
+
+
+@pytest.mark.parametrize("changes", [{"comm_power_w": 0.0}, {"error_slope_per_m": 1e12}])
+def test_a_rate_of_nothing_is_proven_where_nothing_else_is_possible(sensing, changes):
+    scenario = small(**changes)
+    found = nf.solve_exact(scenario, sensing=sensing)
+    again = nf.verify(scenario, found)
+    assert found.certificate.status == again.status == "optimal" and found.certificate.bound == again.bound == again.value == 0
+    possible = small()
+    assert nf.verify(possible, replace(found, beams=np.zeros_like(found.beams))).status == "converged"

@@ -454,3 +454,25 @@ def test_a_guess_far_below_the_sinr_proves_no_bound_by_overflow():
     answer = robust_sinr(h, 1e-6 * np.linalg.norm(h, axis=2), 1e7, 1e7)
     assert answer.certificate.status == "optimal"
     assert 4e-10 < answer.sinr <= np.min(np.linalg.norm(h, axis=2).sum(axis=1) ** 2)
+
+
+@pytest.mark.parametrize("amplitude", [1e2, 1e6, 1e9, 1e12])
+def test_interference_beside_a_strong_signal_is_not_lost(amplitude):
+    """Two users, each with an access point of its own; what the second one's beam sends to the first is 3, the noise 1."""
+    h = amplitude * np.array([[[1.0], [0.0]], [[0.0], [1.0]]], dtype=complex)
+    beams = np.array([[[1.0], [0.0]], [[3 / amplitude], [1.0]]], dtype=complex)
+    exact = amplitude**2 * np.array([0.1, 1.0])
+    assert adversarial_sinr(h, np.zeros((2, 2)), beams, 1.0) == pytest.approx(exact, rel=1e-12)
+    certified, _ = certified_sinr(h, np.zeros((2, 2)), beams, 1.0)
+    assert np.all((certified > 0) & (certified <= exact * (1 + 1e-12)))
+
+
+def test_the_worst_channels_lie_in_the_balls():
+    rng = np.random.default_rng(4)
+    h, radii = small(rng, users=3)
+    radii[0] = 0.0
+    radii[1, 0] = 1e-13 * np.linalg.norm(h[1, 0])
+    beams = complex_normal(rng, h.shape)
+    sinr = np.full(3, 0.5)
+    faced, _ = worst_channels(h, radii, beams[None], sinr, worst_case(h, radii, beams[None], sinr))
+    assert np.all(np.linalg.norm(faced[0] - h[:, None], axis=3) <= radii[:, None] * (1 + 1e-9) + 1e-15 * np.abs(h).max())
