@@ -51,7 +51,7 @@ def solve_error_ignorant(
     certificate = Certificate(
         method="error-ignorant beams, certified worst case",
         value=rate,
-        residual=violations(scenario, point.beams, setting.sensing.covariances, eta)["comm_power_w"],
+        residual=max(violations(scenario, point.beams, setting.sensing.covariances, eta).values()),
         iterations=point.certificate.iterations,
         seconds=time.perf_counter() - begin,
     )

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..foundations import checks
-from ..foundations.certificate import LARGEST_GAP, Certificate, relative_gap
+from ..foundations.certificate import LARGEST_GAP, LARGEST_RESIDUAL, Certificate, relative_gap
 from ..foundations.errors import InfeasibleScenario, InvalidScenario, SolverFailure
 from ..foundations.scenario import Batch
 from .scenario import Scenario
 from .sensing import Sensing, optimise_sensing
 from .share import best_time
 from .time_allocation import Allocation, Setting, SinrCurve
+from .verify import violations
 
 _TOLERANCE = 1e-5
 
@@ -71,12 +72,15 @@ def solve_exact(
     setting = Setting(scenario, sensing, curve, channels=channels, error_radii=error_radii)
     found = best_time(setting, tolerance=tolerance)
     point = setting.beams(found.time_allocation)
+    excess = violations(scenario, point.beams, setting.sensing.covariances, found.time_allocation)
+    residual = max(point.certificate.residual, *excess.values())
+    closed = relative_gap(found.rate_bps_hz, found.bound_bps_hz) <= LARGEST_GAP and residual <= LARGEST_RESIDUAL
     certificate = Certificate(
         method="robust-SINR curve, outer approximation over the share",
         value=found.rate_bps_hz,
         bound=found.bound_bps_hz,
-        residual=point.certificate.residual,
-        status="optimal" if relative_gap(found.rate_bps_hz, found.bound_bps_hz) <= LARGEST_GAP else "converged",
+        residual=residual,
+        status="optimal" if closed else "converged",
         iterations=found.solved,
         seconds=time.perf_counter() - begin,
     )

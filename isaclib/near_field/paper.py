@@ -36,6 +36,7 @@ from .robust import RobustSinr
 from .scenario import Scenario
 from .sensing import Sensing
 from .time_allocation import Allocation, Setting, SinrCurve, curve_of, rate_bps_hz, relative_error
+from .verify import violations
 
 # Step of the one-dimensional search over the share; the paper does not state its own.
 _STEP = 1e-2
@@ -150,11 +151,12 @@ def _alternate(scenario: Scenario, matched: bool, start: float, options: dict, g
     final = min(eta, largest)
     point = setting.beams(final)
     rate = float(rate_bps_hz(final, point.sinr))
+    excess = violations(scenario, point.beams, setting.sensing.covariances, final)
     history.append(Step(len(history), rate, True, time.perf_counter() - begin))
     certificate = Certificate(
         method="alternating optimisation" + (", maximum ratio transmission" if matched else ""),
         value=rate,
-        residual=point.certificate.residual,
+        residual=max(point.certificate.residual, *excess.values()),
         status="converged" if converged else "iteration_limit",
         iterations=len(etas) - 1,
         seconds=time.perf_counter() - begin,

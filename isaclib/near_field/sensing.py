@@ -35,6 +35,7 @@ from .hermitian import hermitian_basis
 from .information import (
     block_bound_m2,
     checked_covariances,
+    crlb_m2,
     eliminate_gains,
     information_by_pair,
     snr_scale,
@@ -282,6 +283,8 @@ def largest_time_allocation(scenario: Scenario, sensing: Sensing) -> float:
     checks.instance("scenario", scenario, Scenario)
     checks.instance("sensing", sensing, Sensing)
     share = time_allocation_limit(scenario, sensing.crlb_bar_m2)
+    if 0 < share < 1 and crlb_m2(scenario, sensing.covariances, share) > scenario.crlb_limit_m2:
+        share = math.nextafter(share, 0.0)  # next to 1, the last digit of a share is many of what is left for sensing
     if share <= 0:
         best = sensing.crlb_bar_m2 * scenario.sensing_block_s / scenario.block_s
         proven = sensing.certificate.bound * scenario.sensing_block_s / scenario.block_s

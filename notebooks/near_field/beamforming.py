@@ -683,10 +683,7 @@ def sweep(which, points):
     for sensing_dbm, comm_dbm, limit in points:
         try:
             share, rate, bound = solve(which, sensing_dbm, comm_dbm, limit)
-        except (
-            InfeasibleScenario,
-            SolverFailure,
-        ):  # no share is proven to meet this limit
+        except (InfeasibleScenario, SolverFailure):  # no share is known to do
             share = rate = bound = np.nan
         rows.append((which, sensing_dbm, comm_dbm, limit, share, rate, bound))
     names = ["scheme", "sensing_dbm", "comm_dbm", "limit_m2", "share", "rate", "bound"]

@@ -153,3 +153,22 @@ def test_a_rate_of_nothing_is_proven_where_nothing_else_is_possible(sensing, cha
     assert found.certificate.status == again.status == "optimal" and found.certificate.bound == again.bound == again.value == 0
     possible = small()
     assert nf.verify(possible, replace(found, beams=np.zeros_like(found.beams))).status == "converged"
+
+
+@pytest.mark.parametrize("rest", [1e-3, 1e-8, 1e-10, 3e-13])
+def test_a_share_next_to_one_keeps_the_position_limit(rest):
+    """The optimum may leave a part in 1e10 of the time to sensing, of which the last digit of the share is a part in 1e6."""
+    scenario = small(block_s=100.0, error_slope_per_m=1e-3)
+    sensing = nf.optimise_sensing(scenario)
+    limit = sensing.crlb_bar_m2 * scenario.sensing_block_s / (rest * scenario.block_s)
+    scenario = scenario.replace(crlb_limit_m2=float(limit))
+    for solver in (nf.solve_exact, nf.solve_mrt, nf.solve_error_ignorant):
+        found = solver(scenario, sensing=sensing)
+        assert found.time_allocation > 0.9 and nf.crlb_m2(scenario, found.covariances, found.time_allocation) <= limit * (
+            1 + 1e-12
+        )
+        assert found.certificate.residual <= 1e-6 and nf.residual(scenario, found) <= 1e-6
+    exact = nf.solve_exact(scenario, sensing=sensing)
+    assert nf.verify(scenario, exact).status == exact.certificate.status == "optimal"
+    judged = nf.score(scenario, exact.beams, exact.covariances, exact.time_allocation)
+    assert judged.feasible and judged.gap <= 1e-5
