@@ -374,7 +374,9 @@ def accuracy(sinr):
     return np.sqrt(np.asarray(sinr) / idle.worst_sensing_sinr)
 
 
-asked = [each(network, min_comm_sinr=2 ** (level * loudest) - 1) for level in x]
+asked = [
+    each(network, min_comm_sinr=np.expm1(np.log(2) * level * loudest)) for level in x
+]
 solved = [nl.solve_exact_batch(batch) for batch in asked]
 exact = [
     pairs(accuracy(found.worst_sensing_sinr), level) for level, found in zip(x, solved)

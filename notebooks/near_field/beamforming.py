@@ -838,6 +838,7 @@ steps = max(comm_sweep_dbm) - min(comm_sweep_dbm)
 span = steps / (high - low) if steps > 0 and high > low else np.nan
 for which in ("exact", "ignorant", "mrt"):
     part = by_power[by_power.scheme == which]
+    part = part.drop_duplicates(["sensing_dbm", "comm_dbm"])  # given twice
     for level in (low, high):
         ordered = part[part.sensing_dbm == level].sort_values("comm_dbm").rate
         rising &= bool(np.all(np.diff(ordered) > -2 * sinr_tolerance))
@@ -1085,7 +1086,7 @@ claims.record(
 optimum = solve("exact", sensing_power_dbm, comm_power_dbm)
 ratio = np.nan
 if optimum[1] > 0:
-    sinr = 2.0 ** (optimum[1] / optimum[0]) - 1
+    sinr = np.expm1(np.log(2) * optimum[1] / optimum[0])
     try:
         ratio = nf.rank_one_ratios(
             scenario, sensing.crlb_bar_m2, optimum[0], sinr
