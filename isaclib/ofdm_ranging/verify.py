@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import nnls
+from scipy.optimize import linprog, nnls
 
 from ..foundations import checks
 from ..foundations.certificate import Certificate, relative_gap
@@ -51,7 +51,8 @@ def capacity_bound(scenario: Scenario, limits: Limits, powers_w: ArrayLike) -> f
 
     so adding it to the utility and maximising over :math:`x \ge 0,\ \mathbf 1^{\mathsf T}x \le 1` (priced water-filling,
     its one price by bisection) bounds the optimum. The multipliers are a non-negative least-squares fit of the stationarity
-    conditions at ``powers_w``: good powers give a tight bound, bad powers a loose one, and every bound is valid.
+    conditions at ``powers_w``, or where that is loose those of a linear program: good powers give a tight bound, bad powers a
+    loose one, and every bound is valid.
 
     >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
     >>> round(capacity_bound(scenario, Limits(peak_sidelobe_db=-20.0), np.full(16, 1 / 16)) / 1e6, 3)
@@ -69,29 +70,37 @@ def capacity_bound(scenario: Scenario, limits: Limits, powers_w: ArrayLike) -> f
             nats = min(nats, _fitted_bound(problem, gains, shares, active, even))
             if nats - worth <= _TIGHT * worth:
                 break
+    if nats - worth > _TIGHT * worth:
+        nats = min(nats, _linear_bound(problem, gains, shares))
     return scenario.subcarrier_spacing_hz / math.log(2) * nats
 
 
-def _fitted_bound(problem: Problem, gains: np.ndarray, shares: np.ndarray, active: float, even: bool) -> float:
-    """The bound in nats with multipliers on the limits that hold with equality up to ``active`` (relative), fitted with
-    weights that favour carriers with power, or ``even`` ones and delays beside the peaks, too (at small SNR, where the
-    problem is nearly linear, empty carriers bound as much as others).
+def _bonuses(problem: Problem, shares: np.ndarray, active: float, beside: bool) -> np.ndarray:
+    """What a multiplier of 1 on each limit that holds with equality up to ``active`` (relative) adds to the carriers' worth,
+    (k, N); with ``beside``, on delays beside the peaks, too.
     """
-    count = problem.carriers
-    columns = [np.empty((0, count))]
+    columns = [np.empty((0, problem.carriers))]
     for region in problem.regions:
         u, levels = pulses.peaks(shares, region.start, region.stop, max(problem.oversampling, 32), above=0.7)
         u = u[levels >= region.level * (1 - active)]
         if u.size:
-            if even:  # nearly optimal powers know their peaks to the root of their gap
+            if beside:  # nearly optimal powers know their peaks to the root of their gap
                 u = np.unique(np.clip(np.add.outer(_ASIDE, u).ravel(), region.start, region.stop))
             phases = pulses.pulse(shares, u)
             directions = phases / np.abs(phases)
-            columns.append(region.level - (directions.conj()[:, None] * pulses.steering(u, count)).real)
+            columns.append(region.level - (directions.conj()[:, None] * pulses.steering(u, problem.carriers)).real)
     if problem.slack is not None and moment_loss(shares) >= problem.slack * (1 - active):
         price, constant = moment_price(shares, problem.slack)
         columns.append((constant - price)[None])
-    bonuses = np.concatenate(columns)
+    return np.concatenate(columns)
+
+
+def _fitted_bound(problem: Problem, gains: np.ndarray, shares: np.ndarray, active: float, even: bool) -> float:
+    """The bound in nats with multipliers fitted with weights that favour carriers with power, or ``even`` ones and delays beside
+    the peaks, too (at small SNR, where the problem is nearly linear, empty carriers bound as much as others).
+    """
+    count = problem.carriers
+    bonuses = _bonuses(problem, shares, active, even)
     empty = np.flatnonzero(shares <= active)
     slack = np.zeros((count, empty.size))
     slack[empty, np.arange(empty.size)] = -1.0
@@ -107,6 +116,21 @@ def _fitted_bound(problem: Problem, gains: np.ndarray, shares: np.ndarray, activ
         return math.inf
     multipliers = (fit / scale)[: len(bonuses)]
     return priced_bound(gains, np.einsum("k,kn->n", multipliers, bonuses))
+
+
+def _linear_bound(problem: Problem, gains: np.ndarray, shares: np.ndarray) -> float:
+    r"""The bound in nats with the multipliers that are best to first order: of the linear program
+
+    .. math:: \min_{\lambda,\,\rho \ge 0} \lambda \quad\text{s.t. } \frac{g_n}{1 + g_n x_n} + \sum_k \rho_k b_{kn} \le \lambda .
+    """
+    bonuses, marginal = _bonuses(problem, shares, _ACTIVE[-1], True), gains / (1 + gains * shares)
+    unit = marginal.max()
+    scale = np.maximum(np.abs(bonuses).max(axis=1), np.finfo(float).tiny)
+    matrix = np.vstack([bonuses / scale[:, None], -np.ones(gains.size)]).T
+    found = linprog(np.eye(len(scale) + 1)[-1], A_ub=matrix, b_ub=-marginal / unit, method="highs")
+    if found.x is None:
+        return math.inf
+    return priced_bound(gains, np.einsum("k,kn->n", np.maximum(found.x[:-1], 0.0) * unit / scale, bonuses))
 
 
 def verify(

@@ -99,5 +99,5 @@ def priced_bound(gains: np.ndarray, bonus: np.ndarray) -> float:
                 break
     margin = high - bonus
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.where(gains > margin, gains / margin, 1.0)
-    return float(high + (np.log(ratio) - 1.0 + 1.0 / ratio).sum())
+        above = np.where(gains > margin, (gains - margin) / margin, 0.0)  # far below the noise next to nothing
+    return float(high + (np.log1p(above) - above / (1.0 + above)).sum())

@@ -326,6 +326,27 @@ def test_a_weak_target_far_behind_counts_where_it_is_and_delays_repeat():
         assert caught.value.field == "separation"
 
 
+@pytest.mark.parametrize("seed", [49, 77, 116, 215, 288, 290])
+def test_far_below_the_noise_the_judge_proves_what_the_solver_does(seed):
+    """There the problem is nearly linear: empty carriers count as much as others, and so do delays beside the peaks."""
+    rng = np.random.default_rng([77, seed])
+    scenario = ofdm.Scenario.random(
+        rng,
+        carriers=int(rng.choice([8, 16, 31, 64])),
+        mean_snr_db=float(rng.choice([-80, -60, -40, -20])),
+        taps=int(rng.choice([1, 2, 8])),
+        tap_decay=float(rng.choice([0.1, 2, 20])),
+        sidelobe_start=float(rng.choice([1.0, 1.5, rng.uniform(1, 3)])),
+    )
+    limits = {"peak_sidelobe_db": float(-rng.uniform(3, 30))}
+    found = ofdm.solve_exact(scenario, **limits)
+    judged = ofdm.verify(scenario, found, **limits)
+    assert found.certificate.status == judged.status == "optimal"
+    assert judged.bound >= found.certificate.value * (1 - 1e-12) and found.certificate.bound >= found.certificate.value * (
+        1 - 1e-12
+    )
+
+
 _THREADS = """
 import time, numpy as np
 from isaclib import ofdm_ranging as ofdm

@@ -60,3 +60,12 @@ def test_priced_bound_is_the_weighted_optimum():
     for sample in rng.dirichlet(np.ones(24), size=200):
         assert np.log1p(gains * sample).sum() + bonus @ sample <= priced_bound(gains, bonus)
     assert priced_bound(gains, np.full(24, -100.0)) == 0.0
+
+
+@pytest.mark.parametrize("snr", [1.0, 1e-4, 1e-8, 1e-14])
+def test_priced_bound_keeps_its_digits_below_the_noise(snr):
+    """All power on the better of two carriers, as far below the noise as may be: ln(1 + g)."""
+    gains = snr * np.array([1.0, 0.4])
+    assert priced_bound(gains, np.zeros(2)) == pytest.approx(np.log1p(snr), rel=1e-13)
+    alike = priced_bound(np.full(64, snr), np.zeros(64))
+    assert alike == pytest.approx(64 * np.log1p(snr / 64), rel=1e-13)
