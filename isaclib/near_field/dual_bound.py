@@ -184,7 +184,22 @@ def best_dual_point(
         gap *= _SHRINK
     q = best[barrier.count :] / np.sum(best[barrier.count :])
     y = best[: barrier.count] / np.sum(best[barrier.count :])
+    if problem.frames is None:
+        # The scaled bases of users that can hardly be told apart have lost digits; the plain ones say by how much y is too large.
+        users, _, width = problem.channels.shape
+        least, rounding = _least_eigenvalues(sinr, owner, y, x, np.repeat(q, width), users=users)
+        y = y / (1 - float(np.min(np.where(least < -rounding, least, 0.0))))
     return DualPoint(float(np.sum(y)), q, y, owner, x)
+
+
+def _least_eigenvalues(
+    sinr: float, owners: np.ndarray, y: np.ndarray, channels: np.ndarray, q: np.ndarray, *, users: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Least eigenvalue of each F_k against the prices, I + X diag(sign) X^H, and the rounding it is known to: two arrays (K,)."""
+    scaled = channels / np.sqrt(np.maximum(q, 1e-300))
+    signs = np.where(owners == np.arange(users)[:, None], -1 / sinr, 1.0) * y
+    F = np.eye(len(q)) + np.matmul(scaled.T * signs[:, None, :], scaled.conj())
+    return np.linalg.eigvalsh(F)[:, 0], _ROUNDING * np.linalg.norm(F, 2, axis=(1, 2))
 
 
 def _largest_factor(barrier: _Barrier, unknowns: np.ndarray) -> float:
@@ -291,10 +306,5 @@ def dual_residual(problem: Reduced, sinr: float, dual: DualPoint, *, factor: flo
     limits = problem.radii[dual.owners]
     outside = np.max((errors - limits) / np.linalg.norm(problem.channels, axis=2)[dual.owners] - _ROUNDING)
     worst = max(outside, -float(np.min(y)), -float(np.min(q)), abs(float(np.sum(dual.prices)) - 1) - _ROUNDING)
-    scaled = dual.channels / np.sqrt(np.maximum(q, 1e-300))
-    for k in range(users):
-        sign = np.where(dual.owners == k, -1 / sinr, 1.0) * y
-        # Least eigenvalue of I + X diag(sign) X^H, in units of its own rounding.
-        F = np.eye(len(q)) + (scaled.T * sign) @ scaled.conj()
-        worst = max(worst, -float(np.linalg.eigvalsh(F)[0]) - _ROUNDING * float(np.linalg.norm(F, 2)))
-    return worst
+    least, rounding = _least_eigenvalues(sinr, dual.owners, y, dual.channels, q, users=users)
+    return max(worst, float(np.max(-least - rounding)))

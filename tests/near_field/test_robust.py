@@ -476,3 +476,17 @@ def test_the_worst_channels_lie_in_the_balls():
     sinr = np.full(3, 0.5)
     faced, _ = worst_channels(h, radii, beams[None], sinr, worst_case(h, radii, beams[None], sinr))
     assert np.all(np.linalg.norm(faced[0] - h[:, None], axis=3) <= radii[:, None] * (1 + 1e-9) + 1e-15 * np.abs(h).max())
+
+
+@pytest.mark.parametrize("part", [0.5, 0.9, 0.99, 1.01, 3.0])
+@pytest.mark.parametrize("apart", [1e-3, 1e-5])
+def test_margins_of_users_that_can_hardly_be_told_apart_respect_their_bound(apart, part):
+    rng = np.random.default_rng(11)
+    h = complex_normal(rng, (1, 1, 5)) * (1 + apart * complex_normal(rng, (3, 1, 5)))
+    radii = 1e-6 * np.linalg.norm(h, axis=2)
+    sinr = part * robust_sinr(h, radii, 1e6, 1.0).sinr
+    margin = power_margin(h, radii, sinr, 1e6, 1.0)
+    assert margin.certificate.bound == pytest.approx(part, rel=1e-4)
+    reduced = reduce(h, radii, 1e6)
+    found = margin_by_cuts(reduced, sinr, 1.0)
+    assert dual_residual(reduced, sinr, found.dual) <= 0
