@@ -82,9 +82,7 @@ def _ends(parameter: Parameter, kind: str, quick: Any) -> Iterator[tuple[str, An
         options = parameter.options or TEXTS
         yield from ((f"option-{number}", option) for number, option in enumerate(options) if option != quick)
     else:
-        low, high = (min(max(end, -_FARTHEST), _FARTHEST) for end in parameter.range)
-        if parameter.size:
-            high = max(low, min(high, float(quick)))
+        low, high = (min(max(end, -_FARTHEST), _FARTHEST) for end in parameter.work_range(quick))
         whole = int if kind == "integer" else float
         yield "low", whole(low)
         yield "high", whole(high)

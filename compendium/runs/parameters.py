@@ -22,6 +22,7 @@ from .numbers import read_number
 
 PROVENANCES = ("stated", "derived", "assumed", "recovered")
 BASE_SETS = ("quick", "paper")
+FALLING = "falling"  # the size of a step or a tolerance: the work grows as it falls
 SCALARS = {"integer", "number", "string", "boolean"}
 LISTS = {"numbers": "number", "integers": "integer", "strings": "string"}
 _BOOLEANS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -40,8 +41,23 @@ class Parameter:
     notebooks: tuple[str, ...]
     range: tuple[float, float] | None = None
     options: tuple[str, ...] | None = None
-    size: bool = False
+    size: bool | str = False
     length: tuple[int, int | None] = (1, None)
+
+    def work_range(self, quick: Any) -> tuple[float, float]:
+        """The range, of an amount of work only where it is no more than that of ``quick`` (a step or tolerance: no finer)."""
+        low, high = self.range or (-math.inf, math.inf)
+        if self.size == FALLING:
+            low = min(high, max(low, float(quick)))
+        elif self.size:
+            high = max(low, min(high, float(quick)))
+        return low, high
+
+    @property
+    def least_work(self) -> float:
+        """The end of the range with the least work."""
+        low, high = self.range or (-math.inf, math.inf)
+        return high if self.size == FALLING else low
 
     def check(self, value: Any, where: str | Path) -> Any:
         """The value in its proper type, or a :class:`ParameterError`; numbers and booleans may be text."""

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from .errors import ParameterError
-from .parameters import LISTS, PROVENANCES, SCALARS
+from .parameters import FALLING, LISTS, PROVENANCES, SCALARS
 
 _WORDS = {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1}
 _TEXT = {"type": "string", "minLength": 1, "description": "write text"}
@@ -30,7 +30,10 @@ _PARAMETER: dict[str, Any] = {
         },
         "options": _WORDS | {"description": "add options: [...]"},
         "free": {"type": "boolean", "description": "write free: true"},
-        "size": {"type": "boolean", "description": "write size: true"},
+        "size": {
+            "oneOf": [{"type": "boolean"}, {"const": FALLING}],
+            "description": "write size: true, or falling where less is more work",
+        },
         "meaning": _TEXT,
         "provenance": {"enum": list(PROVENANCES)},
         "source": {"type": "string", "description": "write text"},

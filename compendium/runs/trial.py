@@ -71,7 +71,7 @@ def with_least_work(schema: Schema, values: dict[str, Any], quick: dict[str, Any
     if all(values[name] <= quick[name] for name in counts):
         return values
     work = [parameter for parameter in known.values() if parameter.size]
-    least = {each.name: values[each.name][: each.length[0]] if each.type in LISTS else each.range[0] for each in work}
+    least = {each.name: values[each.name][: each.length[0]] if each.type in LISTS else each.least_work for each in work}
     return {**values, **least}
 
 
@@ -148,9 +148,7 @@ def _random_scalar(parameter: Parameter, kind: str, quick: Any, rng: np.random.G
         return bool(rng.random() < 0.5)
     if kind == "string":
         return str(rng.choice(parameter.options or [quick, *TEXTS]))
-    low, high = parameter.range
-    if parameter.size:
-        high = max(low, min(high, float(quick)))
+    low, high = parameter.work_range(quick)
     how = rng.choice(["low", "high"] if ends else ["low", "high", "near", "anywhere", "anywhere", "magnitude"])
     if how in ("low", "high"):
         value = low if how == "low" else high

@@ -98,6 +98,19 @@ def test_trials_draw_corners(project):
     assert {"", "Half"} <= {run.values["title"][:4] for run in found if run.notebook == "what_if"}
 
 
+def test_a_step_never_falls_below_that_of_quick_and_is_coarsest_where_the_system_is_large(project):
+    schema = project / "notebooks" / "demo" / "parameters" / "schema.yml"
+    slope = "slope:\n  type: number\n"
+    edit(schema, slope, f"{slope}  size: falling\n")
+    edit(schema, "  size: true\n", "")  # points is no work, but the size of a system
+    section = runs.load_section(project, "demo")
+    values = [run.values for run in trial.trial_runs(project, section, ["results"], 60, 0)]
+    quick = trial.basis(section, "results")
+    assert all(entry["slope"] >= quick["slope"] for entry in values) and len({entry["slope"] for entry in values}) > 3
+    large = [entry for entry in values if entry["points"] > quick["points"]]
+    assert large and all(entry["slope"] == section.schema.parameters["slope"].range[1] for entry in large)
+
+
 def changed(run, quick):
     return {name for name, value in run.values.items() if value != quick[name]}
 
