@@ -171,9 +171,9 @@ def run(copy: Path, tests: list[str], limit: float, watched: Path | None = None)
     if child == 0:
         os.setsid()
         os.chdir(copy)
-        sys.path.insert(0, str(copy))
+        sys.path[0] = str(copy)  # for this script's folder, whose modules are named as the chapters
         os.environ["PYTHONPATH"] = str(copy)  # of the processes that tests start
-        with open(os.devnull, "w") as nowhere:
+        with open(watched.with_suffix(".txt") if watched else os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), 1)
             os.dup2(nowhere.fileno(), 2)
         code = 1
@@ -252,6 +252,7 @@ def main() -> int:
         copy_of(ROOT, copy)
         start = time.perf_counter()
         if run(copy, [tests], 10 * options.limit, watched) != "survived":
+            print(*watched.with_suffix(".txt").read_text().splitlines()[-15:], sep="\n", file=sys.stderr)
             print("the tests fail without any change", file=sys.stderr)
             return 1
         seen = json.loads(watched.read_text())

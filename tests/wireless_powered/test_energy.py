@@ -5,11 +5,11 @@ from dataclasses import replace
 import mpmath
 import numpy as np
 import pytest
-from wireless_powered import oracles
 
 from isaclib import InfeasibleScenario
 from isaclib import wireless_powered as wp
 from isaclib.wireless_powered.sensing import Lane, Sensing
+from tests.wireless_powered import oracles
 
 AGREEMENT = 1e-6  # relative, search against barrier: the conic solver is asked for 1e-11 and may stop earlier
 CONIC_GAP, CONIC_RESIDUAL = 1e-5, 1e-6

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from wireless_powered import oracles
 
 from isaclib import InfeasibleScenario
 from isaclib import wireless_powered as wp
+from tests.wireless_powered import oracles
 
 VALUE = 1e-9  # relative; the search stops at 1e-11 of s
 BELOW = 1e-14  # by so much a bound may fall below the optimum in floating point

@@ -6,13 +6,13 @@ import warnings
 import mpmath
 import numpy as np
 import pytest
-from wireless_powered import oracles
 
 from isaclib import InfeasibleScenario, SolverFailure
 from isaclib import wireless_powered as wp
 from isaclib.wireless_powered import attainable, curve, duality, energy, interior
 from isaclib.wireless_powered.sensing import Lane, Sensing
 from isaclib.wireless_powered.verify import _price
+from tests.wireless_powered import oracles
 
 DIGITS = 1e-14
 
