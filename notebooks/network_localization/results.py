@@ -885,7 +885,11 @@ tables.table(
     formats=".3f",
     caption="What the optimisation of the worst range does to the position.",
 )
-assert 0.9 < np.median(rmse_exact / bound_exact) < 1.1
+if np.median(bound_exact) < 0.02 * side_m:
+    by_chance = 1.5 / np.sqrt(trials * located)  # two deviations of the median
+    assert abs(np.median(rmse_exact / bound_exact) - 1) < 0.1 + by_chance
+else:
+    print("Range errors as large as this, no estimator need attain the bound.")
 claims.record(
     "001-C8",
     ours=f"on {located} drops the max-min allocation's bound on the position is {np.median(loss):.2f} times (median; 90 % of the drops: at most "
