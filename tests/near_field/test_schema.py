@@ -49,3 +49,12 @@ def test_a_user_of_the_third_figure_on_its_array(x, size, stands):
             SCHEMA.relate(values, "own")
     else:
         assert SCHEMA.relate(values, "own") == values
+
+
+def test_a_share_that_leaves_no_time_to_look_is_refused_where_snapshots_are_counted():
+    values = SCHEMA.load_named("quick") | {"block_s": 0.1, "sensing_block_s": 0.0033, "time_allocation": 0.99}
+    with pytest.raises(ParameterError, match="leave time to look"):
+        SCHEMA.relate(values, "own")
+    assert SCHEMA.relate(values | {"time_allocation": 0.97}, "own")
+    del values["spectrum_draws"]
+    assert SCHEMA.relate(values, "own") == values
