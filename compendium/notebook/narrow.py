@@ -18,7 +18,7 @@ STACKED = ".stacked.svg"  # how the names of those end whose panels were put bel
 WIDTH = 4.4  # inches: the whole width of a phone, with letters of about ten pixels
 _WIDER = 1.05  # as many times as wide is worth a file of its own
 _ROW, _SQUARE_ROW = 2.7, 3.8
-_EDGE = 2  # pixels that stay free beside words
+_EDGE = 0.05  # of their width that stays free beside words, which a browser's font may set wider
 
 
 def fit(figure: Figure) -> str:
@@ -123,7 +123,8 @@ def _pull_in(figure: Figure) -> None:
     """Words in a panel that the figure's edge would cut move sideways until they are whole."""
     for text in [text for axes in figure.axes for text in axes.texts if text.get_visible() and text.get_text()]:
         extent = text.get_window_extent()  # places an annotation, whose position is given in its own coordinates, as well
-        aside = max(_EDGE - extent.x0, 0.0) or min(figure.bbox.width - _EDGE - extent.x1, 0.0)
+        free = _EDGE * extent.width
+        aside = max(free - extent.x0, 0.0) or min(figure.bbox.width - free - extent.x1, 0.0)
         if aside and np.isfinite(aside):
             x, y = text.get_position()
             x, y = text.get_transform().transform((text.convert_xunits(x), text.convert_yunits(y)))
