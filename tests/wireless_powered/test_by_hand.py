@@ -78,6 +78,9 @@ def test_quick_and_proven_values_of_the_crb():
     spent = rng.uniform(0.001, 0.05, (2, 5, 4))
     slow, quick = sensing.crb(spent), sensing.quick_crb(spent)
     np.testing.assert_allclose(quick, slow, rtol=1e-11)
+    mixed = spent.copy()
+    mixed[0, 2] = [1e9, 0.0, 0.0, 0.0]  # one user alone: its determinant cancels, the other rows keep theirs
+    np.testing.assert_allclose(sensing.quick_crb(mixed), sensing.crb(mixed), rtol=1e-11)
     for d in range(5):
         np.testing.assert_allclose(slow[1, d], wp.crb_trace(rows[d], spent[1, d]), rtol=1e-15)
     w = (spent[..., :, None] * sensing._k).sum(axis=-2)
