@@ -104,6 +104,11 @@ class Program:
         self.weighed = np.concatenate([self.corners, -np.eye(1, size + 1, size)])
         self.count = 1 + self.users * self.at.count + self.users * self.aps
 
+    def lift(self, inner: np.ndarray) -> np.ndarray:
+        """Covariances (K, n, n) from those in the bases, Hermitian to the last bit (bases of users alike cancel much)."""
+        outer = np.matmul(self.bases, np.matmul(inner, self.bases.conj().swapaxes(1, 2)))
+        return (outer + outer.conj().swapaxes(1, 2)) / 2
+
     def split(self, y: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         entries = y[1 : 1 + self.users * self.at.count]
         return y[0], entries, y[1 + len(entries) :].reshape(self.users, self.aps)

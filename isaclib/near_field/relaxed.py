@@ -80,7 +80,7 @@ def two_sided(problem: Reduced, sinr: float, power: float, tolerance: float = 0.
     """Solve the program at an SINR and take both bounds from it; a ``tolerance`` on their gap says how accurately."""
     program = Program(problem, sinr, power)
     found = solve(program, float(np.clip(_PART * tolerance, *_ACCURACIES)))
-    covariances = np.matmul(program.bases, np.matmul(found.covariances, program.bases.conj().swapaxes(1, 2)))
+    covariances = program.lift(found.covariances)
     principal, ratio = rank_one(covariances)
     beams = principal.reshape(problem.channels.shape)
     if problem.frames is not None:

@@ -100,7 +100,7 @@ def margin_by_sdp(problem: Reduced, sinr: float, power: float, *, structured_onl
     if not found.converged:
         return None if structured_only else margin_by_conic(problem, sinr, power)
     bound = _dual_bound(problem, sinr, program.bases, program.frames, found.dual, found.prices) / power
-    covariances = np.matmul(program.bases, np.matmul(found.covariances, program.bases.conj().swapaxes(1, 2)))
+    covariances = program.lift(found.covariances)
     return Relaxed(found.power / power, bound, covariances, found.iterations, found)
 
 

@@ -8,6 +8,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 
+from isaclib.foundations.channels import complex_normal
 from isaclib.near_field import Scenario, channels
 from isaclib.near_field.decomposition import columns_of, errors_of
 from isaclib.near_field.dual_bound import dual_residual
@@ -178,3 +179,14 @@ def test_two_threads_of_the_blas_leave_one_at_work():
     run = subprocess.run([sys.executable, "-c", _ALONE], env=environment, capture_output=True, text=True, check=True)
     others, own = map(float, run.stdout.split())
     assert others < 0.02 * own
+
+
+def test_covariances_leave_their_bases_hermitian_to_the_last_bit():
+    rng = np.random.default_rng(3)
+    alike = complex_normal(rng, (1, 2, 4)) * (1 + 1e-7 * complex_normal(rng, (4, 2, 4)))
+    program = Program(reduce(alike, np.zeros((4, 2)), 1e-3), 2.0)
+    root = complex_normal(rng, (4, program.inner, program.inner))
+    lifted = program.lift(root @ root.conj().swapaxes(1, 2))
+    np.testing.assert_array_equal(lifted, lifted.conj().swapaxes(1, 2))
+    outer = program.bases @ root
+    np.testing.assert_allclose(lifted, outer @ outer.conj().swapaxes(1, 2), rtol=1e-6, atol=1e-9 * np.abs(lifted).max())
