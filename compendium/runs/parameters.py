@@ -157,9 +157,18 @@ class Relation:
         return ", ".join(f"{name} = {text if len(text) <= 60 else text[:56] + ' ...'}" for name, text in shown.items())
 
 
+def centred(count: int, spacing: float) -> list[float]:
+    """Where ``count`` points at equal ``spacing`` lie around 0, as the antennas of a linear array around its centre.
+
+    >>> centred(4, 2.0)
+    [-3.0, -1.0, 1.0, 3.0]
+    """
+    return [(n - (count - 1) / 2) * spacing for n in range(count)]
+
+
 _FUNCTIONS = {
     function.__name__: function
-    for function in (abs, all, any, len, max, min, range, round, set, sorted, sum, zip, math.hypot, math.log10, math.sqrt)
+    for function in (abs, all, any, centred, len, max, min, range, round, set, sorted, sum, zip, math.hypot, math.log10, math.sqrt)
 }
 
 

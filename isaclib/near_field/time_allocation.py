@@ -34,9 +34,8 @@ from .scenario import channels as channels_of
 from .sensing import Sensing, Witness, largest_time_allocation, optimise_sensing, power_residual, sensing_bound
 
 _NEAREST = 3
-# Two position bounds this close (relative) are one, and a sensing power exceeded by less is not; a bound that is stated may have
-# lost digits up to here.
-_AGREE, _DIGITS = 1e-6, 1e-3
+# Two position bounds this close (relative) are one, and a sensing power exceeded by less is not.
+_AGREE = 1e-6
 # Two errors this close are one: shares that differ by rounding.
 _SAME = 1e-12
 
@@ -303,18 +302,15 @@ def curve_of(
 
 
 def _of_scenario(scenario: Scenario, sensing: Sensing) -> Sensing:
-    """A given solution of (8), if its covariances are admissible in this scenario and have the position bound that it states.
-
-    Where apertures of next to nothing leave a bound few digits, the one that is found here counts.
-    """
+    """A given solution of (8), if its covariances are admissible in this scenario and have the position bound that it states."""
     found = block_bound_m2(scenario, checked_covariances(scenario, sensing.covariances))
     stated = checks.number("sensing", sensing.crlb_bar_m2, positive=True)
-    if not abs(found / stated - 1) <= _DIGITS:
+    if not abs(found / stated - 1) <= _AGREE:
         problem = f"states a position bound of {stated:.6g} m^2 per block, where it is {found:.6g}"
         raise InvalidScenario("sensing", problem, "it is that of another scenario: optimise_sensing(scenario)")
     if power_residual(scenario, sensing.covariances) > _AGREE:
         raise InvalidScenario("sensing", "radiates more than sensing_power_w", "scale the covariances")
-    return sensing if abs(found / stated - 1) <= _AGREE else replace(sensing, crlb_bar_m2=found)
+    return sensing
 
 
 class Setting:

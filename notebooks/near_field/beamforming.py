@@ -612,7 +612,8 @@ def setting(sensing_dbm, comm_dbm, limit=crlb_limit_m2):
         crlb_limit_m2=limit,
     )
     factor = changed.sensing_power_w / scenario.sensing_power_w
-    bar, covariances = sensing.crlb_bar_m2 / factor, sensing.covariances * factor
+    covariances = sensing.covariances * factor
+    bar = nf.crlb_m2(changed, covariances, 0) * block_s / sensing_block_s
     return changed, replace(sensing, covariances=covariances, crlb_bar_m2=bar)
 
 
