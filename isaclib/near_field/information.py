@@ -246,10 +246,15 @@ def _pair_columns(scenario: Scenario, covariances: np.ndarray):
     r"""Derivatives :math:`D_pF` of every pair, (rows, 2K) for the positions and (rows, K) for the gains, in few coordinates."""
     basis, gains = wave_basis(scenario), echo_gains(scenario)
     users = gains.shape[0]
+    receive = [np.linalg.qr(u, mode="r") for u in basis]
+    if scenario.antennas > basis.shape[-1]:  # of a long array, what the waves see of the covariances: (3K, 3K) instead of (Nt, Nt)
+        spans, waves = np.linalg.qr(basis)
+        covariances = np.swapaxes(spans.conj(), -1, -2) @ covariances @ spans
+    else:
+        waves = basis
     values, vectors = np.linalg.eigh(covariances)
     roots = vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]
-    receive = [np.linalg.qr(u, mode="r") for u in basis]
-    transmit = [np.linalg.qr(f.conj().T @ u, mode="r") for f, u in zip(roots, basis)]
+    transmit = [np.linalg.qr(f.conj().T @ u, mode="r") for f, u in zip(roots, waves)]
     for l, m in np.ndindex(len(basis), len(basis)):
         u, v = receive[l].reshape(-1, 3, users), transmit[m].conj().reshape(-1, 3, users)
 
@@ -313,6 +318,9 @@ def checked_covariances(scenario: Scenario, covariances) -> np.ndarray:
     size = np.max(np.abs(psi), initial=0.0)
     if np.max(np.abs(psi - np.swapaxes(psi.conj(), -1, -2)), initial=0.0) > 1e-9 * size:
         raise InvalidScenario("covariances", "must be Hermitian", "symmetrise it")
-    if np.min(np.linalg.eigvalsh(psi), initial=0.0) < -1e-9 * size * scenario.antennas:
-        raise InvalidScenario("covariances", "must be positive semidefinite", "drop the negative eigenvalues")
+    if size > 0:
+        try:  # a factor exists where no eigenvalue lies below minus this shift, and costs a tenth of the eigenvalues
+            np.linalg.cholesky(psi / size + 1e-9 * scenario.antennas * np.eye(scenario.antennas))
+        except np.linalg.LinAlgError:
+            raise InvalidScenario("covariances", "must be positive semidefinite", "drop the negative eigenvalues") from None
     return psi

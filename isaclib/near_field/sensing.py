@@ -205,7 +205,8 @@ def sensing_bound(scenario: Scenario, witness: Witness) -> float:
         project = np.concatenate([eye, -x[:, m]], axis=-1)
         weight = np.swapaxes(project, -1, -2) @ squared @ project
         gradient = np.einsum("leij,lij,eab->ab", maps, weight, coordinates, optimize=True)
-        price += float(np.linalg.eigvalsh(basis[m] @ gradient @ basis[m].conj().T)[-1])
+        triangle = np.linalg.qr(basis[m], mode="r")  # of few rows, with the eigenvalues that are not 0
+        price += float(np.linalg.eigvalsh(triangle @ gradient @ triangle.conj().T)[-1])
     return float(np.trace(v) ** 2 / (snr_scale(scenario) * scenario.sensing_power_w * price))
 
 

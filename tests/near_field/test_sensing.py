@@ -164,7 +164,8 @@ def test_e11_printed_share_may_lie_outside_the_frame(paper):
     with pytest.raises(InfeasibleScenario):
         nf.largest_time_allocation(strict, sensing)
     allowed = nf.largest_time_allocation(s, sensing)
-    assert allowed == nf.time_allocation_limit(s, sensing.crlb_bar_m2) and 0 < allowed < 1
+    exact = nf.time_allocation_limit(s, sensing.crlb_bar_m2)
+    assert 0 < np.nextafter(exact, 0) <= allowed <= exact < 1, "its last digit may be rounded down to keep the limit"
 
 
 @pytest.mark.parametrize("reduced", [True, False])
