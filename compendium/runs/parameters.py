@@ -166,10 +166,8 @@ def centred(count: int, spacing: float) -> list[float]:
     return [(n - (count - 1) / 2) * spacing for n in range(count)]
 
 
-_FUNCTIONS = {
-    function.__name__: function
-    for function in (abs, all, any, centred, len, max, min, range, round, set, sorted, sum, zip, math.hypot, math.log10, math.sqrt)
-}
+_CALLABLE = (abs, all, any, len, max, min, range, round, set, sorted, sum, zip, centred, math.hypot, math.log10, math.sqrt)
+_FUNCTIONS = {function.__name__: function for function in _CALLABLE}
 
 
 @dataclass(frozen=True)

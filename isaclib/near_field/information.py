@@ -247,7 +247,7 @@ def _pair_columns(scenario: Scenario, covariances: np.ndarray):
     basis, gains = wave_basis(scenario), echo_gains(scenario)
     users = gains.shape[0]
     receive = [np.linalg.qr(u, mode="r") for u in basis]
-    if scenario.antennas > basis.shape[-1]:  # of a long array, what the waves see of the covariances: (3K, 3K) instead of (Nt, Nt)
+    if scenario.antennas > basis.shape[-1]:  # of a long array, what the waves see of them: (3K, 3K)
         spans, waves = np.linalg.qr(basis)
         covariances = np.swapaxes(spans.conj(), -1, -2) @ covariances @ spans
     else:
