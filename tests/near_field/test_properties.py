@@ -116,7 +116,9 @@ def test_the_reason_of_a_gap_is_the_rank_only_where_the_covariances_are_not_of_r
     assert (np.min(found.rank_one_ratio) > 0.9999) == (reason == "digits")
 
 
-@pytest.mark.parametrize(("seed", "users", "aps", "antennas"), [(15, 6, 2, 3), (33, 5, 2, 4), (5, 2, 1, 7), (7, 3, 3, 4)])
+@pytest.mark.parametrize(
+    ("seed", "users", "aps", "antennas"), [(15, 6, 2, 3), (33, 5, 2, 4), (5, 2, 1, 7), (7, 3, 3, 4), (9, 2, 2, 24), (4, 1, 1, 40)]
+)
 def test_position_bound_keeps_its_digits_and_no_covariance_beats_the_minimum(seed, users, aps, antennas):
     rng = np.random.default_rng(seed)
     scenario = nf.Scenario.random(
