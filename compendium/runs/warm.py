@@ -126,7 +126,7 @@ def _fork(asked: dict[str, Any]) -> int:
     pid = os.fork()
     if pid:
         return pid
-    code = 1
+    code, kernel = 1, None
     try:
         os.setpgid(0, 0)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -139,10 +139,12 @@ def _fork(asked: dict[str, Any]) -> int:
         job = {**json.loads(Path(asked["job"]).read_text()), "parent": os.getppid()}
         code = child.make(job, partial(child.execute, waiting=WaitingKernel()))
     except Asked as command:
-        become(command)
-        sys.exit()
+        kernel = command
     except BaseException:
         traceback.print_exc()
+    if kernel is not None:  # here, or every error of a cell would be one that occurred while another was handled
+        become(kernel)
+        sys.exit()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
