@@ -34,6 +34,7 @@ from .scenario import Scenario, harvest_rate_w
 from .sensing import Lane, Rows, Sensing
 
 _TOLERANCE = 1e-11  # of ln rho
+_RETREATS = 150  # to the least ln rho whose exponential is not 0
 _LN2 = float(np.log(2.0))
 
 
@@ -138,6 +139,10 @@ def _equal_time(batch: Batch | Lane | Rows, dtype: type = float) -> tuple[Alloca
     # R grows where nobody is capped and k rho^2 < M for every user: ln(1 + k rho) <= k rho, so f'/f >= 1/(rho (1 + k rho)).
     low = np.log(0.5 * np.minimum(np.sqrt(users / curve.k), caps).min(axis=1))
     high = np.log(caps.max(axis=1)) + 1e-9
+    for _ in range(_RETREATS):  # the growth may be less than rounding there: far below, it is not
+        if not (flat := ~(excess(low) > 0)).any():
+            break
+        low = np.where(flat, low - 5.0, low)
     bracket = sign_change(excess, low, high, tolerance=_TOLERANCE)
     ratio, powers, rate, _ = at(bracket.high)
     slot = batch.time_budget_s / (users + ratio)

@@ -28,7 +28,7 @@ from scipy.optimize import minimize
 
 from ..foundations import checks
 from ..foundations.certificate import Certificate, Step
-from ..foundations.errors import InvalidScenario, SolverFailure
+from ..foundations.errors import InvalidScenario
 from .allocation import Allocation
 from .batch import infeasible, power_sensing
 from .scenario import Scenario, crb_polynomial, crb_trace, harvest_rate_w, throughputs
@@ -122,13 +122,11 @@ def solve_sca(
         When no start exists, which is exactly when (P1) is infeasible.
     InvalidScenario
         For ``sensing="energy"``, an unknown scheme, or a start that is not feasible.
-    SolverFailure
-        When no answer of a convex subproblem was feasible.
 
     Notes
     -----
     The status is ``converged`` only if the last subproblem was solved to its own tolerance: where its solver stalls, a small
-    increase says nothing.
+    increase says nothing, and where no answer of it is feasible, the iterate before is the last.
 
     Examples
     --------
@@ -149,11 +147,15 @@ def solve_sca(
 
     subproblem = _Subproblem(scenario, scheme)
     point = subproblem.pack(powers, charging, times)
-    objective = float(throughputs(scenario, times, powers).min())
+    objective, violation = float(throughputs(scenario, times, powers).min()), residual(scenario, powers, charging, times)
     history = [Step(0, objective, True, time.perf_counter() - begin)]
-    status = "iteration_limit"
+    status, method = "iteration_limit", "SCA" if scheme == "proposed" else f"SCA, {scheme.replace('_', ' ')}"
     for iteration in range(1, max_iterations + 1):
-        point, solved = subproblem.solve(point)
+        following, solved = subproblem.solve(point)
+        if following is None:
+            method += ", SLSQP stalled"
+            break
+        point = following
         powers, charging, times = subproblem.unpack(point)
         previous, objective = objective, float(throughputs(scenario, times, powers).min())
         violation = residual(scenario, powers, charging, times)
@@ -162,7 +164,7 @@ def solve_sca(
             status = "converged" if solved else "iteration_limit"
             break
     certificate = Certificate(
-        method="SCA" if scheme == "proposed" else f"SCA, {scheme.replace('_', ' ')}",
+        method=method,
         value=objective,
         residual=violation,
         status=status,
@@ -212,8 +214,8 @@ class _Subproblem:
     def unpack(self, z) -> tuple[np.ndarray, float, np.ndarray]:
         return np.exp(z[2 + self.slots :]), float(_share(z[1]) * self.time_budget), np.exp(self.selection @ z[2 : 2 + self.slots])
 
-    def solve(self, z0: np.ndarray) -> tuple[np.ndarray, bool]:
-        """The next point, and whether the solver says that it is optimal."""
+    def solve(self, z0: np.ndarray) -> tuple[np.ndarray | None, bool]:
+        """The next point, and whether the solver says that it is optimal; None where no answer is feasible and no worse."""
         users, slots = self.users, self.slots
         v_ref = z0[2 + slots :]
         p_ref = np.exp(v_ref)
@@ -277,8 +279,6 @@ class _Subproblem:
                     best, solved = result.x, bool(result.success)
                 if result.success:
                     return result.x, True
-        if best is None:
-            raise SolverFailure("SLSQP", str(result.message), {"violation": violation})
         return best, solved
 
 

@@ -189,3 +189,13 @@ def test_starts_stay_within_the_cap():
         with pytest.raises(InvalidScenario, match="backoffs"):
             wp.feasible_start(scenario, backoffs=backoffs)
     assert wp.feasible_start(scenario, backoffs=(0.25,))[0].max() <= scenario.max_power_w
+
+
+def test_equal_times_where_the_growth_of_the_throughput_is_rounding():
+    # k is of the order of 1e-35: around the best rho all of 1e14 to 1e18 have the same throughput to the last digit.
+    law = {"users": 1, "targets": 1, "radius_m": 1000.0, "path_loss_exponent": 6.0, "harvest_efficiency": 1e-6}
+    law |= {"bs_power_w": 1e-3, "max_power_w": 1e3, "noise_dbm": -70.0, "bandwidth_hz": 1.0, "time_budget_s": 1e-6}
+    batch = wp.Scenario.random_batch(np.random.default_rng(4294967295), 24, **law, crb_limit_m2=np.inf)
+    found = wp.solve_equal_time_batch(batch)
+    assert np.all(found.status == "optimal")
+    assert np.allclose(found.min_throughput_bit, wp.solve_exact_batch(batch).min_throughput_bit, rtol=1e-9), "one user: the same problem"

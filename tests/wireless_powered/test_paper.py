@@ -5,6 +5,7 @@ import pytest
 
 from isaclib import InfeasibleScenario, InvalidScenario
 from isaclib import wireless_powered as wp
+from isaclib.wireless_powered import paper
 
 AGREEMENT = 1e-6  # relative; promised for SCA against exact. SLSQP's subproblems are solved to 1e-12
 STARTS = {"cold": {}, "less power, short charging": {"charging_share": 0.3, "backoffs": (0.3, 0.1, 0.01)}}
@@ -79,3 +80,21 @@ def test_bad_requests_are_named():
         wp.solve_exact(hopeless)
     assert error.value.index == exact_error.value.index
     assert error.value.best_attainable == pytest.approx(exact_error.value.best_attainable, rel=1e-9)
+
+
+@pytest.mark.parametrize("answers", [0, 2])
+def test_where_the_solver_of_a_subproblem_has_no_answer_the_iterate_before_is_the_last(monkeypatch, answers):
+    scenario = wp.Scenario.random(np.random.default_rng(1))
+    whole = wp.solve_sca(scenario)
+    solve, seen = paper._Subproblem.solve, []
+
+    def stalls(self, point):
+        seen.append(point)
+        return solve(self, point) if len(seen) <= answers else (None, False)
+
+    monkeypatch.setattr(paper._Subproblem, "solve", stalls)
+    found = wp.solve_sca(scenario)
+    assert (found.certificate.status, found.certificate.iterations) == ("iteration_limit", answers)
+    assert "stalled" in found.certificate.method
+    assert found.min_throughput_bit == whole.history[answers].objective
+    assert found.certificate.residual <= 1e-6 and wp.residual(scenario, found.powers_w, found.charging_time_s, found.times_s) <= 1e-6
