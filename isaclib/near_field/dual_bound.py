@@ -271,6 +271,7 @@ def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nd
     rest = seen * ~mine[None, :, None]
     masses = dual.weights if masses is None else masses
     share = np.array([np.sum(masses[dual.owners == k]) for k in range(users)])
+    weighty = share > 0
     logs = np.zeros((len(moved), users))
     best = np.full(len(moved), np.inf)
     for _ in range(_BALANCING_STEPS):
@@ -290,7 +291,8 @@ def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nd
             return best
         limits = np.linalg.eigvalsh(grams)[..., -1]
         best = np.minimum(best, limits.max(axis=1))
-        logs += _DAMPING * (np.mean(np.log(limits), axis=1, keepdims=True) - np.log(limits))
+        heights = np.log(np.where(weighty, limits, 1.0))
+        logs += _DAMPING * np.where(weighty, np.sum(heights, axis=1, keepdims=True) / np.sum(weighty) - heights, 0.0)
     return best
 
 

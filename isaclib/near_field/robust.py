@@ -170,6 +170,10 @@ def robust_sinr(
         values, multipliers = certify(problem.channels, problem.radii, beams)
         bracket.offer(float(np.min(values)) * (1 - _ROUNDING), beams, multipliers)
         cuts = narrow(bracket, guess, cuts, by_programs_alone=method == "sdp")
+        # Where users that cannot be told apart leave the programs no digits, what the weakest one has alone is still a bound.
+        left = _left(problem).sum(axis=1)
+        weakest = int(np.argmin(left))
+        bracket.limit(float(left[weakest]) ** 2 * (1 + _ROUNDING), _dual_alone(problem, weakest))
     if bracket.best <= 0 or bracket.beams is None or bracket.multipliers is None:
         raise SolverFailure(method, "no robust beams found", message="some positive SINR can be guaranteed, but none was proven")
     return _answer(bracket, h, radii, noise, power, name, cuts or (), begin)
@@ -223,8 +227,7 @@ def _one_user(bracket: Bracket) -> None:
     :math:`\lambda_m=(\varepsilon_m\sum_m(\|h_m\|-\varepsilon_m)_+)^{-1}` the S-procedure proves that these receive no less.
     """
     problem = bracket.problem
-    lengths, radii = np.linalg.norm(problem.channels[0], axis=1), problem.radii[0]
-    left = np.maximum(lengths - radii, 0.0)
+    lengths, radii, left = np.linalg.norm(problem.channels[0], axis=1), problem.radii[0], _left(problem)[0]
     reach = float(np.sum(left))
     served = left > 0
     beams = np.where(served, 1 / np.maximum(lengths, _TINY), 0.0)[:, None] * problem.channels[0]
@@ -233,12 +236,20 @@ def _one_user(bracket: Bracket) -> None:
     multipliers = np.where(served, 1 / (least * reach), 1e-12 / np.maximum(radii, 1e-12 * reach) ** 2)
     bracket.bound = reach**2
     bracket.offer(reach**2 * (1 - 10 * _ROUNDING), beams[None], multipliers[None])
-    bracket.dual = DualPoint(1.0, _one_user_prices(left), np.array([1.0]), np.array([0]), _shortest(problem).reshape(1, -1))
+    bracket.dual = _dual_alone(problem, 0)
 
 
-def _one_user_prices(left: np.ndarray) -> np.ndarray:
+def _left(problem: Reduced) -> np.ndarray:
+    """The least that errors leave of the channels' lengths, (K, M)."""
+    return np.maximum(np.linalg.norm(problem.channels, axis=2) - problem.radii, 0.0)
+
+
+def _dual_alone(problem: Reduced, user: int) -> DualPoint:
+    """Proves that a user has no more than all the power gives it alone, on its shortest channel."""
+    left = _left(problem)[user]
     prices = np.maximum(left, 1e-9 * left.max())
-    return prices / prices.sum()
+    channel = _shortest(problem)[user].reshape(1, -1)
+    return DualPoint(1.0, prices / prices.sum(), np.array([1.0]), np.array([user]), channel)
 
 
 def _shortest(problem: Reduced) -> np.ndarray:

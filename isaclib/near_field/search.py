@@ -147,9 +147,12 @@ def last_cuts(bracket: Bracket, cuts: tuple[np.ndarray, ...] | None) -> tuple[np
     """
     other, tried = False, set()
     for _ in range(_MOST_LAST):
+        if not math.isfinite(bracket.bound):
+            break
         before = math.log(bracket.bound / bracket.best)
-        by_rank = (bracket.restricted / bracket.best > bracket.bound / bracket.restricted) != other
-        low, high = (bracket.best, bracket.restricted) if by_rank else (bracket.restricted, bracket.bound)
+        restricted = min(bracket.restricted, bracket.bound)  # of a program without digits it is infinite
+        by_rank = (restricted / bracket.best > bracket.bound / restricted) != other
+        low, high = (bracket.best, restricted) if by_rank else (restricted, bracket.bound)
         cuts = by_cuts(bracket, low * (high / low) ** (0.5 if by_rank else 0.3), cuts, _ROUNDS_LAST, 1)
         tried.add(by_rank)
         if bracket.closed:

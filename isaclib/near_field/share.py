@@ -71,8 +71,9 @@ def best_time(setting: Setting, *, tolerance: float = 1e-5) -> BestTime:
             limits = np.minimum(limits, envelope(nodes))
             continue
         cells = rate_of(nodes[1:], limits[:-1])
-        # A cell whose own ends promise more than the best rate cannot be closed by halving it.
-        open_cells = (cells > best * (1 + tolerance)) & (np.maximum(promised[1:], promised[:-1]) <= cells / (1 + tolerance / 4))
+        # No halving brings the bound below what a node promises; nor a cell below what its own ends do.
+        goal = max(best * (1 + tolerance), float(promised.max()) * (1 + tolerance / 4))
+        open_cells = (cells > goal) & (np.maximum(promised[1:], promised[:-1]) <= cells / (1 + tolerance / 4))
         if not np.any(open_cells):
             break
         middle = 0.5 * (nodes[:-1] + nodes[1:])[open_cells]

@@ -36,6 +36,8 @@ from .sensing import Sensing, Witness, largest_time_allocation, optimise_sensing
 _NEAREST = 3
 # Two position bounds this close (relative) are one, and a sensing power exceeded by less is not.
 _AGREE = 1e-6
+# Beyond this error no channel is left outside its ball, unless the ball has no radius.
+_LARGEST_ERROR = 1e200
 # Two errors this close are one: shares that differ by rounding.
 _SAME = 1e-12
 
@@ -249,13 +251,16 @@ class SinrCurve:
         return point
 
     def upper(self, errors: ArrayLike, power_w: float) -> np.ndarray:
-        """Upper bound on the robust SINR at the given errors, from the nearest witnesses (inf without any).
+        r"""Upper bound on the robust SINR at the given errors, from the nearest witnesses.
 
+        No user's SINR is more than :math:`P(\sum_m(\|h_m\|-e\,\varepsilon_m)_+)^2/\sigma^2`, what it has alone with all the power.
         From an error on at which every ball of some user holds the channel 0, nothing can be guaranteed.
         """
         e = np.atleast_1d(checks.array("errors", errors, ("...",), minimum=0, infinite=True))
         power_w = checks.number("power_w", power_w, minimum=0)
-        result = np.full(e.shape, np.inf if power_w > 0 else 0.0)
+        finite = np.minimum(e, _LARGEST_ERROR)[..., None, None]
+        left = np.maximum(np.linalg.norm(self.channels, axis=2) - finite * self.unit_radii, 0.0).sum(axis=-1)
+        result = power_w / self.noise_w * np.min(left, axis=-1) ** 2 * (1 + _AGREE)
         logs = np.array([_log(witness.relative_error) for witness in self._witnesses])
         order = np.argsort(np.abs(_log(e)[..., None] - logs), axis=-1)[..., :_NEAREST]
         for index, witness in enumerate(self._witnesses):
@@ -292,8 +297,8 @@ def curve_of(
     >>> scenario = nf.Scenario.random(np.random.default_rng(0))
     >>> alone = scenario.replace(user_positions_m=scenario.user_positions_m[:1], reflectivity=scenario.reflectivity[:1])
     >>> curve = nf.curve_of(alone)
-    >>> curve.upper([0.1], 1.0).tolist()  # nothing is solved yet
-    [inf]
+    >>> round(float(curve.upper(0.1, 1.0) / curve.upper(0.0, 1.0)), 4)  # nothing is solved yet: what the user has alone
+    0.81
     """
     checks.instance("scenario", scenario, Scenario)
     geometry = channels_of(scenario)

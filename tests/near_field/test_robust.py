@@ -24,6 +24,7 @@ from isaclib.near_field.given_beams import (
 from isaclib.near_field.margin import power_margin
 from isaclib.near_field.reduction import reduce, scaled_bases
 from isaclib.near_field.robust import robust_sinr
+from isaclib.near_field.time_allocation import SinrCurve
 
 # Both bounds of the cuts meet to their own tolerance, 1e-6.
 CLOSED = 2e-6
@@ -490,3 +491,23 @@ def test_margins_of_users_that_can_hardly_be_told_apart_respect_their_bound(apar
     reduced = reduce(h, radii, 1e6)
     found = margin_by_cuts(reduced, sinr, 1.0)
     assert dual_residual(reduced, sinr, found.dual) <= 0
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e3, 1e9, 1e14])
+def test_users_that_are_one_keep_a_finite_bound_where_the_programs_have_no_digits(scale):
+    # Three users share a channel: none of them has more than 1/2, at any SNR; at 180 dB a search went on at an infinite SINR.
+    rng = np.random.default_rng(0)
+    h = scale * (rng.standard_normal((3, 2, 3)) + 1j * rng.standard_normal((3, 2, 3)))[[0, 1, 2, 2, 2]]
+    found = robust_sinr(h, np.zeros((5, 2)), 1.0, 1.0)
+    alone = np.linalg.norm(h, axis=2).sum(axis=1).min() ** 2
+    assert 0.4999 < found.sinr <= 0.5 and found.sinr <= found.certificate.bound <= alone * (1 + 1e-8)
+
+
+def test_a_curve_is_bounded_by_what_the_weakest_user_has_alone_before_anything_is_solved():
+    h, radii = small(np.random.default_rng(4))
+    curve = SinrCurve(h, 1e-3, error_radii=radii)
+    errors = np.array([0.0, 0.5, 1.0, 20.0])
+    left = np.maximum(np.linalg.norm(h, axis=2) - errors[:, None, None] * radii, 0).sum(axis=2).min(axis=1)
+    assert np.allclose(curve.upper(errors, 2.0), 2.0 / 1e-3 * left**2, rtol=1e-5)
+    assert curve.solve(0.5, 2.0).sinr <= curve.upper(0.5, 2.0) < 2.0 / 1e-3 * left[1] ** 2
