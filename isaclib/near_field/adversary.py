@@ -332,7 +332,8 @@ def worst_case(
 def clip(errors: np.ndarray, radii: np.ndarray) -> np.ndarray:
     """Errors (..., M, r) shortened to the balls of the given radii (..., M)."""
     lengths = np.linalg.norm(errors, axis=-1)
-    return errors * np.minimum(1.0, radii / np.maximum(lengths, _TINY))[..., None]
+    outside = lengths > radii
+    return errors * np.where(outside, radii / np.where(outside, lengths, 1.0), 1.0)[..., None]
 
 
 def _own_and_rest(faced: np.ndarray, beams: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -21,8 +21,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..foundations.errors import SolverFailure
+from ..foundations import checks
+from ..foundations.errors import InvalidScenario, SolverFailure
 from ..foundations.linear_algebra import factored, product
+from .adversary import clip
 from .reduction import Reduced
 
 _CENTRING_STEPS = 12
@@ -35,6 +37,8 @@ _PULLED_BACK = 0.98
 _UNBOUNDED = 1e100
 _HALVINGS = 60
 _ROUNDING = 1e-12
+# Channels further outside their balls (part of their length) are not those of the problem.
+_ANOTHER = 1e-6
 # Whole steps of the fixed point swing past it: six damped ones leave less than twenty whole ones.
 _BALANCING_STEPS, _DAMPING = 6, 0.8
 # Errors that are bounded at once, to limit memory.
@@ -291,9 +295,38 @@ def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nd
             return best
         limits = np.linalg.eigvalsh(grams)[..., -1]
         best = np.minimum(best, limits.max(axis=1))
-        heights = np.log(np.where(weighty, limits, 1.0))
+        heights = np.log(np.where(weighty, np.maximum(limits, 1e-300), 1.0))
         logs += _DAMPING * np.where(weighty, np.sum(heights, axis=1, keepdims=True) / np.sum(weighty) - heights, 0.0)
     return best
+
+
+def checked_dual(problem: Reduced, dual: DualPoint) -> DualPoint:
+    """A dual point from elsewhere, if it belongs to the problem: shapes, signs, and channels that are brought into their balls
+    where rounding has left them outside.
+    """
+    users, aps, width = problem.channels.shape
+    checks.instance("witness", dual, DualPoint)
+    sizes: dict[str, int] = {}
+    channels = checks.array("witness", dual.channels, ("n", aps * width), dtype=complex, sizes=sizes)
+    weights = checks.array("witness", dual.weights, ("n",), minimum=0, sizes=sizes)
+    prices = checks.array("witness", dual.prices, (aps,), minimum=0)
+    owners = checks.array("witness", dual.owners, ("n",), minimum=0, maximum=users - 1, sizes=sizes)
+    if np.any(owners != np.round(owners)) or not (np.sum(weights) > 0 and np.sum(prices) > 0):
+        raise InvalidScenario("witness", "has no weights, no prices, or owners that are no users")
+    whole = owners.astype(int)
+    if _outside(problem, channels, whole) > _ANOTHER:
+        raise InvalidScenario("witness", "holds a channel outside its ball: it bounds another problem", "solve this one")
+    centres = problem.stacked[whole]
+    errors = clip((channels - centres).reshape(-1, aps, width), problem.radii[whole])
+    return DualPoint(float(np.sum(weights)), prices, weights, whole, centres + errors.reshape(centres.shape))
+
+
+def _outside(problem: Reduced, channels: np.ndarray, owners: np.ndarray) -> float:
+    """By how much (of its user's channel) one of the listed channels lies outside its ball at most; 0 or less: none does."""
+    errors = np.linalg.norm(channels.reshape(len(channels), *problem.channels.shape[1:]) - problem.channels[owners], axis=2)
+    own, whole = np.linalg.norm(problem.channels, axis=2), np.linalg.norm(problem.channels, axis=(1, 2))
+    lengths = np.where(own > 0, own, whole[:, None])[owners]
+    return float(np.max((errors - problem.radii[owners]) / lengths)) - _ROUNDING
 
 
 def dual_residual(problem: Reduced, sinr: float, dual: DualPoint, *, factor: float = 1.0) -> float:
@@ -302,11 +335,9 @@ def dual_residual(problem: Reduced, sinr: float, dual: DualPoint, *, factor: flo
     Checked in turn: signs, sum of the prices, channels inside the balls (relative), least eigenvalue of each F_k against
     the prices (relative).
     """
-    users, aps, width = problem.channels.shape
+    users, _, width = problem.channels.shape
     y, q = factor * dual.weights, np.repeat(dual.prices, width)
-    errors = np.linalg.norm(dual.channels.reshape(-1, aps, width) - problem.channels[dual.owners], axis=2)
-    limits = problem.radii[dual.owners]
-    outside = np.max((errors - limits) / np.linalg.norm(problem.channels, axis=2)[dual.owners] - _ROUNDING)
+    outside = _outside(problem, dual.channels, dual.owners)
     worst = max(outside, -float(np.min(y)), -float(np.min(q)), abs(float(np.sum(dual.prices)) - 1) - _ROUNDING)
     least, rounding = _least_eigenvalues(sinr, dual.owners, y, dual.channels, q, users=users)
     return max(worst, float(np.max(-least - rounding)))

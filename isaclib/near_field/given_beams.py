@@ -13,7 +13,7 @@ from .adversary import LEAST_SINR, best_proven, lower_bounds, worst_case, worst_
 from .reduction import checked
 
 _WORST_STEPS = 30
-_LARGEST = 1e100
+_LARGEST = 1e75
 _SLACKS = 10.0 ** np.arange(-13.0, -0.5)
 
 
@@ -33,7 +33,7 @@ def certified_values(
     1.0
     """
     h, radii = checked(channels, error_radii, noise_w)
-    w, users = _checked_beams(beams, h), len(h)
+    w, users = checked_beams(beams, h, noise_w), len(h)
     target = checks.array("sinr", sinr, ("...",), positive=True)
     if target.shape not in ((), (users,)):
         raise InvalidScenario("sinr", f"has shape {target.shape}", f"expected one number or ({users},)")
@@ -96,7 +96,7 @@ def certified_sinr(
     """
     h, radii = checked(channels, error_radii, noise_w)
     scale = math.sqrt(noise_w)
-    return certify(h / scale, radii / scale, _checked_beams(beams, h))
+    return certify(h / scale, radii / scale, checked_beams(beams, h, noise_w))
 
 
 def certify(h: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -123,13 +123,16 @@ def adversarial_sinr(channels: ArrayLike, error_radii: ArrayLike, beams: ArrayLi
     """
     h, radii = checked(channels, error_radii, noise_w)
     scale = math.sqrt(noise_w)
-    return _adversarial(h / scale, radii / scale, _checked_beams(beams, h))
+    return _adversarial(h / scale, radii / scale, checked_beams(beams, h, noise_w))
 
 
-def _checked_beams(beams, h: np.ndarray) -> np.ndarray:
+def checked_beams(beams, h: np.ndarray, noise_w: float) -> np.ndarray:
+    """Beams of the shape of the channels that are received at an SNR which is a number."""
     w = checks.array("beams", beams, h.shape, dtype=complex)
-    if not np.max(np.abs(w)) < _LARGEST:
-        raise InvalidScenario("beams", "are too large to be squared", "check the units")
+    with np.errstate(over="ignore"):
+        received = np.max(np.abs(w)) * (np.max(np.abs(h)) / math.sqrt(noise_w))
+    if not max(np.max(np.abs(w)), received) < _LARGEST:
+        raise InvalidScenario("beams", "are too large for the channels and the noise: the SNR is no number", "check the units")
     return w
 
 

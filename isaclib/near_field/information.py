@@ -17,6 +17,7 @@ from isaclib.foundations.errors import InvalidScenario
 
 from .scenario import Scenario, channels, echo_gains, steering_derivatives, steering_vectors
 
+_LARGEST = 1e100  # W, of a covariance
 _SINGULAR = 1e-13  # relative singular value below which a direction carries no information
 _RANK_TOLERANCE = 1e-13  # relative eigenvalue below which a direction carries no information
 
@@ -233,8 +234,9 @@ def block_bound_m2(scenario: Scenario, covariances: np.ndarray) -> float:
     values = np.linalg.svd(triangle, compute_uv=False)
     if not values[-1] > _SINGULAR * values[0]:
         return math.inf
-    inverse = linalg.solve_triangular(triangle, np.eye(len(triangle))) / lengths[:, None]
-    return float(np.sum(inverse**2) / snr_scale(scenario))
+    with np.errstate(over="ignore"):
+        inverse = linalg.solve_triangular(triangle, np.eye(len(triangle))) / lengths[:, None]
+        return float(np.sum(inverse**2) / snr_scale(scenario))
 
 
 def _information_root(scenario: Scenario, covariances: np.ndarray) -> np.ndarray:
@@ -316,6 +318,8 @@ def checked_covariances(scenario: Scenario, covariances) -> np.ndarray:
     wanted = (len(scenario.ap_positions_m), scenario.antennas, scenario.antennas)
     psi = checks.array("covariances", covariances, wanted, dtype=complex)
     size = np.max(np.abs(psi), initial=0.0)
+    if not size < _LARGEST:
+        raise InvalidScenario("covariances", "are too large to be multiplied", "check the units")
     if np.max(np.abs(psi - np.swapaxes(psi.conj(), -1, -2)), initial=0.0) > 1e-9 * size:
         raise InvalidScenario("covariances", "must be Hermitian", "symmetrise it")
     if size > 0:

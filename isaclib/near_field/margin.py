@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from ..foundations import checks
 from ..foundations.certificate import LARGEST_GAP, Certificate, relative_gap
-from ..foundations.errors import SolverFailure
+from ..foundations.errors import InvalidScenario, SolverFailure
 from .adversary import worst_case
 from .cuts import CutResult, margin_by_cuts
 from .given_beams import beam_residual
@@ -20,6 +20,7 @@ from .sdp import margin_by_sdp, rank_one
 
 _TOLERANCE = 1e-6
 _ROUNDING = 1e-9
+_LARGEST_SINR, _FAR, _MOST_TIMES = 1e50, 2.0, 1e4
 METHODS = {"cuts": "worst-channel cuts", "sdp": "S-procedure semidefinite program"}
 
 
@@ -98,41 +99,52 @@ def power_margin(
     start = time.perf_counter()
     h, radii = checked(channels, error_radii, noise_w)
     sinr = checks.number("sinr", sinr, positive=True)
+    if not 1 / _LARGEST_SINR < sinr < _LARGEST_SINR:
+        raise InvalidScenario(
+            "sinr", f"is {sinr:g}: no program has digits for it", f"between {1 / _LARGEST_SINR:g} and {_LARGEST_SINR:g}"
+        )
     noise_w, max_power_w = float(noise_w), checks.number("max_power_w", max_power_w, positive=True)
     checks.word("method", method, tuple(METHODS))
     tolerance = checks.number("tolerance", tolerance, minimum=0)
-    problem = reduce(h, radii, noise_w, reduced=checks.flag("reduced", reduced))
-    users = len(problem.channels)
-    ratio = np.ones(users)
+    ratio = np.ones(len(h))
+    unit_w = _unit_w(h, radii, sinr, noise_w) or max_power_w
+    reduced = checks.flag("reduced", reduced)
+    problem = reduce(h, radii, noise_w / unit_w, reduced=reduced)
     if np.any(unreachable(problem)):
         found = CutResult(np.inf, np.inf, beams=None, multipliers=None, dual=None, cuts=(), rounds=0)
     elif method == "cuts":
-        found = margin_by_cuts(problem, sinr, max_power_w, tolerance=tolerance)
+        found = margin_by_cuts(problem, sinr, 1.0, tolerance=tolerance)
     else:
-        relaxed = margin_by_sdp(problem, sinr, max_power_w)
-        found, ratio = _from_covariances(problem, relaxed, sinr, max_power_w)
+        found, ratio = _by_program(problem, sinr)
+        if (
+            found.lower * (1 + _TOLERANCE) < found.upper < _FAR * found.lower
+        ):  # interference costs many times the power alone: in its own unit
+            unit_w *= found.upper
+            problem = reduce(h, radii, noise_w / unit_w, reduced=reduced)
+            found, ratio = _by_program(problem, sinr)
+    bound = found.lower * (unit_w / max_power_w)
     if found.beams is None:
         nothing = np.full(h.shape, np.nan + 0j)
         certificate = Certificate(
             method=METHODS[method],
             value=np.inf,
-            bound=found.lower,
+            bound=bound,
             status="iteration_limit" if found.lower < 1e6 else "converged",
             iterations=found.rounds,
             seconds=time.perf_counter() - start,
             sense="min",
         )
         return Margin(np.inf, nothing, certificate, np.full(radii.shape, np.nan), ratio)
-    beams = problem.lift(found.beams)
+    beams = problem.lift(found.beams) * math.sqrt(unit_w)
     margin = float(np.sum(np.abs(beams) ** 2, axis=(0, 2)).max() / max_power_w)
-    multipliers = found.multipliers
-    closed = relative_gap(margin, found.lower) <= max(tolerance, _TOLERANCE)
+    multipliers = found.multipliers * unit_w
+    closed = relative_gap(margin, bound) <= max(tolerance, _TOLERANCE)
     certificate = Certificate(
         method=METHODS[method],
         value=margin,
-        bound=found.lower,
+        bound=bound,
         residual=beam_residual(h, radii, beams, sinr, noise_w, multipliers),
-        status="optimal" if closed and relative_gap(margin, found.lower) <= LARGEST_GAP else "converged",
+        status="optimal" if closed and relative_gap(margin, bound) <= LARGEST_GAP else "converged",
         iterations=found.rounds,
         seconds=time.perf_counter() - start,
         sense="min",
@@ -140,16 +152,33 @@ def power_margin(
     return Margin(margin, beams, certificate, multipliers, ratio)
 
 
-def _from_covariances(problem: Reduced, relaxed, sinr: float, power: float) -> tuple[CutResult, np.ndarray]:
+def _unit_w(h: np.ndarray, radii: np.ndarray, sinr: float, noise_w: float) -> float:
+    """A power in whose unit t is about 0.1, whatever the SINR, the noise and the limit: ten times what the weakest user needs
+    alone, or, for an SINR above 1, what beams without interference take; 0 where nothing is left of a channel.
+    """
+    left = float(np.maximum(np.linalg.norm(h, axis=2) - radii, 0.0).sum(axis=1).min())
+    if left <= 0:
+        return 0.0
+    alone = 1 / left**2
+    if sinr > 1:
+        duals = np.linalg.pinv(h.reshape(len(h), -1).conj()).reshape(*h.shape[1:], len(h))
+        alone = min(max(float(np.sum(np.abs(duals) ** 2, axis=(1, 2)).max()), alone), _MOST_TIMES * alone)
+    return 10 * sinr * noise_w * alone
+
+
+def _by_program(problem: Reduced, sinr: float) -> tuple[CutResult, np.ndarray]:
     """Rank-one beams, scaled until the adversary certifies them (the paper's factor rho_k, one for all users)."""
+    relaxed = margin_by_sdp(problem, sinr, 1.0)
     stacked, share = rank_one(relaxed.covariances)
     beams = stacked.reshape(problem.channels.shape)
     if not np.isfinite(relaxed.value):
-        return CutResult(np.inf, np.inf, None, None, None, (), relaxed.iterations), share
+        # That a solver calls the program infeasible proves nothing: what a list of channels proves for all beams does.
+        proven = margin_by_cuts(problem, sinr, 1.0).lower
+        return CutResult(np.inf, proven, None, None, None, (), relaxed.iterations), share
     found = worst_case(problem.channels, problem.radii, beams[None], sinr)
     least = float(found.value.min())
     if least <= 0:
         raise SolverFailure("SDP", "rank-one beams miss the SINR at any power", {"worst value": least})
     beams = beams / math.sqrt(least)
-    upper = float(np.sum(np.abs(beams) ** 2, axis=(0, 2)).max() / power)
+    upper = float(np.sum(np.abs(beams) ** 2, axis=(0, 2)).max())
     return CutResult(upper, relaxed.bound, beams, found.multipliers[0] / least, None, (), relaxed.iterations), share

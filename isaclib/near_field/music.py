@@ -49,7 +49,7 @@ def plane_wave_vectors(scenario: Scenario, points_m: ArrayLike | None = None) ->
     points = scenario.user_positions_m if points_m is None else checks.array("points_m", points_m, ("G", 2))
     offsets = antenna_positions_m(scenario) - scenario.ap_positions_m[:, None, :]
     direction = points[:, None, :] - scenario.ap_positions_m[None]
-    length = np.linalg.norm(direction, axis=-1, keepdims=True)
+    length = np.hypot(direction[..., 0], direction[..., 1])[..., None]
     direction = direction / np.where(length > 0, length, 1)
     return phasors(np.einsum("mnd,gmd->gmn", offsets, -direction / scenario.wavelength_m))
 

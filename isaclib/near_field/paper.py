@@ -30,6 +30,7 @@ from ..foundations import checks
 from ..foundations.certificate import Certificate, Step
 from ..foundations.errors import InvalidScenario
 from .adversary import worst_case
+from .given_beams import checked_beams
 from .margin import power_margin
 from .reduction import reduce
 from .robust import RobustSinr
@@ -39,7 +40,7 @@ from .time_allocation import Allocation, Setting, SinrCurve, curve_of, rate_bps_
 from .verify import violations
 
 # Step of the one-dimensional search over the share; the paper does not state its own.
-_STEP = 1e-2
+_STEP, _LEAST_STEP = 1e-2, 1e-4
 _MARGIN_PRECISION = 1e-7
 # Shares at which the rate would need an SINR of 2^60 are out of reach.
 _MAX_EXPONENT = 60.0
@@ -75,7 +76,7 @@ def solve_main(
         Channels (K, M, Nt) of one's own, and radii (K, M) of their error balls, whatever the share; otherwise those of the
         geometry, and radii by the slope.
     step : float
-        Grid step of the search (16), in (0, 1/2].
+        Grid step of the search (16), from 1e-4 to 1/2.
 
     Raises
     ------
@@ -132,7 +133,7 @@ def _alternate(scenario: Scenario, matched: bool, start: float, options: dict, g
         raise InvalidScenario("start", f"must lie strictly between 0 and 1, but is {start}")
     tolerance = checks.number("tolerance", options["tolerance"], minimum=0)
     max_iterations = checks.count("max_iterations", options["max_iterations"])
-    step = checks.number("step", options["step"], positive=True, maximum=0.5)
+    step = checks.number("step", options["step"], minimum=_LEAST_STEP, maximum=0.5)
     # Bi-RBO is the program of the S-procedure; of matched beams its covariances are far from rank one, and cuts find better ones.
     setting = Setting(scenario, matched=matched, method="cuts" if matched else "sdp", **given)
     largest = setting.largest
@@ -198,7 +199,7 @@ def constraint_margins(
     """
     curve = curve_of(scenario, channels=channels, error_radii=error_radii)
     crlb_bar = checks.number("crlb_bar_m2", crlb_bar_m2, minimum=0)
-    w = checks.array("beams", beams, curve.channels.shape, dtype=complex)
+    w = checked_beams(beams, curve.channels, curve.noise_w)
     rate = checks.number("rate_bps_hz", rate_bps_hz, minimum=0)
     shares = np.atleast_1d(checks.array("etas", etas, ("...",), minimum=0, maximum=1))
     if shares.ndim != 1:
@@ -239,7 +240,7 @@ def constraint_margin_share(scenario: Scenario, sensing: Sensing, point: RobustS
     True
     """
     eta = checks.number("eta", eta, positive=True, maximum=1)
-    step = checks.number("step", step, positive=True, maximum=0.5)
+    step = checks.number("step", step, minimum=_LEAST_STEP, maximum=0.5)
     setting = Setting(scenario, checks.instance("sensing", sensing, Sensing))
     if checks.instance("point", point, RobustSinr).beams.shape != setting.curve.channels.shape:
         raise InvalidScenario("point", f"has beams of shape {point.beams.shape}, not {setting.curve.channels.shape}")

@@ -104,8 +104,8 @@ def scaled_bases(stacked: np.ndarray, sinr: float) -> np.ndarray:
 
     The first K columns are the dual vectors :math:`d_j` of the channels (:math:`h_i^Hd_j=\delta_{ij}`), so that the
     coordinates of a beam are its received amplitudes; the rest spans the orthogonal complement. The own amplitude is
-    about :math:`\sqrt\gamma` and the others about one, hence the factor :math:`\sqrt\gamma` on column k and on the
-    complement, which is measured in units of the longest dual vector.
+    about :math:`\sqrt\gamma` and the others at most one and no more than that, hence the factor :math:`\sqrt\gamma` on
+    column k and on the complement, which is measured in units of the longest dual vector.
     """
     users, dimension = stacked.shape
     left, values, right = np.linalg.svd(stacked.conj(), full_matrices=True)
@@ -114,8 +114,9 @@ def scaled_bases(stacked: np.ndarray, sinr: float) -> np.ndarray:
         return np.broadcast_to(np.eye(dimension, dtype=complex) * np.sqrt(sinr) / values[0], (users, dimension, dimension))
     duals = right[:users].conj().T @ (left.conj().T / values[:, None])
     lengths = np.linalg.norm(duals, axis=0)
+    own, others = np.sqrt(sinr), min(np.sqrt(sinr), 1.0)
     bases = np.empty((users, dimension, dimension), dtype=complex)
-    bases[:, :, :users] = duals
-    bases[:, :, users:] = right[users:].conj().T * lengths.max() * np.sqrt(sinr)
-    bases[np.arange(users), :, np.arange(users)] *= np.sqrt(sinr)
+    bases[:, :, :users] = duals * others
+    bases[:, :, users:] = right[users:].conj().T * lengths.max() * own
+    bases[np.arange(users), :, np.arange(users)] *= own / others
     return bases

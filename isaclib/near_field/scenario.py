@@ -9,6 +9,7 @@ beams built from the located positions. Symbols of the paper: :math:`\mathbf a_{
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,7 @@ AREA_CENTRE_M = (35.0, 35.0)
 # admissible time allocation is 0.2 at 35 dBm and a limit of 1e-11 m^2 for the reflectivity drawn from CALIBRATION_SEED.
 CALIBRATION_SEED = 1
 SENSING_PROCESSING_GAIN_DB = 77.1497
+_MOST_DECADES = 120  # of the echo SNR, either way: informations and bounds are its squares
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -87,6 +89,7 @@ class Scenario(ScenarioBase):
     validated = (
         *("sensing_block_s", "block_s", "ap_positions_m", "array_angles_rad"),
         *("antennas", "antenna_spacing_m", "user_positions_m", "sensing_processing_gain_db"),
+        *("carrier_hz", "noise_w", "sensing_power_w", "reflectivity", "path_gain"),
     )
 
     def validate(self) -> None:
@@ -96,6 +99,12 @@ class Scenario(ScenarioBase):
             raise InvalidScenario("sensing_processing_gain_db", f"is {self.sensing_processing_gain_db:g} dB", "check the unit")
         if np.any(antenna_distances_m(self) <= 0) or np.any(centre_distances_m(self) <= 0):
             raise InvalidScenario("user_positions_m", "a user stands on an antenna or an array centre", "move the user")
+        echo = float(np.max(np.abs(echo_gains(self))))
+        if echo > 0 and self.sensing_power_w > 0:
+            decades = self.sensing_processing_gain_db / 10 + math.log10(self.sensing_power_w) - math.log10(self.noise_w)
+            decades += 2 * math.log10(echo)
+            if abs(decades) > _MOST_DECADES:
+                raise InvalidScenario("sensing_processing_gain_db", f"makes an echo SNR of 1e{decades:.0f}", "check the units")
 
     @property
     def wavelength_m(self) -> float:

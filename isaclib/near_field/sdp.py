@@ -53,7 +53,8 @@ class Relaxed:
     value : float
         Primal objective as the solver reports it.
     bound : float
-        Lower bound on the relaxed program's optimum, recomputed from the solver's dual matrices.
+        Lower bound on the relaxed program's optimum, recomputed from the solver's dual matrices; infinite, and then unproven,
+        where the general solver calls the program infeasible.
     covariances : ndarray (K, n, n), complex
     iterations : int
     point : InteriorPoint or None
@@ -151,8 +152,8 @@ def margin_by_conic(problem: Reduced, sinr: float, power: float) -> Relaxed:
     answer = conic.solve(cp.Problem(cp.Minimize(t), constraints), solvers=_SOLVERS, accept_inaccurate=True, **_OPTIONS)
     if answer.status == "infeasible":
         return Relaxed(np.inf, np.inf, np.zeros((users, size, size), dtype=complex), answer.iterations)
-    if any(constraint.dual_value is None for constraint in constraints):
-        raise SolverFailure(answer.solver, answer.status, message="no multipliers came with the answer")
+    if entries.value is None or any(constraint.dual_value is None for constraint in constraints):
+        raise SolverFailure(answer.solver, answer.status, message="no point or no multipliers came with the answer")
     duals = [_complex(constraint.dual_value) for constraint in constraints[users + aps :]]
     pulls = np.array([float(constraint.dual_value) for constraint in constraints[users : users + aps]])
     bound = _dual_bound(problem, sinr, bases, frames, duals, pulls) / power

@@ -197,17 +197,25 @@ def sensing_bound(scenario: Scenario, witness: Witness) -> float:
     x = checks.array("witness.regressions", witness.regressions, (aps, aps, positions, positions))
     basis = wave_basis(scenario)
     coordinates = hermitian_basis(basis.shape[-1])
+    largest = np.max(np.abs(v))
+    if not largest > 0:
+        return 0.0
+    v = v / largest  # the bound does not depend on its scale
     squared = v @ v
     price = 0.0
     for m in range(aps):
         maps = information_maps(scenario, basis, m, coordinates)
         eye = np.broadcast_to(np.eye(len(v)), (aps, *v.shape))
         project = np.concatenate([eye, -x[:, m]], axis=-1)
-        weight = np.swapaxes(project, -1, -2) @ squared @ project
-        gradient = np.einsum("leij,lij,eab->ab", maps, weight, coordinates, optimize=True)
+        with np.errstate(over="ignore", invalid="ignore"):
+            weight = np.swapaxes(project, -1, -2) @ squared @ project
+            gradient = np.einsum("leij,lij,eab->ab", maps, weight, coordinates, optimize=True)
+        if not np.all(np.isfinite(gradient)):  # regressions beyond the range of floats prove nothing
+            return 0.0
         triangle = np.linalg.qr(basis[m], mode="r")  # of few rows, with the eigenvalues that are not 0
         price += float(np.linalg.eigvalsh(triangle @ gradient @ triangle.conj().T)[-1])
-    return float(np.trace(v) ** 2 / (snr_scale(scenario) * scenario.sensing_power_w * price))
+    power = snr_scale(scenario) * scenario.sensing_power_w
+    return float(np.trace(v) ** 2 / (power * price)) if power * price > 0 else 0.0
 
 
 def natural_witness(scenario: Scenario, covariances: ArrayLike) -> Witness:

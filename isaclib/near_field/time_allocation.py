@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike
 from ..foundations import checks
 from ..foundations.certificate import Certificate, Step
 from ..foundations.errors import InvalidScenario
-from .dual_bound import DualPoint, sinr_limits
+from .dual_bound import DualPoint, checked_dual, sinr_limits
 from .information import block_bound_m2, checked_covariances
 from .margin import METHODS
 from .reduction import checked, reduce
@@ -122,9 +122,9 @@ def relative_error(scenario: Scenario, crlb_bar_m2: float, time_allocation: Arra
 def _relative_error(scenario: Scenario, crlb_bar_m2: float, eta: np.ndarray) -> np.ndarray:
     if scenario.error_slope_per_m == 0:
         return np.zeros(np.shape(eta))
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         crlb = crlb_bar_m2 * scenario.sensing_block_s / ((1 - np.asarray(eta)) * scenario.block_s)
-    return scenario.error_slope_per_m * np.sqrt(crlb)
+        return scenario.error_slope_per_m * np.sqrt(crlb)
 
 
 def rate_bps_hz(time_allocation: ArrayLike, sinr: ArrayLike) -> np.ndarray | float:
@@ -187,8 +187,9 @@ class SinrCurve:
         tolerance: float = 1e-5,
     ) -> None:
         h = checks.array("channels", channels, ("K", "M", "Nt"), dtype=complex)
+        self.channels, unit = checked(h, np.zeros(h.shape[:2]), noise_w)
         norms = np.linalg.norm(h, axis=2)
-        self.channels, unit = checked(h, norms if error_radii is None else error_radii, noise_w)
+        _, unit = checked(h, norms if error_radii is None else error_radii, noise_w)
         self.unit_radii, self.noise_w = unit, float(noise_w)
         self.matched = checks.flag("matched", matched)
         checks.word("method", method, tuple(METHODS))
@@ -214,8 +215,11 @@ class SinrCurve:
         return tuple(sorted(rows))
 
     def add(self, witness: ErrorWitness) -> None:
-        """Take a dual point from elsewhere (any dual point of these channels bounds the curve)."""
-        self._witnesses.append(checks.instance("witness", witness, ErrorWitness))
+        """Take a dual point from elsewhere: any whose channels lie in their balls bounds the curve."""
+        checks.instance("witness", witness, ErrorWitness)
+        error = checks.number("witness", witness.relative_error, minimum=0)
+        problem = reduce(self.channels, error * self.unit_radii, self.noise_w)
+        self._witnesses.append(ErrorWitness(error, checked_dual(problem, witness.dual)))
 
     def radii(self, error: float) -> np.ndarray:
         """Radii (K, M) at a relative error; beyond the reach of the curve more error changes nothing."""
@@ -247,14 +251,14 @@ class SinrCurve:
         )
         self._points.append((error, power_w, point))
         if point.dual is not None:
-            self._witnesses.append(ErrorWitness(error, point.dual))
+            self.add(ErrorWitness(error, point.dual))
         return point
 
     def upper(self, errors: ArrayLike, power_w: float) -> np.ndarray:
         r"""Upper bound on the robust SINR at the given errors, from the nearest witnesses.
 
-        No user's SINR is more than :math:`P(\sum_m(\|h_m\|-e\,\varepsilon_m)_+)^2/\sigma^2`, what it has alone with all the power.
-        From an error on at which every ball of some user holds the channel 0, nothing can be guaranteed.
+        No user's SINR is more than :math:`P(\sum_m(\|h_m\|-e\,\varepsilon_m)_+)^2/\sigma^2`, what it has alone with all the
+        power. From an error on at which every ball of some user holds the channel 0, nothing can be guaranteed.
         """
         e = np.atleast_1d(checks.array("errors", errors, ("...",), minimum=0, infinite=True))
         power_w = checks.number("power_w", power_w, minimum=0)

@@ -178,3 +178,98 @@ def test_a_share_next_to_one_keeps_the_position_limit(rest):
 def test_a_position_bound_that_the_covariances_do_not_have_is_refused(sensing, off):
     with pytest.raises(InvalidScenario, match="another scenario"):
         nf.solve_mrt(small(), sensing=replace(sensing, crlb_bar_m2=sensing.crlb_bar_m2 * off))
+
+
+@pytest.fixture(scope="module")
+def solved():
+    scenario = two_users()
+    return scenario, nf.solve_exact(scenario)
+
+
+def two_users():
+    return nf.Scenario.random(
+        np.random.default_rng(3),
+        ap_positions_m=[[30, 70], [10, 20]],
+        user_positions_m=[[20, 30], [40, 45]],
+        antennas=5,
+        antenna_spacing_m=0.08,
+        crlb_limit_m2=4e-11,
+        sensing_processing_gain_db=85.0,
+    )
+
+
+def with_witnesses(found, **changes):
+    """The allocation with a field of every dual point made by a function of it."""
+    witnesses = [
+        replace(each, dual=replace(each.dual, **{name: made(getattr(each.dual, name)) for name, made in changes.items()}))
+        for each in found.witnesses
+    ]
+    return replace(found, witnesses=tuple(witnesses))
+
+
+@pytest.mark.parametrize("factor", [0.7765609741210937, 0.999, -1.0, 1e3])
+def test_a_witness_whose_channels_lie_outside_their_balls_bounds_nothing(solved, factor):
+    # Shrunk channels "proved" 9.38 bit/s/Hz where 9.72 is attained: weaker beams passed for optimal.
+    scenario, found = solved
+    assert nf.verify(scenario, found).status == "optimal"
+    with pytest.raises(InvalidScenario, match="outside its ball"):
+        nf.verify(scenario, with_witnesses(found, channels=lambda x: factor * x))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("bad", [lambda x: None, lambda x: x * np.nan, lambda x: x[:-1], lambda x: 0 * x, lambda x: -x - 1])
+@pytest.mark.parametrize("field", ["channels", "weights", "prices", "owners"])
+def test_a_witness_with_a_malformed_field_is_refused_by_name(solved, field, bad):
+    scenario, found = solved
+    with pytest.raises(InvalidScenario, match="witness"):
+        nf.verify(scenario, with_witnesses(found, **{field: bad}))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [0.0, 1e-200, 1e200])
+def test_the_scale_of_a_sensing_witness_does_not_matter(solved, scale):
+    scenario, found = solved
+    witness = found.sensing_witness
+    bound = nf.sensing_bound(scenario, witness)
+    assert nf.sensing_bound(scenario, replace(witness, matrix=scale * witness.matrix)) == pytest.approx(bound if scale else 0.0)
+    assert nf.sensing_bound(scenario, replace(witness, regressions=scale * witness.regressions)) <= bound * (1 + 1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"noise_w": 1e-300}, {"noise_w": 1e200}, {"sensing_power_w": 1e300}),
+        *({"sensing_processing_gain_db": 2999.0}, {"sensing_processing_gain_db": -2999.0}),
+    ],
+)
+def test_an_echo_whose_strength_is_no_number_is_refused_by_the_scenario(changes):
+    with pytest.raises(InvalidScenario, match="echo SNR"):
+        two_users().replace(**changes)
+    for factor in (1e150, 1e160, 1e-150):  # much stronger echoes once made the scenario "infeasible"
+        with pytest.raises(InvalidScenario, match="echo SNR"):
+            two_users().replace(reflectivity=two_users().reflectivity * factor)
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_is_too_large_to_be_squared_is_refused_before_it_is(solved):
+    scenario, found = solved
+    huge, h = np.full(found.beams.shape, 1e200 + 0j), nf.channels(scenario)
+    radii = 0.01 * np.linalg.norm(h, axis=2)
+    for call in (
+        *(
+            lambda solve=solve: solve(scenario, channels=huge)
+            for solve in (nf.curve_of, nf.solve_exact, nf.solve_main, nf.solve_mrt)
+        ),
+        lambda: nf.verify(scenario, found, channels=huge),
+        lambda: nf.constraint_margins(scenario, 1e-11, huge, 1.0, [0.5]),
+        lambda: nf.worst_sinr(h, radii, 1e90 * found.beams, scenario.noise_w),
+        lambda: nf.adversarial_sinr(h, radii, found.beams, 1e-200),
+        lambda: nf.crlb_m2(scenario, 1e200 * found.covariances, 0.5),
+        lambda: nf.solve_main(scenario, step=1e-300),
+    ):
+        with pytest.raises(InvalidScenario, match=r"channels|beams|covariances|step"):
+            call()
+    assert nf.crlb_m2(scenario, 1e-306 * found.covariances, 0.5) == np.inf
+    assert nf.relative_error(scenario.replace(error_slope_per_m=1e300), 1e300, 0.5) == np.inf
+    assert np.all(np.isfinite(nf.plane_wave_vectors(scenario, [[1e200, 1e200]])))

@@ -511,3 +511,35 @@ def test_a_curve_is_bounded_by_what_the_weakest_user_has_alone_before_anything_i
     left = np.maximum(np.linalg.norm(h, axis=2) - errors[:, None, None] * radii, 0).sum(axis=2).min(axis=1)
     assert np.allclose(curve.upper(errors, 2.0), 2.0 / 1e-3 * left**2, rtol=1e-5)
     assert curve.solve(0.5, 2.0).sinr <= curve.upper(0.5, 2.0) < 2.0 / 1e-3 * left[1] ** 2
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("method", ["cuts", "sdp"])
+@pytest.mark.parametrize("sinr", [1e-40, 1e-12, 1e-8, 1e-3, 1.0, 1e3])
+def test_a_margin_does_not_hang_on_the_size_of_the_sinr_nor_on_the_limit(method, sinr):
+    # At 1e-8 and a limit of 1 W the programs failed, at 1e-12 they were 7 % off, at 1e-50 "no power" sufficed.
+    h, radii = small(np.random.default_rng(3), users=2)
+    found = power_margin(h, radii, sinr, 1e-3, 1.0, method=method)
+    assert found.certificate.status == "optimal"
+    louder = power_margin(h, radii, sinr, 1e9, 1e-12, method=method)
+    assert louder.certificate.status == "optimal" and louder.margin == pytest.approx(1e24 * found.margin, rel=1e-5)
+
+
+@pytest.mark.parametrize("method", ["cuts", "sdp"])
+def test_a_margin_far_beyond_the_limit_is_a_number(method):
+    found = power_margin([[[1.0, 0]], [[0, 1.0]]], [[0.0], [0.0]], 1.0, 1.0, 1e-18, method=method)
+    assert found.margin == pytest.approx(2e18) and found.certificate.status == "optimal"
+
+
+def test_what_a_solver_calls_infeasible_is_bounded_by_what_the_cuts_prove():
+    h, radii = small(np.random.default_rng(3), users=2, relative=0.3)
+    by_program, by_cuts = (power_margin(h, radii, 1e4, 1e-3, 1.0, method=method) for method in ("sdp", "cuts"))
+    assert by_program.margin == by_cuts.margin == np.inf
+    assert by_program.certificate.bound == by_cuts.certificate.bound < np.inf
+
+
+@pytest.mark.parametrize("sinr", [1e-60, 1e60, 1e300])
+def test_an_sinr_without_digits_is_refused(sinr):
+    h, radii = small(np.random.default_rng(3), users=2)
+    with pytest.raises(InvalidScenario, match="sinr"):
+        power_margin(h, radii, sinr, 1.0, 1.0)

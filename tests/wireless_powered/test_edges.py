@@ -198,4 +198,6 @@ def test_equal_times_where_the_growth_of_the_throughput_is_rounding():
     batch = wp.Scenario.random_batch(np.random.default_rng(4294967295), 24, **law, crb_limit_m2=np.inf)
     found = wp.solve_equal_time_batch(batch)
     assert np.all(found.status == "optimal")
-    assert np.allclose(found.min_throughput_bit, wp.solve_exact_batch(batch).min_throughput_bit, rtol=1e-9), "one user: the same problem"
+    assert np.allclose(found.min_throughput_bit, wp.solve_exact_batch(batch).min_throughput_bit, rtol=1e-9), (
+        "one user: the same problem"
+    )
