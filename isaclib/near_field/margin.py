@@ -100,9 +100,7 @@ def power_margin(
     h, radii = checked(channels, error_radii, noise_w)
     sinr = checks.number("sinr", sinr, positive=True)
     if not 1 / _LARGEST_SINR < sinr < _LARGEST_SINR:
-        raise InvalidScenario(
-            "sinr", f"is {sinr:g}: no program has digits for it", f"between {1 / _LARGEST_SINR:g} and {_LARGEST_SINR:g}"
-        )
+        raise InvalidScenario("sinr", f"is {sinr:g}: no program has digits for it", "give one between 1e-50 and 1e50")
     noise_w, max_power_w = float(noise_w), checks.number("max_power_w", max_power_w, positive=True)
     checks.word("method", method, tuple(METHODS))
     tolerance = checks.number("tolerance", tolerance, minimum=0)
@@ -116,10 +114,8 @@ def power_margin(
         found = margin_by_cuts(problem, sinr, 1.0, tolerance=tolerance)
     else:
         found, ratio = _by_program(problem, sinr)
-        if (
-            found.lower * (1 + _TOLERANCE) < found.upper < _FAR * found.lower
-        ):  # interference costs many times the power alone: in its own unit
-            unit_w *= found.upper
+        if found.lower * (1 + _TOLERANCE) < found.upper < _FAR * found.lower:
+            unit_w *= found.upper  # once more, in a unit in which t is 1
             problem = reduce(h, radii, noise_w / unit_w, reduced=reduced)
             found, ratio = _by_program(problem, sinr)
     bound = found.lower * (unit_w / max_power_w)
@@ -154,16 +150,17 @@ def power_margin(
 
 def _unit_w(h: np.ndarray, radii: np.ndarray, sinr: float, noise_w: float) -> float:
     """A power in whose unit t is about 0.1, whatever the SINR, the noise and the limit: ten times what the weakest user needs
-    alone, or, for an SINR above 1, what beams without interference take; 0 where nothing is left of a channel.
+    alone, or, for an SINR above 1, what beams without interference take; 0 where nothing, or no number, is left of a channel.
     """
     left = float(np.maximum(np.linalg.norm(h, axis=2) - radii, 0.0).sum(axis=1).min())
     if left <= 0:
         return 0.0
-    alone = 1 / left**2
+    alone = 1 / left / left
     if sinr > 1:
         duals = np.linalg.pinv(h.reshape(len(h), -1).conj()).reshape(*h.shape[1:], len(h))
         alone = min(max(float(np.sum(np.abs(duals) ** 2, axis=(1, 2)).max()), alone), _MOST_TIMES * alone)
-    return 10 * sinr * noise_w * alone
+    unit = 10 * sinr * noise_w * alone
+    return unit if 0 < unit < math.inf else 0.0
 
 
 def _by_program(problem: Reduced, sinr: float) -> tuple[CutResult, np.ndarray]:
