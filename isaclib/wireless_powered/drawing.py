@@ -41,19 +41,21 @@ def draw(
         z[d] = child.rayleigh(1 / np.sqrt(2), size=z.shape[1])
     user_positions = _in_disk(uniform[:, :users], uniform[:, users : 2 * users], radius_m)
     target_positions = _in_disk(uniform[:, 2 * users : 2 * users + targets], uniform[:, 2 * users + targets :], radius_m)
-    nodes = np.concatenate([np.zeros((len(children), 1, 2)), user_positions], axis=1)
+    bs = np.zeros((len(children), 1, 2))
     z = z**2 if fading == "exponential" else np.ones_like(z) if fading == "none" else z
 
-    def gain(points: np.ndarray) -> np.ndarray:
-        """From every node to every point (D, A, B)."""
+    def gain(nodes: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """From every node to every point (D, A, B); inf at next to no distance, which the scenario refuses."""
         distance = np.sqrt(np.sum((nodes[:, :, None] - points[:, None]) ** 2, axis=-1))
-        return path_loss_at_1m * np.maximum(distance, min_distance_m) ** (-path_loss_exponent)
+        with np.errstate(divide="ignore", over="ignore"):
+            return path_loss_at_1m * np.maximum(distance, min_distance_m) ** (-path_loss_exponent)
 
     columns = {
         "user_positions_m": user_positions,
         "target_positions_m": target_positions,
-        "gain_bs_user": z[:, :users] * gain(user_positions)[:, 0],
-        "gain_transmitter_target": z[:, users:].reshape(-1, users + 1, targets) * gain(target_positions),
+        "gain_bs_user": z[:, :users] * gain(bs, user_positions)[:, 0],
+        "gain_transmitter_target": z[:, users:].reshape(-1, users + 1, targets)
+        * gain(np.concatenate([bs, user_positions], axis=1), target_positions),
     }
     return columns, {"bs_position_m": np.zeros(2), "noise_w": dbm_to_w(noise_dbm), **shared}
 

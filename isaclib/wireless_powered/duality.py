@@ -220,6 +220,8 @@ def evaluate(scenario: Scenario, cuts: Cuts, weights: np.ndarray, prices: np.nda
         d = np.where(priced, d, -shift)
         # Where the energy has no price, as much weight as a second is worth for certain: what rounds costs weight only.
         weight = np.where(idle, np.maximum(mu * (1 - operations * last) - (shift + error) * cap, 0) * ln2 / full, w)
+        if not weight.sum() > 0:
+            return float("inf")
         seconds = np.where(capped, mu, w / ln2 * _second(log_snr))
         seconds = np.where(priced, seconds, weight * full / ln2 + shift * cap)
         second, level = max(charging_price(mu, idle)[0], seconds.max()), (prices * cuts.level).sum()

@@ -198,6 +198,21 @@ def test_equal_times_where_the_growth_of_the_throughput_is_rounding():
     batch = wp.Scenario.random_batch(np.random.default_rng(4294967295), 24, **law, crb_limit_m2=np.inf)
     found = wp.solve_equal_time_batch(batch)
     assert np.all(found.status == "optimal")
-    assert np.allclose(found.min_throughput_bit, wp.solve_exact_batch(batch).min_throughput_bit, rtol=1e-9), (
-        "one user: the same problem"
-    )
+    assert np.allclose(found.min_throughput_bit, wp.solve_exact_batch(batch).min_throughput_bit, rtol=1e-9), "one user: the same problem"
+
+
+@pytest.mark.filterwarnings("error")
+def test_where_idle_users_have_no_weight_there_is_no_bound_and_no_division_by_zero():
+    weak = wp.Scenario.random(np.random.default_rng(3), users=2, targets=2, sensing="energy", max_power_w=1e-9)
+    scenario = weak.replace(crb_limit_m2=1.5 * wp.best_attainable_crb(weak)[0])
+    found = wp.solve_exact(scenario)
+    assert found.certificate.status == wp.verify(scenario, found).status == wp.solve_exact_batch([scenario]).status[0] == "optimal"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("nearest", [0.0, 5e-324, 1e-300])
+def test_a_draw_without_a_least_distance_is_that_of_a_small_one(nearest):
+    draws = (wp.Scenario.random(np.random.default_rng(1), min_distance_m=least) for least in (nearest, 1e-9))
+    assert np.array_equal(*(scenario.gain_transmitter_target for scenario in draws))
+    with pytest.raises(InvalidScenario, match="gain_bs_user"):  # users in the BS to rounding
+        wp.Scenario.random(np.random.default_rng(1), min_distance_m=nearest, radius_m=1e-300)
