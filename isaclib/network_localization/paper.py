@@ -21,7 +21,8 @@ last iterate it reads
 the product's tangent plus a damping term, and that is how it is given to the solver (no cancellation). The damping adds t to
 :math:`\beta`, so it depends on their *units*, although the problem does not. Here t is measured in units of its start and
 :math:`\beta_i` in units of its own start times ``1 / slack_start``, so that :math:`t^{(0)} = 1`,
-:math:`\beta_i^{(0)} =` ``slack_start``; the paper does not say what its units are.
+:math:`\beta_i^{(0)} =` ``slack_start``; the paper does not say what its units are. Units are at least a hundredth of what the
+default start gives: from one of 1e-6 of the caps, the iterates would be a million units away.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ import numpy as np
 
 from ..foundations import checks
 from ..foundations.certificate import Step
-from ..foundations.errors import InvalidScenario
+from ..foundations.errors import InvalidScenario, SolverFailure
 from . import guards
 from .allocation import Allocation
 from .benchmarks import feasible_start
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     import cvxpy as cp
 
 _SLACKS = (1e-9, 1e9)
+_FAR = 1e-2  # of the usual start's t and slacks: no unit is less
 SOLVER_TOLERANCE = 1e-9  # Clarabel's: two decades below the residual that `verify` allows
 
 
@@ -120,8 +122,8 @@ def solve_dc(
     ----------
     scenario : Scenario
     start : (B,) powers in W, optional
-        Positive, and within the caps. Default: :func:`~.benchmarks.feasible_start` (the cap everywhere, where the users allow
-        that).
+        Positive, and within the caps; it need not serve the users. Default: :func:`~.benchmarks.feasible_start` (the cap
+        everywhere, where the users allow that).
     tolerance : float
         The convergence threshold: stop when t rises by less than this fraction.
     max_iterations : int
@@ -140,7 +142,8 @@ def solve_dc(
     InfeasibleScenario
         With constraint ``"min_comm_sinr"`` where no powers meet the users' thresholds.
     SolverFailure
-        When Clarabel gives no answer.
+        When Clarabel gives no answer, and a start that does not serve the users is all there is; later the last iterate is the
+        answer, and ``certificate.method`` says so.
 
     Examples
     --------
@@ -165,25 +168,34 @@ def solve_dc(
     rows = system(scenario)
     program = _program(len(powers))
     # In units of each BS's own echo at the cap, the sensing rows read q_i >= t (Fq + v)_i.
-    load, t_unit = rows.sensing_rows((powers / cap)[None])[0], float(np.min(sensing_sinr(scenario, powers)))
-    program.set_data(rows, load, t_unit, slack_start)
-    t, b = 1.0, np.ones_like(load)
+    (load, t), units = _loads(scenario, rows, powers), _loads(scenario, rows, _usual_start(scenario, powers))
+    b_unit, t_unit = (np.maximum(own, _FAR * usual) for own, usual in zip((load, t), units))
+    program.set_data(rows, b_unit, float(t_unit), slack_start)
+    t, b = float(t / t_unit), load / b_unit
     history = [_step(scenario, 0, powers, begin)]
-    status = "iteration_limit"
+    status, method = "iteration_limit", "difference-of-convex SCA (Algorithm 1)"
     for iteration in range(1, max_iterations + 1):
         program.set_iterate(t, b)
-        conic.solve(program.problem, accept_inaccurate=True, **_OPTIONS)
+        try:
+            answer = conic.solve(program.problem, accept_inaccurate=True, **_OPTIONS)
+            if program.q.value is None:
+                raise SolverFailure(answer.solver, answer.status)
+        except SolverFailure:
+            if not history[-1].feasible:
+                raise
+            method += ", Clarabel stalled"
+            break
         before = t
         powers = np.clip(program.q.value, 0.0, 1.0) * cap
-        t, b = float(program.t.value), np.maximum(program.b.value, 0.0)
+        t, b = max(float(program.t.value), 0.0), np.maximum(program.b.value, 0.0)
         history.append(_step(scenario, iteration, powers, begin))
-        if t - before <= tolerance * before:
+        if t - before <= tolerance * before and (iteration > 1 or history[0].feasible):
             status = "converged"
             break
     return build(
         scenario,
         powers,
-        "difference-of-convex SCA (Algorithm 1)",
+        method,
         status=status,
         iterations=len(history) - 1,
         seconds=time.perf_counter() - begin,
@@ -192,6 +204,18 @@ def solve_dc(
 
 
 _OPTIONS = {"tol_gap_abs": SOLVER_TOLERANCE, "tol_gap_rel": SOLVER_TOLERANCE, "tol_feas": SOLVER_TOLERANCE}
+
+
+def _usual_start(scenario: Scenario, powers: np.ndarray) -> np.ndarray:
+    try:
+        return feasible_start(scenario)
+    except SolverFailure:  # at the edge of what the users can have: there is none but the caller's
+        return powers
+
+
+def _loads(scenario: Scenario, rows: System, powers: np.ndarray) -> tuple[np.ndarray, np.floating]:
+    """What the slacks (B,) and t are at these powers."""
+    return rows.sensing_rows((powers / per_bs(scenario, "max_power_w"))[None])[0], np.min(sensing_sinr(scenario, powers))
 
 
 def _step(scenario: Scenario, iteration: int, powers: np.ndarray, begin: float) -> Step:

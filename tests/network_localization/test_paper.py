@@ -3,8 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from isaclib import InfeasibleScenario, InvalidScenario
+from isaclib import InfeasibleScenario, InvalidScenario, SolverFailure
 from isaclib import network_localization as nl
+from isaclib.foundations import conic
 from isaclib.network_localization.paper import _program
 
 from .conftest import varied
@@ -93,6 +94,42 @@ def test_a_loose_threshold_stops_early(scenario):
     assert loose.worst_sensing_sinr <= tight.worst_sensing_sinr
     limited = nl.solve_dc(scenario, max_iterations=1)
     assert limited.certificate.status == "iteration_limit" and limited.certificate.iterations == 1
+
+
+@pytest.mark.parametrize("start", [[1e-6, 1, 1], [1e-10, 1, 1e-4], [5e-324] * 3])
+def test_a_start_many_decades_below_the_caps_leads_to_the_optimum(start):
+    for seed in range(4):
+        scenario = nl.Scenario.random(np.random.default_rng(seed))
+        found = nl.solve_dc(scenario, start=start)
+        assert found.certificate.status == "converged"
+        assert found.worst_sensing_sinr == pytest.approx(nl.solve_exact(scenario).worst_sensing_sinr, rel=1e-4)
+
+
+def test_from_a_start_that_does_not_serve_the_users_a_fall_is_no_convergence():
+    scenario = nl.Scenario.random(np.random.default_rng(4), min_comm_sinr_db=3.0)
+    start = nl.solve_exact(scenario.replace(min_comm_sinr=0.0)).powers_w
+    assert nl.residual(scenario, start) > 0.1
+    found, best = nl.solve_dc(scenario, start=start), nl.solve_exact(scenario).worst_sensing_sinr
+    assert found.history[1].objective < found.history[0].objective
+    assert found.certificate.status == "converged" and found.worst_sensing_sinr == pytest.approx(best, rel=1e-3)
+    with pytest.raises(InfeasibleScenario):
+        nl.solve_dc(scenario.replace(min_comm_sinr=1e3), start=start)
+
+
+def test_where_the_solver_stops_the_last_iterate_is_the_answer(scenario, monkeypatch):
+    solve, calls = conic.solve, iter([True, True, False, False])
+
+    def stopping(*args, **options):
+        if next(calls):
+            return solve(*args, **options)
+        raise SolverFailure("CLARABEL", "solver_error")
+
+    monkeypatch.setattr(conic, "solve", stopping)
+    found = nl.solve_dc(scenario)
+    assert found.certificate.status == "iteration_limit" and found.certificate.method.endswith("Clarabel stalled")
+    assert found.worst_sensing_sinr == found.history[2].objective and len(found.history) == 3
+    with pytest.raises(SolverFailure):
+        nl.solve_dc(scenario, start=[1e-9] * 3)
 
 
 def test_malformed_arguments_are_named(scenario):
