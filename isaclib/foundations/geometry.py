@@ -106,6 +106,14 @@ def hexagon(side_m: float, *, center_m: ArrayLike = (0.0, 0.0)) -> np.ndarray:
     return side * np.stack([np.cos(angle), np.sin(angle)], axis=-1) + center
 
 
+def normalised(vectors: np.ndarray) -> np.ndarray:
+    """Unit vectors along vectors (..., d) of which none is 0, however short or long; not checked."""
+    size = np.max(np.abs(vectors), axis=-1, keepdims=True)
+    if size.min() < _SMALL or size.max() > _LARGE:  # a power of two, so that ordinary directions keep their last digit
+        vectors = np.ldexp(vectors, -np.frexp(size)[1])
+    return vectors / np.sqrt(np.sum(vectors**2, axis=-1, keepdims=True))
+
+
 def _two_sets(from_m, to_m) -> tuple[np.ndarray, np.ndarray]:
     sizes: dict[str, int] = {}
     return checks.array("from_m", from_m, ("A", "d"), sizes=sizes), checks.array("to_m", to_m, ("B", "d"), sizes=sizes)
@@ -129,9 +137,7 @@ def _directions(from_m: np.ndarray, to_m: np.ndarray, names: tuple[str, str]) ->
             f"points {a} and {b} coincide ({names[0]}[{a}] and {names[1]}[{b}])",
             "move one of them: the direction is undefined",
         )
-    if size.min() < _SMALL or size.max() > _LARGE:  # a power of two, so that ordinary directions keep their last digit
-        difference = np.ldexp(difference, -np.frexp(size)[1])
-    return difference / np.sqrt(np.sum(difference**2, axis=-1, keepdims=True))
+    return normalised(difference)
 
 
 def _length(difference: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..foundations import checks, fisher
+from ..foundations import checks, fisher, geometry
 from ..foundations.errors import InvalidScenario
 from ..foundations.scenario import Batch
 from ..foundations.units import SPEED_OF_LIGHT_M_PER_S
@@ -122,10 +122,9 @@ def range_gradients(scenario: Scenario | Batch) -> np.ndarray:
         missing = "bs_positions_m" if scenario.bs_positions_m is None else "target_position_m"
         raise InvalidScenario(missing, "is None, but positions are asked for", "give the scenario positions of BSs and target")
     difference = scenario.target_position_m[..., None, :] - scenario.bs_positions_m
-    distance = np.sqrt(np.sum(difference**2, axis=-1, keepdims=True))
-    if np.any(distance == 0):
+    if not np.all(np.any(difference, axis=-1)):
         raise InvalidScenario("target_position_m", "coincides with a base station", "move one of them")
-    return difference[..., :2] / distance
+    return geometry.normalised(difference)[..., :2]
 
 
 def position_crb_m2(scenario: Scenario | Batch, powers_w: ArrayLike) -> np.ndarray:
@@ -147,8 +146,11 @@ def position_crb_m2(scenario: Scenario | Batch, powers_w: ArrayLike) -> np.ndarr
 
 
 def _std(sinr: np.ndarray, width: np.ndarray, gain: np.ndarray) -> np.ndarray:
-    with np.errstate(divide="ignore"):
-        return SPEED_OF_LIGHT_M_PER_S / (2 * width * np.sqrt(2 * gain * sinr))
+    # Powers of two apart, which change no digit: products of the numbers themselves may leave the range of doubles.
+    (width, octaves), (gain, more), (sinr, most) = np.frexp(width), np.frexp(gain), np.frexp(sinr)
+    pairs, odd = np.divmod(more + most, 2)
+    with np.errstate(divide="ignore", over="ignore"):
+        return np.ldexp(SPEED_OF_LIGHT_M_PER_S / (2 * width * np.sqrt(2 * gain * np.ldexp(sinr, odd))), -octaves - pairs)
 
 
 def _shape(value, sinr: np.ndarray) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from ..foundations import checks
 from ..foundations.errors import InvalidScenario
 from . import guards
 from .formulas import range_gradients, range_std_m
-from .scenario import Scenario
+from .scenario import FARTHEST_M, Scenario
 
 _MAX_STEPS = 100
 _STEP_TOLERANCE = 1e-9  # relative to the size of the network: far below any range error
@@ -60,7 +60,7 @@ def estimate_positions(
     sizes = {"B": len(bs)}
     ranges = checks.array("ranges_m", ranges_m, ("...", "B"), minimum=0, maximum=_FARTHEST_M, sizes=sizes)
     stds = checks.array("stds_m", stds_m, ("B",), positive=True, infinite=True, sizes=sizes)
-    start = None if start_m is None else checks.array("start_m", start_m, (2,))
+    start = None if start_m is None else checks.array("start_m", start_m, (2,), minimum=-FARTHEST_M, maximum=FARTHEST_M)
     return _estimated(bs, height, ranges, stds, start)
 
 
@@ -86,7 +86,8 @@ def _linear_start(bs: np.ndarray, height: float, ranges: np.ndarray) -> np.ndarr
     if np.linalg.matrix_rank(matrix) < 2:
         return None
     right = ground[:, :1] - ground[:, 1:] + np.sum(bs[1:, :2] ** 2, axis=1) - np.sum(bs[0, :2] ** 2)
-    return right @ np.linalg.pinv(matrix).T
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.clip(np.nan_to_num(right @ np.linalg.pinv(matrix).T), -FARTHEST_M, FARTHEST_M)
 
 
 def _descend(start, height, bs, rows, weights) -> tuple[np.ndarray, np.ndarray]:
@@ -114,7 +115,7 @@ def _descend(start, height, bs, rows, weights) -> tuple[np.ndarray, np.ndarray]:
 def simulate_position_errors_m(scenario: Scenario, powers_w: ArrayLike, rng: np.random.Generator, trials: int) -> np.ndarray:
     """Horizontal position errors (trials,) in metres: the fusion of ranges with Gaussian errors of std ``range_std_m``.
 
-    A BS whose standard deviation is infinite is left out; with fewer than two others the scenario is refused
+    A BS whose standard deviation is infinite, or above 1e100 m, is left out; with fewer than two others the scenario is refused
     (:class:`~isaclib.InvalidScenario`).
 
     >>> scenario = Scenario.random(np.random.default_rng(7), processing_gain_db=46.6)
@@ -129,9 +130,9 @@ def simulate_position_errors_m(scenario: Scenario, powers_w: ArrayLike, rng: np.
     stds = range_std_m(scenario, powers_w)
     truth = np.linalg.norm(scenario.target_position_m - scenario.bs_positions_m, axis=-1)
     noise = rng.standard_normal((trials, len(truth)))
-    known = np.isfinite(stds)
+    known = stds <= FARTHEST_M
     ranges = truth + noise * np.where(known, stds, 0.0)
-    found = _estimated(scenario.bs_positions_m, _height(scenario), ranges, stds, None)
+    found = _estimated(scenario.bs_positions_m, _height(scenario), ranges, np.where(known, stds, np.inf), None)
     return np.linalg.norm(found - scenario.target_position_m[:2], axis=-1)
 
 

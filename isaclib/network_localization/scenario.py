@@ -17,6 +17,8 @@ from ..foundations import checks
 from ..foundations.scenario import Batch, ScenarioBase, array, number
 from . import drop
 
+FARTHEST_M = 1e100  # a coordinate: its square is a number
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Scenario(ScenarioBase):
@@ -72,9 +74,9 @@ class Scenario(ScenarioBase):
     bandwidth_hz: float | np.ndarray = array("B", positive=True, keep_number=True)
     min_comm_sinr: float | np.ndarray = array("B", minimum=0, keep_number=True)
     processing_gain: float = number(positive=True, default=1.0)
-    bs_positions_m: np.ndarray | None = array("B", 3, optional=True)
-    ue_positions_m: np.ndarray | None = array("B", 3, optional=True)
-    target_position_m: np.ndarray | None = array(3, optional=True)
+    bs_positions_m: np.ndarray | None = array("B", 3, optional=True, minimum=-FARTHEST_M, maximum=FARTHEST_M)
+    ue_positions_m: np.ndarray | None = array("B", 3, optional=True, minimum=-FARTHEST_M, maximum=FARTHEST_M)
+    target_position_m: np.ndarray | None = array(3, optional=True, minimum=-FARTHEST_M, maximum=FARTHEST_M)
 
     @classmethod
     def random(

@@ -86,3 +86,40 @@ def test_shapes_and_errors_are_named(rng, scenario):
         nl.estimate_positions(scenario, np.ones(3), [1.0, np.inf, np.inf])
     with pytest.raises(InvalidScenario, match="target_position_m"):
         nl.simulate_position_errors_m(scenario.replace(target_position_m=None), np.ones(3), rng, 1)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e97, 1e-100, 1e-172, 1e-300])
+def test_directions_and_bound_do_not_depend_on_the_size_of_the_network(scenario, scale):
+    positions = {name: getattr(scenario, name) * scale for name in ("bs_positions_m", "target_position_m")}
+    scaled = scenario.replace(**positions)
+    assert nl.range_gradients(scaled) == pytest.approx(nl.range_gradients(scenario), rel=1e-12)
+    assert nl.position_crb_m2(scaled, np.ones(3)) == pytest.approx(nl.position_crb_m2(scenario, np.ones(3)), rel=1e-12)
+    assert np.all(np.isfinite(nl.simulate_position_errors_m(scaled, np.ones(3), np.random.default_rng(1), 3)))
+    for name in (*positions, "ue_positions_m"):
+        with pytest.raises(InvalidScenario, match=f"{name}: must be at"):
+            scenario.replace(**{name: getattr(scenario, name) * 1e200})
+
+
+@pytest.mark.filterwarnings("error")
+def test_starts_and_ranges_far_beyond_the_network(scenario):
+    truth = scenario.target_position_m
+    ranges = np.linalg.norm(truth - scenario.bs_positions_m, axis=1)
+    for start in ([1e12, 0.0], [1e50, -1e100]):
+        assert nl.estimate_positions(scenario, ranges, np.ones(3), start_m=start) == pytest.approx(truth[:2], abs=1e-6)
+    with pytest.raises(InvalidScenario, match="start_m"):
+        nl.estimate_positions(scenario, ranges, np.ones(3), start_m=[1e160, 0.0])
+    errors = [nl.simulate_position_errors_m(scenario, [p, 1.0, 1.0], np.random.default_rng(1), 3) for p in (0.0, 1e-300, 1e-320)]
+    assert np.array_equal(errors[0], errors[1]) and np.array_equal(errors[0], errors[2])
+    assert np.all(np.isfinite(nl.simulate_position_errors_m(scenario, np.full(3, 1e-170), np.random.default_rng(1), 3)))
+
+
+@pytest.mark.filterwarnings("error")
+def test_range_accuracy_of_numbers_whose_products_leave_the_range_of_doubles():
+    half = 299_792_458.0 / 2
+    assert nl.range_std_from_sinr_m(1e-300, 1e308, 1e-20) == pytest.approx(half / np.sqrt(2) * 1e-148, rel=1e-12)
+    assert nl.range_std_from_sinr_m(5e299, 1e-300, 1e300) == pytest.approx(half, rel=1e-12)
+    assert nl.range_std_from_sinr_m([0.0, 0.5], 1e-320).tolist() == [np.inf, np.inf]
+    for changes in ({"bandwidth_hz": 1e-320}, {"bandwidth_hz": 1e308, "processing_gain": 1e300}):
+        scenario = nl.Scenario.random(np.random.default_rng(7)).replace(**changes)
+        assert nl.solve_exact(scenario).certificate.status == "optimal"
