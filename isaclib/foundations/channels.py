@@ -28,8 +28,9 @@ def path_gain(
     gain = checks.values("reference_gain", reference_gain, minimum=0.0)
     reference = checks.number("reference_distance_m", reference_distance_m, positive=True)
     checks.together(distance_m=distance, reference_gain=gain)
-    with np.errstate(over="ignore"):
-        return _finite("distance_m", gain * (distance / reference) ** (-exponent))
+    with np.errstate(over="ignore", divide="ignore"):
+        factor = (distance / reference) ** (-exponent)
+        return _finite("distance_m", gain * np.where(gain > 0, factor, 1.0))
 
 
 def carrier_path_gain(
@@ -44,7 +45,9 @@ def carrier_path_gain(
     antenna = checks.values("antenna_gain", antenna_gain, minimum=0.0)
     distance = checks.values("distance_m", distance_m, positive=True)
     checks.together(distance_m=distance, antenna_gain=antenna)
-    return path_gain(distance, exponent=exponent, reference_gain=antenna * (wavelength_m(carrier) / (4 * math.pi)) ** 2)
+    with np.errstate(over="ignore", invalid="ignore"):
+        reference = _finite("carrier_hz", antenna * (wavelength_m(carrier) / (4 * math.pi)) ** 2)
+    return path_gain(distance, exponent=exponent, reference_gain=reference)
 
 
 def radar_gain(

@@ -107,7 +107,7 @@ def hexagon(side_m: float, *, center_m: ArrayLike = (0.0, 0.0)) -> np.ndarray:
 
 
 def normalised(vectors: np.ndarray) -> np.ndarray:
-    """Unit vectors along vectors (..., d) of which none is 0, however short or long; not checked."""
+    """Unit vectors along vectors (..., d) of which none is 0, however short or long; unguarded."""
     size = np.max(np.abs(vectors), axis=-1, keepdims=True)
     if size.min() < _SMALL or size.max() > _LARGE:  # a power of two, so that ordinary directions keep their last digit
         vectors = np.ldexp(vectors, -np.frexp(size)[1])

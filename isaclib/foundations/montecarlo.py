@@ -147,10 +147,13 @@ def average(samples: np.ndarray, keep: np.ndarray | None = None, *, status: Arra
     if count == 0:
         empty = np.full(samples.shape[1:], np.nan)
         return Average(empty, empty.copy(), empty.copy(), 0, draws, unproven)
-    mean = kept.mean(axis=0)
+    octaves = np.frexp(np.abs(kept).max(axis=0))[1]  # a power of two changes no digit; sums and squares stay in range
+    kept = np.ldexp(kept, -octaves)
     quantile = stdtrit(count - 1, 0.975) if count > 1 else math.nan
-    half = quantile * kept.std(axis=0, ddof=min(1, count - 1)) / math.sqrt(count)
-    return Average(mean, mean - half, mean + half, count, draws, unproven)
+    mean, half = kept.mean(axis=0), quantile * kept.std(axis=0, ddof=min(1, count - 1)) / math.sqrt(count)
+    with np.errstate(over="ignore"):
+        mean, low, high = (np.ldexp(part, octaves) for part in (mean, mean - half, mean + half))
+    return Average(mean, low, high, count, draws, unproven)
 
 
 def _proven(status, draws: int) -> np.ndarray:

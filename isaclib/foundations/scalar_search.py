@@ -104,8 +104,8 @@ def bisect(
                 raise InvalidScenario(name, "is not positive", "a geometric bisection needs positive ends")
     iterations = 0
     while iterations < max_iterations:
-        width = np.abs(high - low)
-        if not np.any(width > tolerance * np.maximum(np.abs(low), np.abs(high))):
+        half = np.abs(0.5 * high - 0.5 * low)  # a number, even where the distance is none
+        if not np.any(half > 0.5 * tolerance * np.maximum(np.abs(low), np.abs(high))):
             break
         middle = np.sqrt(low) * np.sqrt(high) if geometric else 0.5 * low + 0.5 * high
         middle = np.clip(middle, np.minimum(low, high), np.maximum(low, high))  # the product of roots may round outwards
@@ -183,20 +183,22 @@ def sign_change(
     iterations = 0
     while iterations < max_iterations:
         iterations += 1
-        x = a + fraction * (b - a)
+        with np.errstate(over="ignore"):
+            x = a + fraction * (b - a)
+        x = x if np.isfinite(x).all() else (1 - fraction) * a + fraction * b  # ends farther apart than the largest number
         fx = evaluate(x)
         same = (fx > 0) == (fa > 0)
         c, fc = np.where(same, a, b), np.where(same, fa, fb)
         b, fb = np.where(same, b, a), np.where(same, fb, fa)
         a, fa = x, fx
-        width = np.abs(b - a)
-        if np.all((width <= tolerance) | (np.nextafter(a, b) == b)):
+        half = np.abs(0.5 * b - 0.5 * a)
+        if np.all((half <= 0.5 * tolerance) | (np.nextafter(a, b) == b)):
             break
         with np.errstate(all="ignore"):
             xi, phi = (a - b) / (c - b), (fa - fb) / (fc - fb)
             step = fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb)
             smooth = (phi**2 < xi) & ((1 - phi) ** 2 < 1 - xi) & np.isfinite(step)
-            edge = np.minimum(0.45 * tolerance / width, 0.5)
+            edge = np.minimum(0.45 * (0.5 * tolerance) / half, 0.5)
         fraction = np.clip(np.where(smooth, step, 0.5), edge, 1 - edge)
     positive = fa > 0
     low, high = np.where(positive, a, b), np.where(positive, b, a)
@@ -245,8 +247,8 @@ def sign_change_by_interpolation(
     ordinary = all(isinstance(each, float) for each in (low, high, tolerance)) and 1e-300 < high - low < 1e300
     if not (ordinary and 0 < tolerance < math.inf):  # only then the guards, which cost as much as a call
         checks.number("tolerance", tolerance, positive=True)
-        if not checks.number("low", low) < checks.number("high", high):
-            raise InvalidScenario("low", f"must be below high, but is {low:g}, not below {high:g}")
+        if not 0 < float(checks.number("high", high)) - float(checks.number("low", low)) < math.inf:
+            raise InvalidScenario("low", f"must be below high by a finite number, but is {low:g}, and high {high:g}")
     checks.function("function", function)
     if rough is not None:
         checks.function("rough", rough)

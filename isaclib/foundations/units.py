@@ -82,7 +82,9 @@ def thermal_noise_psd_w_per_hz(temperature_k: ArrayLike = 290.0, noise_figure_db
     temperature = checks.values("temperature_k", temperature_k, minimum=0.0)
     figure = checks.values("noise_figure_db", noise_figure_db, minimum=0.0)
     checks.together(temperature_k=temperature, noise_figure_db=figure)
-    return BOLTZMANN_J_PER_K * temperature * _from_db("noise_figure_db", figure, 10.0)
+    factor = _from_db("noise_figure_db", figure, 10.0)
+    with np.errstate(over="ignore"):
+        return _finite("temperature_k", BOLTZMANN_J_PER_K * temperature * factor, "is too large: the noise")
 
 
 def wavelength_m(carrier_hz: ArrayLike) -> np.ndarray | np.floating:

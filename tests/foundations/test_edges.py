@@ -175,3 +175,29 @@ def test_means_of_one_two_and_no_draws():
         montecarlo.average(np.array([1.0, 2.0]), np.array([True, True]), status=["optimal", "unproven"])
     with pytest.raises(InvalidScenario, match="names 2 draws that are not finite in every column, first draw 0"):
         montecarlo.average(np.array([np.inf, np.nan]), np.array([True, True]))
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_at_the_end_of_the_range_of_doubles():
+    assert channels.path_gain(1e-300, exponent=2.0, reference_gain=0.0) == 0.0
+    assert channels.path_gain([1e-300, 2.0], exponent=2.0, reference_gain=[0.0, 1.0]).tolist() == [0.0, 0.25]
+    for refused, name in (
+        (lambda: units.thermal_noise_psd_w_per_hz(1e300, 3000.0), "temperature_k"),
+        (lambda: channels.carrier_path_gain(1.0, 1e-200), "carrier_hz"),
+        (lambda: channels.carrier_path_gain(1.0, 1e-200, antenna_gain=0.0), "carrier_hz"),
+        (lambda: channels.path_gain(1e-300, exponent=2.0, reference_distance_m=1e300), "distance_m"),
+        (lambda: scalar_search.sign_change_by_interpolation(lambda x: 3.0 - x, -1e308, 1e308), "low"),
+    ):
+        with pytest.raises(InvalidScenario) as error:
+            refused()
+        assert error.value.field == name
+    found = scalar_search.bisect(lambda x: x >= 1e308 / 3, -1e308, 1e308)
+    assert found.low < 1e308 / 3 <= found.high and found.high - found.low <= 1e-12 * found.high
+    found = scalar_search.sign_change(lambda x: 1e300 * np.sign(1e307 - x), -1e308, 1e308, tolerance=1e295)
+    assert found.low < 1e307 <= found.high and found.high - found.low <= 1e295
+    for scale in (1e308, 1e-200, 5e-310):
+        ordinary, scaled = (montecarlo.average(size * np.array([1.0, 1.0, -1.0])) for size in (1.0, scale))
+        assert scaled.mean / scale == pytest.approx(1 / 3)
+        if scale < 1:
+            assert scaled.low / scale == pytest.approx(ordinary.low, rel=1e-9)
+    assert montecarlo.average([1e308, 1e308, -1e308]).low == -math.inf

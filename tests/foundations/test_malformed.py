@@ -177,7 +177,7 @@ def test_malformed_calls_are_refused_by_name(case, tmp_path, monkeypatch):
 
 # Records that the library makes (a Certificate's own test is below), and what says in its docstring that it guards nothing.
 RECORDS = {"Average", "Bracket", "Certificate", "Minimum", "Score", "ScoreBatch", "Solution", "Step"}
-INSIDE = {"at_least_zero", "rician_of"}
+INSIDE = {"at_least_zero", "normalised", "rician_of"}
 
 
 def test_no_public_function_is_left_out():
