@@ -74,7 +74,11 @@ def draw(chapter: Interface, family: str, number: int, *, seed: int = SEED) -> t
 
 def _drawn(chapter: Interface, family: str, number: int, seed: int) -> Drawn:
     number = checks.count("number", number, minimum=0)
-    return _drawn_each(chapter, family, [number], checks.count("seed", seed, minimum=0))[0]
+    return _drawn_each(chapter, family, [number], _seed(seed))[0]
+
+
+def _seed(seed: int) -> int:
+    return checks.number("seed", seed, integer=True, minimum=0)
 
 
 def _drawn_each(chapter: Interface, family: str, numbers: Sequence[int], seed: int) -> list[Drawn]:
@@ -188,7 +192,7 @@ def write(
     for name in names:
         checks.word("family", name, tuple(chapter.families))
     count = None if count is None else checks.count("count", count)
-    seed, jobs = checks.count("seed", seed, minimum=0), checks.count("jobs", jobs)
+    seed, jobs = _seed(seed), checks.count("jobs", jobs)
     root = Path(folder) / chapter.chapter
     made = {name: _write_family(chapter, name, root / name, count or chapter.families[name].count, seed, jobs) for name in names}
     versions = {"isaclib": __version__, "python": platform.python_version()} | installed(_PACKAGES)

@@ -26,6 +26,8 @@ from .errors import InvalidScenario
 
 T = TypeVar("T")
 _EXACT = 2.0**53  # beyond it a float64 skips whole numbers
+_MOST = 10**9  # things that are counted, where nobody says less: more do not fit into a memory
+_ENTRIES = 2**31  # of an array to be made
 
 
 def number(
@@ -68,8 +70,8 @@ def number(
 
 
 def count(name: str, value: Any, *, minimum: int = 1, maximum: int | None = None) -> int:
-    """A number of things."""
-    return number(name, value, integer=True, minimum=minimum, maximum=maximum)
+    """A number of things, at most 1e9 unless ``maximum`` says otherwise."""
+    return number(name, value, integer=True, minimum=minimum, maximum=_MOST if maximum is None else maximum)
 
 
 def array(
@@ -115,7 +117,8 @@ def array(
         )
     if given.dtype.kind not in "iufc":
         raise InvalidScenario(name, f"must be an array of {kind} numbers, not {short(value)}")
-    result = np.array(given, dtype=complex if dtype is complex else float)
+    with np.errstate(over="ignore"):  # an extended number that is none in double precision is refused as infinite
+        result = np.array(given, dtype=complex if dtype is complex else float)
     fits(name, result.shape, shape, {} if sizes is None else sizes)
     if not np.isfinite(result).all() and np.any(wrong := np.isnan(result) & (not nan) | np.isinf(result) & (not infinite)):
         where = first(wrong)
@@ -148,7 +151,10 @@ def values(name: str, value: Any, **limits: Any) -> Any:
 def shape(name: str, value: Any) -> tuple[int, ...]:
     """The shape of an array to be made: a count, or a tuple or list of them."""
     sizes = value if isinstance(value, tuple | list) else (value,)
-    return tuple(number(name, size, integer=True, minimum=0, maximum=2**31) for size in sizes)
+    found = tuple(number(name, size, integer=True, minimum=0, maximum=_ENTRIES) for size in sizes)
+    if math.prod(found) > _ENTRIES:
+        raise InvalidScenario(name, f"asks for {math.prod(found):.2g} entries, more than 2^31", "draw in blocks")
+    return found
 
 
 def together(**arrays: Any) -> None:

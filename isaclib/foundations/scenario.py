@@ -86,7 +86,7 @@ class ScenarioBase:
     @classmethod
     def random_batch(cls, rng: np.random.Generator, draws: int, **parameters: Any) -> Batch:
         """``draws`` random scenarios, row by row equal to :meth:`random` of ``rng.spawn(draws)``."""
-        draws = checks.count("draws", draws)
+        draws = checks.count("draws", draws, maximum=10**7)
         checks.generator("rng", rng)
         bound = inspect.signature(cls.random).bind(rng, **parameters)
         bound.apply_defaults()

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..foundations import channels, checks
 from ..foundations.units import db_to_linear, dbm_to_w, thermal_noise_psd_w_per_hz
-from .layout import bs_layout_m, in_hexagon
+from .layout import MOST_STATIONS, bs_layout_m, in_hexagon
 
 _LENGTH = {"positive": True, "maximum": 1e9}
 _HEIGHT = {"minimum": 0.0, "maximum": 1e9}
@@ -29,7 +29,7 @@ _RANGES: dict[str, dict[str, Any]] = {
 
 def draw(children: Sequence[np.random.Generator], g: dict[str, Any]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Columns (D, ...) of the drawn fields, and the fields that all drops share; ``g``: the arguments of ``Scenario.random``."""
-    size, draws = checks.count("base_stations", g["base_stations"]), len(children)
+    size, draws = checks.count("base_stations", g["base_stations"], maximum=MOST_STATIONS), len(children)
     checks.count("subcarriers", g["subcarriers"])
     for name, limits in _RANGES.items():
         checks.number(name, g[name], **limits)

@@ -10,6 +10,7 @@ from ..foundations import checks, geometry
 from ..foundations.errors import InvalidScenario
 
 LAYOUTS = ("vertices", "cells")
+MOST_STATIONS = 10**4
 _SITES = 7  # cells: the middle one and its ring
 
 
@@ -27,7 +28,7 @@ def bs_layout_m(base_stations: int, side_m: float, layout: str = "vertices") -> 
         Naming the argument, e.g. for more than seven cells.
     """
     layout = checks.word("layout", layout, LAYOUTS)
-    count = checks.count("base_stations", base_stations)
+    count = checks.count("base_stations", base_stations, maximum=MOST_STATIONS)
     side = checks.number("side_m", side_m, positive=True)
     if layout == "vertices":
         angle = 2 * np.pi * np.arange(count) / count

@@ -18,6 +18,7 @@ from .formulas import range_gradients, range_std_m
 from .scenario import FARTHEST_M, Scenario
 
 _MAX_STEPS = 100
+_MOST_TRIALS = 10**8
 _STEP_TOLERANCE = 1e-9  # relative to the size of the network: far below any range error
 _FARTHEST_M = 1e9
 _DAMPING = 1e-3  # first Levenberg-Marquardt damping, relative to the diagonal of the normal matrix
@@ -125,7 +126,7 @@ def simulate_position_errors_m(scenario: Scenario, powers_w: ArrayLike, rng: np.
     guards.one(scenario)
     powers_w = guards.vector(scenario, powers_w)
     checks.generator("rng", rng)
-    trials = checks.count("trials", trials)
+    trials = checks.count("trials", trials, maximum=_MOST_TRIALS)
     range_gradients(scenario)  # names a missing position before anything is drawn
     stds = range_std_m(scenario, powers_w)
     truth = np.linalg.norm(scenario.target_position_m - scenario.bs_positions_m, axis=-1)

@@ -11,6 +11,7 @@ from ..foundations import checks
 from ..foundations.units import dbm_to_w
 
 FARTHEST_M = 1e100
+_MOST_PAIRS = 10**8  # of a user and a target
 
 
 def draw(
@@ -27,7 +28,8 @@ def draw(
     **shared: Any,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Columns (D, ...) of the drawn fields, and the fields that all realizations share; arguments of ``Scenario.random``."""
-    users, targets = checks.count("users", users), checks.count("targets", targets)
+    users = checks.count("users", users, maximum=_MOST_PAIRS)
+    targets = checks.count("targets", targets, maximum=_MOST_PAIRS // users)
     radius_m = checks.number("radius_m", radius_m, positive=True, maximum=FARTHEST_M)
     min_distance_m = checks.number("min_distance_m", min_distance_m, minimum=0, maximum=FARTHEST_M)
     path_loss_at_1m = checks.number("path_loss_at_1m", path_loss_at_1m, positive=True)

@@ -201,3 +201,28 @@ def test_numbers_at_the_end_of_the_range_of_doubles():
         if scale < 1:
             assert scaled.low / scale == pytest.approx(ordinary.low, rel=1e-9)
     assert montecarlo.average([1e308, 1e308, -1e308]).low == -math.inf
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("many", [1e12, 1e15, 1e308])
+def test_more_than_fits_into_a_memory_is_refused_by_name(many):
+    rng = np.random.default_rng(0)
+    with pytest.raises(InvalidScenario, match="count: must be at most 1e\\+09"):
+        geometry.uniform_disk(rng, many, 1.0)
+    for draw, more in (
+        (channels.complex_normal, {}),
+        (channels.rician, {"k_factor": 1.0}),
+        (channels.nakagami_power, {"m": 1.0}),
+        (channels.rayleigh_amplitude, {}),
+    ):
+        for shape in ((2**31, 2**31), (2**16, 2**15 + 1), int(many)):
+            with pytest.raises(InvalidScenario, match="shape"):
+                draw(rng, shape, **more)
+    assert checks.shape("shape", (2**16, 2**15)) == (2**16, 2**15) and checks.count("n", 10**9) == 10**9
+    assert checks.count("n", 10**12, maximum=10**13) == 10**12
+
+
+@pytest.mark.filterwarnings("error")
+def test_extended_numbers_beyond_double_precision_are_refused_as_infinite():
+    with pytest.raises(InvalidScenario, match=r"x: must be finite, but entry \(0,\) is inf"):
+        checks.array("x", [np.longdouble("1e4000")] * 3, ("M",))

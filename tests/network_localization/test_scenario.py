@@ -219,3 +219,14 @@ def chapter_parameters():
 
     folder = Path(__file__).parents[2] / "notebooks" / "network_localization" / "parameters"
     return lambda name: yaml.safe_load((folder / f"{name}.yml").read_text())
+
+
+@pytest.mark.parametrize("many", [1e12, 1e15, 1e308])
+def test_more_than_fits_into_a_memory_is_refused_by_name(scenario, many):
+    for name, call in (
+        ("base_stations", lambda: nl.bs_layout_m(many, 100.0)),
+        ("base_stations", lambda: nl.Scenario.random(np.random.default_rng(1), base_stations=many)),
+        ("trials", lambda: nl.simulate_position_errors_m(scenario, np.ones(3), np.random.default_rng(1), many)),
+    ):
+        with pytest.raises(InvalidScenario, match=f"{name}: must be at most"):
+            call()

@@ -186,3 +186,13 @@ def test_malformed_arguments_are_named():
         wp.throughputs(s, [-1.0], [1.0])
     with pytest.raises(InvalidScenario, match="fading"):
         wp.Scenario.random(np.random.default_rng(0), fading="rice")
+
+
+@pytest.mark.parametrize("many", [1e12, 1e15, 1e308])
+@pytest.mark.parametrize("name", ["users", "targets", "draws"])
+def test_more_than_fits_into_a_memory_is_refused_by_name(name, many):
+    with pytest.raises(InvalidScenario, match=f"{name}: must be at most"):
+        if name == "draws":
+            wp.Scenario.random_batch(np.random.default_rng(1), many)
+        else:
+            wp.Scenario.random(np.random.default_rng(1), **{name: many})
