@@ -85,7 +85,10 @@ def feasible_start(
     times = harvest_rate_w(scenario) * charging / powers
     if equal_times:
         times = np.full(users, times.min())
-    return powers, charging, times * min(1.0, (scenario.time_budget_s - charging) / times.sum())
+    if not times.min() > 0:
+        raise InvalidScenario("charging_share", f"of {charging_share:g} leaves a user no time", "use a larger one")
+    with np.errstate(over="ignore"):
+        return powers, charging, times * min(1.0, (scenario.time_budget_s - charging) / times.sum())
 
 
 def solve_sca(

@@ -25,7 +25,7 @@ from ..foundations import checks, fisher, geometry
 from ..foundations.errors import InvalidScenario
 from ..foundations.scenario import Batch, ScenarioBase, array, choice, number
 from .drawing import FARTHEST_M, draw
-from .sensing import SPEED_M_PER_S, Lane, Sensing
+from .sensing import SPEED_M_PER_S, Lane, Sensing, octaves_beyond
 
 _LARGEST = 1e140  # of any product of fields that a formula needs, and of its inverse: squares and quotients stay finite
 # Those products, as exponents of the fields.
@@ -184,7 +184,8 @@ def harvested_energy_j(scenario: Scenario, charging_time_s: float) -> np.ndarray
     array([0.0006558, 0.0002292])
     """
     charging = checks.number("charging_time_s", charging_time_s, minimum=0)
-    return harvest_rate_w(scenario) * charging
+    with np.errstate(over="ignore"):
+        return _known("charging_time_s", harvest_rate_w(scenario) * charging, "an energy")
 
 
 def harvest_rate_w(scenario: Scenario) -> np.ndarray:
@@ -252,8 +253,10 @@ def sensing_weights(
     array([[2205.4,  220. ],
            [   2.4,    3.3]])
     """
-    bs_spent, spent = _spent(scenario, powers_w, charging_time_s, times_s)
-    return np.concatenate([[bs_spent], spent])[:, None] * sensing_coefficients(scenario)
+    bs_spent, spent, octaves = _spent(scenario, powers_w, charging_time_s, times_s)
+    with np.errstate(over="ignore"):
+        weights = np.ldexp(np.concatenate([[bs_spent], spent])[:, None] * sensing_coefficients(scenario), octaves)
+    return _known("powers_w", weights, "a weight")
 
 
 def fisher_information(
@@ -289,8 +292,8 @@ def crb_trace(
     >>> crb_trace(scenario, [2.0, 2.0, 2.0]).round(4)
     array([0.0343, 0.0039])
     """
-    bs_spent, spent = _spent(scenario, powers_w, charging_time_s, times_s)
-    return Sensing(Lane(scenario), np.array([bs_spent])).crb(spent[None])[0]
+    bs_spent, spent, octaves = _spent(scenario, powers_w, charging_time_s, times_s)
+    return np.ldexp(Sensing(Lane(scenario), np.array([bs_spent])).crb(spent[None])[0], -octaves)
 
 
 @dataclass(frozen=True)
@@ -333,8 +336,11 @@ def crb_constraint(scenario: Scenario, powers_w: ArrayLike) -> np.ndarray:
     p = _per_user("powers_w", powers_w, scenario)
     if math.isinf(scenario.crb_limit_m2):
         return np.full(len(f.mu), -np.inf)
-    pairs = 0.5 * np.einsum("i,ijn,j->n", p, f.beta, p) + scenario.bs_power_w * p @ f.phi
-    return p @ f.alpha + f.mu - scenario.crb_limit_m2 * pairs
+    octaves = octaves_beyond(p.max(), scenario.max_power_w)  # the sign stays right, however far beyond the caps
+    p, one = np.ldexp(p, -octaves), np.ldexp(1.0, -octaves)
+    pairs = 0.5 * np.einsum("i,ijn,j->n", p, f.beta, p) + scenario.bs_power_w * one * p @ f.phi
+    with np.errstate(over="ignore"):
+        return np.ldexp(p @ f.alpha + f.mu * one - scenario.crb_limit_m2 * np.ldexp(pairs, octaves), octaves)
 
 
 def snr(scenario: Scenario, powers_w: ArrayLike) -> np.ndarray:
@@ -344,33 +350,48 @@ def snr(scenario: Scenario, powers_w: ArrayLike) -> np.ndarray:
     array([52048.83,   363.83])
     """
     checks.instance("scenario", scenario, Scenario)
-    return _per_user("powers_w", powers_w, scenario) * scenario.gain_bs_user / scenario.noise_w
+    with np.errstate(over="ignore"):
+        return _per_user("powers_w", powers_w, scenario) * scenario.gain_bs_user / scenario.noise_w
 
 
 def throughputs(scenario: Scenario, times_s: ArrayLike, powers_w: ArrayLike) -> np.ndarray:
-    r"""Eq. (25): :math:`R_m = t_m W \log_2(1 + \gamma_m)`, (M,) in bit; 0 for a user without time or power.
+    r"""Eq. (25): :math:`R_m = t_m W \log_2(1 + \gamma_m)`, (M,) in bit; 0 for a user without time or power, inf beyond doubles.
 
     >>> scenario = Scenario.random(np.random.default_rng(1), users=2)
     >>> throughputs(scenario, [0.01, 0.0], [0.05, 0.0]).round()
     array([123459.,      0.])
     """
-    rate = np.log1p(snr(scenario, powers_w)) / np.log(2)
-    return _per_user("times_s", times_s, scenario) * (scenario.bandwidth_hz * rate)
+    log_snr = np.log1p(snr(scenario, powers_w))
+    if np.isinf(log_snr).any():
+        apart = np.log(np.maximum(powers_w, np.finfo(float).tiny)) + np.log(scenario.gain_bs_user) - np.log(scenario.noise_w)
+        log_snr = np.where(np.isinf(log_snr), apart, log_snr)
+    with np.errstate(over="ignore"):
+        return _per_user("times_s", times_s, scenario) * (scenario.bandwidth_hz * (log_snr / np.log(2)))
 
 
 def _per_user(name: str, values: ArrayLike, scenario: Scenario) -> np.ndarray:
     return checks.array(name, values, ("M",), minimum=0.0, sizes={"M": len(scenario.gain_bs_user)})
 
 
-def _spent(scenario: Scenario, powers_w, charging_time_s, times_s) -> tuple[float, np.ndarray]:
-    """What the BS and the users spend on sensing: powers, or energies."""
+def _known(name: str, values: np.ndarray, what: str) -> np.ndarray:
+    if not np.all(np.isfinite(values)):
+        raise InvalidScenario(name, f"makes {what} beyond floating-point numbers")
+    return values
+
+
+def _spent(scenario: Scenario, powers_w, charging_time_s, times_s) -> tuple[float, np.ndarray, int]:
+    """What the BS and the users spend on sensing (powers, or energies) in units of two to the last number."""
     checks.instance("scenario", scenario, Scenario)
     powers = _per_user("powers_w", powers_w, scenario)
     charging = None if charging_time_s is None else checks.number("charging_time_s", charging_time_s, minimum=0)
     times = None if times_s is None else _per_user("times_s", times_s, scenario)
     if scenario.sensing == "power":
-        return scenario.bs_power_w, powers
+        octaves = octaves_beyond(powers.max(), scenario.max_power_w)
+        return math.ldexp(scenario.bs_power_w, -octaves), np.ldexp(powers, -octaves), octaves
     if charging is None or times is None:
         missing = "charging_time_s" if charging is None else "times_s"
         raise InvalidScenario(missing, "is missing", 'sensing="energy" weights power times time')
-    return scenario.bs_power_w * charging, powers * times
+    up = octaves_beyond(powers.max(), scenario.max_power_w)
+    later = octaves_beyond(max(times.max(), charging), scenario.time_budget_s)
+    bs_spent = scenario.bs_power_w * math.ldexp(charging, -later)
+    return math.ldexp(bs_spent, -up), np.ldexp(powers, -up) * np.ldexp(times, -later), up + later

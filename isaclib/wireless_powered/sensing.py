@@ -21,6 +21,8 @@ exceeds a limit there exceeds it in exact numbers.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..foundations.scenario import Batch
@@ -30,7 +32,13 @@ _PI = np.longdouble("3.14159265358979323846264338327950288")  # that of double p
 # Directions that differ by less than this count as one, and a shorter gradient as none: positions in double precision, with
 # coordinates up to a thousand times the distances, give directions to about 1e-13.
 PARALLEL = 1e-12
+_ORDINARY = 40  # octaves above the cap, or the frame
 _CANCELS = 1e-2  # a determinant below this part of A B is not left to the difference A B - C^2
+
+
+def octaves_beyond(value: float | np.floating, usual: float) -> int:
+    """The power of two by which a number is to be divided so that formulas that take the usual one stay in range: mostly 0."""
+    return max(0, math.frexp(value)[1] - math.frexp(usual)[1] - _ORDINARY)
 
 
 class Rows:
@@ -183,8 +191,11 @@ class Sensing:
     def _trace(self, A: np.ndarray, B: np.ndarray, S: np.ndarray) -> np.ndarray:
         along = self._base + S
         regular = (B > 0) & (along > 0)
+        across, along = np.where(regular, B, 1.0), np.where(regular, along, 1.0)
         with np.errstate(over="ignore"):
-            value = (1 + (self._base + A) / np.where(regular, B, 1.0)) / np.where(regular, along, 1.0)
+            value = (1 + (self._base + A) / across) / along
+            if np.isinf(value).any():  # the quotient on the way, perhaps, and not the CRB
+                value = np.where(np.isinf(value), (self._base + A) / along / across + 1 / along, value)
         return np.where(regular, value, np.inf)
 
     def rows(self, lanes: np.ndarray | slice) -> Sensing:

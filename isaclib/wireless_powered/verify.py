@@ -21,7 +21,7 @@ from ..foundations.certificate import Certificate, relative_gap
 from ..foundations.scalar_search import bisect
 from .allocation import Allocation
 from .duality import beyond, dual_bound
-from .scenario import Scenario, crb_trace, harvest_rate_w, harvested_energy_j, throughputs
+from .scenario import Scenario, crb_trace, harvest_rate_w, throughputs
 from .sensing import Lane, Sensing
 
 _LN2 = float(np.log(2.0))
@@ -32,6 +32,8 @@ _TIGHT = 1e-8  # a larger gap may come from a CRB that hardly changes with the p
 _SMALL = 1e-2
 _EDGE = 1e-12  # a residual that is the rounding of the CRB
 _UNITS = (0, 1, 8, 64, 512)  # of the last digit, by which a CRB may have rounded
+_APART = 2.0**-600
+_FAR = 1e50
 _EPSILON = float(np.finfo(float).eps)
 # Largest relative gap and residual that pass: scalar search for power sensing, interior point for energy sensing.
 _PASS = {"power": (1e-6, 1e-7), "energy": (1e-5, 1e-6)}
@@ -41,7 +43,8 @@ def violations(scenario: Scenario, powers_w: ArrayLike, charging_time_s: float, 
     r"""Every constraint of (P1) by name, with its excess relative to its limit (0 where it holds).
 
     ``time_budget_s`` is (26b), ``harvested_energy_j`` (26c), ``max_power_w`` (26d), ``crb_limit_m2`` (26f); inf where a CRB is
-    infinite or energy is spent that nothing was harvested for. Users without power or time violate nothing by that.
+    infinite, energy is spent that nothing was harvested for, or the excess is beyond floating-point numbers. Users without power
+    or time violate nothing by that.
 
     >>> scenario = Scenario.random(np.random.default_rng(1), users=2, targets=1)
     >>> found = violations(scenario, [2.2, 1.0], 9.0, [1e-4, 1.2])
@@ -54,15 +57,18 @@ def violations(scenario: Scenario, powers_w: ArrayLike, charging_time_s: float, 
     charging = checks.number("charging_time_s", charging_time_s, minimum=0)
     times = checks.array("times_s", times_s, ("M",), minimum=0, sizes=sizes)
     crb = crb_trace(scenario, powers, charging_time_s=charging, times_s=times).max()
-    energy, spent = harvested_energy_j(scenario, charging), powers * times
-    overspent = np.divide(spent, energy, out=np.where(spent > 0, np.inf, 0.0), where=energy > 0).max() - 1
-    limited = math.isfinite(scenario.crb_limit_m2)
-    excess = {
-        "time_budget_s": (charging + times.sum()) / scenario.time_budget_s - 1,
-        "harvested_energy_j": overspent,
-        "max_power_w": powers.max() / scenario.max_power_w - 1,
-        "crb_limit_m2": crb / scenario.crb_limit_m2 - 1 if limited else 0.0,
-    }
+    rate, limited = harvest_rate_w(scenario), math.isfinite(scenario.crb_limit_m2)
+    with np.errstate(over="ignore"):
+        energy, spent = rate * charging, powers * times
+        if np.isinf(energy).any():  # a power of two apart, so that none is a quotient of infinities
+            energy, spent = rate * (charging * _APART), powers * _APART * times
+        overspent = np.divide(spent, energy, out=np.where(spent > 0, np.inf, 0.0), where=energy > 0).max() - 1
+        excess = {
+            "time_budget_s": (charging + times.sum()) / scenario.time_budget_s - 1,
+            "harvested_energy_j": overspent,
+            "max_power_w": powers.max() / scenario.max_power_w - 1,
+            "crb_limit_m2": crb / scenario.crb_limit_m2 - 1 if limited else 0.0,
+        }
     return {name: max(0.0, float(over)) for name, over in excess.items()}
 
 
@@ -110,7 +116,8 @@ def verify(scenario: Scenario, allocation: Allocation) -> Certificate:
         violation = residual(scenario, powers, charging, times)
         value = float(throughputs(scenario, times, powers).min())
         violation = max(violation, float(relative_gap(value, reported)))
-    bound, iterations, method = _bound(scenario, point, value)
+    near = point if violation <= _FAR else None  # the multipliers of an allocation beyond all limits leave the range of doubles
+    bound, iterations, method = _bound(scenario, near, value)
     if violation <= _EDGE:
         # Near full power the throughput changes 1e4 times as fast as the limit: what the CRB rounds belongs to the bound.
         for units in _UNITS:

@@ -1,6 +1,7 @@
 """One CRB for everybody, ends of ranges, extreme units, and rows that must not hurt their neighbours."""
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -198,7 +199,8 @@ def test_equal_times_where_the_growth_of_the_throughput_is_rounding():
     batch = wp.Scenario.random_batch(np.random.default_rng(4294967295), 24, **law, crb_limit_m2=np.inf)
     found = wp.solve_equal_time_batch(batch)
     assert np.all(found.status == "optimal")
-    assert np.allclose(found.min_throughput_bit, wp.solve_exact_batch(batch).min_throughput_bit, rtol=1e-9), "one user: the same problem"
+    one_user = wp.solve_exact_batch(batch)  # the same problem
+    assert np.allclose(found.min_throughput_bit, one_user.min_throughput_bit, rtol=1e-9)
 
 
 @pytest.mark.filterwarnings("error")
@@ -206,7 +208,8 @@ def test_where_idle_users_have_no_weight_there_is_no_bound_and_no_division_by_ze
     weak = wp.Scenario.random(np.random.default_rng(3), users=2, targets=2, sensing="energy", max_power_w=1e-9)
     scenario = weak.replace(crb_limit_m2=1.5 * wp.best_attainable_crb(weak)[0])
     found = wp.solve_exact(scenario)
-    assert found.certificate.status == wp.verify(scenario, found).status == wp.solve_exact_batch([scenario]).status[0] == "optimal"
+    statuses = found.certificate.status, wp.verify(scenario, found).status, wp.solve_exact_batch([scenario]).status[0]
+    assert set(statuses) == {"optimal"}
 
 
 @pytest.mark.filterwarnings("error")
@@ -216,3 +219,42 @@ def test_a_draw_without_a_least_distance_is_that_of_a_small_one(nearest):
     assert np.array_equal(*(scenario.gain_transmitter_target for scenario in draws))
     with pytest.raises(InvalidScenario, match="gain_bs_user"):  # users in the BS to rounding
         wp.Scenario.random(np.random.default_rng(1), min_distance_m=nearest, radius_m=1e-300)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("sensing", ["power", "energy"])
+@pytest.mark.parametrize("huge", [1e155, 1e200, 1e308])
+def test_allocations_beyond_all_limits_are_judged(sensing, huge):
+    scenario = wp.Scenario.random(np.random.default_rng(3), users=3, targets=2, sensing=sensing)
+    best = wp.solve_exact(scenario)
+    many, one = np.full(3, huge), np.ones(3)
+    for powers, charging, times in ((many, 1.0, one), (one, 1.0, many), (one, huge, one), (many, 1.0, many), (many, huge, many)):
+        found = wp.violations(scenario, powers, charging, times)
+        assert found["crb_limit_m2"] == 0.0 and max(found.values()) >= huge / 20
+        crb = wp.crb_trace(scenario, powers, charging_time_s=charging, times_s=times)
+        assert np.all(crb <= wp.crb_trace(scenario, one, charging_time_s=1.0, times_s=one))
+        scored = wp.score(scenario, powers, charging, times, optimum=best.certificate)
+        assert not scored.feasible and scored.value > 0
+        judged = wp.verify(scenario, replace(best, powers_w=powers, charging_time_s=charging, times_s=times))
+        assert judged.status == "converged" and judged.residual >= huge / 20
+    charged = wp.violations(scenario, one, huge, one * huge)
+    assert charged["harvested_energy_j"] == pytest.approx(wp.violations(scenario, one, 1.0, one)["harvested_energy_j"], rel=1e-9)
+    assert np.all(wp.throughputs(scenario, [0.0, 1.0, 1.0], [huge, 0.0, 1.0])[:2] == 0)
+    logs = np.log2(huge) + np.log2(scenario.gain_bs_user / scenario.noise_w)
+    assert wp.throughputs(scenario, one, many) == pytest.approx(scenario.bandwidth_hz * logs, rel=1e-12)
+
+
+@pytest.mark.filterwarnings("error")
+def test_powers_and_shares_at_the_ends_of_the_range_of_doubles():
+    scenario = wp.Scenario.random(np.random.default_rng(3), users=3, targets=2)
+    crb = wp.crb_trace(scenario, [1e300] * 3)
+    assert wp.crb_trace(scenario, [1e308] * 3) == pytest.approx(crb * 1e-8, rel=1e-9)
+    for huge in (1e100, 1e155, 1e308):
+        assert np.all(wp.crb_constraint(scenario, [huge] * 3) < 0)
+    for far in (wp.sensing_weights, wp.fisher_information):
+        with pytest.raises(InvalidScenario, match="powers_w"):
+            far(scenario, [1e308] * 3)
+    for share in (5e-324, 1e-320):
+        with pytest.raises(InvalidScenario, match="charging_share"):
+            wp.feasible_start(scenario, charging_share=share)
+    assert np.all(wp.feasible_start(scenario, charging_share=1e-300)[2] > 0)

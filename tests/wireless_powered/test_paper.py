@@ -97,6 +97,5 @@ def test_where_the_solver_of_a_subproblem_has_no_answer_the_iterate_before_is_th
     assert (found.certificate.status, found.certificate.iterations) == ("iteration_limit", answers)
     assert "stalled" in found.certificate.method
     assert found.min_throughput_bit == whole.history[answers].objective
-    assert (
-        found.certificate.residual <= 1e-6 and wp.residual(scenario, found.powers_w, found.charging_time_s, found.times_s) <= 1e-6
-    )
+    violation = wp.residual(scenario, found.powers_w, found.charging_time_s, found.times_s)
+    assert max(found.certificate.residual, violation) <= 1e-6
