@@ -38,7 +38,7 @@ from .sensing import Lane, Sensing
 _EPSILON = float(np.finfo(float).eps)
 _SMALL = 1e-2
 _NORMAL = 10.0  # weight of sum w = 1 among the optimality conditions, whose terms are of order one
-_OF_A_SLOPE = 8  # the same, of the terms of a slope
+_OF_A_SLOPE = 8  # error of Y g, in units of the last digit
 _TIGHT = 1e-9
 _REFINED = 4  # steps that turn the multipliers of double precision into those of the precision at hand
 _IDLE = (1e-9, 1e-3)  # a price of energy below this part of its worth for sensing counts as none
@@ -105,13 +105,13 @@ class Cuts:
     ) -> None:
         lane = Lane(scenario)
         sensing = Sensing(lane, lane.bs_power_w, dtype)
-        psi, slope, parts, _ = sensing.information(dtype(charging), powers.astype(dtype) * times)
+        psi, slope, _, _ = sensing.information(dtype(charging), powers.astype(dtype) * times)
         usable = np.isfinite(scenario.crb_limit_m2) & (psi > 0)
         b = slope[usable] / psi[usable, None]
-        # The terms of a slope k |Y g|^2, of at most 2 k |g|^2 together, cancel; and with an error of g it changes by 2 k |Y g|.
-        length, k = parts[usable, 0, 1:] + parts[usable, 1, 1:], sensing.coefficients()[usable]
-        steep = np.maximum(slope[usable, 1:], 0) + _OF_A_SLOPE * np.finfo(dtype).eps * length
-        self.rounded = (2 * (length + np.sqrt(k * steep)) / psi[usable, None]).T
+        # With an error e of Y g, which its terms and g itself round, a slope k |Y g|^2 changes by at most 2 k e |Y g| + k e^2.
+        k = sensing.coefficients()[usable]
+        last = _OF_A_SLOPE * np.finfo(dtype).eps
+        self.rounded = ((2 * np.sqrt(k * slope[usable, 1:]) + last * k) / psi[usable, None]).T
         self.charging, self.energy, self.level = (
             b[:, 0],
             b[:, 1:].T,

@@ -71,6 +71,7 @@ def solve_energy(scenario: Scenario, *, method: str = "auto") -> Allocation:
     checks.word("method", method, ("auto", "barrier"))
     searched, iterations, capped = _search(Lane(scenario))
     if method == "auto" and searched.feasible[0] and not capped[0]:
+        _tighten(scenario, searched, 0)
         return row(searched, 0, "convex scalar search", iterations, time.perf_counter() - start)
     return _barrier(scenario, float(searched.bound[0]), start)
 
@@ -81,6 +82,8 @@ def solve_energy_batch(batch: Batch) -> AllocationBatch:
     names = ("powers_w", "charging_time_s", "times_s", "min_throughput_bit", "bound", "gap", "residual")
     best = least_crb(batch)
     result.best_attainable[:], result.worst_target[:] = best.crb, best.worst
+    for d in np.flatnonzero((result.status == "converged") & ~capped):
+        _tighten(batch[int(d)], result, int(d))
     for d in np.flatnonzero(result.feasible & capped):
         scenario = batch[int(d)]
         fields: dict = dict.fromkeys(names, np.nan)
@@ -98,6 +101,20 @@ def solve_energy_batch(batch: Batch) -> AllocationBatch:
         for name, value in fields.items():
             getattr(result, name)[d] = value
     return result
+
+
+def _tighten(scenario: Scenario, found: AllocationBatch, d: int) -> None:
+    """Where all directions nearly agree, the CRB's rounding keeps the bound of the search wide: put that of the multipliers."""
+    if found.status[d] != "converged":
+        return
+    point = found.powers_w[d], float(found.charging_time_s[d]), found.times_s[d]
+    value, bound = float(found.min_throughput_bit[d]), dual_bound(scenario, *point)
+    if value > bound:
+        bound = dual_bound(scenario, *point, slack=beyond(scenario, *point))
+    if value <= bound < found.bound[d]:
+        found.bound[d], found.gap[d] = bound, relative_gap(value, bound)
+        if found.gap[d] <= _OPTIMAL_GAP and found.residual[d] <= _OPTIMAL_RESIDUAL:
+            found.status[d] = "optimal"
 
 
 def _energy_sensing(scenario: Scenario) -> None:

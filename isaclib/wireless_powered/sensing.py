@@ -159,7 +159,10 @@ class Sensing:
         core[:, 0, 0], core[:, 1, 1], core[:, 2, 2] = -2 * slope[:, 0], -2 * slope[:, 1], -2.0
         core[:, 0, 1] = core[:, 1, 0] = 2 * value / trace
         core[:, 0, 2] = core[:, 2, 0] = core[:, 1, 2] = core[:, 2, 1] = 2 * c
-        return value, np.einsum("nj,njm->nm", slope, rows), rows, core / trace[:, None, None]
+        gradient = np.empty_like(rows[:, 0])
+        gradient[:, 0] = base * (b * b + c * c)
+        gradient[:, 1:] = (k * ((b * x - c * y) ** 2 + (a * y - c * x) ** 2)).T  # squares: no difference of larger terms
+        return value, gradient, rows, core / trace[:, None, None]
 
     def coefficients(self) -> np.ndarray:
         """:math:`K_{m,n}` (N, M) of the only row: what a unit that a user spends weighs."""

@@ -365,8 +365,8 @@ def test_what_a_cut_rounds_by_its_definition():
         K = wp.sensing_coefficients(s)[:, n]
         for m in range(4):
             assert cuts.energy[m, n] == pytest.approx(K[m + 1] * np.sum((Y @ g[m + 1]) ** 2) / psi, rel=1e-7)
-            length = K[m + 1] * np.sum(g[m + 1] ** 2)
-            assert cuts.rounded[m, n] == pytest.approx(2 * (length + K[m + 1] * np.linalg.norm(Y @ g[m + 1])) / psi, rel=1e-5)
+            last = 8 * np.finfo(float).eps
+            assert cuts.rounded[m, n] == pytest.approx(K[m + 1] * (2 * np.linalg.norm(Y @ g[m + 1]) + last) / psi, rel=1e-6)
         assert cuts.charging[n] == pytest.approx(s.bs_power_w * K[0] * np.sum((Y @ g[0]) ** 2) / psi, rel=1e-7)
         assert k[0, n] == pytest.approx(K[1]) and np.hypot(x[0, n], y[0, n]) == pytest.approx(np.linalg.norm(g[1]), rel=1e-9)
     none = duality.Cuts(s.replace(crb_limit_m2=np.inf), a.powers_w, a.charging_time_s, a.times_s)

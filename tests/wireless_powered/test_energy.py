@@ -220,3 +220,69 @@ def near_the_edge(seed, margin, users=6, targets=3):
     changes = {"users": users, "targets": targets, "max_power_w": 1e-2, "noise_dbm": -90.0, "crb_limit_m2": np.inf}
     scenario = wp.Scenario.random(np.random.default_rng(seed), sensing="energy", **changes)
     return scenario.replace(crb_limit_m2=wp.best_attainable_crb(scenario)[0] * (1 + margin))
+
+
+def one_user_optimum(scenario):
+    """Of one user without a cap and one target, in 50 digits: charging for what the limit asks, or for the best of the rest."""
+    mp = mpmath.mp.clone()
+    mp.dps = 50
+    x = {name: np.ravel(value).tolist() for name, value in vars(scenario).items() if name != "sensing"}
+    (W,), (P,), (T,), (noise,) = x["bandwidth_hz"], x["bs_power_w"], x["time_budget_s"], x["noise_w"]
+    target, *nodes = (mp.mpc(*x[name]) for name in ("target_positions_m", "bs_position_m", "user_positions_m"))
+    away = [(target - node) / abs(target - node) for node in nodes]
+    g, rate = (2 * away[0], away[0] + away[1]), mp.mpf(x["harvest_efficiency"][0]) * x["gain_bs_user"][0] * P
+    unit = 8 * (mp.pi * W / mp.mpf("3e8")) ** 2 * W / noise
+    bs, user = (unit * h * spent for h, spent in zip(x["gain_transmitter_target"], (P, rate)))
+    crb = (bs * abs(g[0]) ** 2 + user * abs(g[1]) ** 2) / (bs * user * mp.im(mp.conj(g[0]) * g[1]) ** 2)  # of a second
+
+    def bits(charging):
+        rest = T - charging
+        return W * rest * mp.log1p(x["gain_bs_user"][0] / mp.mpf(noise) * rate * charging / rest) / mp.log(2)
+
+    low, high = mp.mpf(T) * 1e-25, T * (1 - mp.mpf("1e-15"))
+    for _ in range(150):
+        left, right = low + (high - low) / 3, high - (high - low) / 3
+        low, high = (left, high) if bits(left) < bits(right) else (low, right)
+    return bits(max(low, crb / x["crb_limit_m2"][0]))
+
+
+@pytest.mark.parametrize("apart", [1e-6, 1e-9, 1e-10])
+def test_the_bound_where_all_directions_nearly_agree(apart):
+    for scenario in draws(141, 8, users=1, targets=1, crb_limit_m2=np.inf):
+        scenario = scenario.replace(user_positions_m=scenario.user_positions_m * apart)
+        scenario = scenario.replace(crb_limit_m2=1.5 * wp.best_attainable_crb(scenario)[0])
+        found, optimum = wp.solve_exact(scenario), one_user_optimum(scenario)
+        assert found.certificate.gap <= CONIC_GAP and found.min_throughput_bit == pytest.approx(float(optimum), rel=CONIC_GAP)
+        bounds = found.certificate.bound, wp.solve_exact_batch([scenario]).bound[0], wp.verify(scenario, found).bound
+        assert bounds[0] == bounds[1] and min(bounds) >= optimum * (1 - 1e-15)
+
+
+@pytest.mark.parametrize("apart", [1e-9, 1e-10])
+def test_capped_users_in_nearly_one_direction(apart):
+    for scenario in draws(142, 5, users=3, targets=2, crb_limit_m2=np.inf, max_power_w=1e-4):
+        scenario = scenario.replace(user_positions_m=scenario.user_positions_m * apart)
+        scenario = scenario.replace(crb_limit_m2=1.5 * wp.best_attainable_crb(scenario)[0])
+        found = wp.solve_exact(scenario)
+        assert found.certificate.method == "barrier method" and found.certificate.gap <= CONIC_GAP
+        assert wp.verify(scenario, found).status == "optimal"
+
+
+def test_slopes_of_the_cuts_against_sixty_digits():
+    mp = mpmath.mp.clone()
+    mp.dps = 60
+    for seed, scenario in enumerate(draws(143, 20, users=3, targets=2)):
+        scenario = scenario.replace(user_positions_m=scenario.user_positions_m * 10.0 ** -(seed % 12))
+        sensing = Sensing(Lane(scenario), np.array([scenario.bs_power_w]))
+        spent = np.random.default_rng(seed).random(3)
+        _, slope, rows, _ = sensing.information(1.0, spent)
+        A, B, C = np.einsum("njm,m->jn", rows, np.array([1.0, *spent]))
+        k = sensing.coefficients()
+        for n, target in enumerate(scenario.target_positions_m.tolist()):
+            a, b, c = (mp.mpf(float(part[n] / (A[n] + B[n]))) for part in (A, B, C))
+            legs = [mp.mpc(*target) - mp.mpc(*node) for node in [scenario.bs_position_m, *scenario.user_positions_m.tolist()]]
+            for m, leg in enumerate(legs[1:]):
+                turned = leg / abs(leg) * mp.conj(legs[0]) / abs(legs[0])
+                x, y = 1 + turned.real, turned.imag if abs(turned.imag) > 1e-12 else 0
+                exact = (b * x - c * y) ** 2 + (a * y - c * x) ** 2
+                error = 8 * np.finfo(float).eps
+                assert abs(slope[n, m + 1] / k[n, m] - exact) <= 2 * error * mp.sqrt(exact) + error**2

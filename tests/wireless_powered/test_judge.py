@@ -8,6 +8,7 @@ import pytest
 from isaclib import InfeasibleScenario, InvalidScenario
 from isaclib import wireless_powered as wp
 from isaclib.wireless_powered.duality import Cuts, evaluate
+from isaclib.wireless_powered.sensing import Lane, Sensing
 
 ROUNDING = 1e-12
 
@@ -187,15 +188,18 @@ def test_a_limit_that_full_power_just_meets_is_judged_not_refused(seed):
     assert wp.verify(s, wp.solve_exact(s)).status == "optimal"
 
 
-def test_a_slope_that_cancels_to_less_than_nothing_leaves_the_bound_a_number():
-    """One user holds nearly all the information of a target: what more of its energy adds is the difference of equal numbers."""
+def test_no_slope_cancels_to_less_than_nothing():
+    """One user holds nearly all the information of a target: more of its energy adds a difference of equal numbers."""
     negative = 0
     for rng in np.random.default_rng(126).spawn(20):
         s = wp.Scenario.random(rng, sensing="energy", users=3, targets=1, crb_limit_m2=1.0)
         s = s.replace(gain_transmitter_target=s.gain_transmitter_target * np.array([[1.0], [1e14], [1.0], [1.0]]))
         powers, times = np.array([1.0, 0.5, 0.2]), np.array([0.1, 0.2, 0.3])
-        cuts = Cuts(s, powers, 9.0, times)
-        negative += int((cuts.energy < 0).any())
+        cuts, lane = Cuts(s, powers, 9.0, times), Lane(s)
+        rows = Sensing(lane, lane.bs_power_w).information(9.0, powers * times)[2][0]
+        a, b, c = rows @ np.array([9.0, *powers * times]) / (rows[:2] @ np.array([9.0, *powers * times])).sum()
+        negative += int((np.array([b * b + c * c, a * a + c * c, -2 * c]) @ rows < 0).any())
+        assert (cuts.energy >= 0).all() and (cuts.charging >= 0).all()
         assert np.isfinite(cuts.rounded).all() and (cuts.rounded > 0).all()
         assert np.isfinite(evaluate(s, cuts, np.full(3, 1 / 3), np.ones(1)))
     assert negative >= 1
