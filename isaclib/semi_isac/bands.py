@@ -106,6 +106,11 @@ def slopes_of(radar, clutter, link, x) -> tuple[tuple[np.ndarray, np.ndarray], .
     return (np.log1p(radar * x / low), np.log1p(link * x)), (radar / (low * high), by_link), (bend, by_link**2)
 
 
+def lowered(bands: Bands, part) -> Bands:
+    """The networks with floors that are lower by the part (D,) of themselves."""
+    return replace(bands, floors=bands.floors * (1 - part)[:, None, None])
+
+
 def worth(bands: Bands, shares, powers, criterion: str) -> np.ndarray:
     """The objective (D,) without units."""
     total = bands.rates(np.where(shares > 0, shares, 1.0), powers).sum(axis=-1) * (shares > 0)

@@ -186,12 +186,15 @@ def least_power(bands: Bands, shares, multipliers, x, free: Restriction = _FREE)
 
     Alone with the whole bandwidth (with the fixed share) a user needs the power that inverts its rate in closed form; and
     any multipliers :math:`\lambda'` give :math:`\Pi \ge (\sum\lambda' f - \max_k G_{k,\beta})/\max_k G_{k,\pi}`. For these,
-    :math:`\lambda` and :math:`1 + \lambda` on the floors that have a price are tried.
+    :math:`\lambda` and :math:`1 + \lambda` on the floors that have a price are tried. Each difference is widened by what
+    rounding may have added to it: next to the clutter's limit, and to the margin's, nothing else is left of it.
     """
     band = np.ones_like(shares) if free.shares else shares
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        need = np.expm1(bands.floors / band[..., None])
-        echo = need[..., 0] / (bands.radar - bands.clutter * need[..., 0])
+        exponent = bands.floors / band[..., None]
+        need = np.expm1(exponent) * (1 - _ROUNDING * (1 + exponent))
+        masked = bands.clutter * need[..., 0]
+        echo = need[..., 0] / (bands.radar - masked + _ROUNDING * (bands.radar + masked))
         link = need[..., 1] / bands.link
     wanted = bands.floors > 0
     echo = np.where(wanted[..., 0], np.where(echo > 0, echo, np.inf), 0.0)  # beyond the clutter's limit: no power is enough
@@ -202,9 +205,10 @@ def least_power(bands: Bands, shares, multipliers, x, free: Restriction = _FREE)
         by_share, by_power = marginal_values(unpaid, x, trial)
         saved = by_share.max(axis=1) if free.shares else np.sum(by_share * shares, axis=1)
         steepest = by_power.max(axis=1)
-        gained = np.sum(trial * bands.floors, axis=(1, 2)) - saved
+        paid, rates = np.sum(trial * bands.floors, axis=(1, 2)), np.sum(trial * bands.slopes(x)[0], axis=-1)
+        gained = paid - saved - _ROUNDING * (paid + rates.max(axis=1))
         best = np.maximum(best, np.where(steepest > 0, gained / np.where(steepest > 0, steepest, 1.0), 0.0))
-    return best
+    return best * (1 - _ROUNDING)
 
 
 def touching_density(bands: Bands, multipliers, power_price) -> np.ndarray:

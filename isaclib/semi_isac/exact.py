@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..foundations import checks
-from ..foundations.certificate import FEASIBLE, relative_gap
+from ..foundations.certificate import FEASIBLE, ROUNDING, relative_gap
 from ..foundations.errors import InfeasibleScenario, SolverFailure
 from ..foundations.scenario import Batch
 from . import interior_point
@@ -33,7 +33,7 @@ from .allocation import (
     Criterion,
     Scheme,
 )
-from .bands import Bands, Restriction, worth
+from .bands import Bands, Restriction, lowered, worth
 from .bounds import efficiency_at, margin_at, sum_at
 from .cone import cone_program
 from .prices import prices_of_rows
@@ -211,7 +211,8 @@ def solve_rows(rows: Batch, objective: Criterion, scheme: Scheme) -> AllocationB
     kept = feasible[sound] & ~idle[sound]
     at, start = sound[kept], inside.take(np.flatnonzero(kept))
     if len(at):
-        some = bands.take(at)
+        # A floor that is beyond reach by rounding, as FEASIBLE allows, is lowered to what is reached: so is its bound.
+        some = lowered(bands.take(at), np.maximum(1 - start.factor, 0.0))
         with np.errstate(all="ignore"):
             if objective == "sum":
                 x, y, found, iterations[at] = maximise_at_price(some, start, free)
@@ -241,6 +242,7 @@ def solve_rows(rows: Batch, objective: Criterion, scheme: Scheme) -> AllocationB
     worst = np.where(feasible, residuals(stack, shares, powers, scheme), np.nan)
     gap = np.where(feasible, relative_gap(value, bound), np.nan)
     proven, semi = feasible & (gap <= OPTIMAL_GAP) & (worst <= OPTIMAL_RESIDUAL), isinstance(rows[0], Scenario)
+    proven &= value <= bound * (1 + ROUNDING)
     return AllocationBatch(
         shares=shares,
         powers_w=powers,

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..foundations import checks
-from ..foundations.certificate import Certificate, relative_gap
+from ..foundations.certificate import FEASIBLE, Certificate, relative_gap
 from ..foundations.errors import InvalidScenario
 from .allocation import CRITERIA, OPTIMAL_GAP, OPTIMAL_RESIDUAL, RESTRICTIONS, Allocation, Criterion, Scheme
-from .bands import Bands
+from .bands import Bands, lowered
 from .bounds import efficiency_at, marginal_values, sum_at, touching_density
 from .prices import fitted_multipliers, held
 from .scenario import Network, Scenario, Stack, flatten, system
@@ -261,13 +261,19 @@ def verify(scenario: Scenario | Network, allocation: Allocation) -> Certificate:
     shares, sound_shares = _taken(allocation.shares, users)
     powers_w, sound_powers = _taken(allocation.powers_w, users)
     table = np.full((users, 2), math.nan)
-    value, violation = math.nan, math.inf
+    value, violation, rounded = math.nan, math.inf, 0.0
     if sound_shares and sound_powers:
         table = Stack.of([scenario]).rates(np.maximum(shares, 0)[None], np.maximum(powers_w, 0)[None])[0]
         value = objective_value(scenario, table, np.maximum(powers_w, 0), criterion)
-        violation = max(_violations(scenario, shares, powers_w, scheme).values())
+        found = _violations(scenario, shares, powers_w, scheme)
+        violation = max(found.values())
+        lacking = max(excess for name, excess in found.items() if name.startswith("min"))
+        beyond = max(excess for name, excess in found.items() if not name.startswith("min"))
+        rounded = lacking + users * beyond if violation <= FEASIBLE else 0.0
         violation = max(violation, _disagreement(scenario, allocation, table, value))
-    bands = Bands.of([scenario])
+    # What keeps its constraints to rounding is held against the problem that it solves: divided by its excess of the budgets,
+    # it keeps floors that are lower by as much. Next to the edge, the optimum of the scenario itself lies far below.
+    bands = lowered(Bands.of([scenario]), np.array([rounded]))
     unit = float(bands.scale[0] * scenario.weights.max())
     if criterion == "efficiency":
         bands, unit = bands.unweighted(), float(bands.scale[0] / bands.power_w[0])
