@@ -43,6 +43,7 @@ class Bands:
         return cls.scaled(Stack.of(systems("scenarios", scenarios)))
 
     @classmethod
+    @np.errstate(all="ignore")
     def scaled(cls, stack: Stack) -> Bands:
         """A stack of networks without its units."""
         per_gain = (stack.power_budget_w / (stack.noise_psd_w_per_hz * stack.bandwidth_hz))[:, None]

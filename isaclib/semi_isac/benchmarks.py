@@ -91,8 +91,7 @@ def random_allocation(scenario: Scenario | Network, rng: np.random.Generator, *,
     scenario, max_tries = system("scenario", scenario), checks.count("max_tries", max_tries)
     checks.generator("rng", rng)
     start = time.perf_counter()
-    with np.errstate(all="ignore"):
-        bands, users = Bands.scaled(Stack.of([scenario])), scenario.users
+    bands, users = Bands.scaled(Stack.of([scenario])), scenario.users
     if not bands.finite()[0]:
         raise SolverFailure("random allocation", "not run", message="the gains or floors are beyond double precision")
     best, tried = 0.0, 0
@@ -134,8 +133,7 @@ class RandomRows:
 def random_rows(rows: Batch, children: Sequence[np.random.Generator], *, max_tries: int, wanted: np.ndarray) -> RandomRows:
     """:func:`random_allocation` of the ``wanted`` rows (D,), each with its generator, side by side; nan where there is none."""
     stack = Stack.of(rows)
-    with np.errstate(all="ignore"):
-        bands = Bands.scaled(stack)
+    bands = Bands.scaled(stack)
     users = stack.weights.shape[1]
     shares, powers = np.full((2, len(rows), users), np.nan)
     at = np.flatnonzero(wanted & bands.finite())

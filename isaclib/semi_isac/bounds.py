@@ -39,6 +39,7 @@ _FREE = Restriction()
 _ROUNDING = 4 * np.finfo(float).eps  # of sums of a few products of numbers that are right to an ulp
 
 
+@np.errstate(all="ignore")
 def sum_bound(
     bands: Bands,
     shares: ArrayLike,
@@ -74,10 +75,11 @@ def sum_bound(
     True
     """
     given = _guarded(bands, shares, powers, multipliers, free)
-    price = checks.array("power_price", power_price, () if np.ndim(power_price) == 0 else (len(bands),), minimum=0)
-    return sum_at(bands, *given, power_price=price, free=free, widen=True)
+    price = checks.array("power_price", power_price, () if checks.axes(power_price) == 0 else (len(bands),), minimum=0)
+    return known(sum_at(bands, *given, power_price=price, free=free, widen=True))
 
 
+@np.errstate(all="ignore")
 def efficiency_bound(
     bands: Bands, shares: ArrayLike, powers: ArrayLike, multipliers: ArrayLike, *, free: Restriction = _FREE
 ) -> np.ndarray:
@@ -94,9 +96,10 @@ def efficiency_bound(
     >>> bool(bound > si.solve_exact(drop, objective="efficiency").objective)
     True
     """
-    return efficiency_at(bands, *_guarded(bands, shares, powers, multipliers, free), free=free, widen=True)
+    return known(efficiency_at(bands, *_guarded(bands, shares, powers, multipliers, free), free=free, widen=True))
 
 
+@np.errstate(all="ignore")
 def margin_bound(
     bands: Bands, shares: ArrayLike, powers: ArrayLike, multipliers: ArrayLike, *, free: Restriction = _FREE
 ) -> np.ndarray:
@@ -113,7 +116,7 @@ def margin_bound(
     >>> bool(si.margin_bound(si.Bands.of([drop]), even, even, np.ones((1, 3, 2)))[0] < 1)
     True
     """
-    return margin_at(bands, *_guarded(bands, shares, powers, multipliers, free), free=free)
+    return known(margin_at(bands, *_guarded(bands, shares, powers, multipliers, free), free=free))
 
 
 def _guarded(bands, shares, powers, multipliers, free):
@@ -125,6 +128,11 @@ def _guarded(bands, shares, powers, multipliers, free):
         checks.array("powers", powers, (lanes, users), positive=True),
         checks.array("multipliers", multipliers, (lanes, users, 2), minimum=0),
     )
+
+
+def known(bound) -> np.ndarray:
+    """Bounds of numbers that overflowed say nothing: nan as infinity."""
+    return np.where(np.isnan(bound), np.inf, bound)
 
 
 def marginal_values(bands: Bands, x, multipliers) -> tuple[np.ndarray, np.ndarray]:
@@ -178,7 +186,8 @@ def margin_at(bands: Bands, shares, powers, multipliers, *, x=None, free: Restri
     worth = np.sum(multipliers * bands.floors, axis=(1, 2))
     idle = replace(bands, weights=np.zeros_like(bands.weights), floors=np.zeros_like(bands.floors))
     value = sum_at(idle, shares, powers, multipliers, x=x, free=free)
-    return np.where(worth > 0, value / np.where(worth > 0, worth, 1.0), np.inf)
+    sound = (worth > 0) & np.isfinite(worth)
+    return np.where(sound, value / np.where(sound, worth, 1.0), np.inf)
 
 
 def least_power(bands: Bands, shares, multipliers, x, free: Restriction = _FREE) -> np.ndarray:
@@ -211,6 +220,7 @@ def least_power(bands: Bands, shares, multipliers, x, free: Restriction = _FREE)
     return best * (1 - _ROUNDING)
 
 
+@np.errstate(all="ignore")
 def touching_density(bands: Bands, multipliers, power_price) -> np.ndarray:
     r"""Power density (D, K) at which a watt is worth exactly the price to each user (0 where even the first is not).
 

@@ -35,6 +35,7 @@ _SYSTEM = {
 }
 DEFAULTS: dict[str, Any] = {**_GEOMETRY, **_SYSTEM}
 _LARGEST_DB = 1000.0  # far beyond any device, and still a finite ratio
+_LARGEST, _MOST = 1e100, 10**6  # of a length, whose square is finite; of clutters, which are drawn one by one
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def _known(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def _geometry(values: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
-        name: checks.number(name, values[name], positive=True)
+        name: checks.number(name, values[name], positive=True, maximum=_LARGEST)
         for name in ("radius_m", "carrier_hz", "target_rcs_m2", "link_exponent", "radar_exponent")
     }
     found["antenna_gain_db"] = checks.number(
@@ -125,7 +126,7 @@ def _geometry(values: Mapping[str, Any]) -> dict[str, Any]:
         "min_distance_m", values["min_distance_m"], minimum=0, maximum=found["radius_m"] * (1 - 1e-12)
     )
     found["clutter_rcs_m2"] = checks.number("clutter_rcs_m2", values["clutter_rcs_m2"], minimum=0)
-    found["clutters"] = checks.count("clutters", values["clutters"], minimum=0)
+    found["clutters"] = checks.count("clutters", values["clutters"], minimum=0, maximum=_MOST)
     found["nakagami_m"] = checks.number("nakagami_m", values["nakagami_m"], minimum=0.5)
     found["reciprocal"] = checks.flag("reciprocal", values["reciprocal"])
     return found

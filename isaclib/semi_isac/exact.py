@@ -187,11 +187,11 @@ def _steep(bands: Bands, inside: Interior):
     return [np.where(bands.floors > 0, np.maximum(s * inside.multipliers - bands.weights[..., None], 0), 0.0) for s in scales]
 
 
+@np.errstate(all="ignore")
 def solve_rows(rows: Batch, objective: Criterion, scheme: Scheme) -> AllocationBatch:
     """:func:`solve_exact_batch`, unguarded."""
     stack, free = Stack.of(rows), RESTRICTIONS[scheme]
-    with np.errstate(all="ignore"):
-        bands = Bands.scaled(stack)
+    bands = Bands.scaled(stack)
     if objective == "efficiency":
         bands = bands.unweighted()
     unit = bands.scale * stack.weights.max(axis=1) if objective == "sum" else bands.scale / bands.power_w
@@ -213,16 +213,15 @@ def solve_rows(rows: Batch, objective: Criterion, scheme: Scheme) -> AllocationB
     if len(at):
         # A floor that is beyond reach by rounding, as FEASIBLE allows, is lowered to what is reached: so is its bound.
         some = lowered(bands.take(at), np.maximum(1 - start.factor, 0.0))
-        with np.errstate(all="ignore"):
-            if objective == "sum":
-                x, y, found, iterations[at] = maximise_at_price(some, start, free)
-                limit = sum_at(some, x, y, found, free=free, widen=True)
-            else:
-                x, y, found, iterations[at], steps, limit = _efficiency(some, start, free)
-                trace = np.full((len(steps), lanes), np.nan)
-                trace[:, at] = steps * unit[at]
-            reach = worth(some, x, y, objective)
-            lacking = ~(reached(some, x, y) >= 1 - OPTIMAL_RESIDUAL)
+        if objective == "sum":
+            x, y, found, iterations[at] = maximise_at_price(some, start, free)
+            limit = sum_at(some, x, y, found, free=free, widen=True)
+        else:
+            x, y, found, iterations[at], steps, limit = _efficiency(some, start, free)
+            trace = np.full((len(steps), lanes), np.nan)
+            trace[:, at] = steps * unit[at]
+        reach = worth(some, x, y, objective)
+        lacking = ~(reached(some, x, y) >= 1 - OPTIMAL_RESIDUAL)
         for lane in np.flatnonzero(~(relative_gap(reach, limit) <= OPTIMAL_GAP) | lacking):
             own = slice(lane, lane + 1)
             point, found[own], limit[lane] = _rescue(
@@ -242,7 +241,7 @@ def solve_rows(rows: Batch, objective: Criterion, scheme: Scheme) -> AllocationB
     worst = np.where(feasible, residuals(stack, shares, powers, scheme), np.nan)
     gap = np.where(feasible, relative_gap(value, bound), np.nan)
     proven, semi = feasible & (gap <= OPTIMAL_GAP) & (worst <= OPTIMAL_RESIDUAL), isinstance(rows[0], Scenario)
-    proven &= value <= bound * (1 + ROUNDING)
+    proven &= np.isfinite(value) & (value <= bound * (1 + ROUNDING))
     return AllocationBatch(
         shares=shares,
         powers_w=powers,

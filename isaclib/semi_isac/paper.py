@@ -74,13 +74,12 @@ def _residual(scenario, answer: Answer) -> float:
 
 def _scaled(scenario, criterion: Criterion) -> tuple[Bands, float]:
     """The network without units, and the unit of its objective."""
+    bands = Bands.scaled(Stack.of([scenario]))
     with np.errstate(all="ignore"):
-        bands = Bands.scaled(Stack.of([scenario]))
-    if not bands.finite()[0]:
-        raise SolverFailure("cone program", "not run", message="the gains or floors are beyond double precision")
-    if criterion == "efficiency":
-        return bands.unweighted(), float(bands.scale[0] / bands.power_w[0])
-    return bands, float(bands.scale[0] * scenario.weights.max())
+        unit = float(bands.scale[0] * scenario.weights.max() if criterion == "sum" else bands.scale[0] / bands.power_w[0])
+    if not (bands.finite()[0] and np.isfinite(unit)):
+        raise SolverFailure("cone program", "not run", message="the gains, floors or weights are beyond double precision")
+    return bands if criterion == "sum" else bands.unweighted(), unit
 
 
 def _bound(

@@ -74,6 +74,7 @@ def held(shares, powers, free: Restriction) -> np.ndarray:
     return some & (shares > 0)
 
 
+@np.errstate(all="ignore")
 def prices(scenario: Scenario | Network, allocation: Allocation) -> Prices:
     """Shadow prices at an optimal allocation, recovered from its shares and powers alone.
 

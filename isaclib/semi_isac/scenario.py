@@ -30,6 +30,7 @@ from ..foundations.scenario import Batch, ScenarioBase, array, number
 from . import drop
 
 SENSING, RATE = 0, 1  # columns of a (K, 2) table of rates
+_LARGEST = 1e300  # whatever is larger counts as this: no rate is infinite or nan
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -242,14 +243,16 @@ class Stack:
         return Stack(*(value[lanes] for value in self.__dict__.values()))
 
     def rates(self, shares, powers_w) -> np.ndarray:
-        """Sensing and communication rates (D, K, 2) in bit/s; an empty band or no power gives 0."""
-        band = np.asarray(shares, dtype=float) * self.bandwidth_hz[:, None]
+        """Sensing and communication rates (D, K, 2) in bit/s; an empty band or no power gives 0.
+
+        From the power per noise, not from the noise of a band, which may be too little for a float where the band is not.
+        """
         power = np.asarray(powers_w, dtype=float)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            noise = self.noise_psd_w_per_hz[:, None] * band
-            scnr = self.radar_gain * power / (self.clutter_gain * power + noise)
-            snr = self.link_gain * power / noise
-            rate = band[..., None] * np.log1p(np.stack([scnr, snr], axis=-1)) / math.log(2)
+        with np.errstate(all="ignore"):
+            band = np.minimum(np.asarray(shares, dtype=float) * self.bandwidth_hz[:, None], _LARGEST)
+            density = np.minimum(power / band / self.noise_psd_w_per_hz[:, None], _LARGEST)
+            ratios = self.radar_gain / (self.clutter_gain + 1 / density), self.link_gain * density
+            rate = band[..., None] * np.log1p(np.minimum(np.stack(ratios, axis=-1), _LARGEST)) / math.log(2)
         return np.where((band > 0)[..., None] & (power > 0)[..., None], rate, 0.0)
 
 
@@ -315,6 +318,7 @@ def flatten(table: np.ndarray) -> np.ndarray:
     return np.stack([table[..., 0, SENSING], table[..., 1, RATE], table[..., 1, SENSING], table[..., 2, RATE]], axis=-1)
 
 
+@np.errstate(all="ignore")
 def weighted_sum_bps(scenario: Scenario | Network, rates_bps: ArrayLike) -> float:
     r"""Objective of problem (9): :math:`\sum_k w_k R_k` with :math:`R_1 = R^{\mathrm c}_1 + R^{\mathrm s}_1`.
 
@@ -337,6 +341,7 @@ def weighted_sum_bps(scenario: Scenario | Network, rates_bps: ArrayLike) -> floa
     return float(scenario.weights @ found.sum(axis=1))
 
 
+@np.errstate(all="ignore")
 def efficiency_bit_per_j(scenario: Scenario | Network, rates_bps: ArrayLike, powers_w: ArrayLike) -> float:
     r"""Energy efficiency (12): :math:`\sum R / (\sum p + P_c)`, without priorities.
 

@@ -18,7 +18,7 @@ from ..foundations.certificate import FEASIBLE, Certificate, relative_gap
 from ..foundations.errors import InvalidScenario
 from .allocation import CRITERIA, OPTIMAL_GAP, OPTIMAL_RESIDUAL, RESTRICTIONS, Allocation, Criterion, Scheme
 from .bands import Bands, lowered
-from .bounds import efficiency_at, marginal_values, sum_at, touching_density
+from .bounds import efficiency_at, known, marginal_values, sum_at, touching_density
 from .prices import fitted_multipliers, held
 from .scenario import Network, Scenario, Stack, flatten, system
 
@@ -89,6 +89,7 @@ def _violations(scenario, shares, powers_w, scheme) -> dict[str, float]:
     return found
 
 
+@np.errstate(all="ignore")
 def excesses(stack: Stack, shares, powers_w, scheme: Scheme = "joint") -> dict[str, np.ndarray]:
     """Relative excesses of D networks: (D,) each, the floors (D, K); infinite where an entry is not finite."""
     powers = powers_w / stack.power_budget_w[:, None]
@@ -120,6 +121,7 @@ def residuals(stack: Stack, shares, powers_w, scheme: Scheme = "joint") -> np.nd
     return np.max([column.reshape(len(column), -1).max(axis=1) for column in columns], axis=0)
 
 
+@np.errstate(all="ignore")
 def objective_value(scenario: Scenario | Network, table: np.ndarray, powers_w: np.ndarray, criterion: Criterion) -> float:
     """Weighted sum of rates in bit/s or energy efficiency in bit/J of a table (K, 2) of rates."""
     if criterion == "efficiency":
@@ -128,8 +130,8 @@ def objective_value(scenario: Scenario | Network, table: np.ndarray, powers_w: n
 
 
 def proven(value: float, bound: float, violation: float) -> bool:
-    """Whether value and bound meet and every constraint holds (both to the chapter's tolerances)."""
-    return bool(relative_gap(value, bound) <= OPTIMAL_GAP and violation <= OPTIMAL_RESIDUAL)
+    """Whether value and bound are numbers that meet, and every constraint holds (both to the chapter's tolerances)."""
+    return bool(math.isfinite(value) and relative_gap(value, bound) <= OPTIMAL_GAP and violation <= OPTIMAL_RESIDUAL)
 
 
 def build(
@@ -173,6 +175,7 @@ def build(
     return Allocation(shares, powers_w, table, value, certificate, tuple(history), criterion, scheme, multipliers)
 
 
+@np.errstate(all="ignore")
 def tightest_bound(
     bands: Bands, shares, powers, criterion: Criterion, scheme: Scheme, hints=(), *, search: bool = True
 ) -> tuple[float, np.ndarray]:
@@ -219,12 +222,11 @@ def tightest_bound(
 
 
 def _bound(bands, shares, powers, multipliers, x, efficiency, free) -> np.ndarray:
-    with np.errstate(all="ignore"):
-        find = efficiency_at if efficiency else sum_at
-        found = find(bands, shares, powers, multipliers, x=x, free=free, widen=True)
-    return np.where(np.isnan(found), np.inf, found)
+    find = efficiency_at if efficiency else sum_at
+    return known(find(bands, shares, powers, multipliers, x=x, free=free, widen=True))
 
 
+@np.errstate(all="ignore")
 def verify(scenario: Scenario | Network, allocation: Allocation) -> Certificate:
     """Recompute value, residual and bound of an allocation in NumPy, from its shares and powers alone.
 
@@ -283,7 +285,7 @@ def verify(scenario: Scenario | Network, allocation: Allocation) -> Certificate:
     at_powers = np.maximum(powers_w, 0)[None] / scenario.power_budget_w if sound_powers and free.powers else even
     hint, sound_hint = _taken(allocation.multipliers, users, 2)
     hints = (np.maximum(hint, 0)[None],) if sound_hint else ()
-    bound = tightest_bound(bands, at_shares, at_powers, criterion, held, hints)[0] * unit
+    bound = tightest_bound(bands, at_shares, at_powers, criterion, held, hints)[0] * unit if bands.finite()[0] else math.inf
     return Certificate(
         method="verification",
         value=value,

@@ -1,10 +1,14 @@
 """At the edges: floors beside the clutter's limit, next to nothing as share or power, circuits that need nothing."""
 
+import dataclasses
+import itertools
+import warnings
+
 import mpmath
 import numpy as np
 import pytest
 
-from isaclib import SolverFailure
+from isaclib import InvalidScenario, SolverFailure
 from isaclib import semi_isac as si
 
 
@@ -88,3 +92,73 @@ def test_no_row_is_optimal_whose_value_lies_beyond_its_bound():
         for d in np.flatnonzero(solved.status != "infeasible"):
             assert most_efficient(rows[d]) <= solved.bound[d]
     assert optimal >= 20
+
+
+# --- next to nothing, and far too much ---------------------------------------------------------------------------------------
+
+
+def test_a_share_of_next_to_nothing_carries_next_to_nothing():
+    """The noise of such a band is too little for a float: its rate was infinite, and feasible."""
+    drop = si.Scenario.random(np.random.default_rng(0))
+    found = si.score(drop, [0.3, 0.7 - 1e-9, 1e-310], [0.3, 0.4, 0.3])
+    assert not found.feasible and np.isfinite(found.value) and found.violations["min_rate_bps[1]"] == 1
+    for shares, powers in itertools.product((0.0, 5e-324, 1e-310, 1e-100, 0.3, 1e308), repeat=2):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            table = si.user_rates(drop, [shares] * 3, [powers] * 3)
+            assert np.isfinite(table).all() and np.all(table >= 0) and (shares >= 1e-100 or table.max() <= 1e-290)
+            assert np.isfinite(si.rates(drop, [shares] * 3, [powers] * 3)).all()
+            si.score(drop, [shares] * 3, [powers] * 3)
+            si.violations(drop, [shares] * 3, [-powers] * 3)
+    exact = [mpmath.log(1 + drop.link_gain[1] * mpmath.mpf(0.3) / (drop.noise_psd_w_per_hz * mpmath.mpf(1e-292)), 2) * 1e-292]
+    assert si.user_rates(drop, [0.5, 0.5, 1e-300], [0.3, 0.3, 0.3])[2, 1] == pytest.approx(float(exact[0]), rel=1e-12)
+
+
+def test_whatever_is_reported_is_judged_in_silence():
+    """Shares of zero once took hundreds of warnings, from places where nothing is wrong."""
+    drop = si.Scenario.random(np.random.default_rng(0))
+    huge, even = drop.replace(power_budget_w=1e300), np.full((1, 3), 1 / 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for objective in ("sum", "efficiency"):
+            best = si.solve_exact(drop, objective=objective)
+            assert si.verify(huge, best).bound == np.inf  # beyond double precision nothing is claimed
+            for value, parts in itertools.product((0.0, 5e-324, 1e-320, 1e308), ("shares", "powers_w", "shares powers_w")):
+                names = parts.split()
+                changed = dataclasses.replace(best, **{name: np.full(3, value) for name in names})
+                checked = si.verify(drop, changed)
+                assert checked.status == "converged" and checked.bound >= best.objective * (1 - 1e-9)
+                if value:
+                    si.prices(drop, changed)
+            report = {"rates_bps": np.full(4, 1e308), "objective": 1e308, "multipliers": np.full((3, 2), 1e308)}
+            assert si.verify(drop, dataclasses.replace(best, **report)).residual > 1e200
+        bands = si.Bands.of([drop])
+        assert not si.Bands.of([huge]).finite()[0]
+        for size, bound in itertools.product((1e300, 1e308), (si.sum_bound, si.efficiency_bound, si.margin_bound)):
+            assert bound(bands, even, even, np.full((1, 3, 2), size))[0] >= bound(bands, even, even, np.ones((1, 3, 2)))[0] / 2
+        far = si.Bands.of([drop.replace(min_sensing_bps=1e12, min_rate_bps=1e12)])
+        assert si.margin_bound(far, even, even, np.full((1, 3, 2), 1e308))[0] == np.inf  # 0, of floors that cost infinity
+        assert si.efficiency_bit_per_j(drop, np.full(4, 1e307), np.full(3, 1e308)) == 0
+
+
+def test_weights_whose_worth_overflows_prove_nothing():
+    drop = si.Scenario.random(np.random.default_rng(0), weights=[1e308] * 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert si.solve_exact_batch([drop]).status.tolist() == ["unproven"]
+        for solve in (si.solve_exact, si.solve_sum, si.solve_equal_power):
+            with pytest.raises(SolverFailure):
+                solve(drop)
+        assert si.verify(drop, si.random_allocation(drop, np.random.default_rng(0))).status == "converged"
+        assert si.solve_exact(drop, objective="efficiency").certificate.status == "optimal"  # knows no weights
+
+
+def test_numbers_beyond_reason_are_refused_by_name():
+    drop, even = si.Scenario.random(np.random.default_rng(0)), np.full((1, 3), 1 / 3)
+    for name, value in (("radius_m", 1e200), ("clutters", 1e308), ("clutters", 10**7), ("radar_exponent", 1e200)):
+        with pytest.raises(InvalidScenario, match=name):
+            si.Scenario.random(np.random.default_rng(1), **{name: value})
+    with pytest.raises(InvalidScenario, match="draws"):
+        si.Scenario.random_batch(np.random.default_rng(1), 1e308)
+    with pytest.raises(InvalidScenario, match="power_price"):
+        si.sum_bound(si.Bands.of([drop]), even, even, np.ones((1, 3, 2)), power_price=[[1, 2], [3]])
