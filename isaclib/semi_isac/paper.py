@@ -44,15 +44,17 @@ def _answer(program: ConeProgram, scenario, bands: Bands, price: float = 0.0) ->
     return answer
 
 
-def _priced(program: ConeProgram, scenario, bands: Bands, price: float) -> Answer:
-    """Algorithm 1's convex program: by the cone solver, or by the structured one where its answer keeps the floors roughly only.
+def _priced(program: ConeProgram, scenario, bands: Bands, price: float, tolerance: float) -> Answer:
+    """Algorithm 1's convex program: by the cone solver, or by the structured one where its answer keeps the floors roughly only,
+    or would end the algorithm and is worth less.
 
     A watt that matters may be a millionth of the budget (circuits that need little): the cone program counts in budgets.
     """
-    answer, failure = None, None
+    answer, failure, kept = None, None, False
     try:
         answer = _answer(program, scenario, bands, price)
-        if _residual(scenario, answer) <= OPTIMAL_RESIDUAL:
+        kept, (total, excess) = _residual(scenario, answer) <= OPTIMAL_RESIDUAL, _excess(bands, answer, price)
+        if kept and excess > tolerance * total:
             return answer
     except SolverFailure as error:
         failure = error
@@ -60,11 +62,18 @@ def _priced(program: ConeProgram, scenario, bands: Bands, price: float) -> Answe
     if inside.factor[0] >= 1:
         shares, powers, multipliers, _ = maximise_at_price(bands, inside, _FREE, price)
         finer = Answer(None, shares[0], powers[0], multipliers)
-        if _residual(scenario, finer) <= (OPTIMAL_RESIDUAL if failure is None else _FLOOR_TOLERANCE):
+        sound = _residual(scenario, finer) <= (OPTIMAL_RESIDUAL if failure is None else _FLOOR_TOLERANCE)
+        if sound and not (kept and _excess(bands, finer, price)[1] <= excess):
             return finer
     if failure is not None:
         raise failure
     return answer
+
+
+def _excess(bands: Bands, answer: Answer, price: float) -> tuple[float, float]:
+    """Sum of the rates, and by how much it exceeds what the power costs: F(q)."""
+    total = float(worth(bands, answer.shares[None], answer.powers[None], "sum")[0])
+    return total, total - price * (float(answer.powers.sum()) + float(bands.circuit[0]))
 
 
 def _residual(scenario, answer: Answer) -> float:
@@ -224,12 +233,11 @@ def _dinkelbach(scenario, tolerance: float, max_iterations: int, rescue: bool, k
     best: Answer | None = None
     stopped = False
     for iteration in range(1, max_iterations + 1):
-        answer = (_priced if rescue else _answer)(program, scenario, bands, q)
+        answer = _priced(program, scenario, bands, q, tolerance) if rescue else _answer(program, scenario, bands, q)
         powers_w = answer.powers * scenario.power_budget_w
         table = stack.rates(answer.shares[None], powers_w[None])[0]
         reached = objective_value(scenario, table, powers_w, "efficiency")
-        total = float(table.sum() / bands.scale[0])
-        excess = total - q * (float(answer.powers.sum()) + float(bands.circuit[0]))  # F(q)
+        total, excess = _excess(bands, answer, q)
         if best is None or reached / unit >= q:
             best, q = answer, max(q, reached / unit)
         history.append(Step(iteration, reached, _residual(scenario, answer) <= _FLOOR_TOLERANCE, time.perf_counter() - start))
