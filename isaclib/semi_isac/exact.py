@@ -152,7 +152,7 @@ def _efficiency(bands: Bands, inside: Interior, free: Restriction):
 def _rescue(bands: Bands, inside: Interior, point, criterion: Criterion, scheme: Scheme):
     """One network without a proof: the margin's allocation and the cone program's, and every bound that can be had."""
     free = RESTRICTIONS[scheme]
-    candidates, hints = [point[:2], (inside.shares, inside.powers)], [point[2], *_steep(bands, inside)]
+    candidates, hints = [point[:2], (inside.shares, inside.powers)], [point[2], *steep(bands, inside)]
     try:
         answer = cone_program(bands.weights.shape[1], fractional=criterion == "efficiency", free=free).solve(bands)
         if not answer.infeasible:
@@ -177,7 +177,7 @@ def _rescue(bands: Bands, inside: Interior, point, criterion: Criterion, scheme:
     return best, multipliers, bound
 
 
-def _steep(bands: Bands, inside: Interior):
+def steep(bands: Bands, inside: Interior):
     """Multipliers of networks at the edge: those of the margin, ever steeper, less what the priorities pay already."""
     paid = np.sum(inside.multipliers * bands.floors)
     if not paid > 0 or not np.isfinite(paid):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,15 +10,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..foundations import checks, montecarlo
+from ..foundations.certificate import FEASIBLE
 from ..foundations.errors import InfeasibleScenario, InvalidScenario, SolverFailure
 from ..foundations.montecarlo import Average
 from ..foundations.scenario import Batch
 from .allocation import CRITERIA, OPTIMAL_GAP, RESTRICTIONS, Criterion
-from .bands import Bands
+from .bands import Bands, lowered
 from .benchmarks import random_rows
 from .bounds import sum_at
-from .exact import maximise_at_price, phase_one, solve_rows
+from .cone import cone_program
+from .exact import maximise_at_price, phase_one, solve_rows, steep
 from .scenario import Network, Scenario, Stack, system, systems
+from .verify import tightest_bound
 
 SCHEMES: tuple[str, ...] = ("joint", "equal_power", "equal_spectrum", "random")
 
@@ -197,16 +201,30 @@ def frontier(scenario: Scenario | Network, prices_bit_per_j: ArrayLike) -> Front
         unit = one.scale / one.power_w
         if not (one.finite()[0] and np.isfinite(q / unit).all()):
             raise SolverFailure("frontier", "not run", message="the gains, floors or prices are beyond double precision")
-        bands = one.take(np.zeros(len(q), dtype=int))
         first = phase_one(one, free)
-        if first.bound[0] < 1 and first.factor[0] < 1:
-            raise InfeasibleScenario("floors", limit=1.0, best_attainable=float(first.bound[0]), message="no allocation at all")
-        if not first.factor[0] > 1:
-            raise SolverFailure("frontier", "unproven", {"factor": float(first.factor[0]), "bound": float(first.bound[0])})
+        factor = float(first.factor[0])
+        if not factor >= 1 - FEASIBLE:
+            best = float(first.bound[0])
+            if best < 1:
+                raise InfeasibleScenario("floors", limit=1.0, best_attainable=best, message="no allocation at all")
+            raise SolverFailure("frontier", "unproven", {"factor": factor, "bound": best})
+        bands = lowered(one, np.maximum(1 - first.factor, 0.0)).take(np.zeros(len(q), dtype=int))
         inside = first.take(np.zeros(len(q), dtype=int))
         shares, powers, multipliers, _ = maximise_at_price(bands, inside, free, q / unit)
-        limit = sum_at(bands, shares, powers, multipliers, power_price=q / unit, free=free, widen=True) * bands.scale
+        limit = sum_at(bands, shares, powers, multipliers, power_price=q / unit, free=free, widen=True)
+        limit = limit * bands.scale
+    # A price above the steepest slope: not even the first watt pays, and no floor asks for it.
+    nothing = (q / unit >= (one.radar + one.link).max()) & ~np.any(one.floors > 0)
+    powers, limit = np.where(nothing[:, None], 0.0, powers), np.where(nothing, 0.0, limit)
     power, rate = powers.sum(axis=1) * bands.power_w, bands.rates(shares, powers).sum(axis=(1, 2)) * bands.scale
     # F(q) can be zero or negative where floors cost more than they bring: the gap is relative to what is added up.
-    gap = np.abs(limit - rate + q * power) / np.maximum(rate + q * power, np.finfo(float).tiny)
-    return Frontier(q, power, rate, np.where(gap <= OPTIMAL_GAP, "optimal", "unproven"), limit)
+    added = np.maximum(rate + q * power, np.finfo(float).tiny)
+    for d in np.flatnonzero(~(np.abs(limit - rate + q * power) <= OPTIMAL_GAP * added)):
+        lane, price = slice(d, d + 1), float((q / unit)[d])
+        hints = steep(one, first)
+        with contextlib.suppress(SolverFailure):  # at the very edge, where the structured solver has nothing to move
+            hints.append(cone_program(scenario.users).solve(one, price).multipliers)
+        closer, _ = tightest_bound(bands.take(lane), shares[lane], powers[lane], "sum", "joint", hints, power_price=price)
+        limit[d] = np.fmin(limit[d], closer * one.scale[0])
+    proven = np.abs(limit - rate + q * power) <= OPTIMAL_GAP * added
+    return Frontier(q, power, rate, np.where(proven, "optimal", "unproven"), limit)

@@ -177,13 +177,13 @@ def build(
 
 @np.errstate(all="ignore")
 def tightest_bound(
-    bands: Bands, shares, powers, criterion: Criterion, scheme: Scheme, hints=(), *, search: bool = True
+    bands: Bands, shares, powers, criterion: Criterion, scheme: Scheme, hints=(), *, search: bool = True, power_price: float = 0.0
 ) -> tuple[float, np.ndarray]:
     """The best bound for a single network that multipliers fitted to the allocation, the ``hints`` or none at all prove.
 
     The tangents are taken at the allocation's own densities, and where a watt is worth one common price to every user: the
     exact dual function, in which a user without a band has no say. If bound and value do not meet yet, that price is moved
-    (``search``).
+    (``search``). From a sum, a ``power_price`` may be taken.
 
     Returns
     -------
@@ -194,8 +194,8 @@ def tightest_bound(
     table = bands.slopes(powers / np.where(shares > 0, shares, 1.0))[0] * shares[..., None]
     used = powers.sum() + bands.circuit[0]
     efficiency = criterion == "efficiency"
-    q = float(table.sum() / used) if efficiency else 0.0
-    value = q if efficiency else float(np.sum(bands.weights * table.sum(axis=-1)))
+    q = float(table.sum() / used) if efficiency else power_price
+    value = q if efficiency else float(np.sum(bands.weights * table.sum(axis=-1)) - q * powers.sum())
     own, holds = powers / np.where(shares > 0, shares, 1.0), held(shares, powers, free)
     fitted, _, price = fitted_multipliers(bands, shares, powers, power_price=q, free=free)
     best, chosen, searched = math.inf, fitted, []
@@ -204,7 +204,7 @@ def tightest_bound(
         common = max(float(watts.max()) if len(watts) else 0.0, price, 1e-290)
         touching = touching_density(bands, trial, np.array([common])) if free.powers else own
         for x in (own, np.where(holds, own, touching), touching):
-            found = float(_bound(bands, shares, powers, trial, x, efficiency, free)[0])
+            found = float(_bound(bands, shares, powers, trial, x, efficiency, free, power_price)[0])
             if found < best:
                 best, chosen = found, trial
         searched.append((trial, common))
@@ -214,16 +214,17 @@ def tightest_bound(
             prices = centre * np.exp(np.linspace(-width, width, _PRICES))
             lanes = np.zeros(_PRICES, dtype=int)
             x = touching_density(bands.take(lanes), trial[lanes], prices)
-            found = _bound(bands.take(lanes), shares[lanes], powers[lanes], trial[lanes], x, efficiency, free)
+            found = _bound(bands.take(lanes), shares[lanes], powers[lanes], trial[lanes], x, efficiency, free, power_price)
             centre, width = float(prices[np.argmin(found)]), width / 20
             if found.min() < best:
                 best, chosen = float(found.min()), trial
     return best, chosen
 
 
-def _bound(bands, shares, powers, multipliers, x, efficiency, free) -> np.ndarray:
-    find = efficiency_at if efficiency else sum_at
-    return known(find(bands, shares, powers, multipliers, x=x, free=free, widen=True))
+def _bound(bands, shares, powers, multipliers, x, efficiency, free, power_price) -> np.ndarray:
+    if efficiency:
+        return known(efficiency_at(bands, shares, powers, multipliers, x=x, free=free, widen=True))
+    return known(sum_at(bands, shares, powers, multipliers, x=x, power_price=power_price, free=free, widen=True))
 
 
 @np.errstate(all="ignore")

@@ -2,13 +2,14 @@
 
 import dataclasses
 import itertools
+import math
 import warnings
 
 import mpmath
 import numpy as np
 import pytest
 
-from isaclib import InvalidScenario, SolverFailure
+from isaclib import InfeasibleScenario, InvalidScenario, SolverFailure
 from isaclib import semi_isac as si
 
 
@@ -176,3 +177,31 @@ def test_algorithm_one_ends_at_the_optimum_where_circuits_need_nothing(circuit_p
         loop = si.solve_efficiency(drop, method="dinkelbach")
         assert loop.certificate.status == "optimal" and loop.certificate.gap <= 1e-6
         assert loop.objective == pytest.approx(si.solve_exact(drop, objective="efficiency").objective, rel=1e-8)
+
+
+def test_the_frontier_takes_the_limits_that_every_solver_takes():
+    one = alone(link_gain=[7.0])
+    capacity = si.user_rates(one, [1.0], [1.0])[0, 1]
+    for part in (1 - 1e-12, 1.0, 1 + 5e-13):
+        curve = si.frontier(one.replace(min_rate_bps=[capacity * part]), [0.0, 1.0, 20.0])
+        assert curve.status.tolist() == ["optimal"] * 3
+        np.testing.assert_allclose([curve.rate_bps, curve.power_w, curve.bound], [[3] * 3, [1] * 3, [3, 2, -17]], rtol=1e-9)
+    with pytest.raises(InfeasibleScenario):
+        si.frontier(one.replace(min_rate_bps=[capacity * (1 + 1e-9)]), [0.0, 1.0])
+    for seed in (1, 2):  # three users, floors at the most that can be had
+        drop = si.Scenario.random(np.random.default_rng(seed))
+        factor = si.solve_exact_batch([drop]).best_attainable[0]
+        edge = drop.replace(min_sensing_bps=factor * drop.min_sensing_bps, min_rate_bps=factor * drop.min_rate_bps)
+        curve = si.frontier(edge, [0.0, 1e9])
+        assert curve.status.tolist() == ["optimal"] * 2 and curve.power_w == pytest.approx(1)
+        assert curve.rate_bps[0] == pytest.approx(3 * si.solve_exact(edge).objective, rel=1e-6)
+
+
+def test_no_watt_pays_above_the_steepest_slope():
+    """7 / ln 2 = 10.099 bit/J for the first watt: nothing is sent at a higher price, if no floor asks for it."""
+    one = alone(link_gain=[7.0])
+    curve = si.frontier(one, [10.0, 10.2, 20.0])
+    assert curve.status.tolist() == ["optimal"] * 3 and curve.power_w[0] == pytest.approx(1 / (10 * math.log(2)) - 1 / 7)
+    assert not np.any([curve.power_w[1:], curve.rate_bps[1:], curve.bound[1:]])
+    assert si.frontier(one.replace(min_rate_bps=[1.0]), [20.0]).power_w[0] == pytest.approx(1 / 7)
+    assert si.frontier(alone(), [0.0]).status.tolist() == ["optimal"]  # nobody has a gain

@@ -402,7 +402,7 @@ def test_the_worst_floor_counts():
 
 def test_steep_multipliers_pay_the_value_and_up_to_a_hundred_million_times_as_much():
     inside = exact.phase_one(PLAIN, Restriction())
-    found = exact._steep(PLAIN, inside)
+    found = exact.steep(PLAIN, inside)
     paid = np.sum(inside.multipliers * PLAIN.floors)
     value = worth(PLAIN, inside.shares, inside.powers, "sum")[0]
     assert len(found) == 9
@@ -411,7 +411,7 @@ def test_steep_multipliers_pay_the_value_and_up_to_a_hundred_million_times_as_mu
         right = np.maximum(scale * inside.multipliers - PLAIN.weights[..., None], 0)
         np.testing.assert_allclose(multipliers, np.where(PLAIN.floors > 0, right, 0), rtol=1e-12)
     nothing = exact.Interior(inside.shares, inside.powers, inside.factor, inside.bound, 0 * inside.multipliers)
-    assert exact._steep(PLAIN, nothing) == []
+    assert exact.steep(PLAIN, nothing) == []
 
 
 @pytest.mark.parametrize("criterion", ["sum", "efficiency"])
