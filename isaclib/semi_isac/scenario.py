@@ -243,12 +243,9 @@ class Stack:
         return Stack(*(value[lanes] for value in self.__dict__.values()))
 
     def rates(self, shares, powers_w) -> np.ndarray:
-        """Sensing and communication rates (D, K, 2) in bit/s; an empty band or no power gives 0.
-
-        From the power per noise, not from the noise of a band, which may be too little for a float where the band is not.
-        """
+        """Sensing and communication rates (D, K, 2) in bit/s; an empty band or no power gives 0."""
         power = np.asarray(powers_w, dtype=float)
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"):  # the noise of a band may be too little for a float where the band is not
             band = np.minimum(np.asarray(shares, dtype=float) * self.bandwidth_hz[:, None], _LARGEST)
             density = np.minimum(power / band / self.noise_psd_w_per_hz[:, None], _LARGEST)
             ratios = self.radar_gain / (self.clutter_gain + 1 / density), self.link_gain * density

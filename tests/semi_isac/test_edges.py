@@ -154,6 +154,26 @@ def test_weights_whose_worth_overflows_prove_nothing():
         assert si.solve_exact(drop, objective="efficiency").certificate.status == "optimal"  # knows no weights
 
 
+def test_a_rescue_in_vain_is_silent():
+    """Three users, two of them next to deaf, a floor 1e-9 from the capacity: the bound's rounding is 1.7e-6 of the value."""
+    network = si.Network(
+        radar_gain=[0, 2.1243106745574865e-19, 2.3325706194320535e-15],
+        clutter_gain=[3.55e-24, 1.359558524656749e-20, 0],
+        link_gain=[0, 1.4700030472515573e-18, 0],
+        bandwidth_hz=2004.1099660465948,
+        noise_psd_w_per_hz=4.286639648831068e-22,
+        power_budget_w=2.144596573389521,
+        circuit_power_w=2.288,
+        weights=[0.9646969872568616, 0.7525046995401022, 0],
+        min_sensing_bps=[0, 0, 25066.963237562883 * (1 - 1e-9)],
+        min_rate_bps=0.0,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        solved = si.solve_exact_batch([network])
+        assert solved.feasible[0] and solved.gap[0] < 2e-6 and solved.bound[0] > solved.objective[0]
+
+
 def test_numbers_beyond_reason_are_refused_by_name():
     drop, even = si.Scenario.random(np.random.default_rng(0)), np.full((1, 3), 1 / 3)
     for name, value in (("radius_m", 1e200), ("clutters", 1e308), ("clutters", 10**7), ("radar_exponent", 1e200)):
