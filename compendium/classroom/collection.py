@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 import nbformat
 
 from ..runs.errors import ParameterError
-from .files import Allowance, bare, files, leftover, split, unzipped
+from .files import Allowance, bare, brief, files, leftover, split, unzipped
 from .graft import grade_id
 from .marks import NO_SUBMISSION
 from .roster import Entry, Roster, folded, key, read_roster
@@ -29,6 +29,7 @@ _NAMES = (
     re.compile(r".+_(?P<student>[^_]+)_attempt_(?P<time>\d{4}(-\d\d){5})(_.*)?$"),  # Blackboard
 )
 _LONGEST_NAME = 150  # bytes
+_NAMED = 5  # of many paths
 _COPY = re.compile(r"( ?\(\d+\)| - (Kopie|Copy)( ?\(\d+\))?|[-_ ]copy\d*|-checkpoint)$", re.I)
 
 
@@ -221,10 +222,10 @@ def _choose(pile: _Pile, section: str | None, passed_over: list) -> Submission:
     if len(distinct) == 1:
         submission = read[0][1]
     elif distinct:
-        paths = ", ".join(path for path, _ in read)
+        paths = ", ".join(path for path, _ in read[:_NAMED]) + (f" and {len(read) - _NAMED} more" if len(read) > _NAMED else "")
         submission = Submission(pile.student, problem=f"several notebooks ({paths}): keep the one that counts")
     else:
-        why = "; ".join(why for _, why in pile.problems) or "the folder holds no notebook"
+        why = "; ".join(list(dict.fromkeys(why for _, why in pile.problems))[:_NAMED]) or "the folder holds no notebook"
         submission = Submission(pile.student, problem=why, digest=hashlib.sha256(why.encode()).hexdigest())
     return replace(submission, id=pile.id, handed_in=pile.handed_in)
 
@@ -248,12 +249,12 @@ def _read(student: str, content: bytes, section: str | None) -> Submission:
         return Submission(student, problem=f"the notebook cannot be read ({type(error).__name__})", digest=digest)
     named = mark.get("assignment")
     if section and named is not None and named != section:
-        return Submission(student, problem=f"this is the notebook of the assignment {named}", digest=digest)
+        return Submission(student, problem=f"this is the notebook of the assignment {brief(named)}", digest=digest)
     remark = "" if _is_utf8(content) else "the file was not in UTF-8: letters with accents may be wrong"
     if not any(grade_id(cell) for cell in notebook.cells):
         remark = "; ".join(filter(None, [remark, "the notebook had lost the marks of its cells"]))
     variant = mark.get("variant")
-    valid = isinstance(variant, int) and not isinstance(variant, bool) and variant >= 0
+    valid = isinstance(variant, int) and not isinstance(variant, bool) and 0 <= variant < 1 << 63
     return Submission(student, notebook, "", variant if valid else None, remark, digest=digest)
 
 

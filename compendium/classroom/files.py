@@ -17,6 +17,7 @@ from ..runs.errors import ParameterError
 _LEFTOVERS = {"__MACOSX": "of macOS", ".ipynb_checkpoints": "of Jupyter", ".DS_Store": "of macOS", "Thumbs.db": "of Windows"}
 _LEFTOVERS |= {"desktop.ini": "of Windows", ".git": "of git", ".venv": "of Python", "__pycache__": "of Python"}
 _NOTEBOOK_MB, _ZIP_MB, _ZIP_FILES = 64, 500, 5000
+_LONGEST = 200  # characters of what somebody else wrote, in a line
 
 
 class Allowance:
@@ -77,8 +78,15 @@ def readable(name: str) -> str:
     try:
         name.encode()
     except UnicodeEncodeError:
-        name = os.fsencode(name).decode("cp1252", errors="replace")
+        with contextlib.suppress(UnicodeEncodeError):
+            name = os.fsencode(name).decode("cp1252", errors="replace")
     return "".join("_" if unicodedata.category(each) in ("Cc", "Cs") else each for each in name)
+
+
+def brief(words: object) -> str:
+    """What a stranger wrote, for a line of the terminal: cut, and without what steers it."""
+    said = readable(str(words))
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]} ..."
 
 
 def _read(path: Path) -> bytes | str:

@@ -24,6 +24,7 @@ from .collection import Submission
 from .course import student_version
 from .execution import execute
 from .figures import Axes
+from .files import brief
 from .graft import LOST_MARKS, grade_id, graft, plain, same
 from .kernel import DIED, NOT_RUN, STOPPED
 from .key import compared, numbers
@@ -104,29 +105,32 @@ def fingerprint(assignment: Assignment, submission: Submission, limits: Limits) 
 
 
 def _grade_one(assignment: Assignment, release: nbformat.NotebookNode, submission: Submission, limits: Limits) -> Graded:
-    student, variant = submission.student, assignment.variant
-    problem, executed = submission.problem, None
+    problem = submission.problem
     if not problem:
         try:
-            grafted = graft(release, submission.notebook)
-            _put_tests(assignment, grafted.notebook)
-            with TemporaryDirectory(prefix="isac-grading-") as temporary:
-                executed = execute(grafted.notebook, Path(temporary), limits, _is_test)
+            return _run(assignment, release, submission, limits)
         except Exception as error:  # of this machine, or of a notebook such as nobody has seen: the others do not wait for it
-            problem = f"could not be graded: {type(error).__name__}: {error}"
-    if problem:
-        zero = 0.0 if problem.startswith(NO_SUBMISSION) else None
-        rows = tuple(found(student, task.name, zero, task.points, problem) for task in assignment.tasks)
-        return Graded(student, rows, None, problem, variant)
+            problem = f"could not be graded: {type(error).__name__}: {brief(error)}"
+    zero = 0.0 if problem.startswith(NO_SUBMISSION) else None
+    rows = tuple(found(submission.student, task.name, zero, task.points, problem) for task in assignment.tasks)
+    return Graded(submission.student, rows, None, problem, assignment.variant)
+
+
+def _run(assignment: Assignment, release: nbformat.NotebookNode, submission: Submission, limits: Limits) -> Graded:
+    student, variant = submission.student, assignment.variant
+    grafted = graft(release, submission.notebook)
+    _put_tests(assignment, grafted.notebook)
+    with TemporaryDirectory(prefix="isac-grading-") as temporary:
+        executed = execute(grafted.notebook, Path(temporary), limits, _is_test)
     _tidy(executed.notebook)
     remarks = dict(grafted.mended)
     common = [submission.remark] if submission.remark and submission.remark not in LOST_MARKS else []
     common += [remarks.pop("")] if "" in remarks else []
     named = submission.notebook.metadata.get("isac", {})
     if isinstance(named, dict) and named.get("variant") != variant:
-        common.append(f"notebook was made for variant {named.get('variant')}, graded as variant {variant}")
+        common.append(f"notebook was made for variant {brief(named.get('variant'))}, graded as variant {variant}")
     if executed.shadowed:
-        names = ", ".join(sorted(executed.shadowed))
+        names = brief(", ".join(sorted(executed.shadowed)))
         common.append(f"the notebook puts something else in the place of Python's own {names}")
     remarks[""] = "; ".join(common)
     numbered = {grade_id(cell): index for index, cell in enumerate(executed.notebook.cells) if grade_id(cell)}

@@ -7,6 +7,7 @@ answer by their description, and how near an answer has to come.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -76,13 +77,13 @@ def _list(value: Any) -> list[float]:
 
 
 def numbers_in(text: str) -> list[float]:
-    """Numbers of a written answer: decimal commas, minus signs and powers of ten as people write them."""
+    """Numbers of a written answer: decimal commas, minus signs and powers of ten as people write them; finite ones."""
     result = []
     for found in _NUMBER.finditer(text):
         plain = found[0].replace("−", "-").replace(",", ".").replace("}", "")
         mantissa, *power = re.split(r"\s*(?:[eE]|(?:\\cdot|\\times|·|×|x)\s*10\s*\^?\s*\{?)\s*", plain, maxsplit=1)
-        result.append(float(mantissa) * 10.0 ** int(power[0] if power and power[0] else 0))
-    return result
+        result.append(float(f"{mantissa}e{power[0] if power and power[0] else 0}"))
+    return [each for each in result if math.isfinite(each)]
 
 
 def compared(text: str, wanted: Mapping[str, Sequence[float]], tolerance: float = TOLERANCE) -> str:

@@ -24,6 +24,7 @@ MOODLE = ("Identifier", "Full name", "ID number", "Grade", "Maximum grade", "Las
 _FIELDS = tuple("maximum" if name == "max" else name for name in COLUMNS)
 BY_HAND = "to be graded by hand"
 NO_SUBMISSION = "no submission"
+_LONGEST_NOTE = 1000  # characters
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class Row:
 
 
 def found(student: str, task: str, score: float | None, maximum: float, note: str = "", **columns: Any) -> Row:
-    """A row as the machine finds it; control characters would make the table unreadable."""
+    """A row as the machine finds it; control characters, and notes without end, would make the table unreadable."""
+    note = note if len(note) <= _LONGEST_NOTE else f"{note[:_LONGEST_NOTE]} ..."
     note = "".join("?" if unicodedata.category(each) in ("Cc", "Cs") and each != "\n" else each for each in note)
     return Row(student, task, score, maximum, note, score, note, **columns)
 

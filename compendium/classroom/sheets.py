@@ -12,6 +12,7 @@ from pathlib import Path
 from ..runs.errors import ParameterError
 
 _FORMULA = ("=", "+", "-", "@", "\t")
+csv.field_size_limit(1 << 30)  # whatever has come into a cell, a table that was written can be read
 
 
 @dataclass(frozen=True)

@@ -255,6 +255,21 @@ def test_what_is_no_notebook_of_the_assignment_is_a_submission_with_a_reason(fol
     assert says in submissions["ann"].problem and submissions["ann"].notebook is None
 
 
+def test_many_notebooks_are_named_by_a_few(folder):
+    folder("ann.zip", zipped(**{f"a{number}DOTipynb": notebook(str(number)) for number in range(300)}))
+    problem = found(folder)[0]["ann"].problem
+    assert "several notebooks" in problem and "and 295 more" in problem and len(problem) < 300
+
+
+def test_what_metadata_say_is_cut_and_steers_no_terminal(folder):
+    folder("ann.ipynb", notebook(section="\x1b[2J\nHALF" + "x" * 200_000).replace("HALF", "\\ud800"))
+    folder("bob.ipynb", notebook(variant=10**4200))
+    submissions, _ = found(folder)
+    problem = submissions["ann"].problem
+    assert problem.startswith("this is the notebook of the assignment _[2J_?x") and len(problem) < 300 and problem.isprintable()
+    assert submissions["bob"].variant is None and not submissions["bob"].problem
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 def test_other_encodings_are_read(folder, encoding):
     text = json.dumps(json.loads(notebook("'über'")), ensure_ascii=False)

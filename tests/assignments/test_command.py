@@ -85,6 +85,10 @@ def test_numbers_of_a_written_answer_are_compared_with_the_key():
     assert key.compared(text, wanted) == "4 of 5 numbers of the key found; not found: missing"
 
 
+def test_numbers_that_no_computer_holds_are_no_numbers_of_an_answer():
+    assert key.numbers_in(f"1e999, 2e{'9' * 5000}, {'9' * 5000}, 3·10^{{400}}, and 1,5e3") == [1500.0]
+
+
 def test_an_assignment_that_does_not_pass_its_own_tests_is_not_released(isac, tiny):
     edit(tiny / "notebooks" / "tiny" / "assignment.py", "return slope * x", "return slope + x")
     result = isac("release", "tiny")

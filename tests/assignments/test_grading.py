@@ -157,6 +157,22 @@ def test_the_graded_notebook_shows_what_the_student_wrote(graded):
     assert "-1.5" in cell(executed, "double-test").source  # with the hidden tests, so that the failure can be understood
 
 
+def test_whatever_goes_wrong_after_the_run_the_others_do_not_wait(monkeypatch):
+    monkeypatch.setattr(grading, "execute", lambda notebook, *rest: execution.Executed(notebook))
+    monkeypatch.setattr(grading, "_with_key", lambda *_: 1 / 0)
+    own = collection.Submission("ann", assignment_of(None).notebook)
+    (result,) = grading.grade(assignment_of, [own])
+    assert result.problem == "could not be graded: ZeroDivisionError: division by zero" and result.open == 3
+
+
+def test_what_metadata_say_of_a_variant_is_cut_and_cleaned(monkeypatch):
+    monkeypatch.setattr(grading, "execute", lambda notebook, *rest: execution.Executed(notebook))
+    own = collection.Submission("ann", copy.deepcopy(assignment_of(None).notebook))
+    own.notebook.metadata.isac.variant = "\x1b[2J\n" + "x" * 200_000
+    (result,) = grading.grade(assignment_of, [own])
+    assert "made for variant _[2J_xx" in result.remark and len(result.remark) < 400 and result.remark.isprintable()
+
+
 def test_a_flood_of_output_is_cut(graded):
     assert len(nbformat.writes(graded["lively"].executed)) < 1_000_000
 
