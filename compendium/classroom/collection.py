@@ -1,36 +1,22 @@
-"""What students handed in: every file is somebody's submission, or is passed over with a reason that is told.
-
-A submission is ``<student>.ipynb``, ``<student>/<any name>.ipynb`` or the same in a zip, under the names that Moodle, Canvas and
-Blackboard give them.
-"""
+"""What students handed in: every file is somebody's submission, or is passed over with a reason that is told."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-import zipfile
-from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import nbformat
 
 from ..runs.errors import ParameterError
-from .files import Allowance, bare, brief, files, leftover, split, unzipped
+from .files import bare, brief, files, leftover, split
 from .graft import grade_id
 from .marks import NO_SUBMISSION
-from .roster import Entry, Roster, folded, key, read_roster
+from .piles import Pile, Piles, patterns, read_name
+from .roster import Entry, Roster, key, read_roster
 from .sheets import decode
 
-_ARCHIVES = (".7z", ".rar", ".tar", ".gz", ".tgz", ".bz2", ".xz")
-_NAMES = (
-    re.compile(r"(?P<student>.+?)_(?P<id>\d+)_assignsubmission_\w+?(_.*)?$"),  # Moodle
-    re.compile(r"(?P<student>[^_]+)(?P<late>_late)?_(?P<id>\d+)_\d+_.+$", re.I),  # Canvas
-    re.compile(r".+_(?P<student>[^_]+)_attempt_(?P<time>\d{4}(-\d\d){5})(_.*)?$"),  # Blackboard
-)
-_LONGEST_NAME = 150  # bytes
 _NAMED = 5  # of many paths
-_COPY = re.compile(r"( ?\(\d+\)| - (Kopie|Copy)( ?\(\d+\))?|[-_ ]copy\d*|-checkpoint)$", re.I)
 
 
 @dataclass(frozen=True)
@@ -43,6 +29,7 @@ class Submission:
     variant: int | None = None
     remark: str = ""
     id: str = ""
+    participant: str = ""
     handed_in: str = ""
     digest: str = ""
 
@@ -53,17 +40,6 @@ class Collected:
 
     submissions: list[Submission]
     passed_over: list[tuple[str, str]]
-
-
-@dataclass
-class _Pile:
-    """What one student handed in."""
-
-    student: str
-    files: list[tuple[str, bytes]] = field(default_factory=list)
-    problems: list[tuple[str, str]] = field(default_factory=list)
-    id: str = ""
-    handed_in: str = ""
 
 
 def collect(folder: Path, roster: Path | None = None, section: str | None = None, pattern: str | None = None) -> list[Submission]:
@@ -78,31 +54,39 @@ def collect_all(folder: Path, roster: Path | None = None, section: str | None = 
     ----------
     folder : Path
     roster : Path, optional
-        A CSV file with a column ``student``, and if there are ``id``, ``variant`` and ``handed in``. Students of the roster
-        without a file appear as missing; a file of somebody else is graded as well.
+        A CSV file with a column ``student``, and if there are ``id``, ``participant``, ``variant`` and ``handed in``. Students
+        of the roster without a file appear as missing; a file of somebody else is graded as well.
     section : str, optional
         The assignment: a notebook that says it is another's has a problem.
     pattern : str, optional
-        A regular expression for names of files and folders, with a group ``student``, and if wanted ``id`` and ``time``.
+        A regular expression for names of files and folders, with a group ``student``, and if wanted ``id``, ``participant``
+        and ``time``.
     """
     known = read_roster(roster) if roster else Roster(())
-    names = _patterns(pattern)
     passed_over: list[tuple[str, str]] = []
-    piles: dict[str, _Pile] = {}
-    for top, path, content in files(folder, passed_over):
-        if roster and (folder / path).resolve() == roster.resolve():
-            continue
-        _file(top, path, content, names, known, piles, passed_over)
-    found = {key: _choose(pile, section, passed_over) for key, pile in piles.items()}
-    by_student = {}
-    for submission in found.values():
-        entry = known.entry(submission.student, submission.id) or Entry(submission.student)
-        variant = submission.variant if entry.variant is None else entry.variant
-        handed_in = entry.handed_in or submission.handed_in
-        merged = replace(submission, variant=variant, handed_in=handed_in, id=entry.id or submission.id)
-        by_student[submission.student] = merged
+    piles = Piles(known, patterns(pattern), passed_over)
+    found = [each for each in files(folder, passed_over) if not roster or (folder / each[1]).resolve() != roster.resolve()]
+    for top, path, content in _below(found, piles):
+        piles.file(top, path, content)
+    by_student: dict[str, Submission] = {}
+    namesakes: dict[str, list[str]] = {}
+    for pile in piles.people():
+        entry = pile.entry or Entry(pile.student)
+        chosen = _choose(pile, section, passed_over)
+        variant = chosen.variant if entry.variant is None else entry.variant
+        participant = pile.who.participant or entry.participant
+        handed_in = entry.handed_in or pile.handed_in
+        by_student[pile.student] = replace(
+            chosen, variant=variant, handed_in=handed_in, id=entry.id or pile.who.id, participant=participant
+        )
+        if pile.entry is None:
+            for sign in (key(pile.who.student), pile.who.participant):
+                namesakes.setdefault(sign, []).append(pile.student)
     for entry in known.entries:
-        missing = Submission(entry.student, None, NO_SUBMISSION, entry.variant, "", entry.id)
+        several = namesakes.get(key(entry.student), []) + namesakes.get(entry.participant or key(entry.student), [])
+        told = f"may be {' or '.join(dict.fromkeys(several))}: give the roster a column participant that says which"
+        why = told if several else NO_SUBMISSION
+        missing = Submission(entry.student, None, why, entry.variant, "", entry.id, entry.participant)
         by_student.setdefault(entry.student, missing)
     if not by_student:
         told = "".join(f"; {name}: {reason}" for name, reason in passed_over[:5])
@@ -112,104 +96,34 @@ def collect_all(folder: Path, roster: Path | None = None, section: str | None = 
     return Collected([by_student[student] for student in sorted(by_student)], passed_over)
 
 
-def _patterns(pattern: str | None) -> tuple[re.Pattern[str], ...]:
-    if pattern is None:
-        return _NAMES
-    try:
-        own = re.compile(pattern)
-    except re.error as error:
-        raise ParameterError("isac assignment", pattern, f"is no regular expression ({error})", "mend it") from None
-    if "student" not in own.groupindex:
-        raise ParameterError("isac assignment", pattern, "has no group 'student'", "write (?P<student>...) in it")
-    return (own, *_NAMES)
+def _below(found: list[tuple[str, str, bytes | str]], piles: Piles) -> list[tuple[str, str, bytes | str]]:
+    """The files, without a folder that holds those of the whole class: the only one, which is nobody's, with several of them."""
+    whole = {top for top, path, _ in found if not leftover(path)}
+    below = {PurePosixPath(path).parts[1] for _, path, _ in found if path.count("/") and _counts(path)}
+    (only,) = whole if len(whole) == 1 else ("",)
+    who = read_name(bare(only), piles.names)
+    if not only or len(below) < 2 or who.sure or piles.known.entry(who.student, who.id) or split(only)[1] in (".zip", ".ipynb"):
+        return found
+    lower = [(path.partition("/")[2], content) if top == only else (path, content) for top, path, content in found]
+    return [(PurePosixPath(path).parts[0], path, content) for path, content in lower if path]
 
 
-# ---------------------------------------------------------------- piles
-
-
-def _file(top, path, content, names, known, piles, passed_over) -> None:
-    """One file: to its student's pile, or passed over."""
-    left, nested = leftover(path), "/" in path
-    if left:
-        passed_over.append((path, f"left over {left}"))
-        if nested and not leftover(top) and ".." not in PurePosixPath(path).parts:
-            _pile(*_who(bare(top), names)[:2], known, piles)  # whose folder holds nothing else has handed in something
-        return
-    name = PurePosixPath(path).name
-    stem, kind = split(name)
-    student, platform_id, time = _who(bare(top) if nested else stem, names)
-    pile = _pile(student, platform_id, known, piles)
-    pile.handed_in = pile.handed_in or time
-    if isinstance(content, str):
-        pile.problems.append((path, f"{name} {content}"))
-    elif kind in (".zip", ".ipynb") and content[:2] == b"PK":
-        try:
-            for inner, each in unzipped(content, defaultdict(Allowance), allowance=Allowance()):
-                _file(
-                    pile.student,
-                    f"{pile.student}/{inner}" if not nested else f"{top}/{inner}",
-                    each,
-                    names,
-                    known,
-                    piles,
-                    passed_over,
-                )
-        except (ValueError, RuntimeError, OSError, zipfile.BadZipFile, NotImplementedError) as error:
-            pile.problems.append((path, f"{name} cannot be opened ({error})"))
-    elif kind == ".ipynb":
-        pile.files.append((path, content))
-    elif name == "timestamp.txt":
-        pile.handed_in = decode(content).strip()[:100]
-    elif kind == ".zip" or PurePosixPath(name).suffix.lower() in _ARCHIVES:
-        pile.problems.append((path, f"{name} is an archive that cannot be opened"))
-    elif nested:
-        if not path.endswith("/"):
-            passed_over.append((path, "no notebook"))
-    else:
-        passed_over.append((path, "no notebook"))
-        if known.entry(student, platform_id):
-            pile.problems.append((path, f"handed in {name}, which is no notebook"))
-        elif not pile.files and not pile.problems:
-            piles.pop(key(pile.student), None)
-
-
-def _who(name: str, names) -> tuple[str, str, str]:
-    """Student, id and time of handing in, from a name of a file or folder."""
-    name = folded(name)
-    for pattern in names:
-        match = pattern.match(name)
-        if match:
-            groups = match.groupdict()
-            time = groups.get("time") or ("late" if groups.get("late") else "")
-            return groups["student"].strip(), groups.get("id") or "", time
-    return name, "", ""
-
-
-def _pile(student: str, platform_id: str, known: Roster, piles: dict[str, _Pile]) -> _Pile:
-    entry = known.entry(student, platform_id)
-    if entry is None:
-        student = _COPY.sub("", student) or student
-        entry = known.entry(student, platform_id)
-    student = entry.student if entry else _short(student)
-    pile = piles.setdefault(key(student), _Pile(student))
-    pile.id = pile.id or platform_id
-    return pile
-
-
-def _short(student: str) -> str:
-    """A name of which a file can be made."""
-    whole = student.encode()
-    if len(whole) <= _LONGEST_NAME:
-        return student or "without a name"
-    return f"{whole[:_LONGEST_NAME].decode(errors='ignore')}-{hashlib.sha256(whole).hexdigest()[:8]}"
+def _counts(path: str) -> bool:
+    return not leftover(path) and split(PurePosixPath(path).name)[1] in (".zip", ".ipynb")
 
 
 # ---------------------------------------------------------------- notebooks
 
 
-def _choose(pile: _Pile, section: str | None, passed_over: list) -> Submission:
+def _choose(pile: Pile, section: str | None, passed_over: list) -> Submission:
     """The one notebook of a student that counts."""
     read = [(path, _read(pile.student, content, section)) for path, content in pile.files]
+    if len(pile.names) > 1 and (
+        pile.problems or key(pile.student) not in pile.names or len({each.digest for _, each in read}) > 1
+    ):
+        several = f"several notebooks ({_listed([path for path, _ in [*read, *pile.problems]])})"
+        remedy = "keep the one that counts, or if they are of several people tell them apart by --pattern or --roster"
+        return Submission(pile.student, problem=f"{several} under names that may be one: {remedy}")
     good = [(path, each) for path, each in read if not each.problem]
     if good and len(read) > len(good):
         passed_over += [(path, f"{each.problem}; {good[0][0]} counts") for path, each in read if each.problem]
@@ -222,12 +136,16 @@ def _choose(pile: _Pile, section: str | None, passed_over: list) -> Submission:
     if len(distinct) == 1:
         submission = read[0][1]
     elif distinct:
-        paths = ", ".join(path for path, _ in read[:_NAMED]) + (f" and {len(read) - _NAMED} more" if len(read) > _NAMED else "")
+        paths = _listed([path for path, _ in read])
         submission = Submission(pile.student, problem=f"several notebooks ({paths}): keep the one that counts")
     else:
         why = "; ".join(list(dict.fromkeys(why for _, why in pile.problems))[:_NAMED]) or "the folder holds no notebook"
         submission = Submission(pile.student, problem=why, digest=hashlib.sha256(why.encode()).hexdigest())
-    return replace(submission, id=pile.id, handed_in=pile.handed_in)
+    return submission
+
+
+def _listed(paths: list[str]) -> str:
+    return ", ".join(paths[:_NAMED]) + (f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else "")
 
 
 def _read(student: str, content: bytes, section: str | None) -> Submission:

@@ -42,7 +42,7 @@ def files(folder: Path, passed_over: list) -> Iterator[tuple[str, str, bytes | s
         try:
             for path, content in unzipped(folder, defaultdict(Allowance)):
                 yield PurePosixPath(path).parts[0], path, content
-        except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:  # a name that is not in the code it says
             raise ParameterError("isac assignment", str(folder), f"cannot be opened ({error})", "unpack it") from None
         return
     if not folder.is_dir():

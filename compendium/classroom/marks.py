@@ -19,7 +19,7 @@ from ..runs.errors import ParameterError
 from .roster import folded
 from .sheets import Dialect, number, read_sheet, text, write_sheet
 
-COLUMNS = ("student", "task", "score", "max", "note", "automatic", "remark", "answer", "variant", "late", "id")
+COLUMNS = ("student", "task", "score", "max", "note", "automatic", "remark", "answer", "variant", "late", "id", "participant")
 MOODLE = ("Identifier", "Full name", "ID number", "Grade", "Maximum grade", "Last modified (grade)", "Feedback comments")
 _FIELDS = tuple("maximum" if name == "max" else name for name in COLUMNS)
 BY_HAND = "to be graded by hand"
@@ -42,6 +42,7 @@ class Row:
     variant: str = ""
     late: str = ""
     id: str = ""
+    participant: str = ""  # Moodle's number of a student in this assignment
     more: Mapping[str, str] = field(default_factory=dict)  # what stands in columns of the teacher's own
 
     @property
@@ -76,7 +77,8 @@ def merge(old: Row | None, new: Row, ungraded: bool) -> tuple[Row, str]:
         empty = old.remark.startswith(NO_SUBMISSION) and not old.score_by_hand and not old.note_by_hand
         return (replace(new, more=old.more) if empty else old), ""
     changed = bool(old.answer) and bool(new.answer) and old.answer != new.answer
-    row = replace(new, id=new.id or old.id, late=new.late or old.late, more=old.more)
+    kept_columns = {name: getattr(new, name) or getattr(old, name) for name in ("id", "late", "participant")}
+    row = replace(new, more=old.more, **kept_columns)
     told = []
     if old.score_by_hand:
         row = replace(row, score=old.score, note=old.note, maximum=max(new.maximum, old.score or 0.0))
@@ -193,9 +195,9 @@ def write_totals(folder: Path, rows: Sequence[Row], dialect: Dialect | None = No
     for student, (points, of, waiting, row) in sorted(totals(rows).items()):
         state = f"provisional: {waiting} open" if waiting else "complete"
         lines.append([student, row.id, row.variant, points, of, waiting, state, row.late])
-        participant = f"Participant {row.id}" if row.id.isdigit() else ""
+        participant = f"Participant {row.participant}" if row.participant.isdigit() else ""
         notes = "; ".join(f"{each.task}: {each.note}" for each in rows if each.student == student and told(each))
         grade = ["", of, "", ""] if waiting else [points, of, "", notes]
-        upload.append([participant, student, "" if participant else row.id, *grade])
+        upload.append([participant, student, row.id, *grade])
     write_sheet(folder / "totals.csv", ("student", "id", "variant", "score", "of", "open", "state", "late"), lines, dialect)
     write_sheet(folder / "moodle.csv", MOODLE, upload, Dialect())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,9 @@ from .sheets import read_sheet, text
 
 _STUDENT = ("student", "name", "full name", "fullname")
 _PARTS = (("first name", "firstname", "given name", "vorname"), ("last name", "lastname", "surname", "family name", "nachname"))
-_ID = ("id", "id number", "identifier", "email", "email address", "username", "user name", "login", "participant")
+_ID = ("id", "id number", "email", "email address", "username", "user name", "login")
+_PARTICIPANT = ("participant", "identifier")  # Moodle's number of a student in one assignment
+_NUMBER = re.compile(r"(?:\D*\s)?(\d+)")  # as the worksheet has it: Participant 4711
 _TIME = ("handed in", "submitted", "timestamp")
 
 
@@ -25,6 +28,7 @@ class Entry:
     id: str = ""
     variant: int | None = None
     handed_in: str = ""
+    participant: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,17 +37,21 @@ class Roster:
 
     entries: tuple[Entry, ...]
 
-    def entry(self, name: str, platform_id: str = "") -> Entry | None:
-        """The student with this name, in any order and writing, or with this id."""
-        for match in (
-            lambda each: key(each.student) == key(name),
-            lambda each: bool(each.id) and each.id.casefold() in (platform_id.casefold(), folded(name).casefold()),
-            lambda each: _words(each.student) == _words(name),
-        ):
-            found = [each for each in self.entries if match(each)]
-            if len(found) == 1:
-                return found[0]
-        return None
+    def entry(self, name: str, platform_id: str = "", participant: str = "") -> Entry | None:
+        """The student with this name, in any order and writing, or with this id; none when name and number disagree."""
+        numbered = self._only(lambda each: bool(participant) and each.participant == participant)
+        named = (
+            self._only(lambda each: key(each.student) == key(name))
+            or self._only(lambda each: bool(each.id) and each.id.casefold() in (platform_id.casefold(), key(name)))
+            or self._only(lambda each: _words(each.student) == _words(name))
+        )
+        if named and participant and named.participant not in ("", participant):
+            return None
+        return named or numbered if numbered in (None, named) or named is None else None
+
+    def _only(self, match: Callable[[Entry], bool]) -> Entry | None:
+        found = [each for each in self.entries if match(each)]
+        return found[0] if len(found) == 1 else None
 
 
 def folded(name: str) -> str:
@@ -64,8 +72,9 @@ def read_roster(path: Path) -> Roster:
     """Read a roster: columns student (or first name and last name), and if there are id, variant, handed in."""
     sheet = read_sheet(path)
     columns = [name for name in _STUDENT if name in sheet.headings][:1]
-    if not columns:
-        columns = [next((name for name in part if name in sheet.headings), "") for part in _PARTS]
+    parts = [next((name for name in part if name in sheet.headings), "") for part in _PARTS]
+    if not columns or (columns == ["name"] and parts[0]):  # beside a first name it is the last one
+        columns = [parts[0], parts[1] or "".join(columns)]
     if not all(columns):
         sheet.require(path, ("student",))
     ids = [name for name in _ID if name in sheet.headings]
@@ -80,13 +89,16 @@ def read_roster(path: Path) -> Roster:
         if key(student) in entries:
             raise ParameterError(path, f"line {line}", f"repeats {student}", "give each student a name of their own")
         variant = values.get("variant", "").strip()
-        if variant and not variant.isdecimal():
+        if variant and not (variant.isdecimal() and len(variant) < 19):
             raise ParameterError(path, f"line {line}", f"the roster cannot be read: variant {variant!r}", "write a number >= 0")
         identity = next((text(values[name]).strip() for name in ids if values.get(name, "").strip()), "")
         handed_in = next((values[name].strip() for name in times if values.get(name, "").strip()), "")
-        entries[key(student)] = Entry(
-            student, identity.removeprefix("Participant "), int(variant) if variant else None, handed_in
-        )
+        said = [text(values.get(name)).strip() for name in _PARTICIPANT]
+        participant = next((found[1] for each in said if (found := _NUMBER.fullmatch(each))), "")
+        if identity.startswith("Participant "):
+            identity, participant = "", participant or identity.removeprefix("Participant ")
+        identity = identity or next((each for each in said if each and not _NUMBER.fullmatch(each)), "")
+        entries[key(student)] = Entry(student, identity, int(variant) if variant else None, handed_in, participant)
     return Roster(tuple(entries.values()))
 
 
@@ -100,7 +112,10 @@ def lateness(handed_in: str, due: datetime | None) -> str:
     if moment is None:
         return "unknown"
     if (moment.tzinfo is None) != (due.tzinfo is None):
-        moment, due = (each if each.tzinfo else each.astimezone() for each in (moment, due))
+        try:
+            moment, due = (each if each.tzinfo else each.astimezone() for each in (moment, due))
+        except (ValueError, OverflowError, OSError):  # a year that no clock knows
+            return "unknown"
     minutes = -(-(moment - due).total_seconds() // 60)
     if minutes <= 0:
         return "no"

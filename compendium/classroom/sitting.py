@@ -83,7 +83,9 @@ class Sitting:
     def _enter(self, submission, graded: grading.Graded, assignment: Assignment, mark: str, path: Path) -> Outcome:
         late = "" if submission.problem.startswith(NO_SUBMISSION) else lateness(submission.handed_in, self.due)
         variant = "" if graded.variant is None else str(graded.variant)
-        rows = [replace(row, variant=variant, late=late, id=submission.id) for row in graded.rows]
+        rows = [
+            replace(row, variant=variant, late=late, id=submission.id, participant=submission.participant) for row in graded.rows
+        ]
         ungraded = bool(graded.problem)
         had = any(row.student == graded.student for row in self.marks.read())
         messages = self.marks.enter(rows, ungraded, [task.name for task in assignment.tasks])

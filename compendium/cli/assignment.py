@@ -88,7 +88,9 @@ def release(name: str, variant: int | None, out: Path | None, check: bool) -> No
 @click.argument("name")
 @click.argument("submissions", type=click.Path(path_type=Path))
 @click.option("--out", type=_FOLDER, help="Folder for the results [default: build/assignments/graded/NAME].")
-@click.option("--roster", type=click.Path(path_type=Path), help="CSV with a column student (and id, variant, handed in).")
+@click.option(
+    "--roster", type=click.Path(path_type=Path), help="CSV with a column student (and id, participant, variant, handed in)."
+)
 @click.option("--variant", type=click.IntRange(0), metavar="SEED", help="Grade everybody against this variant.")
 @click.option("--pattern", metavar="REGEX", help="How files are named, with (?P<student>...), (?P<id>...), (?P<time>...).")
 @click.option("--due", metavar="TIME", help="When it was due, 2026-11-20T18:00: fills the column 'late', nothing else.")

@@ -14,6 +14,7 @@ from functools import cache
 
 import nbformat
 import pytest
+from classroom_hand_ins import notebook
 from classroom_project import answers, filled
 from small_project import ROOT
 
@@ -154,3 +155,19 @@ def case(tmp_path_factory, lasting_kernel):
         return Case(assignment, release, {graded.student: graded for graded in results})
 
     return make
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of hand-ins: called with a path and a content it holds one more."""
+    target = tmp_path / "in"
+    target.mkdir()
+
+    def put(path, content=None):
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        content = notebook(path) if content is None else content
+        (target / path).write_bytes(content if isinstance(content, bytes) else content.encode())
+        return target
+
+    put.folder = target
+    return put

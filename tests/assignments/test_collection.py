@@ -6,52 +6,13 @@ import os
 import sys
 import zipfile
 
-import nbformat
 import pytest
+from classroom_hand_ins import found, notebook, zipped
 
 from compendium.classroom import files
 from compendium.classroom.collection import collect_all
 from compendium.classroom.roster import lateness, moment_of
 from compendium.runs.errors import ParameterError
-
-
-def notebook(text="1", section="tiny", variant=None) -> str:
-    cell = nbformat.v4.new_code_cell(text, metadata={"nbgrader": {"grade_id": "double", "solution": True}})
-    cell["id"] = "one"
-    made = nbformat.v4.new_notebook(cells=[cell], metadata={"isac": {"assignment": section, "variant": variant}})
-    return nbformat.writes(made)
-
-
-def zipped(**files) -> bytes:
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name.replace("__", "/", 1).replace("DOT", "."), content)
-    return target.getvalue()
-
-
-@pytest.fixture
-def folder(tmp_path):
-    target = tmp_path / "in"
-    target.mkdir()
-
-    def put(path, content=None):
-        (target / path).parent.mkdir(parents=True, exist_ok=True)
-        content = notebook(path) if content is None else content
-        (target / path).write_bytes(content if isinstance(content, bytes) else content.encode())
-        return target
-
-    put.folder = target
-    return put
-
-
-def found(folder, roster=None, tmp=None, **options):
-    path = None
-    if roster is not None:
-        path = folder.folder.parent / "roster.csv"
-        path.write_bytes(roster if isinstance(roster, bytes) else roster.encode())
-    collected = collect_all(folder.folder, path, "tiny", **options)
-    return {each.student: each for each in collected.submissions}, dict(collected.passed_over)
 
 
 @pytest.mark.parametrize(

@@ -203,14 +203,18 @@ def test_no_spreadsheet_takes_a_name_for_a_formula(tmp_path):
 
 
 def test_totals_and_the_upload_call_a_sum_with_open_answers_provisional(marks, tmp_path):
-    marks.enter([found("eva", "double", 1.5, 2.0, id="4711")], False)
+    marks.enter([found("eva", "double", 1.5, 2.0, id="jd42", participant="4711")], False)
     write_totals(tmp_path, marks.read(), Dialect(";"))
     lines = list(csv.DictReader((tmp_path / "totals.csv").open(encoding="utf-8-sig"), delimiter=";"))
     by = {line["student"]: line for line in lines}
     assert (by["ann"]["score"], by["ann"]["of"], by["ann"]["state"]) == ("3", "9", "complete")
     assert (by["bob"]["score"], by["bob"]["open"], by["bob"]["state"]) == ("3", "1", "provisional: 1 open")
     upload = {line["Full name"]: line for line in csv.DictReader((tmp_path / "moodle.csv").open(encoding="utf-8-sig"))}
-    assert upload["eva"]["Identifier"] == "Participant 4711" and upload["eva"]["Grade"] == "1.5"
+    assert (
+        upload["eva"]["Identifier"] == "Participant 4711"
+        and upload["eva"]["ID number"] == "jd42"
+        and upload["eva"]["Grade"] == "1.5"
+    )
     assert upload["bob"]["Grade"] == upload["bob"]["Feedback comments"] == ""
     # Without these three headings Moodle refuses the sheet (assign/feedback/offline/importgradeslib.php).
     assert {"Identifier", "Grade", "Last modified (grade)"} <= set(upload["eva"])
