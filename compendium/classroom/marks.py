@@ -1,8 +1,8 @@
 """The table of marks, ``grades.csv``: merged, never overwritten.
 
 ``score`` and ``note`` count and belong to the teacher; ``automatic`` and ``remark`` are what the machine last found. Where the
-two differ, a person has made an entry (a score that was taken out is one, too), and no later run touches it. Columns that a
-teacher has added stay.
+two differ, a person has made an entry (a score that was taken out is one, too), and no later run touches it: when the machine
+comes to find the same, ``automatic`` and ``remark`` stay what they were. Columns that a teacher has added stay.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..runs.errors import ParameterError
-from .roster import folded
+from .roster import folded, key
 from .sheets import Dialect, number, read_sheet, text, write_sheet
 
 COLUMNS = ("student", "task", "score", "max", "note", "automatic", "remark", "answer", "variant", "late", "id", "participant")
@@ -74,21 +74,24 @@ def merge(old: Row | None, new: Row, ungraded: bool) -> tuple[Row, str]:
     if old is None:
         return new, ""
     if ungraded:
-        empty = old.remark.startswith(NO_SUBMISSION) and not old.score_by_hand and not old.note_by_hand
+        open_ = not old.answer and old.score is None and new.score is None  # unreadable then and now
+        empty = (old.remark.startswith(NO_SUBMISSION) or open_) and not old.score_by_hand and not old.note_by_hand
         return (replace(new, more=old.more) if empty else old), ""
     changed = bool(old.answer) and bool(new.answer) and old.answer != new.answer
     kept_columns = {name: getattr(new, name) or getattr(old, name) for name in ("id", "late", "participant")}
     row = replace(new, more=old.more, **kept_columns)
     told = []
     if old.score_by_hand:
+        agreed = new.automatic == old.score
         row = replace(row, score=old.score, note=old.note, maximum=max(new.maximum, old.score or 0.0))
+        row = replace(row, automatic=old.automatic if agreed else new.automatic)
         kept = "kept open, as entered by hand" if old.score is None else f"kept {old.score:g}, entered by hand"
         if changed:
             told.append(f"{kept}, though the answer has changed since: look again")
         elif new.automatic is not None and new.automatic not in (old.score, old.automatic):
             told.append(f"{kept}; the tests give {new.automatic:g}")
     elif old.note_by_hand:
-        row = replace(row, note=old.note)
+        row = replace(row, note=old.note, remark=old.remark if new.remark == old.note else new.remark)
     return row, "; ".join(told)
 
 
@@ -108,7 +111,7 @@ class Marks:
         dialect = dialect_of(self.path, self.dialect)
         table = {(row.student, row.task): row for row in self.read()}
         before = dict(table)
-        messages = []
+        table, messages = _renamed(table, rows[0].student if rows else "")
         for new in rows:
             table[new.student, new.task], message = merge(table.get((new.student, new.task)), new, ungraded)
             messages += [f"{new.student}, {new.task}: {message}"] if message else []
@@ -118,6 +121,15 @@ class Marks:
             order = sorted(table.values(), key=lambda row: (row.student, place.get(row.task, len(place))))
             write_rows(self.path, order, dialect)
         return messages
+
+    def tell(self, student: str, **columns: str) -> None:
+        """Put what is known of a student now, and is not empty, into the student's rows."""
+        known = {name: value for name, value in columns.items() if value}
+        before = self.read()
+        rows = [replace(row, **known) if row.student == student else row for row in before]
+        if rows != before:
+            self._copy()
+            write_rows(self.path, rows, dialect_of(self.path))
 
     def _copy(self) -> None:
         """Keep a dated copy of the table, once for each run that changes it."""
@@ -130,6 +142,22 @@ class Marks:
             count += 1
         shutil.copy2(self.path, target)
         self.copied = True
+
+
+def _renamed(table: dict[tuple[str, str], Row], student: str) -> tuple[dict[tuple[str, str], Row], list[str]]:
+    """The table in which a student whose name is written in another way has the name of now, and that it is so."""
+    names = {name for name, _ in table if key(name) == key(student)}
+    if student in names or len(names) != 1:
+        return table, []
+    (before,) = names
+    rows = [replace(row, student=student) if row.student == before else row for row in table.values()]
+    return {(row.student, row.task): row for row in rows}, [f"{student}: takes the place of {before} in the table"]
+
+
+def orphans(rows: Sequence[Row], notebooks: Path) -> list[str]:
+    """Students who have marks but no graded notebook: somebody may have changed their names."""
+    marked = [row for row in rows if row.score_by_hand or (row.score is not None and not row.remark.startswith(NO_SUBMISSION))]
+    return [name for name in dict.fromkeys(row.student for row in marked) if not (notebooks / f"{name}.ipynb").exists()]
 
 
 def dialect_of(path: Path, new: Dialect | None = None) -> Dialect:

@@ -64,28 +64,49 @@ def read_sheet(path: Path) -> Sheet:
         content, skipped = rest, 1
         first = rest.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True)
     headings: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
     lines = []
+    begun = 1
     try:
         for values in reader:
+            line, begun = reader.line_num + skipped, reader.line_num + 1
             if not any(value.strip() for value in values):
                 continue
             if not headings:
                 written = tuple(value.strip() for value in values)
                 headings = tuple(value.lower() for value in written)
+                _once(path, headings)
             else:
-                lines.append((reader.line_num + skipped, dict(zip(headings, values))))
+                _below(path, line, headings, values, delimiter)
+                lines.append((line, dict(zip(headings, values))))
     except csv.Error as error:
-        raise ParameterError(path, f"line {reader.line_num}", f"cannot be read ({error})", "save it as CSV (UTF-8)") from None
+        where = f"line {begun + skipped}"
+        raise ParameterError(path, where, f"cannot be read ({error})", "mend its quotes, or save it as CSV (UTF-8)") from None
     return Sheet(headings, lines, Dialect(delimiter), written)
+
+
+def _once(path: Path, headings: tuple[str, ...]) -> None:
+    for name in headings:
+        if name and headings.count(name) > 1:
+            raise ParameterError(path, name, "is the heading of two columns", "rename one of them")
+
+
+def _below(path: Path, line: int, headings: tuple[str, ...], values: list[str], delimiter: str) -> None:
+    """Refuse a line whose cells do not stand below the headings: one too many shifts the others."""
+    if len(values) > len(headings):
+        problem = f"has {len(values)} cells below {len(headings)} headings"
+        raise ParameterError(path, f"line {line}", problem, f"put a cell that holds {delimiter!r} into quotes, or add a heading")
+    for name, value in zip(headings, values):
+        if value.strip() and not name:
+            raise ParameterError(path, f"line {line}", f"{value.strip()!r} stands below no heading", "give its column a heading")
 
 
 def number(path: Path, line: int, name: str, value: str) -> float | None:
     """A number with a decimal point or comma; None for an empty cell."""
     try:
-        result = float(value.strip().replace(",", ".")) if value.strip() else None
+        result = float(value.strip().replace(",", ".").replace("_", "no number")) if value.strip() else None
     except ValueError:
         result = float("nan")
     if result is not None and not abs(result) < 1e9:
@@ -101,7 +122,7 @@ def text(value: str | None) -> str:
 
 def write_sheet(path: Path, headings: Sequence[str], rows: Iterable[Sequence[object]], dialect: Dialect) -> None:
     """Write a CSV file, with the mark by which Excel knows UTF-8, at once or not at all."""
-    partial = path.with_suffix(".partial")
+    partial = path.with_suffix(f".{os.getpid()}.partial")  # another process may write the same table
     with partial.open("w", newline="", encoding="utf-8-sig") as file:
         writer = csv.writer(file, delimiter=dialect.delimiter)
         writer.writerow(headings)
@@ -112,6 +133,9 @@ def write_sheet(path: Path, headings: Sequence[str], rows: Iterable[Sequence[obj
         os.replace(partial, path)
     except PermissionError:
         raise ParameterError(path, "table", f"is open elsewhere; the new state is in {partial.name}", "close it") from None
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
 
 
 def _shown(value: object, dialect: Dialect) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -12,12 +12,17 @@ from pathlib import Path
 import nbformat
 
 from ..runs.errors import ParameterError
+from ..runs.folders import alone_in
 from . import collection, grading
 from .assignment import Assignment, load_assignment
-from .marks import NO_SUBMISSION, Marks, Row, dialect_of, totals, write_totals
+from .files import brief
+from .marks import NO_SUBMISSION, Marks, Row, dialect_of, orphans, read_grades, totals, write_totals
 from .roster import lateness, moment_of
 from .sandbox import NONE, Limits, walls
 from .sheets import Dialect
+
+
+NOTE = "assignment.txt"  # whose marks a folder holds
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,8 @@ class Sitting:
         if due and self.due is None:
             raise ParameterError("isac assignment", "--due", f"{due!r} is no time", "write it like 2026-11-20T18:00")
         self.assignment = cache(lambda seed: load_assignment(root, name, seed))
-        self.assignment(None)
+        refuse_another(folder, self.assignment(None))
         self.marks = Marks(folder / "grades.csv", dialect)
-        self.marks.read()  # a table that cannot be read is told before anything is run
         self.notebooks = folder / "notebooks"
 
     def isolation(self) -> tuple[str]:
@@ -66,26 +70,42 @@ class Sitting:
         """What there is to grade."""
         return collection.collect_all(submissions, roster, self.name, pattern)
 
-    def grade(self, submissions: Sequence[collection.Submission], again: bool = False) -> Iterator[Outcome]:
-        """Grade one after another; the table holds each result before the next submission is run."""
+    def grade(
+        self, submissions: Sequence[collection.Submission], again: bool = False, waiting: Callable[[], None] = lambda: None
+    ) -> Iterator[Outcome]:
+        """Grade one after another; the table holds each result before the next submission is run.
+
+        One sitting at a time: ``waiting`` is called when another one is at work in the folder.
+        """
         self.notebooks.mkdir(parents=True, exist_ok=True)
-        known = {row.student for row in self.marks.read()}
-        for submission in submissions:
-            assignment = self.assignment(submission.variant if self.variant is None else self.variant)
-            mark = grading.fingerprint(assignment, submission, self.limits)
-            path = self.notebooks / f"{submission.student}.ipynb"
-            if not again and not submission.problem and submission.student in known and _made_from(path) == mark:
-                yield Outcome(submission.student, f"{submission.student}: as before (the same file)")
-                continue
-            (graded,) = grading.grade(functools.partial(_always, assignment), [submission], limits=self.limits)
-            yield self._enter(submission, graded, assignment, mark, path)
+        with alone_in(self.folder, waiting):
+            (self.folder / NOTE).write_text(f"{self.name}\n", encoding="utf-8")
+            known: dict[str, set[str]] = {}
+            for row in self.marks.read():
+                known.setdefault(row.student, set()).add(row.task)
+            for submission in submissions:
+                yield self._grade(submission, known.get(submission.student, set()), again)
+            write_totals(self.folder, self.marks.read(), dialect_of(self.marks.path))
+
+    def _grade(self, submission: collection.Submission, known: set[str], again: bool) -> Outcome:
+        assignment = self.assignment(submission.variant if self.variant is None else self.variant)
+        mark = grading.fingerprint(assignment, submission, self.limits)
+        path = self.notebooks / f"{submission.student}.ipynb"
+        complete = {task.name for task in assignment.tasks} <= known
+        if not again and not submission.problem and complete and _made_from(path) == mark:
+            self.marks.tell(submission.student, **self._columns(submission))
+            return Outcome(submission.student, f"{submission.student}: as before (the same file)")
+        (graded,) = grading.grade(functools.partial(_always, assignment), [submission], limits=self.limits)
+        return self._enter(submission, graded, assignment, mark, path)
+
+    def _columns(self, submission: collection.Submission) -> dict[str, str]:
+        """What is known of a student besides the answers."""
+        late = "" if submission.problem.startswith(NO_SUBMISSION) else lateness(submission.handed_in, self.due)
+        return {"late": late, "id": submission.id, "participant": submission.participant}
 
     def _enter(self, submission, graded: grading.Graded, assignment: Assignment, mark: str, path: Path) -> Outcome:
-        late = "" if submission.problem.startswith(NO_SUBMISSION) else lateness(submission.handed_in, self.due)
         variant = "" if graded.variant is None else str(graded.variant)
-        rows = [
-            replace(row, variant=variant, late=late, id=submission.id, participant=submission.participant) for row in graded.rows
-        ]
+        rows = [replace(row, variant=variant, **self._columns(submission)) for row in graded.rows]
         ungraded = bool(graded.problem)
         had = any(row.student == graded.student for row in self.marks.read())
         messages = self.marks.enter(rows, ungraded, [task.name for task in assignment.tasks])
@@ -99,6 +119,14 @@ class Sitting:
         remark = f": {graded.remark}" if graded.remark else ""
         state = f"{graded.problem}{kept}" if graded.problem else f"graded{remark}"
         return Outcome(graded.student, f"{graded.student}: {state}", graded.problem, messages)
+
+    def orphans(self) -> list[str]:
+        """Students whose marks nobody will see, as lines."""
+        names = orphans(self.marks.read(), self.notebooks)
+        return [
+            f"{brief(name)}: has marks in the table but no graded notebook; is the name of somebody written anew?"
+            for name in names
+        ]
 
     def summary(self, students: Sequence[str]) -> list[str]:
         """A table of all students, as lines that nothing wraps."""
@@ -116,6 +144,19 @@ class Sitting:
             lines.append((student, row.variant, f"{points:g}", f"{graded:g}", f"{waiting} open", remark))
         widths = [max(_width(line[column]) for line in lines) for column in range(5)]
         return ["  ".join(_padded(cell, width) for cell, width in zip(line, [*widths, 0])).rstrip() for line in lines]
+
+
+def refuse_another(folder: Path, assignment: Assignment) -> None:
+    """Refuse a folder that holds the marks of another assignment, or a table that cannot be read, before anything is run."""
+    note, table = folder / NOTE, folder / "grades.csv"
+    said = brief(note.read_text(encoding="utf-8", errors="replace").strip()) if note.exists() else assignment.section
+    tasks = {row.task for row in read_grades(table)} if table.exists() else set()
+    others = tasks and not tasks & {task.name for task in assignment.tasks}
+    if said != assignment.section or others:
+        whose = said if said != assignment.section else f"tasks such as {brief(min(tasks))}"
+        raise ParameterError(
+            folder, assignment.section, f"this folder holds the marks of {whose}", "give each assignment its own"
+        )
 
 
 def _made_from(path: Path) -> str:

@@ -127,13 +127,16 @@ def grade(name: str, submissions: Path, out: Path | None, roster: Path | None, a
     for path, reason in collected.passed_over:
         say(f"passed over: {path}: {reason}")
     results = []
-    for number, outcome in enumerate(sitting.grade(collected.submissions, again), 1):
+    waiting = lambda: say("another 'grade' is at work in this folder: waiting for it", style="yellow")  # noqa: E731
+    for number, outcome in enumerate(sitting.grade(collected.submissions, again, waiting), 1):
         results.append(outcome)
         say(f"{f'[{number}/{len(collected.submissions)}]':>8} {outcome.line}")
         for message in outcome.messages:
             say(f"         {message}", style="yellow")
     for line in sitting.summary([outcome.student for outcome in results]):
         say(line)
+    for line in sitting.orphans():
+        say(line, style="yellow")
     say(f"{len(results)} submissions in {time.perf_counter() - start:.0f} s: {_shown(target / 'grades.csv')}")
     sys.exit(1 if any(outcome.problem for outcome in results) else 0)
 
@@ -149,12 +152,14 @@ def feedback(name: str, graded: Path | None, out: Path | None) -> None:
     """
     from ..classroom import assignment as classroom
     from ..classroom import feedback, marks
+    from ..classroom.sitting import refuse_another
 
     root = project_root()
-    classroom.load_assignment(root, name)
+    loaded = classroom.load_assignment(root, name)
     source = graded or _default(root, "graded", name)
     if not (source / "grades.csv").exists():
         raise ParameterError("isac assignment", str(source), "holds no grades.csv", "run 'isac assignment grade' first")
+    refuse_another(source, loaded)
     rows = marks.read_grades(source / "grades.csv")
     by_student: dict[str, list[marks.Row]] = {}
     for row in rows:

@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from compendium.classroom.marks import NO_SUBMISSION, Marks, Row, found, read_grades, write_rows, write_totals
+from compendium.classroom.marks import NO_SUBMISSION, Marks, Row, found, orphans, read_grades, write_rows, write_totals
 from compendium.classroom.sheets import Dialect
 from compendium.runs.errors import ParameterError
 
@@ -90,6 +90,55 @@ def test_a_first_hand_in_takes_the_place_of_none(tmp_path):
     assert state(marks)["ann", "double"] == (None, UNREADABLE)
     marks.enter([found("ann", "double", 2.0, 2.0)], False)
     assert state(marks)["ann", "double"] == (2.0, "")
+
+
+def test_a_mark_with_which_the_tests_once_agreed_stays_one_by_hand(marks):
+    marks.enter([found("eva", "double", 0.0, 2.0, "wrong", answer="a-1")], False)
+    enter(marks, "eva", "double", score=2.0, note="a typing error")
+    for score, note in ((2.0, "a typing error"), (0.0, "wrong"), (2.0, ""), (None, "look")):
+        marks.enter([found("eva", "double", score, 2.0, note, answer="a-1")], False)
+        assert state(marks)["eva", "double"] == (2.0, "a typing error")
+    enter(marks, "bob", "line", note="nearly")
+    for note in ("nearly", "a line"):
+        marks.enter([found("bob", "line", 1.0, 3.0, note)], False)
+        assert state(marks)["bob", "line"] == (1.0, "nearly")
+
+
+def test_a_score_that_was_taken_out_stays_out_though_the_tests_once_were_in_doubt(marks):
+    enter(marks, "bob", "double", score=None)
+    marks.enter([found("bob", "double", None, 2.0, "in doubt")], False)
+    marks.enter([found("bob", "double", 2.0, 2.0)], False)
+    assert state(marks)["bob", "double"][0] is None
+
+
+def test_of_two_unreadable_hand_ins_the_second_ones_reason_stands_there(tmp_path):
+    marks = Marks(tmp_path / "grades.csv")
+    for problem in (UNREADABLE, "several notebooks"):
+        marks.enter([found("ann", "double", None, 2.0, problem)], True)
+        assert state(marks)["ann", "double"] == (None, problem)
+    marks.enter([found("ann", "double", 0.0, 2.0, NO_SUBMISSION)], True)
+    assert state(marks)["ann", "double"] == (None, "several notebooks")
+
+
+def test_a_name_written_in_another_way_is_the_same_student(marks):
+    (told,) = marks.enter(again("ANN"), False)
+    assert told == "ANN: takes the place of ann in the table"
+    assert state(marks)["ANN", "why"] == (1.5, "half a reason") and not [name for name, _ in state(marks) if name == "ann"]
+
+
+def test_students_with_marks_and_no_notebook_are_named(marks, tmp_path):
+    (tmp_path / "bob.ipynb").write_text("{}")
+    marks.enter([found("cleo", "double", 0.0, 2.0, NO_SUBMISSION), found("dan", "double", None, 2.0, UNREADABLE)], True)
+    assert orphans(marks.read(), tmp_path) == ["ann"]
+
+
+def test_two_processes_that_write_one_table_have_files_of_their_own(tmp_path, monkeypatch):
+    path, written = tmp_path / "grades.csv", []
+    monkeypatch.setattr("os.replace", lambda partial, _: written.append(partial.name))
+    for number in (1, 2):
+        monkeypatch.setattr("os.getpid", lambda number=number: number)
+        write_rows(path, [])
+    assert len(set(written)) == 2
 
 
 def test_a_dated_copy_is_kept_before_a_run_changes_the_table(marks):
@@ -184,6 +233,11 @@ def test_names_in_two_unicode_forms_are_one_student(tmp_path):
         ("student,task,score,max,note\nann,why,many,2,\n", "line 2.*no number"),
         ("student,task,score,max,note\nann,why,nan,2,\n", "no number"),
         ("student,task,score,max,note\nann,why,1,2,\nann,why,2,2,\n", "line 3.*repeats ann, why"),
+        ("student,task,score,max,note\nann,why,1,5,2,\n", "line 2: has 6 cells below 5 headings; put a cell that holds ','"),
+        ('student,task,score,max,note\nann,why,1,2,"mine\nbob,why,1,2,\ncleo,why,1,2,\n', "line 2: cannot be read"),
+        ("student,task,score,max,note,Score\nann,why,1,2,,2\n", "score: is the heading of two columns"),
+        ("student,task,score,max,note,\nann,why,1,2,,late train\n", "line 2: 'late train' stands below no heading"),
+        ("student,task,score,max,note\nann,why,1_0,20,\n", "line 2.*'1_0' is no number"),
         ("", "headings: none"),
         ("PK\x03\x04", "is no CSV file"),
     ],

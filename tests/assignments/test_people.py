@@ -158,6 +158,12 @@ def test_a_name_beside_a_first_name_is_the_last_one(folder, headings):
     assert list(submissions) == ["Jane Doe"] and submissions["Jane Doe"].notebook is not None
 
 
+def test_a_roster_whose_names_hold_a_comma_is_refused_by_name(folder):
+    folder("ann.ipynb")
+    with pytest.raises(ParameterError, match=r"roster.csv: line 2: has 2 cells below 1 headings; put a cell"):
+        found(folder, "student\nDoe, Jane\n")
+
+
 def test_odd_input_is_refused_in_a_line(folder, tmp_path):
     folder("ann.ipynb")
     assert list(found(folder, pattern="(?P<student>x)?.*")[0]) == ["ann"]
