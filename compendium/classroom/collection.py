@@ -10,7 +10,7 @@ import nbformat
 
 from ..runs.errors import ParameterError
 from .files import bare, brief, files, leftover, split
-from .graft import grade_id
+from .marked import grade_id
 from .marks import NO_SUBMISSION
 from .piles import Pile, Piles, patterns, read_name
 from .roster import Entry, Roster, key, read_roster

@@ -25,9 +25,10 @@ from .course import student_version
 from .execution import execute
 from .figures import Axes
 from .files import brief
-from .graft import LOST_MARKS, grade_id, graft, plain, same
+from .graft import A_GUESS, LOST_MARKS, NotThisAssignment, graft
 from .kernel import DIED, NOT_RUN, STOPPED
 from .key import compared, numbers
+from .marked import grade_id, plain, same
 from .marks import BY_HAND, NO_SUBMISSION, Row, found
 from .sandbox import Limits
 
@@ -109,6 +110,8 @@ def _grade_one(assignment: Assignment, release: nbformat.NotebookNode, submissio
     if not problem:
         try:
             return _run(assignment, release, submission, limits)
+        except NotThisAssignment as error:
+            problem = str(error)
         except Exception as error:  # of this machine, or of a notebook such as nobody has seen: the others do not wait for it
             problem = f"could not be graded: {type(error).__name__}: {brief(error)}"
     zero = 0.0 if problem.startswith(NO_SUBMISSION) else None
@@ -191,7 +194,7 @@ def _row(
             notes = [NOT_ANSWERED]
         else:
             notes = [f"answer cell: {own}"] if own else [failure]
-        if doubt and (failure or "found in a cell" not in doubt):
+        if doubt and (failure or doubt not in A_GUESS):
             points = None
     if doubt and points is None:
         notes.append(doubt)

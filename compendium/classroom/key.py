@@ -20,7 +20,7 @@ import nbformat
 from .assignment import TEST, Assignment
 from .execution import Executed, execute
 from .figures import Axes
-from .graft import grade_id
+from .marked import grade_id
 from .sandbox import Limits
 
 TOLERANCE = 0.02  # relative, of a number in a written answer

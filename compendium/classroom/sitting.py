@@ -21,7 +21,6 @@ from .roster import lateness, moment_of
 from .sandbox import NONE, Limits, walls
 from .sheets import Dialect
 
-
 NOTE = "assignment.txt"  # whose marks a folder holds
 
 

@@ -173,6 +173,28 @@ def test_what_metadata_say_of_a_variant_is_cut_and_cleaned(monkeypatch):
     assert "made for variant _[2J_xx" in result.remark and len(result.remark) < 400 and result.remark.isprintable()
 
 
+def test_a_notebook_of_something_else_is_open_and_says_so():
+    own = collection.Submission("ann", nbformat.v4.new_notebook())
+    (result,) = grading.grade(assignment_of, [own])
+    assert result.problem == "holds none of the assignment's cells" and result.open == 3
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_where_an_answer_was_guessed_a_test_that_fails_is_open_and_one_that_passes_counts(monkeypatch, passes):
+    def execute(notebook, *_):
+        error = nbformat.v4.new_output("error", ename="AssertionError", evalue="a line")
+        cell(notebook, "line-test").outputs = [] if passes else [error]
+        return execution.Executed(notebook)
+
+    monkeypatch.setattr(grading, "execute", execute)
+    notebook = copy.deepcopy(assignment_of(None).notebook)
+    late = copy.deepcopy(cell(notebook, "line"))
+    late.source = "print(line(3))"
+    notebook.cells.append(late)
+    (result,) = grading.grade(assignment_of, [collection.Submission("ann", notebook)])
+    assert {row.task: row.score for row in result.rows}["line"] == (3 if passes else None)
+
+
 def test_a_flood_of_output_is_cut(graded):
     assert len(nbformat.writes(graded["lively"].executed)) < 1_000_000
 

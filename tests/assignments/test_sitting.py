@@ -1,4 +1,4 @@
-"""One call of ``grade`` after another into one folder: what is known anew is told, and nothing of another assignment is mixed in."""
+"""One call of ``grade`` after another into one folder: what is known anew comes in, nothing of another assignment."""
 
 import csv
 import os
