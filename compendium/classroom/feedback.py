@@ -9,7 +9,7 @@ import html
 import importlib.util
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
 from traitlets.config import Config
 
 from .assignment import TEST
+from .files import brief
 from .harmless import harmless
 from .marks import Row, told
 
@@ -95,16 +96,28 @@ def _sum(rows: Sequence[Row]) -> str:
     return f"{points:.12g} / {of:.12g}" + (f", provisional: {waiting} open" if waiting else "")
 
 
-def write(folder: Path, title: str, rows: Mapping[str, Sequence[Row]], notebooks: Path) -> list[Path]:
-    """One page per student in ``folder``, from their rows of the grades and the graded notebooks."""
+def write(
+    folder: Path,
+    title: str,
+    rows: Mapping[str, Sequence[Row]],
+    notebooks: Path,
+    tell: Callable[[str], None] = lambda line: None,
+) -> list[Path]:
+    """One page per student in ``folder``, from their rows of the grades and the graded notebooks.
+
+    A notebook of which no page can be made is told, and its student has a page without it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     pages = []
     for student, own in rows.items():
         graded = notebooks / f"{student}.ipynb"
+        text = empty_page(title, student, own)
         if graded.exists():
-            text = page(title, student, nbformat.read(graded, as_version=4), own)
-        else:
-            text = empty_page(title, student, own)
+            try:
+                text = page(title, student, nbformat.read(graded, as_version=4), own)
+            except Exception as error:  # whatever somebody has made of the file: the others have their pages
+                why = f"{type(error).__name__}: {brief(error)}"
+                tell(f"{student}: the page is without the notebook, {graded} cannot be shown ({why}); grade it again")
         pages.append(folder / f"{student}.html")
         pages[-1].write_text(text, encoding="utf-8")
     return pages

@@ -13,11 +13,14 @@ _PICTURES = ("image/png", "image/jpeg", "image/gif")
 _TABLE = {"table", "thead", "tbody", "tfoot", "tr", "th", "td", "caption", "b", "i", "em", "strong", "p", "br", "sub", "sup"}
 _ACTIVE = re.compile(r"<(script|style|iframe|object|svg|math|template)\b.*?(</\1\s*>|$)", re.IGNORECASE | re.DOTALL)
 _APART = re.compile(r"(```.*?(?:```|\Z)|`[^`\n]*`|\$\$.*?\$\$|\$[^$\n]+\$)", re.DOTALL)  # code and formulas of a text
+_INLINE = re.compile(r"\(data:(image/(?:png|jpeg|gif));base64,([A-Za-z0-9+/=]+)\)")
 _ATTACHED = re.compile(r"!\[([^\]]*)\]\(attachment:([^)\s]+)\)")
+_MOST, _MOST_OF_ALL = 20_000, 100_000  # characters of a text, and of all, that are read as Markdown, which may take their square
 
 
 def harmless(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Make a notebook harmless, in place, and return it."""
+    left = _MOST_OF_ALL
     for cell in notebook.cells:
         if cell.cell_type == "code":
             for output in cell.get("outputs", []):
@@ -25,7 +28,9 @@ def harmless(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
                     output.metadata = nbformat.from_dict({})
                     output.data = nbformat.from_dict(_shown(output.data))
         elif cell.metadata.get("isac", {}).get("own") or cell.metadata.get("nbgrader", {}).get("solution"):
-            cell.source = _text(cell.source, cell.get("attachments") or {})
+            most = min(_MOST, left)
+            left -= min(most, len(cell.source))
+            cell.source = _text(cell.source, dict(cell.get("attachments") or {}), most)
         cell.pop("attachments", None)
     return notebook
 
@@ -45,14 +50,24 @@ def _shown(data: dict) -> dict:
     return {"text/plain": text if isinstance(text, str) else f"[an output of the kind {', '.join(sorted(map(str, data)))}]"}
 
 
-def _text(source: str, attachments: dict) -> str:
-    """Markdown whose tags are shown as they were written, with attached pictures in it."""
-    parts = _APART.split(source)
+def _text(source: str, attachments: dict, most: int) -> str:
+    """Markdown whose tags are shown as they were written, with attached pictures in it; the end of a long one as it stands."""
+
+    def attach(found: re.Match[str]) -> str:
+        name = f"picture-{len(attachments)}"
+        attachments[name] = {found[1]: found[2]}
+        return f"(attachment:{name})"
+
+    source = _INLINE.sub(attach, source)
+    rest = re.sub(
+        r"[^\w\s]", lambda found: f"&#{ord(found[0])};", source[most:]
+    )  # nothing that a pattern of Markdown begins with
+    parts = _APART.split(source[:most])
     for index in range(0, len(parts), 2):
         parts[index] = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", parts[index])
         parts[index] = re.sub(r"(\]\()\s*(?=(javascript|data|vbscript):)", r"\1#", parts[index], flags=re.IGNORECASE)
         parts[index] = _ATTACHED.sub(lambda found: _picture(found, attachments), parts[index])
-    return "".join(parts)
+    return "".join(parts) + (f"\n\n<pre>{rest}</pre>\n" if rest else "")
 
 
 def _picture(found: re.Match[str], attachments: dict) -> str:

@@ -15,7 +15,22 @@ from ..runs.errors import ParameterError
 from .console import CONSOLE
 
 
-@click.group()
+class _Group(click.Group):
+    """A file that cannot be read or written is named in one line."""
+
+    def invoke(self, context: click.Context):
+        try:
+            return super().invoke(context)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            where = str(error.filename or "a file")
+            raise ParameterError(
+                "isac assignment", where, f"{error.strerror or error}", "give another place, or mend it"
+            ) from None
+
+
+@click.group(cls=_Group)
 def assignment() -> None:
     """Assignments of the book's sections: release, grade, key, feedback (needs the extra 'classroom').
 
@@ -166,7 +181,8 @@ def feedback(name: str, graded: Path | None, out: Path | None) -> None:
         by_student.setdefault(row.student, []).append(row)
     marks.write_totals(source, rows, marks.dialect_of(source / "grades.csv"))
     title = f"{name.replace('_', ' ').capitalize()} assignment"
-    pages = feedback.write((out or source / "feedback").resolve(), title, by_student, source / "notebooks")
+    tell = lambda line: CONSOLE.print(line, markup=False, style="yellow")  # noqa: E731
+    pages = feedback.write((out or source / "feedback").resolve(), title, by_student, source / "notebooks", tell)
     waiting = sum(row.score is None for row in rows)
     if waiting:
         CONSOLE.print(f"{waiting} answers have not been graded by hand yet; their pages say so", style="yellow")

@@ -111,6 +111,22 @@ def test_bad_input_exits_2_and_names_the_remedy(isac, arguments, says):
     assert says in result.output
 
 
+@pytest.mark.parametrize("what, where", [("grade", "out"), ("grade", "out/notebooks"), ("feedback", "out/feedback")])
+def test_a_place_where_nothing_can_be_written_is_named_in_a_line(isac, tmp_path, what, where):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "ann.ipynb").write_text("{ broken")
+    out = tmp_path / "out"
+    if what == "feedback":
+        assert isac("grade", "tiny", tmp_path / "in", "--out", out).exit_code == 1
+    (tmp_path / where).parent.mkdir(exist_ok=True)
+    (tmp_path / where).write_text("a file")
+    if where == "out":  # click itself refuses a file as a folder
+        out = out / "below"
+    result = isac(what, "tiny", out) if what == "feedback" else isac(what, "tiny", tmp_path / "in", "--out", out)
+    assert result.exit_code == cli.BAD_INPUT, result.output
+    assert f"isac assignment: {tmp_path / where}" in result.output.replace("\n", "")
+
+
 def test_without_nbgrader_the_command_says_what_to_install(isac, monkeypatch):
     monkeypatch.setattr(assignment_cli.importlib.util, "find_spec", lambda name: None)
     result = isac("list")

@@ -1,6 +1,8 @@
 """Feedback: fits a phone, runs nothing that a student wrote, and calls a sum provisional while answers are open."""
 
+import html
 import re
+import time
 
 import nbformat
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from compendium.browser.chromium import find_chromium
 from compendium.classroom import feedback
 from compendium.classroom.grading import BY_HAND
+from compendium.classroom.harmless import harmless
 from compendium.classroom.marks import found
 
 FORGE = "document.title='FORGED';document.querySelectorAll('td').forEach(e=>e.textContent='4 / 4')"
@@ -55,6 +58,42 @@ def test_a_policy_stands_before_everything_else_and_knows_the_two_scripts(page):
     head = page[: page.index("<title>")]
     assert head.index("Content-Security-Policy") < head.index("viewport")
     assert len(re.findall("sha256-", head)) == 2 and "default-src 'none'" in head and "script-src 'unsafe" not in head
+
+
+def written(*sources) -> nbformat.NotebookNode:
+    cells = [nbformat.v4.new_markdown_cell(source, metadata={"isac": {"own": True}}) for source in sources]
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+@pytest.mark.parametrize("unit", ["\\begin{a}", "["])
+def test_a_text_without_end_is_shown_as_it_stands_and_takes_no_time(unit):
+    source = "*early* " + unit * (200_000 // len(unit)) + "<b>*late*</b>"
+    start = time.process_time()
+    shown = feedback.page("Tiny", "eve", written(source), ROWS)
+    assert time.process_time() - start < 30  # some seconds; read as Markdown it would be minutes
+    assert "<em>early</em>" in shown and "<b>*late*</b></pre>" in html.unescape(shown) and "<b>*late" not in shown
+
+
+def test_many_long_texts_are_read_as_markdown_up_to_a_limit():
+    sources = [each.source for each in harmless(written(*["x" * 20_001] * 9)).cells]
+    assert [source.index("<pre>") for source in sources] == [20_002] * 5 + [2] * 4
+    assert all(re.sub(r"\s|</?pre>", "", source) == "x" * 20_001 for source in sources)
+
+
+def test_a_picture_in_a_text_does_not_count_for_its_length():
+    data = "data:image/png;base64," + "aGFsbG8h" * 9000
+    (made,) = harmless(written(f"![p]({data}) and more")).cells
+    assert made.source == f"![p]({data}) and more"
+
+
+def test_a_graded_notebook_that_somebody_has_broken_costs_its_own_page_and_no_other(tmp_path):
+    told = []
+    for student, text in (("ann", "{ broken"), ("eve", nbformat.writes(written("fine")))):
+        (tmp_path / f"{student}.ipynb").write_text(text)
+    pages = feedback.write(tmp_path / "out", "Tiny", {"ann": ROWS, "eve": ROWS}, tmp_path, told.append)
+    assert [page.name for page in pages] == ["ann.html", "eve.html"] and "fine" in pages[1].read_text()
+    assert "provisional: 1 open" in pages[0].read_text()
+    assert len(told) == 1 and told[0].startswith("ann: the page is without the notebook") and "NotJSONError" in told[0]
 
 
 def test_open_answers_are_called_open_and_the_sum_provisional(page):
