@@ -78,8 +78,9 @@ def merge(old: Row | None, new: Row, ungraded: bool) -> tuple[Row, str]:
         empty = (old.remark.startswith(NO_SUBMISSION) or open_) and not old.score_by_hand and not old.note_by_hand
         return (replace(new, more=old.more) if empty else old), ""
     changed = bool(old.answer) and bool(new.answer) and old.answer != new.answer
-    kept_columns = {name: getattr(new, name) or getattr(old, name) for name in ("id", "late", "participant")}
-    row = replace(new, more=old.more, **kept_columns)
+    row = replace(
+        new, id=new.id or old.id, late=new.late or old.late, participant=new.participant or old.participant, more=old.more
+    )
     told = []
     if old.score_by_hand:
         agreed = new.automatic == old.score
@@ -124,7 +125,7 @@ class Marks:
 
     def tell(self, student: str, **columns: str) -> None:
         """Put what is known of a student now, and is not empty, into the student's rows."""
-        known = {name: value for name, value in columns.items() if value}
+        known: dict[str, Any] = {name: value for name, value in columns.items() if value}
         before = self.read()
         rows = [replace(row, **known) if row.student == student else row for row in before]
         if rows != before:

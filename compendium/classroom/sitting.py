@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
@@ -97,7 +98,7 @@ class Sitting:
         (graded,) = grading.grade(functools.partial(_always, assignment), [submission], limits=self.limits)
         return self._enter(submission, graded, assignment, mark, path)
 
-    def _columns(self, submission: collection.Submission) -> dict[str, str]:
+    def _columns(self, submission: collection.Submission) -> dict[str, Any]:
         """What is known of a student besides the answers."""
         late = "" if submission.problem.startswith(NO_SUBMISSION) else lateness(submission.handed_in, self.due)
         return {"late": late, "id": submission.id, "participant": submission.participant}
@@ -108,6 +109,8 @@ class Sitting:
         ungraded = bool(graded.problem)
         had = any(row.student == graded.student for row in self.marks.read())
         messages = self.marks.enter(rows, ungraded, [task.name for task in assignment.tasks])
+        if ungraded:  # its rows may be those of an earlier hand-in
+            self.marks.tell(graded.student, id=submission.id, participant=submission.participant)
         write_totals(self.folder, self.marks.read(), dialect_of(self.marks.path))
         if graded.executed is not None:
             graded.executed.metadata["isac"] = {"assignment": self.name, "variant": graded.variant, "graded": mark}

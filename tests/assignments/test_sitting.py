@@ -68,6 +68,13 @@ def test_what_a_roster_or_a_deadline_says_anew_comes_into_the_table_without_a_ru
     assert lines(tmp_path / "out" / "totals.csv")["ann"]["late"] == "1 h"
 
 
+def test_a_roster_is_heard_for_those_who_have_handed_in_nothing_this_time_too(sit, folder, tmp_path):
+    sit()
+    (folder.folder / "ann.ipynb").unlink()
+    sit("student,id\nann,a1\n")
+    assert {row.id for row in read_grades(tmp_path / "out" / "grades.csv") if row.student == "ann"} == {"a1"}
+
+
 def test_marks_that_were_entered_come_into_the_totals_and_a_line_that_is_gone_is_written_again(sit, tmp_path):
     sit()
     table = tmp_path / "out" / "grades.csv"
