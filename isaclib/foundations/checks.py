@@ -25,6 +25,7 @@ import numpy as np
 from .errors import InvalidScenario
 
 T = TypeVar("T")
+_NESTED = (list, tuple, np.ma.MaskedArray)
 _EXACT = 2.0**53  # beyond it a float64 skips whole numbers
 _MOST = 10**9  # things that are counted, where nobody says less: more do not fit into a memory
 _ENTRIES = 2**31  # of an array to be made
@@ -288,4 +289,14 @@ def short(value: Any) -> str:
 
 
 def _masked(value: Any) -> bool:
-    return isinstance(value, np.ma.MaskedArray) and bool(np.any(np.ma.getmaskarray(value)))
+    """Whether an entry is masked, of an array or of those in lists and tuples."""
+    waiting, seen = [value], set()
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, np.ma.MaskedArray):
+            if np.any(np.ma.getmaskarray(each)):
+                return True
+        elif isinstance(each, list | tuple) and id(each) not in seen:
+            seen.add(id(each))
+            waiting.extend(entry for entry in each if isinstance(entry, _NESTED))
+    return False

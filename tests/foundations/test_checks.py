@@ -11,7 +11,7 @@ from isaclib.foundations import checks
 MALFORMED = [
     None, "word", math.nan, True, 1 + 2j, [], [[1.0]], [1.0, 2.0, 3.0], [[1.0, 2.0]], ["a", "b"], object(), {"a": 1},
     np.ma.array([1.0, 2.0], mask=[False, True]), np.array([1.0, None]), [1.0, math.inf], [1.0, -1.0], [[1.0], [1.0, 2.0]],
-    np.array([1 + 0j, 2.0]), 10**400, [10**400, 1],
+    np.array([1 + 0j, 2.0]), 10**400, [10**400, 1], [1.0, np.ma.masked], (1.0, np.ma.array(2.0, mask=True)),
 ]  # fmt: skip
 
 
@@ -31,6 +31,18 @@ def test_a_malformed_number_is_refused_by_name(value):
 def test_a_malformed_count_is_refused_by_name(value):
     with pytest.raises(InvalidScenario, match=r"^draws: "):
         checks.count("draws", value)
+
+
+def test_a_mask_is_seen_at_any_depth():
+    rows = [np.ma.array([1.0, 2.0], mask=[False, hidden]) for hidden in (False, True)]
+    for value in (rows, tuple(rows), [[[1.0, 2.0]], [rows]]):
+        with pytest.raises(InvalidScenario, match=r"^gain: has masked entries"):
+            checks.array("gain", value, ("...",))
+    assert checks.array("gain", [rows[0], [3.0, 4.0]], ("B", 2)).tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    endless = [1.0]
+    endless.append(endless)
+    with pytest.raises(InvalidScenario, match=r"^gain: must be an array"):
+        checks.array("gain", endless, ("B",))
 
 
 def test_what_is_well_formed_comes_back_unchanged_and_fresh():
