@@ -83,7 +83,6 @@ UNDERSTOOD = {
     "version 4": lambda d: mat(d, {name: np.atleast_2d(value) for name, value in FIELDS.items()}, format="4"),
     "compressed": lambda d: mat(d, FIELDS, do_compression=True),
     "a mark at the beginning": lambda d: js(d, PLAIN, "utf-8-sig"),
-    "MATLAB's true": lambda d: mat(d, changed(max_power_w=np.array([[True]]))),
     "a third axis of length 1": lambda d: npz(d, changed(bistatic_gain=FIELDS["bistatic_gain"][..., None])),
 }
 
@@ -123,6 +122,8 @@ REFUSED = (
         "a cut-off integer": (lambda d: npz(d, changed(max_power_w=np.int8(127))), "may have been cut off"),
         "an integer gone round": (lambda d: npz(d, changed(max_power_w=np.int8(-56))), "as int8, whose range ends at 127"),
         "half precision": (lambda d: npz(d, changed(max_power_w=np.float16(1))), "give double precision"),
+        "MATLAB's true": (lambda d: mat(d, changed(max_power_w=np.array([[True]]))), "must be an array of real numbers"),
+        "true and false": (lambda d: mat(d, changed(echo_gain=GAIN > 0)), "must be an array of real numbers"),
         "true": (lambda d: js(d, PLAIN | {"max_power_w": True}), "must be one real number"),
         "another struct": (lambda d: mat(d, {"data": FIELDS}), "save(file, '-struct', 'data')"),
         "a struct in a struct": (lambda d: mat(d, {"scenario": {"parameters": FIELDS}}), "save its fields themselves"),

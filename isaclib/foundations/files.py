@@ -26,7 +26,7 @@ import numpy as np
 
 from . import checks, formats
 from .errors import InvalidScenario
-from .fields import SPEC, checked_fields
+from .fields import SPEC, checked, default_of
 
 _ABOUT = ("isaclib", "chapter", "holds", "about")  # what stands beside the fields
 
@@ -61,7 +61,7 @@ def _scenario(path: Any, content: Mapping[str, Any], kind: type) -> Any:
     try:
         return kind(**values)
     except InvalidScenario as error:
-        raise _in_file(path, error.field, error.problem, error.remedy or _remedy(values.get(error.field))) from None
+        raise _in_file(path, error.field, error.problem, error.remedy) from None
 
 
 def save_allocation(path: Any, values: Any, fields: Mapping[str, Any], *, chapter: str = "", about: str = "") -> None:
@@ -76,10 +76,10 @@ def save_allocation(path: Any, values: Any, fields: Mapping[str, Any], *, chapte
     chapter, about : str, optional
         The chapter that it belongs to, and a sentence that readers leave alone.
     """
-    given = values if isinstance(values, Mapping) else {name: getattr(values, name, None) for name in fields}
+    given = values if isinstance(values, Mapping) else {name: getattr(values, name) for name in fields if hasattr(values, name)}
     if missing := [name for name in fields if given.get(name) is None and not _optional(fields[name])]:
         raise InvalidScenario(missing[0], "is missing", f"an allocation has the fields {', '.join(fields)}")
-    formats.write(path, _about(chapter, "allocation", about) | {name: given.get(name) for name in fields})
+    formats.write(path, _about(chapter, "allocation", about) | _each_checked(fields, given))
 
 
 def load_allocation(path: Any, fields: Mapping[str, Any], *, chapter: str = "") -> dict[str, Any]:
@@ -89,9 +89,14 @@ def load_allocation(path: Any, fields: Mapping[str, Any], *, chapter: str = "") 
     """
     values = _values(path, _content(path, ("allocation",), chapter)[0], fields, "an allocation")
     try:
-        return checked_fields(fields, values)
+        return _each_checked(fields, values)
     except InvalidScenario as error:
         raise _in_file(path, error.field, error.problem, error.remedy) from None
+
+
+def _each_checked(fields: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Every field as its declaration asks for; which of two sizes that differ is the wrong one, only a scenario can say."""
+    return {name: checked(name, values.get(name, default_of(field)), field, {}) for name, field in fields.items()}
 
 
 def chapter_of(kind: type) -> str:
@@ -143,7 +148,7 @@ def _unwrapped(content: dict[str, Any]) -> dict[str, Any]:
     beside = {name: value for name, value in content.items() if name in _ABOUT}
     rest = [name for name in content if name not in _ABOUT]
     if len(rest) == 1 and isinstance(content[rest[0]], dict) and rest[0] in ("scenario", "allocation"):
-        return content[rest[0]] | beside
+        return formats.with_none(content[rest[0]]) | beside
     return content
 
 
@@ -197,6 +202,8 @@ def _shaped(name: str, raw: Any, spec: Any) -> Any:
         found = formats.word(raw)
         return raw if found is None else found
     if isinstance(raw, dict):
+        if raw.keys() == {"real", "imag"}:
+            raise InvalidScenario(name, "has parts real and imag that do not fit", "give arrays of numbers of equal shapes")
         raise InvalidScenario(name, f"is a struct with the fields {', '.join(raw)}", "give a plain array")
     if formats.word(raw) is not None:
         raise InvalidScenario(name, f"is the word {formats.word(raw)!r}", "give a number: [] and inf are none of the words")
@@ -207,7 +214,7 @@ def _shaped(name: str, raw: Any, spec: Any) -> Any:
     if value.dtype.kind == "O" and isinstance(raw, np.ndarray):
         raise InvalidScenario(name, "is a cell array or an object", "give a plain array: cell2mat(x), double(x), char(x)")
     if value.size == 0:
-        raise InvalidScenario(name, f"is empty, shape {value.shape}")
+        raise InvalidScenario(name, f"is empty, shape {value.shape}", "leave it out" if spec.optional else "")
     if value.dtype.kind not in "iufc":
         return raw
     shape = spec.shape
@@ -251,7 +258,3 @@ def _axes(name: str, value: np.ndarray, shape: tuple[str | int, ...]) -> np.ndar
         remedy = f"a point has {last} coordinates here" + (", drop the third" if value.shape[1] == last + 1 == 3 else "")
         raise InvalidScenario(name, f"has shape {value.shape}", remedy)
     return value
-
-
-def _remedy(value: Any) -> str:
-    return "" if value is None or not np.iscomplexobj(value) else "abs(h)**2"

@@ -6,14 +6,14 @@ the file (no pickles), and whatever is wrong with it is an :class:`~isaclib.foun
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
-import struct
-import tempfile
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping
+import secrets
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,37 +37,62 @@ def suffix_of(path: Any) -> tuple[Path, str]:
 
 
 def write(path: Any, values: Mapping[str, Any]) -> None:
-    """Write names and values: arrays, numbers, words, None."""
+    """Write names and values: arrays, numbers, words, None. A file that is there keeps its mode, and a link what it leads to."""
     path, suffix = suffix_of(path)
-    if not path.parent.is_dir():
-        raise InvalidScenario("path", f"{path}: there is no folder {path.parent}")
-    if path.is_dir():
-        raise InvalidScenario("path", f"{path}: is a folder")
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=suffix, dir=path.parent)
-    os.close(handle)
-    try:
-        _WRITERS[suffix](Path(temporary), values)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with _said_of(path, "written"):
+        target = Path(os.path.realpath(path))
+        if target.is_dir():
+            raise bad(path, "is a folder")
+        if not target.parent.is_dir():
+            raise bad(path, f"there is no folder {target.parent if path.is_symlink() else path.parent}")
+        temporary = target.with_name(f".{secrets.token_hex(8)}{suffix}")
+        try:
+            _WRITERS[suffix](temporary, values)
+            if target.exists():
+                shutil.copymode(target, temporary)
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def make_folder(path: Any) -> Path:
+    """The folder of this name, made if it is not there."""
+    with _said_of(Path(path), "made a folder"):
+        Path(path).mkdir(parents=True, exist_ok=True)
+    return Path(path)
 
 
 def read(path: Any) -> dict[str, Any]:
     """The names and raw values of a file."""
     path, suffix = suffix_of(path)
-    if path.is_dir():
-        raise bad(path, "is a folder, not a file")
-    if not path.exists():
-        raise bad(path, "there is no such file")
-    try:
+    with _said_of(path, "read"):
+        if path.is_dir():
+            raise bad(path, "is a folder, not a file")
+        if not path.exists():
+            raise bad(path, "there is no such file")
         with path.open("rb") as file:
             head = file.read(128)
-    except OSError as error:
-        raise bad(path, f"cannot be read: {error.strerror}") from None
     if not head:
         raise bad(path, "is empty")
-    return _READERS[suffix](path, head)
+    try:
+        return _READERS[suffix](path, head)
+    except InvalidScenario:
+        raise
+    except MemoryError:
+        raise bad(path, "asks for more memory than there is", "check the sizes in it") from None
+    except Exception as error:  # of a damaged file the parsers say almost anything
+        raise bad(path, f"is damaged or no {suffix} file: {checks.short(str(error))}") from None
+
+
+@contextlib.contextmanager
+def _said_of(path: Path, what: str) -> Iterator[None]:
+    """What the system refuses, as an error about the file: a missing right, a name that is too long or has a zero in it."""
+    try:
+        yield
+    except InvalidScenario:
+        raise
+    except (OSError, ValueError) as error:
+        raise bad(path, f"cannot be {what}: {getattr(error, 'strerror', None) or error}") from None
 
 
 def bad(path: Path, problem: str, remedy: str = "") -> InvalidScenario:
@@ -109,10 +134,8 @@ def _read_json(path: Path, head: bytes) -> dict[str, Any]:
         raise bad(path, "is no text in UTF-8") from None
     except json.JSONDecodeError as error:
         raise bad(path, f"is no JSON: {error.msg} in line {error.lineno}, column {error.colno}") from None
-    except (RecursionError, ValueError) as error:
-        if isinstance(error, InvalidScenario):
-            raise
-        raise bad(path, f"is no JSON that can be read: {checks.short(str(error))}") from None
+    except RecursionError:
+        raise bad(path, "is no JSON that can be read: its lists have no end") from None
     if not isinstance(content, dict):
         raise bad(path, 'must hold names and values: {"name": value, ...}')
     return {name: _from_json(value) for name, value in content.items()}
@@ -122,12 +145,14 @@ def _from_json(value: Any) -> Any:
     if isinstance(value, dict):
         if set(value) == {"real", "imag"}:
             try:
-                parts = [np.asarray(_numbers(value[part]), dtype=float) for part in ("real", "imag")]
-                made = np.empty(np.broadcast_shapes(*(part.shape for part in parts)), complex)
-            except (TypeError, ValueError, OverflowError):
+                real, imag = (np.asarray(_numbers(value[part])) for part in ("real", "imag"))
+            except ValueError:  # rows of unequal lengths
                 return value
-            made.real, made.imag = parts
-            return made[()]
+            if {real.dtype.kind, imag.dtype.kind} <= set("iuf") and (real.shape == imag.shape or () in (real.shape, imag.shape)):
+                made = np.empty(np.broadcast_shapes(real.shape, imag.shape), complex)
+                made.real, made.imag = real, imag
+                return made[()]
+            return value
         return {name: _from_json(each) for name, each in value.items()}
     return _numbers(value)
 
@@ -153,10 +178,8 @@ def _read_npz(path: Path, head: bytes) -> dict[str, Any]:
     except ValueError as error:
         if "pickle" in str(error).lower():
             raise bad(path, "holds Python objects, which are not read", "write plain arrays of numbers and words") from None
-        raise bad(path, f"cannot be read: {checks.short(str(error))}") from None
-    except (zipfile.BadZipFile, OSError, EOFError, KeyError, zlib.error, struct.error, NotImplementedError, SyntaxError) as error:
-        raise bad(path, f"is damaged: {checks.short(str(error))}") from None
-    return _with_none(content)
+        raise
+    return with_none(content)
 
 
 def _write_mat(path: Path, values: Mapping[str, Any]) -> None:
@@ -168,29 +191,26 @@ def _write_mat(path: Path, values: Mapping[str, Any]) -> None:
 
 def _read_mat(path: Path, head: bytes) -> dict[str, Any]:
     if b"MATLAB 7.3" in head or head.startswith(b"\x89HDF"):
-        return _with_none(_read_hdf5(path))
+        return with_none(_read_hdf5(path))
     if head.startswith(b"# Created by Octave") or head.startswith(b"# name:") or head.startswith(b"Octave-1"):
         raise bad(path, "is in one of Octave's own formats", "write it with: save -v7 file.mat name ...")
     from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
 
-    try:
-        content = loadmat(path, squeeze_me=False, chars_as_strings=True, struct_as_record=True)
-    except (MatReadError, ValueError, TypeError, OSError, EOFError, KeyError, IndexError, MemoryError) as error:
-        raise bad(path, f"is damaged or no .mat file: {checks.short(str(error))}") from None
-    except (NotImplementedError, zlib.error, struct.error, OverflowError) as error:
-        raise bad(path, f"cannot be read: {checks.short(str(error))}") from None
-    return _with_none({name: _from_mat(value) for name, value in content.items() if not name.startswith("__")})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", np.exceptions.ComplexWarning)
+        stored, typed = (loadmat(path, squeeze_me=False, struct_as_record=True, mat_dtype=cast) for cast in (False, True))
+    return with_none({name: _from_mat(stored[name], typed[name]) for name in stored if not name.startswith("__")})
 
 
-def _from_mat(value: Any) -> Any:
-    if hasattr(value, "toarray"):
-        return value.toarray()
-    if isinstance(value, np.ndarray) and value.dtype.names:
-        if value.size != 1:
-            return value
-        return {name: _from_mat(value.reshape(-1)[0][name]) for name in value.dtype.names}
-    return value
+def _from_mat(stored: Any, typed: Any) -> Any:
+    """A value as MATLAB had it: what counts was stored in as few bytes as it fits into, and typed it has lost imaginary parts."""
+    if hasattr(stored, "toarray"):
+        stored, typed = stored.toarray(), typed.toarray()
+    if isinstance(stored, np.ndarray) and stored.dtype.names:
+        if stored.size != 1:
+            return stored
+        return {name: _from_mat(*(each.reshape(-1)[0][name] for each in (stored, typed))) for name in stored.dtype.names}
+    return stored if np.iscomplexobj(stored) else typed
 
 
 def _read_hdf5(path: Path) -> dict[str, Any]:
@@ -203,7 +223,10 @@ def _read_hdf5(path: Path) -> dict[str, Any]:
     def value_of(node):
         if isinstance(node, h5py.Group):
             return {name: value_of(each) for name, each in node.items()}
-        kind = node.attrs.get("MATLAB_class", b"double")
+        if "MATLAB_class" not in node.attrs:  # whoever wrote it may not have turned its axes round, as MATLAB does
+            remedy = "write it in MATLAB with: save -v7.3 file.mat name ..., in Python with numpy.savez"
+            raise bad(path, f"is an HDF5 file that MATLAB did not write: {node.name[1:]} has no MATLAB_class", remedy)
+        kind = np.bytes_(node.attrs["MATLAB_class"])
         data = np.asarray(node[()])
         if node.attrs.get("MATLAB_empty", 0):
             return "" if kind == b"char" else np.empty(tuple(int(size) for size in data.ravel()))
@@ -213,11 +236,8 @@ def _read_hdf5(path: Path) -> dict[str, Any]:
             return "".join(map(chr, data.T.ravel()))
         return (data.astype(bool) if kind == b"logical" else data).T  # MATLAB counts its axes from the other end
 
-    try:
-        with h5py.File(path, "r") as file:
-            return {name: value_of(node) for name, node in file.items() if not name.startswith("#")}
-    except (OSError, RuntimeError, KeyError) as error:
-        raise bad(path, f"is damaged: {checks.short(str(error))}") from None
+    with h5py.File(path, "r") as file:
+        return {name: value_of(node) for name, node in file.items() if not name.startswith("#")}
 
 
 def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -225,11 +245,10 @@ def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None} | ({NONE: absent} if absent else {})
 
 
-def _with_none(content: dict[str, Any]) -> dict[str, Any]:
-    if NONE in content:
-        listed = word(content.pop(NONE))
-        content |= dict.fromkeys(filter(None, (listed or "").split(",")))
-    return content
+def with_none(content: dict[str, Any]) -> dict[str, Any]:
+    """The names and values, with None for what is only listed as None: a value that was added since wins."""
+    listed = word(content.get(NONE)) or ""
+    return dict.fromkeys(filter(None, listed.split(","))) | {name: value for name, value in content.items() if name != NONE}
 
 
 def word(value: Any) -> str | None:

@@ -1,9 +1,12 @@
 """Scenarios and allocations in files: round trips to the bit, MATLAB's shapes, and every way in which a file can be wrong."""
 
+import contextlib
 import dataclasses
 import json
 import math
 import os
+import struct
+import zipfile
 from dataclasses import dataclass
 
 import chapters
@@ -12,7 +15,7 @@ import pytest
 from scipy.io import loadmat, savemat
 
 from isaclib import InvalidScenario, semi_isac, wireless_powered
-from isaclib.foundations import files
+from isaclib.foundations import files, formats
 from isaclib.foundations.scenario import ScenarioBase, array, choice, number
 
 FORMATS = (".json", ".npz", ".mat")
@@ -133,7 +136,10 @@ def test_a_single_struct_is_unwrapped(tmp_path, ending):
         ({"gain": np.array([[0.1, "a"]], dtype=object)}, "gain", "is a cell array or an object"),
         ({"gain": np.ones((2, 2))}, "gain", r"has shape \(2, 2\)"),
         ({"gain": {"re": 1.0}}, "gain", "is a struct with the fields re"),
-        ({"gain": np.array([[True, False]])}, "gain", "must be positive, but is 0"),
+        ({"gain": np.array([[True, False]])}, "gain", "must be an array of real numbers"),
+        ({"antennas": True}, "antennas", "must be one real number"),
+        ({"positions_m": []}, "positions_m", r"is empty, shape \(0, 0\) .leave it out"),
+        ({"channel": np.full((2, 2), np.nan + 1j)}, "channel", r"must be finite, but entry \(0, 0, 0\) is \(?nan[^(]*$"),
         ({"matrix": np.ones((3, 2))}, "matrix", r"has shape \(3, 2\)"),
         ({"positions_m": np.ones((4, 3))}, "positions_m", "a point has 2 coordinates here, drop the third"),
         ({"positions_m": np.ones((2, 5))}, "positions_m", "transpose it"),
@@ -218,7 +224,7 @@ def test_a_failed_write_leaves_the_old_file_alone(tmp_path, monkeypatch):
     example().save(path)
     before = path.read_bytes()
     monkeypatch.setattr(np, "savez", lambda *a, **k: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InvalidScenario, match=r"path: .*s\.npz: cannot be written: disk full"):
         example(kind="energy").save(path)
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["s.npz"]
 
@@ -235,17 +241,140 @@ def test_a_matlab_7_3_file_names_its_extra_or_is_read(tmp_path):
     scenario = example(channel=np.arange(6).reshape(3, 2, 1) * (1 + 2j), kind="energy")
     with h5py.File(path, "w", userblock_size=512) as file:
         for name, value in {"gain": scenario.gain[None], "matrix": scenario.matrix, "limit": [[np.inf]]}.items():
-            file.create_dataset(name, data=np.asarray(value).T)
+            file.create_dataset(name, data=np.asarray(value).T).attrs["MATLAB_class"] = np.bytes_("double")
         parts = np.empty((2, 3), [("real", float), ("imag", float)])  # (3, 2) as MATLAB keeps it, transposed
         parts["real"], parts["imag"] = scenario.channel[..., 0].real.T, scenario.channel[..., 0].imag.T
-        file.create_dataset("channel", data=parts)
+        file.create_dataset("channel", data=parts).attrs["MATLAB_class"] = np.bytes_("double")
         word = file.create_dataset("kind", data=np.array([[ord(letter)] for letter in "energy"], np.uint16))
         word.attrs["MATLAB_class"] = np.bytes_("char")
     with path.open("r+b") as file:
         file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
     assert_equal(Example.load(path), scenario)
-    path.write_bytes(path.read_bytes()[:700])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:700])
     with pytest.raises(InvalidScenario, match="is damaged"):
+        Example.load(path)
+    for seed in range(300):
+        rng, noisy = np.random.default_rng(seed), bytearray(whole)
+        for place in rng.integers(512, len(whole), 8):
+            noisy[place] = rng.integers(256)
+        path.write_bytes(noisy)
+        with contextlib.suppress(InvalidScenario):
+            Example.load(path)
+
+
+def test_an_hdf5_file_that_matlab_did_not_write_is_refused(tmp_path):
+    """Its axes are as NumPy has them: read as MATLAB's, a square matrix would be transposed without a word."""
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "s.mat", "w") as file:
+        for name, value in PLAIN.items():
+            file[name] = np.asarray(value)
+    with pytest.raises(InvalidScenario, match=r"path: .*s\.mat: .*gain has no MATLAB_class .write it in MATLAB with"):
+        Example.load(tmp_path / "s.mat")
+
+
+@pytest.mark.parametrize("ending", FORMATS[1:])
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_field_that_was_none_and_is_given_now_has_its_value(tmp_path, ending, nested):
+    path = tmp_path / f"s{ending}"
+    example(offset=None).save(path)
+    content = dict(np.load(path)) if ending == ".npz" else loadmat(path)
+    content = {name: value for name, value in content.items() if not name.startswith("__")}
+    assert "offset" not in content and "offset" in str(content[formats.NONE])
+    if nested:
+        path = tmp_path / "s.mat"
+        savemat(path, {"scenario": content})
+        assert Example.load(path).offset is None
+    content["offset"] = 4.0
+    savemat(path, {"scenario": content} if nested else content) if path.suffix == ".mat" else np.savez(path, **content)
+    found = Example.load(path)
+    assert found.offset == 4.0 and found.channel is None
+
+
+def compressed(folder, name, value, *, logical=False, imag=None):
+    """A matrix of doubles as MATLAB stores whole numbers up to 255: in bytes; ``logical`` as its true and false."""
+
+    def element(kind, content):
+        return struct.pack("<II", kind, len(content)) + content + bytes(-len(content) % 8)
+
+    flags = (0x09 if logical else 0x06) | 0x200 * logical | 0x800 * (imag is not None)
+    parts = element(6, struct.pack("<II", flags, 0)) + element(5, struct.pack("<ii", 1, len(value)))
+    parts += element(1, name.encode()) + element(2, bytes(value)) + (b"" if imag is None else element(2, bytes(imag)))
+    savemat(folder / "c.mat", {other: each for other, each in PLAIN.items() if other != name})
+    path = folder / "c.mat"
+    path.write_bytes(path.read_bytes() + element(14, parts))
+    return path
+
+
+def test_what_matlab_stored_in_bytes_is_what_it_was(tmp_path):
+    assert Example.load(compressed(tmp_path, "gain", [255, 1])).gain.tolist() == [255.0, 1.0]
+    channel = Example.load(compressed(tmp_path, "channel", [255, 1], imag=[3, 127])).channel
+    assert channel.tolist() == [[[255 + 3j], [1 + 127j]]]
+    with pytest.raises(InvalidScenario, match=r"gain: .*must be an array of real numbers"):
+        Example.load(compressed(tmp_path, "gain", [1, 1], logical=True))
+
+
+@pytest.mark.parametrize(
+    ("real", "imag"),
+    [
+        ([[[1, 2], [3, 4]], [[5, 6], [7, 8]]], [[1, 2], [3, 4]]),
+        ([[["1"], ["2"]]], [[[0], [0]]]),
+        ([[[True], [False]]], [[[0], [0]]]),
+        ([[[1], [2, 3]]], 0),
+        (None, 0),
+    ],
+)
+def test_parts_of_complex_numbers_that_do_not_fit_are_refused(tmp_path, real, imag):
+    path = tmp_path / "s.json"
+    plain = {name: np.asarray(value).tolist() for name, value in PLAIN.items()}
+    path.write_text(json.dumps(plain | {"channel": {"real": real, "imag": imag}}))
+    with pytest.raises(InvalidScenario, match=r"channel: in .*: has parts real and imag that do not fit .give arrays"):
+        Example.load(path)
+    path.write_text(json.dumps(plain | {"channel": {"real": [[[1], [2.5]]], "imag": 3}}))
+    assert Example.load(path).channel.tolist() == [[[1 + 3j], [2.5 + 3j]]]
+
+
+@pytest.mark.parametrize("name", ["a\0.json", "x" * 300 + ".npz", "file.json/s.mat"])
+def test_paths_that_the_system_refuses_are_named(tmp_path, name):
+    (tmp_path / "file.json").write_text("{}")
+    for call in (example().save, Example.load):
+        with pytest.raises(InvalidScenario, match=r"path: .*: (cannot be (written|read): |there is no )"):
+            call(tmp_path / name)
+    with pytest.raises(InvalidScenario, match="cannot be made a folder"):
+        formats.make_folder(tmp_path / "file.json")
+    with pytest.raises(InvalidScenario, match="cannot be written"):
+        example().save("/proc/x.json")
+    example().save(tmp_path / ("x" * 248 + ".json"))
+
+
+def test_a_file_keeps_its_mode_and_a_link_what_it_leads_to(tmp_path):
+    path, link = tmp_path / "s.json", tmp_path / "link.json"
+    before = os.umask(0o027)
+    try:
+        example().save(path)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o640
+    path.chmod(0o600)
+    link.symlink_to(path.name)
+    example(kind="energy").save(link)
+    assert link.is_symlink() and Example.load(path).kind == "energy" and path.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_archive_that_cannot_be_opened_is_named(tmp_path):
+    path = tmp_path / "s.npz"
+    np.savez(path, **PLAIN)
+    whole = bytearray(path.read_bytes())
+    for start, flag in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        whole[whole.index(start) + flag] |= 1  # encrypted
+    path.write_bytes(whole)
+    with pytest.raises(InvalidScenario, match=r"path: .*s\.npz: is damaged .*password"):
+        Example.load(path)
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000000,)}"
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("gain.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
+    with pytest.raises(InvalidScenario, match=r"path: .*s\.npz: asks for more memory than there is"):
         Example.load(path)
 
 
@@ -265,6 +394,48 @@ def test_allocations_come_back_to_the_bit_and_may_break_limits(tmp_path, ending)
         files.load_allocation(path, FIELDS, chapter="semi_isac")
     with pytest.raises(InvalidScenario, match="charging_time_s: is missing"):
         files.save_allocation(path, {"powers_w": [1.0]}, FIELDS)
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+@pytest.mark.parametrize(
+    "powers",
+    [
+        np.ma.array([1.0, 2.0], mask=[False, True]),
+        [1.0, np.ma.masked],
+        np.array([True, False]),
+        np.array(["2020-01-01", "2020-01-02"], "M8[D]"),
+        np.array(["1", "2"]),
+        np.array([1.0, object()], object),
+        {1.0, 2.0},
+        b"12",
+        [[1.0], [1.0, 2.0]],
+        [1.0, np.nan],
+        endless := [1.0],
+    ],
+)
+def test_what_is_no_allocation_is_not_written(tmp_path, ending, powers):
+    endless[1:] = [endless]
+    with pytest.raises(InvalidScenario, match=r"^powers_w: "):
+        files.save_allocation(tmp_path / f"a{ending}", {"powers_w": powers, "charging_time_s": 1.0}, FIELDS)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_an_allocation_of_longer_numbers_is_written_in_double_precision(tmp_path, ending):
+    given = {"powers_w": np.array([1, 2], np.longdouble), "charging_time_s": np.longdouble(3)}
+    files.save_allocation(tmp_path / f"a{ending}", given, FIELDS)
+    assert files.load_allocation(tmp_path / f"a{ending}", FIELDS)["powers_w"].tolist() == [1.0, 2.0]
+
+
+def test_sizes_that_differ_are_left_to_the_scenario_that_knows_them(tmp_path):
+    """Held against each other, the second field would be blamed for the size of the first."""
+    path, fields = tmp_path / "a.json", FIELDS | {"times_s": array("M")}
+    path.write_text(json.dumps({"powers_w": [1, 2, 3], "times_s": [1] * 10, "charging_time_s": 1}))
+    found = files.load_allocation(path, fields)
+    assert (found["powers_w"].size, found["times_s"].size) == (3, 10)
+    scenario = wireless_powered.Scenario.random(np.random.default_rng(0))
+    with pytest.raises(InvalidScenario, match=r"^powers_w: has shape \(3,\)"):
+        wireless_powered.score(scenario, **{name: value for name, value in found.items() if name != "beams"})
 
 
 def test_allocations_from_matlab(tmp_path):
