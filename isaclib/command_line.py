@@ -14,8 +14,10 @@ scenario was solved (every allocation is feasible), 1 when one was not, 2 when t
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -38,15 +40,40 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "isaclib") ->
     """Run the command line, under the name that its user called it by, and return its exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        chapter = next((interface(word) for word in given[1:] if word in CHAPTERS), None)
-        options = vars(parser(chapter, program).parse_args(given))
+        options = vars(parser(_chapter(given), program).parse_args(_joined(given)))
         command = options.pop("command")
         return {"solve": _solve, "score": _score, "instances": _instances}[command](interface(options.pop("chapter")), options)
-    except InvalidScenario as error:
+    except (InvalidScenario, OSError) as error:
         print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
         return BAD_INPUT
     except SystemExit as stop:  # argparse has said why
         return DONE if stop.code in (None, 0) else BAD_INPUT
+
+
+def _chapter(given: Sequence[str]) -> Interface | None:
+    """The chapter that is asked for: a word of this name, unless it is the value of an option."""
+    flag = "--json"  # the only option without a value
+    words = (word for before, word in itertools.pairwise(given) if not before.startswith("-") or flag.startswith(before))
+    return next((interface(word) for word in words if word in CHAPTERS), None)
+
+
+def _joined(given: Sequence[str]) -> list[str]:
+    """The words with ``--name -1e-3`` as ``--name=-1e-3``: argparse takes a negative number with an exponent for an option."""
+    words: list[str] = []
+    for word in given:
+        if words and words[-1].startswith("--") and "=" not in words[-1] and _negative(word):
+            words[-1] += f"={word}"
+        else:
+            words.append(word)
+    return words
+
+
+def _negative(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return word.startswith("-")
 
 
 def parser(chapter: Interface | None, program: str = "isaclib") -> argparse.ArgumentParser:
@@ -82,14 +109,16 @@ def _instances(chapter: Interface, options: dict[str, Any]) -> int:
     families = None if options["family"] is None else [options["family"]]
     numbers = {name: options[name] for name in ("count", "seed", "jobs")}
     made = instances.write(chapter, options["output"], families=families, **numbers)
-    for name, family in made["families"].items():
+    for name in families or chapter.families:
+        family = made["families"][name]
         print(f"{chapter.chapter}/{name}: {family['count']} instances, {family['about']}")
     return DONE
 
 
 def _number(text: str) -> float:
+    """A number; a whole one to the last digit."""
     try:
-        return float(text)
+        return int(text) if text.strip().lstrip("+-").isdecimal() else float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
 
@@ -98,10 +127,10 @@ def _solve(chapter: Interface, options: dict[str, Any]) -> int:
     method, output, as_json = options.pop("method"), options.pop("output"), options.pop("json")
     path = Path(options.pop("scenario"))
     given = {name: value for name, value in options.items() if value is not None}
-    if output is not None and not path.is_dir():
-        formats.suffix_of(output)
-    if output is not None and path.is_dir():
-        Path(output).mkdir(parents=True, exist_ok=True)
+    if output is not None:
+        if os.path.exists(output) and os.path.exists(path) and os.path.samefile(output, path):
+            raise InvalidScenario("output", f"{output} is the scenario itself", "name another file or folder")
+        formats.make_folder(output) if path.is_dir() else formats.suffix_of(output)
 
     def one(file: Path) -> dict[str, Any]:
         allocation = chapter.solve(chapter.load(file), method, **given)
@@ -147,7 +176,8 @@ def _scenarios(path: Path) -> list[Path]:
     """The file, or the files of a folder in the order of their names."""
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.iterdir() if file.suffix.lower() in formats.SUFFIXES and file.name not in _BESIDE)
+    seen = (file for file in path.iterdir() if not file.name.startswith(".") and file.name not in _BESIDE)
+    found = sorted(file for file in seen if file.suffix.lower() in formats.SUFFIXES)
     if not found:
         raise InvalidScenario("path", f"{path}: holds no file that ends in {', '.join(formats.SUFFIXES)}")
     return found

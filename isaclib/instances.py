@@ -177,7 +177,7 @@ def write(
     ----------
     chapter : Interface
     folder : str or PathLike
-        Made if it is not there; a family that is there already is replaced file by file.
+        Made if it is not there; a family that is there already is replaced, and others stay, in the manifest, too.
     families : sequence of str, optional
         By default all of the chapter.
     count : int, optional
@@ -189,16 +189,27 @@ def write(
     names = tuple(chapter.families) if families is None else tuple(families)
     if not names:
         raise InvalidScenario("families", f"{chapter.chapter} has none yet")
-    for name in names:
-        checks.word("family", name, tuple(chapter.families))
+    asked = {name: chapter.families[checks.word("family", name, tuple(chapter.families))] for name in names}
     count = None if count is None else checks.count("count", count)
     seed, jobs = _seed(seed), checks.count("jobs", jobs)
-    root = Path(folder) / chapter.chapter
-    made = {name: _write_family(chapter, name, root / name, count or chapter.families[name].count, seed, jobs) for name in names}
-    versions = {"isaclib": __version__, "python": platform.python_version()} | installed(_PACKAGES)
-    manifest = {"chapter": chapter.chapter, "seed": seed, "versions": versions, "families": made}
-    write_json(root / MANIFEST, manifest)
+    root = formats.make_folder(Path(folder) / chapter.chapter)
+    before = formats.read(root / MANIFEST) if (root / MANIFEST).exists() else {}
+    try:
+        made = {name: _write_family(chapter, name, root / name, count or each.count, seed, jobs) for name, each in asked.items()}
+        versions = {"isaclib": __version__, "python": platform.python_version()} | installed(_PACKAGES)
+        manifest = {"chapter": chapter.chapter, "seed": seed, "versions": versions}
+        known = _kept(before, manifest) | made
+        manifest["families"] = {name: known[name] for name in chapter.families if name in known}
+        write_json(root / MANIFEST, manifest)
+    except OSError as error:
+        raise formats.bad(root, f"cannot be written: {error.strerror or error}") from None
     return manifest
+
+
+def _kept(before: Mapping[str, Any], manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The families of a manifest, each with its own seed and versions where those are not the ones of a new manifest."""
+    own = {name: before[name] for name in ("seed", "versions") if before and before[name] != manifest[name]}
+    return {name: own | family for name, family in before.get("families", {}).items()}
 
 
 def _write_family(chapter: Interface, name: str, folder: Path, count: int, seed: int, jobs: int) -> dict[str, Any]:
@@ -215,6 +226,9 @@ def _write_family(chapter: Interface, name: str, folder: Path, count: int, seed:
     write_json(folder / BASELINES, dict(zip(stems, rows, strict=True)))
     write_json(folder / TIMES, dict(zip(stems, seconds, strict=True)))
     solved = [f"{place}{stem}.json" for place in ("", f"{OPTIMA}/") for stem in stems]
+    for file in (*folder.glob("*.json"), *folder.glob(f"{OPTIMA}/*.json")):
+        if file.stem.isdecimal() and file.stem not in stems:  # of a longer family that stood here
+            file.unlink()
     sums = {file: _sha256(folder / file) for file in (*solved, BASELINES)}
     drawn_again = {"infeasible": sum(infeasible), "unproven": sum(unproven)}
     about = {"about": family.about, "count": count, "options": dict(family.options), "drawn_again": drawn_again}

@@ -1,5 +1,6 @@
 """The command line of the science: files and folders in, words or JSON out, and the exit code says which."""
 
+import contextlib
 import dataclasses
 import json
 import subprocess
@@ -67,6 +68,39 @@ def test_folders_give_a_table_and_one_summary(folder, capsys):
     assert rows[1]["gap"] is None and max(rows[1]["violations"].values()) > 0
 
 
+def test_the_scenario_is_never_written_over(folder, capsys):
+    one, link = folder / "scenarios/s0.json", folder / "link.json"
+    link.symlink_to(one)
+    before = one.read_bytes()
+    for scenario, output in ((one, one), (one, link), (one.parent, one.parent), (one.parent, f"{folder}/x/../scenarios")):
+        (folder / "x").mkdir(exist_ok=True)
+        code, said, error = run(capsys, "solve", "wireless_powered", scenario, "-o", output)
+        assert code == 2 and not said and error.startswith("isaclib: output: ") and "is the scenario itself" in error
+    assert one.read_bytes() == before
+
+
+def test_what_the_system_refuses_is_one_line(folder, capsys):
+    scenarios, here = folder / "scenarios", folder / "scenarios/s0.json"
+    words = [
+        ("solve", "wireless_powered", scenarios, "-o", here),
+        ("solve", "wireless_powered", here, "-o", "/proc/x.json"),
+        ("solve", "wireless_powered", here, "-o", folder / f"{'x' * 300}.json"),
+        ("solve", "wireless_powered", "x" * 300 + ".json"),
+        ("score", "wireless_powered", here, "x" * 300 + ".json"),
+        ("instances", "wireless_powered", "--count", 1, "-o", here),
+        ("instances", "wireless_powered", "--count", 1, "-o", "/proc"),
+    ]
+    for each in words:
+        code, said, error = run(capsys, *each)
+        assert code == 2 and not said and error.startswith("isaclib: ") and error.count("\n") == 1, each
+
+
+def test_what_an_operating_system_puts_beside_a_file_is_no_scenario(folder, capsys):
+    (folder / "scenarios/._s0.json").write_bytes(b"\x00\x05\x16\x07")
+    code, said, _ = run(capsys, "solve", "wireless_powered", folder / "scenarios")
+    assert code == 0 and "3 of 3 done" in said
+
+
 def test_an_infeasible_scenario_is_no_bad_input(folder, capsys):
     hard = folder / "scenarios/hard.json"
     wireless_powered.Scenario.random(np.random.default_rng(0), crb_limit_m2=1e-9).save(hard)
@@ -85,6 +119,15 @@ def test_options_of_a_chapter(tmp_path, capsys):
     assert code == 0 and limited < json.loads(run(capsys, "solve", "ofdm_ranging", tmp_path / "o.json", "--json")[1])["value"]
     code, said, _ = run(capsys, "score", "ofdm_ranging", tmp_path / "o.json", tmp_path / "a.json", *limit, "--json")
     assert code == 0 and abs(json.loads(said)["gap"]) < 1e-5
+    for same in (("--peak-sidelobe-db", "-1.6e1"), ("--peak-sidelobe-db=-160E-1",), ("--peak", "-16.")):
+        found = json.loads(run(capsys, "solve", "ofdm_ranging", tmp_path / "o.json", *same, "--json")[1])
+        assert found["value"] == limited
+    (tmp_path / "near_field").mkdir()
+    words = ("solve", "-o", tmp_path / "b.json", "--json", "ofdm_ranging", tmp_path / "o.json", *limit)
+    assert run(capsys, *words)[0] == 0
+    with contextlib.chdir(tmp_path):
+        assert run(capsys, "solve", "-o", "near_field", "ofdm_ranging", ".", *limit)[0] == 2, "of the files, one is no scenario"
+    assert (tmp_path / "near_field/o.json").exists(), "a folder may have the name of a chapter"
     code, _, error = run(capsys, "solve", "ofdm_ranging", tmp_path / "o.json", "--method", "waterfilling", *limit)
     assert code == 2 and error == "isaclib: peak_sidelobe_db: is not taken by the method waterfilling\n"
     semi_isac.Scenario.random(np.random.default_rng(0)).save(tmp_path / "s.mat")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from compendium.site import board_entries
 from isaclib import InfeasibleScenario, InvalidScenario, SolverFailure, command_line, instances
 
 CHAPTERS = [chapter for chapter in instances.CHAPTERS if chapter != "near_field"]  # seconds an instance
@@ -58,6 +59,34 @@ def test_a_set_is_written_with_sums_and_baselines_and_can_be_solved_and_scored(t
     assert json.loads((root / "manifest.json").read_text()) == manifest
     seconds = json.loads((root / "tight" / "seconds.json").read_text())
     assert all(second > 0 for row in seconds.values() for second in row.values())
+
+
+def test_a_set_can_be_made_in_parts(tmp_path, capsys):
+    words = ["instances", "semi_isac", "-o", str(tmp_path)]
+    assert command_line.main([*words, "--family", "tight", "--count", "3"]) == 0
+    first = json.loads((tmp_path / "semi_isac/manifest.json").read_text())
+    assert command_line.main([*words, "--family", "paper", "--count", "1", "--seed", str(2**53 + 1)]) == 2, "it would be rounded"
+    capsys.readouterr()
+    large = 2**53 - 1
+    assert command_line.main([*words, "--family", "paper", "--count", "1", "--seed", str(large)]) == 0
+    assert "tight" not in capsys.readouterr().out
+    manifest = json.loads((tmp_path / "semi_isac/manifest.json").read_text())
+    assert list(manifest["families"]) == ["paper", "tight"] and manifest["seed"] == large
+    kept = manifest["families"]["tight"]
+    assert kept == {"seed": instances.SEED} | first["families"]["tight"] and "seed" not in manifest["families"]["paper"]
+    chapter = command_line.interface("semi_isac")
+    made = chapter.load(tmp_path / "semi_isac/paper/000.json")
+    assert made.radar_gain.tolist() == instances.draw(chapter, "paper", 0, seed=large)[0].radar_gain.tolist()
+    assert [family.seed for family in board_entries.families(tmp_path, "semi_isac")] == [large, instances.SEED]
+    folder = tmp_path / "semi_isac/tight"
+    (folder / "notes.json").write_text("{}")
+    assert instances.write(chapter, tmp_path, families=["tight"], count=2)["families"]["tight"]["count"] == 2
+    names = sorted(str(file.relative_to(folder)) for file in folder.rglob("*.json"))
+    assert names == ["000.json", "001.json", "baselines.json", "notes.json", "optima/000.json", "optima/001.json", "seconds.json"]
+    (tmp_path / "semi_isac/manifest.json").write_text("{")
+    with pytest.raises(InvalidScenario, match=r"manifest\.json: is no JSON"):
+        instances.write(chapter, tmp_path, families=["tight"], count=1)
+    assert (folder / "001.json").exists(), "nothing is made before"
 
 
 @pytest.mark.parametrize("family", ["paper", "large", "efficiency"])

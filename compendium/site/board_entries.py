@@ -61,7 +61,7 @@ def families(folder: Path, chapter: str) -> list[FamilySet]:
     for name, own in manifest["families"].items():
         where = folder / chapter / name
         kept = read(where / instances.BASELINES), read(where / instances.TIMES)
-        found.append(FamilySet(chapter, name, own["about"], own["options"], where, *kept, manifest["seed"]))
+        found.append(FamilySet(chapter, name, own["about"], own["options"], where, *kept, own.get("seed", manifest["seed"])))
     return found
 
 
