@@ -58,7 +58,7 @@ def problem_of(scenario: Scenario, limits: Limits) -> Problem:
     slack = limits.moment_slack(scenario)
     if slack is not None:
         slack = max(slack, _LEAST_SLACK * (0.5 * (scenario.carriers - 1)) ** 2)
-    return Problem(scenario.carriers, tuple(regions), slack, scenario.oversampling)
+    return Problem(scenario.carriers, tuple(regions), slack, max(scenario.oversampling, pulses.FINE))  # the grid that judges
 
 
 def sidelobe_problem(scenario: Scenario, limits: Limits) -> Problem:

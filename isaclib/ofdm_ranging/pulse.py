@@ -25,7 +25,7 @@ _NEWTON_STEPS = 8
 _BLOCK = 16
 _TURNS = np.array([1, 1j, -1, -1j])  # powers of j
 _REST = 1e-17  # of a Taylor series, relative to the main lobe
-_FINE = 32  # grid points per 1/bandwidth when a level is stated
+FINE = 32  # grid points per 1/bandwidth when a level is stated
 _NEAR_THE_TOP = 0.9  # a cell next to the highest peak reaches 0.98 of it (Bernstein, at 16 points per 1/bandwidth)
 _END_SHARE, _END_DENSITY = 0.16, 0.29  # an end's cells reach this share of its delay; with this many points they match the grid
 _SETTLED = 1e-7  # a step this short leaves an error of its square
@@ -208,7 +208,7 @@ def peak_level(weights, start: float, stop: float, oversampling: int) -> np.ndar
     weights = np.asarray(weights, dtype=float)
     flat = weights.reshape(-1, weights.shape[-1])
     result = np.full(len(flat), np.nan)
-    grid = max(oversampling, _FINE)
+    grid = max(oversampling, FINE)
     for row, x in enumerate(flat):
         if x.sum() > 0:
             result[row] = peaks(x / x.max(), start, stop, grid, above=_NEAR_THE_TOP)[1].max()
