@@ -52,7 +52,7 @@ def outcomes(entry: Entry, family: FamilySet) -> dict[str, Outcome] | None:
     solved, problem = _solved(entry.folder / family.chapter / instances.MANIFEST, family)
     if problem:
         return {stem: Outcome("refused", reason=problem) for stem in family.rows}
-    strangers = sorted(path.name for path in allocations.iterdir() if path.stem not in family.rows)
+    strangers = sorted(path.name for path in allocations.glob("[!.]*") if path.stem not in family.rows)
     named = f"{len(strangers)} files have the name of no instance, e.g. {strangers[0]}" if strangers else ""
     found = {}
     for stem, row in family.rows.items():
@@ -86,7 +86,7 @@ def _violated(violations: Mapping[str, Any]) -> Outcome:
 
 
 def _judged(family: FamilySet, stem: str, row: Mapping[str, Any], allocations: Path, strangers: str) -> Outcome:
-    found = [path for suffix in formats.SUFFIXES if (path := allocations / f"{stem}{suffix}").exists()]
+    found = [path for path in allocations.iterdir() if path.stem == stem and path.suffix.lower() in formats.SUFFIXES]
     if not found:
         return Outcome("missing", reason=strangers)
     interface = instances.interface(family.chapter)

@@ -14,6 +14,9 @@ import yaml
 
 from isaclib import instances
 
+from ..runs.flat_yaml import read_value
+from ..runs.numbers import read_number
+
 DESCRIPTION = "description.yml"
 _BESIDE = (".py", ".m", ".md", ".txt")  # an entry may hold its method, too
 _TEXTS = ("title", "by", "about", "machine")
@@ -79,25 +82,33 @@ def schemes(chapter: str) -> list[Entry]:
     return [Entry(name, "the paper's algorithm" if name == "paper" else name.replace("_", " ")) for name in methods]
 
 
+def _number(written: Any) -> float | None:
+    """The number that a description holds as text, as a set file would."""
+    try:
+        return read_number(written) if isinstance(written, str) else None
+    except ValueError:
+        return None
+
+
 def _entry(path: Path, known: Mapping[str, Sequence[str]]) -> Entry:
     description = path / DESCRIPTION
     if not description.exists():
         raise BoardError(f"{path}: has no {DESCRIPTION}")
     try:
-        given = yaml.safe_load(description.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        given = read_value(description.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise BoardError(f"{description}: is no YAML: {' '.join(str(error).split())}") from None
     if not isinstance(given, dict) or not {"title", "by", "about"} <= set(given) <= set(_FIELDS):
         raise BoardError(f"{description}: must hold title, by, about, and may hold seconds and machine, nothing else")
     for name in _TEXTS:
-        if not isinstance(given.get(name, ""), str) or (name in given and not given[name].strip()):
+        if name in given and (not isinstance(given[name], str) or not given[name].strip() or _number(given[name]) is not None):
             raise BoardError(f"{description}: {name} must be a text")
-    seconds = given.get("seconds", {})
-    for chapter, own in seconds.items() if isinstance(seconds, dict) else [("", None)]:
-        numbers = list(own.values()) if isinstance(own, dict) else [None]
-        good = all(isinstance(n, int | float) and not isinstance(n, bool) and 0 <= n < math.inf for n in numbers)
-        if not good or not set(own) <= set(known.get(chapter, ())):
+    seconds, written = {}, given.get("seconds", {})
+    for chapter, own in written.items() if isinstance(written, dict) else [("", None)]:
+        numbers = [_number(value) for value in own.values()] if isinstance(own, dict) else [None]
+        if not all(n is not None and 0 <= n < math.inf for n in numbers) or not set(own) <= set(known.get(chapter, ())):
             raise BoardError(f"{description}: seconds must be numbers by chapter and family, as in semi_isac: {{paper: 0.1}}")
+        seconds[chapter] = dict(zip(own, numbers, strict=True))
     for child in sorted(path.iterdir()):
         if not child.is_dir():
             if child.name != DESCRIPTION and child.suffix not in _BESIDE:

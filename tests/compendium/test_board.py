@@ -191,6 +191,11 @@ def test_ties_share_a_rank_and_a_scheme_that_fails_says_so():
         (lambda entry: edit(entry / "description.yml", "machine", "computer"), "nothing else"),
         (lambda entry: edit(entry / "description.yml", "by: a test", "by: 3"), "by must be a text"),
         (lambda entry: edit(entry / "description.yml", "by: a test", "by: ' '"), "by must be a text"),
+        (lambda entry: edit(entry / "description.yml", "by: a test", "by: a test\ntitle: other"), "title is given twice"),
+        (lambda entry: edit(entry / "description.yml", "by: a test", f"by: {'[' * 3000}"), "lists in lists without end"),
+        (lambda entry: [(entry / "description.yml").unlink(), (entry / "description.yml").mkdir()], "Is a directory"),
+        (lambda entry: edit(entry / "description.yml", ": 7}", ": 1:30}"), "seconds must be numbers"),
+        (lambda entry: edit(entry / "description.yml", ": 7}", ": .nan}"), "seconds must be numbers"),
         (lambda entry: edit(entry / "description.yml", "7", "fast"), "seconds must be numbers"),
         (lambda entry: edit(entry / "description.yml", "7", "-1"), "seconds must be numbers"),
         (lambda entry: edit(entry / "description.yml", "7", "true"), "seconds must be numbers"),
@@ -206,6 +211,21 @@ def test_an_entry_that_is_none_is_named(project, sets, one_chapter, change, says
     with pytest.raises(board_entries.BoardError) as caught:
         made(project, sets)
     assert says in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("written", "seconds"), [("010", 10), ("1e-3", 1e-3), ("0.5", 0.5), ("1_000", 1000)])
+def test_seconds_are_read_as_in_a_set(project, sets, one_chapter, written, seconds):
+    edit(project / "board" / "mixed" / "description.yml", ": 7}", f": {written}}}")
+    (entry,) = board_entries.entries(project / "board", board_entries.families(sets, CHAPTER))
+    assert entry.seconds == {CHAPTER: {"paper": seconds}}
+
+
+def test_an_ending_in_capitals_is_one(project, sets, one_chapter):
+    folder = project / "board" / "mixed" / CHAPTER / FAMILY
+    (folder / "000.json").rename(folder / "000.JSON")
+    (folder / ".hidden").write_text("")
+    found = rows_of(made(project, sets)[1], FAMILY)["mixed"]
+    assert found["feasible"] == "1 of 4" and "1 missing" in found["wrong"] and "have the name" not in found["wrong"]
 
 
 def test_the_archive_is_equal_for_equal_content_and_holds_what_the_manifest_says(project, sets, one_chapter):
