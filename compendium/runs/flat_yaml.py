@@ -13,6 +13,7 @@ import yaml
 from .errors import ParameterError
 
 _BLANKLESS = re.compile(r"\d,\d")
+_THOUSANDS = re.compile(r"\d,0\d")
 _BLANK = re.compile(r"\d\s*,\s|\d\s+,")
 
 
@@ -41,6 +42,9 @@ class _AsWritten(yaml.SafeLoader):
         if _BLANKLESS.search(text) and _BLANK.search(text):  # [0,5, 1,5] holds four numbers, or two with decimal commas
             problem = f"{text} has commas with and without a blank: write a point in decimals and a blank after every comma"
             raise yaml.constructor.ConstructorError(None, None, problem, start)
+        if _THOUSANDS.search(text):  # [5,000] holds 5 and 0, or 5000
+            problem = f"{text} has a comma before zeros, as within a number: write a blank after it, or the digits together"
+            raise yaml.constructor.ConstructorError(None, None, problem, start)
         return super().construct_sequence(node, deep)
 
 
@@ -49,8 +53,11 @@ for _type in ("int", "float", "bool", "timestamp"):  # an explicit tag changes n
 
 
 def read_value(text: str) -> Any:
-    """One value: words and numbers as text, lists and mappings of such."""
-    return deepcopy(_loaded(text))
+    """One value: words and numbers as text, lists and mappings of such; ``yaml.YAMLError`` for what is none."""
+    try:
+        return deepcopy(_loaded(text))
+    except RecursionError:
+        raise yaml.YAMLError("it has lists in lists without end") from None
 
 
 @cache
@@ -67,8 +74,10 @@ def read_flat_yaml(path: Path) -> dict[str, Any]:
         raise ParameterError(path, "file", "does not exist", "check the path") from None
     except OSError as error:
         raise ParameterError(path, "file", f"cannot be read ({error.strerror})", "name a file") from None
-    except UnicodeDecodeError:
+    except UnicodeDecodeError:  # a ValueError, as is a zero in a name
         raise ParameterError(path, "file", "is no text in UTF-8", "save it with that encoding") from None
+    except ValueError as error:
+        raise ParameterError(path, "file", f"cannot be read ({error})", "name a file") from None
     except yaml.YAMLError as error:
         raise ParameterError(path, "file", f"is not valid YAML ({' '.join(str(error).split())})", "mend the line") from None
     if content is None:

@@ -71,7 +71,10 @@ def read_number(text: str) -> int | float:
     if _NOT_A_NUMBER.fullmatch(word):
         return math.nan
     if word.isascii() and _PREFIXED.fullmatch(word):
-        return int(word, 0)
+        try:
+            return int(word, 0)
+        except ValueError:  # _ only between digits, and one at a time
+            raise ValueError("is no number as it stands", "check its signs, points and exponent") from None
     if not (word.isascii() and _DECIMAL.fullmatch(word)):
         for pattern, problem, remedy in _REASONS:
             if re.fullmatch(pattern, word):

@@ -237,12 +237,11 @@ class Schema:
         return values
 
     def load_named(self, name: str, *, complete_for: Iterable[str] = ()) -> dict[str, Any]:
-        path = self.folder / f"{name}.yml"
-        if name == "schema" or not path.exists():
+        if name not in self.sets():
             near = difflib.get_close_matches(name, self.sets(), n=1)
             remedy = f"did you mean {near[0]}?" if near else f"known sets: {', '.join(self.sets())}"
             raise ParameterError(self.section, name, "is not a parameter set", remedy)
-        return self.load(path, complete_for=complete_for)
+        return self.load(self.folder / f"{name}.yml", complete_for=complete_for)
 
 
 def parse_assignment(text: str, schema: Schema) -> tuple[str, Any]:

@@ -145,6 +145,21 @@ def test_an_unknown_set_is_refused_with_the_nearest(demo):
         load_schema(demo).load_named("quik")
 
 
+def test_lists_without_end_and_names_without_end_are_refused(demo, tmp_path):
+    own, schema = tmp_path / "own.yml", load_schema(demo)
+    for text in (f"levels: {'[' * 3000}1{']' * 3000}\n", f"levels: {'[' * 3000}\n"):
+        own.write_text(text)
+        with pytest.raises(ParameterError, match=r"own.yml: file: is not valid YAML .it has lists in lists without end"):
+            schema.load(own)
+    with pytest.raises(ParameterError, match=r"-p: levels: .* cannot be read"):
+        parse_assignment(f"levels={'[' * 3000}", schema)
+    with pytest.raises(ParameterError, match="is not a parameter set; known sets: quick"):
+        schema.load_named("x" * 300)
+    for name in ("x" * 300 + ".yml", "a\0.yml"):
+        with pytest.raises(ParameterError, match="cannot be read"):
+            schema.load(tmp_path / name)
+
+
 def test_a_missing_file_is_refused(demo, tmp_path):
     with pytest.raises(ParameterError, match="does not exist"):
         load_schema(demo).load(tmp_path / "nowhere.yml")
@@ -235,6 +250,9 @@ REFUSED = {
     "e3": "where a number belongs",
     "--1": "is no number as it stands",
     "0x": "is no number as it stands",
+    "0x1__0": "is no number as it stands",
+    "0x_": "is no number as it stands",
+    "0b1__": "is no number as it stands",
     "\u0663": "where a number belongs",
     "\u00bd": "where a number belongs",
     "one": "where a number belongs",
@@ -294,6 +312,12 @@ def test_commas_that_could_be_decimal_are_refused_in_lists(wide):
             schema.load(own)
         with pytest.raises(ParameterError, match="commas with and without a blank"):
             parse_assignment(f"levels={mixed}", schema)
+    for thousands in ("[5,000]", "[1,000.5]", "[0,05]"):
+        own.write_text(f"levels: {thousands}\n")
+        with pytest.raises(ParameterError, match="has a comma before zeros, as within a number"):
+            schema.load(own)
+        with pytest.raises(ParameterError, match=r"levels: .*has a comma before zeros"):
+            parse_assignment(f"levels={thousands}", schema)
     for plain in ("[0,5,1]", "[0, 5, 1]", "[0,\n  5, 1]"):
         own.write_text(f"levels: {plain}\n")
         assert schema.load(own)["levels"] == [0.0, 5.0, 1.0]

@@ -325,7 +325,7 @@ def test_curved_cuts_need_few_rounds():
 
 @pytest.mark.parametrize("carriers", [64, 128])
 def test_a_sparse_grid_of_delays_lets_no_peak_through(carriers):
-    """Cuts are sought on the grid on which a level is judged: on a sparser one the peak between two points stood 1e-4 too high."""
+    """Cuts are sought on the grid that judges: on a sparser one the peak between two points stood 1e-4 too high."""
     scenario = ofdm.Scenario.random(np.random.default_rng(5), carriers=carriers, oversampling=4)
     found = ofdm.solve_exact(scenario, peak_sidelobe_db=-18.0)
     assert found.certificate.status == "optimal" and found.certificate.residual <= 1e-9
