@@ -205,7 +205,7 @@ def _report(
     rows, code = [], DONE
     for name in names:
         try:
-            row = one(name)
+            row = _row(one, name)
             code = max(code, FAILED if row.get("failed") else DONE)
         except InvalidScenario as error:
             if not path.is_dir():
@@ -228,6 +228,13 @@ def _report(
         for name, value in rows[0].get("allocation", {}).items():
             print(f"{name} = {np.array2string(np.asarray(value), precision=6, threshold=20)}")
     return code
+
+
+def _row(one: Callable, name: Path) -> dict[str, Any]:
+    try:
+        return one(name)
+    except MemoryError as error:
+        raise InvalidScenario("path", f"{name}: is too large for the memory here: {error}", "check its sizes") from None
 
 
 def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> str:

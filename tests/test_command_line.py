@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from isaclib import InvalidScenario, command_line, instances, ofdm_ranging, semi_isac, wireless_powered
+from isaclib import InvalidScenario, command_line, instances, near_field, ofdm_ranging, semi_isac, wireless_powered
 from isaclib.foundations import files
 
 POWERED = command_line.interface("wireless_powered")
@@ -95,6 +95,15 @@ def test_what_the_system_refuses_is_one_line(folder, capsys):
         assert code == 2 and not said and error.startswith("isaclib: ") and error.count("\n") == 1, each
 
 
+def test_a_system_too_large_for_the_memory_is_one_line(tmp_path, capsys):
+    scenario = near_field.Scenario.random(np.random.default_rng(0))
+    scenario.save(tmp_path / "s.json")
+    content = json.loads((tmp_path / "s.json").read_text())
+    (tmp_path / "s.json").write_text(json.dumps(content | {"antennas": 10**15}))
+    code, said, error = run(capsys, "solve", "near_field", tmp_path / "s.json")
+    assert code == 2 and not said and error.count("\n") == 1 and "s.json: is too large for the memory here: Unable" in error
+
+
 def test_what_an_operating_system_puts_beside_a_file_is_no_scenario(folder, capsys):
     (folder / "scenarios/._s0.json").write_bytes(b"\x00\x05\x16\x07")
     code, said, _ = run(capsys, "solve", "wireless_powered", folder / "scenarios")
@@ -130,6 +139,8 @@ def test_options_of_a_chapter(tmp_path, capsys):
     assert (tmp_path / "near_field/o.json").exists(), "a folder may have the name of a chapter"
     code, _, error = run(capsys, "solve", "ofdm_ranging", tmp_path / "o.json", "--method", "waterfilling", *limit)
     assert code == 2 and error == "isaclib: peak_sidelobe_db: is not taken by the method waterfilling\n"
+    code, _, error = run(capsys, "solve", "ofdm_ranging", tmp_path / "o.json", "--peak-sidelobe-db", "16")
+    assert code == 2 and error == "isaclib: peak_sidelobe_db: must be at most 0, but is 16\n", "a sign was forgotten"
     semi_isac.Scenario.random(np.random.default_rng(0)).save(tmp_path / "s.mat")
     code, said, _ = run(capsys, "solve", "semi_isac", tmp_path / "s.mat", "--criterion", "efficiency", "--method", "paper")
     assert code == 0 and "shares = [" in said

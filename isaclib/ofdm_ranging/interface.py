@@ -70,7 +70,7 @@ INTERFACE = Interface(
     },
     score=score,
     options={
-        "peak_sidelobe_db": number(optional=True),
+        "peak_sidelobe_db": number(optional=True, maximum=0),
         "max_toa_crb_s2": number(optional=True, positive=True),
         "max_main_lobe_width_m": number(optional=True, positive=True),
         "max_capacity_loss": number(optional=True, minimum=0),

@@ -27,7 +27,7 @@ def test_a_malformed_number_is_refused_by_name(value):
         checks.number("noise_w", value, minimum=0)
 
 
-@pytest.mark.parametrize("value", [0, -1, 1.5, "3", None, math.inf, 2**70 + 1, True])
+@pytest.mark.parametrize("value", [0, -1, 1.5, "3", None, math.inf, 2**70 + 1, 1e30, True])
 def test_a_malformed_count_is_refused_by_name(value):
     with pytest.raises(InvalidScenario, match=r"^draws: "):
         checks.count("draws", value)
