@@ -54,7 +54,7 @@ def _piece(found: re.Match) -> str:
     if kind == "target":
         named = re.fullmatch(r"(.*?)\s*<[^>]*>", found["target"], re.S)
         target = found["target"].rpartition("/")[2].replace("_", " ")
-        return _escaped(named[1] if named else f"({target})" if found["role"] == "eq" else target)
+        return _escaped(named[1] if named else "(equation in the book)" if found["role"] == "eq" else target)
     if kind == "address":
         return _escaped(found["words"])
     tag = "strong" if kind == "strong" else "em"

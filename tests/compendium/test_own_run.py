@@ -40,11 +40,12 @@ def test_nothing_is_fetched(pages):
 def test_a_run_with_own_values_says_so(project):
     section = runs.load_section(project, "demo")
     values = {**section.schema.load_named("quick"), "slope": 2.0}
-    run = runs.custom_run(project, section, "results", values, "mine", "quick")
+    run = runs.custom_run(project, section, "results", values, "mine <i>& yours", "quick")
     (outcome,) = carry_out([run])
     assert outcome.ok
     text = own_run.write(run, section).read_text()
     assert "<strong>A run of your own</strong>" in text and "those of this set, not the book's" in text
+    assert "<i>" not in text and text.count("mine &lt;i&gt;&amp; yours") == 3, "title, what it is, and the run's name"
     assert "009-C1, with your values: contradicted." in text and "The book, with the paper's values: reproduced." in text
     assert re.search(r"<code>slope</code>.*?<td>2.m</td><td>1.m</td>", text, re.S)
 
@@ -64,7 +65,7 @@ def test_the_command_writes_and_opens_it(finished_copy, monkeypatch):
     ("text", "expected"),
     [
         ("a *b* **c** `d<e`", "a <em>b</em> <strong>c</strong> <code>d&lt;e</code>"),
-        ("see {ref}`words <label>` and {eq}`demo-parabola`", "see words and (demo-parabola)"),
+        ("see {ref}`words <label>` and {eq}`demo-parabola`", "see words and (equation in the book)"),
         ("{doc}`/notebooks/a/what_if` 3 \\* 4 < 5", "what if 3 * 4 &lt; 5"),
         ("[the page](https://example.org/) 5*3*2", "the page 5*3*2"),
     ],
