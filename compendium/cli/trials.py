@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 
@@ -26,6 +27,12 @@ def known_notebook(section: workshop.Section, notebook: str | None) -> bool:
     return notebook is not None
 
 
+def _finite(context: click.Context, parameter: click.Parameter, value: float) -> float:
+    if not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no number of seconds.", context, parameter)
+    return value
+
+
 @click.command("try")
 @click.argument("section")
 @click.argument("notebook", required=False)
@@ -33,7 +40,13 @@ def known_notebook(section: workshop.Section, notebook: str | None) -> bool:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same sets.")
 @click.option("--corners", is_flag=True, help="No random sets: 'quick', with one parameter at a time at an end of its range.")
 @click.option(
-    "--limit", type=click.FloatRange(1), default=300, show_default=True, metavar="SECONDS", help="Stop a run that takes longer."
+    "--limit",
+    type=click.FloatRange(1),
+    callback=_finite,
+    default=300,
+    show_default=True,
+    metavar="SECONDS",
+    help="Stop a run that takes longer.",
 )
 @with_workers
 def try_(

@@ -6,6 +6,8 @@ import keyword
 import re
 from pathlib import Path
 
+import yaml
+
 from ..runs.digest import CODE
 from ..runs.errors import ParameterError
 
@@ -33,9 +35,13 @@ def make(root: Path, name: str, title: str) -> list[Path]:
     ParameterError
         For a name that cannot be a package, or that is taken.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
-        raise ParameterError("isac new-chapter", name, "is no name of a package", "use lower case, digits and underscores")
-    for taken in (root / "isaclib" / name, root / "notebooks" / name, root / "book" / f"{name}.md"):
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name) or yaml.safe_load(name) != name:
+        remedy = "use lower case, digits and underscores, and no word of Python or YAML"
+        raise ParameterError("isac new-chapter", name, "is no name of a package", remedy)
+    if not title.strip() or not title.isprintable() or '"""' in title or "\\" in title:
+        raise ParameterError("isac new-chapter", title, "is no title", "write one line without backslashes and triple quotes")
+    folders = [root / house / name for house in ("isaclib", "notebooks", "tests", "book")]
+    for taken in (*folders, *(folder.with_suffix(ending) for folder in folders for ending in (".py", ".md"))):
         if taken.exists():
             raise ParameterError("isac new-chapter", name, f"is taken: {taken} exists", "choose another name")
     number = _next_number(root)

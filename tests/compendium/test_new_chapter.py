@@ -100,7 +100,17 @@ def test_its_style_is_the_project_s(root):
     assert [path for path in left if path.suffix != ".pyc"] == []
 
 
-@pytest.mark.parametrize("name", ["Link", "2d", "class", "a-b", "wireless_powered", NAME])
+@pytest.mark.parametrize(
+    "name",
+    ["Link", "2d", "class", "a-b", "true", "null", "on", "wireless_powered", NAME, "project", "data", "cells", "instances"],
+)
 def test_a_name_that_cannot_be_is_refused(root, name):
     with pytest.raises(ParameterError, match=r"is no name of a package|is taken"):
         new_chapter.make(root, name, "Title")
+
+
+@pytest.mark.parametrize("title", ["", " ", 'A """ in it', "a \\N", "two\nlines"])
+def test_a_title_that_would_break_a_docstring_is_refused(root, title):
+    with pytest.raises(ParameterError, match="is no title"):
+        new_chapter.make(root, "another", title)
+    assert not (root / "isaclib" / "another").exists()

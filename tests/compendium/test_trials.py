@@ -190,3 +190,9 @@ def test_a_larger_system_is_tried_with_the_least_work(project):
     assert {entry["points"] for entry in values if entry["slope"] == 1} > {3, 5}
     (high,) = [run.values for run in corner_runs(project, section, ["results"])[0] if run.label.startswith("try-slope-high")]
     assert (high["slope"], high["points"]) == (1000, 3)
+
+
+@pytest.mark.parametrize("limit", ["nan", "inf", "0"])
+def test_a_limit_that_is_no_number_of_seconds_is_refused(isac, project, limit):
+    result = isac(project, "try", "demo", "model", "--limit", limit)
+    assert result.exit_code == 2 and "Invalid value for '--limit'" in result.output
