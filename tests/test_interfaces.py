@@ -215,3 +215,19 @@ def test_a_batch_of_one_is_one(chapter):
     for scenarios, given in (*wrong, ([scenario] * 2, columns), (scenario, columns), (None, columns)):
         with pytest.raises(InvalidScenario):
             module.score_batch(scenarios, *given)
+
+
+@pytest.mark.parametrize(
+    ("chapter", "name"),
+    [
+        ("wireless_powered", "users"),
+        ("wireless_powered", "targets"),
+        ("network_localization", "base_stations"),
+        ("ofdm_ranging", "carriers"),
+        ("ofdm_ranging", "taps"),
+        ("near_field", "antennas"),
+    ],
+)
+def test_a_number_of_things_that_no_array_holds_is_refused_by_name(chapter, name):
+    with pytest.raises(InvalidScenario, match=rf"^{name}: must be at most [0-9.e+]+, but is 1e\+30"):
+        instances.interface(chapter).scenario.random(np.random.default_rng(0), **{name: 1e30})

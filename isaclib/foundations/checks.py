@@ -66,8 +66,6 @@ def number(
     if integer and math.isfinite(found):
         if found != int(found):
             raise InvalidScenario(name, f"must be a whole number, not {found:g}")
-        if abs(found) > _EXACT:
-            raise InvalidScenario(name, f"is too large to be counted exactly: {found:g}")
         return int(value) if isinstance(value, int) else int(found)
     return found
 

@@ -71,7 +71,7 @@ class Scenario(ScenarioBase):
 
     ap_positions_m: np.ndarray = array("M", 2)
     array_angles_rad: np.ndarray = array("M")
-    antennas: int = number(minimum=1, integer=True)
+    antennas: int = number(minimum=1, maximum=2**53, integer=True)
     antenna_spacing_m: float = number(positive=True)
     user_positions_m: np.ndarray = array("K", 2)
     carrier_hz: float = number(positive=True)

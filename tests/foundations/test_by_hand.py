@@ -338,7 +338,11 @@ def test_a_number_where_an_array_belongs():
 
 
 def test_a_written_file_can_be_read_by_everybody(tmp_path):
-    formats.write(tmp_path / "x.json", {"a": 1.0})
+    before = os.umask(0o022)
+    try:
+        formats.write(tmp_path / "x.json", {"a": 1.0})
+    finally:
+        os.umask(before)
     assert os.stat(tmp_path / "x.json").st_mode & 0o7777 == 0o644 and list(tmp_path.iterdir()) == [tmp_path / "x.json"]
 
 
@@ -350,12 +354,11 @@ def test_numbers_that_are_none_come_back_with_their_signs(tmp_path, suffix):
     np.testing.assert_array_equal(np.ravel(np.asarray(found["c"], dtype=float)), [math.nan, -math.inf, 2.0])
 
 
-def test_what_is_zero_is_not_negative_and_what_is_real_needs_no_modulus():
+def test_what_is_zero_is_not_negative():
     spec = fields.array("M", minimum=0.0).metadata[fields.SPEC]
     assert files._shaped("g", np.zeros(3), spec).tolist() == [0.0] * 3 == files._shaped("g", np.zeros((1, 3)), spec).tolist()
     with pytest.raises(InvalidScenario, match="negative throughout"):
         files._shaped("g", np.full(3, -1e-9), spec)
-    assert files._remedy(np.ones(2)) == files._remedy(None) == "" and files._remedy(np.ones(2) * 1j) == "abs(h)**2"
     assert files._shaped("n", np.array([[7.0]]), fields.number().metadata[fields.SPEC]) == 7.0
 
 
