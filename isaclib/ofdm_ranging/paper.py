@@ -183,9 +183,13 @@ def largest_weight(violation: Callable[[float], float], inside: float) -> float:
 
 
 def _end(violation: Callable[[float], float], outside: float, inside: float) -> float:
-    """Where the limits begin to hold between a weight that violates them and one that does not: the bracket's valid end."""
-    found = scalar_search.sign_change(lambda a: violation(float(a)) - _HOLDS, outside, inside, tolerance=_WEIGHT_TOLERANCE)
-    return float(found.high)
+    """Where the limits begin to hold between a weight that violates them and one that does not: the bracket's valid end.
+
+    They hold as well there as at ``inside``. The rounding allowed there, sought as a violation, would gain its square root of the
+    capacity where the end lies at the edge of what can be met.
+    """
+    best = max(0.0, violation(inside))
+    return float(scalar_search.sign_change(lambda a: violation(float(a)) - best, outside, inside, tolerance=_WEIGHT_TOLERANCE).high)
 
 
 def _golden(violation: Callable[[float], float]) -> float | None:

@@ -154,3 +154,21 @@ def test_weight_searches_on_a_known_interval():
     assert smallest_weight(lambda weight: parabola(weight) + 1) is None
     assert smallest_weight(lambda weight: 0.7 - weight) == pytest.approx(0.7, rel=SEARCH)
     assert largest_weight(lambda weight: -1.0, 0.1) == 1.0
+
+
+def test_a_mixture_at_the_edge_does_not_beat_the_certified_bound():
+    """Sought as a violation of 1e-9, the limit's end lay beyond it: 2.2e-5 more than the bound, the edges alone meet this width."""
+    scenario = ofdm.Scenario(
+        channel_gain=[1.0, 0.2], subcarrier_spacing_hz=1e6, noise_psd_w_per_hz=1e-6, power_budget_w=1.0, sidelobe_start=0.5
+    )
+    limits = dict(max_main_lobe_width_m=scenario.range_cell_m)
+    rule, best = ofdm.dynamic_allocation(scenario, **limits), ofdm.solve_exact(scenario, **limits)
+    assert rule.mode == "isac" and rule.certificate.residual <= 1e-14
+    assert rule.capacity_bps <= best.certificate.bound
+
+
+@pytest.mark.parametrize("search", [smallest_weight, lambda violation: largest_weight(violation, 0.5)])
+def test_a_weight_found_holds_as_well_as_the_one_it_was_found_from(search):
+    asked = {}
+    weight = search(lambda a: asked.setdefault(a, 1e-3 * max(0.3 - a, a - 0.7)))
+    assert -2e-11 < asked[weight] <= 0 and min(abs(weight - 0.3), abs(weight - 0.7)) < 1e-7
