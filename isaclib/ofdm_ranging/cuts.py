@@ -27,7 +27,7 @@ from .waterfilling import priced_bound, waterfill_shares
 
 ROOM = 1e-10  # limits are met with this relative room, so that rounding cannot violate them
 _LOOSENED, _LESS = (-1e-8, -1e-6), 1e-3
-_TIGHT = 1e-3  # room of the reference below which the search starts from it
+TIGHT = 1e-3  # room of the reference below which the search starts from it
 _GRID_STEP = 0.5  # of the first round, in 1/bandwidth: two delays per sidelobe
 _LEAST_BEND = 0.05  # curvature of |y|^2 over |y|^2 (a sidelobe has about 4 pi^2) below which a peak is too flat to be followed
 _DEEP = 0.03  # levels below it start from the reference: water-filling is orders of magnitude away
@@ -104,6 +104,7 @@ def maximise_utility(
     *,
     start: np.ndarray,
     reference: np.ndarray | None = None,
+    near: np.ndarray | None = None,
     max_rounds: int = 40,
 ) -> Outcome:
     r"""Maximise :math:`\sum_n \log(1 + g_n x_n)` over shares under the problem's limits.
@@ -114,16 +115,21 @@ def maximise_utility(
     reference : (N,), optional
         Shares that meet every limit with room to spare: iterates that violate a limit are mixed with them until they do not
         (the limits are convex), so that every round ends with an allowed allocation.
+    near : (N,), optional
+        Shares near the optimum, that of nearly the same limits: the first round cuts at their peaks.
     """
     began = time.perf_counter()
     most = float(np.log1p(gains * waterfill_shares(gains)).sum())
     margins = None if reference is None else np.minimum(problem.excesses(reference), 0.0)
     rooms = _rooms(margins)
-    state = Rounds(problem, start if margins is None or -margins.max(initial=-1.0) > _TIGHT else reference)
+    state = Rounds(problem, start if margins is None or -margins.max(initial=-1.0) > TIGHT else reference)
     best, found, bound, overshoot, history = start, -math.inf, most, math.inf, []
     if reference is not None:
         best, found = reference, float(np.log1p(gains * reference).sum())
     idle, tried, nearest = 0, 0, math.inf
+    if near is not None:
+        state, tried = Rounds(problem, near), len(_SCHEDULE)
+        state.exchange(near)
     while len(history) < max_rounds:
         utility = float(np.log1p(gains * state.x).sum())
         tolerance = _SCHEDULE[tried] if tried < len(_SCHEDULE) else _FINAL * max(utility / most, 1e-3)
@@ -176,7 +182,7 @@ def mended(x: np.ndarray, reference: np.ndarray | None, excess: np.ndarray, marg
     if margins is None:
         return None
     over = excess > 0
-    share = (excess[over] / np.maximum(excess[over] - margins[over], _NEVER)).max()
+    share = (excess[over] / np.maximum(excess[over] - margins[over], _NEVER)).max(initial=0.0)
     return (1 - share) * x + share * reference if share < 1 else reference
 
 
@@ -199,14 +205,17 @@ class Rounds:
         """
         count, x = self.problem.carriers, self.x
         deep = reference is not None and min((r.level for r in self.problem.regions), default=1.0) < _DEEP
-        anchor = reference if deep else np.full(count, 1.0 / count)
-        start = anchor if deep and self.step == 0 else 0.9 * x + 0.1 * anchor
+        even = np.full(count, 1.0 / count)
+        start = reference if deep and self.step == 0 else 0.9 * x + 0.1 * (reference if deep else even)
         costs, equality, before = np.zeros(count), np.ones(count), self.used
-        for curved, again in ((True, True), (True, False), (False, False)) if self.step else ((False, False),):
+        ways = ((True, True), (True, False), (False, False)) if self.step else ((False, False),) * (1 + deep)
+        for way, (curved, again) in enumerate(ways):
             rows = self.rows(x, None, curved, room)
             warm, most = (self._warm(rows, before), _WARM_ITERATIONS) if again else (None, _ITERATIONS)
             if again and warm is None:
                 continue
+            if way and not self.step:  # a reference of shares down to nothing may lead nowhere
+                start = even
             self.last = minimise(
                 rows, gains, costs, equality, start, tolerance=tolerance, weight=weight, max_iterations=most, warm=warm
             )

@@ -17,11 +17,14 @@ import dataclasses
 import math
 import time
 
+import numpy as np
+
 from ..foundations import checks
 from ..foundations.certificate import Certificate, Step, relative_gap
 from ..foundations.errors import SolverFailure
 from . import cuts
 from .allocation import Allocation, Limits
+from .bounds import fitted_bound
 from .edge import beside_the_least_level
 from .feasibility import AMPLE, HOLDS, Refusal, examine, hopeless, problem_of, sidelobe_problem, window_within
 from .least import least_level
@@ -31,6 +34,8 @@ from .waterfilling import best_capacity_bps, priced_bound, waterfill_shares
 FEASIBILITY_TOLERANCE = 1e-7  # relative; the margin at which two solutions of the same limit are told apart
 OPTIMAL_GAP = 1e-6
 ROUNDING = 1e-12  # relative excess of a limit that is none
+_NEAR, _EASED_ROUNDS = 1e-5, 16  # relative gap at which the limits are not raised; rounds per rise
+_RISES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 0.0)  # relative, of the limits where a search under them does not reach the optimum
 
 
 def solve_exact(
@@ -130,6 +135,47 @@ def solved(scenario: Scenario, limits: Limits) -> Allocation | Refusal:
 
 
 def _searched(scenario: Scenario, limits: Limits, start) -> cuts.Outcome | Refusal:
+    """The joint optimum, where no search reaches it with the best bound and mixture that higher limits give."""
+    outcome = _sought(scenario, limits, start)
+    if isinstance(outcome, Refusal) or outcome.converged or not outcome.found:
+        return outcome
+    problem = problem_of(scenario, limits)
+    reference = window_within(scenario, problem)
+    if reference is None or problem.excesses(reference).max() > -AMPLE:
+        reference = examine(scenario, limits)
+    if isinstance(reference, Refusal):
+        return outcome
+    over = np.maximum(problem.excesses(reference), problem.excesses(outcome.shares))
+    return _eased(problem.loosened(over), scenario.carrier_snr, outcome, reference)
+
+
+def _eased(problem: cuts.Problem, gains: np.ndarray, best: cuts.Outcome, reference: np.ndarray) -> cuts.Outcome:
+    r"""The best of an outcome and what the optima under slightly higher limits, each the next one's start, are worth under the
+    limits as they are.
+
+    The optimum is a concave function of the level, as steep as a square root next to the least one. A higher level's shares,
+    mixed with the reference, lie on a chord of it, and the multipliers fitted to them are a tangent: both near.
+    """
+    margins, near = np.minimum(problem.excesses(reference), 0.0), None
+    found = float(np.log1p(gains * best.shares).sum())
+    best = dataclasses.replace(best, bound=min(best.bound, fitted_bound(problem, gains, best.shares)))
+    rises = () if margins.max() < -cuts.TIGHT else _RISES if margins.max() < 0 else _RISES[:-1]
+    for rise in rises:
+        if best.bound - found <= _NEAR * found:
+            break
+        above = problem.loosened(np.full(margins.size, rise))
+        loose = cuts.maximise_utility(above, gains, start=best.shares, reference=reference, near=near, max_rounds=_EASED_ROUNDS)
+        near = loose.shares
+        mixed = cuts.mended(near, reference, problem.excesses(near), margins)
+        worth = float(np.log1p(gains * mixed).sum())
+        bound = min(best.bound, loose.bound, fitted_bound(problem, gains, near))
+        if worth > found:
+            best, found = dataclasses.replace(best, shares=mixed), worth
+        best = dataclasses.replace(best, bound=bound, rounds=best.rounds + loose.rounds)
+    return dataclasses.replace(best, converged=best.bound - found <= OPTIMAL_GAP * found)
+
+
+def _sought(scenario: Scenario, limits: Limits, start) -> cuts.Outcome | Refusal:
     """The joint optimum; where it is not reached at once, whether there is one, and again from shares that meet the limits."""
     problem = problem_of(scenario, limits)
     gains = scenario.carrier_snr

@@ -189,7 +189,9 @@ def _end(violation: Callable[[float], float], outside: float, inside: float) -> 
     capacity where the end lies at the edge of what can be met.
     """
     best = max(0.0, violation(inside))
-    return float(scalar_search.sign_change(lambda a: violation(float(a)) - best, outside, inside, tolerance=_WEIGHT_TOLERANCE).high)
+    return float(
+        scalar_search.sign_change(lambda a: violation(float(a)) - best, outside, inside, tolerance=_WEIGHT_TOLERANCE).high
+    )
 
 
 def _golden(violation: Callable[[float], float]) -> float | None:

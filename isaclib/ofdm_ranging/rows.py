@@ -114,6 +114,17 @@ class Rows:
             x += weights[-1] * (2 * at.centroid * self.carriers + self.spread)
         return np.append(x, self.along @ weights) if self.extra else x
 
+    def gradients(self, at: Slopes) -> np.ndarray:
+        """The Jacobian at ``at`` (total, size)."""
+        plain, rows = self.delays.size, np.zeros((self.total, self.size))
+        rows[:plain, : self.count] = 2 * (at.forms[:plain, None] * self.cosines + at.forms[plain : 2 * plain, None] * self.sines)
+        rows[self.where, : self.count] += 2 * at.forms[2 * plain :, None] * self.curved
+        if self.slack is not None:
+            rows[-1, : self.count] = 2 * at.centroid * self.carriers + self.spread
+        if self.extra:
+            rows[:, -1] = self.along
+        return rows
+
     def turned(self, at: Slopes, first: np.ndarray, along: Slopes, second: np.ndarray) -> np.ndarray:
         """``backward(at, first)`` and, of the quadratic parts alone, ``backward(along, second)``, in one product."""
         x = times(self.transposed, 2 * (first[self.owner] * at.forms + second[self.owner] * along.forms))

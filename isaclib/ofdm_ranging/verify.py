@@ -8,26 +8,21 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import linprog, nnls
 
 from ..foundations import checks
-from ..foundations.certificate import Certificate, relative_gap
+from ..foundations.certificate import FEASIBLE, Certificate, relative_gap
 from ..foundations.errors import InvalidScenario
 from ..foundations.scenario import Batch
 from ..foundations.score import TOLERANCE, Score, ScoreBatch, at_least_zero, judge
-from . import pulse as pulses
 from .allocation import Allocation, Limits
 from .batch import checked_batch
-from .cuts import Problem, moment_loss, moment_price
+from .bounds import fitted_bound
 from .exact import FEASIBILITY_TOLERANCE, OPTIMAL_GAP, solve_exact
 from .feasibility import problem_of
 from .scenario import Scenario, capacity_bps
-from .waterfilling import best_capacity_bps, priced_bound
+from .waterfilling import best_capacity_bps
 
-_TIGHT = 1e-8  # relative gap at which no further multipliers are tried
-_ASIDE = (-1e-3, -1e-4, 0.0, 1e-4, 1e-3)  # in 1/bandwidth
 _FINE = 64  # grid points per 1/bandwidth
-_ACTIVE = (1e-6, 1e-5, 1e-4, 1e-3)  # how close to equality (relative, or a share) a limit may carry a multiplier; all are tried
 
 
 def one_allocation(scenario: Scenario, powers_w) -> np.ndarray:
@@ -64,73 +59,10 @@ def capacity_bound(scenario: Scenario, limits: Limits, powers_w: ArrayLike) -> f
     shares = powers / powers.sum()
     gains = scenario.carrier_snr
     problem = problem_of(scenario, checks.instance("limits", limits, Limits))
-    nats, worth = priced_bound(gains, np.zeros(gains.size)), float(np.log1p(gains * shares).sum())
-    for active in _ACTIVE:
-        for even in (False, True):
-            nats = min(nats, _fitted_bound(problem, gains, shares, active, even))
-            if nats - worth <= _TIGHT * worth:
-                break
-    if nats - worth > _TIGHT * worth:
-        nats = min(nats, _linear_bound(problem, gains, shares))
+    if limits.residual(scenario, shares * scenario.power_budget_w) <= FEASIBLE:
+        problem = problem.loosened(problem.excesses(shares))  # by rounding, which steep multipliers make worth more than the gap
+    nats = fitted_bound(problem, gains, shares)
     return scenario.subcarrier_spacing_hz / math.log(2) * nats
-
-
-def _bonuses(problem: Problem, shares: np.ndarray, active: float, beside: bool) -> np.ndarray:
-    """What a multiplier of 1 on each limit that holds with equality up to ``active`` (relative) adds to the carriers' worth,
-    (k, N); with ``beside``, on delays beside the peaks, too.
-    """
-    columns = [np.empty((0, problem.carriers))]
-    for region in problem.regions:
-        u, levels = pulses.peaks(shares, region.start, region.stop, max(problem.oversampling, 32), above=0.7)
-        u = u[levels >= region.level * (1 - active)]
-        if u.size:
-            if beside:  # nearly optimal powers know their peaks to the root of their gap
-                u = np.unique(np.clip(np.add.outer(_ASIDE, u).ravel(), region.start, region.stop))
-            phases = pulses.pulse(shares, u)
-            directions = phases / np.abs(phases)
-            columns.append(region.level - (directions.conj()[:, None] * pulses.steering(u, problem.carriers)).real)
-    if problem.slack is not None and moment_loss(shares) >= problem.slack * (1 - active):
-        price, constant = moment_price(shares, problem.slack)
-        columns.append((constant - price)[None])
-    return np.concatenate(columns)
-
-
-def _fitted_bound(problem: Problem, gains: np.ndarray, shares: np.ndarray, active: float, even: bool) -> float:
-    """The bound in nats with multipliers fitted with weights that favour carriers with power, or ``even`` ones and delays beside
-    the peaks, too (at small SNR, where the problem is nearly linear, empty carriers bound as much as others).
-    """
-    count = problem.carriers
-    bonuses = _bonuses(problem, shares, active, even)
-    empty = np.flatnonzero(shares <= active)
-    slack = np.zeros((count, empty.size))
-    slack[empty, np.arange(empty.size)] = -1.0
-    marginal = gains / (1 + gains * shares)
-    # marginal_n = price - sum of bonuses_n - reduced cost_n, all multipliers >= 0
-    matrix = np.hstack([-bonuses.T, np.ones((count, 1)), slack])
-    weight = (np.ones(count) if even else np.sqrt(np.maximum(shares, 1e-3 / count))) / marginal.max()
-    weighted = weight[:, None] * matrix
-    scale = np.linalg.norm(weighted, axis=0)
-    try:
-        fit, _ = nnls(weighted / scale, weight * marginal, maxiter=20 * matrix.shape[1])
-    except RuntimeError:  # did not settle: this set of multipliers proves nothing
-        return math.inf
-    multipliers = (fit / scale)[: len(bonuses)]
-    return priced_bound(gains, np.einsum("k,kn->n", multipliers, bonuses))
-
-
-def _linear_bound(problem: Problem, gains: np.ndarray, shares: np.ndarray) -> float:
-    r"""The bound in nats with the multipliers that are best to first order: of the linear program
-
-    .. math:: \min_{\lambda,\,\rho \ge 0} \lambda \quad\text{s.t. } \frac{g_n}{1 + g_n x_n} + \sum_k \rho_k b_{kn} \le \lambda .
-    """
-    bonuses, marginal = _bonuses(problem, shares, _ACTIVE[-1], True), gains / (1 + gains * shares)
-    unit = marginal.max()
-    scale = np.maximum(np.abs(bonuses).max(axis=1), np.finfo(float).tiny)
-    matrix = np.vstack([bonuses / scale[:, None], -np.ones(gains.size)]).T
-    found = linprog(np.eye(len(scale) + 1)[-1], A_ub=matrix, b_ub=-marginal / unit, method="highs")
-    if found.x is None:
-        return math.inf
-    return priced_bound(gains, np.einsum("k,kn->n", np.maximum(found.x[:-1], 0.0) * unit / scale, bonuses))
 
 
 def verify(

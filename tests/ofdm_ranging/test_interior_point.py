@@ -96,3 +96,27 @@ def test_a_warm_start_ends_at_the_same_point_in_fewer_steps():
     assert cold.converged and warm.converged and warm.iterations < cold.iterations
     assert warm.z == pytest.approx(cold.z, abs=1e-6)
     assert np.log1p(gains * warm.z).sum() == pytest.approx(np.log1p(gains * cold.z).sum(), rel=1e-7)
+
+
+@pytest.mark.parametrize("lowered", [False, True])
+@pytest.mark.parametrize("slack", [None, 20.0])
+def test_gradients_are_the_jacobians_rows(lowered, slack):
+    rng = np.random.default_rng(6)
+    rows = _rows(rng, lowered, slack)
+    at = rows.slopes(rng.exponential(size=rows.size))
+    gradients = rows.gradients(at)
+    for weights in np.eye(rows.total):
+        assert weights @ gradients == pytest.approx(rows.backward(at, weights), abs=1e-12)
+
+
+def test_heavy_limits_kept_apart_leave_the_rest_its_digits():
+    """Against the bordered system; the matrix with the weights in it has no digit left."""
+    rng = np.random.default_rng(7)
+    half, gradients, right = rng.normal(size=(12, 12)), rng.normal(size=(4, 12)), rng.normal(size=12)
+    rest, weights = half @ half.T + np.eye(12), np.array([1e14, 3e15, 1e16, 1e17])
+    bordered = np.block([[rest, gradients.T], [gradients, -np.diag(1 / weights)]])
+    expected = np.linalg.solve(bordered, np.append(right, np.zeros(4)))[:12]
+    solve = interior_point._eliminated(lambda b: np.linalg.solve(rest, b), gradients, weights)
+    assert solve(right) == pytest.approx(expected, abs=1e-10)
+    mixed = np.linalg.solve(rest + gradients.T @ (weights[:, None] * gradients), right)
+    assert np.abs(mixed - expected).max() > 1e-4

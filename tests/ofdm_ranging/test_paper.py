@@ -157,7 +157,7 @@ def test_weight_searches_on_a_known_interval():
 
 
 def test_a_mixture_at_the_edge_does_not_beat_the_certified_bound():
-    """Sought as a violation of 1e-9, the limit's end lay beyond it: 2.2e-5 more than the bound, the edges alone meet this width."""
+    """Sought as a violation of 1e-9, the limit's end lay beyond it: 2.2e-5 more than the bound. Only the edges meet it."""
     scenario = ofdm.Scenario(
         channel_gain=[1.0, 0.2], subcarrier_spacing_hz=1e6, noise_psd_w_per_hz=1e-6, power_budget_w=1.0, sidelobe_start=0.5
     )
