@@ -19,9 +19,9 @@ from .waterfilling import best_capacity_bps
 _VERIFY_OVERSAMPLING = 64
 _MOST_DB = 6000.0  # amplitudes beyond leave the range of floating-point numbers; nothing attains them
 _KINDS: dict[str, dict] = {
-    "peak_sidelobe_db": {},
-    "max_toa_crb_s2": {"positive": True},
-    "max_main_lobe_width_m": {"positive": True},
+    "peak_sidelobe_db": {"infinite": True},
+    "max_toa_crb_s2": {"positive": True, "infinite": True},
+    "max_main_lobe_width_m": {"positive": True, "infinite": True},
     "max_capacity_loss": {"minimum": 0.0, "maximum": 1.0},
 }
 
@@ -85,7 +85,7 @@ class AllocationBatch:
 
 @dataclass(frozen=True)
 class Limits:
-    r"""The limits of problem (9); None switches one off.
+    r"""The limits of problem (9); None, or an infinite level, bound or width (which powers may have), switches one off.
 
     Attributes
     ----------
@@ -104,6 +104,8 @@ class Limits:
     --------
     >>> Limits(peak_sidelobe_db=-20.0).sidelobe_level()
     0.1
+    >>> Limits(max_toa_crb_s2=math.inf) == Limits()
+    True
     """
 
     peak_sidelobe_db: float | None = None
@@ -115,7 +117,10 @@ class Limits:
         for name, kind in _KINDS.items():
             value = getattr(self, name)
             if value is not None:
-                object.__setattr__(self, name, checks.number(name, value, **kind))
+                found = checks.number(name, value, **kind)
+                object.__setattr__(
+                    self, name, None if found == math.inf else checks.number(name, found, **kind | {"infinite": False})
+                )
 
     def sidelobe_level(self) -> float:
         """Amplitude limit relative to the main lobe, infinite without a limit."""

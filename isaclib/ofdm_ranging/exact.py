@@ -223,7 +223,7 @@ def solve_sidelobe_limited(scenario: Scenario, peak_sidelobe_db: float) -> Alloc
     >>> round(solve_sidelobe_limited(scenario, -25.0).capacity_bps / 1e6, 3)
     7.055
     """
-    checks.number("peak_sidelobe_db", peak_sidelobe_db)
+    checks.number("peak_sidelobe_db", peak_sidelobe_db, infinite=True)
     return solve_exact(scenario, peak_sidelobe_db=peak_sidelobe_db)
 
 

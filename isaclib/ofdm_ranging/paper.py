@@ -70,9 +70,9 @@ def straightforward_rule(
     if sidelobe_limited is not None:
         checks.instance("sidelobe_limited", sidelobe_limited, Allocation, "what solve_sidelobe_limited returns")
     powers = waterfill_shares(scenario.carrier_snr) * scenario.power_budget_w
-    if peak_sidelobe_db is not None:
+    if limits.peak_sidelobe_db is not None:
         try:
-            known = sidelobe_limited or solve_sidelobe_limited(scenario, peak_sidelobe_db)
+            known = sidelobe_limited or solve_sidelobe_limited(scenario, limits.peak_sidelobe_db)
             powers = checks.array("sidelobe_limited", known.powers_w, ("N",), minimum=0, sizes={"N": scenario.carriers})
             began -= sidelobe_limited.certificate.seconds if sidelobe_limited else 0.0
         except InfeasibleScenario:

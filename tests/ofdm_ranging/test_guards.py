@@ -22,8 +22,8 @@ LIMITS = dict(
     max_main_lobe_width_m=1.5 * SCENARIO.range_cell_m,
     max_capacity_loss=0.9,
 )
-OPTIONAL = {name: ["None"] for name in LIMITS}
-ASKED = {**OPTIONAL, "peak_sidelobe_db": ["None", "negative"]}
+OPTIONAL = {name: ["None", "inf"] for name in LIMITS} | {"max_capacity_loss": ["None"]}
+ASKED = {**OPTIONAL, "peak_sidelobe_db": ["None", "inf", "negative"]}
 
 
 def metric(**more):
@@ -68,7 +68,7 @@ CASES = {
     ),
     "best_main_lobe_width_m": (
         {"scenario": SCENARIO, "max_toa_crb_s2": LIMITS["max_toa_crb_s2"], "tolerance": 0.1},
-        {"max_toa_crb_s2": ["None"]},
+        {"max_toa_crb_s2": ["None", "inf"]},
     ),
     "capacity_bound": ({"scenario": SCENARIO, "limits": ofdm.Limits(**LIMITS), "powers_w": FLAT}, {}),
     "capacity_bps": metric(),
@@ -104,7 +104,7 @@ CASES = {
     "second_moment_hz2": metric(centred=True),
     "solve_exact": ({"scenario": SCENARIO, **LIMITS, "fallback": False}, ASKED),
     "solve_exact_batch": ({"scenarios": BATCH, **LIMITS}, ASKED),
-    "solve_sidelobe_limited": ({"scenario": SCENARIO, "peak_sidelobe_db": -9.0}, {"peak_sidelobe_db": ["negative"]}),
+    "solve_sidelobe_limited": ({"scenario": SCENARIO, "peak_sidelobe_db": -9.0}, {"peak_sidelobe_db": ["inf", "negative"]}),
     "straightforward_rule": ({"scenario": SCENARIO, **LIMITS}, ASKED),
     "toa_crb_s2": metric(centred=True),
     "verify": ({"scenario": SCENARIO, "allocation": ofdm.waterfill(SCENARIO), **LIMITS}, ASKED),

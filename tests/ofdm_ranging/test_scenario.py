@@ -182,3 +182,25 @@ def test_malformed_limits_are_named(name, value):
         with pytest.raises(InvalidScenario) as caught:
             solver(flat(), **{name: value})
         assert caught.value.field == name
+
+
+def test_an_infinite_limit_is_none():
+    """Powers on one carrier have an infinite CRB, and may have an infinite width; both were refused as limits."""
+    scenario = ofdm.Scenario(
+        channel_gain=[0.1, 1.0, 0.2, 0.1], subcarrier_spacing_hz=1e6, noise_psd_w_per_hz=1e-4, power_budget_w=1.0
+    )
+    flood = ofdm.waterfill(scenario)
+    crb, width = ofdm.toa_crb_s2(scenario, flood.powers_w), ofdm.main_lobe_width_m(scenario, flood.powers_w)
+    assert crb == width == math.inf
+    limits = dict(peak_sidelobe_db=math.inf, max_toa_crb_s2=crb, max_main_lobe_width_m=width)
+    for solver in (ofdm.solve_exact, ofdm.straightforward_rule, ofdm.dynamic_allocation):
+        found = solver(scenario, **limits)
+        assert found.mode == "isac" and found.capacity_bps == flood.capacity_bps
+    assert ofdm.solve_sidelobe_limited(scenario, math.inf).capacity_bps == flood.capacity_bps
+    assert ofdm.verify(scenario, flood, **limits).status == "optimal"
+    assert set(ofdm.score(scenario, flood.powers_w, **limits).violations) == {"power_budget_w", "powers_w"}
+    assert ofdm.solve_exact_batch([scenario], **limits).status.tolist() == ["optimal"]
+    assert ofdm.best_main_lobe_width_m(scenario, max_toa_crb_s2=crb) == ofdm.best_main_lobe_width_m(scenario)
+    for wrong in ({"peak_sidelobe_db": -math.inf}, {"max_toa_crb_s2": math.nan}, {"max_capacity_loss": math.inf}):
+        with pytest.raises(InvalidScenario):
+            ofdm.solve_exact(scenario, **wrong)
