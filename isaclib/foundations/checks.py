@@ -55,7 +55,7 @@ def number(
             raise InvalidScenario(name, "is masked", "give its value")
         try:
             given = np.asarray(value)
-        except (TypeError, ValueError):  # lists of unequal lengths, objects that refuse
+        except Exception:  # lists of unequal lengths, objects that refuse, whatever they raise
             given = np.empty(2)
         if given.ndim != 0 or given.dtype.kind not in "iuf":
             raise InvalidScenario(name, f"must be one real number, not {short(value)}")
@@ -110,7 +110,7 @@ def array(
     kind = "complex" if dtype is complex else "real"
     try:
         given = np.asarray(value)
-    except (TypeError, ValueError):  # rows of unequal lengths, objects that refuse
+    except Exception:  # rows of unequal lengths, objects that refuse, whatever they raise
         raise InvalidScenario(name, f"must be an array of {kind} numbers, not {short(value)}") from None
     if given.dtype.kind == "c" and dtype is not complex:
         raise InvalidScenario(
@@ -137,10 +137,10 @@ def array(
 
 
 def axes(value: Any) -> int:
-    """The number of axes; -1 for what is no array at all (rows of unequal lengths)."""
+    """The number of axes; -1 for what is no array at all (rows of unequal lengths, objects that refuse)."""
     try:
         return np.ndim(value)
-    except ValueError:
+    except Exception:
         return -1
 
 
@@ -196,7 +196,7 @@ def mask(name: str, value: Any, shape: Sequence[str | int], *, sizes: dict[str, 
     """An array of True and False (indices are refused: they would silently be taken for something else)."""
     try:
         given = np.asarray(value) if not _masked(value) else np.empty(0)
-    except (TypeError, ValueError):
+    except Exception:
         given = np.empty(0)
     if given.dtype.kind != "b":
         raise InvalidScenario(name, f"must be an array of True and False, not {short(value)}")

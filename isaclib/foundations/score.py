@@ -73,7 +73,7 @@ class Score:
         if not self.feasible:
             return f"Infeasible: the allocation violates {said}; its value of {self.value:.6g}{unit} is not compared, {optimum}."
         best = "the optimum" if self.proven else "it"
-        if abs(self.gap) <= max(self.certificate.gap, _SAME):
+        if abs(self.gap) <= max(self.certificate.gap if self.proven else 0.0, _SAME):
             return f"Feasible, {self.value:.6g}{unit}: 0 % from {best}; {optimum}."
         distance = "above" if (self.sense == "min") == (self.gap > 0) else "below"
         return f"Feasible, {self.value:.6g}{unit}: {100 * abs(self.gap):.3g} % {distance} {best}; {optimum}."

@@ -93,3 +93,22 @@ def test_words_flags_masks_instances_and_generators():
 def test_an_integer_array_does_not_overflow():
     with pytest.raises(InvalidScenario, match="too large to be counted exactly"):
         checks.array("carriers", [1e300], ("N",), dtype=int)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyError, AttributeError, ZeroDivisionError])
+def test_an_object_that_refuses_to_be_an_array_is_refused_by_name_whatever_it_raises(error):
+    class Refuses:
+        def __array__(self, *given, **more):
+            raise error("not now")
+
+    for check in (
+        lambda value: checks.number("field", value),
+        lambda value: checks.count("field", value),
+        lambda value: checks.array("field", value, ("M",)),
+        lambda value: checks.mask("field", value, ("M",)),
+        lambda value: checks.values("field", value),
+    ):
+        with pytest.raises(InvalidScenario) as caught:
+            check(Refuses())
+        assert caught.value.field == "field"
+    assert checks.axes(Refuses()) == -1
