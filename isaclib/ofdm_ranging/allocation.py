@@ -151,8 +151,9 @@ class Limits:
         if powers.ndim != 1:
             raise InvalidScenario("powers_w", f"has shape {powers.shape}", f"expected ({scenario.carriers},)")
         grid = scenario.oversampling if oversampling is None else checks.count("oversampling", oversampling, minimum=4)
-        found = {"power_budget_w": float(powers.sum() / scenario.power_budget_w - 1)}
-        silent = not powers.sum() > 0
+        with np.errstate(over="ignore"):  # far too much is infinitely too much
+            found = {"power_budget_w": float(powers.sum() / scenario.power_budget_w - 1)}
+        silent = not powers.max() > 0
 
         def level(start, stop):
             return math.inf if silent else float(pulses.peak_level(powers, start, stop, grid))
@@ -160,7 +161,9 @@ class Limits:
         if self.peak_sidelobe_db is not None:
             found["peak_sidelobe_db"] = level(scenario.sidelobe_start, scenario.sidelobe_end) / self.sidelobe_level() - 1
         if self.max_toa_crb_s2 is not None:
-            found["max_toa_crb_s2"] = float(toa_crb_s2(scenario, powers) / self.max_toa_crb_s2 - 1) if not silent else math.inf
+            with np.errstate(over="ignore"):
+                crb = toa_crb_s2(scenario, powers) / self.max_toa_crb_s2
+            found["max_toa_crb_s2"] = math.inf if silent else float(crb - 1)
         if (region := self.main_lobe_region(scenario)) is not None:
             found["max_main_lobe_width_m"] = level(*region) / pulses.HALF_POWER - 1
         if self.max_capacity_loss is not None:

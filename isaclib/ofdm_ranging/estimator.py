@@ -24,16 +24,21 @@ from .scenario import Scenario
 _NEWTON_STEPS = 5
 _GUARD = 0.15  # in 1/bandwidth: the strong peak is known to a grid step, and the main lobe is steep where it ends
 _CELL = 1.0  # in 1/bandwidth: how near a peak must be to count as the weak target
-_CHUNK = 512  # trials at a time, to bound memory
+_CHUNK, _MOST = 512, 10**9  # trials at a time, to bound memory; at most
 
 
 def _audible(scenario: Scenario, powers_w) -> np.ndarray:
     """Powers (N,) of one scenario of which at least one is positive: silence has no echo."""
     checks.instance("scenario", scenario, Scenario)
     powers = checks.array("powers_w", powers_w, ("N",), minimum=0.0, sizes={"N": scenario.carriers})
-    if not powers.sum() > 0:
+    if not powers.max() > 0:
         raise InvalidScenario("powers_w", "is 0 on every carrier", "an echo needs power on at least one")
     return powers
+
+
+def _trials(trials) -> int:
+    """A number of trials that memory can hold and a life may see the end of."""
+    return checks.count("trials", trials, maximum=_MOST)
 
 
 def delay_errors_s(
@@ -56,7 +61,7 @@ def delay_errors_s(
     """
     powers = _audible(scenario, powers_w)
     checks.generator("rng", rng)
-    trials = checks.count("trials", trials)
+    trials = _trials(trials)
     search = checks.number("search", search, minimum=1.0, maximum=0.5 * scenario.carriers)
     errors = [_chunk_errors(scenario, powers, rng, min(_CHUNK, trials - first), search) for first in range(0, trials, _CHUNK)]
     return np.concatenate(errors) / scenario.bandwidth_hz
@@ -70,13 +75,17 @@ def _chunk_errors(scenario: Scenario, powers, rng, trials: int, search: float) -
 
 
 def _filtered(scenario: Scenario, powers, rng, trials: int, delays: np.ndarray, amplitudes: np.ndarray) -> np.ndarray:
-    """Matched-filter outputs (trials, N) for echoes at ``delays`` (trials, K) with relative ``amplitudes`` (trials, K)."""
+    """Matched-filter outputs (trials, N) for echoes at ``delays`` (trials, K) with relative ``amplitudes`` (trials, K), in
+    units of their own."""
     count = scenario.carriers
     energy = rng.gamma(scenario.symbols, 1.0, size=(trials, count))
     noise = scenario.noise_psd_w_per_hz * scenario.subcarrier_spacing_hz
     echoes = (amplitudes[:, :, None] * pulses.steering(-delays.ravel(), count).reshape(*delays.shape, count)).sum(axis=1)
-    signal = math.sqrt(scenario.echo_gain) * powers * energy * echoes
-    return signal + np.sqrt(powers * energy * noise) * channels.complex_normal(rng, (trials, count))
+    # Powers of two take the size out, half of it before the roots and the rest after: nothing overflows, no digit changes.
+    half = int(np.frexp(powers.max())[1]) // 2
+    signal = math.sqrt(scenario.echo_gain) * np.ldexp(powers, -half) * energy * echoes
+    z = signal + np.sqrt(np.ldexp(powers, -2 * half) * energy * noise) * channels.complex_normal(rng, (trials, count))
+    return z * np.ldexp(1.0, -np.frexp(np.abs(z).max(axis=1, keepdims=True))[1])
 
 
 def _profile(z: np.ndarray, oversampling: int, search: float) -> tuple[np.ndarray, np.ndarray]:
@@ -130,9 +139,13 @@ def random_data_sidelobes_db(scenario: Scenario, powers_w: ArrayLike, rng: np.ra
     """
     powers = _audible(scenario, powers_w)
     checks.generator("rng", rng)
-    trials = checks.count("trials", trials)
-    weights = powers * rng.gamma(scenario.symbols, 1.0 / scenario.symbols, size=(trials, scenario.carriers))
-    return pulses.decibels(pulses.peak_level(weights, scenario.sidelobe_start, scenario.sidelobe_end, scenario.oversampling))
+    trials, powers = _trials(trials), pulses.scaled(powers)
+    levels = []
+    for first in range(0, trials, _CHUNK):
+        size = (min(_CHUNK, trials - first), scenario.carriers)
+        weights = powers * rng.gamma(scenario.symbols, 1.0 / scenario.symbols, size=size)
+        levels.append(pulses.peak_level(weights, scenario.sidelobe_start, scenario.sidelobe_end, scenario.oversampling))
+    return pulses.decibels(np.concatenate(levels))
 
 
 def data_floor_db(scenario: Scenario, powers_w: ArrayLike) -> float:
@@ -142,7 +155,7 @@ def data_floor_db(scenario: Scenario, powers_w: ArrayLike) -> float:
     >>> round(data_floor_db(scenario, np.full(16, 1 / 16)), 3)
     -12.041
     """
-    powers = _audible(scenario, powers_w)
+    powers = pulses.scaled(_audible(scenario, powers_w))
     return float(pulses.decibels(math.sqrt((powers**2).sum() / scenario.symbols) / powers.sum()))
 
 
@@ -169,7 +182,7 @@ def weak_target_detection(
     """
     powers = _audible(scenario, powers_w)
     checks.generator("rng", rng)
-    trials = checks.count("trials", trials)
+    trials = _trials(trials)
     weak_db = checks.number("weak_db", weak_db, minimum=-3000.0, maximum=0.0)
     least = scenario.sidelobe_start + 0.5
     separation = checks.number("separation", separation)

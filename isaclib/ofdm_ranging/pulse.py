@@ -32,6 +32,14 @@ _SETTLED = 1e-7  # a step this short leaves an error of its square
 _CROSSING_TOLERANCE = 1e-12
 
 
+def scaled(weights) -> np.ndarray:
+    """Weights (..., N) times the power of two, exactly, that brings the largest of each row into [1/2, 1): sums and squares of
+    numbers of any size without overflow. Zeros stay.
+    """
+    weights = np.asarray(weights, dtype=float)
+    return np.ldexp(weights, -np.frexp(weights.max(axis=-1, keepdims=True))[1])
+
+
 def centred_carriers(count: int) -> np.ndarray:
     """Carrier indices :math:`n - (N-1)/2`, shape (N,)."""
     return np.arange(count) - 0.5 * (count - 1)
@@ -205,7 +213,7 @@ def refine(weights: np.ndarray, start: np.ndarray, reach: float) -> np.ndarray:
 
 def peak_level(weights, start: float, stop: float, oversampling: int) -> np.ndarray:
     """Largest ``|y| / y(0)`` over delays in [start, stop] for weights (..., N); nan where all weights are 0."""
-    weights = np.asarray(weights, dtype=float)
+    weights = scaled(weights)
     flat = weights.reshape(-1, weights.shape[-1])
     result = np.full(len(flat), np.nan)
     grid = max(oversampling, FINE)
@@ -222,7 +230,7 @@ def half_power_width(weights, oversampling: int, *, last_before: float | None = 
     delay of at most ``last_before`` (or to the first one after it, where the lobe is still above half power there).
     Infinite where the level never falls so far; nan where all weights are 0.
     """
-    weights = np.asarray(weights, dtype=float)
+    weights = scaled(weights)
     flat = weights.reshape(-1, weights.shape[-1])
     delays, levels = grid_levels(flat, oversampling)
     result = np.full(len(flat), np.nan)

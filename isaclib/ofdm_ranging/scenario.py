@@ -17,6 +17,8 @@ from ..foundations.errors import InvalidScenario
 from ..foundations.scenario import ScenarioBase, array, number
 from . import pulse as pulses
 
+_LEAST_HZ = 1e-140  # of a spacing: squares of bandwidths stay away from both ends of floating-point numbers
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Scenario(ScenarioBase):
@@ -60,6 +62,12 @@ class Scenario(ScenarioBase):
     )
 
     def validate(self) -> None:
+        if not _LEAST_HZ <= self.subcarrier_spacing_hz <= 1 / _LEAST_HZ:
+            raise InvalidScenario(
+                "subcarrier_spacing_hz",
+                f"is {self.subcarrier_spacing_hz:g}",
+                f"its square must be a floating-point number: from {_LEAST_HZ:g} to {1 / _LEAST_HZ:g}",
+            )
         if self.carriers < 2:
             raise InvalidScenario("channel_gain", "has one carrier only", "a delay needs at least two")
         if not np.any(self.channel_gain > 0):
@@ -171,23 +179,26 @@ def capacity_bps(scenario: Scenario, powers_w: ArrayLike) -> np.ndarray:
     6.365
     """
     powers = checked_powers(scenario, powers_w)
-    snr = powers * (scenario.carrier_snr / scenario.power_budget_w)
-    return scenario.subcarrier_spacing_hz / math.log(2) * np.log1p(snr).sum(axis=-1)
+    with np.errstate(over="ignore"):  # powers beyond floating-point numbers carry infinitely much
+        snr = powers * (scenario.carrier_snr / scenario.power_budget_w)
+        return scenario.subcarrier_spacing_hz / math.log(2) * np.log1p(snr).sum(axis=-1)
 
 
 def pulse_compression(scenario: Scenario, powers_w: ArrayLike, delays: ArrayLike) -> np.ndarray:
     r"""Expected pulse-compression output, eq. (7), relative to its value at the target: (..., K) complex.
 
     Delays (K,) are relative to the target's, in 1/bandwidth; powers are (..., N). The phase is taken about the middle of
-    the band.
+    the band. nan where there is no power.
 
     >>> scenario = Scenario.random(np.random.default_rng(0), carriers=16)
     >>> np.round(np.abs(pulse_compression(scenario, np.full(16, 1 / 16), [0.0, 0.5, 1.0])), 3)
     array([1.   , 0.638, 0.   ])
     """
-    powers = checked_powers(scenario, powers_w)
+    powers = pulses.scaled(checked_powers(scenario, powers_w))
     delays = checks.array("delays", delays, ("K",))
-    return pulses.pulse(powers, delays) / powers.sum(axis=-1, keepdims=True)
+    total = powers.sum(axis=-1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        return pulses.pulse(powers, delays) / np.where(total > 0, total, np.nan)
 
 
 def peak_sidelobe_db(scenario: Scenario, powers_w: ArrayLike) -> np.ndarray:
@@ -240,7 +251,7 @@ def second_moment_hz2(scenario: Scenario, powers_w: ArrayLike, *, centred: bool 
     >>> round(float(second_moment_hz2(scenario, np.full(16, 1 / 16))) / 1e12, 3)  # (16^2 - 1) / 12
     21.25
     """
-    powers = checked_powers(scenario, powers_w)
+    powers = pulses.scaled(checked_powers(scenario, powers_w))
     checks.flag("centred", centred)
     total = powers.sum(axis=-1, keepdims=True)
     share = powers / np.where(total > 0, total, np.nan)
@@ -256,8 +267,9 @@ def echo_snr(scenario: Scenario, powers_w: ArrayLike) -> np.ndarray:
     >>> round(float(echo_snr(scenario, np.full(16, 1 / 16))), 3)
     10.24
     """
-    total = checked_powers(scenario, powers_w).sum(axis=-1)
-    return scenario.symbols * scenario.echo_gain / (scenario.noise_psd_w_per_hz * scenario.subcarrier_spacing_hz) * total
+    with np.errstate(over="ignore"):
+        total = checked_powers(scenario, powers_w).sum(axis=-1)
+        return scenario.symbols * scenario.echo_gain / (scenario.noise_psd_w_per_hz * scenario.subcarrier_spacing_hz) * total
 
 
 def toa_crb_s2(scenario: Scenario, powers_w: ArrayLike, *, centred: bool = True) -> np.ndarray:
@@ -275,7 +287,7 @@ def toa_crb_s2(scenario: Scenario, powers_w: ArrayLike, *, centred: bool = True)
     7.629
     """
     moment = second_moment_hz2(scenario, powers_w, centred=centred)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         bound = 1.0 / (8 * math.pi**2 * echo_snr(scenario, powers_w) * moment)
     return np.where(np.isnan(bound), math.inf, bound)[()]
 

@@ -14,6 +14,7 @@ from ..foundations.certificate import FEASIBLE, Certificate, relative_gap
 from ..foundations.errors import InvalidScenario
 from ..foundations.scenario import Batch
 from ..foundations.score import TOLERANCE, Score, ScoreBatch, at_least_zero, judge
+from . import pulse as pulses
 from .allocation import Allocation, Limits
 from .batch import checked_batch
 from .bounds import fitted_bound
@@ -54,9 +55,10 @@ def capacity_bound(scenario: Scenario, limits: Limits, powers_w: ArrayLike) -> f
     8.236
     """
     powers = one_allocation(scenario, powers_w)
-    if not powers.sum() > 0:
+    if not powers.max() > 0:
         raise InvalidScenario("powers_w", "is 0 on every carrier", "a bound needs powers to fit multipliers to")
-    shares = powers / powers.sum()
+    shares = pulses.scaled(powers)
+    shares /= shares.sum()
     gains = scenario.carrier_snr
     problem = problem_of(scenario, checks.instance("limits", limits, Limits))
     if limits.residual(scenario, shares * scenario.power_budget_w) <= FEASIBLE:
@@ -95,7 +97,7 @@ def verify(
     limits = Limits(peak_sidelobe_db, max_toa_crb_s2, max_main_lobe_width_m, max_capacity_loss)
     powers = one_allocation(scenario, allocation.powers_w)
     value = float(capacity_bps(scenario, powers))
-    bound = capacity_bound(scenario, limits, powers) if powers.sum() > 0 else best_capacity_bps(scenario)
+    bound = capacity_bound(scenario, limits, powers) if powers.max() > 0 else best_capacity_bps(scenario)
     found = residual(scenario, powers, limits)
     good = relative_gap(value, bound) <= OPTIMAL_GAP and found <= FEASIBILITY_TOLERANCE
     return Certificate(

@@ -204,3 +204,49 @@ def test_an_infinite_limit_is_none():
     for wrong in ({"peak_sidelobe_db": -math.inf}, {"max_toa_crb_s2": math.nan}, {"max_capacity_loss": math.inf}):
         with pytest.raises(InvalidScenario):
             ofdm.solve_exact(scenario, **wrong)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("size", [5e-324, 1e-310, 1e-160, 1e160, 1e200, 1e308])
+def test_powers_of_any_size_have_the_figures_of_their_shares(size):
+    scenario = ofdm.Scenario.random(np.random.default_rng(0), carriers=8, symbols=4)
+    one, powers = np.array([0, 1, 1, 0, 1, 0, 0, 1.0]), size * np.array([0, 1, 1, 0, 1, 0, 0, 1.0])
+    for figure in (
+        ofdm.peak_sidelobe_db,
+        ofdm.main_lobe_width_m,
+        ofdm.second_moment_hz2,
+        ofdm.data_floor_db,
+        lambda *given: ofdm.pulse_compression(*given, [0.0, 1.0]),
+        lambda *given: ofdm.random_data_sidelobes_db(*given, np.random.default_rng(1), 3),
+        lambda *given: ofdm.capacity_bound(scenario, ofdm.Limits(peak_sidelobe_db=-10.0), given[1]),
+    ):
+        assert figure(scenario, powers) == pytest.approx(figure(scenario, one), rel=1e-12)
+    assert np.isfinite(ofdm.delay_errors_s(scenario, powers, np.random.default_rng(1), 3, search=2.0)).all()
+    seen = ofdm.weak_target_detection(scenario, powers, np.random.default_rng(1), 3, weak_db=-3.0, separation=4.0)
+    judged = ofdm.score(scenario, powers, peak_sidelobe_db=-3.0, max_toa_crb_s2=1e-13, max_capacity_loss=0.5)
+    assert 0 <= seen <= 1 and not judged.feasible
+    assert ofdm.echo_snr(scenario, powers) >= 0 and ofdm.capacity_bps(scenario, powers) >= 0 <= ofdm.toa_crb_s2(scenario, powers)
+
+
+@pytest.mark.filterwarnings("error")
+def test_silence_has_no_pulse():
+    scenario = ofdm.Scenario.random(np.random.default_rng(0), carriers=8)
+    assert np.isnan(ofdm.pulse_compression(scenario, np.zeros(8), [0.0, 1.0])).all()
+
+
+@pytest.mark.parametrize("spacing", [1e155, 1e300, 1e-160])
+def test_a_spacing_whose_square_is_no_number_is_refused(spacing):
+    with pytest.raises(InvalidScenario) as caught:
+        ofdm.Scenario(channel_gain=np.ones(8), subcarrier_spacing_hz=spacing, noise_psd_w_per_hz=1 / spacing, power_budget_w=1.0)
+    assert caught.value.field == "subcarrier_spacing_hz"
+
+
+def test_random_data_come_in_pieces_and_more_trials_than_memory_holds_are_refused():
+    scenario = ofdm.Scenario.random(np.random.default_rng(0), carriers=4)
+    short, long = (ofdm.random_data_sidelobes_db(scenario, np.ones(4), np.random.default_rng(3), trials) for trials in (500, 600))
+    assert long.shape == (600,) and np.array_equal(long[:500], short)
+    for trials in (1e15, 1e300):
+        for draw in (ofdm.random_data_sidelobes_db, ofdm.delay_errors_s):
+            with pytest.raises(InvalidScenario) as caught:
+                draw(scenario, np.ones(4), np.random.default_rng(3), trials)
+            assert caught.value.field == "trials"
