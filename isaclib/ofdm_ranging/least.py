@@ -29,6 +29,7 @@ _LEVEL_GAP = 5e-8  # relative, of the least level
 _HOLDS = 1e-9  # relative excess of another limit that counts as none
 _ROUNDS = 40
 _STALLED = 8  # rounds without progress
+_USUAL, _FINE = 1e-9, 1e-12  # tolerance of a round's program, of level and target, relative; where a target lies inside the gap
 _MOST = 512
 
 
@@ -95,16 +96,14 @@ def _searched(problem: Problem, closed: float, window: np.ndarray, target: float
     x = 0.5 * window + 0.5 * _edges(count) if problem.slack is not None else window
     unit = max(_level(problem, first, x), 1e-15)
     state = Rounds(problem, x)
-    best, level, bound, rounds, stalled = None, math.inf, closed, 0, 0
+    best, level, bound, rounds, stalled, tolerance = None, math.inf, closed, 0, 0, 1e-4
     for step in range(_ROUNDS):
         rounds = step + 1
         anchor = 0.9 * x + 0.05 * window + 0.05 / count if step else 0.99 * x + 0.01 / count
         top = (1.1 * _level(problem, first, anchor) / unit) ** 2
         for curved in (True, False) if step else (False,):
             rows = state.rows(x, unit, curved, ROOM)
-            point = minimise(
-                rows, gains, costs, equality, np.append(anchor, top), tolerance=1e-4 if step == 0 else 1e-9, max_iterations=100
-            )
+            point = minimise(rows, gains, costs, equality, np.append(anchor, top), tolerance=tolerance, max_iterations=100)
             if point.converged:
                 break
         x = point.z[:count] / point.z[:count].sum()
@@ -114,14 +113,18 @@ def _searched(problem: Problem, closed: float, window: np.ndarray, target: float
             proven = max(proven, float((reward - charge).min()) / weight if weight > 0 else 0.0)
         current = max(math.sqrt(max(point.z[-1], 0.0)) * unit, 1e-16)
         state.exchange(x, scale=current / first.level)
-        stalled += 1
-        if proven > bound * (1 + 1e-9):
+        stalled, progress = stalled + 1, min(tolerance, _USUAL)
+        if proven > bound * (1 + progress):
             bound, stalled = proven, 0
         if np.all(hidden.excesses(x) <= _HOLDS):
             found = _level(problem, first, x)
-            if found < level * (1 - 1e-9):
+            if found < level * (1 - progress):
                 best, level, stalled = x, found, 0
-        if (best is not None and level - bound <= _LEVEL_GAP * level) or stalled >= _STALLED:
+        # Told apart from a target as far as rounding allows: a width is the root of its level, and known as well.
+        near = best is not None and level - bound <= _LEVEL_GAP * level
+        undecided = target is not None and bound <= target < level
+        tolerance = _FINE if near and undecided else _USUAL
+        if (near and not undecided) or stalled >= _STALLED:
             break
         if target is not None and (level <= target or bound > target * (1 + _LEVEL_GAP)):
             break

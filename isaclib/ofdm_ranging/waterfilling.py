@@ -72,7 +72,8 @@ def priced_bound(gains: np.ndarray, bonus: np.ndarray) -> float:
     Every :math:`\lambda > \max_n b_n` gives a valid bound, so the search for the best one needs no proof.
     """
     peak = float(bonus.max())
-    low, high = max(peak, 0.0), max(float((gains + bonus).max()), 0.0)
+    # At a price of N above all bonuses no carrier takes more than 1/N.
+    low, high = max(peak, 0.0), min(max(float((gains + bonus).max()), 0.0), max(peak, 0.0) + gains.size)
     if high <= 0:
         return 0.0
 

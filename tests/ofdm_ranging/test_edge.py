@@ -222,3 +222,12 @@ def test_at_the_least_crb_and_the_least_level_the_judge_proves_what_the_solver_d
         judged = ofdm.verify(scenario, found, **limits)
         assert found.certificate.status == judged.status == "optimal"
         assert judged.bound >= found.certificate.value * (1 - 1e-12)
+
+
+@pytest.mark.parametrize(("carriers", "crb"), [(8, None), (33, 1.5), (64, None)])
+def test_the_least_width_is_known_as_well_as_asked(carriers, crb):
+    """The least level stops at 5e-8, and with a target inside that gap the bisection stopped as well: at 2e-9 to 3e-8."""
+    scenario = scenario_of(0, carriers, 1.5)
+    limit = None if crb is None else crb * ofdm.edges_only(scenario).certificate.value
+    possible, impossible = ofdm.best_main_lobe_width_m(scenario, max_toa_crb_s2=limit, tolerance=1e-9)
+    assert 0 < possible - impossible <= 1e-9 * possible
