@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import linprog, nnls
 
 from . import pulse as pulses
-from .cuts import Problem, moment_loss, moment_price
+from .cuts import PHASES, Problem, moment_loss, moment_price
 from .edge import beside_the_least_level
 from .waterfilling import priced_bound
 
@@ -56,9 +56,10 @@ def _edges_bound(problem: Problem, gains: np.ndarray) -> float:
 
 def _bonuses(problem: Problem, shares: np.ndarray, active: float, beside: bool) -> np.ndarray:
     """What a multiplier of 1 on each limit that holds with equality up to ``active`` (relative) adds to the carriers' worth,
-    (k, N); with ``beside``, on delays beside the peaks, too.
+    (k, N); with ``beside``, on delays beside the peaks, too. With what rounding of the phases can make of it: multipliers may be
+    steep.
     """
-    columns = [np.empty((0, problem.carriers))]
+    columns, rounding = [np.empty((0, problem.carriers))], PHASES * problem.carriers
     for region in problem.regions:
         u, levels = pulses.peaks(shares, region.start, region.stop, max(problem.oversampling, 32), above=0.7)
         u = u[levels >= region.level * (1 - active)]
@@ -67,7 +68,7 @@ def _bonuses(problem: Problem, shares: np.ndarray, active: float, beside: bool) 
                 u = np.unique(np.clip(np.add.outer(_ASIDE, u).ravel(), region.start, region.stop))
             phases = pulses.pulse(shares, u)
             directions = phases / np.abs(phases)
-            columns.append(region.level - (directions.conj()[:, None] * pulses.steering(u, problem.carriers)).real)
+            columns.append(rounding + region.level - (directions.conj()[:, None] * pulses.steering(u, problem.carriers)).real)
     if problem.slack is not None and moment_loss(shares) >= problem.slack * (1 - active):
         price, constant = moment_price(shares, problem.slack)
         columns.append((constant - price)[None])

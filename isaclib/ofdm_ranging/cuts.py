@@ -39,7 +39,7 @@ _UTILITY_GAP = (3e-8, 5e-7)  # relative, between the certified bound and the uti
 _PATIENCE, _ENOUGH = 6, 3  # rounds before plain cuts are all kept; rounds without progress before other rooms are tried
 _IDLE = 1e-9  # progress, relative to water-filling, that does not count as any
 _NEVER = 1e-300
-_PHASES = 4.5e-16  # rounding of a phase, per carrier: phases reach pi N / 2
+PHASES = 4.5e-16  # rounding of a phase, per carrier: phases reach pi N / 2
 _ITERATIONS, _WARM_ITERATIONS = 60, 25
 _WARM_SHARE, _WARM_GAPS = 0.01, (1e-8, 1e-2)  # duality measure to begin at, over the last overshoot; its range
 
@@ -322,7 +322,7 @@ def multiplier_sums(problem: Problem, x: np.ndarray, used, multipliers: np.ndarr
     feasibility multipliers are so large that it shows.
     """
     count = problem.carriers
-    rounding = _PHASES * count
+    rounding = PHASES * count
     reward, charge, weight, position = np.zeros(count), 0.0, 0.0, 0
     for index, (region, pool, peak) in enumerate(zip(problem.regions, *used, strict=True)):
         first = index == 0 and unit is not None
