@@ -234,7 +234,7 @@ def test_the_least_width_is_known_as_well_as_asked(carriers, crb):
 
 
 def test_the_fitted_bound_counts_the_rounding_of_its_phases():
-    """Two carriers at the level of their halves: a fitted multiplier was so steep that rounding put the bound up to 14 % too low."""
+    """Two carriers at the level of their halves: multipliers so steep that rounding put the bound up to 14 % too low."""
     for seed in range(20):
         scenario = ofdm.Scenario.random(np.random.default_rng(seed), carriers=2, mean_snr_db=30.0, sidelobe_start=0.5)
         level = float(ofdm.peak_sidelobe_db(scenario, ofdm.minimise_sidelobe(scenario).powers_w))
