@@ -9,6 +9,14 @@ shares
 .. math:: \rho \sum_k |z_k| \ge \min_n \Bigl[\operatorname{Re} \sum_{k,j} z^* e^{j2\pi(n-n_c)u/N} - \sum_j |z_j| r_j
     + \beta (b_n - d)\Bigr] .
 
+Where nothing else is asked, mirrored shares are as good, their output is real, and at a vertex as many carriers (and their mirror
+images) have power as peaks reach the level. Real :math:`\zeta_k` that make
+
+.. math:: c_n = \sum_k \zeta_k \cos\tfrac{2\pi (n-n_c) u_k}{N}
+
+equal 1 at those carriers are then the multipliers by interpolation, and :math:`\rho \sum_k |\zeta_k| \ge \min_n c_n` holds for any
+:math:`\zeta`: so narrow regions far below -110 dB are proven, where no program finds the multipliers.
+
 Where sidelobes are all delays from :math:`u_0` on, Dolph's closed form (:mod:`isaclib.ofdm_ranging.window`) is a lower bound
 too, and the answer where nothing else is asked.
 """
@@ -21,7 +29,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import pulse as pulses
-from .cuts import ROOM, Problem, Region, Rounds, multiplier_sums
+from .cuts import PHASES, ROOM, Problem, Region, Rounds, multiplier_sums
 from .interior_point import minimise
 from .window import dolph_shares, least_sidelobe_level
 
@@ -31,6 +39,7 @@ _ROUNDS = 40
 _STALLED = 8  # rounds without progress
 _USUAL, _FINE = 1e-9, 1e-12  # tolerance of a round's program, of level and target, relative; where a target lies inside the gap
 _MOST = 512
+_FINELY, _AT_THE_TOP = 64, 1e-3  # grid points per 1/bandwidth; relative distance from the highest peak, for interpolation
 
 
 @dataclass(frozen=True)
@@ -130,8 +139,26 @@ def _searched(problem: Problem, closed: float, window: np.ndarray, target: float
             break
         unit = current
     if best is not None:
+        if problem.slack is None and not hidden.regions and level - bound > _LEVEL_GAP * level:
+            bound = max(bound, min(_interpolated_bound(first, best), level))
         best.setflags(write=False)
     return LeastLevel(best, level, bound, rounds)
+
+
+def _interpolated_bound(region: Region, x: np.ndarray) -> float:
+    """The bound of the multipliers that interpolate at the highest peaks and the largest shares; 0 where that is none."""
+    count, folded = x.size, 0.5 * (x + x[::-1])
+    delays, levels = pulses.peaks(folded, region.start, region.stop, _FINELY, above=0.9)
+    delays = np.unique(delays[levels >= (1 - _AT_THE_TOP) * levels.max()])
+    half = count // 2
+    cosines = np.cos(2 * math.pi / count * np.outer(pulses.centred_carriers(count)[half:], delays))
+    largest = np.argsort(-folded[half:])[: delays.size]
+    try:
+        multipliers = np.linalg.solve(cosines[largest], np.ones(delays.size))
+    except np.linalg.LinAlgError:  # peaks that coincide, or fewer carriers than peaks
+        return 0.0
+    size = float(np.abs(multipliers).sum())
+    return max(float((cosines @ multipliers).min()) / size - PHASES * count, 0.0)
 
 
 def _edges(count: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from benchmarks.extremes import ofdm_ranging as extremes
 from isaclib import InfeasibleScenario, InvalidScenario
 from isaclib import ofdm_ranging as ofdm
 from isaclib.ofdm_ranging import cuts, pulse
+from isaclib.ofdm_ranging.least import _interpolated_bound, least_level
 from isaclib.ofdm_ranging.window import dolph_shares, least_sidelobe_level
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -373,3 +374,23 @@ def test_one_thread_or_two_the_answer_is_the_same_and_no_other_thread_works():
         answers.append(run.stdout.split())
     assert answers[0][:4] == answers[1][:4]
     assert float(answers[1][4]) < 1.05  # processor time of all threads over that of the calling one
+
+
+@pytest.mark.parametrize(("carriers", "start", "stop", "level_db"), [(24, 2.5918, 2.8375, -140.43), (32, 2.724, 2.96, -147.24)])
+def test_narrow_regions_far_down_are_proven_and_deeper_limits_refused(carriers, start, stop, level_db):
+    """The bound was 0, and a limit below the least level a SolverFailure."""
+    scenario = ofdm.Scenario.random(np.random.default_rng(0), carriers=carriers, sidelobe_start=start, sidelobe_stop=stop)
+    certificate = ofdm.minimise_sidelobe(scenario).certificate
+    assert certificate.status == "optimal" and 20 * math.log10(certificate.value) == pytest.approx(level_db, abs=0.1)
+    with pytest.raises(InfeasibleScenario):
+        ofdm.solve_exact(scenario, peak_sidelobe_db=level_db - 3.0)
+
+
+def test_interpolated_multipliers_bound_the_level_of_any_shares():
+    rng = np.random.default_rng(16)
+    for _ in range(60):
+        count = int(rng.integers(2, 20))
+        region = cuts.Region(start := rng.uniform(0.1, 0.4) * count, rng.uniform(start, 0.5 * count), 0.1)
+        bound = _interpolated_bound(region, rng.dirichlet(np.full(count, rng.choice([0.2, 1.0]))))
+        least = least_level(cuts.Problem(count, (region,), None, 32))
+        assert bound <= least.level * (1 + 1e-9)
