@@ -14,8 +14,8 @@ images) have power as peaks reach the level. Real :math:`\zeta_k` that make
 
 .. math:: c_n = \sum_k \zeta_k \cos\tfrac{2\pi (n-n_c) u_k}{N}
 
-equal 1 at those carriers are then the multipliers by interpolation, and :math:`\rho \sum_k |\zeta_k| \ge \min_n c_n` holds for any
-:math:`\zeta`: so narrow regions far below -110 dB are proven, where no program finds the multipliers.
+equal 1 at those carriers are then the multipliers by interpolation, and :math:`\rho \sum_k |\zeta_k| \ge \min_n c_n` holds for
+any :math:`\zeta`: so narrow regions far below -110 dB are proven, where no program finds the multipliers.
 
 Where sidelobes are all delays from :math:`u_0` on, Dolph's closed form (:mod:`isaclib.ofdm_ranging.window`) is a lower bound
 too, and the answer where nothing else is asked.

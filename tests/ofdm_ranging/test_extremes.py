@@ -388,9 +388,9 @@ def test_narrow_regions_far_down_are_proven_and_deeper_limits_refused(carriers, 
 
 def test_interpolated_multipliers_bound_the_level_of_any_shares():
     rng = np.random.default_rng(16)
-    for _ in range(60):
-        count = int(rng.integers(2, 20))
-        region = cuts.Region(start := rng.uniform(0.1, 0.4) * count, rng.uniform(start, 0.5 * count), 0.1)
-        bound = _interpolated_bound(region, rng.dirichlet(np.full(count, rng.choice([0.2, 1.0]))))
-        least = least_level(cuts.Problem(count, (region,), None, 32))
-        assert bound <= least.level * (1 + 1e-9)
+    for _ in range(8):
+        count = int(rng.integers(2, 12))
+        region = cuts.Region(start := rng.uniform(0.1, 0.2) * count, rng.uniform(start, 0.5 * count), 0.1)
+        least = least_level(cuts.Problem(count, (region,), None, 32)).level
+        found = [_interpolated_bound(region, rng.dirichlet(np.full(count, 0.5))) for _ in range(20)]
+        assert max(found) <= least * (1 + 1e-9)
