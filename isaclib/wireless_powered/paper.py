@@ -194,28 +194,39 @@ def _checked_start(scenario: Scenario, start: Start, scheme: str) -> Start:
 
 
 class _Subproblem:
-    r"""Problem (33) in the variables :math:`(\tau, \psi, q, v)` with :math:`u = S q`; :math:`\tau` is the log objective."""
+    r"""Problem (33) in the variables :math:`(\tau, \psi, v)`, for equal times with :math:`u` between; :math:`\tau` is the log of
+    the objective.
+
+    Free times are as short as the objective allows, :math:`u_m = \tau - \ln r_m(v_m)`: shorter ones help the frame and the
+    energy, and :math:`-\ln r_m` is convex, so that the program stays convex, with half the unknowns and constraints.
+    """
 
     def __init__(self, scenario: Scenario, scheme: str) -> None:
         self.a = scenario.gain_bs_user / scenario.noise_w
         self.users = users = len(self.a)
         self.time_budget = scenario.time_budget_s
         self.log_harvest = np.log(harvest_rate_w(scenario) * scenario.time_budget_s)
-        self.selection = np.ones((users, 1)) if scheme == "equal_time" else np.eye(users)
         self.sensing = crb_polynomial(scenario) if np.isfinite(scenario.crb_limit_m2) else None
         self.eta, self.p0 = scenario.crb_limit_m2, scenario.bs_power_w
         cap = float(np.log(scenario.max_power_w))
-        self.slots = self.selection.shape[1]
+        self.slots = int(scheme == "equal_time")
         floor = cap if scheme == "max_power" else None
         self.bounds = [(None, None)] * (2 + self.slots) + [(floor, cap)] * users
 
     def pack(self, powers, charging, times) -> np.ndarray:
         u, v = np.log(times), np.log(powers)
-        tau = np.min(u + np.log(np.log1p(self.a * powers) / np.log(2)))
+        tau = np.min(u + self._log_rate(v))
         return np.concatenate([[tau, np.log(charging / (self.time_budget - charging))], u[: self.slots], v])
 
     def unpack(self, z) -> tuple[np.ndarray, float, np.ndarray]:
-        return np.exp(z[2 + self.slots :]), float(_share(z[1]) * self.time_budget), np.exp(self.selection @ z[2 : 2 + self.slots])
+        return np.exp(z[2 + self.slots :]), float(_share(z[1]) * self.time_budget), np.exp(self._log_times(z))
+
+    def _log_rate(self, v: np.ndarray) -> np.ndarray:
+        return np.log(np.log1p(self.a * np.exp(v)) / np.log(2))
+
+    def _log_times(self, z: np.ndarray) -> np.ndarray:
+        v = z[2 + self.slots :]
+        return np.full(self.users, z[2]) if self.slots else z[0] - self._log_rate(v)
 
     def solve(self, z0: np.ndarray) -> tuple[np.ndarray | None, bool]:
         """The next point, and whether the solver says that it is optimal; None where no answer is feasible and no worse."""
@@ -231,33 +242,40 @@ class _Subproblem:
             alpha, mu = f.alpha / level, f.mu / level
 
         def constraints(z):
-            tau, psi, u, v = z[0], z[1], self.selection @ z[2 : 2 + slots], z[2 + slots :]
+            psi, u, v = z[1], self._log_times(z), z[2 + slots :]
             p = np.exp(v)
-            rate = u + np.log(np.log1p(self.a * p) / np.log(2)) - tau
             frame = np.log(self.time_budget) - np.logaddexp(0, psi) - _log_sum(u)
-            energy = self.log_harvest - np.logaddexp(0, -psi) - u - v
-            parts = [rate, [frame], energy]
+            parts = [[frame], self.log_harvest - np.logaddexp(0, -psi) - u - v]
+            if slots:
+                parts.append(u + self._log_rate(v) - z[0])
             if self.sensing is not None:
                 parts.append(1 + (v - v_ref) @ gradient - p @ alpha - mu)
             return np.concatenate(parts)
 
         def jacobian(z):
-            psi, u, v = z[1], self.selection @ z[2 : 2 + slots], z[2 + slots :]
+            psi, u, v = z[1], self._log_times(z), z[2 + slots :]
             p = np.exp(v)
             x = self.a * p
-            rows = np.zeros((2 * users + 1 + (0 if self.sensing is None else len(mu)), len(z)))
-            rate, frame, energy = slice(0, users), users, slice(users + 1, 2 * users + 1)
-            rows[rate, 0] = -1
-            rows[rate, 2 : 2 + slots] = self.selection
-            rows[rate, 2 + slots :] = np.diag(x / ((1 + x) * np.log1p(x)))
-            rows[frame, 1] = -_share(psi)
-            rows[frame, 2 : 2 + slots] = -np.exp(u - _log_sum(u)) @ self.selection
-            rows[energy, 1] = _share(-psi)
-            rows[energy, 2 : 2 + slots] = -self.selection
-            rows[energy, 2 + slots :] = -np.eye(users)
+            steepness = np.diag(x / ((1 + x) * np.log1p(x)))  # of the log rates in v
+            longer = np.zeros((users, len(z)))  # of the log times
+            longer[:, 2 if slots else 0] = 1
+            if not slots:
+                longer[:, 2:] = -steepness
+            frame, energy = -np.exp(u - _log_sum(u)) @ longer, -longer
+            frame[1] -= _share(psi)
+            energy[:, 1] += _share(-psi)
+            energy[:, 2 + slots :] -= np.eye(users)
+            parts = [frame[None], energy]
+            if slots:
+                rate = longer.copy()
+                rate[:, 0] -= 1
+                rate[:, 2 + slots :] += steepness
+                parts.append(rate)
             if self.sensing is not None:
-                rows[2 * users + 1 :, 2 + slots :] = (gradient - p[:, None] * alpha).T
-            return rows
+                crb = np.zeros((len(mu), len(z)))
+                crb[:, 2 + slots :] = (gradient - p[:, None] * alpha).T
+                parts.append(crb)
+            return np.concatenate(parts)
 
         cost = np.zeros(len(z0))
         cost[0] = -1

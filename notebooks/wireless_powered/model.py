@@ -339,7 +339,9 @@ assert np.all(middle <= limits.mean(axis=0) * (1 + 1e-12))  # convex along every
 #
 # With $u = \ln t$ and $v = \ln p$ products become sums, and the log of the throughput, $u_m + \ln W + \ln\log_2(1 +
 # a_me^{v_m})$ with $a_m = h_{0,m}/\sigma^2$, is concave (the printed eq. (29) misplaces $W$, erratum 000-E1). The price: in $v$ the CRB constraint *loses* its convexity. The paper
-# replaces its concave part by a tangent, solves, and repeats. Every iterate is feasible, and the objective never falls.
+# replaces its concave part by a tangent, solves, and repeats. Every iterate is feasible, and the objective never falls. Times are as short as
+# the objective $\tau$ allows, $u_m = \tau - \ln\log_2(1 + a_me^{v_m})$ up to a constant, which is convex in $(\tau, v)$: they need not be unknowns of the
+# convex program, and it is solved without them.
 
 # %%
 bent = np.sqrt(ends[0] * ends[1])  # the middle in v = ln p

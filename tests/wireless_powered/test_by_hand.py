@@ -223,8 +223,15 @@ def test_the_convex_subproblem_and_its_slopes(scheme, limit, monkeypatch):
     real = paper.minimize
     monkeypatch.setattr(paper, "minimize", spy)
     z = problem.pack(*start)
-    for packed, given in zip(problem.unpack(z), start):
-        np.testing.assert_allclose(packed, given, rtol=1e-13)
+    packed = problem.unpack(z)
+    for found, given in zip(packed[:2], start):
+        np.testing.assert_allclose(found, given, rtol=1e-13)
+    if scheme == "equal_time":
+        np.testing.assert_allclose(packed[2], start[2], rtol=1e-13)
+    else:  # as short as the least throughput allows
+        assert np.all(packed[2] <= start[2] * (1 + 1e-12))
+        least = wp.throughputs(s, start[2], start[0]).min()
+        np.testing.assert_allclose(wp.throughputs(s, packed[2], start[0]), least, rtol=1e-12)
     assert z[0] == pytest.approx(math.log(wp.throughputs(s, start[2], start[0]).min() / s.bandwidth_hz), rel=1e-12)
     problem.solve(z)
     shift = np.random.default_rng(5).normal(0, 0.1, len(z))
@@ -237,16 +244,17 @@ def test_the_convex_subproblem_and_its_slopes(scheme, limit, monkeypatch):
     powers, charging, times = problem.unpack(at)
     found = seen["fun"](at)
     rates = np.log(times * np.log2(1 + wp.snr(s, powers))) - at[0]
-    np.testing.assert_allclose(found[:4], rates, rtol=1e-9, atol=1e-12)
-    assert found[4] == pytest.approx(math.log((s.time_budget_s - charging) / times.sum()), rel=1e-9)
-    np.testing.assert_allclose(found[5:9], np.log(wp.harvested_energy_j(s, charging) / (powers * times)), rtol=1e-9, atol=1e-12)
-    assert len(found) == (12 if np.isfinite(limit) else 9)
+    assert found[0] == pytest.approx(math.log((s.time_budget_s - charging) / times.sum()), rel=1e-9)
+    np.testing.assert_allclose(found[1:5], np.log(wp.harvested_energy_j(s, charging) / (powers * times)), rtol=1e-9, atol=1e-12)
+    rows = 9 if scheme == "equal_time" else 5
+    np.testing.assert_allclose(found[5:rows] if rows == 9 else np.zeros(4), rates, rtol=1e-9, atol=1e-12)
+    assert len(found) == rows + (3 if np.isfinite(limit) else 0)
     if np.isfinite(limit):
         # The tangent lies on the safe side of eq. (19), and on it at the last point; both in units of eta det J there.
         det = lambda p: np.linalg.det(wp.fisher_information(s, p))  # noqa: E731
         level = limit * det(start[0])
-        np.testing.assert_allclose(seen["fun"](z)[9:], -wp.crb_constraint(s, start[0]) / level, rtol=1e-7)
-        assert np.all(found[9:] <= -wp.crb_constraint(s, powers) / level + 1e-12)
+        np.testing.assert_allclose(seen["fun"](z)[rows:], -wp.crb_constraint(s, start[0]) / level, rtol=1e-7)
+        assert np.all(found[rows:] <= -wp.crb_constraint(s, powers) / level + 1e-12)
     low, high = zip(*seen["bounds"][-4:])
     assert set(high) == {math.log(s.max_power_w)} and set(low) == {math.log(s.max_power_w) if scheme == "max_power" else None}
     assert seen["function"](at) == -at[0] and seen["jac"](at).tolist() == [-1.0] + [0.0] * (len(z) - 1)

@@ -99,3 +99,11 @@ def test_where_the_solver_of_a_subproblem_has_no_answer_the_iterate_before_is_th
     assert found.min_throughput_bit == whole.history[answers].objective
     violation = wp.residual(scenario, found.powers_w, found.charging_time_s, found.times_s)
     assert max(found.certificate.residual, violation) <= 1e-6
+
+
+@pytest.mark.parametrize("scheme", ["proposed", "max_power", "equal_time"])
+def test_the_algorithm_ends_at_the_optimum_of_a_hundred_users(scheme):
+    # With the times as unknowns a subproblem of 200 users took minutes and found no answer.
+    scenario = wp.Scenario.random(np.random.default_rng(1), users=100, targets=3, crb_limit_m2=np.inf)
+    solve = {"proposed": wp.solve_exact, "max_power": wp.solve_max_power, "equal_time": wp.solve_equal_time}[scheme]
+    assert wp.solve_sca(scenario, scheme=scheme).min_throughput_bit == pytest.approx(solve(scenario).min_throughput_bit, rel=1e-4)
