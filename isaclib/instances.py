@@ -73,7 +73,7 @@ def draw(chapter: Interface, family: str, number: int, *, seed: int = SEED) -> t
 
 
 def _drawn(chapter: Interface, family: str, number: int, seed: int) -> Drawn:
-    number = checks.count("number", number, minimum=0)
+    number = checks.count("number", number, minimum=0, maximum=2**53)
     return _drawn_each(chapter, family, [number], _seed(seed))[0]
 
 

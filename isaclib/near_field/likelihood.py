@@ -72,7 +72,7 @@ def locate_likelihood_batch(
 def _located(scenario: Scenario, covariances, start_m, blocks, rngs: list[np.random.Generator]) -> np.ndarray:
     checks.instance("scenario", scenario, Scenario)
     points = checks.array("start_m", start_m, (len(scenario.user_positions_m), 2))
-    blocks = checks.count("blocks", blocks)
+    blocks = checks.count("blocks", blocks, maximum=2**53)
     factors = np.sqrt(blocks) * square_root(checked_covariances(scenario, covariances))
     h = echo_matrix(scenario)
     aps, antennas = len(factors), scenario.antennas

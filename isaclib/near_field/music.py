@@ -336,7 +336,7 @@ def _observed(scenario, covariances, snapshots, rng, far_field) -> np.ndarray:
 
 def _samples(scenario, covariances, snapshots, rngs: list[np.random.Generator], far_field) -> list[np.ndarray]:
     """One sample covariance for every generator; of very many snapshots by its distribution, without drawing them."""
-    snapshots = checks.count("snapshots", snapshots)
+    snapshots = checks.count("snapshots", snapshots, maximum=2**53)
     factor = echo_matrix(scenario, far_field=far_field) @ _block_diagonal(square_root(checked_covariances(scenario, covariances)))
     if snapshots > max(_MANY_SNAPSHOTS, 10 * len(factor)):
         return [_wishart(factor, noise_w(scenario), snapshots, rng) for rng in rngs]

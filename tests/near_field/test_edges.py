@@ -182,20 +182,8 @@ def test_a_position_bound_that_the_covariances_do_not_have_is_refused(sensing, o
 
 @pytest.fixture(scope="module")
 def solved():
-    scenario = two_users()
+    scenario = small(antennas=5)
     return scenario, nf.solve_exact(scenario)
-
-
-def two_users():
-    return nf.Scenario.random(
-        np.random.default_rng(3),
-        ap_positions_m=[[30, 70], [10, 20]],
-        user_positions_m=[[20, 30], [40, 45]],
-        antennas=5,
-        antenna_spacing_m=0.08,
-        crlb_limit_m2=4e-11,
-        sensing_processing_gain_db=85.0,
-    )
 
 
 def with_witnesses(found, **changes):
@@ -245,10 +233,10 @@ def test_the_scale_of_a_sensing_witness_does_not_matter(solved, scale):
 )
 def test_an_echo_whose_strength_is_no_number_is_refused_by_the_scenario(changes):
     with pytest.raises(InvalidScenario, match="echo SNR"):
-        two_users().replace(**changes)
+        small(antennas=5).replace(**changes)
     for factor in (1e150, 1e160, 1e-150):  # much stronger echoes once made the scenario "infeasible"
         with pytest.raises(InvalidScenario, match="echo SNR"):
-            two_users().replace(reflectivity=two_users().reflectivity * factor)
+            small(antennas=5).replace(reflectivity=small(antennas=5).reflectivity * factor)
 
 
 @pytest.mark.filterwarnings("error")

@@ -27,12 +27,13 @@ def test_a_sample_covariance_of_many_snapshots_has_the_moments_of_drawn_ones(rng
     np.testing.assert_allclose(sample, sample.conj().swapaxes(1, 2))
 
 
-def test_a_hundred_million_snapshots_locate_as_the_covariance_itself_does(rng):
+@pytest.mark.parametrize("snapshots", [10**8, 8 * 10**10, 2**53])
+def test_a_hundred_million_snapshots_and_more_locate_as_the_covariance_itself_does(rng, snapshots):
     scenario = nf.Scenario.random(rng, antennas=9)
     isotropic = np.broadcast_to(np.eye(9) * scenario.sensing_power_w / 9, (3, 9, 9))
     start = scenario.user_positions_m
     own = nf.locate_music(scenario, isotropic, start_m=start)
-    many = nf.locate_music(scenario, isotropic, start_m=start, snapshots=10**8, rng=rng)
+    many = nf.locate_music(scenario, isotropic, start_m=start, snapshots=snapshots, rng=rng)
     few = nf.locate_music(scenario, isotropic, start_m=start, snapshots=10**4, rng=rng)
     assert np.abs(many - own).max() < 0.1 * np.abs(few - own).max()
 
