@@ -30,7 +30,7 @@ from .scenario import Scenario, antenna_positions_m, echo_gains, phasors, respon
 
 _CHUNK = 2048  # grid points per matrix product: bounds the memory of a fine grid, and fits the cache
 _DEEP = 1e-4  # part of the response's length below which a null is recomputed without cancellation
-_MANY_SNAPSHOTS = 100_000  # more are not drawn one by one
+_MANY_ENTRIES = 6_000_000  # of all snapshots together; more are not drawn one by one
 
 
 def plane_wave_vectors(scenario: Scenario, points_m: ArrayLike | None = None) -> np.ndarray:
@@ -338,7 +338,7 @@ def _samples(scenario, covariances, snapshots, rngs: list[np.random.Generator], 
     """One sample covariance for every generator; of very many snapshots by its distribution, without drawing them."""
     snapshots = checks.count("snapshots", snapshots, maximum=2**53)
     factor = echo_matrix(scenario, far_field=far_field) @ _block_diagonal(square_root(checked_covariances(scenario, covariances)))
-    if snapshots > max(_MANY_SNAPSHOTS, 10 * len(factor)):
+    if snapshots > 10 * len(factor) and snapshots * len(factor) > _MANY_ENTRIES:
         return [_wishart(factor, noise_w(scenario), snapshots, rng) for rng in rngs]
     echoes = (_echoes(factor, noise_w(scenario), snapshots, rng) for rng in rngs)
     return [y @ y.conj().T / snapshots for y in echoes]
