@@ -15,7 +15,7 @@ from ..foundations.errors import InvalidScenario, SolverFailure
 from .adversary import worst_case
 from .cuts import CutResult, margin_by_cuts
 from .given_beams import beam_residual
-from .reduction import Reduced, checked, reduce
+from .reduction import Reduced, checked, lengths_left, reduce
 from .sdp import margin_by_sdp, rank_one
 
 _TOLERANCE = 1e-6
@@ -152,7 +152,7 @@ def _unit_w(h: np.ndarray, radii: np.ndarray, sinr: float, noise_w: float) -> fl
     """A power in whose unit t is about 0.1, whatever the SINR, the noise and the limit: ten times what the weakest user needs
     alone, or, for an SINR above 1, what beams without interference take; 0 where nothing, or no number, is left of a channel.
     """
-    left = float(np.maximum(np.linalg.norm(h, axis=2) - radii, 0.0).sum(axis=1).min())
+    left = float(lengths_left(h, radii).sum(axis=1).min())
     if left <= 0:
         return 0.0
     alone = 1 / left / left

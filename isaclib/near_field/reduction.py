@@ -86,6 +86,11 @@ def checked(channels, error_radii, noise_w: float) -> tuple[np.ndarray, np.ndarr
     return h, radii
 
 
+def lengths_left(channels: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """The least that errors leave of the channels' lengths: (..., K, M) of channels (K, M, n) and radii (..., K, M)."""
+    return np.maximum(np.linalg.norm(channels, axis=-1) - radii, 0.0)
+
+
 def reduce(channels: np.ndarray, error_radii: np.ndarray, noise_w: float, *, reduced: bool = True) -> Reduced:
     r"""Divide checked arrays by the noise amplitude and, with ``reduced``, go to the :math:`\min(K, N_t)`-dimensional spans."""
     h, radii = np.asarray(channels), np.asarray(error_radii)

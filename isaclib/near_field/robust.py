@@ -28,7 +28,7 @@ from ..foundations.errors import InvalidScenario, SolverFailure
 from .dual_bound import DualPoint
 from .given_beams import beam_residual, certify
 from .margin import METHODS, unreachable
-from .reduction import Reduced, checked, reduce
+from .reduction import Reduced, checked, lengths_left, reduce
 from .search import RANK_ONE, Bracket, narrow
 
 _ROUNDING = 1e-9
@@ -171,7 +171,7 @@ def robust_sinr(
         bracket.offer(float(np.min(values)) * (1 - _ROUNDING), beams, multipliers)
         cuts = narrow(bracket, guess, cuts, by_programs_alone=method == "sdp")
         # Where users that cannot be told apart leave the programs no digits, what the weakest one has alone is still a bound.
-        left = _left(problem).sum(axis=1)
+        left = lengths_left(problem.channels, problem.radii).sum(axis=1)
         weakest = int(np.argmin(left))
         bracket.limit(float(left[weakest]) ** 2 * (1 + _ROUNDING), _dual_alone(problem, weakest))
     if bracket.best <= 0 or bracket.beams is None or bracket.multipliers is None:
@@ -227,7 +227,8 @@ def _one_user(bracket: Bracket) -> None:
     :math:`\lambda_m=(\varepsilon_m\sum_m(\|h_m\|-\varepsilon_m)_+)^{-1}` the S-procedure proves that these receive no less.
     """
     problem = bracket.problem
-    lengths, radii, left = np.linalg.norm(problem.channels[0], axis=1), problem.radii[0], _left(problem)[0]
+    lengths, radii = np.linalg.norm(problem.channels[0], axis=1), problem.radii[0]
+    left = lengths_left(problem.channels[0], radii)
     reach = float(np.sum(left))
     served = left > 0
     beams = np.where(served, 1 / np.maximum(lengths, _TINY), 0.0)[:, None] * problem.channels[0]
@@ -239,14 +240,9 @@ def _one_user(bracket: Bracket) -> None:
     bracket.dual = _dual_alone(problem, 0)
 
 
-def _left(problem: Reduced) -> np.ndarray:
-    """The least that errors leave of the channels' lengths, (K, M)."""
-    return np.maximum(np.linalg.norm(problem.channels, axis=2) - problem.radii, 0.0)
-
-
 def _dual_alone(problem: Reduced, user: int) -> DualPoint:
     """Proves that a user has no more than all the power gives it alone, on its shortest channel."""
-    left = _left(problem)[user]
+    left = lengths_left(problem.channels[user], problem.radii[user])
     prices = np.maximum(left, 1e-9 * left.max())
     channel = _shortest(problem)[user].reshape(1, -1)
     return DualPoint(1.0, prices / prices.sum(), np.array([1.0]), np.array([user]), channel)

@@ -27,7 +27,7 @@ from ..foundations.errors import InvalidScenario
 from .dual_bound import DualPoint, checked_dual, sinr_limits
 from .information import block_bound_m2, checked_covariances
 from .margin import METHODS
-from .reduction import checked, reduce
+from .reduction import checked, lengths_left, reduce
 from .robust import RobustSinr, robust_sinr
 from .scenario import Scenario
 from .scenario import channels as channels_of
@@ -187,9 +187,9 @@ class SinrCurve:
         tolerance: float = 1e-5,
     ) -> None:
         h = checks.array("channels", channels, ("K", "M", "Nt"), dtype=complex)
-        self.channels, unit = checked(h, np.zeros(h.shape[:2]), noise_w)
+        self.channels, _ = checked(h, np.zeros(h.shape[:2]), noise_w)
         norms = np.linalg.norm(h, axis=2)
-        _, unit = checked(h, norms if error_radii is None else error_radii, noise_w)
+        unit = norms if error_radii is None else checked(h, error_radii, noise_w)[1]
         self.unit_radii, self.noise_w = unit, float(noise_w)
         self.matched = checks.flag("matched", matched)
         checks.word("method", method, tuple(METHODS))
@@ -263,7 +263,7 @@ class SinrCurve:
         e = np.atleast_1d(checks.array("errors", errors, ("...",), minimum=0, infinite=True))
         power_w = checks.number("power_w", power_w, minimum=0)
         finite = np.minimum(e, _LARGEST_ERROR)[..., None, None]
-        left = np.maximum(np.linalg.norm(self.channels, axis=2) - finite * self.unit_radii, 0.0).sum(axis=-1)
+        left = lengths_left(self.channels, finite * self.unit_radii).sum(axis=-1)
         result = power_w / self.noise_w * np.min(left, axis=-1) ** 2 * (1 + _AGREE)
         logs = np.array([_log(witness.relative_error) for witness in self._witnesses])
         order = np.argsort(np.abs(_log(e)[..., None] - logs), axis=-1)[..., :_NEAREST]
