@@ -38,6 +38,7 @@ assert 1 == 2, "{word} " + (_b.str(_t.active_count()) + " " + ",".join(_r) + " "
                             + " ".join(_m for _m in _b.sorted(_b.globals()) if _m[0] != "_" and _b.hasattr(_b, _m)))
 """
 THREADS = "threads that an earlier cell had started were still running"
+EARLIER = "the kernel died before this test began"
 SWITCHED_OFF = "assertions were switched off in this notebook, so its tests prove nothing"
 _OURS = {"get_ipython", "open", "exit", "quit"}  # IPython's own
 
@@ -100,18 +101,19 @@ def _run(kernel, cell, at, lost, result, until, is_test, pause) -> None:
         result.doubtful[at] = reason
         return
     test = is_test(cell)
-    threads = _try_assertions(kernel, at, result) if test else 0
-    busy = THREADS if test and threads > kernel.threads else ""
+    busy = EARLIER if test else ""
     try:
+        threads = _try_assertions(kernel, at, result) if test else 0
+        busy = THREADS if threads > kernel.threads else ""
         good = kernel.run(cell, min(kernel.limits.cell_seconds, left))
     except KernelGone as gone:
-        gone.doubt = busy if gone.name == STOPPED else ""
+        gone.doubt = busy
         raise
     if cell.metadata.get("nbgrader", {}).get("grade") and not test:
         result.drawn[at] = kernel.drawn()
     if test and good:
         _try_again(kernel, cell.source, at, result)
-    elif busy and any(output.get("ename") == STOPPED for output in cell.outputs):
+    elif busy and any(output.get("ename") in (STOPPED, "MemoryError") for output in cell.outputs):
         result.doubtful[at] = busy
     if pause and not kernel.alive(pause):
         raise KernelGone("the kernel died in this cell or in a thread that it started")

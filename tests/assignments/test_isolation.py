@@ -178,11 +178,40 @@ def test_switched_off_assertions_and_replaced_functions_are_noticed(tmp_path, wa
 
 
 def test_a_thread_that_is_left_behind_makes_a_later_test_open_and_not_zero(tmp_path, walls):
-    left = "import threading\ndef work():\n    while True: print('x' * 10_000)\nthreading.Thread(target=work).start()"
+    left = "import threading\ndef work():\n    while True: print('x' * 100)\nthreading.Thread(target=work).start()"
     _, result = run(tmp_path, left, "assert not __import__('time').sleep(9)", cell_seconds=2)
     assert "threads that an earlier cell had started" in result.doubtful[1]
     _, result = run(tmp_path / "b", "a = 5", "assert not __import__('time').sleep(9)", cell_seconds=2)
     assert not result.doubtful
+
+
+def test_a_thread_that_uses_up_the_memory_makes_a_later_test_open_and_not_zero(tmp_path, walls):
+    left = "import threading\ndef work():\n    kept = bytearray(900 << 20)\n    while True: kept[0] = 1\n"
+    _, result = run(tmp_path, left + "threading.Thread(target=work).start()", "assert bytearray(900 << 20)", memory_mb=2000)
+    assert "threads that an earlier cell had started" in result.doubtful[1]
+    _, result = run(tmp_path / "b", "a = 5", "assert bytearray(2500 << 20)", memory_mb=2000)
+    assert not result.doubtful
+
+
+@pytest.mark.parametrize(("watched", "doubt"), [(1, "had started"), (0, "died before this test began")])
+def test_a_kernel_that_dies_with_a_thread_of_an_earlier_cell_leaves_the_test_open(tmp_path, walls, monkeypatch, watched, doubt):
+    """The cause may lie in the thread: in the test (or in the questions before it), the kernel is found dead."""
+    looks, asked = [], kernel.Kernel.ask
+
+    def ask(self, source, *rest):
+        if "1 == 2" in source and not looks:
+            looks.append(source)
+            if not watched:
+                raise kernel.KernelGone("the kernel died in this cell (out of memory?)")
+            reply = asked(self, source, *rest)
+            self.manager.provisioner.process.kill()
+            return reply
+        return asked(self, source, *rest)
+
+    monkeypatch.setattr(kernel.Kernel, "ask", ask)
+    left = "import threading, time\nthreading.Thread(target=time.sleep, args=(20,)).start()"
+    said, result = run(tmp_path, left, "assert True", "5")
+    assert doubt in result.doubtful[1] and said[1] and said[2] == ["{'text/plain': '5'}"]
 
 
 def test_a_machine_without_walls_says_so(monkeypatch):
