@@ -59,8 +59,7 @@ def feasible_start(scenario: Scenario) -> np.ndarray:
     cap = np.broadcast_to(per_bs(scenario, "max_power_w"), scenario.echo_gain.shape).copy()
     if residual(scenario, cap) <= 0:
         return cap
-    best, _, threshold = attainable(scenario)
-    if best[0] < threshold[0]:
+    if not attainable(scenario)[-1][0]:
         raise infeasible(scenario)
     rows = system(scenario)
     for q in (_least_powers(rows), users_optimum(rows)[0]):

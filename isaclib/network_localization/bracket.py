@@ -20,11 +20,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .rows import Responses, System, responses, times
+from .rows import Responses, System, responses, solve, times
 
-_CLOSED = 1e-13  # relative width at which the iteration stops: a few roundings
-_STEPS = 5  # between two jumps
+CLOSED = 1e-13  # relative width at which the iteration stops: a few roundings
+_STEPS = 2  # from one jump to the next
 _JUMPS = 14  # the last one takes 2^18 steps
+_NODA = 4  # jumps by Noda's iteration, before those by powers of the matrix
 _PRODUCTS = 32  # of a jump, with a power of the matrix
 _TOGETHER = 4  # of them between two scalings
 
@@ -52,13 +53,15 @@ def iterate(rows: System, sensing: np.ndarray, start: np.ndarray | None = None) 
 
     Starting from powers near the optimum, it proves how near. With K and :math:`\bar q` of :func:`.rows.responses`,
     :math:`q \leftarrow tKw + \bar q` with :math:`w = D_S(Fq + v)` and the t that fills one cap; the optimum returned is the upper
-    end of the bracket. While the same cap k stays the full one, a step multiplies w by the matrix of :mod:`.perron`; every few
-    steps many are taken at once with a power of it (products of non-negative numbers keep their digits).
+    end of the bracket. While the same cap k stays the full one, a step multiplies w by the matrix M of :mod:`.perron`; every
+    other one is a jump towards its Perron vector: by Noda's iteration :math:`w \leftarrow (\lambda I - M)^{-1} w`, with the upper
+    end :math:`\lambda = \max_i (Mw)_i/w_i` of its own bracket, which converges quadratically; where that has not closed the
+    bracket, or rounding spoils a sign, by a power of M (products of non-negative numbers keep their digits).
     """
     held = responses(rows, sensing)
     best = np.ones_like(rows.v) if start is None else start.copy()
     low, high = np.zeros(len(best)), np.full(len(best), np.inf)
-    width = 1 + _CLOSED * best.shape[-1]
+    width = 1 + CLOSED * best.shape[-1]
     lanes = np.flatnonzero(held.possible & np.any(sensing, axis=-1))
     some, here, chosen, q = rows, held, sensing, best
     if len(lanes) < len(best):
@@ -90,6 +93,24 @@ def _jump(rows: System, held: Responses, sensing: np.ndarray, ask: np.ndarray, a
     column = np.where(sensing, times(rows.F, held.fixed) + rows.v, 0.0)
     matrix = np.where(sensing[..., None], rows.F if held.alone else rows.F @ held.K, 0.0)
     matrix = matrix + column[..., None] * (held.K[lanes, cap] / held.spare[lanes, cap, None])[:, None, :]
+    far = _noda(matrix, ask) if attempt <= _NODA else np.full_like(ask, np.nan)
+    if len(open_ := np.flatnonzero(~np.all(np.isfinite(far), axis=-1))):
+        far[open_] = _many_steps(matrix[open_], ask[open_], attempt)
+    return far
+
+
+def _noda(matrix: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Three steps of Noda's iteration (D, B); nan where one does not keep the signs."""
+    kept = w > 0
+    for _ in range(3):
+        w = w / np.max(w, axis=-1, keepdims=True)
+        radius = np.max(np.where(kept, times(matrix, w) / w, 0.0), axis=-1)
+        w = np.where(kept, solve(radius[:, None, None] * np.eye(w.shape[-1]) - matrix, w), 0.0)
+    return np.where(np.all((w > 0) == kept, axis=-1, keepdims=True), w, np.nan)
+
+
+def _many_steps(matrix: np.ndarray, ask: np.ndarray, attempt: int) -> np.ndarray:
+    """Powers of M times w (D, B): 32 products with its power of 2^attempt."""
     for _ in range(attempt):
         matrix = matrix / np.max(matrix, axis=(-2, -1), keepdims=True)
         matrix = matrix @ matrix

@@ -105,8 +105,7 @@ def solve_exact_batch(scenarios: Batch | Sequence[Scenario]) -> AllocationBatch:
     """
     batch = guards.batch(scenarios)
     rows = system(batch)
-    best, _, threshold = attainable(batch)
-    feasible = best >= threshold
+    best, _, _, feasible = attainable(batch)
     found = _policy_iteration(rows, feasible)
     powers = _within_caps(found.q, per_bs(batch, "max_power_w"))
     _rescue(batch, rows, feasible, found, powers)

@@ -128,8 +128,7 @@ def perron_frobenius_optimum(scenario: Scenario) -> float:
         raise InvalidScenario(
             "scenario", f"has {size} base stations", "the closed form enumerates 2^B row choices: use solve_exact"
         )
-    best, _, threshold = attainable(scenario)
-    if best[0] < threshold[0]:
+    if not attainable(scenario)[-1][0]:
         return float("nan")
     choices = np.array([choice for choice in product([True, False], repeat=size) if any(choice)])
     rows = system(scenario)[np.zeros(len(choices), dtype=int)]

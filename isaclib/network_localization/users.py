@@ -7,7 +7,7 @@ import numpy as np
 from ..foundations.errors import InfeasibleScenario
 from ..foundations.scenario import Batch
 from . import guards
-from .bracket import iterate
+from .bracket import CLOSED, iterate
 from .eigen import BY_EIGENVALUES, perron_vector, radii
 from .rows import System, times, users_rows
 from .scenario import Scenario, per_bs
@@ -35,10 +35,14 @@ def max_min_comm_sinr(scenario: Scenario | Batch) -> tuple[np.ndarray, np.ndarra
     return _largest_sinr(C, u)
 
 
-def attainable(scenario: Scenario | Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """:func:`max_min_comm_sinr` and the threshold (D,) that it is held against."""
+def attainable(scenario: Scenario | Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """:func:`max_min_comm_sinr`, the threshold (D,) that it is held against, and whether the users can be served (D,) bool.
+
+    The proportions of thresholds at that very edge are rounded, and what they can have is not the same to the last digits.
+    """
     C, u, largest = users_rows(scenario)
-    return *_largest_sinr(C, u), largest
+    best, index = _largest_sinr(C, u)
+    return best, index, largest, best * (1 + CLOSED * u.shape[-1]) >= largest
 
 
 def _largest_sinr(C: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -81,7 +85,7 @@ def _largest(per_cap: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def infeasible(scenario: Scenario) -> InfeasibleScenario:
     """The error for users that cannot be served together."""
-    best, index, largest = attainable(scenario)
+    best, index, largest, _ = attainable(scenario)
     threshold = np.broadcast_to(per_bs(scenario, "min_comm_sinr"), scenario.link_gain.shape)[index[0]]
     share = threshold / largest[0] if largest[0] > 0 else 1.0
     return InfeasibleScenario(

@@ -130,8 +130,9 @@ def verify(scenario: Scenario, allocation: Allocation) -> Certificate:
     )
     rows, q = system(scenario), (usable / cap)[None]
     bound = float(bounds_at(rows, q)[0]) if np.any(usable) else math.inf
-    if FEASIBLE < violation <= 2 * RELAXATION and not relative_gap(value, bound) <= OPTIMALITY_TOLERANCE:
-        # Thresholds broken by rounding, where that matters: held against lower ones, whose optimum is a bound, too.
+    open_ = FEASIBLE < violation and not relative_gap(value, bound) <= OPTIMALITY_TOLERANCE
+    if violation <= 2 * RELAXATION and (open_ or value > bound * (1 + ROUNDING)):
+        # Thresholds at the edge to rounding, where that matters: held against lower ones, whose optimum is a bound, too.
         lower = float(_by_iteration(rows.relaxed(), q)[0])
         bound = lower if value > bound else min(bound, lower)
     if violation <= FEASIBLE and value > bound * (1 + ROUNDING):

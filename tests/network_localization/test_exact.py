@@ -3,8 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from benchmarks.extremes import network_localization as networks
 from isaclib import InfeasibleScenario, InvalidScenario, SolverFailure
 from isaclib import network_localization as nl
+from isaclib.network_localization.rows import System
 
 from .conftest import varied
 from .oracle import least_cap, lp_optimum
@@ -190,6 +192,44 @@ def test_a_threshold_exactly_at_the_edge_is_served(rng):
         solved = nl.solve_exact_batch([edge])
         assert solved.feasible[0] and solved.residual[0] <= 1e-7 and solved.powers_w[0].max() <= edge.max_power_w
         assert solved.iterations[0] < 20
+
+
+@pytest.mark.parametrize("seed", [78, 79])
+def test_the_largest_sinr_is_a_threshold_that_is_accepted_in_any_proportions(seed):
+    """Rounding of the proportions made one in thirty infeasible by a few 1e-16; the judge proves what the solver proves."""
+    for child in np.random.default_rng(seed).spawn(60):
+        size = int(child.choice([2, 3, 5, 12, 20]))
+        base = nl.Scenario.random(child, base_stations=size)
+        base = base.replace(min_comm_sinr=10 ** child.uniform(-4, 1, size))
+        edge = float(nl.max_min_comm_sinr(base)[0][0])
+        scenario = base.replace(min_comm_sinr=base.min_comm_sinr * (edge / np.max(base.min_comm_sinr)))
+        best = nl.solve_exact(scenario)
+        assert best.certificate.residual <= 2e-11 and nl.residual(scenario, nl.feasible_start(scenario)) <= 1e-7
+        assert nl.verify(scenario, best).status == "optimal"
+
+
+def test_the_judge_proves_two_stations_at_the_very_edge():
+    # Their value exceeded the bound by the rounding that the edge amplifies, and the bound was thrown away.
+    scenario = networks.extreme(np.random.default_rng(78).spawn(134)[133])
+    found = nl.verify(scenario, nl.solve_exact(scenario))
+    assert found.status == "optimal" and found.residual <= 1e-12
+
+
+def test_the_bracket_of_a_hundred_stations_closes_in_a_few_steps(monkeypatch):
+    """Noda's iteration converges quadratically; steps and powers of the matrix alone took twice as many."""
+    scenario = nl.Scenario.random(np.random.default_rng(3), base_stations=100, min_comm_sinr_db=-60.0)
+    asked, original = [], System.sensing_rows
+    monkeypatch.setattr(System, "sensing_rows", lambda rows, q: asked.append(1) or original(rows, q))
+    best = nl.solve_exact(scenario)
+    assert best.certificate.gap <= 1e-12 and len(asked) <= 20
+    assert best.certificate.bound == pytest.approx(1 / np.max(np.abs(np.linalg.eigvals(_full(scenario)))), rel=1e-11)
+
+
+def _full(scenario) -> np.ndarray:
+    """The matrix of the sensing rows with the cap that the optimum fills; no user is asked for at that threshold."""
+    rows = nl.system(scenario)
+    cap = int(np.argmax(nl.solve_exact(scenario).powers_w))
+    return rows.F[0] + rows.v[0][:, None] * np.eye(100)[cap]
 
 
 def test_batch_of_mixed_feasibility_never_raises(rng):

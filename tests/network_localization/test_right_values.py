@@ -276,8 +276,35 @@ def test_a_jump_is_many_steps():
         steps = w[0].copy()
         for _ in range(32 * power):
             steps = matrix @ steps / np.max(matrix @ steps)
-        found = bracket._jump(some, held, sensing, w, attempt)[0]
+        found = bracket._many_steps(matrix[None], w, attempt)[0]
         np.testing.assert_allclose(found / found.max(), steps / steps.max(), rtol=1e-10)
+    late = bracket._jump(some, held, sensing, w, bracket._NODA + 1)[0]
+    np.testing.assert_allclose(late / late.max(), steps / steps.max(), rtol=1e-10)
+
+
+def test_a_jump_ends_at_the_perron_vector_and_keeps_the_users_out():
+    some = nl.system(drops(6, 1))
+    for sensing in (np.ones((1, 6), dtype=bool), np.arange(6)[None] % 3 > 0):
+        held = rows.responses(some, sensing)
+        w = np.where(sensing, some.sensing_rows(np.ones((1, 6))), 0.0)
+        for attempt in range(3):
+            with np.errstate(all="ignore"):
+                w = bracket._jump(some, held, sensing, w, attempt)
+        push = held.answer(w)[0]
+        cap = int(np.argmin(held.spare[0] / push))
+        matrix = np.diag(sensing[0] * 1.0) @ (
+            some.F[0] @ held.K[0] + np.outer(some.F[0] @ held.fixed[0] + some.v[0], held.K[0, cap]) / held.spare[0, cap]
+        )
+        radius = np.max(np.abs(np.linalg.eigvals(matrix)))
+        np.testing.assert_allclose(matrix @ w[0], radius * w[0], rtol=1e-11)
+        assert np.array_equal(w[0] > 0, sensing[0])
+
+
+def test_where_a_jump_does_not_keep_the_signs_the_power_takes_over():
+    # Nobody hears anybody: the Perron vector is that of one station, and the others' entries are nothing but rounding.
+    matrix, w = np.diag([1.0, 0.5])[None], np.array([[1.0, 1.0]])
+    with np.errstate(all="ignore"):
+        assert np.all(np.isnan(bracket._noda(matrix, w)))
 
 
 def test_which_row_is_nearer():
