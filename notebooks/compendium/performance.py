@@ -54,6 +54,7 @@ from isaclib import ofdm_ranging as ofdm
 from isaclib import semi_isac as si
 from isaclib import wireless_powered as wp
 from isaclib.foundations import plotting
+from isaclib.foundations.scenario import Batch
 from isaclib.near_field.reduction import reduce
 from isaclib.near_field.sdp import margin_by_conic
 from isaclib.ofdm_ranging import least
@@ -467,15 +468,18 @@ def grow(counts, prepare, share=1):
     return np.array(done), np.array(spent)
 
 
-def first_feasible(kind, solver, **options):
-    batch = kind.random_batch(rng(7), lanes, **options)
-    return batch, batch[int(np.argmax(solver(batch).feasible))]
+def feasible_first(kind, solver, **options):
+    """A batch, those that can be solved before the others, and its first draw."""
+    drawn = kind.random_batch(rng(7), max(lanes, 64), **options)
+    order = np.argsort(~solver(drawn).feasible, kind="stable")[:lanes]
+    batch = Batch([drawn[int(lane)] for lane in order])
+    return batch, batch[0]
 
 
 def powered_at(exact, field_name):
     def prepare(count):
         options = {field_name: count, "crb_limit_m2": 0.5}
-        batch, one = first_feasible(wp.Scenario, wp.solve_exact_batch, **options)
+        batch, one = feasible_first(wp.Scenario, wp.solve_exact_batch, **options)
         return (
             (lambda: wp.solve_exact_batch(batch))
             if exact
@@ -488,7 +492,7 @@ def powered_at(exact, field_name):
 def stations_at(exact):
     def prepare(count):
         options = {"base_stations": count, "min_comm_sinr_db": -25.0}
-        batch, one = first_feasible(nl.Scenario, nl.solve_exact_batch, **options)
+        batch, one = feasible_first(nl.Scenario, nl.solve_exact_batch, **options)
         if exact:
             return lambda: nl.solve_exact_batch(batch)
         nl.solve_dc(one)  # compiles the program of this size
