@@ -42,7 +42,7 @@ _DECREMENT = 1e-2
 _TO_WALL = 0.9
 _ARMIJO = 1e-4
 # Times the largest norm: a ball so small that it changes nothing, instead of radius 0 with its infinite multiplier.
-_LEAST_RADIUS = 1e-9
+LEAST_RADIUS = 1e-9
 _POLISH_STEPS = 25
 _PHASES = np.exp(2j * np.pi * np.arange(6) / 6)
 # At the last barrier weight the SINR goes on to rise by at most so many steps, until none is as long as this (relative).
@@ -214,7 +214,7 @@ def best_proven(channels: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> t
     (-inf, ones); to everybody else something is, and from there Dinkelbach's iteration follows the barrier's path.
     """
     users, aps, _ = beams.shape
-    radii = np.maximum(radii, _LEAST_RADIUS * np.linalg.norm(channels, axis=(1, 2)).max())
+    radii = np.maximum(radii, LEAST_RADIUS * np.linalg.norm(channels, axis=(1, 2)).max())
     f = np.abs(np.einsum("jmr,kmr->kj", beams.conj(), channels))
     e = radii @ np.linalg.norm(beams, axis=2).T
     own, off = np.diagonal(f), ~np.eye(users, dtype=bool)
@@ -312,7 +312,7 @@ def worst_case(
     """
     sets, users, aps, _ = beams.shape
     sinr = np.broadcast_to(np.asarray(sinr, dtype=float), (sets, users))
-    radii = np.maximum(radii, _LEAST_RADIUS * np.linalg.norm(channels, axis=(1, 2)).max())
+    radii = np.maximum(radii, LEAST_RADIUS * np.linalg.norm(channels, axis=(1, 2)).max())
     dual = _Dual(channels, radii, beams, sinr)
     multipliers = dual.start()
     for tau in [*_BARRIERS[_BARRIERS > precision], precision]:

@@ -45,6 +45,8 @@ _BALANCING_STEPS, _DAMPING = 6, 0.8
 _TOGETHER = 64
 # Prices below this part are raised to it: a valid dual point all the same, and a well-conditioned one.
 _LEAST_PRICE = 1e-9
+# Part of the largest diagonal entry of a Cholesky factor below which the smallest one is known to few digits.
+_LOSES_DIGITS = 1e-3
 # Weights that the first guess puts below this part of the largest are raised to it: the barrier needs positive ones.
 _LEAST_WEIGHT = 1e-8
 
@@ -264,11 +266,11 @@ def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nd
     centre = problem.stacked[dual.owners]
     moved = centre + factors[:, None, None] * (dual.channels - centre)
     # All users at once: (E, K, d, n), and what each of them sees of its own channels, filled up with zeros.
-    seen, floors = product(adjoints, moved.swapaxes(1, 2)[:, None]), product(adjoints * prices, bases)
+    seen, floors = product(adjoints, moved.swapaxes(1, 2)[:, None]), np.sqrt(prices)[:, None] * bases
     owners, copies = dual.owners, 1
     if real:
-        seen, floors, copies = np.concatenate([seen.real, seen.imag], axis=3), floors.real, 2
-        owners = np.tile(owners, 2)
+        seen, floors = np.concatenate([seen.real, seen.imag], axis=3), np.concatenate([floors.real, floors.imag], axis=1)
+        owners, copies = np.tile(owners, 2), 2
     mine = owners == np.arange(users)[:, None]
     order = np.argsort(~mine, axis=1, kind="stable")[:, : max(int(mine.sum(axis=1).max()), 1)]
     own = np.take_along_axis(seen, order[None, :, None], axis=3) * np.take_along_axis(mine, order, axis=1)[None, :, None]
@@ -284,10 +286,9 @@ def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nd
         roots = np.sqrt(np.tile(scales[:, dual.owners] * dual.weights, (1, copies)))
         lit = rest * roots[:, None, None]
         try:
-            factor = np.linalg.cholesky(floors + product(lit, lit.conj().swapaxes(2, 3)))
+            whitened = np.linalg.solve(_whitener(floors, lit), own * roots[:, order][:, :, None])
         except np.linalg.LinAlgError:  # prices of almost 0 next to strong interference: what is known so far is the bound
             return best
-        whitened = np.linalg.solve(factor, own * roots[:, order][:, :, None])
         wide = whitened.shape[3] > whitened.shape[2]
         adjoint = whitened.conj().swapaxes(2, 3)
         grams = product(whitened, adjoint) if wide else product(adjoint, whitened)
@@ -298,6 +299,23 @@ def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nd
         heights = np.log(np.where(weighty, np.maximum(limits, 1e-300), 1.0))
         logs += _DAMPING * np.where(weighty, np.sum(heights, axis=1, keepdims=True) / np.sum(weighty) - heights, 0.0)
     return best
+
+
+def _whitener(floors: np.ndarray, lit: np.ndarray) -> np.ndarray:
+    """Lower triangles L (E, K, d, d) with L L^H = floors^H floors + lit lit^H: by Cholesky or, where the sum loses the digits
+    of its smaller part, by orthogonal transformations of the roots.
+    """
+    adjoints = lit.conj().swapaxes(2, 3)
+    try:
+        factor = np.linalg.cholesky(product(floors.conj().swapaxes(1, 2), floors) + product(lit, adjoints))
+        diagonal = np.diagonal(factor, axis1=2, axis2=3).real
+        if np.all(diagonal.min(axis=2) > _LOSES_DIGITS * diagonal.max(axis=2)):
+            return factor
+    except np.linalg.LinAlgError:
+        pass
+    # The large rows come first, so that their rounding does not reach the small ones.
+    rows = np.concatenate([adjoints, np.broadcast_to(floors, (len(lit), *floors.shape))], axis=2)
+    return np.linalg.qr(rows, mode="r").conj().swapaxes(2, 3)
 
 
 def checked_dual(problem: Reduced, dual: DualPoint) -> DualPoint:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from .balanced import balanced_beams
 from .cuts import errors_over_radii, margin_by_cuts
 from .dual_bound import DualPoint, sinr_limits
 from .given_beams import certify
@@ -125,7 +126,7 @@ def by_cuts(
             # Scaling beams down by s and the SINR with them leaves M + Lambda no smaller: the same multipliers prove it.
             bracket.offer(gamma / excess, found.beams / math.sqrt(excess), found.multipliers)
             if tolerance < bracket.bound / bracket.best - 1 < _CLOSE * slope(history):
-                _sharpen(bracket)
+                offer(bracket, bracket.beams)  # scaled beams reach more than the scaled SINR
         bracket.note(gamma)
         slow = found.upper > found.lower * (1 + 2 * precision) and found.lower <= _FAR
         if bracket.closed or slow or not bracket.best > 0:
@@ -177,11 +178,16 @@ def offer_matched(bracket: Bracket) -> None:
         bracket.offer(simple.best, simple.beams, simple.multipliers)
 
 
-def _sharpen(bracket: Bracket) -> None:
-    """Scaled beams reach more than the scaled SINR."""
-    problem, beams = bracket.problem, bracket.beams
-    values, multipliers = certify(problem.channels, problem.radii, beams)
-    # What proves a user's own SINR proves the least of all.
+def offer_balanced(bracket: Bracket) -> None:
+    """The beams that belong to the bound, where there are no errors."""
+    beams = None if bracket.dual is None or bracket.problem.frames is not None else balanced_beams(bracket.problem, bracket.dual)
+    if beams is not None:
+        offer(bracket, beams)
+
+
+def offer(bracket: Bracket, beams: np.ndarray) -> None:
+    """Beams with the SINR that is proven for them; what proves a user's own SINR proves the least of all."""
+    values, multipliers = certify(bracket.problem.channels, bracket.problem.radii, beams)
     bracket.offer(float(np.min(values)) * (1 - _ROUNDING), beams, multipliers)
 
 
