@@ -19,7 +19,6 @@ from .scenario import Scenario, channels, echo_gains, steering_derivatives, stee
 
 _LARGEST = 1e100  # W, of a covariance
 _SINGULAR = 1e-13  # relative singular value below which a direction carries no information
-_RANK_TOLERANCE = 1e-13  # relative eigenvalue below which a direction carries no information
 
 
 def wave_basis(scenario: Scenario) -> np.ndarray:
@@ -174,13 +173,47 @@ def position_information(scenario: Scenario, covariances: ArrayLike) -> np.ndarr
     return snr_scale(scenario) * rows.T @ rows
 
 
-def eliminate_gains(pairs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    r"""Schur complements of the pairs and the regressions :math:`J_{p\alpha} J_{\alpha\alpha}^{+}`, (..., 2K, 2K)."""
-    positions = pairs.shape[-1] // 2
-    jpp, jpa = pairs[..., :positions, :positions], pairs[..., :positions, positions:]
-    inverse = np.linalg.pinv(pairs[..., positions:, positions:], rcond=_RANK_TOLERANCE, hermitian=True)
-    regression = jpa @ inverse
-    return jpp - regression @ np.swapaxes(jpa, -1, -2), regression
+def patterns(positions: np.ndarray, nuisances: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    r"""Combinations of the derivatives of one transmitter's pairs, in the waves of receiver and transmitter: (M, I, 3K, 3K).
+
+    Combination i takes the positions' derivatives with the weights ``positions[:, i]`` (2K, I) and those of the gains with
+    ``nuisances[l, :, i]`` (M, 2K, I), real parts first; ``gains`` are (M, K). With :math:`C_i` of it, the quadratic form of the
+    information is :math:`\operatorname{Tr}(\mathbf\Psi E_i^HE_i)`, :math:`E_i=\mathbf U_lC_i\mathbf U_m^H`.
+    """
+    aps, users = gains.shape
+    count = positions.shape[1]
+    result = np.zeros((aps, count, 3, users, 3, users), dtype=complex)
+    k = np.arange(users)
+    moved = gains[:, None, None, :] * positions.T.reshape(count, 2, users)
+    for q in (1, 2):
+        result[:, :, q, k, 0, k] = result[:, :, 0, k, q, k] = moved[:, :, q - 1]
+    turned = np.swapaxes(nuisances, -1, -2)
+    result[:, :, 0, k, 0, k] = turned[..., :users] + 1j * turned[..., users:]
+    return result.reshape(aps, count, 3 * users, 3 * users)
+
+
+def eliminated(scenario: Scenario, covariances: np.ndarray) -> tuple[np.ndarray | None, np.ndarray]:
+    r"""A matrix W with :math:`WW^{\mathsf T}` proportional to the positions' bound, None where there is none, and the pairs'
+    regressions on the gains (M, M, 2K, 2K): of the derivatives themselves, not of their Gram matrices.
+    """
+    aps = len(scenario.ap_positions_m)
+    regressions, rows = [], []
+    for positions, gains in pair_columns(scenario, covariances):
+        lengths = np.linalg.norm(gains, axis=0)
+        lengths = np.where(lengths > 0, lengths, 1.0)
+        found = np.linalg.lstsq(gains / lengths, positions, rcond=_SINGULAR)[0] / lengths[:, None]
+        regressions.append(np.concatenate([found.real, found.imag]).T)
+        rows.append(_unexplained(positions, gains))
+    stacked = np.concatenate(rows)
+    lengths = np.linalg.norm(stacked, axis=0)
+    X = np.array(regressions).reshape(aps, aps, *regressions[0].shape)
+    if not np.all(lengths > 0):
+        return None, X
+    triangle = np.linalg.qr(stacked / lengths, mode="r")
+    values = np.linalg.svd(triangle, compute_uv=False)
+    if not values[-1] > _SINGULAR * values[0]:
+        return None, X
+    return linalg.solve_triangular(triangle, np.eye(len(triangle))) / lengths[:, None], X
 
 
 def crlb_m2(scenario: Scenario, covariances: ArrayLike, time_allocation: float) -> float:
@@ -241,10 +274,10 @@ def block_bound_m2(scenario: Scenario, covariances: np.ndarray) -> float:
 
 def _information_root(scenario: Scenario, covariances: np.ndarray) -> np.ndarray:
     """Rows whose Gram matrix, times the SNR scale, is the information of the positions, (rows, 2K)."""
-    return np.concatenate([_unexplained(*columns) for columns in _pair_columns(scenario, covariances)])
+    return np.concatenate([_unexplained(*columns) for columns in pair_columns(scenario, covariances)])
 
 
-def _pair_columns(scenario: Scenario, covariances: np.ndarray):
+def pair_columns(scenario: Scenario, covariances: np.ndarray):
     r"""Derivatives :math:`D_pF` of every pair, (rows, 2K) for the positions and (rows, K) for the gains, in few coordinates."""
     basis, gains = wave_basis(scenario), echo_gains(scenario)
     users = gains.shape[0]

@@ -31,25 +31,24 @@ from isaclib.foundations import checks, units
 from isaclib.foundations.certificate import ROUNDING, Certificate, relative_gap
 from isaclib.foundations.errors import InfeasibleScenario, InvalidScenario, SolverFailure
 
-from .hermitian import hermitian_basis
 from .information import (
     block_bound_m2,
     checked_covariances,
     crlb_m2,
-    eliminate_gains,
-    information_by_pair,
+    eliminated,
+    patterns,
     snr_scale,
     time_allocation_limit,
     wave_basis,
 )
-from .scenario import Scenario
-from .sensing_program import Program, information_maps
+from .scenario import Scenario, echo_gains
+from .sensing_program import Program
 
 OPTIMAL_GAP = 1e-5  # a conic answer counts as optimal when value and recomputed bound meet to this
-_LARGEST_GAP = 1e-3  # a conic answer whose recomputed gap is larger is none
 # In turn: tighter than the solver's own 1e-8, so that the recomputed gap stays well below OPTIMAL_GAP, without a second scaling,
 # which costs half as many iterations again; then as it comes.
 _SETTINGS = ({"tolerance": 1e-9, "equilibrate": False}, {"tolerance": 1e-8, "equilibrate": True})
+_PART = 0.1  # of isotropic covariances beside the best ones, where a program's coordinates are chosen anew
 
 
 @dataclass(frozen=True)
@@ -122,11 +121,12 @@ def optimise_sensing(scenario: Scenario, *, reduced: bool = True) -> Sensing:
             best_attainable=math.inf,
             message="no covariance identifies all positions: check the sensing power, the reflectivities and the geometry",
         )
-    program, iterations = Program(scenario, isotropic, reduced), 0
+    iterations = 0
     # Where the solver helps little (apertures of a thousandth of a wavelength), isotropic covariances and their witness count.
     covariances, value = isotropic, start
     proofs = [_natural_proof(scenario, isotropic), _crude_proof(scenario)]
     for settings in _SETTINGS:
+        program = Program(scenario, _PART * isotropic + (1 - _PART) * covariances, reduced)
         solution = program.solve(**settings)
         if solution is None:
             continue
@@ -140,7 +140,7 @@ def optimise_sensing(scenario: Scenario, *, reduced: bool = True) -> Sensing:
         if attained < value:
             covariances, value = found, attained
         witness, bound = _best(proofs, value)
-        if relative_gap(value, bound) <= _LARGEST_GAP:
+        if relative_gap(value, bound) <= OPTIMAL_GAP:
             break
     witness, bound = _best(proofs, value)
     if witness is None:
@@ -195,25 +195,20 @@ def sensing_bound(scenario: Scenario, witness: Witness) -> float:
     aps, positions = len(scenario.ap_positions_m), 2 * len(scenario.user_positions_m)
     v = checks.array("witness.matrix", witness.matrix, (positions, positions))
     x = checks.array("witness.regressions", witness.regressions, (aps, aps, positions, positions))
-    basis = wave_basis(scenario)
-    coordinates = hermitian_basis(basis.shape[-1])
     largest = np.max(np.abs(v))
     if not largest > 0:
         return 0.0
     v = v / largest  # the bound does not depend on its scale
-    squared = v @ v
+    roots = np.linalg.qr(wave_basis(scenario), mode="r")
+    gains = np.moveaxis(echo_gains(scenario), 0, -1)
     price = 0.0
     for m in range(aps):
-        maps = information_maps(scenario, basis, m, coordinates)
-        eye = np.broadcast_to(np.eye(len(v)), (aps, *v.shape))
-        project = np.concatenate([eye, -x[:, m]], axis=-1)
         with np.errstate(over="ignore", invalid="ignore"):
-            weight = np.swapaxes(project, -1, -2) @ squared @ project
-            gradient = np.einsum("leij,lij,eab->ab", maps, weight, coordinates, optimize=True)
-        if not np.all(np.isfinite(gradient)):  # regressions beyond the range of floats prove nothing
-            return 0.0
-        triangle = np.linalg.qr(basis[m], mode="r")  # of few rows, with the eigenvalues that are not 0
-        price += float(np.linalg.eigvalsh(triangle @ gradient @ triangle.conj().T)[-1])
+            pairs = patterns(v, -np.swapaxes(x[:, m], -1, -2) @ v, gains[:, m])
+            rows = roots[:, None] @ pairs @ roots[m].conj().T
+            if not np.all(np.isfinite(rows)):  # regressions beyond the range of floats prove nothing
+                return 0.0
+            price += float(np.linalg.norm(rows.reshape(-1, rows.shape[-1]), 2) ** 2)
     power = snr_scale(scenario) * scenario.sensing_power_w
     return float(np.trace(v) ** 2 / (power * price)) if power * price > 0 else 0.0
 
@@ -228,11 +223,10 @@ def natural_witness(scenario: Scenario, covariances: ArrayLike) -> Witness:
     >>> bool(nf.sensing_bound(scenario, witness) > 0.999 * sensing.crlb_bar_m2)
     True
     """
-    complements, regressions = eliminate_gains(information_by_pair(scenario, covariances))
-    values, vectors = np.linalg.eigh(complements.sum(axis=(0, 1)))
-    if not values[0] > 0:
+    inverse, regressions = eliminated(scenario, checked_covariances(scenario, covariances))
+    if inverse is None:
         raise InvalidScenario("covariances", "do not identify all positions", "give full-rank ones")
-    return Witness((vectors / values) @ vectors.T, regressions)
+    return Witness(inverse @ inverse.T, regressions)
 
 
 def power_residual(scenario: Scenario, covariances) -> float:

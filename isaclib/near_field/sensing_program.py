@@ -17,7 +17,7 @@ import numpy as np
 from scipy import sparse
 
 from .hermitian import hermitian_basis
-from .information import eliminate_gains, information_by_pair, pair_information, real_information, snr_scale, wave_basis
+from .information import eliminated, pair_columns, patterns, snr_scale, wave_basis
 from .scenario import Scenario, echo_gains
 
 _RANK_TOLERANCE = 1e-10  # relative size below which a direction of the wave basis or of the gains is dropped
@@ -40,11 +40,12 @@ class Program:
         self.scenario, self.reduced = scenario, reduced
         basis = wave_basis(scenario)
         self.aps = len(basis)
-        pairs = information_by_pair(scenario, isotropic)
-        complements, self.start_regressions = eliminate_gains(pairs)
-        p = self.positions = pairs.shape[-1] // 2
-        self.whiten = _power(complements.sum(axis=(0, 1)), -0.5)
-        self.whiten_gains, self.unseen_gains = _whitening(pairs[..., p:, p:])
+        self.scale = snr_scale(scenario)
+        root, self.start_regressions = eliminated(scenario, isotropic)
+        p = self.positions = self.start_regressions.shape[-1]
+        self.whiten = _half(root) / np.sqrt(self.scale)
+        self.whiten_gains, self.unseen_gains = _whitening(scenario, isotropic, self.scale)
+        self.receive = np.linalg.qr(basis, mode="r")
         self.spans = (
             _spans(basis) if reduced else np.broadcast_to(np.eye(scenario.antennas), (self.aps, *[scenario.antennas] * 2))
         )
@@ -93,14 +94,14 @@ class Program:
 
     def _maps(self, basis: np.ndarray, receiver: int, transmitter: int) -> np.ndarray:
         """Whitened information of one pair as a linear map of the coordinates: (E, 4K, 4K)."""
-        span, p = self.spans[transmitter], self.positions
-        grams = (basis[transmitter].conj().T @ span) @ self.coordinates @ (span.conj().T @ basis[transmitter])
-        scale = snr_scale(self.scenario) * self.scenario.sensing_power_w
-        maps = scale * information_maps(self.scenario, basis, transmitter, grams, receiver)[0]
-        corner = np.concatenate([self.whiten, -self.whiten @ self.start_regressions[receiver, transmitter]], axis=1)
-        below = np.concatenate([np.zeros((p, p)), self.whiten_gains[receiver, transmitter]], axis=1)
-        congruence = np.concatenate([corner, below])
-        return congruence @ maps @ congruence.T
+        span, p, pair = self.spans[transmitter], self.positions, (receiver, transmitter)
+        moved = np.concatenate([self.whiten, np.zeros((p, p))], axis=1)
+        turned = np.concatenate([-(self.whiten @ self.start_regressions[pair]).T, self.whiten_gains[pair].T], axis=1)
+        whitened = patterns(moved, turned[None], echo_gains(self.scenario)[None, :, receiver, transmitter])[0]
+        seen = self.receive[receiver] @ whitened @ (basis[transmitter].conj().T @ span)
+        products = np.einsum("axt,bxs->abst", seen.conj(), seen, optimize=True)
+        scale = self.scale * self.scenario.sensing_power_w
+        return scale * np.tensordot(self.coordinates, products, axes=([1, 2], [2, 3])).real
 
     def _decoupled(self, basis: np.ndarray) -> None:
         """One LMI of size 4K for every pair, receiver by receiver."""
@@ -176,20 +177,7 @@ class Program:
             columns = slice(p, 2 * p) if self.reduced else slice((slot + 1) * p, (slot + 2) * p)
             step = np.linalg.solve(dual[:p, :p], dual[:p, columns]) @ self.whiten_gains[pair]
             regressions[pair] -= np.linalg.solve(self.whiten, step)
-        squared = self.whiten @ solution.trace[:p, :p] @ self.whiten
-        return _power(squared, 0.5), regressions
-
-
-def information_maps(
-    scenario: Scenario, basis: np.ndarray, transmitter: int, transmit_grams: np.ndarray, receiver: int | None = None
-) -> np.ndarray:
-    """Information of one transmitter's pairs (or of one of them) for several transmit Grams, without the SNR scale:
-    (M, E, 4K, 4K).
-    """
-    receivers = slice(None) if receiver is None else slice(receiver, receiver + 1)
-    receive = np.swapaxes(basis[receivers].conj(), -1, -2) @ basis[receivers]
-    gains = echo_gains(scenario)[:, receivers, transmitter].T
-    return real_information(pair_information(receive[:, None], transmit_grams[None], gains[:, None, :]))
+        return _half(self.whiten @ _power(solution.trace[:p, :p], 0.5)), regressions
 
 
 def _vector(matrices: np.ndarray) -> np.ndarray:
@@ -216,23 +204,38 @@ def _placed(matrices: np.ndarray, size: int, first: int) -> np.ndarray:
 
 
 def _power(matrices: np.ndarray, exponent: float) -> np.ndarray:
-    """Power of symmetric positive semidefinite matrices (..., n, n), with eigenvalues kept off zero for negative exponents."""
+    """Power of symmetric positive semidefinite matrices (..., n, n)."""
     values, vectors = np.linalg.eigh((matrices + np.swapaxes(matrices, -1, -2)) / 2)
-    values = np.maximum(values, np.finfo(float).eps * values[..., -1:] if exponent < 0 else 0)
-    return (vectors * values[..., None, :] ** exponent) @ np.swapaxes(vectors, -1, -2)
+    return (vectors * np.maximum(values, 0)[..., None, :] ** exponent) @ np.swapaxes(vectors, -1, -2)
 
 
-def _whitening(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pseudo-inverse roots of positive semidefinite matrices (..., n, n), and the projectors on what they do not see.
+def _half(root: np.ndarray) -> np.ndarray:
+    """The symmetric root of ``root root^T``, without that product."""
+    left, values, _ = np.linalg.svd(root)
+    return (left * values) @ left.T
+
+
+def _whitening(scenario: Scenario, covariances: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Pseudo-inverse roots of the gains' information (M, M, 2K, 2K), and the projectors on what it does not see.
 
     Two users on the axis of one array have the same response there: the difference of their gains is invisible to every
     covariance. It is left out, and an identity in its place keeps the inequality strictly feasible.
     """
-    values, vectors = np.linalg.eigh(matrices)
-    seen = values > _RANK_TOLERANCE * values[..., -1:]
-    root = np.where(seen, np.where(seen, values, 1) ** -0.5, 0)
-    transposed = np.swapaxes(vectors, -1, -2)
-    return (vectors * root[..., None, :]) @ transposed, (vectors * ~seen[..., None, :]) @ transposed
+    roots, unseen = [], []
+    for _, gains in pair_columns(scenario, covariances):
+        _, values, right = np.linalg.svd(gains, full_matrices=True)
+        values = np.pad(values, (0, len(right) - len(values)))
+        seen = values > _RANK_TOLERANCE * values[0]
+        vectors = right.conj().T
+        roots.append(_real((vectors * np.where(seen, 1 / np.where(seen, values, 1.0), 0.0)) @ right / np.sqrt(scale)))
+        unseen.append(_real((vectors * ~seen) @ right))
+    aps = len(scenario.ap_positions_m)
+    return tuple(np.array(parts).reshape(aps, aps, *parts[0].shape) for parts in (roots, unseen))
+
+
+def _real(matrix: np.ndarray) -> np.ndarray:
+    """A complex matrix as it acts on real parts and imaginary parts."""
+    return np.block([[matrix.real, -matrix.imag], [matrix.imag, matrix.real]])
 
 
 def _spans(basis: np.ndarray) -> np.ndarray:

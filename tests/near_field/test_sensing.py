@@ -208,4 +208,6 @@ def test_apertures_of_next_to_nothing_end_with_a_gap_and_no_exception(seed, chos
         <= sensing.crlb_bar_m2
         <= nf.crlb_m2(s, isotropic, 0.0) * s.block_s / s.sensing_block_s * (1 + 1e-9)
     )
-    assert sensing.certificate.status == "converged" and sensing.certificate.residual <= CONIC_RESIDUAL
+    # Two directions determine a position; one, through a thousandth of a wavelength, leaves the last digits open.
+    assert sensing.certificate.status == ("optimal" if len(chosen) > 1 else "converged")
+    assert sensing.certificate.residual <= CONIC_RESIDUAL
