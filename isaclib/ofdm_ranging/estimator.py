@@ -42,15 +42,16 @@ def _trials(trials) -> int:
 
 
 def delay_errors_s(
-    scenario: Scenario, powers_w: ArrayLike, rng: np.random.Generator, trials: int, *, search: float = 16.0
+    scenario: Scenario, powers_w: ArrayLike, rng: np.random.Generator, trials: int, *, search: float | None = None
 ) -> np.ndarray:
     r"""Errors :math:`\hat\tau - \tau` of the delay estimate in s, shape (trials,).
 
     Parameters
     ----------
     powers_w : (N,)
-    search : float
+    search : float, optional
         The estimate is looked for within this many 1/bandwidth on either side of the true delay's cell (from 1 to N/2).
+        Default: 16, or N/2 where that is less.
 
     Examples
     --------
@@ -62,7 +63,8 @@ def delay_errors_s(
     powers = _audible(scenario, powers_w)
     checks.generator("rng", rng)
     trials = _trials(trials)
-    search = checks.number("search", search, minimum=1.0, maximum=0.5 * scenario.carriers)
+    most = 0.5 * scenario.carriers
+    search = min(16.0, most) if search is None else checks.number("search", search, minimum=1.0, maximum=most)
     errors = [_chunk_errors(scenario, powers, rng, min(_CHUNK, trials - first), search) for first in range(0, trials, _CHUNK)]
     return np.concatenate(errors) / scenario.bandwidth_hz
 
@@ -113,7 +115,7 @@ def _refined(z: np.ndarray, start: np.ndarray, reach: float) -> np.ndarray:
 
 
 def delay_rmse_s(
-    scenario: Scenario, powers_w: ArrayLike, rng: np.random.Generator, trials: int, *, search: float = 16.0
+    scenario: Scenario, powers_w: ArrayLike, rng: np.random.Generator, trials: int, *, search: float | None = None
 ) -> float:
     """Root mean square of :func:`delay_errors_s`.
 

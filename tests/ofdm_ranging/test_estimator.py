@@ -73,3 +73,16 @@ def test_a_weak_target_is_seen_with_low_sidelobes_only(scenario):
     assert seen[1] > 0.95 > seen[0] + 0.5
     with pytest.raises(InvalidScenario):
         ofdm.weak_target_detection(clear, flat, np.random.default_rng(7), 5, weak_db=-20.0, separation=1.0)
+
+
+def test_with_few_carriers_the_whole_unambiguous_range_is_searched():
+    for carriers in (4, 5, 8, 31):
+        scenario, powers = (
+            ofdm.Scenario.random(np.random.default_rng(carriers), carriers=carriers),
+            np.full(carriers, 1 / carriers),
+        )
+        own, asked = (
+            ofdm.delay_errors_s(scenario, powers, np.random.default_rng(1), 7, **given)
+            for given in ({}, {"search": carriers / 2})
+        )
+        assert np.array_equal(own, asked) and np.all(np.abs(own) * scenario.bandwidth_hz <= carriers)
