@@ -19,10 +19,10 @@ from itertools import product
 import numpy as np
 
 from ..foundations import checks
-from ..foundations.errors import InvalidScenario
+from ..foundations.errors import InvalidScenario, SolverFailure
 from . import guards
 from .eigen import perron_vector, radii
-from .rows import Responses, System, responses, system, times
+from .rows import LARGEST, Responses, System, responses, system, times
 from .scenario import Scenario
 from .users import attainable
 
@@ -73,7 +73,7 @@ def _raised(per_cap: np.ndarray, held: Responses, cap: np.ndarray) -> tuple[np.n
     matrix = per_cap[np.arange(len(cap)), cap]
     # One product of non-negative numbers gives small entries the relative accuracy that the eigenvector routine does not.
     push = times(held.K, times(matrix, perron_vector(matrix)))
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return push, np.where(push > 0, held.spare / push, np.inf)
 
 
@@ -102,7 +102,7 @@ def _bound(per_cap: np.ndarray, possible: np.ndarray) -> tuple[np.ndarray, np.nd
     radius = np.zeros(per_cap.shape[:2])
     radius[possible] = radii(per_cap[possible])
     cap = np.argmax(radius, axis=-1)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         return np.where(possible, 1 / np.max(radius, axis=-1), 0.0), cap
 
 
@@ -116,6 +116,8 @@ def perron_frobenius_optimum(scenario: Scenario) -> float:
     ------
     InvalidScenario
         For more than 12 base stations.
+    SolverFailure
+        Where a sensing SINR is below 1e-150, whatever the powers.
 
     Examples
     --------
@@ -131,5 +133,7 @@ def perron_frobenius_optimum(scenario: Scenario) -> float:
     if not attainable(scenario)[-1][0]:
         return float("nan")
     choices = np.array([choice for choice in product([True, False], repeat=size) if any(choice)])
-    rows = system(scenario)[np.zeros(len(choices), dtype=int)]
-    return float(np.min(bound(rows, choices)))
+    rows = system(scenario)
+    if max(rows.F.max(), rows.v.max()) >= LARGEST:
+        raise SolverFailure("closed form", "not run", message="gains or noise are beyond double precision")
+    return float(np.min(bound(rows[np.zeros(len(choices), dtype=int)], choices)))

@@ -56,8 +56,8 @@ def beyond(value, bound, violation) -> np.ndarray:
 
 
 def proven(value, bound, violation) -> np.ndarray:
-    """Whether value and bound prove an optimum."""
-    closed = (relative_gap(value, bound) <= OPTIMALITY_TOLERANCE) & (violation <= RESIDUAL_TOLERANCE)
+    """Whether value and bound prove an optimum: an overflow does not."""
+    closed = np.isfinite(value) & (relative_gap(value, bound) <= OPTIMALITY_TOLERANCE) & (violation <= RESIDUAL_TOLERANCE)
     return closed & ~beyond(value, bound, violation)
 
 

@@ -27,7 +27,7 @@ RELAXATION = 2.0**-36  # relative (1.5e-11), for thresholds at the edge to round
 _SOLVE_ERROR = 4 * float(np.finfo(float).eps)  # times size and largest entry of the inverse: error of a solution of order 1
 _GROWTH = 1e4  # of rounding errors in the inverse, up to which they do not matter
 _LOSS = 1e-11  # relative, of the room under the caps, likewise
-_LARGEST = 1e150  # a coefficient beyond it is cut: products stay finite, and a row that asks for less only raises a bound
+LARGEST = 1e150  # a coefficient beyond it is cut: products stay finite, and a row that asks for less only raises a bound
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _normalised(scenario, own_gain, gains, noise, factor) -> tuple[np.ndarray, n
             relative = np.where(relative > 0, relative * (cap[..., None, :] / cap[..., :, None]), 0.0)
         asked = factor * noise
         noise = np.where(asked > 0, asked / (own_gain * cap), 0.0)
-    relative, noise = (np.minimum(np.nan_to_num(values, nan=_LARGEST), _LARGEST) for values in (relative, noise))
+    relative, noise = (np.minimum(np.nan_to_num(values, nan=LARGEST), LARGEST) for values in (relative, noise))
     return relative.reshape(-1, size, size), noise.reshape(-1, size)
 
 

@@ -137,7 +137,8 @@ def verify(scenario: Scenario, allocation: Allocation) -> Certificate:
         bound = lower if value > bound else min(bound, lower)
     if violation <= FEASIBLE and value > bound * (1 + ROUNDING):
         bound = math.inf  # refuted by a feasible value: rounding is all it was
-    proven = violation <= RESIDUAL_TOLERANCE and relative_gap(value, bound) <= OPTIMALITY_TOLERANCE
+    close = math.isfinite(value) and relative_gap(value, bound) <= OPTIMALITY_TOLERANCE
+    proven = close and violation <= RESIDUAL_TOLERANCE
     return Certificate(method=_METHOD, value=value, bound=bound, residual=violation, status="optimal" if proven else "converged")
 
 

@@ -222,3 +222,20 @@ def test_where_the_iteration_does_not_close_the_eigenvalue_of_the_full_cap_does(
     monkeypatch.setattr(judge, "_by_iteration", lambda rows, q: np.full(len(q), np.inf))
     judged = nl.verify(scenario, best)
     assert judged.status == "optimal" and judged.gap <= 1e-9
+
+
+@pytest.mark.filterwarnings("error")
+def test_sinrs_at_the_ends_of_the_range_of_doubles_are_known_or_refused():
+    """A common factor of the echoes is one of the SINRs: 1e-200 was answered with 2.5e-151, 1e300 with an infinite optimum."""
+    scenario = nl.Scenario.random(np.random.default_rng(7))
+    usual = nl.perron_frobenius_optimum(scenario) / scenario.echo_gain[0]
+    for exponent in (-140, 0, 200):
+        extreme = scenario.replace(echo_gain=scenario.echo_gain * 10.0**exponent)
+        assert nl.perron_frobenius_optimum(extreme) / extreme.echo_gain[0] == pytest.approx(usual, rel=1e-12)
+    with pytest.raises(SolverFailure):
+        nl.perron_frobenius_optimum(scenario.replace(echo_gain=scenario.echo_gain * 1e-200))
+    infinite = scenario.replace(echo_gain=np.full(3, 1e300))
+    with pytest.raises(SolverFailure):
+        nl.solve_exact(infinite)
+    assert nl.solve_exact_batch([scenario, infinite]).status.tolist() == ["optimal", "converged"]
+    assert nl.verify(infinite, nl.uniform_power(infinite)).status == "converged"
