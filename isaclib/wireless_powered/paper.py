@@ -228,6 +228,7 @@ class _Subproblem:
         v = z[2 + self.slots :]
         return np.full(self.users, z[2]) if self.slots else z[0] - self._log_rate(v)
 
+    @np.errstate(all="ignore")  # SLSQP may try powers of which nothing is left: such answers are not taken
     def solve(self, z0: np.ndarray) -> tuple[np.ndarray | None, bool]:
         """The next point, and whether the solver says that it is optimal; None where no answer is feasible and no worse."""
         users, slots = self.users, self.slots
@@ -294,8 +295,7 @@ class _Subproblem:
                 method="SLSQP",
                 options={"ftol": tolerance, "maxiter": _INNER_ITERATIONS},
             )
-            violation = float(max(0.0, -np.min(constraints(result.x))))
-            if violation <= _FEASIBLE and result.x[0] >= z0[0] - _FEASIBLE:
+            if np.min(constraints(result.x)) >= -_FEASIBLE and result.x[0] >= z0[0] - _FEASIBLE:
                 if best is None or result.x[0] > best[0]:
                     best, solved = result.x, bool(result.success)
                 if result.success:

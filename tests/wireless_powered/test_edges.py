@@ -258,3 +258,14 @@ def test_powers_and_shares_at_the_ends_of_the_range_of_doubles():
         with pytest.raises(InvalidScenario, match="charging_share"):
             wp.feasible_start(scenario, charging_share=share)
     assert np.all(wp.feasible_start(scenario, charging_share=1e-300)[2] > 0)
+
+
+@pytest.mark.filterwarnings("error")
+def test_sca_at_the_very_limit_is_silent():
+    """SLSQP tries powers of which the exponential leaves nothing: the logarithm of their rate was warned of."""
+    for seed, parameters in ((17, {}), (2, {"users": 3, "targets": 1, "max_power_w": 1e-3})):
+        scenario = wp.Scenario.random(np.random.default_rng(seed), crb_limit_m2=1e-30, **parameters)
+        with pytest.raises(InfeasibleScenario) as refused:
+            wp.solve_exact(scenario)
+        edge = scenario.replace(crb_limit_m2=refused.value.best_attainable)
+        assert wp.solve_sca(edge).min_throughput_bit == pytest.approx(wp.solve_exact(edge).min_throughput_bit, rel=1e-7)
