@@ -14,7 +14,8 @@ from ..foundations.errors import InfeasibleScenario, SolverFailure
 from ..foundations.scenario import Batch
 from .allocation import Allocation, Criterion
 from .bands import Bands
-from .exact import reached, solve_one
+from .exact import solve_one
+from .phases import reached
 from .scenario import Network, Scenario, Stack, flatten, system
 from .verify import build
 

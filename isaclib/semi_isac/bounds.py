@@ -237,3 +237,19 @@ def touching_density(bands: Bands, multipliers, power_price) -> np.ndarray:
         low, high = np.where(above, middle, low), np.where(above, high, middle)
     first = np.sum(worth * bands.slopes(np.zeros_like(low))[1], axis=-1)
     return np.where(first > price, np.exp(0.5 * (low + high)), 0.0)
+
+
+@np.errstate(all="ignore")
+def closing_density(bands: Bands, multipliers, share_price) -> np.ndarray:
+    r"""Power density (D, K) at which a share is worth exactly the price to each user, as far as doubles go.
+
+    It solves :math:`\sum_j (w_k + \lambda_{kj})\,(r_{kj}(x) - x r_{kj}'(x)) = \nu` by bisection in :math:`\ln x`: the left side
+    rises, since :math:`r` is concave. Where powers are fixed, the share of a user that has next to none says nothing of it.
+    """
+    worth, price = bands.weights[..., None] + multipliers, np.asarray(share_price, dtype=float)[..., None]
+    low, high = np.full_like(bands.weights, -680.0), np.full_like(bands.weights, 680.0)
+    for _ in range(64):
+        middle = 0.5 * (low + high)
+        above = np.sum(worth * bands.tangents(np.exp(middle))[0], axis=-1) > price
+        low, high = np.where(above, low, middle), np.where(above, middle, high)
+    return np.exp(low)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ from ..foundations import checks
 from ..foundations.certificate import FEASIBLE, ROUNDING, relative_gap
 from ..foundations.errors import InfeasibleScenario, SolverFailure
 from ..foundations.scenario import Batch
-from . import interior_point
 from .allocation import (
     CRITERIA,
     OPTIMAL_GAP,
@@ -34,95 +32,16 @@ from .allocation import (
     Scheme,
 )
 from .bands import Bands, Restriction, lowered, worth
-from .bounds import efficiency_at, margin_at, sum_at
-from .cone import cone_program
+from .bounds import efficiency_at, sum_at
+from .phases import Interior, maximise_at_price, phase_one, reached
 from .prices import prices_of_rows
+from .rescue import rescue
 from .scenario import Network, Scenario, Stack, flatten, system, systems
-from .verify import build, residuals, tightest_bound
+from .verify import build, residuals
 
 EXACT = "structured interior point"
 _DINKELBACH_STEPS = 40
 _DINKELBACH_TOLERANCE = 1e-10  # of F(q) relative to the rates: superlinear, so the last step overshoots it by far
-_START = 0.9  # part of the budgets that phase I starts from
-_MIXES = (0.4, 0.05, 0.0)  # of the even allocation in the start of phase II, one after the other
-_STALLED = 1e-7  # relative gap beyond which another start is tried
-
-
-@dataclass(frozen=True)
-class Interior:
-    """Phase I: the margin's allocation (whole budgets), the factor of the floors that it reaches, and the bound on it.
-
-    Without any floor the factor is infinite and the allocation even.
-    """
-
-    shares: np.ndarray
-    powers: np.ndarray
-    factor: np.ndarray
-    bound: np.ndarray
-    multipliers: np.ndarray
-
-    def take(self, lanes) -> Interior:
-        return Interior(*(value[lanes] for value in self.__dict__.values()))
-
-    def start(self, free: Restriction, mix: float) -> tuple[np.ndarray, np.ndarray]:
-        """A point strictly inside every constraint (where the factor exceeds one)."""
-        factor = np.maximum(self.factor, 1.0)
-        mix = mix * (1 - 1 / factor)
-        shrink = np.where(np.isinf(factor), _START, 0.5 * (1 + 1 / np.maximum((1 - mix) * factor, 1.0)))[:, None]
-        mix, even = mix[:, None], 1 / self.shares.shape[1]
-        shares, powers = ((1 - mix) * values + mix * even for values in (self.shares, self.powers))
-        return shares * (shrink if free.shares else 1.0), powers * (shrink if free.powers else 1.0)
-
-
-def phase_one(bands: Bands, free: Restriction) -> Interior:
-    """The margin of the floors of every network."""
-    lanes, users = bands.weights.shape
-    shares, powers = np.full((2, lanes, users), 1 / users)
-    factor, bound = np.full(lanes, np.inf), np.full(lanes, np.inf)
-    multipliers = np.zeros_like(bands.floors)
-    at = np.flatnonzero((bands.floors > 0).any(axis=(1, 2)))
-    if len(at):
-        some = bands.take(at)
-        inside = [np.full((len(at), users), (_START if is_free else 1.0) / users) for is_free in (free.shares, free.powers)]
-        point = interior_point.optimise(some, *inside, 0.5 * reached(some, *inside), free=free, margin=True)
-        bound[at] = margin_at(some, point.shares, point.powers, point.multipliers, free=free)
-        multipliers[at] = point.multipliers
-        shares[at] = point.shares / (point.shares.sum(axis=1, keepdims=True) if free.shares else 1.0)
-        powers[at] = point.powers / (point.powers.sum(axis=1, keepdims=True) if free.powers else 1.0)
-        factor[at] = reached(some, shares[at], powers[at])
-    return Interior(shares, powers, factor, bound, multipliers)
-
-
-def reached(bands: Bands, shares, powers) -> np.ndarray:
-    """Least rate relative to its floor (D,); infinite without floors."""
-    floors = np.where(bands.floors > 0, bands.floors, 1.0)
-    return np.where(bands.floors > 0, bands.rates(shares, powers) / floors, np.inf).min(axis=(1, 2))
-
-
-def _restore(bands: Bands, inside, shares, powers):
-    """Move towards the interior point just far enough that every floor holds (rates are concave)."""
-    margin, lack = reached(bands, *inside) - 1, 1 - reached(bands, shares, powers)
-    part = np.where(lack > 0, 1.001 * lack / np.maximum(lack + np.minimum(margin, 1e300), 1e-300), 0.0)
-    part = np.minimum(part, 1.0)[:, None]
-    return (1 - part) * shares + part * inside[0], (1 - part) * powers + part * inside[1]
-
-
-def maximise_at_price(bands: Bands, inside: Interior, free: Restriction, power_price=0.0):
-    """Phase II: shares, powers, multipliers, certified gaps and step counts of the resource problem at a price of power."""
-    price, ones = np.broadcast_to(power_price, len(bands)), np.ones(len(bands))
-    start = inside.start(free, _MIXES[0])
-    point = interior_point.optimise(bands, *start, ones, free=free, power_price=price)
-    shares, powers = _restore(bands, start, point.shares, point.powers)
-    for mix in _MIXES[1:]:
-        at = np.flatnonzero(~(np.abs(point.gap) + point.violation <= _STALLED))
-        if not len(at):
-            break
-        again = inside.take(at).start(free, mix)
-        other = interior_point.optimise(bands.take(at), *again, ones[at], free=free, power_price=price[at])
-        better = interior_point.improve(point, at, other)
-        restored = _restore(bands.take(at), again, other.shares, other.powers)
-        shares[at[better]], powers[at[better]] = restored[0][better], restored[1][better]
-    return shares, powers, point.multipliers, point.iterations
 
 
 def _efficiency(bands: Bands, inside: Interior, free: Restriction):
@@ -147,44 +66,6 @@ def _efficiency(bands: Bands, inside: Interior, free: Restriction):
         if not len(at):
             break
     return shares, powers, multipliers, iterations, np.array(trace), bound
-
-
-def _rescue(bands: Bands, inside: Interior, point, criterion: Criterion, scheme: Scheme):
-    """One network without a proof: the margin's allocation and the cone program's, and every bound that can be had."""
-    free = RESTRICTIONS[scheme]
-    candidates, hints = [point[:2], (inside.shares, inside.powers)], [point[2], *steep(bands, inside)]
-    try:
-        answer = cone_program(bands.weights.shape[1], fractional=criterion == "efficiency", free=free).solve(bands)
-        if not answer.infeasible:
-            shares, powers = answer.shares[None], answer.powers[None]
-            even = np.full_like(shares, 1 / shares.shape[1])
-            shares, powers = shares if free.shares else even, powers if free.powers else even
-            with np.errstate(all="ignore"):
-                start = inside.start(free, _MIXES[0])
-                candidates.append(_restore(bands, start, np.maximum(shares, 1e-300), powers))
-            hints.append(answer.multipliers)
-    except SolverFailure:
-        pass
-    with np.errstate(all="ignore"):
-        kept = [
-            (x, y) for x, y in candidates if np.isfinite(x).all() and reached(bands, np.maximum(x, 1e-300), y) >= 1 - FEASIBLE
-        ]
-    kept = kept or [(inside.shares, inside.powers)]
-    best = max(kept, key=lambda pair: float(worth(bands, *pair, criterion)[0]))
-    bound, multipliers = min(
-        (tightest_bound(bands, *pair, criterion, scheme, hints) for pair in kept), key=lambda found: found[0]
-    )
-    return best, multipliers, bound
-
-
-def steep(bands: Bands, inside: Interior):
-    """Multipliers of networks at the edge: those of the margin, ever steeper, less what the priorities pay already."""
-    paid = np.sum(inside.multipliers * bands.floors)
-    if not paid > 0 or not np.isfinite(paid):
-        return []
-    value = float(worth(bands, inside.shares, inside.powers, "sum")[0])
-    scales = value / paid * np.geomspace(1, 1e8, 9)
-    return [np.where(bands.floors > 0, np.maximum(s * inside.multipliers - bands.weights[..., None], 0), 0.0) for s in scales]
 
 
 @np.errstate(all="ignore")
@@ -224,7 +105,7 @@ def solve_rows(rows: Batch, objective: Criterion, scheme: Scheme) -> AllocationB
         lacking = ~(reached(some, x, y) >= 1 - OPTIMAL_RESIDUAL)
         for lane in np.flatnonzero(~(relative_gap(reach, limit) <= OPTIMAL_GAP) | lacking):
             own = slice(lane, lane + 1)
-            point, found[own], limit[lane] = _rescue(
+            point, found[own], limit[lane] = rescue(
                 some.take(own), start.take(own), (x[own], y[own], found[own]), objective, scheme
             )
             x[own], y[own] = point

@@ -19,9 +19,10 @@ from ..foundations.certificate import Step
 from ..foundations.errors import SolverFailure
 from ..foundations.scenario import Batch
 from .allocation import OPTIMAL_RESIDUAL, Allocation, Criterion
-from .bands import Bands, Restriction
+from .bands import Bands, Restriction, worth
 from .cone import Answer, ConeProgram, cone_program
-from .exact import infeasible, maximise_at_price, phase_one, solve_one, solve_rows, worth
+from .exact import infeasible, solve_one, solve_rows
+from .phases import maximise_at_price, phase_one
 from .scenario import Network, Scenario, Stack, system
 from .verify import build, objective_value, residuals, tightest_bound
 

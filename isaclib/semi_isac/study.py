@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from ..foundations import checks, montecarlo
 from ..foundations.certificate import FEASIBLE
-from ..foundations.errors import InfeasibleScenario, InvalidScenario, SolverFailure
+from ..foundations.errors import InvalidScenario, SolverFailure
 from ..foundations.montecarlo import Average
 from ..foundations.scenario import Batch
 from .allocation import CRITERIA, OPTIMAL_GAP, RESTRICTIONS, Criterion
@@ -19,7 +19,9 @@ from .bands import Bands, lowered
 from .benchmarks import random_rows
 from .bounds import sum_at
 from .cone import cone_program
-from .exact import maximise_at_price, phase_one, solve_rows, steep
+from .exact import infeasible, solve_rows
+from .phases import maximise_at_price, phase_one
+from .rescue import steep
 from .scenario import Network, Scenario, Stack, system, systems
 from .verify import tightest_bound
 
@@ -206,7 +208,7 @@ def frontier(scenario: Scenario | Network, prices_bit_per_j: ArrayLike) -> Front
         if not factor >= 1 - FEASIBLE:
             best = float(first.bound[0])
             if best < 1:
-                raise InfeasibleScenario("floors", limit=1.0, best_attainable=best, message="no allocation at all")
+                raise infeasible(scenario)
             raise SolverFailure("frontier", "unproven", {"factor": factor, "bound": best})
         bands = lowered(one, np.maximum(1 - first.factor, 0.0)).take(np.zeros(len(q), dtype=int))
         inside = first.take(np.zeros(len(q), dtype=int))

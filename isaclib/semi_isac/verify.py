@@ -18,7 +18,7 @@ from ..foundations.certificate import FEASIBLE, Certificate, relative_gap
 from ..foundations.errors import InvalidScenario
 from .allocation import CRITERIA, OPTIMAL_GAP, OPTIMAL_RESIDUAL, RESTRICTIONS, Allocation, Criterion, Scheme
 from .bands import Bands, lowered
-from .bounds import efficiency_at, known, marginal_values, sum_at, touching_density
+from .bounds import closing_density, efficiency_at, known, marginal_values, sum_at, touching_density
 from .prices import fitted_multipliers, held
 from .scenario import Network, Scenario, Stack, flatten, system
 
@@ -26,7 +26,8 @@ SCHEME_WORDS: tuple[str, ...] = (*RESTRICTIONS, "random")
 _CLOSE = 1e-7  # a gap that need not be closed further
 _AGREE = 1e-9  # a reported number may differ by as much from the recomputed one
 _PRICES = 61  # prices of power, around the fitted one, at which the bound is tried at once
-_WIDEST, _NARROWEST = 14.0, 1e-7  # range of the logarithm of the price, at first and at last
+_WIDEST, _NARROWEST = 14.0, 1e-14  # range of the logarithm of the price, at first and at last
+_FINE = 1e-7  # below which only steep multipliers, those of an edge, tell one price from the next
 
 
 def violations(
@@ -200,16 +201,18 @@ def tightest_bound(
     fitted, _, price = fitted_multipliers(bands, shares, powers, power_price=q, free=free)
     best, chosen, searched = math.inf, fitted, []
     for trial in (*hints, fitted, np.zeros_like(fitted)):
-        watts = marginal_values(bands, own, trial)[1][holds]
-        common = max(float(watts.max()) if len(watts) else 0.0, price, 1e-290)
+        hertz, watts = (worth_of[holds] for worth_of in marginal_values(bands, own, trial))
+        common = max(float(watts.max(initial=0.0)), 1e-290 if any(trial is hint for hint in hints) else price)
         touching = touching_density(bands, trial, np.array([common])) if free.powers else own
+        if not free.powers and len(hertz):
+            touching = closing_density(bands, trial, np.array([hertz.max()]))
         for x in (own, np.where(holds, own, touching), touching):
             found = float(_bound(bands, shares, powers, trial, x, efficiency, free, power_price)[0])
             if found < best:
                 best, chosen = found, trial
         searched.append((trial, common))
     for trial, centre in searched if search and free.powers else ():
-        width = _WIDEST
+        width, before = _WIDEST, math.inf
         while width > _NARROWEST and not relative_gap(value, best) <= _CLOSE:
             prices = centre * np.exp(np.linspace(-width, width, _PRICES))
             lanes = np.zeros(_PRICES, dtype=int)
@@ -218,6 +221,9 @@ def tightest_bound(
             centre, width = float(prices[np.argmin(found)]), width / 20
             if found.min() < best:
                 best, chosen = float(found.min()), trial
+            if width < _FINE and not found.min() < before * (1 - _AGREE):
+                break
+            before = float(found.min())
     return best, chosen
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from isaclib import InvalidScenario
 from isaclib import semi_isac as si
-from isaclib.semi_isac import bounds, exact, interior_point
+from isaclib.semi_isac import bounds, exact, interior_point, phases
 from isaclib.semi_isac.bands import Restriction, worth
 
 DROPS = si.Scenario.random_batch(np.random.default_rng(0), 4)
@@ -34,7 +34,7 @@ def test_restoring_moves_just_as_far_as_the_floors_ask():
     # Every share and every power a hundredth less: rates fall by as much as they lack of it.
     for outside in (tuple(0.01 * values for values in inside), tuple(0.9 * values for values in inside)):
         lack = 1 - exact.reached(BANDS, *outside)
-        shares, powers = exact._restore(BANDS, inside, *outside)
+        shares, powers = phases.restore(BANDS, inside, *outside)
         reached = exact.reached(BANDS, shares, powers)
         assert np.all(reached >= 1 - 1e-12)
         kept = np.array([np.array_equal(a, b) for a, b in zip(shares, outside[0])])
