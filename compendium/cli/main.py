@@ -33,6 +33,7 @@ from .science import COMMANDS
 from .trials import known_notebook, try_
 
 BAD_INPUT = 2
+LONGEST_NAME = 120  # bytes of the name of a set file; folders and logs add to it
 
 
 def prefixed(error: Exception) -> str:
@@ -209,9 +210,18 @@ def _plan(root: Path, section: workshop.Section, notebook: str | None, set_name:
     elif set_name != "quick":
         values |= schema.load_named(set_name)
     values |= changes
-    label = Path(set_name).stem if is_file else set_name
+    label = _label(set_name) if is_file else set_name
     customs = [workshop.custom_run(root, section, name, values, label, "paper") for name in notebooks]
     return [*dict.fromkeys(needed for run in customs for needed in run.needs), *customs]
+
+
+def _label(path: str) -> str:
+    """The name of a set file, which folders and lines of a log are named after."""
+    name = Path(path).stem
+    if len(os.fsencode(name)) > LONGEST_NAME or not name.isprintable():
+        problem = f"is no name for a folder: more than {LONGEST_NAME} bytes, or a character that no line can show"
+        raise ParameterError("--set", f"{name[:40]!r}", problem, "rename the file")
+    return name
 
 
 def _known_base(set_name: str, schema) -> str:

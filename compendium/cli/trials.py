@@ -65,7 +65,8 @@ def try_(
     'quick' but for one parameter: each end of its range; a list also with one entry, equal entries, out of order. Of these,
     --seed chooses --sets for each notebook. The set of each failure is written as a file for 'isac run SECTION NOTEBOOK
     --set FILE'. A run that takes longer than the limit on this machine counts as a failure. Checks of a notebook that do
-    not hold with a set are told in the notebook and listed here, and so is where it prints nan. Figures are drawn small.
+    not hold with a set are told in the notebook and listed here, and so is where it prints nan or a
+    warning. Figures are drawn small.
     """
     root = project_root()
     loaded = workshop.load_section(root, section)
@@ -88,7 +89,7 @@ def try_(
 
 
 def _told(outcomes: Sequence[Outcome]) -> tuple[int, int]:
-    """Say of each run how to repeat its failure, which checks it left open, and where it shows no number; count the first two."""
+    """Say of each run how to repeat its failure, which checks it left open, and where it shows nan or a warning; count two."""
     failed = [outcome for outcome in outcomes if not outcome.ok]
     for outcome in failed:
         CONSOLE.print(f"{outcome.run.name}: again with --set {short(trial.set_file(outcome))}", markup=False)
@@ -98,5 +99,5 @@ def _told(outcomes: Sequence[Outcome]) -> tuple[int, int]:
         CONSOLE.print(f"{outcome.run.name}: {len(found)} checks not confirmed, see {where}", markup=False, style="yellow")
     for outcome in outcomes:
         for words in trial.without_number(outcome.run.directory) if outcome.run.label.startswith(TRIAL) else ():
-            CONSOLE.print(f"{outcome.run.name}: shows no number: ... {words} ...", markup=False, style="yellow")
+            CONSOLE.print(f"{outcome.run.name}: shows nan, inf or a warning: ... {words} ...", markup=False, style="yellow")
     return len(failed), len(unsure)

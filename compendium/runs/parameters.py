@@ -65,7 +65,9 @@ class Parameter:
             raise ParameterError(where, self.name, "has no value", "give one, or leave the name away")
         if self.type not in LISTS:
             return self._check_one(value, where, self.type)
-        if not isinstance(value, list) or not value:
+        if value == []:
+            raise ParameterError(where, self.name, "is a list without an entry", f"write [..., ...], a list of {self.type}")
+        if not isinstance(value, list):
             raise ParameterError(where, self.name, f"{value!r} is not a list", f"write [..., ...], a list of {self.type}")
         entries = [self._check_one(entry, where, LISTS[self.type]) for entry in value]
         least, most = self.length

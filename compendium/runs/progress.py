@@ -14,7 +14,7 @@ def expected_seconds(run: Run) -> float | None:
     name = run.label.partition("+")[0]
     for label in (name, f"{name}+quick", run.baseline, "quick"):
         if record is None:
-            path = run.directory.with_name(label) / "run.json"
+            path = run.directory.parent / label / "run.json"
             record = json.loads(path.read_text()) if path.exists() else None
     return record["seconds"] if record else None
 

@@ -20,7 +20,7 @@ from .plan import Run, Section, custom_run
 
 _TRIES = 500
 LONGEST = 6  # entries of a list whose length is free
-_NO_NUMBER = re.compile(r"(?<![\w.`'/])[-+]?(?:nan|inf)(?![\w`'])")
+_NO_NUMBER = re.compile(r"(?<![\w.`'/])[-+]?(?:nan|inf)(?![\w`'])|\b[A-Z]\w*Warning: ")
 TEXTS = ("", 'Half {power} at 50 % #1, "so" \\n | $x_1$ \u03b7')  # titles that somebody could write
 
 
@@ -107,13 +107,13 @@ def set_file(outcome: Outcome, unconfirmed: Sequence[str] = ()) -> Path:
 
 
 def without_number(directory: Path) -> list[str]:
-    """Where a finished notebook shows its reader ``nan`` or ``inf`` for a number, with the words around it."""
+    """Where a finished notebook shows its reader ``nan`` or ``inf`` for a number, or a warning, with the words around it."""
     path = directory / "notebook.ipynb"
     cells = json.loads(path.read_text())["cells"] if path.exists() else []
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
     texts = [output.get("text") or output.get("data", {}).get("text/markdown") or "" for output in outputs]
     whole = [" ".join("".join(text).split()) for text in texts]
-    return [text[max(0, at.start() - 50) : at.end() + 30] for text in whole if (at := _NO_NUMBER.search(text))]
+    return [text[max(0, at.start() - 50) : at.end() + 50] for text in whole if (at := _NO_NUMBER.search(text))]
 
 
 def tidy(outcomes: Sequence[Outcome]) -> None:

@@ -48,6 +48,7 @@ def test_run_says_where_the_results_are(isac, finished):
         (["run", "demo", "-p", "slope"], "not name=value"),
         (["run", "demo", "-p", "slope=1000"], "out of range"),
         (["run", "demo", "-p", "points=nan"], "not a finite number"),
+        (["run", "demo", "-p", "levels=[]"], "is a list without an entry"),
         (["run", "demo", "-p", "points=2020-13-45"], "looks like a date"),
         (["run", "demo", "-p", "slope=1", "-p", "slope=2"], "given twice"),
         (["run", "demo", "-p", "title=Mine"], "it belongs to what_if"),
@@ -65,6 +66,23 @@ def test_bad_input_exits_2_and_names_the_remedy(isac, project, arguments, says):
     result = isac(project, *arguments)
     assert result.exit_code == cli.BAD_INPUT, result.output
     assert says in result.output
+
+
+@pytest.mark.parametrize("name", ["n" * 240, "two\nlines"])
+def test_a_set_whose_name_names_no_folder_is_refused(isac, project, name):
+    own = project / f"{name}.yml"
+    own.write_text("slope: 2.5\n")
+    result = isac(project, "run", "demo", "model", "--set", str(own))
+    assert result.exit_code == cli.BAD_INPUT and "is no name for a folder" in result.output, result.output
+
+
+@pytest.mark.parametrize("name", [".", "a b", "-p", "it's [so]"])
+def test_a_set_may_have_any_other_name(isac, project, name):
+    own = project / f"{name}.yml"
+    own.write_text("slope: 2.5\n")
+    result = isac(project, "run", "demo", "model", "--set", str(own))
+    assert result.exit_code == 0, result.output
+    assert [path.name.partition("+")[0] for path in (project / "build" / "runs" / "demo" / "model").iterdir()] == [name]
 
 
 def test_a_failing_run_exits_1_and_names_the_cell(isac, project):

@@ -54,7 +54,7 @@ BAD_SETS = {
     "a list for a name": ("kind: plain", "? [1, 2]\n: plain", "file", "a name must be a word"),
     "not finite": ("slope: 1.0", "slope: .nan", "slope", "nan"),
     "no list": ("levels: [0.0, 10.0]", "levels: 3.0", "levels", "write [..., ...]"),
-    "empty list": ("levels: [0.0, 10.0]", "levels: []", "levels", "not a list"),
+    "empty list": ("levels: [0.0, 10.0]", "levels: []", "levels", "is a list without an entry; write [..., ...]"),
     "bad list entry": ("levels: [0.0, 10.0]", "levels: [0.0, 1e3]", "levels", "1000.0 is out of range"),
     "list entry out of range": ("levels: [0.0, 10.0]", "levels: [0.0, 101]", "levels", "out of range"),
     "unknown choice": ("kind: plain", "kind: round", "kind", "use one of plain, fancy"),

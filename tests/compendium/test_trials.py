@@ -52,8 +52,15 @@ def test_a_trial_in_a_fork_runs_the_same_cells_and_fails_in_the_same_place(isac,
     assert result.exit_code == 1
     assert re.search(r"failed: cell \d+ \(In \[\d+\]\) ZeroDivisionError: division by zero", result.output), result.output
     assert "if slope < 9:" in result.output, "the cell is shown"
-    assert re.search(r"model \[try-13-1\+\w+\]: shows no number: \.\.\. nan of it 10.0", result.output)
+    assert re.search(r"model \[try-13-1\+\w+\]: shows nan, inf or a warning: \.\.\. nan of it 10.0", result.output)
     assert "2 runs of 2 sets, 1 failed" in result.output
+
+
+def test_a_trial_tells_where_a_page_shows_a_warning(isac, project):
+    edit(project / "notebooks" / "demo" / "model.py", "assert slope > 0", "import numpy as np\nnp.mean([])")
+    result = isac(project, "try", "demo", "model", "--sets", "1", "--seed", "13")
+    assert result.exit_code == 0, result.output
+    assert "a warning: ..." in result.output and "RuntimeWarning: Mean of empty slice" in " ".join(result.output.split())
 
 
 def test_a_fork_that_dies_is_reported_and_the_next_goes_on(isac, project):
