@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.optimize import nnls
+from scipy.optimize import minimize_scalar, nnls
 
 from ..foundations import checks
 from ..foundations.errors import InvalidScenario
@@ -16,6 +16,7 @@ from .bounds import marginal_values
 from .scenario import Network, Scenario, Stack, allocated, system
 
 _TINY = 1e-300
+_SMALL = 1e-6  # parts of the budgets below which a floor's price is told from theirs
 _NEXT_TO_NOTHING = 1e-8  # part of a budget below which the ratio of share and power says nothing
 
 
@@ -112,13 +113,58 @@ def prices(scenario: Scenario | Network, allocation: Allocation) -> Prices:
         q = float(np.sum(bands.slopes(x)[0] * shares[..., None]) / (powers.sum() + bands.circuit[0]))
     multipliers, _, _ = fitted_multipliers(bands, shares, powers, power_price=q, free=RESTRICTIONS["joint"])
     x = powers / np.where(shares > 0, shares, 1.0)
-    by_share, by_power = (values[0][shares[0] > 0] for values in marginal_values(bands, x, multipliers))
+    some = (shares[0] > 0) & ~_for_small_floors(bands, shares, powers)[0]
+    by_share, by_power = (values[0][some] for values in marginal_values(bands, x, multipliers))
     if not len(by_share):
         raise InvalidScenario("allocation", "gives nobody any bandwidth", "prices belong to joint optima")
     bandwidth, power = float(by_share.max()), max(float(by_power.max()) - q, 0.0)
+    multipliers[0] = _of_small_floors(bands, shares, powers, multipliers[0], bandwidth, power + q)
     found = np.array([bandwidth]), np.array([power]), multipliers, powers_w[None]
     (answer,) = unit_prices(Stack.of([scenario]), *found, allocation.criterion, isinstance(scenario, Scenario))
     return answer
+
+
+def _for_small_floors(bands: Bands, shares, powers) -> np.ndarray:
+    """Users (D, K) with floors who hold next to nothing of both budgets."""
+    wholes = (np.max(values, axis=1, keepdims=True) for values in (shares, powers))
+    parts = np.stack([values / np.where(whole > 0, whole, 1.0) for values, whole in zip((shares, powers), wholes)])
+    return ((parts > 0) & (parts < _SMALL)).all(axis=0) & (bands.floors > 0).any(axis=2)
+
+
+def _of_small_floors(bands: Bands, shares, powers, multipliers, bandwidth: float, power: float) -> np.ndarray:
+    r"""Multipliers (K, 2), with those of users who hold next to nothing because their floors ask for no more.
+
+    Their rates lie above such floors by rounding, and tell nothing of prices. But what a floor costs follows from the prices
+    :math:`\nu` and :math:`\mu` of a unit of share and power alone: at the density x the least share is
+    :math:`Q=\max_j f_j/r_j(x)`, with :math:`r_j` the rates per share, and costs :math:`Q\,(\nu+\mu x-w\sum_jr_j(x))`, convex
+    over concave, so that there is one best x. Where one floor binds there, :math:`\lambda_j` is the cost over :math:`f_j`;
+    where both do, the worths of share and of power are those two prices.
+    """
+    found, floors, costs = multipliers.copy(), bands.floors[0], np.array([bandwidth, power])
+    for k in np.flatnonzero(_for_small_floors(bands, shares, powers)[0]):
+
+        def at(x: float, k: int = k):
+            """Least shares that meet the floors, rates per share, and what has to be paid for."""
+            spread = np.full((1, len(floors)), x)
+            by_share, by_power = (part[0, k] for part in bands.tangents(spread))
+            rates = by_share + x * by_power
+            left = costs - bands.weights[0, k] * np.array([by_share.sum(), by_power.sum()])
+            return floors[k] / np.maximum(rates, _TINY), rates, np.stack([by_share, by_power]), left
+
+        def cost(log_x: float, at=at) -> float:
+            needed, _, _, left = at(math.exp(log_x))
+            return math.log(max(needed.max(), _TINY)) + math.log(max(float(left @ [1.0, math.exp(log_x)]), _TINY))
+
+        near = math.log(powers[0, k] / shares[0, k])
+        x = math.exp(minimize_scalar(cost, bounds=(near - 20, near + 20), method="bounded", options={"xatol": 1e-9}).x)
+        needed, rates, worths, left = at(x)
+        if needed.min() > needed.max() * (1 - 1e-6):
+            found[k] = nnls(worths / costs[:, None], left / costs)[0]
+        else:
+            j = int(np.argmax(needed))
+            found[k] = 0.0
+            found[k, j] = max(float(left @ [1.0, x]), 0.0) / rates[j]
+    return np.where(np.isfinite(found), found, multipliers)
 
 
 def unit_prices(stack: Stack, bandwidth, power, multipliers, powers_w, criterion: Criterion, semi: bool) -> Iterator[Prices]:
@@ -139,9 +185,13 @@ def prices_of_rows(
     at = np.flatnonzero(proven)
     some, x, y = bands.take(at), shares[at], powers_w[at] / bands.power_w[at, None]
     by_share, by_power = marginal_values(some, y / np.maximum(x, 1e-300), multipliers[at])
-    by_share, by_power = (np.where(x > 0, values, 0.0).max(axis=1) for values in (by_share, by_power))
+    small = _for_small_floors(some, x, y)
+    by_share, by_power = (np.where((x > 0) & ~small, values, 0.0).max(axis=1) for values in (by_share, by_power))
     price = worth(some, x, y, "efficiency") if objective == "efficiency" else 0.0
-    net = np.maximum(by_power - price, 0.0)
-    for d, prices_ in zip(at, unit_prices(stack.take(at), by_share, net, multipliers[at], powers_w[at], objective, semi)):
+    net, of_floors = np.maximum(by_power - price, 0.0), multipliers[at]
+    for n in np.flatnonzero(small.any(axis=1)):
+        row = np.array([n])
+        of_floors[n] = _of_small_floors(some.take(row), x[row], y[row], of_floors[n], by_share[n], by_power[n])
+    for d, prices_ in zip(at, unit_prices(stack.take(at), by_share, net, of_floors, powers_w[at], objective, semi)):
         found[d] = prices_
     return tuple(found)

@@ -230,6 +230,25 @@ def test_prices_against_finite_differences(objective):
     assert checked >= 5
 
 
+@pytest.mark.parametrize("objective", ["sum", "efficiency"])
+@pytest.mark.parametrize("weights", [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.3, 0.3, 0.4]])
+def test_prices_of_floors_next_to_nothing_are_those_of_small_ones(objective, weights):
+    # Floors of 30 kbit/s take a few millionths of the budgets: the prices of all smaller ones are the same to about 1e-4.
+    for scenario in map(si.Scenario.random, np.random.default_rng(3).spawn(3)):
+
+        def both(factor, scenario=scenario):
+            asked = scenario.replace(weights=weights, min_sensing_bps=5e4 * factor, min_rate_bps=3e4 * factor)
+            alone = si.prices(asked, si.solve_exact(asked, objective=objective))
+            in_batch = si.solve_exact_batch([asked], objective=objective).prices[0]
+            return [np.concatenate([each.min_sensing, each.min_rate]) for each in (alone, in_batch)]
+
+        expected = both(1.0)[0]
+        assert expected.max() > 0
+        for factor in (1e-10, 1e-7, 3e-5):
+            for found in both(factor):
+                np.testing.assert_allclose(found, expected, rtol=0, atol=3e-3 * expected.max(), err_msg=str(factor))
+
+
 def test_prices_belong_to_joint_optima():
     scenario = si.Scenario.random(np.random.default_rng(0))
     with pytest.raises(InvalidScenario, match="equal_power"):
