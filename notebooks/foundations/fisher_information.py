@@ -689,7 +689,8 @@ def refine(positions, measured, enough, most=1000):
 # %%
 centre = anchors.mean(axis=0)
 _, extent, axes_of_anchors = np.linalg.svd(anchors - centre)
-on_a_line = extent[-1] < 1e-9 * extent[0] or extent[0] == 0
+at_one_place = extent[0] <= 1e-12 * np.abs(anchors).max()
+on_a_line = extent[-1] < 1e-9 * extent[0] or at_one_place
 along = axes_of_anchors[0]
 # The image of the target in the line that fits the anchors best
 mirror = centre + 2 * ((target - centre) @ along) * along - (target - centre)
@@ -707,6 +708,8 @@ candidates = np.stack([found.reshape(draws, -1, 2) for found, _ in searched])
 unfinished = 1 - np.mean([ended for _, ended in searched])
 print(f"searches that needed more than 1000 steps: {percent(100 * unfinished)}")
 
+if at_one_place:  # all points of a circle explain the ranges equally well
+    candidates[:] = np.nan
 misfits = misfit(candidates, measured)
 if on_a_line:  # both explain the ranges equally well: shown is the better of the two
     misfits = np.linalg.norm(candidates - target, axis=-1)
@@ -733,7 +736,9 @@ rms = {
 ratios = rms["likely"][0] / np.sqrt(crb)
 met = np.abs(ratios - 1) < 4 / np.sqrt(draws)
 first_miss = len(levels) if met.all() else int(np.argmin(met))
-if not np.isfinite(crb[0]):
+if at_one_place:
+    verdict = "All anchors stand at one place: the ranges tell how far the target is from it and not where, so that no estimate locates it."
+elif not np.isfinite(crb[0]):
     verdict = "The bound is infinite: the target stands on the line of the anchors, and only biased estimates locate it."
 elif first_miss == 0:
     verdict = (
@@ -758,6 +763,7 @@ if unfinished > 1e-3:
     )
 print(verdict)
 
+jumps = " Draws that jump to the mirror image make the difference to a search that starts at the true position."
 fig, ax = plotting.subplots()
 for name, scheme, text in (
     ("likely", "paper", "maximum likelihood"),
@@ -787,8 +793,7 @@ figures.show(
         },
     },
     caption=f"Position error of the maximum-likelihood estimate and its bound, {draws} draws, the same for every noise "
-    f"level; bands: 95 % confidence. {verdict} Draws that jump to the mirror image make the difference to a search that starts at "
-    "the true position.",
+    f"level; bands: 95 % confidence. {verdict}{'' if on_a_line else jumps}",
     alt="Root-mean-square error over the standard deviation of the ranges on logarithmic axes, for the maximum-likelihood estimate, "
     f"a search that starts at the truth, and the bound. {verdict}",
 )

@@ -459,7 +459,7 @@ tables.table(
         "semidefinite (s)": roads.sdp_s,
         "the same, general solver (s)": roads.general_s,
     },
-    formats={"lower bound": ".6f", "cuts": ".6f", "semidefinite": ".6f"},
+    formats={"lower bound": ".7g", "cuts": ".7g", "semidefinite": ".7g"},
     precision=3,
     caption="Power margin at the paper's size by both roads, the bound that the cuts prove over all beams, and the times. A margin above 1 "
     "means that the budget does not suffice. The beams of the cuts violate no constraint by more than "

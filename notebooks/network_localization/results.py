@@ -432,12 +432,13 @@ plain_numbers(panels[0].yaxis)
 panels[0].legend(fontsize="x-small")
 panels[1].legend(fontsize="x-small", loc="lower left")
 changes = [f"{x:+.1f}" for x in in_dbm(exact_power[-1]) - in_dbm(exact_power[0])]
+change = f"From the weakest to the strongest self-interference the stations' average powers change by {', '.join(changes)} dB. "
 figures.show(
     figure,
     "per_station",
     data=columns,
-    caption=f"Averages over {served.sum()} feasible drops of {draws} with 95 % bands; open circles: Algorithm 1. From the weakest to the strongest "
-    f"self-interference the stations' average powers change by {', '.join(changes)} dB. But on every single drop one station sends at its cap (dashed line): lowering *all* powers is never optimal.",
+    caption=f"Averages over {served.sum()} feasible drops of {draws} with 95 % bands; open circles: Algorithm 1. "
+    f"{change if len(si_levels_db) > 1 else ''}On every single drop one station sends at its cap (dashed line): lowering *all* powers is never optimal.",
     alt="Left: range standard deviation of each station against the self-interference. Right: the average power of "
     "each station, with a line at the cap, where the largest power of each drop stays.",
     paper="Fig. 4",
@@ -557,7 +558,7 @@ figures.show(
     f"inset: low thresholds. The optimised mean is {exact_mean.mean[0]:.1f} m at the lowest threshold and {exact_mean.mean[-1]:.1f} m at the highest, "
     f"that of full power {full_mean:.1f} m (on all drops of each threshold: claim 001-C5). The worst station, which is what is optimised, has {exact_worst.mean[0]:.1f} m at the lowest "
     f"and {exact_worst.mean[-1]:.1f} m at the highest threshold, against {full_worst:.1f} m at full power, which by then serves "
-    f"all users on {np.sum(at_full_power[common] >= db_to_linear(max(thresholds_db)))} of these drops only.",
+    f"all users on {np.sum(at_full_power[common] >= db_to_linear(max(thresholds_db)))} of these {exact_mean.count} drops.",
     alt="Left: the mean range standard deviation of the optimum against the threshold, beside the flat line of full power; an inset magnifies low "
     "thresholds. Right: the same for the worst station, whose curve rises with the threshold.",
     paper="Fig. 5",
@@ -710,11 +711,14 @@ panels[0].set_ylabel("Iterations, median (1)")
 panels[1].set_ylabel("Relative gap, median (1)")
 plain_numbers(panels[0].yaxis)
 middle, middle_gap = curves.columns["iterations"], curves.columns["gap"]
+iterations = f"The median number of iterations is {middle.min():.0f} throughout"
+if np.ptp(middle) > 0:
+    iterations = f"The problem does not change; the median number of iterations does, from {middle.min():.0f} to {middle.max():.0f}"
 curves.show(
     figure,
     "slack_unit",
     caption=f"The same algorithm on the same {studied} drops with the slack measured in other units (bands: 10 to 90 "
-    f"%). The problem does not change; the median number of iterations does, from {middle.min():.0f} to {middle.max():.0f}. The balanced start 1 is used "
+    f"%). {iterations}. The balanced start 1 is used "
     f"everywhere else. The worst median gap, at a start of {slack_starts[int(np.argmax(middle_gap))]:g}, "
     f"is {percent(100 * middle_gap.max())}.",
     alt=f"Left: median number of iterations against the start of the slack, least at {slack_starts[int(np.argmin(middle))]:g} and most at "

@@ -642,7 +642,7 @@ tables.table(
 # ## What the model leaves out
 #
 # The Fisher information {eq}`wp-fim` counts *power*, not energy: a burst of a nanosecond locates as well as one of ten
-# seconds (erratum 000-E3), so the optimum sends
+# seconds (erratum 000-E3), so where the limit is strict the optimum sends
 # short strong bursts and charges for nearly the whole frame. Physically the information of a transmission is proportional
 # to its energy over the noise density, $p_mt_mW/\sigma^2$.
 # With $E_m = p_mt_m$ the corrected problem is jointly convex in times and energies: the rate $t_mW\log_2(1+a_mE_m/t_m)$ is

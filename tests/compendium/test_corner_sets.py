@@ -1,0 +1,83 @@
+"""Sets at the corners of the real chapters: their pages show no warning and claim nothing that the set does not show."""
+
+import json
+import re
+import shutil
+
+import pytest
+import yaml
+from small_project import ROOT
+
+from compendium.runs import plan as runs
+from compendium.runs import trial
+from compendium.runs.order import carry_out
+
+ONE_POWER = {"users": 1, "targets": 1, "draws": 4, "crb_limit_m2": 1e6, "crb_limits_m2": [1e6], "bs_powers_w": [10.0]}
+SMALL_WORK = {"draws": 5, "frontier_points": 5, "cone_checks": 1, "max_tries": 1}
+NO_COMMON_DROP = {"min_sensing_bps": 1e9, "min_rate_bps": 1e9, "floor_factors": [1, 100], "pair_sensing_bps": [1e12, 0]}
+TWICE_THE_SAME = {
+    "weights": [0, 0, 1],
+    "min_sensing_bps": 1,
+    "min_rate_bps": 1,
+    "pair_sensing_bps": [0, 0],
+    "pair_rate_bps": [0, 0],
+}
+LOOSE = {"carriers": 8, "taps": 1, "sweep_limits_db": [0], "second_limits_db": [0], "surface_limits_db": [0], "toa_search": 4}
+ONE_PLACE = {"anchor_x_m": [0, 0, 0], "anchor_y_m": [0, 0, 0], "target_x_m": 1, "target_y_m": 0, "noise_std_m": [1.0]}
+ONE_POINT = {"ap_x_m": [30], "ap_y_m": [70], "user_x_m": [20], "user_y_m": [30], "antennas": 5}
+CORNERS = {  # section, notebook, values; what the page says, and what it does not say
+    "one user, one power": (
+        *("wireless_powered", "results", {**ONE_POWER, "fading": "none", "min_distance_m": 10.0, "radius_m": 2.0}),
+        *(
+            ["takes all powers from one curve", "all schemes grow on every draw: one power only"],
+            ["From 10 to 10 W", "raises all powers"],
+        ),
+    ),
+    "no drop meets all floors": (
+        *("semi_isac", "results", {**SMALL_WORK, **NO_COMMON_DROP, "pair_rate_bps": [0, 1e12]}),
+        *(
+            ["no drop is feasible throughout", "Median price over 0 drops"],
+            ["the order on common drops is", "The dearest promise"],
+        ),
+    ),
+    "one pair of floors twice, of zero": (
+        *("semi_isac", "results", {**SMALL_WORK, **TWICE_THE_SAME, "floor_factors": [1e-4, 1e-3]}),
+        *(
+            ["002-C12: not checkable", "has no priority here", "sensing-only user is on its floor in 100 %"],
+            ["Not confirmed", "so near that"],
+        ),
+    ),
+    "limits that bind nowhere": (
+        *("ofdm_ranging", "results", LOOSE),
+        *(["003-C8: not checkable", "Power in 8 parts of the band"], ["The loss grows as the limit tightens"]),
+    ),
+    "anchors at one place": (
+        *("foundations", "fisher_information", ONE_PLACE),
+        *(
+            ["All anchors stand at one place", "maximum likelihood without a value"],
+            ["only biased estimates", "jump to the mirror image"],
+        ),
+    ),
+    "one access point, one user": (
+        *("near_field", "model", ONE_POINT),
+        *(["where not even all of it locates the users well enough"], ["crude", "| 1e-11 | -"]),
+    ),
+}
+
+
+@pytest.mark.parametrize("corner", CORNERS)
+def test_a_page_at_a_corner_says_what_its_set_shows(corner, tmp_path):
+    name, notebook, values, says, hides = CORNERS[corner]
+    shutil.copytree(ROOT / "notebooks" / name, tmp_path / "notebooks" / name)
+    section = runs.load_section(tmp_path, name)
+    own = section.schema.check(yaml.safe_load(json.dumps(values)), corner)
+    run = runs.custom_run(tmp_path, section, notebook, {**section.schema.load_named("quick"), **own}, "corner", "quick")
+    (outcome,) = carry_out([run], jobs=1)
+    assert outcome.ok, outcome.failure
+    assert trial.without_number(run.directory) == []
+    cells = json.loads((run.directory / "notebook.ipynb").read_text())["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    shown = " ".join("".join(each.get("text") or each.get("data", {}).get("text/markdown", "")) for each in outputs)
+    text = " ".join(re.sub(r"\s+|\*\*", " ", shown + json.dumps(outputs)).split())
+    assert [phrase for phrase in says if phrase not in text] == []
+    assert [phrase for phrase in hides if phrase in text] == []
