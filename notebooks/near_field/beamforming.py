@@ -400,10 +400,13 @@ rows = []
 for sinr in margin_sinrs:
     by_cuts = nf.power_margin(h, margin_error * norms, sinr, noise, 1.0)
     given = h, margin_error * norms, sinr, noise, 1.0
-    by_sdp, sdp_s = opinion(lambda: nf.power_margin(*given, method="sdp"))
-    general, general_s = opinion(
-        lambda: margin_by_conic(reduce(h, margin_error * norms, noise), sinr, 1.0)
-    )
+    by_sdp = general = None  # asked only where some power reaches the SINR
+    sdp_s = general_s = np.nan
+    if np.isfinite(by_cuts.margin):
+        by_sdp, sdp_s = opinion(lambda: nf.power_margin(*given, method="sdp"))
+        general, general_s = opinion(
+            lambda: margin_by_conic(reduce(h, margin_error * norms, noise), sinr, 1.0)
+        )
     rows.append(
         {
             "sinr": sinr,
@@ -419,10 +422,11 @@ for sinr in margin_sinrs:
         }
     )
 roads = pd.DataFrame(rows)
-road_gap = (roads.cuts / roads.cuts_bound - 1).max()
+reached = np.isfinite(roads.cuts)
+road_gap = (roads.cuts / roads.cuts_bound - 1)[reached].max()
 others = roads[["sdp", "general"]].div(roads.cuts, axis=0)
 road_difference = np.abs(others - 1).max().max()
-assert road_gap < 1e-5 and road_difference < 1e-4
+assert not reached.any() or (road_gap < 1e-5 and road_difference < 1e-4)
 
 # %% [markdown]
 # The theorem, executed: the weights that the cuts return are put into $\mathbf F_k$ and judged by plain eigenvalues, in units in
@@ -443,16 +447,19 @@ def least_eigenvalue(factor):
     return min(np.linalg.eigvalsh(form)[0] for form in forms)
 
 
-print(f"least eigenvalue: {least_eigenvalue(1.0):.1e},", end=" ")
-print(f"with larger weights {least_eigenvalue(1.01):.1e}")
-assert least_eigenvalue(1.0) > -1e-6 and least_eigenvalue(1.01) < -1e-4
-assert np.isclose(proof.dual.weights.sum(), proof.lower)
+if reached[0]:
+    print(f"least eigenvalue: {least_eigenvalue(1.0):.1e},", end=" ")
+    print(f"with larger weights {least_eigenvalue(1.01):.1e}")
+    assert least_eigenvalue(1.0) > -1e-6 and least_eigenvalue(1.01) < -1e-4
+    assert np.isclose(proof.dual.weights.sum(), proof.lower)
+else:
+    print("No power reaches this SINR, so that no weights are the largest.")
 
 # %% tags=["hide-input"]
 tables.table(
     {
         "SINR (dB)": units.linear_to_db(roads.sinr),
-        "lower bound": roads.cuts_bound,
+        "lower bound": np.where(reached, roads.cuts_bound, np.inf),
         "cuts": roads.cuts,
         "semidefinite": roads.sdp,
         "cuts (s)": roads.cuts_s,
@@ -462,7 +469,7 @@ tables.table(
     formats={"lower bound": ".7g", "cuts": ".7g", "semidefinite": ".7g"},
     precision=3,
     caption="Power margin at the paper's size by both roads, the bound that the cuts prove over all beams, and the times. A margin above 1 "
-    "means that the budget does not suffice. The beams of the cuts violate no constraint by more than "
+    "means that the budget does not suffice, an infinite one that no power does. The beams of the cuts violate no constraint by more than "
     f"{max(roads.cuts_residual.max(), 1e-15):.0e} (relative, on unscaled data); the largest eigenvalue of the relaxed covariances holds all "
     f"but {max(1 - roads.least_rank_one_share.min(), 1e-15):.0e} of the trace, so that dropping the rank lost nothing.",
 )

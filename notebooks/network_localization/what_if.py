@@ -241,17 +241,24 @@ paper = {
     "exact, mean of the stations (m)": before["mean"],
     "full power, mean of the stations (m)": known["full_power_std_m"],
 }
+
+
+def within(x, axis, values):
+    """Interpolated, and nan beyond the ends of the axis."""
+    return np.interp(x, axis, values, left=np.nan, right=np.nan)
+
+
 at_own = {
-    name: np.interp(self_interference_db, si_levels_db, values)
+    name: within(self_interference_db, si_levels_db, values)
     for name, values in own.items()
 }
 at_paper = {
-    name: np.interp(self_interference_db, known["self_interference_db"], values)
+    name: within(self_interference_db, known["self_interference_db"], values)
     for name, values in paper.items()
 }
 served_share = "drops that can be served (%)"
-at_own[served_share] = 100 * np.interp(min_comm_sinr_db, thresholds_db, share)
-at_paper[served_share] = 100 * np.interp(
+at_own[served_share] = 100 * within(min_comm_sinr_db, thresholds_db, share)
+at_paper[served_share] = 100 * within(
     min_comm_sinr_db, feasible["threshold_db"], feasible["share_feasible"]
 )
 tables.table(
@@ -275,4 +282,6 @@ if np.isfinite(at_own[worst]):
         f"against {at_paper[worst]:.3g} m in the main run. Full power has {at_own[at_cap]:.3g} m there; {text}."
     )
 else:
-    answers.answer(f"Nothing can be averaged with these values: {text}.")
+    answers.answer(
+        f"With these values there is no average at a self-interference of {self_interference_db:.0f} dB; {text}."
+    )

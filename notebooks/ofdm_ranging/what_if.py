@@ -220,7 +220,7 @@ figures.show(
         "loss_mbps": mean.mean[:, 0],
     },
     caption=(
-        f"Detection of a target {-weak_target_db:g} dB below its neighbour and {weak_target_delay:g}/B "
+        f"Detection of a target {abs(weak_target_db):g} dB below its neighbour and {weak_target_delay:g}/B "
         f"({weak_target_delay * cell:.3g} m) behind it, over the sidelobe limit and over its price. "
         f"{detection_trials} trials on each of {sweep_draws} channels. The paper argues with masking and "
         "shows no such figure."
@@ -232,15 +232,16 @@ figures.show(
 
 # %% tags=["hide-input"]
 base_loss = base.filter(regex="^loss_mbps_[^_]*$").iloc[:, 0]
-there = np.interp(-limits[-1], -base_x.dropna(), base_loss.dropna(), right=np.nan)
+beyond = {"left": np.nan, "right": np.nan}
+there = np.interp(-limits[-1], -base_x.dropna(), base_loss.dropna(), **beyond)
 beside = (
     f"{there:.3g} in the main run"
     if np.isfinite(there)
-    else "the main run does not go that far"
+    else "the main run's limits do not reach there"
 )
 answers.answer(
     f"A sidelobe limit of {limits[-1]:g} dB, the tightest that all channels here can meet, costs {mean.mean[-1, 0]:.3g} Mbit/s of capacity ({beside}) "
-    f"and makes the main lobe {mean.mean[-1, 2]:.3g} m wide. A target {-weak_target_db:g} dB below its neighbour is then seen in {seen[-1]:.0f} % of the "
+    f"and makes the main lobe {mean.mean[-1, 2]:.3g} m wide. A target {abs(weak_target_db):g} dB below its neighbour is then seen in {seen[-1]:.0f} % of the "
     f"trials, and at {limits[0]:g} dB in {seen[0]:.0f} %."
     if np.isfinite(mean.mean[-1, 0])
     else "No limit of the axis can be met by all channels, so that nothing can be averaged."

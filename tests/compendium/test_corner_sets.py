@@ -25,6 +25,7 @@ TWICE_THE_SAME = {
 LOOSE = {"carriers": 8, "taps": 1, "sweep_limits_db": [0], "second_limits_db": [0], "surface_limits_db": [0], "toa_search": 4}
 ONE_PLACE = {"anchor_x_m": [0, 0, 0], "anchor_y_m": [0, 0, 0], "target_x_m": 1, "target_y_m": 0, "noise_std_m": [1.0]}
 ONE_POINT = {"ap_x_m": [30], "ap_y_m": [70], "user_x_m": [20], "user_y_m": [30], "antennas": 5}
+ONE_PLACE_TWICE = {"user_x_m": [20, 20], "user_y_m": [30, 30], "full_antennas": [3], "array_sizes": [5], "comm_sweep_dbm": [30]}
 CORNERS = {  # section, notebook, values; what the page says, and what it does not say
     "one user, one power": (
         *("wireless_powered", "results", {**ONE_POWER, "fading": "none", "min_distance_m": 10.0, "radius_m": 2.0}),
@@ -58,6 +59,14 @@ CORNERS = {  # section, notebook, values; what the page says, and what it does n
             ["only biased estimates", "jump to the mirror image"],
         ),
     ),
+    "limits beyond those of the main run": (
+        *("ofdm_ranging", "what_if", {**LOOSE, "weak_target_db": 0, "sweep_draws": 2}),
+        *(["(the main run's limits do not reach there)", "A target 0 dB below"], ["-0 dB"]),
+    ),
+    "two users at one place": (
+        *("near_field", "beamforming", {**ONE_POINT, **ONE_PLACE_TWICE}),
+        *(["No power reaches this SINR"], ["pdINF", "Not confirmed"]),
+    ),
     "one access point, one user": (
         *("near_field", "model", ONE_POINT),
         *(["where not even all of it locates the users well enough"], ["crude", "| 1e-11 | -"]),
@@ -71,8 +80,8 @@ def test_a_page_at_a_corner_says_what_its_set_shows(corner, tmp_path):
     shutil.copytree(ROOT / "notebooks" / name, tmp_path / "notebooks" / name)
     section = runs.load_section(tmp_path, name)
     own = section.schema.check(yaml.safe_load(json.dumps(values)), corner)
-    run = runs.custom_run(tmp_path, section, notebook, {**section.schema.load_named("quick"), **own}, "corner", "quick")
-    (outcome,) = carry_out([run], jobs=1)
+    run = runs.custom_run(tmp_path, section, notebook, {**trial.basis(section, notebook), **own}, "corner", "quick")
+    *_, outcome = carry_out([*run.needs, run], jobs=1)
     assert outcome.ok, outcome.failure
     assert trial.without_number(run.directory) == []
     cells = json.loads((run.directory / "notebook.ipynb").read_text())["cells"]
