@@ -400,9 +400,8 @@ rows = []
 for sinr in margin_sinrs:
     by_cuts = nf.power_margin(h, margin_error * norms, sinr, noise, 1.0)
     given = h, margin_error * norms, sinr, noise, 1.0
-    by_sdp = general = None  # asked only where some power reaches the SINR
-    sdp_s = general_s = np.nan
-    if np.isfinite(by_cuts.margin):
+    by_sdp, general, sdp_s, general_s = None, None, np.nan, np.nan
+    if np.isfinite(by_cuts.margin):  # some power reaches the SINR
         by_sdp, sdp_s = opinion(lambda: nf.power_margin(*given, method="sdp"))
         general, general_s = opinion(
             lambda: margin_by_conic(reduce(h, margin_error * norms, noise), sinr, 1.0)
