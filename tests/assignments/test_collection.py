@@ -231,6 +231,15 @@ def test_what_metadata_say_is_cut_and_steers_no_terminal(folder):
     assert submissions["bob"].variant is None and not submissions["bob"].problem
 
 
+def test_what_nbformat_thinks_of_a_notebook_is_not_printed_among_the_marks(folder, caplog, recwarn):
+    twice = json.loads(notebook())
+    folder("ann.ipynb", json.dumps(twice | {"cells": 2 * twice["cells"]}))
+    folder("bob.ipynb", json.dumps(twice | {"metadata": None}))
+    submissions, _ = found(folder)
+    assert len(submissions["ann"].notebook.cells) == 2 and "cannot be read" in submissions["bob"].problem
+    assert not caplog.records and not recwarn.list
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
 def test_other_encodings_are_read(folder, encoding):
     text = json.dumps(json.loads(notebook("'über'")), ensure_ascii=False)
