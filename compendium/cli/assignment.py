@@ -48,7 +48,8 @@ def assignment() -> None:
 
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
-_VARIANT = click.option("--variant", type=click.IntRange(0), metavar="SEED", help="Draw the numbers anew from this seed.")
+_SEEDS = click.IntRange(0, 10**18 - 1)  # what a roster and a notebook can name
+_VARIANT = click.option("--variant", type=_SEEDS, metavar="SEED", help="Draw the numbers anew from this seed.")
 
 
 def _default(root: Path, *parts: str) -> Path:
@@ -106,7 +107,7 @@ def release(name: str, variant: int | None, out: Path | None, check: bool) -> No
 @click.option(
     "--roster", type=click.Path(path_type=Path), help="CSV with a column student (and id, participant, variant, handed in)."
 )
-@click.option("--variant", type=click.IntRange(0), metavar="SEED", help="Grade everybody against this variant.")
+@click.option("--variant", type=_SEEDS, metavar="SEED", help="Grade everybody against this variant.")
 @click.option("--pattern", metavar="REGEX", help="How files are named, with (?P<student>...), (?P<id>...), (?P<time>...).")
 @click.option("--due", metavar="TIME", help="When it was due, 2026-11-20T18:00: fills the column 'late', nothing else.")
 @click.option("--seconds", type=click.IntRange(1), default=30, show_default=True, help="Time limit of a cell.")

@@ -103,6 +103,7 @@ def test_an_assignment_that_does_not_pass_its_own_tests_is_not_released(isac, ti
         (("grade", "tiny", "nowhere"), "is not a folder"),
         (("feedback", "tiny", "nowhere"), "run 'isac assignment grade' first"),
         (("release", "tiny", "--variant", "-1"), "-1"),
+        (("release", "tiny", "--variant", str(10**18)), "range"),  # no roster and no grader could name it
     ],
 )
 def test_bad_input_exits_2_and_names_the_remedy(isac, arguments, says):
