@@ -268,9 +268,11 @@ def save_preview(figure: Figure, path: str | os.PathLike[str] | IO[bytes], *, wi
     checks.count("width_px", width_px, maximum=10_000)
     _file(path)
     canvas, dpi = FigureCanvasAgg(figure), figure.dpi
-    figure.set_dpi(width_px / figure.get_figwidth())
+    finer = 3 if width_px < 1000 else 1  # small letters are rounded to whole pixels: labels get longer than their room
+    figure.set_dpi(finer * width_px / figure.get_figwidth())
     with mpl.rc_context(_STYLE):
         canvas.draw()
     figure.set_dpi(dpi)
-    colours = Image.fromarray(np.asarray(canvas.buffer_rgba())).quantize(24, method=Image.Quantize.FASTOCTREE)
+    drawn = Image.fromarray(np.asarray(canvas.buffer_rgba())).reduce(finer)
+    colours = drawn.quantize(24, method=Image.Quantize.FASTOCTREE)
     colours.convert("RGBA").save(path, "WEBP", lossless=True, quality=100, method=4)

@@ -1,8 +1,11 @@
 """The house style: schemes that can be told apart, units that are demanded, files that do not change by themselves."""
 
+import io
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
+from PIL import Image
 
 from isaclib.foundations import plotting
 
@@ -87,3 +90,17 @@ def test_a_file_has_the_same_bytes_each_time(tmp_path):
     first = (tmp_path / "first.svg").read_bytes()
     assert first == (tmp_path / "second.svg").read_bytes()
     assert b"<svg" in first and b"dc:date" not in first
+
+
+def test_a_preview_of_a_figure_that_is_laid_out_cuts_no_label():
+    """At 75 points per inch letters are rounded to whole pixels: a legend that fits got longer than its room."""
+    for more in range(4, 8):
+        figure, axes = plotting.subplots(1, 1)
+        plotting.line(axes, [20.0, 40.0], [1e-5, 1.0], 0, label="likelihood, isotropic" + "i" * more)
+        axes.set(xlabel="Power (dBm)", ylabel="Error (m)", yscale="log")
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+        plotting.save_svg(figure, io.BytesIO())
+        figure.set_layout_engine("none")
+        plotting.save_preview(figure, small := io.BytesIO())
+        ink = np.asarray(Image.open(small).convert("RGBA"))[..., 3]
+        assert ink.shape[1] == 480 and not np.any(ink[:, [0, -1]] > 64) and not np.any(ink[[0, -1]] > 64)
