@@ -19,6 +19,30 @@
   };
   const withUnit = (value, unit) => (value === null || !unit ? number(value) : `${number(value)} ${unit}`);
 
+  // Explorers of one page share its address: #name=0-1-2&another=3-4, the one touched last in front.
+  const addressed = () => [...new URLSearchParams(location.hash.replace(/^#/, ""))];
+  const sentTo = (key, most) => {
+    const text = addressed().find(([name]) => name === key)?.[1] ?? "";
+    const steps = text.split("-").map((step) => (/^\d+$/.test(step) ? Number(step) : NaN));
+    return steps.length === most.length && steps.every((step, axis) => step <= most[axis]) ? steps : null;
+  };
+  const keep = (key, steps) => {
+    const others = addressed().filter(([name]) => name !== key && document.getElementById(name)?.matches(".isac-explorer, .isac-guess"));
+    const all = new URLSearchParams(steps ? [[key, steps.join("-")], ...others] : others).toString();
+    history.replaceState(null, "", all ? `#${all}` : location.pathname + location.search);
+  };
+  // Whoever follows a link to a state is shown the explorer; a link followed within the page moves the sliders.
+  const follow = (frame, most, move) => {
+    addEventListener("hashchange", () => {
+      const steps = sentTo(frame.id, most);
+      if (!steps) return;
+      move(steps);
+      if (addressed()[0][0] === frame.id) frame.scrollIntoView();
+    });
+    const came = performance.getEntriesByType("navigation")[0]?.type === "navigate";
+    if (came && sentTo(frame.id, most) && addressed()[0][0] === frame.id) addEventListener("load", () => frame.scrollIntoView());
+  };
+
   // Covariance (xx, xy, yy) of a target's position from the ranges that locate it: J adds up spent x coefficient x fall-off x g gᵀ,
   // g the sum of the unit vectors from the anchors of a range (compendium/notebook/pictures.py, Ranges).
   function covariance({ exponent, nearest }, anchors, coefficients, spent, stood, place) {
@@ -59,10 +83,8 @@
     const sizes = spec.controls.map((control) => control.values.length);
     const middle = sizes.map((size) => Math.floor((size - 1) / 2));
     const key = frame.id;
-    const remembered = new URLSearchParams(location.hash.replace(/^#/, "")).get(key);
-    const sent = (remembered ?? "").split("-").map(Number);
-    const fits = remembered !== null && sent.length === sizes.length && sent.every((step, axis) => Number.isInteger(step) && step >= 0 && step < sizes[axis]);
-    const at = fits ? sent : [...middle];
+    const most = sizes.map((size) => size - 1);
+    const at = sentTo(key, most) ?? [...middle];
     let before = null; // the curve before the last move of another slider than the first
     const index = (position) => position.reduce((flat, step, axis) => flat * sizes[axis] + step, 0);
 
@@ -72,7 +94,7 @@
       input.addEventListener("input", () => {
         if (axis > 0 && at[axis] !== Number(input.value)) before = line();
         at[axis] = Number(input.value);
-        history.replaceState(null, "", `#${key}=${at.join("-")}`);
+        keep(key, at);
         draw();
       });
       form.append(label);
@@ -89,16 +111,20 @@
     });
     const pictures = element("div", "isac-pictures");
     const again = button("Back to the start");
-    again.addEventListener("click", () => {
+    const moveTo = (steps) => {
       before = null;
-      for (const picture of spec.pictures) delete picture.moved;
-      middle.forEach((step, axis) => {
+      steps.forEach((step, axis) => {
         at[axis] = step;
         outputs[axis].input.value = step;
       });
-      history.replaceState(null, "", location.pathname + location.search);
       draw();
+    };
+    again.addEventListener("click", () => {
+      for (const picture of spec.pictures) delete picture.moved;
+      keep(key, null);
+      moveTo(middle);
     });
+    follow(frame, most, moveTo);
     const stage = element("div", "isac-stage");
     stage.append(form, pictures);
     frame.append(stage, table, again);
@@ -125,10 +151,10 @@
       return svg;
     }
     // Round numbers that enclose the values: steps of 1, 2 or 5, or powers of ten.
-    function heightScale(values, log) {
+    function heightScale(values, log, fromZero = true) {
       const usable = values.filter((value) => value !== null && (!log || value > 0)).map((value) => (log ? Math.log10(value) : value));
       if (!usable.length) return { place: () => HEIGHT - BOTTOM, empty: true };
-      let low = log ? Math.floor(Math.min(...usable) + 1e-9) : Math.min(0, ...usable);
+      let low = log ? Math.floor(Math.min(...usable) + 1e-9) : Math.min(...usable, ...(fromZero ? [0] : []));
       let high = log ? Math.ceil(Math.max(...usable) - 1e-9) : Math.max(...usable);
       if (high === low) [low, high] = [log ? low - 1 : 0, high + 1];
       const rough = (high - low) / (log ? 3 : 4);
@@ -139,7 +165,11 @@
       const place = (value) => TOP + inner.height * (1 - ((log ? Math.log10(value) : value) - low) / (high - low));
       return { place, low: log ? 10 ** low : low, ticks: ticks.map((tick) => (log ? 10 ** tick : Number(tick.toPrecision(12)))) };
     }
-    const scales = { curve: heightScale(spec.readouts[0].values, spec.log), bars: spec.bars.map(({ values }) => heightScale(values, false)) };
+    // A change is seen: decades only where the curves span one, and zero only where they come near it.
+    const drawn = spec.readouts[0].values.filter((value) => value !== null && value > 0);
+    const [least, largest] = [Math.min(...drawn), Math.max(...drawn)];
+    const log = spec.log && largest >= 10 * least;
+    const scales = { curve: heightScale(spec.readouts[0].values, log, least < largest / 2), bars: spec.bars.map(({ values }) => heightScale(values, false)) };
     const line = () => spec.controls[0].values.map((_, step) => spec.readouts[0].values[index([step, ...at.slice(1)])]);
     const ends = (svg, scale) => {
       if (scale.empty) {
@@ -157,7 +187,7 @@
       const { label, unit } = spec.readouts[0];
       const control = spec.controls[0];
       const now = line();
-      const measured = [unit, spec.log ? "log scale" : ""].filter(Boolean).join(", ");
+      const measured = [unit, log ? "log scale" : ""].filter(Boolean).join(", ");
       const open = now.filter((value) => value !== null).length;
       const told = `${label} over ${control.label}: ${withUnit(now[at[0]], unit)} here, feasible at ${open} of ${now.length} values`;
       const svg = canvas(`${label}${measured ? ` (${measured})` : ""}`, told);
@@ -173,7 +203,7 @@
         let path = "";
         let pen = false;
         values.forEach((value, step) => {
-          const drawn = value !== null && (!spec.log || value > 0);
+          const drawn = value !== null && (!log || value > 0);
           if (drawn) path += `${pen ? "L" : "M"}${x(step).toFixed(1)} ${scale.place(value).toFixed(1)}`;
           pen = drawn;
         });
@@ -364,10 +394,8 @@
     const spec = JSON.parse(frame.querySelector('script[type="application/json"]').textContent);
     const MOST = 120; // a slider's range: a factor of a thousand
     const count = spec.users.length;
-    const remembered = new URLSearchParams(location.hash.replace(/^#/, "")).get(frame.id);
-    const sent = (remembered ?? "").split("-").map(Number);
-    const fits = sent.length === 1 + 2 * count && sent.every((step, i) => Number.isInteger(step) && step >= 0 && step <= (i ? MOST : spec.rounds.length - 1));
-    let [round, ...steps] = fits ? sent : [0, ...Array(2 * count).fill(MOST / 2)];
+    const last = [spec.rounds.length - 1, ...Array(2 * count).fill(MOST)];
+    let [round, ...steps] = sentTo(frame.id, last) ?? [0, ...Array(2 * count).fill(MOST / 2)];
     let revealed = false;
     let closest = null;
     const parts = (side) => {
@@ -394,7 +422,7 @@
         one.input.setAttribute("aria-label", `${title}: ${user}`);
         one.input.addEventListener("input", () => {
           steps[side * count + i] = Number(one.input.value);
-          history.replaceState(null, "", `#${frame.id}=${[round, ...steps].join("-")}`);
+          keep(frame.id, [round, ...steps]);
           draw();
         });
         group.append(one.label);
@@ -410,9 +438,16 @@
     const moveTo = (to) => {
       steps = to;
       sliders.forEach(({ input }, i) => (input.value = steps[i]));
-      history.replaceState(null, "", `#${frame.id}=${[round, ...steps].join("-")}`);
+      keep(frame.id, [round, ...steps]);
       draw();
     };
+    const deal = (to) => {
+      if (to !== round) [round, revealed, closest] = [to, false, null];
+    };
+    follow(frame, last, ([to, ...sent]) => {
+      deal(to);
+      moveTo(sent);
+    });
     reveal.addEventListener("click", () => {
       revealed = !revealed;
       draw();
@@ -456,12 +491,14 @@
       const WIDTH = Math.max(330, Math.min(640, frame.clientWidth - 32)), ROW = 34, LEFT = 128, RIGHT = 56;
       const [low, high] = [1e5, 10 ** Math.ceil(Math.log10(Math.max(...own, ...(best ?? []), ...floors, 1e7)))];
       const x = (rate) => LEFT + (WIDTH - LEFT - RIGHT) * Math.max(0, Math.log10(Math.max(rate, low) / low) / Math.log10(high / low));
+      const every = x(10 * low) - x(low) < 40 ? 2 : 1; // decades from one number of the axis to the next
       const height = own.length * ROW + 44;
       const told = own.map((rate, k) => `${spec.services[k].label} ${mega(rate)}, promised ${mega(floors[k])}${best ? `, at the optimum ${mega(best[k])}` : ""}`);
       const svg = make("svg", { viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": `Rates: ${told.join("; ")}`, class: "isac-wide" });
       for (let power = Math.log10(low); power <= Math.log10(high); power++) {
         svg.append(make("path", { d: `M${x(10 ** power)} 4V${own.length * ROW + 6}`, class: "isac-grid" }));
-        svg.append(make("text", { x: x(10 ** power), y: own.length * ROW + 20, "text-anchor": "middle" }, String(10 ** power / 1e6)));
+        if ((power - Math.log10(low)) % every === 0)
+          svg.append(make("text", { x: x(10 ** power), y: own.length * ROW + 20, "text-anchor": "middle" }, String(10 ** power / 1e6)));
       }
       svg.append(make("text", { x: LEFT + (WIDTH - LEFT - RIGHT) / 2, y: height - 6, "text-anchor": "middle" }, "Rate (Mbit/s, log scale); dashed: promised"));
       own.forEach((rate, k) => {

@@ -242,3 +242,42 @@ def test_the_game_counts_what_isaclib_counts(html, browser_available):
                 gap = 100 * (1 - si.weighted_sum_bps(case, rates) / best.objective)
                 assert f"You are {gap:.2g} % below it" in verdict.inner_text()
             another.click()
+
+
+def test_explorers_of_one_page_share_its_address(html, browser_available):
+    if not browser_available:
+        return
+    with serve(html) as address, browser() as chromium:
+        tab = chromium.new_page()
+        page = f"{address}/book/semi_isac.html"
+        explorer, guess = "explorer-budget-priority-floors", "guess-split-by-hand"
+        tab.goto(f"{page}#{explorer}=6-7-2-1&{guess}=1-0-60-60-60-60-60")
+        shown = tab.locator(".isac-explorer output")
+        assert shown.all_inner_texts()[:3] == ["40 dBm", "0.8", "30, 5 Mbit/s"]
+        tab.wait_for_function(f"document.getElementById('{explorer}').getBoundingClientRect().top < 200")  # it is shown
+        tab.locator(".isac-guess input").first.fill("120")
+        assert tab.url.endswith(f"#{guess}=1-120-60-60-60-60-60&{explorer}=6-7-2-1")
+        tab.locator(".isac-explorer .isac-again").click()
+        assert tab.url.endswith(f"#{guess}=1-120-60-60-60-60-60")
+        tab.evaluate(f"location.hash = '{explorer}=0-0-1-0'")  # a link that is followed on the page itself
+        tab.wait_for_function("document.querySelector('.isac-explorer output').textContent === '10 dBm'")
+        for broken in ("6-7-2-9", "6-7-2", "6--2-1", "a-b-c-d", "-1-0-0-0", "1e0-0-0-0"):
+            tab.goto("about:blank")
+            tab.goto(f"{page}#{explorer}={broken}")
+            assert shown.first.inner_text() == "25 dBm", broken
+
+
+def test_a_curve_that_changes_little_fills_its_axis(html, browser_available):
+    """The capacity changes by a tenth over the grid: neither decades nor zero belong on its axis."""
+    if not browser_available:
+        return
+    with serve(html) as address, browser() as chromium:
+        tab = chromium.new_page()
+        tab.goto(f"{address}/book/ofdm_ranging.html")
+        curve = tab.locator(".isac-pictures svg").first
+        first = json.loads(tab.locator(".isac-explorer script").text_content())["readouts"][0]["values"]
+        known = [value for value in first if value is not None]
+        assert "log scale" not in curve.text_content()
+        ticks = [float(text) for text in curve.locator('text[text-anchor="end"]').all_text_contents() if "−" not in text]
+        assert min(known) >= ticks[0] > 0 and ticks[-1] >= max(known)
+        assert ticks[-1] - ticks[0] < 3 * (max(known) - min(known))
