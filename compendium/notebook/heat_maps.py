@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+_MANY = 6
+
 
 def heat_map(
     axes: Axes,
@@ -45,6 +47,8 @@ def heat_map(
         axes.text(column + 0.5, row + 0.5, text.format(values[row, column]), **ink)
     axes.set_xticks(np.arange(len(columns)) + 0.5, [_plain(value) for value in columns])
     axes.set_yticks(np.arange(len(rows)) + 0.5, [_plain(value) for value in rows])
+    if len(columns) > _MANY:  # their labels stand side by side
+        axes.tick_params(axis="x", labelsize="x-small")
     axes.grid(visible=False)
     return mesh
 

@@ -1,5 +1,6 @@
 """What several notebooks say alike: parameters that a function takes, curves with their columns, tables with formats."""
 
+import itertools
 import json
 from types import SimpleNamespace
 
@@ -68,6 +69,18 @@ def test_a_function_on_every_draw_does_not_hang_on_their_number():
         return rng.random()
 
     assert on_draws(first, [7, 2], 2) == on_draws(first, [7, 2], 5)[:2] != on_draws(first, 7, 2)
+
+
+def test_labels_of_a_heat_map_with_many_columns_stand_apart():
+    columns = [-5.0, -8.0, -10.0, -15.0, -20.0, -25.0, -30.0, -33.0]
+    figure, panels = plotting.subplots(1, 2, height=3.9, sharey=True)
+    for axes in panels:
+        mesh = heat_map(axes, np.ones((2, 8)), columns, [0.5, 1.0], low=0, high=1)
+    figure.colorbar(mesh, ax=panels).set_label("Capacity (Mbit/s)")
+    figure.draw_without_rendering()
+    for axes in panels:
+        boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+        assert all(right.x0 - left.x1 > 5 for left, right in itertools.pairwise(boxes))
 
 
 def test_a_heat_map_writes_its_numbers_and_leaves_cells_empty():
