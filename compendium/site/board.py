@@ -183,9 +183,9 @@ def _escaped(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A message as code in a cell of a table."""
+    """A message as code in a cell of a table; a long one ends with a word."""
     text = text.replace("`", "'").replace("|", "/")
-    return f"`{text if len(text) <= 90 else text[:87] + '...'}`"
+    return f"`{text if len(text) <= 90 else text[:88].rpartition(' ')[0].rstrip(' ,;:') + ' ...'}`"
 
 
 def _seconds(entry: Entry, family: FamilySet) -> str:

@@ -301,3 +301,12 @@ def test_the_entries_of_this_checkout_are_whole():
             for family in own:
                 stems = sorted(path.stem for path in (entry.folder / chapter / family).iterdir())
                 assert stems == [f"{i:03d}" for i in range(families[chapter][family].count)]
+
+
+def test_a_long_message_ends_with_a_word():
+    assert board._quoted("short") == "`short`"
+    told = board._quoted(
+        "min_sensing_bps[1]: the limit is 5e+06, the best attainable value is 1.96821e+06; all floors grow by one factor"
+    )
+    assert told == "`min_sensing_bps[1]: the limit is 5e+06, the best attainable value is 1.96821e+06; all ...`"
+    assert len(board._quoted("word " * 40)) <= 94
