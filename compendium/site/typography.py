@@ -14,6 +14,7 @@ _QUANTITY = re.compile(rf"(?<=[\d\u2070-\u2079\u00b9\u00b2\u00b3]) (?=(?:{_UNITS
 _POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?)0*(\d+)(?![\w-])")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MINUS = re.compile(r"(?<![\w)\]-])-(?=\d)")
+_SQUARE = re.compile(r"(?<=[\d\u2070-\u2079\u00b9\u00b2\u00b3] m)\^2\b")
 _MARKED = re.compile(r'([(“]?)(<span class="math notranslate nohighlight">(?:(?!</span>).)*</span>)([.,:;!?)”’]+)', re.S)
 
 
@@ -39,7 +40,7 @@ def set_type(page: str) -> str:
 def _words(text: str) -> str:
     if not text or text.isspace():
         return text
-    text = _QUANTITY.sub("\N{NO-BREAK SPACE}", _POWER.sub(_power, text))
+    text = _QUANTITY.sub("\N{NO-BREAK SPACE}", _SQUARE.sub("²", _POWER.sub(_power, text)))
     return _MINUS.sub("\N{MINUS SIGN}", text)
 
 
