@@ -1014,6 +1014,9 @@ cases = [
 best = si.solve_exact_batch(cases)
 budgets_w = np.array([case.power_budget_w for case in cases])[:, None]
 users_short = ["sensing", "ISaC", "comm."]
+one_each = isac_rates == "one"
+rates_short = users_short if one_each else ["sens.", "ISaC c", "ISaC s", "comm."]
+rates_shown = four(best.rates_bps)[:, [0, 2, 3] if one_each else slice(None)] / 1e6
 explorers.show(
     "budget_priority_floors",
     controls=[
@@ -1042,15 +1045,10 @@ explorers.show(
             users_short,
             (best.powers_w / budgets_w).reshape(*grid, 3),
         ),
-        Bars(
-            "Rate",
-            ["sens.", "ISaC c", "ISaC s", "comm."],
-            (four(best.rates_bps) / 1e6).reshape(*grid, 4),
-            "Mbit/s",
-        ),
+        Bars("Rate", rates_short, rates_shown.reshape(*grid, -1), "Mbit/s"),
     ],
-    caption="Raise the ISaC priority: where it suffices, what the floors leave of band and power jumps to the ISaC user (c: its communication, "
-    "s: its sensing). A factor below 1 is the proof that the floors cannot be met.",
+    caption="Raise the ISaC priority: where it suffices, what the floors leave of band and power jumps to the ISaC user"
+    f"{'' if one_each else ' (c: its communication, s: its sensing)'}. A factor below 1 is the proof that the floors cannot be met.",
     fallback="rates_vs_priority",
 )
 
@@ -1068,7 +1066,7 @@ services = [
     ("communication only", 2, "link_gain"),
 ]
 if isac_rates == "one":
-    services.pop(1)
+    services[1:3] = [("ISaC", 1, "radar_gain")]
 rounds = []
 for d in explored_drops:
     whole = base[d].network()

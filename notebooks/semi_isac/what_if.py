@@ -140,8 +140,7 @@ figures.show(
 # %% [markdown]
 # ## Who gets the band
 #
-# Where every user gets both services (`services = "all"`), the fair comparison uses the drops that both networks can serve: the paper's network, in which each user
-# gets only what it asked for, at this set's radio parameters, and the network of this set.
+# The band is divided among the services of this set. Where they are not those of the paper, the two networks are compared on the drops that both can serve.
 
 # %% tags=["hide-input"]
 semi = [si.solve_exact_batch(batch(factor, si.Scenario)) for factor in factors]
