@@ -20,6 +20,8 @@ _ENTRY = r'(<a class="[^"]*reference internal" href="[^"]*">([^<"]*)</a>\s*<deta
 _NAMED_BRANCH = re.compile(_ENTRY + r'<summary>(?=<span class="toctree-toggle")')
 _LOGO = re.compile(r'<div class="sidebar-primary-item">(?=\s*<a class="navbar-brand)')
 _SVG_SIZE = re.compile(r'<svg\b[^>]*?\bwidth="([\d.]+)(pt|px)?"[^>]*?\bheight="([\d.]+)')
+_NO_MODE = 'localStorage.getItem("mode") || ""'
+_CODE = re.compile(r'(?<=<span class="pre">)[^<]*_[^<]*(?=</span>)')
 _PX_PER_PT = 4 / 3
 
 
@@ -31,7 +33,8 @@ def polish(html: Path) -> None:
     * What folds is named by its own words ("Show code cell source"), not by the same label everywhere; the arrows of
       the table of contents, which have no words, get a name. A reference is an item of the list it stands in, and the
       name of the book over the table of contents is a landmark as the rest of the page is.
-    * Words are set (:mod:`.typography`).
+    * Words are set (:mod:`.typography`), and a long name in a narrow column breaks behind an underscore.
+    * Who comes for the first time has no colour mode: the theme complains of that in the console.
     """
     for path in built_pages(html):
         text = path.read_text(encoding="utf-8")
@@ -40,6 +43,8 @@ def polish(html: Path) -> None:
         better = _BRANCH.sub('<summary aria-label="Pages of this chapter">', better)
         better = better.replace('role="doc-biblioentry"', 'role="listitem"')
         better = set_type(better.replace("By The isaclib", "By the isaclib"))
+        better = better.replace(_NO_MODE, _NO_MODE.replace('""', '"auto"'))
+        better = _CODE.sub(lambda name: re.sub(r"(?<=\w)_(?=\w)", "_<wbr>", name[0]), better)
         better = _LOGO.sub('<div class="sidebar-primary-item" role="navigation" aria-label="Title page">', better)
         if better != text:
             path.write_text(better, encoding="utf-8")

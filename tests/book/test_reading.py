@@ -1,5 +1,7 @@
 """Reading the built site: search, keyboard, what moves while a page arrives, and the book on paper."""
 
+from urllib.parse import quote
+
 import chapters
 import pytest
 from printed import drawn_per_page
@@ -27,6 +29,9 @@ _SHIFT = """() => new Promise(done => {
 
 _WORDS = [("crb_trace", "book/api/foundations"), ("water-filling", "book/glossary")]
 _WORDS += [("Cramer", "book/glossary"), ("Cramér", "book/glossary"), ("kappa", "book/notation")]  # accents, Greek by name
+_WORDS += [(word, page) for word in ("Cramer", "Cramér") for page in ("book/api/foundations", "notebooks/foundations/convexity")]
+_WORDS += [(word, "book/notation") for word in ("λ", "Δ", "τ", "P_max", "Pmax", "σ_RCS", "δ̂")]  # symbols as they are seen
+_WORDS += [("max_power_w", "book/api/wireless_powered"), ("µm", "notebooks/near_field/beamforming")]  # and names stay whole
 
 
 @pytest.mark.parametrize("word, page", _WORDS)
@@ -35,7 +40,7 @@ def test_the_search_finds_symbols_and_words(html, browser_available, word, page)
         return
     with serve(html) as address, browser() as chromium:
         tab = chromium.new_page()
-        tab.goto(f"{address}/search.html?q={word}")
+        tab.goto(f"{address}/search.html?q={quote(word)}")
         found = tab.locator(f'#search-results li a[href*="{page.rsplit("/", 1)[-1]}.html"]')
         found.first.wait_for()
         assert found.count() >= 1
@@ -122,3 +127,51 @@ def test_a_chapter_on_paper(html, browser_available, tmp_path):
         number for number, count in enumerate(drawn, 1) if count <= 3
     ]  # running head and page number are two
     assert target.stat().st_size < 6_000_000
+
+
+def test_who_comes_for_the_first_time_has_a_clean_console(html, browser_available):
+    if not browser_available:
+        return
+    with serve(html) as address, browser() as chromium:
+        tab = chromium.new_page()  # nothing is remembered of earlier visits
+        told = []
+        tab.on("console", lambda message: told.append(message.text) if message.type in ("error", "warning") else None)
+        tab.goto(f"{address}/book/glossary.html")
+        tab.wait_for_load_state("networkidle")
+        assert told == []
+
+
+_TORN = """selector => [...document.querySelectorAll(selector)].flatMap(cell => {
+    const torn = [], words = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), range = document.createRange();
+    for (let text; text = words.nextNode();)
+        for (const word of text.data.matchAll(/[\\p{L}\\p{N}.]{2,}/gu)) {
+            range.setStart(text, word.index);
+            range.setEnd(text, word.index + word[0].length);
+            const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top)));
+            if (lines.size > 1) torn.push(word[0]);
+        }
+    return torn;
+})"""
+
+
+@pytest.mark.parametrize("width", [1300, 1000, 650])
+def test_no_word_of_the_runs_and_of_the_board_is_torn(html, browser_available, width):
+    if not browser_available:
+        return
+    with serve(html) as address, browser() as chromium, reader(chromium, View(width, "light")) as tab:
+        for page in ("runs", "board"):
+            tab.goto(f"{address}/book/{page}.html")
+            tab.evaluate(READY)
+            assert tab.evaluate(_TORN, "main table :is(td, th)") == [], page
+
+
+def test_no_code_is_cut_where_the_browser_prints(html, browser_available):
+    if not browser_available:
+        return
+    with serve(html) as address, browser() as chromium, reader(chromium, View(658, "light")) as tab:  # A4 within its margins
+        tab.emulate_media(media="print")
+        for page in ("book/guide_score", "book/guide_matlab", "notebooks/near_field/model"):
+            tab.goto(f"{address}/{page}.html")
+            tab.evaluate(READY)
+            cut = "[...document.querySelectorAll('main pre')].filter(pre => pre.scrollWidth > pre.clientWidth + 2).length"
+            assert tab.evaluate(cut) == 0, page
