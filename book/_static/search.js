@@ -5,15 +5,19 @@ const isacPlain = (text) => text.normalize("NFD").replace(/\p{M}/gu, "");
 
 function splitQuery(query) {
   const { terms, titleterms } = Search._index;
-  for (const index of [terms, titleterms])
+  for (const index of [terms, titleterms]) {
+    Object.setPrototypeOf(index, { __proto__: null, hasOwnProperty: Object.prototype.hasOwnProperty }); // "constructor" is a word
     for (const word of Object.keys(index).filter((word) => isacPlain(word) !== word)) {
       const plain = isacPlain(word);
       index[plain] = [...new Set([index[plain] ?? [], index[word]].flat())];
       delete index[word];
     }
+  }
   const named = { ϑ: "theta", ϕ: "phi", ϵ: "epsilon", ℓ: "ell" };
   isacGreek.forEach((name, i) => (named[String.fromCodePoint(0x3b1 + i)] = name));
-  const written = isacPlain(query).replace(/[\p{Script=Greek}ℓ]/gu, (letter) => named[letter.toLowerCase()] ?? letter);
+  const written = isacPlain(query)
+    .replace(/\u03bc(?=[ms]\b)/g, "\u00b5") // micrometres and microseconds
+    .replace(/[\p{Script=Greek}ℓ](?=(\p{L}?))/gu, (letter, next) => (named[letter.toLowerCase()] ?? letter) + (next && " "));
   const symbol = new RegExp(`^(?:([a-z]|ell|${isacGreek.join("|")})_|([a-z])(?=(?:max|min)$))(.+)$`, "i");
   return written
     .split(/[^\p{Letter}\p{Number}_\p{Emoji_Presentation}]+/gu)

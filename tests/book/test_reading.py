@@ -1,5 +1,6 @@
 """Reading the built site: search, keyboard, what moves while a page arrives, and the book on paper."""
 
+import re
 from urllib.parse import quote
 
 import chapters
@@ -30,8 +31,14 @@ _SHIFT = """() => new Promise(done => {
 _WORDS = [("crb_trace", "book/api/foundations"), ("water-filling", "book/glossary")]
 _WORDS += [("Cramer", "book/glossary"), ("Cramér", "book/glossary"), ("kappa", "book/notation")]  # accents, Greek by name
 _WORDS += [(word, page) for word in ("Cramer", "Cramér") for page in ("book/api/foundations", "notebooks/foundations/convexity")]
-_WORDS += [(word, "book/notation") for word in ("λ", "Δ", "τ", "P_max", "Pmax", "σ_RCS", "δ̂")]  # symbols as they are seen
-_WORDS += [("max_power_w", "book/api/wireless_powered"), ("µm", "notebooks/near_field/beamforming")]  # and names stay whole
+_WORDS += [
+    (word, "book/notation") for word in ("λ", "Δ", "τ", "P_max", "Pmax", "σ_RCS", "δ̂", "Δf", "ρ")
+]  # symbols as they are seen
+_WORDS += [
+    ("max_power_w", "book/api/wireless_powered"),
+    ("µm", "notebooks/near_field/results"),
+    ("μm", "notebooks/near_field/results"),
+]  # and names stay whole
 
 
 @pytest.mark.parametrize("word, page", _WORDS)
@@ -44,6 +51,18 @@ def test_the_search_finds_symbols_and_words(html, browser_available, word, page)
         found = tab.locator(f'#search-results li a[href*="{page.rsplit("/", 1)[-1]}.html"]')
         found.first.wait_for()
         assert found.count() >= 1
+
+
+@pytest.mark.parametrize("word", ["constructor", "toString", "hasOwnProperty", "é", "_", "λ_", "(", "ς"])
+def test_the_search_survives_any_word(html, browser_available, word):
+    if not browser_available:
+        return
+    with serve(html) as address, browser() as chromium:
+        tab, broken = chromium.new_page(), []
+        tab.on("pageerror", lambda error: broken.append(str(error)))
+        tab.goto(f"{address}/search.html?q={quote(word)}")
+        tab.locator("p.search-summary").filter(has_text=re.compile(r"\w")).wait_for()
+        assert broken == []
 
 
 def test_every_page_leads_on(html, pages):
