@@ -588,8 +588,8 @@ try:
     crude = nf.sensing_bound(scenario, nf.natural_witness(scenario, isotropic))
 except InvalidScenario:  # rounding leaves no witness: nothing but 0 is proven by it
     crude = 0.0
-# With one access point it may be tight, and equal but for rounding
-assert crude <= checked.value * (1 + 1e-9)
+# With one access point it is as tight, but for rounding
+assert crude <= checked.bound * (1 + 1e-9)
 isotropic_bar = nf.crlb_m2(scenario, isotropic, 0) * block_s / sensing_block_s
 
 # %% tags=["hide-input"]
