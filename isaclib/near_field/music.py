@@ -19,6 +19,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import linalg
 
 from isaclib.foundations import checks, units
 from isaclib.foundations.channels import complex_normal
@@ -28,6 +29,7 @@ from .descent import descend, newton_step
 from .information import checked_covariances
 from .scenario import Scenario, antenna_positions_m, echo_gains, phasors, responses, steering_vectors
 
+_FULL = 200  # size up to which all eigenvectors are had as soon as the few of the signal
 _CHUNK = 2048  # grid points per matrix product: bounds the memory of a fine grid, and fits the cache
 _DEEP = 1e-4  # part of the response's length below which a null is recomputed without cancellation
 _MANY_ENTRIES = 6_000_000  # of all snapshots together; more are not drawn one by one
@@ -145,7 +147,9 @@ def signal_subspace(scenario: Scenario, covariance: np.ndarray, *, signal_dimens
     if not 0 < count < size or users >= scenario.antennas:
         problem = f"{users} users leave no noise subspace ({count} of {size} dimensions are signal)"
         raise InvalidScenario("antennas", problem, "add antennas")
-    return np.linalg.eigh(observed)[1][:, size - count :]
+    if size <= _FULL:
+        return np.linalg.eigh(observed)[1][:, size - count :]
+    return linalg.eigh(observed, subset_by_index=[size - count, size - 1], check_finite=False)[1]
 
 
 def noise_projector(scenario: Scenario, covariance: np.ndarray, *, signal_dimension: int | None = None) -> np.ndarray:

@@ -185,3 +185,16 @@ def test_malformed_lists_of_generators_are_refused_by_name(paper, isotropic, rng
     ):
         with pytest.raises(InvalidScenario, match="rngs"):
             call()
+
+
+def test_of_long_arrays_only_the_eigenvectors_of_the_signal_are_computed_and_they_are_the_same(monkeypatch):
+    scenario = nf.Scenario.random(np.random.default_rng(4), antennas=81)
+    rng = np.random.default_rng(5)
+    exact = nf.echo_covariance(scenario, np.tile(np.eye(81) / 81, (3, 1, 1)))
+    noise = rng.standard_normal((243, 400)) + 1j * rng.standard_normal((243, 400))
+    for observed in (exact, exact + 1e-3 * np.trace(exact).real / 243 * noise @ noise.conj().T / 400):
+        few = nf.noise_projector(scenario, observed)
+        with monkeypatch.context() as patch:
+            patch.setattr("isaclib.near_field.music._FULL", 1000)
+            assert np.max(np.abs(few - nf.noise_projector(scenario, observed))) <= 1e-10
+        assert abs(np.trace(few).real - (243 - 12)) <= 1e-9
