@@ -155,7 +155,8 @@ def run(
         CONSOLE.print(f"{outcome.run.name}: {short(outcome.run.directory / 'notebook.ipynb')}", markup=False)
         figures = outcome.run.directory / "figures"
         if figures.exists():
-            CONSOLE.print(f"    {len(list(figures.glob('*.svg')))} figures (SVG and CSV) in {short(figures)}", markup=False)
+            drawn = len(list(figures.glob("*.svg")))
+            CONSOLE.print(f"    {drawn} figure{'s'[: drawn != 1]} (SVG and CSV) in {short(figures)}", markup=False)
         for condition in confirm.found_in(outcome.run.directory):
             CONSOLE.print(f"    not confirmed with these values: {condition}", markup=False, style="yellow")
         if (html or open_) and outcome.run in asked:

@@ -12,6 +12,8 @@ from matplotlib.lines import Line2D
 
 _NO_NUMBER = re.compile(r"(?<![\w.`])[-+]?nan\b(?!`)")
 _ENDLESS = re.compile(r"(?<![\w.`])([-+]?)inf\b(?!`)")
+_COUNTED = "antenna|carrier|channel|draw|drop|iteration|level|limit|pair|point|power|run|scenario|station|step|target|user"
+_ONE = re.compile(rf"(?<![\w.,:/–−-])1 ({_COUNTED})s\b")
 _MOST = 8  # curves of a panel that are told one by one
 
 
@@ -25,12 +27,14 @@ def numbers_or_dashes(text: str) -> str:
 
 
 def said(text: str) -> str:
-    """The same for a text that readers meet alone: it says what a dash stands for.
+    """The same for a text that readers meet alone: it says what a dash stands for, and counts one thing as one.
 
     >>> said("a gain of 3 %"), said("a gain of nan %.")
     ('a gain of 3 %', 'a gain of – %. (A dash stands where these values give no number.)')
+    >>> said("means of 1 drops with 11 users"), said("0.1 users in 1.1 drops")
+    ('means of 1 drop with 11 users', '0.1 users in 1.1 drops')
     """
-    dashed = numbers_or_dashes(text)
+    dashed = _ONE.sub(r"1 \1", numbers_or_dashes(text))
     if not _NO_NUMBER.search(text):
         return dashed
     return f"{dashed.rstrip()} (A dash stands where these values give no number.)"
