@@ -8,8 +8,7 @@ import pytest
 import yaml
 from small_project import ROOT
 
-from compendium.runs import plan as runs
-from compendium.runs import trial
+from compendium.runs import plan, trial
 from compendium.runs.order import carry_out
 
 ONE_POWER = {"users": 1, "targets": 1, "draws": 4, "crb_limit_m2": 1e6, "crb_limits_m2": [1e6], "bs_powers_w": [10.0]}
@@ -74,15 +73,28 @@ CORNERS = {  # section, notebook, values; what the page says, and what it does n
 }
 
 
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory):
+    """Of all corners at once: the runs share their imports."""
+    root, made, runs = tmp_path_factory.mktemp("corners"), {}, []
+    for number, (corner, (name, notebook, values, *_)) in enumerate(CORNERS.items()):
+        shutil.copytree(ROOT / "notebooks" / name, root / "notebooks" / name, dirs_exist_ok=True)
+        section = plan.load_section(root, name)
+        own = section.schema.check(yaml.safe_load(json.dumps(values)), corner)
+        made[corner] = plan.custom_run(
+            root, section, notebook, {**trial.basis(section, notebook), **own}, f"corner-{number}", "quick"
+        )
+        runs += [*made[corner].needs, made[corner]]
+    ended = {outcome.run.directory: outcome for outcome in carry_out(runs, jobs=1)}
+    return {corner: ended[run.directory] for corner, run in made.items()}
+
+
 @pytest.mark.parametrize("corner", CORNERS)
-def test_a_page_at_a_corner_says_what_its_set_shows(corner, tmp_path):
-    name, notebook, values, says, hides = CORNERS[corner]
-    shutil.copytree(ROOT / "notebooks" / name, tmp_path / "notebooks" / name)
-    section = runs.load_section(tmp_path, name)
-    own = section.schema.check(yaml.safe_load(json.dumps(values)), corner)
-    run = runs.custom_run(tmp_path, section, notebook, {**trial.basis(section, notebook), **own}, "corner", "quick")
-    *_, outcome = carry_out([*run.needs, run], jobs=1)
+def test_a_page_at_a_corner_says_what_its_set_shows(corner, outcomes):
+    *_, says, hides = CORNERS[corner]
+    outcome = outcomes[corner]
     assert outcome.ok, outcome.failure
+    run = outcome.run
     assert trial.without_number(run.directory) == []
     cells = json.loads((run.directory / "notebook.ipynb").read_text())["cells"]
     outputs = [output for cell in cells for output in cell.get("outputs", [])]
