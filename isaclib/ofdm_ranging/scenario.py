@@ -293,9 +293,9 @@ def toa_crb_s2(scenario: Scenario, powers_w: ArrayLike, *, centred: bool = True)
 
 
 def delay_to_range_m(delay_s: ArrayLike) -> np.ndarray:
-    """Range :math:`c\\tau/2` in m of a two-way delay in s, a number or an array of any shape.
+    """Range :math:`c\\tau/2` in m of a two-way delay in s, a number or an array of any shape; infinite is infinite.
 
     >>> round(float(delay_to_range_m(1e-6)), 3)
     149.896
     """
-    return 0.5 * units.SPEED_OF_LIGHT_M_PER_S * checks.array("delay_s", delay_s, ("...",))[()]
+    return 0.5 * units.SPEED_OF_LIGHT_M_PER_S * checks.array("delay_s", delay_s, ("...",), infinite=True)[()]

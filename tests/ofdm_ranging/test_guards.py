@@ -31,7 +31,8 @@ def metric(**more):
 
 
 def monte_carlo(**more):
-    return {"scenario": SCENARIO, "powers_w": FLAT, "rng": np.random.default_rng(0), "trials": 3, **more}, {}
+    optional = {"search": ["None"]} if "search" in more else {}
+    return {"scenario": SCENARIO, "powers_w": FLAT, "rng": np.random.default_rng(0), "trials": 3, **more}, optional
 
 
 RANDOM = dict(
@@ -81,6 +82,7 @@ CASES = {
             "delay_s": [
                 *("one number", "empty", "one axis more", "one axis less", "row", "column", "one entry more"),
                 *("one entry less", "negative", "negative entry", "empty list"),
+                *("inf", "-inf", "inf entry", "-inf entry"),
             ]
         },
     ),

@@ -250,3 +250,9 @@ def test_random_data_come_in_pieces_and_more_trials_than_memory_holds_are_refuse
             with pytest.raises(InvalidScenario) as caught:
                 draw(scenario, np.ones(4), np.random.default_rng(3), trials)
             assert caught.value.field == "trials"
+
+
+def test_a_single_carrier_locates_nothing_in_seconds_and_in_metres():
+    scenario = ofdm.Scenario.random(np.random.default_rng(1), carriers=8)
+    alone = np.eye(8)[2] * scenario.power_budget_w
+    assert ofdm.delay_to_range_m(np.sqrt(ofdm.toa_crb_s2(scenario, alone))) == np.inf
