@@ -106,14 +106,14 @@ def _run(kernel, cell, at, lost, result, until, is_test, pause) -> None:
         threads = _try_assertions(kernel, at, result) if test else 0
         busy = THREADS if threads > kernel.threads else ""
         good = kernel.run(cell, min(kernel.limits.cell_seconds, left))
+        if test and good:
+            _try_again(kernel, cell.source, at, result)
     except KernelGone as gone:
         gone.doubt = busy
         raise
     if cell.metadata.get("nbgrader", {}).get("grade") and not test:
         result.drawn[at] = kernel.drawn()
-    if test and good:
-        _try_again(kernel, cell.source, at, result)
-    elif busy and any(output.get("ename") in (STOPPED, "MemoryError") for output in cell.outputs):
+    if not good and busy and any(output.get("ename") in (STOPPED, "MemoryError") for output in cell.outputs):
         result.doubtful[at] = busy
     if pause and not kernel.alive(pause):
         raise KernelGone("the kernel died in this cell or in a thread that it started")
