@@ -113,7 +113,7 @@ def _run(kernel, cell, at, lost, result, until, is_test, pause) -> None:
         raise
     if cell.metadata.get("nbgrader", {}).get("grade") and not test:
         result.drawn[at] = kernel.drawn()
-    if not good and busy and any(output.get("ename") in (STOPPED, "MemoryError") for output in cell.outputs):
+    if busy and any(output.get("ename") in (STOPPED, "MemoryError") for output in cell.outputs):
         result.doubtful[at] = busy
     if pause and not kernel.alive(pause):
         raise KernelGone("the kernel died in this cell or in a thread that it started")
