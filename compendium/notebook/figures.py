@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.collections import PathCollection, QuadMesh
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from isaclib import __version__
 from isaclib.foundations import checks, plotting, used_solvers
@@ -228,6 +229,19 @@ def baseline(notebook: str, name: str) -> pd.DataFrame:
             f"make it with 'isac run {run.section} {notebook} --set {base}'"
         )
     return pd.read_csv(path)
+
+
+def within(x: ArrayLike, axis: ArrayLike, values: ArrayLike) -> np.ndarray:
+    """A curve of another run at ``x``, interpolated; nan beyond the ends of its rising axis, where that run says nothing.
+
+    >>> within([1.5, 3.0], [1.0, 2.0], [10.0, 20.0]).tolist()
+    [15.0, nan]
+    """
+    sizes: dict[str, int] = {}
+    x = checks.array("x", x, ("...",))
+    axis = checks.array("axis", axis, ("n",), sizes=sizes)
+    values = checks.array("values", values, ("n",), nan=True, infinite=True, sizes=sizes)
+    return np.asarray(np.interp(x, axis, values, left=np.nan, right=np.nan))
 
 
 def _as_table(data: pd.DataFrame | Mapping[str, Any]) -> pd.DataFrame:

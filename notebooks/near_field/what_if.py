@@ -217,19 +217,12 @@ figures.show(
 
 # %% tags=["hide-input"]
 old = figures.baseline("results", "crlb_vs_power")
-
-
-def within(x, axis, values):
-    """Interpolated, and nan beyond the ends of the axis."""
-    return np.interp(x, axis, values, left=np.nan, right=np.nan)
-
-
 old_root = np.exp(
-    within(sensing_power_dbm, old.sensing_power_dbm, np.log(old.optimal_m3_m))
+    figures.within(sensing_power_dbm, old.sensing_power_dbm, np.log(old.optimal_m3_m))
 )
 error = here.relative_error.iloc[-1]
 before = {
-    name: np.log2(1 + within(error, base.relative_error, base[name]))
+    name: np.log2(1 + figures.within(error, base.relative_error, base[name]))
     for name in ("exact", "matched")
 }
 now = efficiency.iloc[-1]

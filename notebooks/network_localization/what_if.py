@@ -241,24 +241,17 @@ paper = {
     "exact, mean of the stations (m)": before["mean"],
     "full power, mean of the stations (m)": known["full_power_std_m"],
 }
-
-
-def within(x, axis, values):
-    """Interpolated, and nan beyond the ends of the axis."""
-    return np.interp(x, axis, values, left=np.nan, right=np.nan)
-
-
 at_own = {
-    name: within(self_interference_db, si_levels_db, values)
+    name: figures.within(self_interference_db, si_levels_db, values)
     for name, values in own.items()
 }
 at_paper = {
-    name: within(self_interference_db, known["self_interference_db"], values)
+    name: figures.within(self_interference_db, known["self_interference_db"], values)
     for name, values in paper.items()
 }
 served_share = "drops that can be served (%)"
-at_own[served_share] = 100 * within(min_comm_sinr_db, thresholds_db, share)
-at_paper[served_share] = 100 * within(
+at_own[served_share] = 100 * figures.within(min_comm_sinr_db, thresholds_db, share)
+at_paper[served_share] = 100 * figures.within(
     min_comm_sinr_db, feasible["threshold_db"], feasible["share_feasible"]
 )
 tables.table(

@@ -657,7 +657,7 @@ figures.show(
     figure,
     "rule_scores",
     data=table,
-    caption=f"The paper's two rules against the certified optimum on {score_draws} channel{'s' if score_draws > 1 else ''}, capacity loss at most "
+    caption=f"The paper's two rules against the certified optimum on {score_draws} channels, capacity loss at most "
     f"{100 * score_max_loss:g} %. Top: of the draws where joint operation was feasible, how many the rule gave to communication only. "
     "Bottom: capacity below the optimum, mean of the draws on which the rule did operate jointly; the "
     "straightforward rule's allocation is itself an optimum, so it loses "

@@ -232,8 +232,7 @@ figures.show(
 
 # %% tags=["hide-input"]
 base_loss = base.filter(regex="^loss_mbps_[^_]*$").iloc[:, 0]
-beyond = {"left": np.nan, "right": np.nan}
-there = np.interp(-limits[-1], -base_x.dropna(), base_loss.dropna(), **beyond)
+there = figures.within(-limits[-1], -base_x.dropna(), base_loss.dropna())
 beside = (
     f"{there:.3g} in the main run"
     if np.isfinite(there)

@@ -216,13 +216,7 @@ here = int(np.argmin(np.abs(factors - 1)))
 most = int(np.argmax(np.nan_to_num(curve.mean[here])))
 main = {
     name: float(
-        np.interp(
-            floors_mbps[here],
-            before["sensing_floor_mbps"],
-            before[name],
-            left=np.nan,  # beyond the ends of its axis
-            right=np.nan,
-        )
+        figures.within(floors_mbps[here], before["sensing_floor_mbps"], before[name])
     )
     for name in ("joint_own", "joint_infeasible_percent")
 }

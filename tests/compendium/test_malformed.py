@@ -54,6 +54,13 @@ def drawn(axes, **arguments):
     return curves.Curves("limit", X).draw(Figure().add_subplot() if axes is AXES else axes, **arguments)
 
 
+def within(**arguments):
+    """Beyond the ends of the axis nan is the right answer: it is told from one that a malformed call gives."""
+    found = figures.within(**arguments)
+    outside = (arguments["x"] < np.min(arguments["axis"])) | (arguments["x"] > np.max(arguments["axis"]))
+    return np.where(outside & np.isnan(found), -1.0, found)
+
+
 def average(x, average, scheme, unit):
     return curves.average_line(Figure().add_subplot(), x, average, scheme, unit=unit)
 
@@ -146,6 +153,18 @@ CASES = {
         tables.markdown_table,
         {"rows": [["a"]], "header": ["b"]},
         {"rows": ["empty list", "list"], "header": ["list"]},
+    ),
+    "figures.within": (
+        within,
+        {"x": np.array([1.5, 1.75]), "axis": np.array([1.0, 2.0]), "values": np.array([10.0, 20.0])},
+        {
+            "x": [
+                *("one number", "one axis more", "one axis less", "negative", "negative entry", "row", "column"),
+                *("one entry more", "one entry less"),
+            ],
+            "axis": ["negative", "negative entry"],
+            "values": ["nan entry", "inf entry", "-inf entry", "negative", "negative entry"],
+        },
     ),
     "timing.timed": (timing.timed, {"call": lambda: 1}, {}),
     "timing.seconds": (timing.seconds, {"calls": lambda: 1, "repeats": 2}, {"calls": ["list"]}),
