@@ -271,6 +271,7 @@ def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nd
     if real:
         seen, floors = np.concatenate([seen.real, seen.imag], axis=3), np.concatenate([floors.real, floors.imag], axis=1)
         owners, copies = np.tile(owners, 2), 2
+    ground = product(floors.conj().swapaxes(1, 2), floors)
     mine = owners == np.arange(users)[:, None]
     order = np.argsort(~mine, axis=1, kind="stable")[:, : max(int(mine.sum(axis=1).max()), 1)]
     own = np.take_along_axis(seen, order[None, :, None], axis=3) * np.take_along_axis(mine, order, axis=1)[None, :, None]
@@ -286,7 +287,7 @@ def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nd
         roots = np.sqrt(np.tile(scales[:, dual.owners] * dual.weights, (1, copies)))
         lit = rest * roots[:, None, None]
         try:
-            whitened = np.linalg.solve(_whitener(floors, lit), own * roots[:, order][:, :, None])
+            whitened = np.linalg.solve(_whitener(floors, ground, lit), own * roots[:, order][:, :, None])
         except np.linalg.LinAlgError:  # prices of almost 0 next to strong interference: what is known so far is the bound
             return best
         wide = whitened.shape[3] > whitened.shape[2]
@@ -301,13 +302,13 @@ def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nd
     return best
 
 
-def _whitener(floors: np.ndarray, lit: np.ndarray) -> np.ndarray:
-    """Lower triangles L (E, K, d, d) with L L^H = floors^H floors + lit lit^H: by Cholesky or, where the sum loses the digits
-    of its smaller part, by orthogonal transformations of the roots.
+def _whitener(floors: np.ndarray, ground: np.ndarray, lit: np.ndarray) -> np.ndarray:
+    """Lower triangles L (E, K, d, d) with L L^H = floors^H floors + lit lit^H, of which ``ground`` is the first part: by Cholesky
+    or, where the sum loses the digits of its smaller part, by orthogonal transformations of the roots.
     """
     adjoints = lit.conj().swapaxes(2, 3)
     try:
-        factor = np.linalg.cholesky(product(floors.conj().swapaxes(1, 2), floors) + product(lit, adjoints))
+        factor = np.linalg.cholesky(ground + product(lit, adjoints))
         diagonal = np.diagonal(factor, axis1=2, axis2=3).real
         if np.all(diagonal.min(axis=2) > _LOSES_DIGITS * diagonal.max(axis=2)):
             return factor

@@ -105,10 +105,11 @@ def certify(h: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> tuple[np.nda
     sinr, multipliers = best_proven(h, radii, beams)
     # Of balls smaller than the search knows, multipliers in inverse proportion cost no more, and leave less of the beams.
     least = LEAST_RADIUS * np.linalg.norm(h, axis=(1, 2)).max()
-    larger = multipliers * (least / np.clip(radii, _SMALLEST * least, least))
-    reached = proven(h, radii, beams[None], larger[None])[0]
-    better = reached > sinr
-    sinr, multipliers = np.where(better, reached, sinr), np.where(better[:, None], larger, multipliers)
+    if np.any(radii < least):
+        larger = multipliers * (least / np.clip(radii, _SMALLEST * least, least))
+        reached = proven(h, radii, beams[None], larger[None])[0]
+        better = reached > sinr
+        sinr, multipliers = np.where(better, reached, sinr), np.where(better[:, None], larger, multipliers)
     # Rounding stands between the closed form and the matrix: the least reduction at which that one is seen to hold, all at once.
     trials = np.maximum(sinr, 0.0) * (1 - _SLACKS[:, None])
     seen = lower_bounds(h, radii, np.repeat(beams[None], len(trials), axis=0), np.maximum(trials, LEAST_SINR), multipliers)

@@ -58,6 +58,11 @@ class Coordinates:
         return np.concatenate(parts, axis=0)
 
 
+def real_form(matrices: np.ndarray) -> np.ndarray:
+    """Complex matrices (..., n, k) as they act on real parts and then imaginary parts: (..., 2n, 2k)."""
+    return np.block([[matrices.real, -matrices.imag], [matrices.imag, matrices.real]])
+
+
 def hermitian_basis(size: int, only_real: bool = False) -> np.ndarray:
     """Orthonormal basis of the Hermitian (or real symmetric) matrices in the order of :class:`Coordinates`: (d, n, n)."""
     at = Coordinates(size, only_real)

@@ -15,6 +15,7 @@ from scipy import linalg
 from isaclib.foundations import checks, units
 from isaclib.foundations.errors import InvalidScenario
 
+from .hermitian import real_form
 from .scenario import Scenario, channels, echo_gains, steering_derivatives, steering_vectors
 
 _LARGEST = 1e100  # W, of a covariance
@@ -85,11 +86,7 @@ def real_information(information: np.ndarray) -> np.ndarray:
     zpp, zpa = information[..., :positions, :positions], information[..., :positions, positions:]
     zaa = information[..., positions:, positions:]
     across = np.concatenate([zpa.real, -zpa.imag], axis=-1)
-    nuisance = np.concatenate(
-        [np.concatenate([zaa.real, -zaa.imag], axis=-1), np.concatenate([zaa.imag, zaa.real], axis=-1)], axis=-2
-    )
-    upper = np.concatenate([zpp.real, across], axis=-1)
-    return np.concatenate([upper, np.concatenate([np.swapaxes(across, -1, -2), nuisance], axis=-1)], axis=-2)
+    return np.block([[zpp.real, across], [np.swapaxes(across, -1, -2), real_form(zaa)]])
 
 
 def information_by_pair(scenario: Scenario, covariances) -> np.ndarray:
@@ -204,16 +201,19 @@ def eliminated(scenario: Scenario, covariances: np.ndarray) -> tuple[np.ndarray 
         found = np.linalg.lstsq(gains / lengths, positions, rcond=_SINGULAR)[0] / lengths[:, None]
         regressions.append(np.concatenate([found.real, found.imag]).T)
         rows.append(_unexplained(positions, gains))
-    stacked = np.concatenate(rows)
-    lengths = np.linalg.norm(stacked, axis=0)
-    X = np.array(regressions).reshape(aps, aps, *regressions[0].shape)
+    return _inverse_root(np.concatenate(rows)), np.array(regressions).reshape(aps, aps, *regressions[0].shape)
+
+
+def _inverse_root(rows: np.ndarray) -> np.ndarray | None:
+    """A matrix W with W W^T the inverse of the rows' Gram matrix, which is not formed; None where it is singular to rounding."""
+    lengths = np.linalg.norm(rows, axis=0)
     if not np.all(lengths > 0):
-        return None, X
-    triangle = np.linalg.qr(stacked / lengths, mode="r")
+        return None
+    triangle = np.linalg.qr(rows / lengths, mode="r")
     values = np.linalg.svd(triangle, compute_uv=False)
     if not values[-1] > _SINGULAR * values[0]:
-        return None, X
-    return linalg.solve_triangular(triangle, np.eye(len(triangle))) / lengths[:, None], X
+        return None
+    return linalg.solve_triangular(triangle, np.eye(len(triangle))) / lengths[:, None]
 
 
 def crlb_m2(scenario: Scenario, covariances: ArrayLike, time_allocation: float) -> float:
@@ -259,17 +259,9 @@ def block_bound_m2(scenario: Scenario, covariances: np.ndarray) -> float:
     :math:`\mathbf\Psi_m`, the derivatives :math:`D_pF` of a pair are columns, those of the gains are projected away by an
     orthonormal basis of theirs, and what is left of all pairs is one matrix, of which R is the triangular factor.
     """
-    rows = _information_root(scenario, covariances)
-    lengths = np.linalg.norm(rows, axis=0)
-    if not np.all(lengths > 0):
-        return math.inf
-    triangle = np.linalg.qr(rows / lengths, mode="r")
-    values = np.linalg.svd(triangle, compute_uv=False)
-    if not values[-1] > _SINGULAR * values[0]:
-        return math.inf
     with np.errstate(over="ignore"):
-        inverse = linalg.solve_triangular(triangle, np.eye(len(triangle))) / lengths[:, None]
-        return float(np.sum(inverse**2) / snr_scale(scenario))
+        inverse = _inverse_root(_information_root(scenario, covariances))
+        return math.inf if inverse is None else float(np.sum(inverse**2) / snr_scale(scenario))
 
 
 def _information_root(scenario: Scenario, covariances: np.ndarray) -> np.ndarray:

@@ -171,9 +171,10 @@ def robust_sinr(
         guess = start.sinr if start is not None and 0 < start.sinr < math.inf else _first_guess(problem)
         cuts = None if start is None else start.cuts or None
         offer(bracket, _sure_beams(problem))
-        beams, kept = shared_beams(problem)
-        if problem.frames is None and kept > bracket.best:
-            offer(bracket, beams)
+        if problem.frames is None:
+            beams, kept = shared_beams(problem)
+            if kept > bracket.best:
+                offer(bracket, beams)
         for dual in shared_channels(problem):
             bracket.limit(float(sinr_limits(problem, dual, 1.0, np.ones(1))[0]) * (1 + _ROUNDING), dual)
         if not bracket.closed:

@@ -21,7 +21,7 @@ from scipy import linalg, sparse
 
 from ..foundations import checks
 from ..foundations.errors import InvalidScenario, SolverFailure
-from .hermitian import hermitian_basis
+from .hermitian import hermitian_basis, real_form
 from .interior import InteriorPoint, Program, solve
 from .reduction import Reduced
 
@@ -70,10 +70,7 @@ class Relaxed:
 
 def _columns(matrices: np.ndarray) -> sparse.csc_matrix:
     """Real forms of Hermitian matrices (d, n, n), one per column."""
-    real = np.concatenate(
-        [np.concatenate([matrices.real, -matrices.imag], axis=2), np.concatenate([matrices.imag, matrices.real], axis=2)], axis=1
-    )
-    return sparse.csc_matrix(real.reshape(len(matrices), -1).T)
+    return sparse.csc_matrix(real_form(matrices).reshape(len(matrices), -1).T)
 
 
 def rank_one(covariances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

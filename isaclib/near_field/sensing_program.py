@@ -16,7 +16,7 @@ import clarabel
 import numpy as np
 from scipy import sparse
 
-from .hermitian import hermitian_basis
+from .hermitian import hermitian_basis, real_form
 from .information import eliminated, pair_columns, patterns, snr_scale, wave_basis
 from .scenario import Scenario, echo_gains
 
@@ -81,8 +81,7 @@ class Program:
 
     def _limits(self) -> None:
         """Covariances are positive semidefinite (in real form of twice the size) and radiate no more than 1."""
-        real, imaginary = self.coordinates.real, self.coordinates.imag
-        embedded = np.block([[real, -imaginary], [imaginary, real]])
+        embedded = real_form(self.coordinates)
         for m in range(self.aps):
             self._semidefinite(np.zeros(embedded.shape[1:]), [(self._columns("covariance", m), embedded)])
         rows, rank = np.zeros((self.aps, self.size)), self.spans.shape[-1]
@@ -227,15 +226,10 @@ def _whitening(scenario: Scenario, covariances: np.ndarray, scale: float) -> tup
         values = np.pad(values, (0, len(right) - len(values)))
         seen = values > _RANK_TOLERANCE * values[0]
         vectors = right.conj().T
-        roots.append(_real((vectors * np.where(seen, 1 / np.where(seen, values, 1.0), 0.0)) @ right / np.sqrt(scale)))
-        unseen.append(_real((vectors * ~seen) @ right))
+        roots.append(real_form((vectors * np.where(seen, 1 / np.where(seen, values, 1.0), 0.0)) @ right / np.sqrt(scale)))
+        unseen.append(real_form((vectors * ~seen) @ right))
     aps = len(scenario.ap_positions_m)
     return tuple(np.array(parts).reshape(aps, aps, *parts[0].shape) for parts in (roots, unseen))
-
-
-def _real(matrix: np.ndarray) -> np.ndarray:
-    """A complex matrix as it acts on real parts and imaginary parts."""
-    return np.block([[matrix.real, -matrix.imag], [matrix.imag, matrix.real]])
 
 
 def _spans(basis: np.ndarray) -> np.ndarray:
