@@ -95,9 +95,11 @@ def _told(outcomes: Sequence[Outcome]) -> tuple[int, int]:
         CONSOLE.print(f"{outcome.run.name}: again with --set {short(trial.set_file(outcome))}", markup=False)
     unsure = [(outcome, found) for outcome in outcomes if (found := confirm.found_in(outcome.run.directory))]
     for outcome, found in unsure:
-        where = short(trial.set_file(outcome, found))
+        where = short(trial.set_file(outcome, f"did not confirm {'; '.join(found)}"))
         CONSOLE.print(f"{outcome.run.name}: {len(found)} checks not confirmed, see {where}", markup=False, style="yellow")
     for outcome in outcomes:
-        for words in trial.without_number(outcome.run.directory) if outcome.run.label.startswith(TRIAL) else ():
-            CONSOLE.print(f"{outcome.run.name}: shows nan, inf or a warning: ... {words} ...", markup=False, style="yellow")
+        shown = trial.without_number(outcome.run.directory) if outcome.run.label.startswith(TRIAL) else []
+        for words in shown:
+            where = short(trial.set_file(outcome, f"shows {'; '.join(shown)}"))
+            CONSOLE.print(f"{outcome.run.name}: shows nan, inf or a warning: ... {words} ..., see {where}", markup=False, style="yellow")
     return len(failed), len(unsure)

@@ -149,7 +149,8 @@ def _say_where_empty(figure: Figure) -> str:
             axes.set_xscale("linear")  # a logarithmic axis needs a value
         if {*axes.get_shared_y_axes().get_siblings(axes)} <= {*empty}:
             axes.set_yscale("linear")
-        axes.text(0.5, 0.5, "no value with these parameters", transform=axes.transAxes, ha="center", va="center")
+        note = axes.text(0.5, 0.5, "no value with\nthese parameters", transform=axes.transAxes, ha="center", va="center")
+        note.set_in_layout(False)  # panels do not shrink for it
     return "" if not empty else "all" if len(empty) == len(panels) else "some"
 
 

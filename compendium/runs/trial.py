@@ -92,16 +92,13 @@ def some(runs: Sequence[Run], most: int, seed: int) -> list[Run]:
     return [run for run in runs if run in kept]
 
 
-def set_file(outcome: Outcome, unconfirmed: Sequence[str] = ()) -> Path:
-    """Write the set of a run that failed, or left checks open, as a file for ``isac run --set``."""
+def set_file(outcome: Outcome, told: str = "") -> Path:
+    """Write the set of a run that failed, or of which something else is told, as a file for ``isac run --set``."""
     run = outcome.run
     path = run.root / "build" / "tries" / run.section / f"{run.notebook}-{run.label.partition('+')[0]}.yml"
     path.parent.mkdir(parents=True, exist_ok=True)
     failure = outcome.failure or {}
-    told = f"failed in {failure.get('cell', '')}: {failure.get('error', '')}"
-    if unconfirmed:
-        told = f"did not confirm {'; '.join(unconfirmed)}"
-    told = " ".join(told.split())[:300]
+    told = " ".join((told or f"failed in {failure.get('cell', '')}: {failure.get('error', '')}").split())[:300]
     path.write_text(f"# {run.section}/{run.notebook} {told}\n{yaml.safe_dump(run.values, sort_keys=False)}")
     return path
 

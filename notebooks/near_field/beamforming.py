@@ -711,9 +711,22 @@ grid = [(level, comm_power_dbm, crlb_limit_m2) for level in sensing_levels_dbm]
 choices = pd.concat(sweep(which, grid) for which in schemes)
 
 # %% tags=["hide-input"]
-figure, axes = plotting.subplots(1, len(sensing_levels_dbm), sharey=True, height=3.4)
+def panel_for_each(levels, ylabel, height=2.9):
+    """A figure and its axes, two beside one another."""
+    shape = -(-len(levels) // 2), min(len(levels), 2)
+    look = {"sharey": True, "squeeze": False, "height": height * shape[0]}
+    figure, axes = plotting.subplots(*shape, **look)
+    for ax in axes[:, 0]:
+        ax.set_ylabel(ylabel)
+    for spare in axes.flat[len(levels) :]:
+        spare.remove()
+    return figure, axes.flat[: len(levels)]
+
+
+RATE = {"ylabel": "Worst-user rate (bit/s/Hz)"}
+figure, axes = panel_for_each(sensing_levels_dbm, **RATE, height=3.4)
 rows, on_line = [], 0
-for ax, level in zip(np.atleast_1d(axes), sensing_levels_dbm):
+for ax, level in zip(axes, sensing_levels_dbm):
     changed, scaled = setting(level, comm_power_dbm)
     best_points = [*curve.points, *procedure_curve.points]
     for which, solved in (("exact", best_points), ("mrt", matched.points)):
@@ -740,9 +753,8 @@ for ax, level in zip(np.atleast_1d(axes), sensing_levels_dbm):
     on_line += int(np.sum(np.abs(here.share - largest) < 1e-3))
     ax.axvline(largest, color=plotting.INK, linewidth=0.8)
     ax.set(xlabel="Communication share (1)", xlim=(0, 1.02))
-    ax.set_title(f"{level:g} dBm of sensing")
-np.atleast_1d(axes)[0].set_ylabel("Worst-user rate (bit/s/Hz)")
-legend_above(figure, np.atleast_1d(axes)[-1], 3, fontsize="x-small")
+    ax.set_title(f"{level:.4g} dBm of sensing")
+legend_above(figure, axes[-1], 3, fontsize="x-small")
 figures.show(
     figure,
     "rate_vs_share",
@@ -771,20 +783,16 @@ parts = [
 by_power = pd.concat(parts)
 
 
-def panels(frame, x, y, levels, by, *, xlabel, ylabel, title, scale=1.0):
+def panels(frame, x, y, levels, by, *, xlabel, ylabel, title="sensing", scale=1.0):
     """One panel per level of the column ``by``, one line per scheme."""
-    figure, axes = plotting.subplots(1, len(levels), sharey=True, squeeze=False)
-    for ax, level in zip(axes[0], levels):
+    figure, axes = panel_for_each(levels, ylabel)
+    for ax, level in zip(axes, levels):
         for which, (role, label) in schemes.items():
             part = frame[(frame.scheme == which) & (frame[by] == level)]
             plotting.line(ax, scale * part[x], part[y], role, label=label)
-        ax.set(xlabel=xlabel, title=f"{level:g} dBm of {title}")
-    axes[0, 0].set_ylabel(ylabel)
-    axes[0, 0].legend()
+        ax.set(xlabel=xlabel, title=f"{level:.4g} dBm of {title}")
+    axes[0].legend()
     return figure
-
-
-RATE = {"ylabel": "Worst-user rate (bit/s/Hz)", "title": "sensing"}
 
 
 def extent(values, one="", many="", digits=3):

@@ -226,6 +226,7 @@ before = {
     for name in ("exact", "matched")
 }
 now = efficiency.iloc[-1]
+reached = now.matched / now.exact if now.exact else np.nan
 tables.table(
     {
         "quantity": [
@@ -244,7 +245,7 @@ tables.table(
             micrometres(np.sqrt(at_share)),
             f"{now.exact:.2f}",
             f"{now.matched:.2f}",
-            f"{now.matched / now.exact:.2f}",
+            f"{reached:.2f}",
         ],
     },
     caption=f"In this set the limit of {crlb_limit_m2:g} m² "
@@ -264,5 +265,5 @@ answers.answer(
         else f"{limit} can be met, and leaves at most the share {largest_share} of the block to communication. "
     )
     + f"At {sensing_power_dbm:g} dBm the root of the position bound is {micrometres(np.sqrt(at_share))} µm ({micrometres(old_root)} µm in the main run), and at the same "
-    f"channel error matched beams reach {now.matched / now.exact:.2f} of the best ones ({before['matched'] / before['exact']:.2f})."
+    f"channel error matched beams reach {reached:.2f} of the best ones ({before['matched'] / before['exact']:.2f})."
 )

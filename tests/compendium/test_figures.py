@@ -67,7 +67,7 @@ def test_a_figure_without_any_value_says_so_in_its_place(running, kind):
     fill(axes, kind)
     axes.set(xlabel="Distance (m)", ylabel="Rate (Mbit/s)")
     figures.show(figure, "empty", data={"rate": NOTHING}, **TEXT)
-    assert [text.get_text() for text in axes.texts] == ["no value with these parameters"]
+    assert [text.get_text() for text in axes.texts] == ["no value with\nthese parameters"]
     assert json.loads((running / "empty.json").read_text())["caption"].endswith("no draw of this run gives a value.")
 
 

@@ -60,6 +60,8 @@ def test_a_trial_tells_where_a_page_shows_a_warning(isac, project):
     edit(project / "notebooks" / "demo" / "model.py", "assert slope > 0", "import numpy as np\nnp.mean([])")
     result = isac(project, "try", "demo", "model", "--sets", "1", "--seed", "13")
     assert result.exit_code == 0, result.output
+    [file] = (project / "build" / "tries" / "demo").glob("*.yml")
+    assert file.read_text().startswith("# demo/model shows ") and f"tries/demo/{file.name}" in "".join(result.output.split())
     assert "a warning: ..." in result.output and "RuntimeWarning: Mean of empty slice" in " ".join(result.output.split())
 
 
