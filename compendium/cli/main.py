@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 import webbrowser
 from collections.abc import Sequence
@@ -44,6 +45,10 @@ def prefixed(error: Exception) -> str:
 
 class _Group(click.Group):
     """Turns refused input into exit code 2 and an interrupt into a resumable stop."""
+
+    def __call__(self, *args, **options):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as batch systems and "timeout" end a command
+        return super().__call__(*args, **options)
 
     def invoke(self, context: click.Context):
         try:

@@ -153,6 +153,18 @@ def test_an_interrupt_leaves_what_had_finished_and_goes_on_from_there(project):
     assert list(project.glob("build/runs/demo/results/.*")) == []
 
 
+def test_a_command_that_is_terminated_says_that_it_can_go_on(project):
+    edit(project / "notebooks" / "demo" / "results.py", "x = np.linspace(0, 1, points)", "import time; time.sleep(600); x = 0")
+    command = [sys.executable, "-c", "from compendium.cli.main import main; main()", "run", "demo", "results", "--jobs", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    child = subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE, text=True, env=environment)
+    printed = next(line for line in child.stdout if "start" in line and "demo/results" in line)
+    child.terminate()
+    assert "the same command goes on from there" in " ".join(child.communicate()[0].split()), printed
+    assert child.returncode == 130
+    assert list(project.glob("build/runs/demo/results/.*")) == []
+
+
 def test_an_interrupt_starts_no_run_that_was_about_to_start(project, monkeypatch):
     """The interrupt arrives while a worker thread is between its listener and its process."""
     about_to_start, interrupted = threading.Event(), threading.Event()
