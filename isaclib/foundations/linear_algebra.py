@@ -13,9 +13,10 @@ from collections.abc import Callable
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri, dtrtrs
 
-_TILE = 64  # OpenBLAS factors up to 127 columns by one thread
-# Multiplications of a product beyond which OpenBLAS may wake threads: of real numbers, and of complex ones
-_WAKES, _WAKES_COMPLEX = 2**18, 2**16 - 1
+_TILE = 96  # OpenBLAS factors up to 127 columns by one thread
+# Multiplications of a product up to which OpenBLAS wakes no threads, and the side of a cube below that: of real numbers, and of
+# complex ones
+_REAL, _COMPLEX = (2**18, 64), (2**16 - 1, 40)
 _RIDGES = (0.0, 1e-13, 1e-11)
 
 
@@ -25,18 +26,45 @@ def times(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:
 
 
 def product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """``left @ right`` for (..., n, d) and (..., d, m), halved along the longest dimension until the parts are small."""
-    rows, depth, columns = *left.shape[-2:], right.shape[-1]
-    if rows * depth * columns <= (_WAKES_COMPLEX if np.iscomplexobj(left) or np.iscomplexobj(right) else _WAKES):
+    """``left @ right`` for (..., n, d) and (..., d, m)."""
+    sizes = _sizes(left, right)
+    if left.shape[-2] * left.shape[-1] * right.shape[-1] <= sizes[0]:
         return left @ right
-    if depth >= max(rows, columns):
-        half = depth // 2
-        return product(left[..., :half], right[..., :half, :]) + product(left[..., half:], right[..., half:, :])
-    if rows >= columns:
-        half = rows // 2
-        return np.concatenate([product(left[..., :half, :], right), product(left[..., half:, :], right)], axis=-2)
-    half = columns // 2
-    return np.concatenate([product(left, right[..., :half]), product(left, right[..., half:])], axis=-1)
+    shape = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
+    found = np.empty((*shape, left.shape[-2], right.shape[-1]), dtype=np.result_type(left, right))
+    _add(found, left, right, sizes, begun=False)
+    return found
+
+
+def _sizes(left: np.ndarray, right: np.ndarray) -> tuple[int, int]:
+    return _COMPLEX if np.iscomplexobj(left) or np.iscomplexobj(right) else _REAL
+
+
+def _half(size: int, side: int) -> int:
+    """About half of a side: whole parts of cubes where there is more than one."""
+    return size // 2 if size <= side else (size // 2 + side // 2) // side * side
+
+
+def _add(target: np.ndarray, left: np.ndarray, right: np.ndarray, sizes: tuple[int, int] = _REAL, begun: bool = True) -> None:
+    """``target += left @ right`` in place (``=`` where it is not ``begun``), halved along the longest dimension until the parts
+    are small.
+    """
+    rows, depth, columns = *left.shape[-2:], right.shape[-1]
+    most, side = sizes
+    if rows * depth * columns <= most:
+        target[...] = target + left @ right if begun else left @ right
+    elif depth >= max(rows, columns):
+        half = _half(depth, side)
+        _add(target, left[..., :half], right[..., :half, :], sizes, begun)
+        _add(target, left[..., half:], right[..., half:, :], sizes)
+    elif rows >= columns:
+        half = _half(rows, side)
+        _add(target[..., :half, :], left[..., :half, :], right, sizes, begun)
+        _add(target[..., half:, :], left[..., half:, :], right, sizes, begun)
+    else:
+        half = _half(columns, side)
+        _add(target[..., :half], left, right[..., :half], sizes, begun)
+        _add(target[..., half:], left, right[..., half:], sizes, begun)
 
 
 def factored(matrix: np.ndarray, ridges: tuple[float, ...] = _RIDGES) -> Callable[[np.ndarray], np.ndarray] | None:
@@ -61,18 +89,38 @@ def factored(matrix: np.ndarray, ridges: tuple[float, ...] = _RIDGES) -> Callabl
 
 
 def _cholesky(matrix: np.ndarray) -> bool:
-    """The factor in place of the lower triangle, tile by tile; False where the matrix is not positive definite."""
-    size = len(matrix)
-    tile = -(-size // -(-size // _TILE))
-    for first in range(0, size, tile):
-        here, below = slice(first, min(first + tile, size)), slice(first + tile, size)
-        factor, failed = dpotrf(matrix[here, here], lower=1)
-        if failed:
-            return False
-        matrix[here, here] = factor
-        if here.stop < size:
-            panel = product(matrix[below, here], dtrtri(factor, lower=1)[0].T)
-            matrix[below, here] = panel
-            # A copy: NumPy would hand a matrix times its own transpose to another routine of the BLAS, with other limits.
-            matrix[below, below] -= product(panel, panel.T.copy())
-    return True
+    """The factor in place of the lower triangle, half by half; False where the matrix is not positive definite."""
+    if len(matrix) <= _TILE:
+        factor, failed = dpotrf(matrix, lower=1)
+        matrix[...] = factor
+        return not failed
+    half = _half(len(matrix), _REAL[1])
+    corner, below, rest = matrix[:half, :half], matrix[half:, :half], matrix[half:, half:]
+    if not _cholesky(corner):
+        return False
+    _divide(below, corner)
+    # A copy: NumPy would hand a matrix times its own transpose to another routine of the BLAS, with other limits.
+    _add_lower(rest, -below, below.T.copy())
+    return _cholesky(rest)
+
+
+def _divide(matrix: np.ndarray, factor: np.ndarray) -> None:
+    """``matrix`` times the inverse of the transpose of a lower triangular factor, in its place."""
+    if len(factor) <= _TILE:
+        matrix[...] = product(matrix, dtrtri(factor, lower=1)[0].T)
+        return
+    half = _half(len(factor), _REAL[1])
+    _divide(matrix[:, :half], factor[:half, :half])
+    _add(matrix[:, half:], -matrix[:, :half], factor[half:, :half].T)
+    _divide(matrix[:, half:], factor[half:, half:])
+
+
+def _add_lower(target: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
+    """The lower triangle of ``target += left @ right``."""
+    if len(target) <= _TILE:
+        _add(target, left, right)
+        return
+    half = _half(len(target), _REAL[1])
+    _add_lower(target[:half, :half], left[:half], right[:, :half])
+    _add(target[half:, :half], left[half:], right[:, :half])
+    _add_lower(target[half:, half:], left[half:], right[:, half:])

@@ -35,7 +35,7 @@ def test_no_piece_of_a_product_wakes_threads(monkeypatch):
         assert max(called) <= most and sum(called) == 600 * 50 * 400
 
 
-@pytest.mark.parametrize("size", [1, 2, 63, 64, 65, 128, 129, 300])
+@pytest.mark.parametrize("size", [1, 2, 63, 64, 65, 96, 97, 128, 129, 160, 300, 450])
 def test_the_factor_solves_at_any_size(size):
     rng = np.random.default_rng(size)
     half = rng.normal(size=(size, size))
