@@ -310,7 +310,8 @@ def time_allocation_limit(scenario: Scenario, crlb_bar_m2: float) -> float:
 
     .. math:: \bar\eta = 1 - \frac{\tau_s\,\overline{\mathrm{CRLB}}}{T\,\mathrm{CRLB}_{th}}
 
-    ``crlb_bar_m2`` is the bound of one sensing block. Negative where the limit cannot be met even by sensing all the time.
+    ``crlb_bar_m2`` is the bound of one sensing block. Negative where the limit cannot be met even by sensing all the time, and
+    minus infinity for an infinite bound.
 
     >>> from isaclib import near_field as nf
     >>> scenario = nf.Scenario.random(np.random.default_rng(0))
@@ -318,7 +319,9 @@ def time_allocation_limit(scenario: Scenario, crlb_bar_m2: float) -> float:
     0.2
     """
     checks.instance("scenario", scenario, Scenario)
-    crlb_bar = checks.number("crlb_bar_m2", crlb_bar_m2, minimum=0)
+    crlb_bar = checks.number("crlb_bar_m2", crlb_bar_m2, minimum=0, infinite=True)
+    if crlb_bar == math.inf:  # whatever the limit
+        return -math.inf
     return 1 - scenario.sensing_block_s * crlb_bar / (scenario.block_s * scenario.crlb_limit_m2)
 
 

@@ -274,7 +274,8 @@ def rank_one_ratios(scenario: Scenario, crlb_bar_m2: float, time_allocation: flo
     [1.0]
     """
     share = checks.number("time_allocation", time_allocation, minimum=0, maximum=1)
+    crlb_bar = checks.number("crlb_bar_m2", crlb_bar_m2, minimum=0)
     curve = curve_of(scenario)
-    radii = curve.radii(float(relative_error(scenario, crlb_bar_m2, share)))
+    radii = curve.radii(float(relative_error(scenario, crlb_bar, share)))
     margin = power_margin(curve.channels, radii, sinr, scenario.noise_w, scenario.comm_power_w, method="sdp")
     return margin.rank_one_ratio

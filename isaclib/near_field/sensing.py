@@ -48,6 +48,7 @@ OPTIMAL_GAP = 1e-5  # a conic answer counts as optimal when value and recomputed
 # In turn: tighter than the solver's own 1e-8, so that the recomputed gap stays well below OPTIMAL_GAP, without a second scaling,
 # which costs half as many iterations again; then as it comes.
 _SETTINGS = ({"tolerance": 1e-9, "equilibrate": False}, {"tolerance": 1e-8, "equilibrate": True})
+_UNIDENTIFIED = "no covariance identifies all positions: check the sensing power, the reflectivities and the geometry"
 _PART = 0.1  # of isotropic covariances beside the best ones, where a program's coordinates are chosen anew
 
 
@@ -79,7 +80,7 @@ class Sensing:
     witness: Witness
 
 
-def optimise_sensing(scenario: Scenario, *, reduced: bool = True) -> Sensing:
+def optimise_sensing(scenario: Scenario, *, reduced: bool = True, fallback: bool = False) -> Sensing:
     r"""Covariances of least position bound,
 
     .. math:: \min_{\mathbf\Psi_m \succeq 0} \operatorname{Tr} J_e(\mathbf\Psi)^{-1}
@@ -91,11 +92,14 @@ def optimise_sensing(scenario: Scenario, *, reduced: bool = True) -> Sensing:
     ----------
     reduced : bool
         False states (8) literally: full covariances, one LMI of size :math:`2K + 2KM^2`. For tests at small sizes.
+    fallback : bool
+        True returns isotropic covariances with an infinite bound where no covariance makes all positions identifiable.
 
     Raises
     ------
     InfeasibleScenario
-        When no covariance makes all positions identifiable (no power, a user without echo, degenerate geometry).
+        When no covariance makes all positions identifiable (no power, a user without echo, degenerate geometry), unless
+        ``fallback``.
 
     Notes
     -----
@@ -110,17 +114,17 @@ def optimise_sensing(scenario: Scenario, *, reduced: bool = True) -> Sensing:
     """
     begin = time.perf_counter()
     checks.instance("scenario", scenario, Scenario)
-    reduced = checks.flag("reduced", reduced)
+    reduced, fallback = checks.flag("reduced", reduced), checks.flag("fallback", fallback)
     m, nt = len(scenario.ap_positions_m), scenario.antennas
     isotropic = np.broadcast_to(np.eye(nt) * scenario.sensing_power_w / nt, (m, nt, nt))
     start = block_bound_m2(scenario, isotropic) if scenario.sensing_power_w > 0 else math.inf
-    if not math.isfinite(start):
-        raise InfeasibleScenario(
-            "crlb_limit_m2",
-            limit=scenario.crlb_limit_m2,
-            best_attainable=math.inf,
-            message="no covariance identifies all positions: check the sensing power, the reflectivities and the geometry",
-        )
+    if not math.isfinite(start):  # an isotropic covariance sees all that any other sees
+        if not fallback:
+            raise InfeasibleScenario(
+                "crlb_limit_m2", limit=scenario.crlb_limit_m2, best_attainable=math.inf, message=_UNIDENTIFIED
+            )
+        none = Certificate(method="isotropic covariances", value=math.inf, bound=math.inf, sense="min")
+        return Sensing(np.array(isotropic, dtype=complex), math.inf, none, _crude_proof(scenario)[0])
     iterations = 0
     # Where the solver helps little (apertures of a thousandth of a wavelength), isotropic covariances and their witness count.
     covariances, value = isotropic, start
@@ -296,11 +300,12 @@ def largest_time_allocation(scenario: Scenario, sensing: Sensing) -> float:
             raise SolverFailure(
                 "CLARABEL", sensing.certificate.status, residuals, "the limit lies between what is attained and proven"
             )
+        message = f"no covariance of this power goes below {proven:.6g} m^2 even when the whole block is spent on sensing"
         raise InfeasibleScenario(
             "crlb_limit_m2",
             limit=scenario.crlb_limit_m2,
             best_attainable=best,
-            message=f"no covariance of this power goes below {proven:.6g} m^2 even when the whole block is spent on sensing",
+            message=message if math.isfinite(proven) else _UNIDENTIFIED,
         )
     return share
 

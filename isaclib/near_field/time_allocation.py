@@ -102,6 +102,7 @@ def relative_error(scenario: Scenario, crlb_bar_m2: float, time_allocation: Arra
     Parameters
     ----------
     crlb_bar_m2 : float
+        Infinite where the positions are not identified, and so is the error (0 where the slope is 0).
     time_allocation : float or array
         Shares in [0, 1]. At 1 nothing is sensed: the error is infinite (0 where the slope is 0).
 
@@ -114,7 +115,7 @@ def relative_error(scenario: Scenario, crlb_bar_m2: float, time_allocation: Arra
     2.0
     """
     checks.instance("scenario", scenario, Scenario)
-    crlb_bar = checks.number("crlb_bar_m2", crlb_bar_m2, minimum=0)
+    crlb_bar = checks.number("crlb_bar_m2", crlb_bar_m2, minimum=0, infinite=True)
     eta = checks.array("time_allocation", time_allocation, ("...",), minimum=0, maximum=1)
     return _relative_error(scenario, crlb_bar, eta)[()]
 
@@ -313,8 +314,8 @@ def curve_of(
 def _of_scenario(scenario: Scenario, sensing: Sensing) -> Sensing:
     """A given solution of (8), if its covariances are admissible in this scenario and have the position bound that it states."""
     found = block_bound_m2(scenario, checked_covariances(scenario, sensing.covariances))
-    stated = checks.number("sensing", sensing.crlb_bar_m2, positive=True)
-    if not abs(found / stated - 1) <= _AGREE:
+    stated = checks.number("sensing", sensing.crlb_bar_m2, positive=True, infinite=True)
+    if found != stated and not abs(found / stated - 1) <= _AGREE:
         problem = f"states a position bound of {stated:.6g} m^2 per block, where it is {found:.6g}"
         raise InvalidScenario("sensing", problem, "it is that of another scenario: optimise_sensing(scenario)")
     if power_residual(scenario, sensing.covariances) > _AGREE:

@@ -115,9 +115,9 @@ def cases():
     for name in ("fisher_information", "position_information", "natural_witness"):
         yield name, pick(s, "covariances"), {}
     yield "crlb_m2", pick(s, "covariances", "time_allocation"), {}
-    yield "time_allocation_limit", pick(s, "crlb_bar_m2"), {}
+    yield "time_allocation_limit", pick(s, "crlb_bar_m2"), {"crlb_bar_m2": ["inf"]}
     yield "error_radii", pick(s, crlb_m2=1e-11), {"crlb_m2": ["inf"]}
-    yield "optimise_sensing", pick(s, reduced=True), {}
+    yield "optimise_sensing", pick(s, reduced=True, fallback=False), {}
     yield "sensing_bound", pick(s, "witness"), {}
     for name in ("verify_sensing", "largest_time_allocation"):
         yield name, pick(s, "sensing"), {}
@@ -169,7 +169,8 @@ def cases():
         pick(s, "channels", "error_radii", matched=False),
         free | {"channels": [*values, "None"], "error_radii": ["None"]},
     )
-    yield "relative_error", pick(s, "crlb_bar_m2", time_allocation=0.4), {"time_allocation": ["list", "nested list", "two"]}
+    shares = {"time_allocation": ["list", "nested list", "two"], "crlb_bar_m2": ["inf"]}
+    yield "relative_error", pick(s, "crlb_bar_m2", time_allocation=0.4), shares
     yield (
         "rate_bps_hz",
         {"time_allocation": 0.4, "sinr": 3.0},

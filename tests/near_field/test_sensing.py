@@ -156,6 +156,36 @@ def test_infeasible_limits_say_what_is_attainable(paper):
         assert caught.value.best_attainable == np.inf
 
 
+def test_where_nothing_is_identified_isotropic_covariances_stand_in_if_asked(paper):
+    s, sensing = paper
+    # On the axis of its only array a user's distance and direction change no phase difference to first order.
+    along = s.replace(
+        ap_positions_m=[[0.0, 0.0]],
+        array_angles_rad=[0.0],
+        user_positions_m=[[10.0, 0.0]],
+        reflectivity=s.reflectivity[:1, :1, :1],
+    )
+    with pytest.raises(InfeasibleScenario, match="no covariance identifies"):
+        nf.optimise_sensing(along)
+    found = nf.optimise_sensing(along, fallback=True)
+    np.testing.assert_allclose(found.covariances, along.sensing_power_w / 21 * np.eye(21)[None])
+    assert found.crlb_bar_m2 == found.certificate.value == np.inf and found.certificate.status == "converged"
+    assert nf.verify_sensing(along, found).status == "converged"
+    assert (
+        nf.time_allocation_limit(along, np.inf)
+        == nf.time_allocation_limit(along.replace(crlb_limit_m2=np.inf), np.inf)
+        == -np.inf
+    )
+    assert nf.relative_error(along, np.inf, 0.5) == nf.calibrated_gain_db(along, found, 0.5) == np.inf
+    assert nf.relative_error(along.replace(error_slope_per_m=0.0), np.inf, 0.5) == 0
+    for solve in (nf.solve_exact, nf.solve_error_ignorant, nf.solve_mrt):
+        with pytest.raises(InfeasibleScenario, match="no covariance identifies"):
+            solve(along, sensing=found)
+    with pytest.raises(InvalidScenario, match="position bound of inf"):
+        nf.solve_exact(s, sensing=nf.Sensing(sensing.covariances, np.inf, found.certificate, sensing.witness))
+    assert nf.optimise_sensing(s, fallback=True).crlb_bar_m2 == sensing.crlb_bar_m2
+
+
 def test_e11_printed_share_may_lie_outside_the_frame(paper):
     s, sensing = paper
     strict = s.replace(crlb_limit_m2=5e-12)
