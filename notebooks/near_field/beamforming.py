@@ -73,6 +73,7 @@ from compendium.notebook import claims, explorers, figures, tables
 from compendium.notebook.curves import legend_above
 from compendium.notebook.explorers import Bars, Control, Map, Readout
 from compendium.notebook.given import taken_by
+from compendium.notebook.words import numbers_or_dashes
 
 from isaclib import InfeasibleScenario, SolverFailure
 from isaclib import near_field as nf
@@ -93,9 +94,15 @@ h = nf.channels(scenario)
 norms = np.linalg.norm(h, axis=2)
 noise = scenario.noise_w
 rng = np.random.default_rng(seed)
-sensing = nf.optimise_sensing(scenario)
+sensing = nf.optimise_sensing(scenario, fallback=True)
+located = bool(np.isfinite(sensing.crlb_bar_m2))
+nowhere = "no covariance identifies all positions"
+if not located:
+    print(f"With these arrays and places {nowhere}:")
+    print("no share of the time meets a position limit, and no scheme has a rate.")
+    print("What follows on beams for given channel errors does not depend on it.")
 easiest = sensing.crlb_bar_m2 * sensing_block_s / (block_s * crlb_limit_m2)
-if easiest >= 1:  # the same page for limits that this power can meet
+if located and easiest >= 1:  # the same page for limits that this power can meet
     easier = 1.25 * easiest
     claims.set_aside(
         f"At {sensing_power_dbm:g} dBm no covariances meet the position limit of {crlb_limit_m2:.3g} m². "
@@ -535,14 +542,22 @@ for e in sorted(curve_errors):
 table = pd.DataFrame(rows)
 assert np.all(table.exact <= table.bound)
 assert np.all(table.adversarial >= table.certified * (1 - 1e-9))
-conservatism = (table.adversarial / table.certified - 1).abs().max()
-print(f"largest room between certified and attained worst case: {conservatism:.1e}")
+rooms = (table.adversarial / table.certified - 1).abs()
+conservatism = rooms.fillna(0.0).max()  # none between 0 and 0
+room = numbers_or_dashes(f"{conservatism:.1e}")
+print(f"largest room between certified and attained worst case: {room}")
 
 
 # %% tags=["hide-input"]
+def decibels(ratios):
+    """In decibels, without what is no ratio: 0 over 0, where no beams guarantee anything."""
+    ratios = ratios.dropna().to_numpy()
+    return units.linear_to_db(ratios) if len(ratios) else np.array([np.nan])
+
+
 def lag(below):
     """How far beams stay behind the best ones, least and most, in decibels."""
-    behind = units.linear_to_db(table.exact / below)
+    behind = decibels(table.exact / below)
     return f"{behind.min():.2g} to {behind.max():.2g}"
 
 
@@ -564,7 +579,7 @@ figures.show(
     "robust_sinr",
     data=table,
     caption="Guaranteed SINR of the worst user against the relative channel error. The bound (crosses) lies "
-    f"{units.linear_to_db((table.bound / table.exact).max()):.2g} dB or less above the best beams (each point is solved to {100 * sinr_tolerance:g} %); "
+    f"{decibels(table.bound / table.exact).max():.2g} dB or less above the best beams (each point is solved to {100 * sinr_tolerance:g} %); "
     f"beams that ignore the error lie {lag(table.ignorant)} dB below the best, matched beams {lag(table.matched)} dB. "
     f"Certified and attained worst case differ by at most {conservatism:.1e}.",
     alt="Guaranteed SINR in decibels against the channel error: the best beams with their bound, error-ignorant beams and matched beams.",
@@ -598,15 +613,18 @@ figures.show(
 
 # %%
 precision = sinr_tolerance / 3
-exact = nf.solve_exact(scenario, sensing=sensing, curve=curve, tolerance=precision)
-bar = sensing.certificate.bound
-nodes = np.linspace(0, min(nf.time_allocation_limit(scenario, bar), 1.0), 501)
-ceilings = curve.upper(nf.relative_error(scenario, bar, nodes), power)
-plain_bound = np.max(nf.rate_bps_hz(nodes[1:], ceilings[:-1]))
-print(f"rate {exact.worst_rate_bps_hz:.4f} bit/s/Hz,", end=" ")
-print(f"its bound {exact.certificate.bound:.4f},", end=" ")
-print(f"plain bound over {len(nodes)} shares {plain_bound:.4f}")
-assert exact.worst_rate_bps_hz <= plain_bound
+if located:
+    exact = nf.solve_exact(scenario, sensing=sensing, curve=curve, tolerance=precision)
+    bar = sensing.certificate.bound
+    nodes = np.linspace(0, min(nf.time_allocation_limit(scenario, bar), 1.0), 501)
+    ceilings = curve.upper(nf.relative_error(scenario, bar, nodes), power)
+    plain_bound = np.max(nf.rate_bps_hz(nodes[1:], ceilings[:-1]))
+    print(f"rate {exact.worst_rate_bps_hz:.4f} bit/s/Hz,", end=" ")
+    print(f"its bound {exact.certificate.bound:.4f},", end=" ")
+    print(f"plain bound over {len(nodes)} shares {plain_bound:.4f}")
+    assert exact.worst_rate_bps_hz <= plain_bound
+else:
+    print(f"No share can be chosen: {nowhere}.")
 
 
 # %%
@@ -625,6 +643,8 @@ def setting(sensing_dbm, comm_dbm, limit=crlb_limit_m2):
 
 def share_of(error, changed, scaled):
     """The time share at which the relative channel error has a given value."""
+    if not located:
+        return np.full(np.shape(error), -np.inf)
     error = np.maximum(error, 1e-300)  # exact channels, where the slope is 0
     ratio = (changed.error_slope_per_m / error) ** 2 * scaled.crlb_bar_m2
     return 1 - ratio * changed.sensing_block_s / changed.block_s
@@ -645,7 +665,8 @@ def alternation(which, sensing_dbm, comm_dbm):
         solver, table = nf.solve_mrt, matched
         if which == "main":
             solver, table = nf.solve_main, procedure_curve
-        start = share_step * round(share_of(start_error, changed, scaled) / share_step)
+        steps = np.round(share_of(start_error, changed, scaled) / share_step)
+        start = share_step * steps
         start = float(np.clip(start, share_step, 1 - share_step))
         given = {"sensing": scaled, "curve": table, "step": share_step}
         kept[key] = solver(changed, start=start, **given)
@@ -700,6 +721,8 @@ def sweep(which, points):
 # %%
 def missed(frame):
     """A sentence on the points of a sweep at which no share meets the limit."""
+    if not located:
+        return f" Here {nowhere}: no share meets a limit, and no scheme has a rate."
     without = frame[frame.scheme == "exact"].rate.isna()
     if without.all():
         return " No share meets the position limit at any point: no scheme has a rate."
@@ -1003,8 +1026,8 @@ alternate = {"sensing": sensing, "curve": procedure_curve}
 starts, finer = (
     [nf.solve_main(scenario, start=a, step=step, **alternate) for a in chosen]
     for chosen, step in (
-        (share_starts, share_step),
-        (share_starts[:3], share_step / 2),
+        (share_starts if located else [], share_step),
+        (share_starts[:3] if located else [], share_step / 2),
     )
 )
 print(f"{len(starts)} + {len(finer)} starts in {time.perf_counter() - begin:.1f} s")
@@ -1030,16 +1053,25 @@ for start, found in zip(share_starts, starts):
     steps = np.arange(len(rates_of))
     columns = {"start": start, "iteration": steps, "share": shares, "rate": rates_of}
     traces.append(pd.DataFrame(columns))
+if not located:  # nothing but the starts
+    traces = [
+        pd.DataFrame({"start": share_starts, "iteration": 0}).assign(share=np.nan)
+    ]
+    traces[0]["rate"] = np.nan
 traces = pd.concat(traces)
 
 # %% tags=["hide-input"]
 shown = share_starts[:3]
 kept_shares = np.array([found.time_history[-1] for found in starts])
 captions = {
-    "share": f"Share of time in the alternation, from {len(shown)} of the {len(share_starts)} starts; step of the search {share_step:g}. Iteration 0 is "
+    "share": f"No alternation to show: {nowhere}."
+    if not located
+    else f"Share of time in the alternation, from {len(shown)} of the {len(share_starts)} starts; step of the search {share_step:g}. Iteration 0 is "
     f"the start. The alternation would keep {extent(kept_shares, 'the share', 'shares of')}. The last point is the projection on the position limit, "
     "which the paper's curves do not show.",
-    "rate": f"Worst-user rate in the same alternations, from {len(shown)} of the {len(share_starts)} starts. What the last step, the projection on the "
+    "rate": f"No alternation to show: {nowhere}."
+    if not located
+    else f"Worst-user rate in the same alternations, from {len(shown)} of the {len(share_starts)} starts. What the last step, the projection on the "
     "position limit, takes away is the price of the limit and not of the algorithm.",
 }
 for column, name, ylabel, paper in (
@@ -1068,10 +1100,13 @@ for column, name, ylabel, paper in (
 
 # %% tags=["hide-input"]
 (free_shares, iterations), (finer_shares, finer_iterations) = (
-    np.array([(found.time_history[-1], settled(found)) for found in runs]).T
+    np.array(
+        [(found.time_history[-1], settled(found)) for found in runs]
+        or [(np.nan, np.nan)]
+    ).T
     for runs in (starts, finer)
 )
-ends = np.array([found.worst_rate_bps_hz for found in starts])
+ends = np.array([found.worst_rate_bps_hz for found in starts] or [np.nan])
 same = np.ptp(free_shares) <= 2 * share_step and np.ptp(finer_shares) <= share_step
 same = same and np.ptp(ends) <= sinr_tolerance * ends.max()
 all_climb = all(climbs(found) for found in [*starts, *finer])
@@ -1081,7 +1116,9 @@ named = np.array(share_starts[:3]) / share_step
 on_grid = np.allclose(named, np.round(named))
 claims.record(
     "004-C7",
-    ours=f"{len(starts)} starts reach, before the projection, {extent(free_shares, 'the share', 'shares of')} after "
+    ours=nowhere
+    if not located
+    else f"{len(starts)} starts reach, before the projection, {extent(free_shares, 'the share', 'shares of')} after "
     f"{extent(iterations)} iterations with the step {share_step:g}, and {len(finer)} starts {extent(finer_shares, 'the share', 'shares of')} after "
     f"{extent(finer_iterations)} with half of it (one more iteration confirms); the share {'goes up and down' if back_and_forth else 'moves one way'}, the rate "
     f"{'climbs' if all_climb else 'does not climb'} on the way; the final rates "
@@ -1095,22 +1132,25 @@ claims.record(
     and max(iterations.max(), finer_iterations.max()) <= 4
     and all_climb,
     trend=same and all_climb,
-    checkable=len(set(share_starts)) > 1,
+    checkable=len(set(share_starts)) > 1 and located,
 )
 
-optimum = solve("exact", sensing_power_dbm, comm_power_dbm)
+own_point = [(sensing_power_dbm, comm_power_dbm, crlb_limit_m2)]
+optimum = sweep("exact", own_point).iloc[0]
 ratio = np.nan
-if optimum[1] > 0:
-    sinr = np.expm1(np.log(2) * optimum[1] / optimum[0])
+if optimum.rate > 0:
+    sinr = np.expm1(np.log(2) * optimum.rate / optimum.share)
     try:
         ratio = nf.rank_one_ratios(
-            scenario, sensing.crlb_bar_m2, optimum[0], sinr
+            scenario, sensing.crlb_bar_m2, optimum.share, sinr
         ).min()
     except SolverFailure:  # no beams of rank one meet this SINR
         print("The relaxed beams at the optimum give no rank-one beams.")
 claims.record(
     "004-C12",
-    ours=f"at a given share the margin is closed to {road_gap:.1e} over all beams and the semidefinite road agrees to {road_difference:.1e}; the relaxed "
+    ours=nowhere
+    if not located
+    else f"at a given share the margin is closed to {road_gap:.1e} over all beams and the semidefinite road agrees to {road_difference:.1e}; the relaxed "
     f"covariances hold all but {np.maximum(1 - ratio, 1e-15):.0e} of their trace in one beam; the rate {'climbs' if all_climb else 'does not climb'} in all "
     f"{len(starts) + len(finer)} alternations (it cannot fall in ours, whose grid holds the present share; the starts of the paper's figure lie "
     f"{'on the grid, where its own search would have done the same' if on_grid else 'off the grid, where its own search could'})",
@@ -1121,6 +1161,7 @@ claims.record(
     and all_climb
     and on_grid,
     trend=ratio > 0.99,
+    checkable=located,
 )
 
 # %% [markdown]
@@ -1291,8 +1332,8 @@ def counts(step, iterations, sensing_too):
 
 
 step_sizes = sorted({0.1, share_step, 0.01, 1e-3}, reverse=True)
-counted = [counts(step, int(iterations.max()), False) for step in step_sizes]
-with_sensing = counts(share_step, int(iterations.max()), True)
+counted = [counts(step, iterations.max(), False) for step in step_sizes]
+with_sensing = counts(share_step, iterations.max(), True)
 lowest = [min(count, key=count.get) for count in counted]
 
 # %% tags=["hide-input"]
@@ -1302,7 +1343,7 @@ tables.table(
         **{name: [count[name] for count in counted] for name in with_sensing},
     },
     formats=".1e",
-    caption=f"Operations by the paper's formulas, iterations {int(iterations.max())}, without the sensing program. With it, Main, EI and MRT take "
+    caption=f"Operations by the paper's formulas, iterations {iterations.max():.0f}, without the sensing program. With it, Main, EI and MRT take "
     + ", ".join(f"{count:.3g}" for count in with_sensing.values())
     + f" at the step {share_step:g}: EI and MRT then differ by the factor {max(with_sensing['EI'] / with_sensing['MRT'], with_sensing['MRT'] / with_sensing['EI']):.3f}.",
 )
@@ -1319,14 +1360,17 @@ for name, solver in (
     fresh = nf.SinrCurve(h, noise, tolerance=sinr_tolerance, **kind)
     begin = time.perf_counter()
     options = {} if name == "EI" else {"start": 0.9, "step": share_step}
-    solver(changed, sensing=scaled, curve=fresh, **options)
+    if located:
+        solver(changed, sensing=scaled, curve=fresh, **options)
     seconds[name] = time.perf_counter() - begin
 
 # %% tags=["hide-input"]
 growth = reduction.full_s.iloc[-1] / reduction.full_s.iloc[0]
 claims.record(
     "004-C9",
-    ours=f"by the paper's counts (iterations: {int(iterations.max())}) the cheapest scheme is "
+    ours=f"{nowhere}, so that no alternation was run whose iterations could be counted"
+    if not located
+    else f"by the paper's counts (iterations: {iterations.max():.0f}) the cheapest scheme is "
     + ", ".join(
         f"{name} at the step {step:g}" for name, step in zip(lowest, step_sizes)
     )
@@ -1338,6 +1382,7 @@ claims.record(
     tolerance="MRT has the lowest count at every step of the search down to 0.001; trend: at some of them, and Main the highest at all",
     reproduced=all(name == "MRT" for name in lowest),
     trend="MRT" in lowest and all(max(c, key=c.get) == "Main" for c in counted),
+    checkable=located,
 )
 claims.record(
     "004-C13",
@@ -1364,6 +1409,8 @@ claims.record(
 
 # %% tags=["hide-input"]
 halves, doublings, octaves = np.arange(-3, 8) / 2, np.arange(-2, 3), np.array([2, 1, 0])
+if not located:  # no share meets a limit
+    halves = halves[:0]
 at_limit = 1 - nf.time_allocation_limit(scenario, sensing.crlb_bar_m2)
 explored_shares = 1 - at_limit * 2.0**-halves
 octave = np.add.outer(halves, -doublings)  # of the squared error; 0 at the limit
@@ -1389,7 +1436,8 @@ for name, sinr in solved.items():
     rate_at[name] = np.where(admitted, rate[..., None], np.nan)
 everywhere = np.ones(admitted.shape)
 bound_um = 1e6 * np.sqrt(crlb_limit_m2 * 2.0**octave)[..., None] * everywhere
-shape = np.linalg.inv(nf.position_information(scenario, sensing.covariances))
+information = nf.position_information(scenario, sensing.covariances)
+shape = np.linalg.inv(information) if located else np.eye(len(information))
 per_user = shape.reshape(2, len(h), 2, len(h)).diagonal(axis1=1, axis2=3)
 per_user_m2 = per_user[[0, 0, 1], [0, 1, 1]].T / np.trace(shape)  # parts of the bound
 bound_m2 = np.where(admitted, 1e-12 * bound_um**2, np.nan)

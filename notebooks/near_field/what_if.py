@@ -60,9 +60,13 @@ scenario = nf.Scenario.random(
     array_angles_rad=None if array_orientation == "centre" else np.zeros(len(aps)),
     **taken_by(nf.Scenario.random, globals()),
 )
-sensing = nf.optimise_sensing(scenario)
-print("The covariances with the least position bound (m²), by a", end=" ")
-print(str(sensing.certificate).replace(": ", ":\n  ", 1))
+sensing = nf.optimise_sensing(scenario, fallback=True)
+located = bool(np.isfinite(sensing.crlb_bar_m2))
+if located:
+    print("The covariances with the least position bound (m²), by a", end=" ")
+    print(str(sensing.certificate).replace(": ", ":\n  ", 1))
+else:
+    print("No covariance identifies all positions: the position bound is infinite.")
 
 # %% [markdown]
 # ## Can the limit be met?
@@ -74,9 +78,13 @@ attainable = sensing.crlb_bar_m2 * sensing_block_s / block_s
 try:
     largest_share = f"{nf.largest_time_allocation(scenario, sensing):.3f}"
 except (InfeasibleScenario, SolverFailure) as error:
-    print(str(error).replace("; ", ";\n  "))
+    if located:
+        print(str(error).replace("; ", ";\n  "))
     largest_share = "none"
 proven = sensing.certificate.bound * sensing_block_s / block_s
+unmet = "cannot be met by any share of the time"
+if proven < crlb_limit_m2:
+    unmet = "is met by no share of the time that is known"
 at_share = nf.crlb_m2(scenario, sensing.covariances, time_allocation)
 
 
@@ -96,7 +104,9 @@ report = {
     f"root of the bound at the share {time_allocation:g} (µm)": micrometres(
         np.sqrt(at_share)
     ),
-    "relative channel error there, eq. (4)": error_slope_per_m * np.sqrt(at_share),
+    "relative channel error there, eq. (4)": nf.relative_error(
+        scenario, sensing.crlb_bar_m2, time_allocation
+    ),
     "processing gain in use (dB)": sensing_processing_gain_db,
     f"processing gain for a share of 0.2 at {sensing_power_dbm:g} dBm (dB)": nf.calibrated_gain_db(
         scenario, sensing, 0.2
@@ -142,7 +152,9 @@ curves.show(
     figure,
     "crlb_vs_power",
     caption=f"Root of the position bound against the sensing power for this set and for the main run, at the share {time_allocation:g}. Where a curve "
-    "lies above the limit, the users must be looked at for longer than that share allows, or the limit cannot be met at all.",
+    "lies above the limit, the users must be looked at for longer than that share allows, or the limit cannot be met at all."
+    + " This set has no curve: no covariance identifies all its positions."
+    * (not located),
     alt=f"Parallel falling lines on a logarithmic scale. At {power_sweep_dbm[-1]:g} dBm this set has {here[-1]:.2g} m with the optimal and {even[-1]:.2g} m with the isotropic "
     f"covariance, the main run {base['optimal_m3_m'].iloc[-1]:.2g} m at its highest power; the limit is a horizontal line at {np.sqrt(crlb_limit_m2):.2g} m.",
     paper="Fig. 4",
@@ -175,6 +187,7 @@ for e in sorted(curve_errors):
 here = pd.DataFrame(rows)
 base = figures.baseline("beamforming", "robust_sinr")
 efficiency = np.log2(1 + here[["exact", "ignorant", "matched"]])
+part = efficiency.matched / efficiency.exact
 
 # %% tags=["hide-input"]
 tables.table(
@@ -183,7 +196,7 @@ tables.table(
         "best beams (bit/s/Hz)": efficiency.exact,
         "error-ignorant (bit/s/Hz)": efficiency.ignorant,
         "matched (bit/s/Hz)": efficiency.matched,
-        "matched / best": efficiency.matched / efficiency.exact,
+        "matched / best": part,
     },
     formats={"matched / best": ".2f"},
     caption="Guaranteed spectral efficiency of the worst user in the communication phase.",
@@ -226,7 +239,6 @@ before = {
     for name in ("exact", "matched")
 }
 now = efficiency.iloc[-1]
-reached = now.matched / now.exact if now.exact else np.nan
 tables.table(
     {
         "quantity": [
@@ -245,12 +257,12 @@ tables.table(
             micrometres(np.sqrt(at_share)),
             f"{now.exact:.2f}",
             f"{now.matched:.2f}",
-            f"{reached:.2f}",
+            f"{part.iloc[-1]:.2f}",
         ],
     },
     caption=f"In this set the limit of {crlb_limit_m2:g} m² "
     + (
-        "cannot be met by any share of the time."
+        f"{unmet}."
         if largest_share == "none"
         else f"leaves at most the share {largest_share} of the block to communication."
     ),
@@ -258,12 +270,14 @@ tables.table(
 
 # %% tags=["hide-input"]
 limit = f"The position limit of {crlb_limit_m2:g} m²"
+root = f"is {micrometres(np.sqrt(at_share))} µm"
 answers.answer(
     (
-        f"{limit} cannot be met by any share of the time. "
+        f"{limit} {unmet}. "
         if largest_share == "none"
         else f"{limit} can be met, and leaves at most the share {largest_share} of the block to communication. "
     )
-    + f"At {sensing_power_dbm:g} dBm the root of the position bound is {micrometres(np.sqrt(at_share))} µm ({micrometres(old_root)} µm in the main run), and at the same "
-    f"channel error matched beams reach {reached:.2f} of the best ones ({before['matched'] / before['exact']:.2f})."
+    + f"At {sensing_power_dbm:g} dBm the root of the position bound {root if located else 'is infinite, since no covariance identifies all positions'} "
+    f"({micrometres(old_root)} µm in the main run), and at the same "
+    f"channel error matched beams reach {part.iloc[-1]:.2f} of the best ones ({before['matched'] / before['exact']:.2f})."
 )

@@ -25,6 +25,9 @@ LOOSE = {"carriers": 8, "taps": 1, "sweep_limits_db": [0], "second_limits_db": [
 ONE_PLACE = {"anchor_x_m": [0, 0, 0], "anchor_y_m": [0, 0, 0], "target_x_m": 1, "target_y_m": 0, "noise_std_m": [1.0]}
 ONE_POINT = {"ap_x_m": [30], "ap_y_m": [70], "user_x_m": [20], "user_y_m": [30], "antennas": 5}
 ONE_PLACE_TWICE = {"user_x_m": [20, 20], "user_y_m": [30, 30], "full_antennas": [3], "array_sizes": [5], "comm_sweep_dbm": [30]}
+ALONG_THE_ARRAY = {"ap_x_m": [0], "ap_y_m": [0], "user_x_m": [10], "user_y_m": [0], "array_orientation": "x_axis", "antennas": 5}
+PARTLY_ALONG = {**ALONG_THE_ARRAY, "ap_x_m": [0, 5, 60], "ap_y_m": [30, 30, 60], "user_x_m": [20, 25], "user_y_m": [30, 40]}
+FEW_DRAWS = {"direction_draws": 100, "spectrum_draws": 1, "localization_draws": 2, "reflectivity_draws": 1, "grid_step_m": 10.0}
 CORNERS = {  # section, notebook, values; what the page says, and what it does not say
     "one user, one power": (
         *("wireless_powered", "results", {**ONE_POWER, "fading": "none", "min_distance_m": 10.0, "radius_m": 2.0}),
@@ -65,6 +68,31 @@ CORNERS = {  # section, notebook, values; what the page says, and what it does n
     "two users at one place": (
         *("near_field", "beamforming", {**ONE_POINT, **ONE_PLACE_TWICE}),
         *(["No power reaches this SINR"], ["pdINF", "Not confirmed"]),
+    ),
+    "no covariance identifies the position": (
+        *("near_field", "beamforming", {**ALONG_THE_ARRAY, "full_antennas": [3], "array_sizes": [5], "comm_sweep_dbm": [30]}),
+        *(
+            [
+                "no share of the time meets a position limit",
+                "004-C6: not checkable",
+                "No alternation to show: no covariance identifies all positions",
+                "best beams, certified from",
+                "Nothing to explore",
+            ],
+            ["Not confirmed", "Warning", "The page goes on"],
+        ),
+    ),
+    "positions that two access points do not identify, and all three do": (
+        *("near_field", "results", {**PARTLY_ALONG, **FEW_DRAWS}),
+        *(
+            [
+                "An infinite root means that not all positions are identified",
+                "one of them is worse by factors from",
+                "to ∞; two are worse",
+                "At 6 of 6 points not all positions are identified",
+            ],
+            ["Not confirmed", "Warning", "No covariance identifies"],
+        ),
     ),
     "one access point, one user": (
         *("near_field", "model", ONE_POINT),
