@@ -27,6 +27,8 @@ _STEPS = 2  # from one jump to the next
 _JUMPS = 14  # the last one takes 2^18 steps
 _NODA = 4  # jumps by Noda's iteration, before those by powers of the matrix
 _PRODUCTS = 32  # of a jump, with a power of the matrix
+_PLAIN, _SOLVES = 4, 5  # products, which cost a tenth of a solution each, and at most so many steps of Noda's iteration
+_NEAR = 1e-8  # relative width of its bracket before the last step, which squares it
 _TOGETHER = 4  # of them between two scalings
 
 
@@ -47,9 +49,11 @@ def nearer_rows(rows: System, q: np.ndarray, tie: float = 0.0) -> np.ndarray:
         return (ratio >= rows.comm_rows(q) / q) | (ratio >= 1 - tie)
 
 
-def iterate(rows: System, sensing: np.ndarray, start: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def iterate(
+    rows: System, sensing: np.ndarray, start: np.ndarray | None = None, enough: np.ndarray | float = np.inf
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     r"""Optimum (D,) of the problem in which S keeps its sensing rows and the others hold their user's, its powers (D, B), and
-    whether the bracket closed (D,) bool.
+    whether the bracket closed (D,) bool. Lanes end early whose lower end exceeds ``enough``, a number or (D,).
 
     Starting from powers near the optimum, it proves how near. With K and :math:`\bar q` of :func:`.rows.responses`,
     :math:`q \leftarrow tKw + \bar q` with :math:`w = D_S(Fq + v)` and the t that fills one cap; the optimum returned is the upper
@@ -61,7 +65,7 @@ def iterate(rows: System, sensing: np.ndarray, start: np.ndarray | None = None) 
     held = responses(rows, sensing)
     best = np.ones_like(rows.v) if start is None else start.copy()
     low, high = np.zeros(len(best)), np.full(len(best), np.inf)
-    width = 1 + CLOSED * best.shape[-1]
+    width, enough = 1 + CLOSED * best.shape[-1], np.broadcast_to(enough, len(best))
     lanes = np.flatnonzero(held.possible & np.any(sensing, axis=-1))
     some, here, chosen, q = rows, held, sensing, best
     if len(lanes) < len(best):
@@ -78,11 +82,11 @@ def iterate(rows: System, sensing: np.ndarray, start: np.ndarray | None = None) 
             best[lanes[better]], low[lanes[better]] = q[better], least[better]
             high[lanes] = np.fmin(high[lanes], most)
             q = _filled(here, ask if step % _STEPS else _jump(some, here, chosen, ask, step // _STEPS))
-            going = (high[lanes] > low[lanes] * width) & np.all(np.isfinite(q), axis=-1)
+            going = (high[lanes] > low[lanes] * width) & (low[lanes] <= enough[lanes]) & np.all(np.isfinite(q), axis=-1)
             if not np.all(going):
                 lanes, some, here, chosen, q = lanes[going], some[going], here[going], chosen[going], q[going]
     loss = 1 + np.max(held.error[:, None] / held.spare, axis=-1)
-    return high * loss, best, high <= low * width
+    return high * loss, best, (high <= low * width) | (low > enough)
 
 
 def _jump(rows: System, held: Responses, sensing: np.ndarray, ask: np.ndarray, attempt: int) -> np.ndarray:
@@ -90,9 +94,13 @@ def _jump(rows: System, held: Responses, sensing: np.ndarray, ask: np.ndarray, a
     push = held.answer(ask)
     cap = np.argmin(np.where(push > 0, held.spare / push, np.inf), axis=-1)
     lanes = np.arange(len(cap))
-    column = np.where(sensing, times(rows.F, held.fixed) + rows.v, 0.0)
-    matrix = np.where(sensing[..., None], rows.F if held.alone else rows.F @ held.K, 0.0)
-    matrix = matrix + column[..., None] * (held.K[lanes, cap] / held.spare[lanes, cap, None])[:, None, :]
+    if held.alone:
+        matrix = rows.F.copy()
+        matrix[lanes, :, cap] += rows.v
+    else:
+        column = np.where(sensing, times(rows.F, held.fixed) + rows.v, 0.0)
+        matrix = np.where(sensing[..., None], rows.F @ held.K, 0.0)
+        matrix = matrix + column[..., None] * (held.K[lanes, cap] / held.spare[lanes, cap, None])[:, None, :]
     far = _noda(matrix, ask) if attempt <= _NODA else np.full_like(ask, np.nan)
     if len(open_ := np.flatnonzero(~np.all(np.isfinite(far), axis=-1))):
         far[open_] = _many_steps(matrix[open_], ask[open_], attempt)
@@ -100,13 +108,22 @@ def _jump(rows: System, held: Responses, sensing: np.ndarray, ask: np.ndarray, a
 
 
 def _noda(matrix: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Three steps of Noda's iteration (D, B); nan where one does not keep the signs."""
-    kept = w > 0
-    for _ in range(3):
+    """A few products and steps of Noda's iteration (D, B); nan where one does not keep the signs."""
+    kept, shifted, diagonal = w > 0, -matrix, np.arange(w.shape[-1])
+    own = matrix[:, diagonal, diagonal]
+    for _ in range(_PLAIN):
+        w = times(matrix, w / np.max(w, axis=-1, keepdims=True))
+    for _ in range(_SOLVES):
         w = w / np.max(w, axis=-1, keepdims=True)
-        radius = np.max(np.where(kept, times(matrix, w) / w, 0.0), axis=-1)
-        w = np.where(kept, solve(radius[:, None, None] * np.eye(w.shape[-1]) - matrix, w), 0.0)
-    return np.where(np.all((w > 0) == kept, axis=-1, keepdims=True), w, np.nan)
+        ratio = times(matrix, w) / w
+        radius = np.max(np.where(kept, ratio, 0.0), axis=-1, keepdims=True)
+        shifted[:, diagonal, diagonal] = radius - own
+        w = np.where(kept, solve(shifted, w), 0.0)
+        if np.all(np.where(kept, ratio, np.inf) >= radius * (1 - _NEAR)):
+            break
+    sound = np.all((w > 0) == kept, axis=-1, keepdims=True)
+    # One product of non-negative numbers gives small entries the relative accuracy that a solution does not.
+    return np.where(sound, times(matrix, w / np.max(w, axis=-1, keepdims=True)), np.nan)
 
 
 def _many_steps(matrix: np.ndarray, ask: np.ndarray, attempt: int) -> np.ndarray:

@@ -73,7 +73,7 @@ def solve_exact(scenario: Scenario) -> Allocation:
     """
     start = time.perf_counter()
     batch = Batch([guards.one(scenario)])
-    solved = solve_exact_batch(batch)
+    solved = _solved(batch, known=True)
     if not solved.feasible[0]:
         raise infeasible(scenario)
     if solved.status[0] != "optimal":
@@ -103,9 +103,13 @@ def solve_exact_batch(scenarios: Batch | Sequence[Scenario]) -> AllocationBatch:
     >>> solved.status.tolist(), solved.feasible.tolist()
     (['optimal', 'optimal', 'optimal'], [True, True, True])
     """
-    batch = guards.batch(scenarios)
+    return _solved(guards.batch(scenarios))
+
+
+def _solved(batch: Batch, *, known: bool = False) -> AllocationBatch:
+    """``known``: the users' best attainable SINR is not asked for, only whether they can be served."""
     rows = system(batch)
-    best, _, _, feasible = attainable(batch)
+    best, _, _, feasible = attainable(batch, known=known)
     found = _policy_iteration(rows, feasible)
     powers = _within_caps(found.q, per_bs(batch, "max_power_w"))
     _rescue(batch, rows, feasible, found, powers)

@@ -27,8 +27,9 @@ def sensing_interference_gain(scenario: Scenario | Batch, *, integrated: bool = 
     array([1.00000000e-11, 1.02496805e-13, 4.97064105e-13])
     """
     scenario = guards.one_or_batch(scenario)
-    own = scenario.self_interference_gain[..., None] * np.eye(scenario.self_interference_gain.shape[-1])
-    return scenario.bistatic_gain + own + (scenario.bs_bs_gain if checks.flag("integrated", integrated) else 0.0)
+    gains = scenario.bistatic_gain + (scenario.bs_bs_gain if checks.flag("integrated", integrated) else 0.0)
+    np.einsum("...ii->...i", gains)[...] = scenario.self_interference_gain  # the diagonals of both are 0
+    return gains
 
 
 def comm_interference_gain(scenario: Scenario | Batch, *, integrated: bool = True) -> np.ndarray:

@@ -132,7 +132,7 @@ def _normalised(scenario, own_gain, gains, noise, factor) -> tuple[np.ndarray, n
             relative = np.where(relative > 0, relative * (cap[..., None, :] / cap[..., :, None]), 0.0)
         asked = factor * noise
         noise = np.where(asked > 0, asked / (own_gain * cap), 0.0)
-    relative, noise = (np.minimum(np.nan_to_num(values, nan=LARGEST), LARGEST) for values in (relative, noise))
+    relative, noise = (np.fmin(values, LARGEST) for values in (relative, noise))
     return relative.reshape(-1, size, size), noise.reshape(-1, size)
 
 

@@ -35,19 +35,20 @@ def max_min_comm_sinr(scenario: Scenario | Batch) -> tuple[np.ndarray, np.ndarra
     return _largest_sinr(C, u)
 
 
-def attainable(scenario: Scenario | Batch) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def attainable(scenario: Scenario | Batch, *, known: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """:func:`max_min_comm_sinr`, the threshold (D,) that it is held against, and whether the users can be served (D,) bool.
 
     The proportions of thresholds at that very edge are rounded, and what they can have is not the same to the last digits.
+    ``known``: what is more than the threshold by a tenth need not be known any better.
     """
     C, u, largest = users_rows(scenario)
-    best, index = _largest_sinr(C, u)
+    best, index = _largest_sinr(C, u, 1.1 * largest if known else np.inf)
     return best, index, largest, best * (1 + CLOSED * u.shape[-1]) >= largest
 
 
-def _largest_sinr(C: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _largest_sinr(C: np.ndarray, u: np.ndarray, enough: np.ndarray | float = np.inf) -> tuple[np.ndarray, np.ndarray]:
     if u.shape[-1] > BY_EIGENVALUES:
-        sinr, q, closed = iterate(System.of_sensing(C, u), np.ones(u.shape, dtype=bool))
+        sinr, q, closed = iterate(System.of_sensing(C, u), np.ones(u.shape, dtype=bool), enough=enough)
         cap = np.argmax(q, axis=-1)
         if len(open_ := np.flatnonzero(~closed)):
             radius, cap[open_] = _largest(_capped(C[open_], u[open_]))
