@@ -80,6 +80,19 @@ def facts(named: Mapping[str, Any], *, caption: str = "", head: tuple[str, str] 
     table({head[0]: list(named), head[1]: list(named.values())}, caption=caption)
 
 
+def written(text: str) -> pd.DataFrame:
+    """A table of words written out: a line for the heads and one for each row, cells between bars.
+
+    >>> written("chapter | asks\\n near field | a rate").to_dict("list")
+    {'chapter': ['near field'], 'asks': ['a rate']}
+    """
+    lines = checks.instance("text", text, str).strip().splitlines()
+    head, *rows = [[cell.strip() for cell in line.split("|")] for line in lines] or [[]]
+    if not rows or any(len(row) != len(head) for row in rows):
+        raise InvalidScenario("text", "must hold a line of heads and rows of as many cells")
+    return pd.DataFrame(rows, columns=head)
+
+
 def markdown_table(rows: list[list[str]], header: list[str]) -> str:
     """A pipe table; cell contents are escaped."""
     checks.instance("header", header, (list, tuple))

@@ -182,46 +182,16 @@ half = si.rates(drop, served.shares / 2, served.powers_w / 2)
 assert np.allclose(2 * half, served.rates_bps)
 
 # %% [markdown]
-# What each of the five divides, and between whom:
-
-# %% tags=["hide-input"]
-tables.table(
-    {
-        "chapter": [
-            "{doc}`wireless powered </book/wireless_powered>`",
-            "{doc}`network localization </book/network_localization>`",
-            "{doc}`semi-ISaC </book/semi_isac>`",
-            "{doc}`OFDM ranging </book/ofdm_ranging>`",
-            "{doc}`near field </book/near_field>`",
-        ],
-        "power": [
-            "of each user",
-            "of each station",
-            "of each service",
-            "of each carrier",
-            "beams, covariances",
-        ],
-        "time": ["charging, slots", "", "", "", "looking, talking"],
-        "spectrum": ["", "", "shares of a band", "carriers of a band", ""],
-        "what sensing asks": [
-            "CRB of every target",
-            "SINR of the worst echo",
-            "rate of every echo",
-            "CRB, sidelobes, main lobe",
-            "CRB summed over the users",
-        ],
-        "what communication asks": [
-            "least throughput",
-            "SINR of every user",
-            "rate of every link",
-            "capacity",
-            "least rate, channels in error",
-        ],
-    },
-    caption="What each paper divides, and between which demands.",
-)
-
-# %% [markdown]
+# What each of the five divides, and between which demands:
+#
+# | chapter | power | time | spectrum | what sensing asks | what communication asks |
+# | --- | --- | --- | --- | --- | --- |
+# | {doc}`wireless powered </book/wireless_powered>` | of each user | charging, slots | | CRB of every target | least throughput |
+# | {doc}`network localization </book/network_localization>` | of each station | | | SINR of the worst echo | SINR of every user |
+# | {doc}`semi-ISaC </book/semi_isac>` | of each service | | shares of a band | rate of every echo | rate of every link |
+# | {doc}`OFDM ranging </book/ofdm_ranging>` | of each carrier | | carriers of a band | CRB, sidelobes, main lobe | capacity |
+# | {doc}`near field </book/near_field>` | beams, covariances | looking, talking | | CRB summed over the users | least rate, channels in error |
+#
 # (co-frontiers)=
 # ## One frontier per paper
 #
@@ -232,36 +202,14 @@ tables.table(
 
 # %% tags=["hide-input"]
 tables.table(
-    {
-        "chapter": [
-            "wireless powered",
-            "network localization",
-            "semi-ISaC",
-            "OFDM ranging",
-            "near field",
-        ],
-        "sensing axis": [
-            "one over the limit on the worst target's standard deviation",
-            "one over the worst range standard deviation",
-            "rate promised to every echo",
-            "sidelobe suppression in dB",
-            "one over the limit on the position standard deviation",
-        ],
-        "communication axis": [
-            "least throughput",
-            "rate $\\log_2(1+\\gamma)$ promised to every user",
-            "rate promised to every link",
-            "capacity",
-            "least rate over all channel errors",
-        ],
-        "the paper operates at": [
-            f"{crb_limit_m2:g} m² for every target",
-            f"{min_comm_sinr_db:g} dB for every user",
-            f"{min_sensing_bps / 1e6:g} Mbit/s per echo, {min_rate_bps / 1e6:g} Mbit/s per link",
-            f"sidelobes at {peak_sidelobe_db:g} dB",
-            f"{crlb_limit_m2:g} m² in sum",
-        ],
-    },
+    tables.written(f"""
+    chapter | sensing axis | communication axis | the paper operates at
+    wireless powered | one over the limit on the worst target's standard deviation | least throughput | {crb_limit_m2:g} m² for every target
+    network localization | one over the worst range standard deviation | rate $\\log_2(1+\\gamma)$ promised to every user | {min_comm_sinr_db:g} dB for every user
+    semi-ISaC | rate promised to every echo | rate promised to every link | {min_sensing_bps / 1e6:g} Mbit/s per echo, {min_rate_bps / 1e6:g} Mbit/s per link
+    OFDM ranging | sidelobe suppression in dB | capacity | sidelobes at {peak_sidelobe_db:g} dB
+    near field | one over the limit on the position standard deviation | least rate over all channel errors | {crlb_limit_m2:g} m² in sum
+    """),
     caption="What the axes mean in each panel of the next figure.",
 )
 
@@ -311,6 +259,11 @@ def pairs(sensing, communication):
     return np.column_stack(np.broadcast_arrays(sensing, communication))
 
 
+def values(found, name):
+    """One number of every allocation."""
+    return np.array([getattr(allocation, name) for allocation in found])
+
+
 # %% [markdown]
 # ### Wireless powered
 #
@@ -324,39 +277,23 @@ solved = [
     wp.solve_exact_batch(each(powered, crb_limit_m2=sharpest / level**2))
     for level in [*x, 1.0]
 ]
-exact = [
-    pairs(level, found.min_throughput_bit / most)
-    for level, found in zip([*x, 1.0], solved)
-]
-climbed = [
-    np.array(
-        [
-            wp.solve_sca(one).min_throughput_bit
-            for one in each(powered, crb_limit_m2=sharpest / x[m] ** 2)
-        ]
-    )
-    for m in marked
-]
+bits = [found.min_throughput_bit for found in solved]
+exact = [pairs(level, had / most) for level, had in zip([*x, 1.0], bits)]
+limited = [each(powered, crb_limit_m2=sharpest / x[m] ** 2) for m in marked]
+climbed = [values(map(wp.solve_sca, batch), "min_throughput_bit") for batch in limited]
 able = np.flatnonzero(sharpest < crb_limit_m2)
-theirs, ours, spent = race(
-    [powered[d].replace(crb_limit_m2=crb_limit_m2) for d in able],
-    wp.solve_sca,
-    wp.solve_exact,
-)
-reached = np.array([found.min_throughput_bit for found in theirs])
-best = np.array([found.min_throughput_bit for found in ours])
+asked = [powered[d].replace(crb_limit_m2=crb_limit_m2) for d in able]
+theirs, ours, spent = race(asked, wp.solve_sca, wp.solve_exact)
+reached, best = (values(found, "min_throughput_bit") for found in (theirs, ours))
 keep(
     "wireless powered",
     [pairs(np.zeros(draws), 1.0), *exact],
-    [pairs(x[m], bits / most) for m, bits in zip(marked, climbed)],
+    [pairs(x[m], had / most) for m, had in zip(marked, climbed)],
     pairs(np.sqrt(sharpest[able] / crb_limit_m2), reached / most[able]),
 )
-gaps["wireless powered"] = 1 - np.concatenate(
-    [reached / best]
-    + [bits / solved[m].min_throughput_bit for m, bits in zip(marked, climbed)]
-)
-batch_s = per_draw(wp.solve_exact_batch, powered)
-speed["wireless powered"] = spent, batch_s
+on_marks = [had / bits[m] for m, had in zip(marked, climbed)]
+gaps["wireless powered"] = 1 - np.concatenate([reached / best, *on_marks])
+speed["wireless powered"] = spent, per_draw(wp.solve_exact_batch, powered)
 
 # %% [markdown]
 # ### Network localization
@@ -369,45 +306,32 @@ idle = nl.solve_exact_batch(network.replace(min_comm_sinr=0.0))
 loudest = np.log2(1 + idle.best_attainable)
 
 
-def accuracy(sinr):
+def accuracy(sinr, drops=slice(None)):
     """One over the worst range deviation, relative to its best."""
-    return np.sqrt(np.asarray(sinr) / idle.worst_sensing_sinr)
+    return np.sqrt(np.asarray(sinr) / idle.worst_sensing_sinr[drops])
 
 
 asked = [
     each(network, min_comm_sinr=np.expm1(np.log(2) * level * loudest)) for level in x
 ]
-solved = [nl.solve_exact_batch(batch) for batch in asked]
-exact = [
-    pairs(accuracy(found.worst_sensing_sinr), level) for level, found in zip(x, solved)
-]
-balanced = [
-    np.array([nl.solve_dc(one).worst_sensing_sinr for one in asked[m]]) for m in marked
-]
+sinrs = [nl.solve_exact_batch(batch).worst_sensing_sinr for batch in asked]
+exact = [pairs(accuracy(sinr), level) for level, sinr in zip(x, sinrs)]
+paper = [map(nl.solve_dc, asked[m]) for m in marked]
+balanced = [values(found, "worst_sensing_sinr") for found in paper]
 threshold = units.db_to_linear(min_comm_sinr_db)
 able = np.flatnonzero(idle.best_attainable > threshold)
-theirs, ours, spent = race(
-    [network[d].replace(min_comm_sinr=threshold) for d in able],
-    nl.solve_dc,
-    nl.solve_exact,
-)
-reached = np.array([found.worst_sensing_sinr for found in theirs])
-best = np.array([found.worst_sensing_sinr for found in ours])
+asked = [network[d].replace(min_comm_sinr=threshold) for d in able]
+theirs, ours, spent = race(asked, nl.solve_dc, nl.solve_exact)
+reached, best = (values(found, "worst_sensing_sinr") for found in (theirs, ours))
 keep(
     "network localization",
     [pairs(np.ones(draws), 0.0), *exact, pairs(np.zeros(draws), 1.0)],
     [pairs(accuracy(sinr), x[m]) for m, sinr in zip(marked, balanced)],
-    pairs(
-        np.sqrt(reached / idle.worst_sensing_sinr[able]),
-        np.log2(1 + threshold) / loudest[able],
-    ),
+    pairs(accuracy(reached, able), np.log2(1 + threshold) / loudest[able]),
 )
-gaps["network localization"] = 1 - np.concatenate(
-    [reached / best]
-    + [sinr / solved[m].worst_sensing_sinr for m, sinr in zip(marked, balanced)]
-)
-batch_s = per_draw(nl.solve_exact_batch, network)
-speed["network localization"] = spent, batch_s
+on_marks = [sinr / sinrs[m] for m, sinr in zip(marked, balanced)]
+gaps["network localization"] = 1 - np.concatenate([reached / best, *on_marks])
+speed["network localization"] = spent, per_draw(nl.solve_exact_batch, network)
 
 # %% [markdown]
 # ### Semi-ISaC
@@ -419,12 +343,9 @@ speed["network localization"] = spent, batch_s
 
 # %% tags=["hide-input"]
 ONE = 1e6  # bit/s: any unit of promise, the largest factor is what counts
+alone = [shared.replace(min_sensing_bps=s, min_rate_bps=c) for s, c in ONE * np.eye(2)]
 most_sensed, most_served = (
-    ONE
-    * si.solve_exact_batch(
-        shared.replace(min_sensing_bps=s, min_rate_bps=c)
-    ).best_attainable
-    for s, c in ((ONE, 0.0), (0.0, ONE))
+    ONE * si.solve_exact_batch(batch).best_attainable for batch in alone
 )
 
 
@@ -483,25 +404,16 @@ ends = [pairs(np.zeros(draws), 1.0), pairs(np.ones(draws), 0.0)]
 keep(
     "semi-ISaC",
     [ends[0], *exact, ends[1]],
-    [
-        pairs(
-            *(
-                rate / most
-                for rate, most in zip(promised(found), (most_sensed, most_served))
-            )
-        )
-        for found in coned
-    ],
+    [pairs(s / most_sensed, c / most_served) for s, c in map(promised, coned)],
     pairs(min_sensing_bps / most_sensed[able], min_rate_bps / most_served[able]),
 )
 frontiers["semi-ISaC"]["reference"] = np.stack([ends[0], *separate, ends[1]], axis=1)
-best = [si.solve_exact_batch(batch).objective for batch in inside]
-gaps["semi-ISaC"] = 1 - np.concatenate(
-    [[a.objective / b.objective for a, b in zip(theirs, ours)]]
-    + [[one.objective for one in found] / value for found, value in zip(coned, best)]
-)
-batch_s = per_draw(si.solve_exact_batch, asked)
-speed["semi-ISaC"] = spent, batch_s
+rows = [(values(theirs, "objective"), values(ours, "objective"))]
+for found, batch in zip(coned, inside):
+    best = si.solve_exact_batch(batch).objective
+    rows.append((values(found, "objective"), best))
+gaps["semi-ISaC"] = 1 - np.concatenate([had / best for had, best in rows])
+speed["semi-ISaC"] = spent, per_draw(si.solve_exact_batch, asked)
 
 # %% [markdown]
 # ### OFDM ranging
@@ -509,20 +421,18 @@ speed["semi-ISaC"] = spent, batch_s
 # The sidelobes are suppressed step by step, in decibels, down to the least level that any allocation has; capacity pays for it.
 
 # %% tags=["hide-input"]
-lowest_db = float(
-    units.amplitude_to_db(ofdm.minimise_sidelobe(symbol[0]).certificate.value)
-)
-full = np.array([ofdm.waterfill(one).capacity_bps for one in symbol])
+flattest = [ofdm.minimise_sidelobe(one) for one in symbol]
+lowest_db = float(units.amplitude_to_db(flattest[0].certificate.value))
+full = values(map(ofdm.waterfill, symbol), "capacity_bps")
 
 
 def capacities(solver, limit_db):
-    return np.array(
-        [solver(one, peak_sidelobe_db=limit_db).capacity_bps for one in symbol]
-    )
+    found = (solver(one, peak_sidelobe_db=limit_db) for one in symbol)
+    return values(found, "capacity_bps")
 
 
 window = np.array(
-    [ofdm.capacity_bps(one, ofdm.minimise_sidelobe(one).powers_w) for one in symbol]
+    [ofdm.capacity_bps(one, flat.powers_w) for one, flat in zip(symbol, flattest)]
 )
 solved = [capacities(ofdm.solve_exact, level * lowest_db) for level in x]
 exact = [pairs(level, bps / full) for level, bps in zip(x, solved)]
@@ -543,17 +453,15 @@ able = np.arange(draws if peak_sidelobe_db >= lowest_db else 0)
 theirs, ours, spent = race(
     [symbol[d] for d in able], cold(ofdm.dynamic_allocation), cold(ofdm.solve_exact)
 )
-reached = np.array([found.capacity_bps for found in theirs])
-best = np.array([found.capacity_bps for found in ours])
+reached, best = (values(found, "capacity_bps") for found in (theirs, ours))
 keep(
     "OFDM ranging",
     [pairs(np.zeros(draws), 1.0), *exact, pairs(1.0, window / full)],
     [pairs(x[m], bps / full) for m, bps in zip(marked, mixed)],
     pairs(peak_sidelobe_db / lowest_db, reached / full[able]),
 )
-gaps["OFDM ranging"] = 1 - np.concatenate(
-    [reached / best] + [bps / solved[m] for m, bps in zip(marked, mixed)]
-)
+on_marks = [bps / solved[m] for m, bps in zip(marked, mixed)]
+gaps["OFDM ranging"] = 1 - np.concatenate([reached / best, *on_marks])
 speed["OFDM ranging"] = spent, np.nan
 
 # %% [markdown]
@@ -569,25 +477,18 @@ channels = nf.channels(field)
 
 
 def fresh(method="cuts"):
-    return nf.SinrCurve(
-        channels, field.noise_w, tolerance=sinr_tolerance, method=method
-    )
+    given = {"tolerance": sinr_tolerance, "method": method}
+    return nf.SinrCurve(channels, field.noise_w, **given)
 
 
 def optimum(scenario, curve=None):
-    return nf.solve_exact(
-        scenario, sensing=sensing, curve=curve or fresh(), tolerance=sinr_tolerance / 3
-    )
+    given = {"sensing": sensing, "tolerance": sinr_tolerance / 3}
+    return nf.solve_exact(scenario, curve=curve or fresh(), **given)
 
 
 def alternation(scenario):
-    return nf.solve_main(
-        scenario,
-        start=share_start,
-        sensing=sensing,
-        curve=fresh("sdp"),
-        step=share_step,
-    )
+    given = {"sensing": sensing, "start": share_start, "step": share_step}
+    return nf.solve_main(scenario, curve=fresh("sdp"), **given)
 
 
 limited = field.replace(crlb_limit_m2=crlb_limit_m2)
@@ -608,22 +509,18 @@ admitted = 1 - x**2  # the largest share under each limit
 best = np.array([rate_at(min(share, top.time_allocation)) for share in admitted])
 moved = np.array([rate_at(min(admitted[m], settled)) for m in marked])
 most = top.worst_rate_bps_hz
+reached, highest = (values(found, "worst_rate_bps_hz") for found in (theirs, ours))
+rates = zip([0.0, *x, 1.0], [most, *best, 0.0])
 keep(
     "near field",
-    [
-        pairs(level, [value / most])
-        for level, value in zip([0.0, *x, 1.0], [most, *best, 0.0])
-    ],
+    [pairs(level, [value / most]) for level, value in rates],
     [pairs(x[m], [value / most]) for m, value in zip(marked, moved)],
     pairs(
         np.sqrt([1 - nf.largest_time_allocation(one, sensing) for one in able]),
-        np.array([found.worst_rate_bps_hz / most for found in theirs]),
+        reached / most,
     ),
 )
-gaps["near field"] = 1 - np.append(
-    moved / best[marked],
-    [a.worst_rate_bps_hz / b.worst_rate_bps_hz for a, b in zip(theirs, ours)],
-)
+gaps["near field"] = 1 - np.append(moved / best[marked], reached / highest)
 near_field_gap = max(found.certificate.gap for found in [top, *ours])
 speed["near field"] = spent, np.nan
 
@@ -664,32 +561,15 @@ for number, (ax, (name, found)) in enumerate(zip(panels.flat, frontiers.items())
         rows += [(name, "four signals", *point, *[np.nan] * 4) for point in alone]
     at = drawn(found["paper"])[0]
     plotting.line(ax, *at.T, "paper", label="paper's algorithm", linestyle="")
-    ax.plot(
-        *found["operating"].T,
-        ".",
-        color=plotting.COLOURS[1],
-        ms=4,
-        alpha=0.6,
-        label="operating point, each draw",
-    )
-    star = drawn(found["operating"])[0]
-    ax.plot(
-        *star,
-        "*",
-        zorder=6,
-        color=plotting.COLOURS[1],
-        ms=12,
-        label="operating point, median",
-    )
+    look = {"color": plotting.COLOURS[1], "label": "operating point, each draw"}
+    ax.plot(*found["operating"].T, ".", ms=4, alpha=0.6, **look)
+    look["label"] = "operating point, median"
+    ax.plot(*drawn(found["operating"])[0], "*", ms=12, zorder=6, **look)
     title = name[0].upper() + name[1:]
     ax.set(title=title, xlim=(-0.03, 1.05), ylim=(-0.03, 1.08))
     plotting.line(together, *middle.T, number, label=name, markers=False)
-    for kind, values in (
-        ("exact", (middle, low, high)),
-        ("paper", drawn(found["paper"])),
-    ):
-        for m, l, h in zip(*values):
-            rows.append((name, kind, *m, *l, *h))
+    for kind in ("exact", "paper"):
+        rows += [(name, kind, *np.ravel(row)) for row in zip(*drawn(found[kind]))]
     rows.append((name, "operating", *np.concatenate(drawn(found["operating"]))))
 panels.flat[0].set(yscale="log", ylim=(2e-4, 2))
 together.set(title="All exact frontiers", xlim=(-0.03, 1.05), ylim=(-0.03, 1.08))
@@ -697,18 +577,15 @@ for ax in panels[1]:
     ax.set_xlabel("Sensing over its best (1)")
 figure.supylabel("Communication over its best (1)", fontsize="medium")
 legend_above(figure, together, 5, title="in the last panel")
-figure.legend(
-    *panels.flat[2].get_legend_handles_labels(), loc="outside lower center", ncols=3
-)
+key = panels.flat[2].get_legend_handles_labels()
+figure.legend(*key, loc="outside lower center", ncols=3)
 without = [name for name, found in frontiers.items() if len(found["operating"]) == 0]
-told = f" No draw of {', '.join(without)} can operate at this set's limits." * bool(
-    without
-)
-names = ["paper", "curve"] + [
-    f"{axis}_{part}"
-    for part in ("median", "p10", "p90")
-    for axis in ("sensing", "communication")
-]
+told = ""
+if without:
+    told = f" No draw of {', '.join(without)} can operate at this set's limits."
+names = ["paper", "curve"]
+for part in ("median", "p10", "p90"):
+    names += [f"sensing_{part}", f"communication_{part}"]
 figures.show(
     figure,
     "frontiers",
@@ -732,19 +609,16 @@ def operating(points, axis):
 
 
 tables.table(
-    {
-        "chapter": list(frontiers),
-        "communication left at half of the best sensing (%)": [
-            100 * left(name, 0.5) for name in frontiers
-        ],
-        "at nine tenths (%)": [100 * left(name, 0.9) for name in frontiers],
-        "operating point: sensing (%)": [
-            operating(found["operating"], 0) for found in frontiers.values()
-        ],
-        "operating point: communication (%)": [
-            operating(found["operating"], 1) for found in frontiers.values()
-        ],
-    },
+    [
+        {
+            "chapter": name,
+            "communication left at half of the best sensing (%)": 100 * left(name, 0.5),
+            "at nine tenths (%)": 100 * left(name, 0.9),
+            "operating point: sensing (%)": operating(found["operating"], 0),
+            "operating point: communication (%)": operating(found["operating"], 1),
+        }
+        for name, found in frontiers.items()
+    ],
     caption="The frontiers in numbers: medians over the draws, relative to the best of each draw.",
     precision=3,
 )
@@ -772,43 +646,14 @@ tables.table(
 # algorithm ends below the optimum, and how many times as long it takes as the exact solver on the same scenario.
 
 # %% tags=["hide-input"]
-words = {
-    "wireless powered": (
-        "{doc}`wireless powered </book/wireless_powered>`",
-        "max-min; products of time and power, a ratio of polynomials",
-        "limit is a cone in the powers; all optima on {ref}`one curve <wp-exact>`",
-        "SCA in logarithms",
-        "one scalar search, tangent bound",
-    ),
-    "network localization": (
-        "{doc}`network localization </book/network_localization>`",
-        "max-min of SINRs",
-        "quasi-concave; {doc}`least powers </notebooks/network_localization/model>` are a fixed point",
-        "difference of convex functions",
-        "a few Perron–Frobenius eigenvalues",
-    ),
-    "semi-ISaC": (
-        "{doc}`semi-ISaC </book/semi_isac>`",
-        "sum of rates; bits per joule",
-        "{ref}`perspectives <semi-isac-model>`: jointly concave in share and power",
-        "cone program; Dinkelbach",
-        "structured interior point, two prices",
-    ),
-    "OFDM ranging": (
-        "{doc}`OFDM ranging </book/ofdm_ranging>`",
-        "capacity under infinitely many limits",
-        "all limits {ref}`homogeneous and convex <ofdm-ranging-model>` at full power",
-        "mixing of two allocations, binary search",
-        "interior point with cuts at the peaks",
-    ),
-    "near field": (
-        "{doc}`near field </book/near_field>`",
-        "max-min over beams, covariances and time, all channels of a ball",
-        "rank one is free; {ref}`one curve <nf-robust-curve>` in the channel error",
-        "alternation, semidefinite relaxation",
-        "worst-channel cuts, dual bounds over the share",
-    ),
-}
+table = tables.written("""
+chapter | problem class as printed | hidden convexity | what the paper did | what is exact
+{doc}`wireless powered </book/wireless_powered>` | max-min; products of time and power, a ratio of polynomials | limit is a cone in the powers; all optima on {ref}`one curve <wp-exact>` | SCA in logarithms | one scalar search, tangent bound
+{doc}`network localization </book/network_localization>` | max-min of SINRs | quasi-concave; {doc}`least powers </notebooks/network_localization/model>` are a fixed point | difference of convex functions | a few Perron–Frobenius eigenvalues
+{doc}`semi-ISaC </book/semi_isac>` | sum of rates; bits per joule | {ref}`perspectives <semi-isac-model>`: jointly concave in share and power | cone program; Dinkelbach | structured interior point, two prices
+{doc}`OFDM ranging </book/ofdm_ranging>` | capacity under infinitely many limits | all limits {ref}`homogeneous and convex <ofdm-ranging-model>` at full power | mixing of two allocations, binary search | interior point with cuts at the peaks
+{doc}`near field </book/near_field>` | max-min over beams, covariances and time, all channels of a ball | rank one is free; {ref}`one curve <nf-robust-curve>` in the channel error | alternation, semidefinite relaxation | worst-channel cuts, dual bounds over the share
+""")
 
 
 def percent(value, accuracy):
@@ -820,30 +665,18 @@ def times(ratio):
     return f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.2g}"
 
 
-accuracy = dict.fromkeys(words, 1e-6) | {"near field": near_field_gap}
-table = []
-for name, row in words.items():
-    (theirs_s, ours_s), batch_s = speed[name]
-    worst = [
-        percent(part, accuracy[name])
-        for part in (np.median(gaps[name]), gaps[name].max())
-    ]
+accuracy = dict.fromkeys(gaps, 1e-6) | {"near field": near_field_gap}
+measured = []
+for name, ((theirs_s, ours_s), batch_s) in speed.items():
+    worst = [percent(f(gaps[name]), accuracy[name]) for f in (np.median, np.max)]
     gap = worst[0] if worst[0] == worst[1] else f"{worst[0]} (at most {worst[1]})"
     ratio = times(np.median(theirs_s / ours_s)) if theirs_s.size else "no draw"
     if batch_s > 0 and theirs_s.size:
         ratio += f" (batch: {times(np.median(theirs_s) / batch_s)})"
-    table.append((*row, gap, ratio))
-header = [
-    "chapter",
-    "problem class as printed",
-    "hidden convexity",
-    "what the paper did",
-    "what is exact",
-    "gap",
-    "paper's time over exact",
-]
+    measured.append((gap, ratio))
+table[["gap", "paper's time over exact"]] = measured
 tables.table(
-    pd.DataFrame(table, columns=header),
+    table,
     caption=f"Gap: relative distance of the paper's objective to the certified optimum, median and largest over {draws} draws, the points of the "
     "figure and the operating point. Last column: the paper's time over that of the exact solver, medians at the operating point, one "
     f"scenario at a time (below 1 the paper's algorithm is the faster one), and per draw when {batch_draws} are solved at once.",

@@ -58,48 +58,31 @@ whole = batch  # the same draws without the change, where the change leaves the 
 if not wpt_sensing:
     gains = batch.gain_transmitter_target * (np.arange(users + 1) > 0)[:, None]
     batch = type(batch)(
-        [
-            scenario.replace(gain_transmitter_target=gains[d])
-            for d, scenario in enumerate(batch)
-        ]
+        [one.replace(gain_transmitter_target=own) for one, own in zip(batch, gains)]
     )
 limits = np.array(crb_limits_m2)
-schemes = {"exact": wp.solve_exact_batch}
-if (
-    sensing == "power"
-):  # the comparison schemes and the SCA are made for the printed information
-    schemes |= {
-        "equal_time": wp.solve_equal_time_batch,
-        "full_power": wp.solve_max_power_batch,
-    }
-roles = {"exact": "exact", "equal_time": "benchmark_1", "full_power": "benchmark_2"}
-words = {"exact": "optimum", "equal_time": "equal times", "full_power": "full power"}
-found = {
-    name: [solve(batch.replace(crb_limit_m2=float(v))) for v in limits]
-    for name, solve in schemes.items()
-}
-bits = {
-    name: np.stack([r.min_throughput_bit for r in results], axis=1)
-    for name, results in found.items()
-}
+schemes = {"exact": (wp.solve_exact_batch, "exact", "optimum")}
+if sensing == "power":  # the comparison schemes are made for the printed information
+    schemes["equal_time"] = wp.solve_equal_time_batch, "benchmark_1", "equal times"
+    schemes["full_power"] = wp.solve_max_power_batch, "benchmark_2", "full power"
+
+
+def sweep(batch):
+    """What every scheme finds on every draw at every limit, (D, limits), nan where infeasible; and the largest gap."""
+    bits, gap = {}, 0.0
+    for name, (solve, *_) in schemes.items():
+        found = [solve(batch.replace(crb_limit_m2=float(v))) for v in limits]
+        for r in found:  # only what is proven is averaged
+            assert np.all(r.status[r.feasible] == "optimal")
+            gap = max(gap, r.gap[r.feasible].max(initial=0) if name == "exact" else 0)
+        bits[name] = np.stack([r.min_throughput_bit for r in found], axis=1)
+    return bits, gap
+
+
+bits, gap = sweep(batch)
 keep = np.isfinite(bits["exact"]).all(axis=1)
-paired = whole is not batch
-if paired:
-    unchanged = {
-        name: np.stack(
-            [
-                solve(whole.replace(crb_limit_m2=float(v))).min_throughput_bit
-                for v in limits
-            ],
-            axis=1,
-        )
-        for name, solve in schemes.items()
-    }
-    keep &= np.isfinite(unchanged["exact"]).all(axis=1)
-for results in found.values():  # only what is proven is averaged
-    assert all(np.all(r.status[r.feasible] == "optimal") for r in results)
 missing = np.mean(~np.isfinite(bits["exact"]), axis=0)
-gap = max(r.gap[r.feasible].max(initial=0) for r in found["exact"])
+paired = whole is not batch
 here = wp.solve_exact_batch(batch)
 print(
     f"largest certified gap {gap:.1e}; at {crb_limit_m2:g} m² {100 * here.feasible.mean():.1f} % of the draws are feasible"
@@ -108,53 +91,40 @@ print(
 # %% tags=["hide-input"]
 base = figures.baseline("results", "throughput_vs_crb_limit_average")
 if paired:
-    base = pd.DataFrame(
-        {
-            "axis": limits,
-            "infeasible_share": np.mean(~np.isfinite(unchanged["exact"]), axis=0),
-        }
-    )
+    unchanged, _ = sweep(whole)
+    lost = ~np.isfinite(unchanged["exact"])
+    keep &= ~lost.any(axis=1)
+    base = pd.DataFrame({"axis": limits, "infeasible_share": lost.mean(axis=0)})
     for name, values in unchanged.items():
         base[f"{name}_bit"] = values[keep].mean(axis=0) if keep.any() else np.nan
-fig, (ax, below) = plotting.subplots(
-    2, 1, width=6.4, height=5.4, sharex=True, height_ratios=[3, 1]
-)
-data = {
-    "crb_limit_m2": limits,
-    "infeasible_share": missing,
-    "draws_kept": np.full(len(limits), keep.sum()),
-}
-for name in schemes:
+layout = {"sharex": True, "height_ratios": [3, 1]}
+fig, (ax, below) = plotting.subplots(2, 1, width=6.4, height=5.4, **layout)
+data = {"crb_limit_m2": limits, "infeasible_share": missing}
+data["draws_kept"] = np.full(len(limits), keep.sum())
+for name, (_, role, label) in schemes.items():
     mean = montecarlo.average(bits[name], keep)
-    average_line(ax, limits, mean, roles[name], unit=1e3, label=words[name])
+    average_line(ax, limits, mean, role, unit=1e3, label=label)
     data |= {f"{name}_bit": mean.mean, f"{name}_low": mean.low}
     data[f"{name}_high"] = mean.high
-plotting.line(
-    ax,
-    base["axis"],
-    base["exact_bit"] / 1e3,
-    "reference",
-    label="optimum without the change" if paired else "optimum of the main run",
-)
+label = "optimum without the change" if paired else "optimum of the main run"
+plotting.line(ax, base["axis"], base["exact_bit"] / 1e3, "reference", label=label)
 plotting.line(below, limits, 100 * missing, "exact")
 plotting.line(below, base["axis"], 100 * base["infeasible_share"], "reference")
 ax.set(xscale="log", yscale="log", ylabel="Minimum throughput (kbit)")
 ax.legend()
 below.set(xlabel="CRB limit (m$^2$)", ylabel="Infeasible (%)")
-means = (
-    ", with 95 % bands" if keep.any() else ": none is, and no curve of ours is drawn"
-)
-against = (
-    "the same draws without the change"
-    if paired
-    else "the main run, over its own draws"
-)
-unlike = (
-    " The limits of the main run are far larger because a power in watts counts once, and an energy with every one of its samples. "
-    "Where a cap binds, a barrier method takes the place of the search."
-    if sensing == "energy"
-    else ""
-)
+means = ", with 95 % bands"
+if not keep.any():
+    means = ": none is, and no curve of ours is drawn"
+against = "the same draws without the change"
+if not paired:
+    against = "the main run, over its own draws"
+unlike = ""
+if sensing == "energy":
+    unlike = (
+        " The limits of the main run are far larger because a power in watts counts once, and an energy with every one of its samples. "
+        "Where a cap binds, a barrier method takes the place of the search."
+    )
 figures.show(
     fig,
     "throughput_vs_crb_limit",
@@ -183,30 +153,19 @@ else:
     fig, panels = plotting.subplots(1, 2, width=7.2, height=3.4, sharey=True)
     level = (1 + np.arange(ok.sum())) / ok.sum()
     for i, (name, values) in enumerate(shares.items()):
-        panels[0].step(
-            np.sort(values),
-            level,
-            where="post",
-            label=name,
-            color=plotting.style(i)["color"],
-            ls=plotting.style(i)["linestyle"],
-        )
-    panels[1].step(
-        np.sort(kept), level, where="post", color=plotting.role("exact")["color"]
-    )
-    panels[0].set(
-        xlabel="Share of the frame spent charging (1)", ylabel="Share of the draws (1)"
-    )
-    panels[1].set(xlabel="Throughput kept under the limit (1)")
+        look = plotting.style(i) | {"marker": "", "label": name}
+        panels[0].step(np.sort(values), level, where="post", **look)
+    look = {"color": plotting.role("exact")["color"]}
+    panels[1].step(np.sort(kept), level, where="post", **look)
+    panels[0].set_xlabel("Share of the frame spent charging (1)")
+    panels[0].set_ylabel("Share of the draws (1)")
+    panels[1].set_xlabel("Throughput kept under the limit (1)")
     panels[0].legend(loc="upper left")
+    names = "charging_share", "charging_share_free", "throughput_kept"
     figures.show(
         fig,
         "frame_use",
-        data={
-            "charging_share": shares["with the limit"],
-            "charging_share_free": shares["without it"],
-            "throughput_kept": kept,
-        },
+        data=dict(zip(names, (*shares.values(), kept))),
         caption=f"Distribution over the {ok.sum()} of {draws} draws that are feasible at a limit of {crb_limit_m2:g} m²: charging share "
         "with and without the limit (left), and what the limit leaves of the throughput (right; median "
         f"{100 * np.median(kept):.1f} %).",
@@ -230,32 +189,25 @@ def in_short(axis, infeasible, optimum_bit, equal_bit=None):
     if not len(meets):
         return [none, "", ""]
     i = int(meets[np.argmin(np.asarray(axis)[meets])])
-    optimum = float(np.asarray(optimum_bit)[i])
+    limit, optimum = f"{float(axis[i]):g}", float(optimum_bit[i])
     if np.isnan(optimum):
-        return [f"{float(np.asarray(axis)[i]):g}", "no draw meets every limit", ""]
-    ratio = (
-        "" if equal_bit is None else f"{optimum / float(np.asarray(equal_bit)[i]):.2f}"
-    )
-    return [f"{float(np.asarray(axis)[i]):g}", tables.number(optimum / 1e3), ratio]
+        return [limit, "no draw meets every limit", ""]
+    ratio = "" if equal_bit is None else f"{optimum / float(equal_bit[i]):.2f}"
+    return [limit, tables.number(optimum / 1e3), ratio]
 
 
-main = in_short(
-    base["axis"],
-    base["infeasible_share"],
-    base["exact_bit"],
-    base.get("equal_time_bit"),  # unless it is compared with draws of our own
-)
+# No equal times in a main run that is compared with draws of our own.
+columns = (base.get(f"{name}_bit") for name in ("exact", "equal_time"))
+main = in_short(base["axis"], base["infeasible_share"], *columns)
 ours = in_short(limits, missing, data["exact_bit"], data.get("equal_time_bit"))
+quantities = [
+    "tightest limit with 90 % of the draws feasible (m²)",
+    "mean throughput of the optimum there (kbit)",
+    "optimum over equal times there (1)",
+]
+against = "same draws without the change" if paired else "main run"
 tables.table(
-    {
-        "quantity": [
-            "tightest limit with 90 % of the draws feasible (m²)",
-            "mean throughput of the optimum there (kbit)",
-            "optimum over equal times there (1)",
-        ],
-        "same draws without the change" if paired else "main run": main,
-        "this run": ours,
-    },
+    {"quantity": quantities, against: main, "this run": ours},
     caption="Means over the draws that are feasible at every limit of the axis, as in the first figure; equal times are "
     "only compared where the information counts power.",
 )
