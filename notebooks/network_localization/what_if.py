@@ -41,19 +41,7 @@ sensing_exponent = 2.0
 noise_figure_db = 7.0
 processing_gain_db = 0.0
 draws = 1000
-si_levels_db = [
-    -140.0,
-    -130.0,
-    -120.0,
-    -115.0,
-    -110.0,
-    -105.0,
-    -100.0,
-    -95.0,
-    -90.0,
-    -85.0,
-    -80.0,
-]
+si_levels_db = [-140, -130, -120, -115, -110, -105, -100, -95, -90, -85, -80]
 thresholds_db = [-15.0, -10.0, -7.5, -5.0, -2.5, 0.0, 2.5, 5.0, 7.5, 10.0]
 title = "a what-if"
 question = "What changes?"
@@ -77,55 +65,37 @@ full = np.full((draws, base_stations), batch.max_power_w[0])
 solved, at_full = {}, {}
 for level in si_levels_db:
     case = batch.replace(self_interference_gain=db_to_linear(level))
-    solved[level], at_full[level] = (
-        nl.solve_exact_batch(case),
-        nl.range_std_m(case, full),
-    )
+    solved[level] = nl.solve_exact_batch(case)
+    at_full[level] = nl.range_std_m(case, full)
 served = solved[si_levels_db[0]].feasible
 if not served.any():
     print("No drop of this set meets the users' threshold: nothing can be averaged.")
 
 
-def averaged(values):
+def averaged(over, stds):
     """Average over the drops served, or nothing where there is none."""
-    return montecarlo.average(
-        values if len(values) else np.full((1, len(si_levels_db)), np.nan)
-    )
+    values = np.stack([over(stds[s][served], axis=1) for s in si_levels_db], axis=1)
+    nothing = np.full((1, len(si_levels_db)), np.nan)
+    return montecarlo.average(values if len(values) else nothing)
 
 
 figure, panels = plotting.subplots(1, 2, height=3.5, sharey=True)
 base = figures.baseline("results", "per_station")
 stations = [name for name in base if name.startswith("exact_std_bs")]
 columns_of = {"self_interference_db": si_levels_db}
-for panel, name, over in zip(panels, ("mean", "worst"), (np.mean, np.max)):
-    ours = averaged(
-        np.stack(
-            [over(solved[s].range_std_m[served], axis=1) for s in si_levels_db], axis=1
-        )
-    )
-    theirs = averaged(
-        np.stack([over(at_full[s][served], axis=1) for s in si_levels_db], axis=1)
-    )
+exact = {level: found.range_std_m for level, found in solved.items()}
+known = base.dropna(subset=["self_interference_db"])
+before = {"mean": known[stations].mean(axis=1), "worst": known["exact_worst_std_m"]}
+for panel, name, over in zip(panels, before, (np.mean, np.max)):
+    ours, theirs = averaged(over, exact), averaged(over, at_full)
     average_line(panel, si_levels_db, ours, "exact", label="exact")
     average_line(panel, si_levels_db, theirs, "benchmark_1", label="full power")
     columns_of |= {f"exact_{name}_m": ours.mean, f"full_power_{name}_m": theirs.mean}
-    panel.set(
-        yscale="log",
-        xlabel="Self-interference (dB)",
-        ylabel="Range STD (m)",
-        title=f"{name} of the stations",
-    )
+    main = known["self_interference_db"], before[name]
+    plotting.line(panel, *main, "reference", label="exact, main run")
+    panel.set(xlabel="Self-interference (dB)", ylabel="Range STD (m)", yscale="log")
+    panel.set_title(f"{name} of the stations")
     plain_numbers(panel.yaxis)
-known = base.dropna(subset=["self_interference_db"])
-before = {"mean": known[stations].mean(axis=1), "worst": known["exact_worst_std_m"]}
-for panel, values in zip(panels, before.values()):
-    plotting.line(
-        panel,
-        known["self_interference_db"],
-        values,
-        "reference",
-        label="exact, main run",
-    )
 panels[0].legend(fontsize="x-small")
 panels[1].set_ylabel("")
 figures.show(
@@ -147,10 +117,8 @@ by_threshold = {
 share = np.array([np.mean(by_threshold[t].feasible) for t in thresholds_db])
 gain = []
 for t in thresholds_db:
-    ok = by_threshold[t].feasible
-    ratio = nl.range_std_m(batch, full)[ok].max(axis=1) / by_threshold[t].range_std_m[
-        ok
-    ].max(axis=1)
+    ok, stds = by_threshold[t].feasible, by_threshold[t].range_std_m
+    ratio = nl.range_std_m(batch, full)[ok].max(axis=1) / stds[ok].max(axis=1)
     gain.append(np.median(ratio) if ok.sum() >= 10 else np.nan)
 
 figure, panels = plotting.subplots(1, 2, height=3.3)
@@ -158,21 +126,14 @@ plotting.line(panels[0], thresholds_db, share, "exact", label="this set")
 feasible = figures.baseline("results", "feasible_drops")
 inside = feasible[feasible["threshold_db"] <= max(thresholds_db)]
 if len(inside):  # the main run may have higher thresholds only
-    plotting.line(
-        panels[0],
-        inside["threshold_db"],
-        inside["share_feasible"],
-        "reference",
-        label="main run",
-    )
-panels[0].set(
-    xlabel="Users' threshold (dB)", ylabel="Share of feasible drops (1)", ylim=(0, 1.02)
-)
+    main = inside["threshold_db"], inside["share_feasible"]
+    plotting.line(panels[0], *main, "reference", label="main run")
+panels[0].set(ylabel="Share of feasible drops (1)", ylim=(0, 1.02))
 panels[0].legend(fontsize="x-small")
 plotting.line(panels[1], thresholds_db, gain, "exact")
-panels[1].set(
-    xlabel="Users' threshold (dB)", ylabel="Worst STD, full power over exact (1)"
-)
+panels[1].set_ylabel("Worst STD, full power over exact (1)")
+for panel in panels:
+    panel.set_xlabel("Users' threshold (dB)")
 figures.show(
     figure,
     "thresholds",
@@ -195,9 +156,8 @@ for level in si_levels_db:
     powers = {"exact": np.nan_to_num(solved[level].powers_w), "full power": full}
     for name, values in powers.items():
         bound = np.sqrt(nl.position_crb_m2(case, values)[served_rows])
-        bounds[name].append(
-            np.quantile(bound, [0.1, 0.5, 0.9]) if len(bound) else np.full(3, np.nan)
-        )
+        bound = bound if len(bound) else np.nan
+        bounds[name].append(np.quantile(bound, [0.1, 0.5, 0.9]))
 
 figure, axes = plotting.subplots(height=3.3)
 columns = {"self_interference_db": si_levels_db}
@@ -206,11 +166,8 @@ for name, role in (("exact", "exact"), ("full power", "benchmark_1")):
     plotting.line(axes, levels, middle, role, label=name, low=low, high=high)
     key = name.replace(" ", "_")
     columns |= {f"{key}_p10_m": low, f"{key}_median_m": middle, f"{key}_p90_m": high}
-axes.set(
-    yscale="log",
-    xlabel="Self-interference (dB)",
-    ylabel="Bound on the position error (m)",
-)
+axes.set(xlabel="Self-interference (dB)", yscale="log")
+axes.set_ylabel("Bound on the position error (m)")
 plain_numbers(axes.yaxis)
 axes.legend()
 figures.show(
@@ -229,31 +186,21 @@ figures.show(
 # The same quantities at this set's self-interference and threshold in both runs, averaged over their feasible drops.
 
 # %% tags=["hide-input"]
-own = {
-    "exact, worst of the stations (m)": columns_of["exact_worst_m"],
-    "full power, worst of the stations (m)": columns_of["full_power_worst_m"],
-    "exact, mean of the stations (m)": columns_of["exact_mean_m"],
-    "full power, mean of the stations (m)": columns_of["full_power_mean_m"],
-}
-paper = {
-    "exact, worst of the stations (m)": known["exact_worst_std_m"],
-    "full power, worst of the stations (m)": known["full_power_worst_std_m"],
-    "exact, mean of the stations (m)": before["mean"],
-    "full power, mean of the stations (m)": known["full_power_std_m"],
-}
-at_own = {
-    name: figures.within(self_interference_db, si_levels_db, values)
-    for name, values in own.items()
-}
-at_paper = {
-    name: figures.within(self_interference_db, known["self_interference_db"], values)
-    for name, values in paper.items()
-}
+at_own, at_paper = {}, {}
+for scheme, over, theirs in (
+    ("exact", "worst", known["exact_worst_std_m"]),
+    ("full power", "worst", known["full_power_worst_std_m"]),
+    ("exact", "mean", before["mean"]),
+    ("full power", "mean", known["full_power_std_m"]),
+):
+    name, at = f"{scheme}, {over} of the stations (m)", self_interference_db
+    ours = columns_of[f"{scheme.replace(' ', '_')}_{over}_m"]
+    at_own[name] = figures.within(at, si_levels_db, ours)
+    at_paper[name] = figures.within(at, known["self_interference_db"], theirs)
 served_share = "drops that can be served (%)"
 at_own[served_share] = 100 * figures.within(min_comm_sinr_db, thresholds_db, share)
-at_paper[served_share] = 100 * figures.within(
-    min_comm_sinr_db, feasible["threshold_db"], feasible["share_feasible"]
-)
+theirs = feasible["threshold_db"], feasible["share_feasible"]
+at_paper[served_share] = 100 * figures.within(min_comm_sinr_db, *theirs)
 tables.table(
     {
         "quantity": list(at_own),
@@ -264,10 +211,7 @@ tables.table(
 )
 
 # %% tags=["hide-input"]
-worst, at_cap = (
-    "exact, worst of the stations (m)",
-    "full power, worst of the stations (m)",
-)
+worst, at_cap, *_ = at_own
 text = f"{at_own[served_share]:.0f} % of the drops can be served ({at_paper[served_share]:.0f} % in the main run)"
 if np.isfinite(at_own[worst]):
     answers.answer(

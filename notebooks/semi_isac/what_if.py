@@ -56,27 +56,15 @@ from isaclib.foundations import montecarlo, plotting
 
 setting = taken_by(si.DEFAULTS, globals())
 kind = si.Network if services == "all" else si.Scenario
-ROLES = {
-    "joint": "exact",
-    "equal_power": "benchmark_1",
-    "equal_spectrum": "benchmark_2",
-    "random": "benchmark_3",
-}
-NAMES = {
-    "joint": "joint optimum",
-    "equal_power": "SP-EPA",
-    "equal_spectrum": "PA-ESP",
-    "random": "RA",
-}
+ROLES = dict(zip(si.SCHEMES, ("exact", "benchmark_1", "benchmark_2", "benchmark_3")))
+NAMES = dict(zip(si.SCHEMES, ("joint optimum", "SP-EPA", "PA-ESP", "RA")))
 factors = np.array(floor_factors)
 floors_mbps = factors * min_sensing_bps / 1e6
 
 
 def batch(factor, cls=kind):
-    floors = {
-        "min_sensing_bps": factor * min_sensing_bps,
-        "min_rate_bps": factor * min_rate_bps,
-    }
+    floors = {"min_sensing_bps": factor * min_sensing_bps}
+    floors["min_rate_bps"] = factor * min_rate_bps
     return cls.random_batch(np.random.default_rng(seed), draws, **setting | floors)
 
 
@@ -94,38 +82,17 @@ before = figures.baseline("results", "sum_vs_floors")
 fig, axes = plotting.subplots(1, 2, width=7.4, height=3.2)
 kept = Curves("sensing_floor_mbps", floors_mbps)
 for scheme, curve in result.own.items():
-    look = {"unit": 1e9, "label": NAMES[scheme]}
-    kept.draw(axes[0], f"{scheme}_own", curve, ROLES[scheme], **look)
+    role, look = ROLES[scheme], {"label": NAMES[scheme]}
+    kept.draw(axes[0], f"{scheme}_own", curve, role, unit=1e9, **look)
     lost = 100 * result.infeasible[scheme] / draws
-    kept.draw(
-        axes[1],
-        f"{scheme}_infeasible_percent",
-        lost,
-        ROLES[scheme],
-        label=NAMES[scheme],
-    )
-plotting.line(
-    axes[0],
-    before["sensing_floor_mbps"],
-    before["joint_own"],
-    "reference",
-    label="joint, main run",
-)
-plotting.line(
-    axes[1],
-    before["sensing_floor_mbps"],
-    before["joint_infeasible_percent"],
-    "reference",
-    label="joint, main run",
-)
-axes[0].set(
-    xlabel="Sensing floor (Mbit/s)", ylabel="Sum of rates (Gbit/s)", ylim=(0, None)
-)
-axes[1].set(
-    xlabel="Sensing floor (Mbit/s)",
-    ylabel="Drops without a solution (%)",
-    ylim=(0, None),
-)
+    kept.draw(axes[1], f"{scheme}_infeasible_percent", lost, role, **look)
+for ax, name, label in (
+    (axes[0], "own", "Sum of rates (Gbit/s)"),
+    (axes[1], "infeasible_percent", "Drops without a solution (%)"),
+):
+    main = before["sensing_floor_mbps"], before[f"joint_{name}"]
+    plotting.line(ax, *main, "reference", label="joint, main run")
+    ax.set(xlabel="Sensing floor (Mbit/s)", ylabel=label, ylim=(0, None))
 axes[1].legend(fontsize="x-small")
 figures.show(
     fig,
@@ -148,11 +115,9 @@ semi = [si.solve_exact_batch(batch(factor, si.Scenario)) for factor in factors]
 
 def wanted(table):
     """Sum of the four rates that were asked for: sensing of users 0 and 1, communication of users 1 and 2."""
-    return (
-        (table[:, :2, 0].sum(axis=1) + table[:, 1:, 1].sum(axis=1))
-        if table.ndim == 3
-        else table.sum(axis=1)
-    )
+    if table.ndim == 2:
+        return table.sum(axis=1)
+    return table[:, :2, 0].sum(axis=1) + table[:, 1:, 1].sum(axis=1)
 
 
 mine = np.stack([point.value["joint"] for point in points], axis=1)
@@ -178,12 +143,12 @@ axes[0].set(ylim=(0, None))
 if both:
     axes[0].set_title(f"{int(everywhere.sum())} common drops")
     axes[0].legend(fontsize="x-small")
-said = (
-    "Left: sum of rates on the drops that both networks can serve at every point. A network of ISaC users earns more bits in total, since each band "
-    "is used twice, but fewer of those that were asked for. Right: shares"
-    if both
-    else "Shares"
-)
+said = "Shares"
+if both:
+    said = (
+        "Left: sum of rates on the drops that both networks can serve at every point. A network of ISaC users earns more bits in total, since each band "
+        "is used twice, but fewer of those that were asked for. Right: shares"
+    )
 shares = np.stack([point.shares["joint"] for point in points], axis=1)
 curve = montecarlo.average(shares)
 old = figures.baseline("results", "spectrum_shares")
@@ -191,13 +156,8 @@ for user, name in enumerate(("user 0", "user 1", "user 2")):
     look = {"low": curve.low[:, user], "high": curve.high[:, user], "label": name}
     plotting.line(axes[-1], floors_mbps, curve.mean[:, user], user, **look)
     kept.columns[f"share_user_{user}"] = curve.mean[:, user]
-    axes[-1].plot(
-        old["sensing_floor_mbps"],
-        old[f"joint_user_{user}"],
-        color=plotting.style(user)["color"],
-        linewidth=0.8,
-        alpha=0.7,
-    )
+    thin = {"color": plotting.style(user)["color"], "linewidth": 0.8, "alpha": 0.7}
+    axes[-1].plot(old["sensing_floor_mbps"], old[f"joint_user_{user}"], **thin)
 axes[-1].set(xlabel="Sensing floor (Mbit/s)", ylabel="Share of the band (1)")
 axes[-1].set(ylim=(0, 1))
 axes[-1].legend(fontsize="x-small")
@@ -214,17 +174,16 @@ figures.show(
 # %% tags=["hide-input"]
 here = int(np.argmin(np.abs(factors - 1)))
 most = int(np.argmax(np.nan_to_num(curve.mean[here])))
-main = {
-    name: float(
-        figures.within(floors_mbps[here], before["sensing_floor_mbps"], before[name])
-    )
-    for name in ("joint_own", "joint_infeasible_percent")
-}
+known = before["sensing_floor_mbps"]
+main_gbps, main_lost = (
+    float(figures.within(floors_mbps[here], known, before[f"joint_{name}"]))
+    for name in ("own", "infeasible_percent")
+)
 lost = 100 * result.infeasible["joint"][here] / draws
 first = (
     f"At a sensing floor of {floors_mbps[here]:g} Mbit/s the joint optimum carries {result.own['joint'].mean[here] / 1e9:.3g} Gbit/s "
-    f"({main['joint_own']:.3g} in the main run), with {100 * curve.mean[here, most]:.0f} % of the band for user {most}; "
-    f"{lost:.0f} % of the drops cannot be served ({main['joint_infeasible_percent']:.0f} %)."
+    f"({main_gbps:.3g} in the main run), with {100 * curve.mean[here, most]:.0f} % of the band for user {most}; "
+    f"{lost:.0f} % of the drops cannot be served ({main_lost:.0f} %)."
 )
 second = "The three users keep the paper's services."
 if services == "all":
