@@ -95,22 +95,20 @@ def micrometres(length_m):
 
 
 distances = nf.centre_distances_m(scenario)
+root_um = micrometres(np.sqrt(at_share))
+gain_db = nf.calibrated_gain_db(scenario, sensing, 0.2)
 report = {
     "limit (m²)": crlb_limit_m2,
     "attained when the whole block senses (m²)": attainable,
     "proven lower bound for every covariance (m²)": proven,
     "attained / limit": attainable / crlb_limit_m2,
     "largest communication share under the limit": largest_share,
-    f"root of the bound at the share {time_allocation:g} (µm)": micrometres(
-        np.sqrt(at_share)
-    ),
+    f"root of the bound at the share {time_allocation:g} (µm)": root_um,
     "relative channel error there, eq. (4)": nf.relative_error(
         scenario, sensing.crlb_bar_m2, time_allocation
     ),
     "processing gain in use (dB)": sensing_processing_gain_db,
-    f"processing gain for a share of 0.2 at {sensing_power_dbm:g} dBm (dB)": nf.calibrated_gain_db(
-        scenario, sensing, 0.2
-    ),
+    f"processing gain for a share of 0.2 at {sensing_power_dbm:g} dBm (dB)": gain_db,
     "border of the near field (m)": scenario.rayleigh_distance_m,
     "nearest and farthest user (m)": f"{distances.min():.1f} and {distances.max():.1f}",
 }
@@ -128,14 +126,9 @@ tables.facts(
 base = figures.baseline("results", "crlb_vs_power")
 sweep_w = units.dbm_to_w(np.array(power_sweep_dbm))
 here = np.sqrt(at_share * scenario.sensing_power_w / sweep_w)
-isotropic = np.stack(
-    [np.eye(antennas) * scenario.sensing_power_w / antennas] * len(aps)
-)
-even = np.sqrt(
-    nf.crlb_m2(scenario, isotropic, time_allocation)
-    * scenario.sensing_power_w
-    / sweep_w
-)
+isotropic = np.eye(antennas) * scenario.sensing_power_w / antennas
+even_bound = nf.crlb_m2(scenario, np.stack([isotropic] * len(aps)), time_allocation)
+even = np.sqrt(even_bound * scenario.sensing_power_w / sweep_w)
 
 # %% tags=["hide-input"]
 figure, axes = plotting.subplots(1, 1)
@@ -176,17 +169,12 @@ matched_curve = nf.SinrCurve(h, noise, tolerance=sinr_tolerance, matched=True)
 unaware = nf.robust_sinr(h, 0 * norms, noise, power, tolerance=sinr_tolerance).beams
 rows = []
 for e in sorted(curve_errors):
-    rows.append(
-        {
-            "relative_error": e,
-            "exact": exact_curve.solve(e, power).sinr,
-            "ignorant": nf.worst_sinr(h, e * norms, unaware, noise).min(),
-            "matched": matched_curve.solve(e, power).sinr,
-        }
-    )
-here = pd.DataFrame(rows)
+    best, mrt = (each.solve(e, power).sinr for each in (exact_curve, matched_curve))
+    rows.append((e, best, nf.worst_sinr(h, e * norms, unaware, noise).min(), mrt))
+SCHEMES = ["exact", "ignorant", "matched"]
+here = pd.DataFrame(rows, columns=["relative_error", *SCHEMES])
 base = figures.baseline("beamforming", "robust_sinr")
-efficiency = np.log2(1 + here[["exact", "ignorant", "matched"]])
+efficiency = np.log2(1 + here[SCHEMES])
 part = efficiency.matched / efficiency.exact
 
 # %% tags=["hide-input"]
@@ -204,12 +192,10 @@ tables.table(
 
 # %% tags=["hide-input"]
 figure, axes = plotting.subplots(1, 2, sharey=True)
+labels = "best beams", "error-ignorant (EI)", "matched (MRT)"
+lines = [*zip(SCHEMES, ("exact", "benchmark_1", "benchmark_2"), labels)]
 for ax, table, name in ((axes[0], here, "here"), (axes[1], base, "main run")):
-    for column, role, label in (
-        ("exact", "exact", "best beams"),
-        ("ignorant", "benchmark_1", "error-ignorant (EI)"),
-        ("matched", "benchmark_2", "matched (MRT)"),
-    ):
+    for column, role, label in lines:
         rate = np.log2(1 + table[column])
         plotting.line(ax, 1e3 * table.relative_error, rate, role, label=label)
     ax.set(xlabel=r"Relative channel error ($10^{-3}$)", title=name)
@@ -234,50 +220,33 @@ old_root = np.exp(
     figures.within(sensing_power_dbm, old.sensing_power_dbm, np.log(old.optimal_m3_m))
 )
 error = here.relative_error.iloc[-1]
-before = {
-    name: np.log2(1 + figures.within(error, base.relative_error, base[name]))
+old_best, old_matched = (
+    np.log2(1 + figures.within(error, base.relative_error, base[name]))
     for name in ("exact", "matched")
-}
+)
 now = efficiency.iloc[-1]
+old_ratio, ratio = f"{old_matched / old_best:.2f}", f"{part.iloc[-1]:.2f}"
+met = f"leaves at most the share {largest_share} of the block to communication."
+if largest_share == "none":
+    met = f"{unmet}."
 tables.table(
-    {
-        "quantity": [
-            f"root of the position bound at {sensing_power_dbm:g} dBm (µm)",
-            f"best beams at the error {error:g} (bit/s/Hz)",
-            "matched beams there (bit/s/Hz)",
-            "matched / best",
-        ],
-        "main run": [
-            micrometres(old_root),
-            f"{before['exact']:.2f}",
-            f"{before['matched']:.2f}",
-            f"{before['matched'] / before['exact']:.2f}",
-        ],
-        "this set": [
-            micrometres(np.sqrt(at_share)),
-            f"{now.exact:.2f}",
-            f"{now.matched:.2f}",
-            f"{part.iloc[-1]:.2f}",
-        ],
-    },
-    caption=f"In this set the limit of {crlb_limit_m2:g} m² "
-    + (
-        f"{unmet}."
-        if largest_share == "none"
-        else f"leaves at most the share {largest_share} of the block to communication."
-    ),
+    tables.written(f"""
+    quantity | main run | this set
+    root of the position bound at {sensing_power_dbm:g} dBm (µm) | {micrometres(old_root)} | {root_um}
+    best beams at the error {error:g} (bit/s/Hz) | {old_best:.2f} | {now.exact:.2f}
+    matched beams there (bit/s/Hz) | {old_matched:.2f} | {now.matched:.2f}
+    matched / best | {old_ratio} | {ratio}
+    """),
+    caption=f"In this set the limit of {crlb_limit_m2:g} m² {met}",
 )
 
 # %% tags=["hide-input"]
-limit = f"The position limit of {crlb_limit_m2:g} m²"
-root = f"is {micrometres(np.sqrt(at_share))} µm"
+possible = "" if largest_share == "none" else "can be met, and "
+root = f"is {root_um} µm"
+if not located:
+    root = "is infinite, since no covariance identifies all positions"
 answers.answer(
-    (
-        f"{limit} {unmet}. "
-        if largest_share == "none"
-        else f"{limit} can be met, and leaves at most the share {largest_share} of the block to communication. "
-    )
-    + f"At {sensing_power_dbm:g} dBm the root of the position bound {root if located else 'is infinite, since no covariance identifies all positions'} "
-    f"({micrometres(old_root)} µm in the main run), and at the same "
-    f"channel error matched beams reach {part.iloc[-1]:.2f} of the best ones ({before['matched'] / before['exact']:.2f})."
+    f"The position limit of {crlb_limit_m2:g} m² {possible}{met} "
+    f"At {sensing_power_dbm:g} dBm the root of the position bound {root} ({micrometres(old_root)} µm in the main run), and at the same "
+    f"channel error matched beams reach {ratio} of the best ones ({old_ratio})."
 )

@@ -41,19 +41,7 @@ processing_gain_db = 0.0
 symbols = 14
 draws = 1000
 heuristic_draws = 100
-si_levels_db = [
-    -140.0,
-    -130.0,
-    -120.0,
-    -115.0,
-    -110.0,
-    -105.0,
-    -100.0,
-    -95.0,
-    -90.0,
-    -85.0,
-    -80.0,
-]
+si_levels_db = [-140, -130, -120, -115, -110, -105, -100, -95, -90, -85, -80]
 cdf_levels_db = [-130.0, -110.0, -100.0, -90.0]
 heuristic_levels_db = [-140.0, -120.0, -110.0, -100.0, -90.0, -80.0]
 thresholds_db = [-15.0, -10.0, -7.5, -5.0, -2.5, 0.0, 2.5, 5.0, 7.5, 10.0]
@@ -160,21 +148,20 @@ curves.show(
 
 
 # %%
+def case_at(si_db, threshold_db, drops=batch):
+    """Drops at a level of self-interference and a threshold of the users."""
+    gains = {"self_interference_gain": db_to_linear(si_db)}
+    return drops.replace(min_comm_sinr=db_to_linear(threshold_db), **gains)
+
+
 def exact_at(si_db, threshold_db):
-    found = nl.solve_exact_batch(
-        batch.replace(
-            self_interference_gain=db_to_linear(si_db),
-            min_comm_sinr=db_to_linear(threshold_db),
-        )
-    )
+    found = nl.solve_exact_batch(case_at(si_db, threshold_db))
     assert np.all(found.status[found.feasible] == "optimal")  # nothing unproven
     return found
 
 
 def full_std(si_db):
-    return nl.range_std_m(
-        batch.replace(self_interference_gain=db_to_linear(si_db)), full
-    )
+    return nl.range_std_m(case_at(si_db, min_comm_sinr_db), full)
 
 
 # %%
@@ -182,9 +169,7 @@ all_levels = sorted({*si_levels_db, *cdf_levels_db, *heuristic_levels_db})
 by_level = {level: exact_at(level, min_comm_sinr_db) for level in all_levels}
 full_by_level = {level: full_std(level) for level in all_levels}
 all_thresholds = sorted({*thresholds_db, *heuristic_thresholds_db})
-by_threshold = {
-    threshold: exact_at(self_interference_db, threshold) for threshold in all_thresholds
-}
+by_threshold = {t: exact_at(self_interference_db, t) for t in all_thresholds}
 full_own = full_std(self_interference_db)
 # Averages over common drops need some.
 thresholds_db, heuristic_thresholds_db = (
@@ -192,9 +177,7 @@ thresholds_db, heuristic_thresholds_db = (
     for levels in (thresholds_db, heuristic_thresholds_db)
 )
 if not thresholds_db:
-    print(
-        "Hardly any drop meets any threshold of the sweep: it has the set's own only."
-    )
+    print("Hardly any drop meets any threshold of the sweep: it has the set's own.")
     thresholds_db = [min_comm_sinr_db]
     by_threshold[min_comm_sinr_db] = exact_at(self_interference_db, min_comm_sinr_db)
 all_thresholds = sorted({*thresholds_db, *heuristic_thresholds_db})
@@ -218,42 +201,25 @@ def algorithm_1(child):
     """Accuracy, powers, value and iterations of Algorithm 1 at every point."""
     scenario = nl.Scenario.random(child, **settings)
     answers = np.full((len(points), 2 * base_stations + 2), np.nan)
-    for row, (level, threshold) in enumerate(points):
-        case = scenario.replace(
-            self_interference_gain=db_to_linear(level),
-            min_comm_sinr=db_to_linear(threshold),
-        )
-        if found := by_the_paper(case):
-            answers[row] = [
-                *found.range_std_m,
-                *found.powers_w,
-                found.worst_sensing_sinr,
-                found.certificate.iterations,
-            ]
+    for row, point in enumerate(points):
+        if found := by_the_paper(case_at(*point, scenario)):
+            last = found.worst_sensing_sinr, found.certificate.iterations
+            answers[row] = *found.range_std_m, *found.powers_w, *last
     return answers
 
 
 # %%
 answers = np.array(on_draws(algorithm_1, seed, heuristic_draws))
-std_of = {point: answers[:, i, :base_stations] for i, point in enumerate(points)}
-power_of = {
-    point: answers[:, i, base_stations : 2 * base_stations]
-    for i, point in enumerate(points)
-}
-value_of = {point: answers[:, i, -2] for i, point in enumerate(points)}
-steps_of = {point: answers[:, i, -1] for i, point in enumerate(points)}
-certified = {
-    (level, threshold): (
-        by_level[level]
-        if threshold == min_comm_sinr_db and level in by_level
-        else by_threshold[threshold]
-    )
-    for level, threshold in points
-}
-given_up = sum(
-    np.sum(certified[at].feasible[:heuristic_draws] & np.isnan(value_of[at]))
-    for at in points
-)
+std_of, power_of, value_of, steps_of, certified, given_up = {}, {}, {}, {}, {}, 0
+for point, found in zip(points, np.moveaxis(answers, 1, 0)):
+    std_of[point], power_of[point] = np.split(found[:, :-2], 2, axis=1)
+    value_of[point], steps_of[point] = found[:, -2], found[:, -1]
+    level, threshold = point
+    certified[point] = by_threshold.get(threshold)
+    if threshold == min_comm_sinr_db and level in by_level:
+        certified[point] = by_level[level]
+    able = certified[point].feasible[:heuristic_draws]
+    given_up += np.sum(able & np.isnan(value_of[point]))
 if given_up:
     print(f"Algorithm 1's cone solver gave up on {given_up} feasible drops.")
 
@@ -274,8 +240,9 @@ columns = {"quantile": quantile}
 figure, panels = plotting.subplots(1, 2, height=3.9, sharey=True)
 for panel, name, over in zip(panels, ("mean", "worst"), (np.mean, np.max)):
     for index, level in enumerate(cdf_levels_db):
-        look = {name: plotting.style(index)[name] for name in ("color", "marker")}
-        colour, plain = look["color"], look | {"marker": ""}
+        look = plotting.style(index)
+        del look["linestyle"]
+        plain = look | {"marker": ""}
         for kind, stds, dash, width in (
             ("exact", exact_stds[level], "-", 2.0),
             ("full_power", full_stds[level], "--", 1.4),
@@ -349,8 +316,7 @@ claims.record(
     ours=f"worst station: full power over exact goes from {gain_worst[0]:.2f} at {si_levels_db[0]:.0f} dB to "
     f"{gain_worst[-1]:.2f} at {si_levels_db[-1]:.0f} dB; gain of the mean from "
     f"{gain_mean[0]:.1f} m to {gain_mean[-1]:.1f} m",
-    tolerance="the relative gain of the worst station falls at every step of the sweep, and so does the gain of the mean "
-    "in metres",
+    tolerance="the relative gain of the worst station falls at every step of the sweep, and so does the gain of the mean in metres",
     reproduced=falls,
     trend=bool(gain_worst[0] > gain_worst[-1]),
     checkable=len(si_levels_db) > 1,
@@ -445,10 +411,8 @@ figures.show(
 )
 
 # %% tags=["hide-input"]
-every_average_falls = bool(
-    np.all(np.diff(exact_power, axis=0) <= 1e-9 * cap)
-    and np.all(exact_power[-1] < exact_power[0])
-)
+every_average_falls = bool(np.all(np.diff(exact_power, axis=0) <= 1e-9 * cap))
+every_average_falls &= bool(np.all(exact_power[-1] < exact_power[0]))
 largest = np.max(powers, axis=2) / cap
 lowered = np.mean(np.all(powers[-1] < powers[0] * (1 - 1e-9), axis=1))
 claims.record(
@@ -490,8 +454,7 @@ tables.table(
             for t in thresholds_db
         ],
     },
-    caption=f"Infeasible drops among {draws}, and whom full power still serves "
-    "among the drops feasible at every threshold.",
+    caption=f"Infeasible drops among {draws}, and whom full power still serves among the drops feasible at every threshold.",
 )
 
 
@@ -534,8 +497,8 @@ low_end.draw(inset, "exact", exact_mean.mean[shown], "exact", markers=False)
 low_end.level(inset, "full power", full_mean, "benchmark_1")
 inset.set(xlabel="Threshold (dB)", ylabel="Mean STD (m)")
 inset.tick_params(labelsize="x-small")
-inset.xaxis.label.set_size("x-small")
-inset.yaxis.label.set_size("x-small")
+for axis in (inset.xaxis, inset.yaxis):
+    axis.label.set_size("x-small")
 top = max(exact_mean.high.max(), full_mean)
 bottom = min(exact_mean.low.min(), full_mean)
 panels[0].set_ylim(bottom - 0.05 * (top - bottom), top + 0.9 * (top - bottom))
@@ -571,6 +534,7 @@ for t in (min(thresholds_db), max(thresholds_db)):
     difference = full_own[some].mean(1) - by_threshold[t].range_std_m[some].mean(1)
     ends.append((montecarlo.average(difference), float(np.mean(difference > 0))))
 (lowest, helped), (highest, still_helped) = ends
+first_gains = bool(lowest.mean > 0 and helped > 0.5)
 claims.record(
     "001-C5",
     ours=f"mean over stations, full power minus exact: {lowest.mean:.1f} m [{lowest.low:.1f}, {lowest.high:.1f}] at "
@@ -579,10 +543,8 @@ claims.record(
     f"{100 * still_helped:.0f} % gain",
     tolerance="over all drops feasible at that threshold: at the lowest the mean gains and so do most drops, at the highest the 95 % interval of the mean "
     "lies below 0 and most drops lose (trend: the first alone; one bad drop can turn a mean)",
-    reproduced=bool(
-        lowest.mean > 0 and helped > 0.5 and highest.high < 0 and still_helped < 0.5
-    ),
-    trend=bool(lowest.mean > 0 and helped > 0.5),
+    reproduced=first_gains and highest.high < 0 and still_helped < 0.5,
+    trend=first_gains,
     checkable=len(thresholds_db) > 1,
 )
 
@@ -592,10 +554,8 @@ claims.record(
 # The problem is quasi-concave, so a good local method has a chance to be globally right. How often is it, with balanced units?
 
 # %% tags=["hide-input"]
-gaps = {
-    point: 1 - value_of[point] / certified[point].worst_sensing_sinr[:heuristic_draws]
-    for point in points
-}
+best_of = {p: certified[p].worst_sensing_sinr[:heuristic_draws] for p in points}
+gaps = {point: 1 - value_of[point] / best for point, best in best_of.items()}
 # Never above the certified optimum
 assert not any(np.any(gap < -1e-7) for gap in gaps.values())
 
@@ -621,24 +581,20 @@ pooled = np.concatenate([gap[np.isfinite(gap)] for gap in gaps.values()])
 if not len(pooled):
     print("Algorithm 1 ran on no feasible drop: there is no gap to show.")
     pooled = np.full(1, np.nan)
-at_least_0 = {point: np.maximum(gap, 0.0) for point, gap in gaps.items()}
 tables.table(
-    {
-        "self-interference (dB)": [point[0] for point in points],
-        "users' threshold (dB)": [point[1] for point in points],
-        "drops": [int(np.isfinite(gaps[point]).sum()) for point in points],
-        "within 0.1 % (%)": [100 * of_some(within, gaps[point]) for point in points],
-        "largest gap (%)": [100 * of_some(np.max, at_least_0[p]) for p in points],
-        "steps, median": [of_some(np.median, steps_of[point]) for point in points],
-        "steps, most": [of_some(np.max, steps_of[point]) for point in points],
-        "below cap (%)": [100 * of_some(np.mean, below_cap(point)) for point in points],
-    },
-    formats={
-        "within 0.1 % (%)": ".1f",
-        "largest gap (%)": ".3f",
-        "steps, most": ".0f",
-        "below cap (%)": ".1f",
-    },
+    [
+        {
+            "self-interference (dB)": point[0],
+            "users' threshold (dB)": point[1],
+            "drops": int(np.isfinite(gap).sum()),
+            "within 0.1 % (%)": f"{100 * of_some(within, gap):.1f}",
+            "largest gap (%)": f"{100 * of_some(np.max, np.maximum(gap, 0.0)):.3f}",
+            "steps, median": of_some(np.median, steps_of[point]),
+            "steps, most": f"{of_some(np.max, steps_of[point]):.0f}",
+            "below cap (%)": f"{100 * of_some(np.mean, below_cap(point)):.1f}",
+        }
+        for point, gap in gaps.items()
+    ],
     caption="Algorithm 1 against the certified optimum, on the same drops, by self-interference and users' threshold. "
     "Last column: share of runs that leave every power at least 1 % below the cap.",
 )
@@ -673,13 +629,11 @@ def unit_study(child):
     """Iterations and gap of Algorithm 1 for each start of the slack, on one drop (nan where there are none)."""
     scenario = nl.Scenario.random(child, **settings)
     solved = nl.solve_exact_batch([scenario])
-    if not solved.feasible[0]:
-        return np.full((len(slack_starts), 2), np.nan)
-    rows = []
+    rows, nothing = [], np.full((len(slack_starts), 2), np.nan)
     for start in slack_starts:
         found = by_the_paper(scenario, slack_start=start)
-        if found is None:
-            return np.full((len(slack_starts), 2), np.nan)
+        if found is None or not solved.feasible[0]:
+            return nothing
         missed = 1 - found.worst_sensing_sinr / solved.worst_sensing_sinr[0]
         rows.append((found.certificate.iterations, missed))
     return np.array(rows)
@@ -735,8 +689,7 @@ def size_study(child):
     """Iterations and seconds of Algorithm 1, steps and seconds of the exact solver, for each network size."""
     rows = np.full((len(sizes), 4), np.nan)
     for row, size in enumerate(sizes):
-        changed = {"base_stations": size, "min_comm_sinr_db": -20.0}
-        changed["layout"] = "vertices"
+        changed = dict(base_stations=size, min_comm_sinr_db=-20.0, layout="vertices")
         scenario = nl.Scenario.random(child, **settings | changed)
         if found := by_the_paper(scenario):
             found, best = found.certificate, nl.solve_exact(scenario).certificate
@@ -876,15 +829,13 @@ figures.show(
 )
 
 # %% tags=["hide-input"]
+medians = np.median(positions, axis=0)
+told = "position error, simulated", "position error, bound"
 tables.table(
     {
-        "quantity (median over drops, m)": [
-            "position error, simulated",
-            "position error, bound",
-            "range STD of the worst station",
-        ],
-        "full power": [np.median(x) for x in (rmse_full, bound_full, worst_full)],
-        "exact": [np.median(x) for x in (rmse_exact, bound_exact, worst_exact)],
+        "quantity (median over drops, m)": [*told, "range STD of the worst station"],
+        "full power": medians[[1, 0, 2]],
+        "exact": medians[[4, 3, 5]],
     },
     formats=".3f",
     caption="What the optimisation of the worst range does to the position.",
