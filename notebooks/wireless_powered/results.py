@@ -59,34 +59,24 @@ from isaclib.foundations.scenario import Batch
 law = taken_by(wp.Scenario.random, globals())
 batch = wp.Scenario.random_batch(np.random.default_rng(seed), draws, **law)
 limits, bs_powers = np.array(crb_limits_m2), np.array(bs_powers_w)
-solvers = {
-    "exact": wp.solve_exact_batch,
-    "equal time": wp.solve_equal_time_batch,
-    "full power": wp.solve_max_power_batch,
-}
-roles = {"exact": "exact", "equal time": "benchmark_1", "full power": "benchmark_2"}
-words = {
-    "exact": "certified optimum",
-    "equal time": "equal ISAC time",
-    "full power": "maximum transmit power",
-}
+batches = wp.solve_exact_batch, wp.solve_equal_time_batch, wp.solve_max_power_batch
+solvers = dict(zip(("exact", "equal time", "full power"), batches))
+roles = dict(zip(solvers, ("exact", "benchmark_1", "benchmark_2")))
+told = "certified optimum", "equal ISAC time", "maximum transmit power"
+words = dict(zip(solvers, told))
 
 
 def sweep(field, values):
     """Every scheme on every draw at every point of an axis: (D, points) each, nan where infeasible."""
-    found = {
-        name: [solve(batch.replace(**{field: float(v)})) for v in values]
-        for name, solve in solvers.items()
-    }
-    bits = {
-        name: np.stack([r.min_throughput_bit for r in results], axis=1)
-        for name, results in found.items()
-    }
-    for results in found.values():  # only what is proven is averaged
-        assert all(np.all(r.status[r.feasible] == "optimal") for r in results)
-    worst_gap = max(r.gap[r.feasible].max(initial=0) for r in found["exact"])
-    worst_residual = max(r.residual[r.feasible].max(initial=0) for r in found["exact"])
-    return bits, worst_gap, worst_residual
+    bits, worst = {}, {}
+    for name, solve in solvers.items():
+        found = [solve(batch.replace(**{field: float(v)})) for v in values]
+        for r in found:  # only what is proven is averaged
+            assert np.all(r.status[r.feasible] == "optimal")
+        bits[name] = np.stack([r.min_throughput_bit for r in found], axis=1)
+        each = [(r.gap[r.feasible], r.residual[r.feasible]) for r in found]
+        worst[name] = [max(v.max(initial=0) for v in part) for part in zip(*each)]
+    return bits, *worst["exact"]
 
 
 # %% [markdown]
@@ -147,16 +137,14 @@ def ellipse(information, centre, stretch):
     )
 
 
-small = np.full(users, max_power_w / 100)
-states = {
-    "before: 1 % of the largest power": small,
-    "after: the optimum": optimum.powers_w,
-}
+states = {"before: 1 % of the largest power": np.full(users, max_power_w / 100)}
+states["after: the optimum"] = optimum.powers_w
 stretch = 2.4477  # a Gaussian error lies inside with probability 0.95
 fig, panels = plotting.subplots(1, 2, width=7.2, height=4.4, sharex=True, sharey=True)
-rows = []
+rows, worst = [], []
 for ax, (state, powers) in zip(np.ravel(panels), states.items()):
     info, crb = wp.fisher_information(one, powers), wp.crb_trace(one, powers)
+    worst.append(f"{crb.max():.3g}")
     for n, centre in enumerate(one.target_positions_m):
         ax.plot(*ellipse(info[n], centre, stretch), color=plotting.COLOURS[5], lw=1.2)
         rows.append((state, n, *centre, crb[n]))
@@ -181,7 +169,7 @@ figures.show(
     "takes all powers from one curve, where the worst target meets the limit (or, under a loose limit, where charging longer no "
     "longer pays). Who sends with most power is decided by the channels to the base station, not by who sees that target best.",
     alt=f"Two maps of the disk with base station, users and targets with their error ellipses: at small equal power, where the worst CRB is "
-    f"{wp.crb_trace(one, small).max():.3g} square metres, and at the optimum, where it is {wp.crb_trace(one, optimum.powers_w).max():.3g}.",
+    f"{worst[0]} square metres, and at the optimum, where it is {worst[1]}.",
 )
 
 # %% [markdown]
@@ -208,14 +196,11 @@ best_kbit = [optimum.min_throughput_bit / 1e3] * 2
 plotting.line(ax, [0, longest], best_kbit, "exact", label=words["exact"])
 ax.set(xlabel="Iteration (1)", ylabel="Minimum throughput (kbit)", yscale="log")
 ax.legend()
+columns["optimum_bit"] = optimum.min_throughput_bit
 figures.show(
     fig,
     "convergence",
-    data={
-        "iteration": np.arange(longest + 1),
-        **columns,
-        "optimum_bit": optimum.min_throughput_bit,
-    },
+    data={"iteration": np.arange(longest + 1)} | columns,
     caption=f"One realization. After {steps['proposed']} iterations the SCA is at {reached['proposed']:.2f} % of the certified optimum, equal time at "
     f"{reached['equal_time']:.0f} % and full power at {percent(reached['max_power'])}. The comparison schemes are iterated here as the "
     "paper does, although one of them is a linear program that is solved by its first step (erratum 000-E4).",
@@ -322,15 +307,14 @@ def plain_log(ax):
 
 def draw_one(name, axis, label, bits, sca, paper, caption):
     fig, ax = plotting.subplots(1, 1, width=6.4, height=3.9)
+    data = {"axis": axis, "sca_bit": sca}
     for scheme, role in roles.items():
         plotting.line(ax, axis, bits[scheme][shown] / 1e3, role, label=words[scheme])
+        data[f"{scheme.replace(' ', '_')}_bit"] = bits[scheme][shown]
     plotting.line(ax, axis, np.array(sca) / 1e3, "paper", label="SCA of the paper")
     ax.set(xlabel=label, ylabel="Minimum throughput (kbit)")
     plain_log(ax)
     ax.legend()
-    data = {"axis": axis, "sca_bit": sca} | {
-        f"{scheme.replace(' ', '_')}_bit": bits[scheme][shown] for scheme in roles
-    }
     axis_name = label.replace("m$^2$", "m²")
     alt = f"Minimum throughput over {axis_name}: the optimum on top, with the SCA, equal time and maximum power below it."
     text = {"caption": caption, "alt": alt, "paper": paper}
@@ -354,35 +338,27 @@ def draw_average(name, axis, label, bits, keep, paper, caption):
     ax.legend()
     below.set(xlabel=label, ylim=(-2, max(10, 110 * missing.max())))
     below.set_ylabel("Infeasible (%)")
-    caption = (
-        f"Mean over the {keep.sum()} of {draws} draws that are feasible at every point, with 95 % bands; "
-        f"below, the share of infeasible draws. {caption}"
-    )
+    caption = f"Mean over the {keep.sum()} of {draws} draws that are feasible at every point, with 95 % bands; below, the share of infeasible draws. {caption}"
     axis_name = label.replace("m$^2$", "m²")
-    alt = (
-        f"Mean minimum throughput over {axis_name} for three schemes with their bands, optimum highest, "
-        "and the share of infeasible draws."
-    )
+    alt = f"Mean minimum throughput over {axis_name} for three schemes with their bands, optimum highest, and the share of infeasible draws."
     text = {"caption": caption, "alt": alt, "paper": paper}
     figures.show(fig, name, data=data, solver="scalar search", **text)
 
 
+axis_of = {"limit": (limits, "CRB limit (m$^2$)")}
+axis_of["power"] = bs_powers, "Power of the base station (W)"
+best_here = by_limit["exact"][shown]
+where = "Where"
+if len(limits) > 1:
+    where = (
+        f"From the strictest to the loosest limit, a factor of {limits.max() / limits.min():.3g}, "
+        f"the optimum grows by a factor of {best_here.max() / best_here.min():.3g}: where"
+    )
 draw_one(
     "throughput_vs_crb_limit",
-    limits,
-    "CRB limit (m$^2$)",
-    by_limit,
-    sca_by_limit,
-    "Fig. 3",
-    "One realization. Optimum and SCA differ by at most "
-    f"{100 * np.max(np.abs(np.array(sca_by_limit) / by_limit['exact'][shown] - 1)):.1g} %. "
-    + (
-        f"From the strictest to the loosest limit, a factor of "
-        f"{limits.max() / limits.min():.3g}, the optimum grows by a factor of {by_limit['exact'][shown].max() / by_limit['exact'][shown].min():.3g}: where"
-        if len(limits) > 1
-        else "Where"
-    )
-    + " the limit binds, the "
+    *axis_of["limit"],
+    *(by_limit, sca_by_limit, "Fig. 3"),
+    f"One realization. Optimum and SCA differ by at most {100 * np.max(np.abs(np.array(sca_by_limit) / best_here - 1)):.1g} %. {where} the limit binds, the "
     "frame is spent on charging for transmissions that are strong enough to sense. The full-power scheme cannot answer to the limit at "
     "all (erratum 000-E4).",
 )
@@ -390,11 +366,8 @@ draw_one(
 # %% tags=["hide-input"]
 draw_average(
     "throughput_vs_crb_limit_average",
-    limits,
-    "CRB limit (m$^2$)",
-    by_limit,
-    keep_limit,
-    "Fig. 3",
+    *axis_of["limit"],
+    *(by_limit, keep_limit, "Fig. 3"),
     "The full-power line is flat, where the paper says that all schemes improve: its CRBs are constants.",
 )
 
@@ -404,30 +377,21 @@ draw_average(
 # %% tags=["hide-input"]
 draw_one(
     "throughput_vs_bs_power",
-    bs_powers,
-    "Power of the base station (W)",
-    by_power,
-    sca_by_power,
-    "Fig. 4",
+    *axis_of["power"],
+    *(by_power, sca_by_power, "Fig. 4"),
     "One realization. More charging power helps twice: it brings energy, and its own echoes relieve the users of sensing.",
 )
 
 # %% tags=["hide-input"]
+grown = ", ".join(
+    f"{np.ptp(bits[keep_power].mean(axis=0)) / 1e3:.3g} kbit ({words[name]})"
+    for name, bits in by_power.items()
+)
+told = f"From {bs_powers.min():g} to {bs_powers.max():g} W the means grow by {grown}."
 draw_average(
     "throughput_vs_bs_power_average",
-    bs_powers,
-    "Power of the base station (W)",
-    by_power,
-    keep_power,
-    "Fig. 4",
-    f"From {bs_powers.min():g} to {bs_powers.max():g} W the means grow by "
-    + ", ".join(
-        f"{np.ptp(bits[keep_power].mean(axis=0)) / 1e3:.3g} kbit ({words[name]})"
-        for name, bits in by_power.items()
-    )
-    + "."
-    if len(bs_powers) > 1
-    else "",
+    *axis_of["power"],
+    *(by_power, keep_power, "Fig. 4", told if len(bs_powers) > 1 else ""),
 )
 
 
@@ -452,13 +416,12 @@ better = all(
     for other in ("equal time", "full power")
 )
 full_best = wp.solve_max_power_batch(batch).min_throughput_bit[feasible]
+over_equal, over_full = np.median(best / equal_best), np.median(best / full_best)
 claims.record(
     "000-C2",
-    ours=f"the optimum lies above both schemes on every draw and point: {yes(better)}; in the convergence process "
-    "the SCA leads at "
+    ours=f"the optimum lies above both schemes on every draw and point: {yes(better)}; in the convergence process the SCA leads at "
     f"{100 * ahead.mean():.1f} % of all iterations and draws. At the default limit the median factor is "
-    f"{np.median(best / equal_best):.2f} over equal time and {np.median(best / full_best):.0f} over full "
-    "power",
+    f"{over_equal:.2f} over equal time and {over_full:.0f} over full power",
     tolerance="above both at every point of both axes, and at 99 % of the iterations after the start",
     reproduced=better and ahead.mean() >= 0.99,
     trend=better,
@@ -467,23 +430,18 @@ gaining = {
     name: float(np.mean(bits[keep_limit][:, -1] > bits[keep_limit][:, 0] * (1 + 1e-9)))
     for name, bits in by_limit.items()
 }
+told = [f"{words[s]} on {100 * part:.4g} % of the draws" for s, part in gaining.items()]
+flat, as_zero = by_limit["full power"], ""
+if not np.isfinite(flat).all():
+    counted = np.nan_to_num(flat).mean(axis=0)
+    as_zero = (
+        ", and only a count of infeasible draws as zero makes its mean rise, from "
+        f"{counted[np.argmin(limits)]:.0f} to {counted[np.argmax(limits)]:.0f} bit"
+    )
 claims.record(
     "000-C3",
-    ours="more throughput at the loosest than at the strictest limit: "
-    + ", ".join(
-        f"{words[scheme]} on {100 * share:.4g} % of the draws"
-        for scheme, share in gaining.items()
-    )
-    + ". The full-power throughput varies by "
-    f"{np.ptp(by_limit['full power'][keep_limit], axis=1).max():.1g} bit along the axis: it cannot depend "
-    "on the limit"
-    + (
-        ", and only a count of infeasible draws as zero makes its mean rise, from "
-        f"{np.nan_to_num(by_limit['full power'])[:, np.argmin(limits)].mean():.0f} to "
-        f"{np.nan_to_num(by_limit['full power'])[:, np.argmax(limits)].mean():.0f} bit"
-        if not np.isfinite(by_limit["full power"]).all()
-        else ""
-    ),
+    ours=f"more throughput at the loosest than at the strictest limit: {', '.join(told)}. The full-power throughput varies by "
+    f"{np.ptp(flat[keep_limit], axis=1).max():.1g} bit along the axis: it cannot depend on the limit{as_zero}",
     tolerance="every scheme gains from the strictest to the loosest limit, on every draw; trend: two of the three do on nine draws of ten (where the strictest "
     "limit does not bind there is nothing to gain)",
     reproduced=min(gaining.values()) == 1,
@@ -508,18 +466,11 @@ claims.record(
     tolerance="at most a tenth of the optimum's gain",
     reproduced=full_gain <= 0.1,
 )
-ahead_by = {
-    "equal time": np.median(best / equal_best),
-    "full power": np.median(best / full_best),
-}
 claims.record(
     "000-C9",
-    ours="median factor of the optimum, which the algorithm reaches: "
-    + ", ".join(
-        f"{factor:.2f} over {words[name]}" for name, factor in ahead_by.items()
-    ),
+    ours=f"median factor of the optimum, which the algorithm reaches: {over_equal:.2f} over {words['equal time']}, {over_full:.2f} over {words['full power']}",
     tolerance='"significantly" read as a fifth more than either scheme in the median; trend: more on every draw',
-    reproduced=min(ahead_by.values()) >= 1.2,
+    reproduced=min(over_equal, over_full) >= 1.2,
     trend=better,
 )
 claims.record(
@@ -529,22 +480,18 @@ claims.record(
     tolerance="contradicted if every certified gap is at most 1e-6",
     reproduced=max(gap_a, gap_b) > 1e-6,
 )
-gain = {
-    scheme: np.diff(by_power[scheme][keep_power][:, [0, -1]], axis=1)[:, 0]
-    for scheme in roles
-}
-power_growth = {scheme: grows(by_power[scheme], keep_power) for scheme in roles}
-share = share_of_gain(gain)
+ends = {name: bits[keep_power][:, [0, -1]].T for name, bits in by_power.items()}
+share = share_of_gain({name: last - first for name, (first, last) in ends.items()})
+factor = np.median(ends["full power"][1] / ends["full power"][0])
+all_grow = all(grows(bits, keep_power) for bits in by_power.values())
 inferior = above(by_power, "equal time", keep_power)
 claims.record(
     "000-C4",
-    ours=f"all schemes grow on every draw: {yes(all(power_growth.values())) if len(bs_powers) > 1 else 'one power only'}; equal time is inferior on every draw: "
-    f"{yes(inferior)}; full power gains {100 * share:.1f} % of what the optimum gains (median), "
-    "although it grows by a factor of "
-    f"{np.median(by_power['full power'][keep_power][:, -1] / by_power['full power'][keep_power][:, 0]):.1f}",
+    ours=f"all schemes grow on every draw: {yes(all_grow) if len(bs_powers) > 1 else 'one power only'}; equal time is inferior on every draw: "
+    f"{yes(inferior)}; full power gains {100 * share:.1f} % of what the optimum gains (median), although it grows by a factor of {factor:.1f}",
     tolerance="growth and order on every draw; gain of full power at most a tenth of the optimum's",
-    reproduced=all(power_growth.values()) and inferior and share <= 0.1,
-    trend=all(power_growth.values()),
+    reproduced=all_grow and inferior and share <= 0.1,
+    trend=all_grow,
     checkable=len(bs_powers) > 1,
 )
 claims.record(
@@ -572,8 +519,10 @@ def worst_crb(scenario, with_bs):
     return wp.crb_trace(changed, full_power).max()
 
 
-with_signal = np.array([worst_crb(scenario, 1.0) for scenario in batch])
-without = np.array([worst_crb(scenario, 0.0) for scenario in batch])
+with_signal, without = (
+    np.array([worst_crb(scenario, with_bs) for scenario in batch])
+    for with_bs in (1.0, 0.0)
+)
 claims.record(
     "000-C6",
     ours=f"median of the worst target's CRB at full power: {np.median(with_signal):.3g} m² with the charging signal, "
