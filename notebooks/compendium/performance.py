@@ -46,6 +46,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 from compendium.notebook import figures, tables, timing
+from compendium.notebook.curves import Curves
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
 from isaclib import near_field as nf
@@ -96,9 +97,10 @@ def fitted(name, dimension, sizes, spent, low=0.0):
     return f" ({exponent:.1f})".replace("-", "−")
 
 
-def digits(value):
-    """Decimals that leave three figures of a number, and all of a large one."""
-    return max(0, 2 - int(np.floor(np.log10(value))))
+def milliseconds(seconds):
+    """With the decimals that leave three figures of a number, and all of a large one."""
+    decimals = max(0, 2 - int(np.floor(np.log10(1e3 * seconds))))
+    return f"{1e3 * seconds:.{decimals}f}"
 
 
 tables.facts(
@@ -160,13 +162,16 @@ contests = {  # scenarios, the paper's solver, the exact one, many at once
     "wireless powered": (sensed, wp.solve_sca, wp.solve_exact, wp.solve_exact_batch),
     "network localization": (heard, nl.solve_dc, nl.solve_exact, nl.solve_exact_batch),
     "semi-ISaC, sum of rates": (
-        *(served, si.solve_sum),
-        *(si.solve_exact, si.solve_exact_batch),
+        served,
+        si.solve_sum,
+        si.solve_exact,
+        si.solve_exact_batch,
     ),
     "semi-ISaC, bits per joule": (served, dinkelbach, efficient, efficient_batch),
     "OFDM ranging": (
-        *(list(symbol), cold(ofdm.dynamic_allocation)),
-        *(cold(ofdm.solve_exact), None),
+        list(symbol),
+        *map(cold, (ofdm.dynamic_allocation, ofdm.solve_exact)),
+        None,
     ),
 }
 together = max(batch_sizes)
@@ -194,20 +199,10 @@ def fresh(method="cuts"):
     return nf.SinrCurve(h, field.noise_w, tolerance=sinr_tolerance, method=method)
 
 
-theirs, main = timing.timed(
-    lambda: nf.solve_main(
-        field,
-        start=share_start,
-        step=share_step,
-        sensing=sensing,
-        curve=fresh("sdp"),
-    )
-)
-ours, best = timing.timed(
-    lambda: nf.solve_exact(
-        field, sensing=sensing, curve=fresh(), tolerance=sinr_tolerance / 3
-    )
-)
+steps = {"start": share_start, "step": share_step, "sensing": sensing}
+theirs, main = timing.timed(lambda: nf.solve_main(field, curve=fresh("sdp"), **steps))
+finer = {"tolerance": sinr_tolerance / 3, "sensing": sensing}
+ours, best = timing.timed(lambda: nf.solve_exact(field, curve=fresh(), **finer))
 assert main.worst_rate_bps_hz <= best.certificate.bound * (1 + 1e-9)
 rows.append(("near field", theirs, ours, np.nan))
 race = pd.DataFrame(rows, columns=["problem", "paper_s", "exact_s", "batch_s"])
@@ -223,9 +218,8 @@ for column, role, marker, label in (
     colour = plotting.role(role)["color"]
     axes.plot(race[column], place, marker, color=colour, ms=7, label=label)
 axes.set_yticks(place, race.problem)
-axes.set(
-    xscale="log", xlabel="Processor time per scenario (s)", ylim=(-0.6, len(race) - 0.4)
-)
+axes.set(xlabel="Processor time per scenario (s)", xscale="log")
+axes.set_ylim(-0.6, len(race) - 0.4)
 figure.legend(loc="outside upper center", ncols=3)
 figures.show(
     figure,
@@ -236,26 +230,19 @@ figures.show(
     f"the paper's algorithm; the time per draw of a batch is {np.nanmin(race.exact_s / race.batch_s):.0f} to {np.nanmax(race.exact_s / race.batch_s):.0f} times shorter than that of one scenario.",
     solver="scalar search, eigenvalues, interior point, SLSQP, Clarabel",
 )
-slower = list(race.problem[race.exact_s > race.paper_s])
+in_all = "The exact solver is the faster one in all of them."
+if slower := list(race.problem[race.exact_s > race.paper_s]):
+    in_all = f"For a single scenario the exact solver is the slower one in {' and '.join(slower)}."
+in_batch = [f"{r:.3g}" if r > 0 else "no batch" for r in race.paper_s / race.batch_s]
 tables.table(
     {
         "problem": race.problem,
-        "paper's algorithm (ms)": [
-            f"{1e3 * s:.{digits(1e3 * s)}f}" for s in race.paper_s
-        ],
-        "exact (ms)": [f"{1e3 * s:.{digits(1e3 * s)}f}" for s in race.exact_s],
+        "paper's algorithm (ms)": list(map(milliseconds, race.paper_s)),
+        "exact (ms)": list(map(milliseconds, race.exact_s)),
         "paper over exact": race.paper_s / race.exact_s,
-        "paper over exact in a batch": [
-            f"{ratio:.3g}" if ratio > 0 else "no batch"
-            for ratio in race.paper_s / race.batch_s
-        ],
+        "paper over exact in a batch": in_batch,
     },
-    caption="The same in numbers. "
-    + (
-        f"For a single scenario the exact solver is the slower one in {' and '.join(slower)}."
-        if slower
-        else "The exact solver is the faster one in all of them."
-    ),
+    caption=f"The same in numbers. {in_all}",
     precision=3,
 )
 
@@ -311,9 +298,7 @@ curves = {
     ("beams", "reduced"): (more, margin("sdp", True)),
     ("beams", "cuts, reduced"): (more, margin("cuts", True)),
 }
-reduction = {
-    key: (sizes, *timed_at(sizes, prepare)) for key, (sizes, prepare) in curves.items()
-}
+reduction = {key: (given[0], *timed_at(*given)) for key, given in curves.items()}
 for kind, tolerance in (("sensing", 2e-5), ("beams", 1e-4)):
     stated = reduction[kind, "as stated"][2]
     for (other, _), (_, _, values) in reduction.items():
@@ -322,9 +307,10 @@ for kind, tolerance in (("sensing", 2e-5), ("beams", 1e-4)):
 
 # %% tags=["hide-input"]
 figure, panels = plotting.subplots(1, 2, width=7.4, height=3.6, sharey=True)
-frames, fits = [], []
+rows, fits = [], []
 looks = {"as stated": "paper", "reduced": "exact", "cuts, reduced": "benchmark_2"}
-for ax, kind in zip(panels, ("sensing", "beams")):
+titles = {"sensing": "sensing covariances", "beams": "robust beams at one SINR"}
+for ax, (kind, title) in zip(panels, titles.items()):
     for (other, label), (sizes, spent, _) in reduction.items():
         if other != kind:
             continue
@@ -332,16 +318,10 @@ for ax, kind in zip(panels, ("sensing", "beams")):
         marker = plotting.role(looks[label])["marker"] or "s"
         named = label + told
         plotting.line(ax, sizes, spent, looks[label], label=named, marker=marker)
-        frames.append(
-            pd.DataFrame(
-                {"program": kind, "form": label, "antennas": sizes, "seconds": spent}
-            )
-        )
+        rows += [(kind, label, *point) for point in zip(sizes, spent)]
     ax.set(xscale="log", yscale="log", xlabel="Antennas per access point (1)")
     ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.set_title(
-        {"sensing": "sensing covariances", "beams": "robust beams at one SINR"}[kind]
-    )
+    ax.set_title(title)
     ax.legend(title="form (exponent)", fontsize="x-small", title_fontsize="x-small")
 panels[0].set_ylabel("Processor time (s)")
 panels[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -350,7 +330,7 @@ panels[0].yaxis.set_minor_formatter(NullFormatter())
 figures.show(
     figure,
     "reduced_against_full",
-    data=pd.concat(frames),
+    data=pd.DataFrame(rows, columns=["program", "form", "antennas", "seconds"]),
     caption="The near-field programs as stated and reduced, two users and two access points, with the exponent of the antennas fitted over all points of a "
     "curve. All forms of one program return the same value; the stated ones are left out where they would take too long.",
     alt="Two panels with logarithmic axes. The programs as stated rise with the antennas; the reduced ones and the cuts stay level up to the largest "
@@ -378,22 +358,17 @@ scene = reduce(heard, radii, limits[0])
 spent["general"], general = measured(lambda: margin_by_conic(scene, 1e5, limits[1]))
 shares = [*(found.margin for found in road.values()), general.value]
 assert np.ptp(shares) < 1e-4 * min(shares)
-gaps = [
-    *(found.certificate.gap for found in road.values()),
-    general.value / general.bound - 1,
-]
+gaps = [found.certificate.gap for found in road.values()]
+names = "worst-channel cuts", "semidefinite program", "the same by a general solver"
 tables.table(
     {
-        "method": [
-            "worst-channel cuts",
-            "semidefinite program",
-            "the same by a general solver",
-        ],
+        "method": names,
         "least share of the power": shares,
-        "certified gap": [f"{gap:.1e}" for gap in gaps],
+        "certified gap": [*gaps, general.value / general.bound - 1],
         "seconds": list(spent.values()),
         "over cuts": [value / spent["cuts"] for value in spent.values()],
     },
+    formats={"certified gap": ".1e"},
     caption=f"Robust beams for one SINR and {road_users} of the paper's users, both in reduced form. The share is that of the access points' power.",
     precision=3,
 )
@@ -423,24 +398,15 @@ for name, (kind, solver) in solvers.items():
 
 # %% tags=["hide-input"]
 figure, axes = plotting.subplots(1, 1, height=3.5)
+curves = Curves("draws", sizes)
 for index, (name, rate) in enumerate(throughput.items()):
-    plotting.line(axes, sizes, rate, index, label=name)
-axes.set(
-    xscale="log",
-    yscale="log",
-    xlabel="Draws in a batch (1)",
-    ylabel="Draws per second (1/s)",
-)
+    curves.draw(axes, f"{name.replace(' ', '_')}_per_s", rate, index, label=name)
+axes.set(xlabel="Draws in a batch (1)", ylabel="Draws per second (1/s)")
+axes.set(xscale="log", yscale="log")
 axes.legend()
-figures.show(
+curves.show(
     figure,
     "batch_throughput",
-    data={
-        "draws": sizes,
-        **{
-            f"{name.replace(' ', '_')}_per_s": rate for name, rate in throughput.items()
-        },
-    },
     caption="Exact solves per second against the number of draws solved together, one core.",
     alt="Three rising curves on logarithmic axes that level off: throughput grows with the size of the batch at first and then stays.",
     solver="scalar search, eigenvalues, interior point",
@@ -480,11 +446,7 @@ def powered_at(exact, field_name):
     def prepare(count):
         options = {field_name: count, "crb_limit_m2": 0.5}
         batch, one = feasible_first(wp.Scenario, wp.solve_exact_batch, **options)
-        return (
-            (lambda: wp.solve_exact_batch(batch))
-            if exact
-            else (lambda: wp.solve_sca(one))
-        )
+        return partial(*(wp.solve_exact_batch, batch) if exact else (wp.solve_sca, one))
 
     return prepare
 
@@ -509,14 +471,10 @@ def services_at(exact):
 
         def network_of(start):
             some = parts[start : start + count // 3]
-            joined = {
-                name: np.concatenate([getattr(part, name) for part in some])
-                for name in ("radar_gain", "clutter_gain", "link_gain", "weights")
-            }
-            nothing = np.zeros(count)
-            return some[0].replace(
-                **joined, min_sensing_bps=nothing, min_rate_bps=nothing
-            )
+            joined = dict.fromkeys(("min_sensing_bps", "min_rate_bps"), np.zeros(count))
+            for name in ("radar_gain", "clutter_gain", "link_gain", "weights"):
+                joined[name] = np.concatenate([getattr(part, name) for part in some])
+            return some[0].replace(**joined)
 
         batch = [network_of(start) for start in range(lanes)]
         if exact:
@@ -543,42 +501,58 @@ def beams_at(method):
         crowd = nf.Scenario.random(rng(11), user_positions_m=places[:count])
         own = nf.channels(crowd)
         ball = 1e-3 * np.linalg.norm(own, axis=2)
-        return lambda: nf.power_margin(
-            own, ball, 1e3, crowd.noise_w, crowd.comm_power_w, method=method
-        )
+        given = own, ball, 1e3, crowd.noise_w, crowd.comm_power_w
+        return lambda: nf.power_margin(*given, method=method)
 
     return prepare
 
 
-panels_of = {
-    "wireless powered: users": [
-        ("exact", user_counts, powered_at(True, "users"), lanes),
-        ("SCA", user_counts, powered_at(False, "users"), 1),
-    ],
-    "wireless powered: targets": [
-        ("exact", target_counts, powered_at(True, "targets"), lanes),
-        ("SCA", target_counts, powered_at(False, "targets"), 1),
-    ],
-    "network localization: base stations": [
-        ("exact", station_counts, stations_at(True), lanes),
-        ("Algorithm 1", station_counts, stations_at(False), 1),
-    ],
-    "semi-ISaC: users": [
-        ("exact", service_counts, services_at(True), lanes),
-        ("cone program", service_counts, services_at(False), 1),
-    ],
-    "OFDM ranging: subcarriers": [
-        ("exact", carrier_counts, carriers_at(True), 1),
-        ("mixing rule", carrier_counts, carriers_at(False), 1),
-    ],
-    "near field: users": [
-        ("cuts", beam_counts, beams_at("cuts"), 1),
-        ("semidefinite program", beam_counts, beams_at("sdp"), 1),
-    ],
+def powered_by(dimension):
+    return lambda exact: powered_at(exact, dimension)
+
+
+def roads(exact):
+    return beams_at("cuts" if exact else "sdp")
+
+
+sizes_of = {  # panel: sizes, work for each of them, names of both roads, draws at once
+    "wireless powered: users": (
+        user_counts,
+        powered_by("users"),
+        "exact",
+        "SCA",
+        lanes,
+    ),
+    "wireless powered: targets": (
+        target_counts,
+        powered_by("targets"),
+        "exact",
+        "SCA",
+        lanes,
+    ),
+    "network localization: base stations": (
+        station_counts,
+        stations_at,
+        "exact",
+        "Algorithm 1",
+        lanes,
+    ),
+    "semi-ISaC: users": (service_counts, services_at, "exact", "cone program", lanes),
+    "OFDM ranging: subcarriers": (
+        carrier_counts,
+        carriers_at,
+        "exact",
+        "mixing rule",
+        1,
+    ),
+    "near field: users": (beam_counts, roads, "cuts", "semidefinite program", 1),
 }
 measured = {
-    title: [(label, *grow(*rest)) for label, *rest in lines]
-    for title, lines in panels_of.items()
+    title: [
+        (ours, *grow(counts, work(True), share)),
+        (theirs, *grow(counts, work(False))),
+    ]
+    for title, (counts, work, ours, theirs, share) in sizes_of.items()
 }
 
 
@@ -590,7 +564,7 @@ def plain_ticks(ax, sizes):
 
 
 figure, panels = plotting.subplots(2, 3, width=8.4, height=6.0)
-frames = []
+rows, columns = [], ["paper", "solver", "dimension", "size", "seconds"]
 for ax, (title, lines) in zip(panels.flat, measured.items()):
     paper, _, dimension = title.partition(": ")
     for role, (label, counts, spent) in zip(("exact", "paper"), lines):
@@ -598,29 +572,14 @@ for ax, (title, lines) in zip(panels.flat, measured.items()):
         named = label + fitted(f"{paper}: {label}", dimension, counts, spent, upper)
         marker = plotting.role(role)["marker"] or "s"
         plotting.line(ax, counts, spent, role, label=named, marker=marker)
-        frames.append(
-            pd.DataFrame(
-                {
-                    "paper": paper,
-                    "solver": label,
-                    "dimension": dimension,
-                    "size": counts,
-                    "seconds": spent,
-                }
-            )
-        )
-    ax.set(
-        xscale="log", yscale="log", title=paper, xlabel=f"{dimension.capitalize()} (1)"
-    )
+        rows += [(paper, label, dimension, *point) for point in zip(counts, spent)]
+    ax.set(xlabel=f"{dimension.capitalize()} (1)", title=paper)
+    ax.set(xscale="log", yscale="log")
     plain_ticks(ax, max((counts for _, counts, _ in lines), key=len))
     spread = np.log10(np.concatenate([spent for _, _, spent in lines]))
     ax.set_ylim(10 ** np.floor(spread.min()), 10 ** (np.ceil(spread.max()) + 1))
-    ax.legend(
-        fontsize="x-small",
-        title="solver (exponent)",
-        title_fontsize="x-small",
-        loc="upper left",
-    )
+    small = {"fontsize": "x-small", "title_fontsize": "x-small"}
+    ax.legend(title="solver (exponent)", loc="upper left", **small)
 figure.supylabel("Processor time per scenario (s)", fontsize="medium")
 ratios = []  # of both times at the largest size that both reach; the last panel compares two exact roads
 for (_, counts, ours), (_, others, theirs) in list(measured.values())[:5]:
@@ -631,7 +590,7 @@ for (_, counts, ours), (_, others, theirs) in list(measured.values())[:5]:
 figures.show(
     figure,
     "scaling",
-    data=pd.concat(frames),
+    data=pd.DataFrame(rows, columns=columns),
     caption="Time per scenario against size, with the exponent of the growth. Exact solvers of the first four panels: per draw of "
     f"{lanes} solved at once. A curve that ends early ran out of patience ({patience_s:g} s). At the largest size that both lines reach, the exact solver takes "
     f"{min(ratios, default=np.nan):.2g} to {max(ratios, default=np.nan):.2g} times as long as the paper's algorithm.",
@@ -641,12 +600,9 @@ figures.show(
 )
 
 # %% tags=["hide-input"]
+names = ["solver", "grows with", "exponent ± standard error (fitted range)"]
 tables.table(
-    {
-        "solver": [name for name, _, _ in fits],
-        "grows with": [dimension for _, dimension, _ in fits],
-        "exponent ± standard error (fitted range)": [str(fit) for _, _, fit in fits],
-    },
+    [dict(zip(names, map(str, row))) for row in fits],
     caption="Fitted exponents of the time. Small ones at small sizes mostly mean that overhead still dominates.",
 )
 
