@@ -162,16 +162,13 @@ contests = {  # scenarios, the paper's solver, the exact one, many at once
     "wireless powered": (sensed, wp.solve_sca, wp.solve_exact, wp.solve_exact_batch),
     "network localization": (heard, nl.solve_dc, nl.solve_exact, nl.solve_exact_batch),
     "semi-ISaC, sum of rates": (
-        served,
-        si.solve_sum,
-        si.solve_exact,
-        si.solve_exact_batch,
+        *(served, si.solve_sum),
+        *(si.solve_exact, si.solve_exact_batch),
     ),
     "semi-ISaC, bits per joule": (served, dinkelbach, efficient, efficient_batch),
     "OFDM ranging": (
-        list(symbol),
-        *map(cold, (ofdm.dynamic_allocation, ofdm.solve_exact)),
-        None,
+        *(list(symbol), cold(ofdm.dynamic_allocation)),
+        *(cold(ofdm.solve_exact), None),
     ),
 }
 together = max(batch_sizes)
@@ -507,52 +504,35 @@ def beams_at(method):
     return prepare
 
 
-def powered_by(dimension):
-    return lambda exact: powered_at(exact, dimension)
-
-
-def roads(exact):
-    return beams_at("cuts" if exact else "sdp")
-
-
-sizes_of = {  # panel: sizes, work for each of them, names of both roads, draws at once
-    "wireless powered: users": (
-        user_counts,
-        powered_by("users"),
-        "exact",
-        "SCA",
-        lanes,
-    ),
-    "wireless powered: targets": (
-        target_counts,
-        powered_by("targets"),
-        "exact",
-        "SCA",
-        lanes,
-    ),
-    "network localization: base stations": (
-        station_counts,
-        stations_at,
-        "exact",
-        "Algorithm 1",
-        lanes,
-    ),
-    "semi-ISaC: users": (service_counts, services_at, "exact", "cone program", lanes),
-    "OFDM ranging: subcarriers": (
-        carrier_counts,
-        carriers_at,
-        "exact",
-        "mixing rule",
-        1,
-    ),
-    "near field: users": (beam_counts, roads, "cuts", "semidefinite program", 1),
+panels_of = {
+    "wireless powered: users": [
+        ("exact", user_counts, powered_at(True, "users"), lanes),
+        ("SCA", user_counts, powered_at(False, "users"), 1),
+    ],
+    "wireless powered: targets": [
+        ("exact", target_counts, powered_at(True, "targets"), lanes),
+        ("SCA", target_counts, powered_at(False, "targets"), 1),
+    ],
+    "network localization: base stations": [
+        ("exact", station_counts, stations_at(True), lanes),
+        ("Algorithm 1", station_counts, stations_at(False), 1),
+    ],
+    "semi-ISaC: users": [
+        ("exact", service_counts, services_at(True), lanes),
+        ("cone program", service_counts, services_at(False), 1),
+    ],
+    "OFDM ranging: subcarriers": [
+        ("exact", carrier_counts, carriers_at(True), 1),
+        ("mixing rule", carrier_counts, carriers_at(False), 1),
+    ],
+    "near field: users": [
+        ("cuts", beam_counts, beams_at("cuts"), 1),
+        ("semidefinite program", beam_counts, beams_at("sdp"), 1),
+    ],
 }
 measured = {
-    title: [
-        (ours, *grow(counts, work(True), share)),
-        (theirs, *grow(counts, work(False))),
-    ]
-    for title, (counts, work, ours, theirs, share) in sizes_of.items()
+    title: [(label, *grow(*rest)) for label, *rest in lines]
+    for title, lines in panels_of.items()
 }
 
 
