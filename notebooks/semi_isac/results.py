@@ -858,7 +858,7 @@ recovered = {
 
 
 def recovered_drops(model, radius, sensing, rate):
-    """Drops by the text, where the ISaC user has two rates, or by the scripts, where it has one."""
+    """Drops by the text (two rates of the ISaC user) or by the scripts (one rate)."""
     law = {**recovered, "radius_m": radius}
     law |= {"min_sensing_bps": sensing, "min_rate_bps": rate}
     rng = np.random.default_rng(seed)

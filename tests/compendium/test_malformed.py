@@ -148,6 +148,7 @@ CASES = {
         {"named": {"a": 1.0}, "caption": "c", "head": ("quantity", "value")},
         {"named": ["empty dict"], "caption": TEXT},
     ),
+    "tables.written": (tables.written, {"text": "chapter | asks\nnear field | a rate"}, {"text": ["longer"]}),
     "tables.number": (tables.number, {"value": 1520.3, "precision": 3}, {"value": LEVEL}),
     "tables.markdown_table": (
         tables.markdown_table,
