@@ -3,11 +3,22 @@ r"""A primal-dual interior-point method that works on the prices, for many netwo
 .. math:: \max_{\beta, \pi, t}\; \sum_{kj} w_k \rho_{kj}(\beta_k, \pi_k) - q \sum_k \pi_k + w_t t
    \quad\text{s.t.}\quad \rho_{kj} \ge f_{kj} t,\; \sum_k \beta_k \le 1,\; \sum_k \pi_k \le 1,\; \beta, \pi \ge 0 .
 
-The users meet only in the two budgets, through the price :math:`\nu` of bandwidth and the price :math:`\mu` of power: Newton's
-system has one 2 x 2 block per user, bordered by the two prices and :math:`t`, and is solved as one dense system of 2K + 3
-unknowns (a block alone is singular along its own ray where the floors are slack). Steps are taken in relative coordinates
-:math:`d\beta_k/\beta_k, d\pi_k/\pi_k`, so that a user who needs a billionth of the power is no harder than another; the floors
-have slack variables, because a slack computed from a curved constraint lets a step hug the boundary and stall.
+The users meet only in the two budgets, through the price :math:`\nu` of bandwidth and the price :math:`\mu` of power. Steps are
+taken in relative coordinates :math:`d\beta_k/\beta_k, d\pi_k/\pi_k`, so that a user who needs a billionth of the power is no
+harder than another; the floors have slack variables, because a slack computed from a curved constraint lets a step hug the
+boundary and stall. Newton's system then has one 2 x 2 block :math:`H_k` per user, of the relative steps :math:`u_k`, bordered by
+the columns :math:`C_k` of :math:`m = (\nu, \mu, dt)`:
+
+.. math:: H_k u_k + C_k m = r_k, \quad \sum_k C_k^T u_k + E m = e, \qquad
+          H_k = \sum_j s_j a_j a_j^T + b \binom{1}{-1} (1, -1) + \mathrm{diag}(h) ,
+
+with :math:`a_j` the derivatives of the rates, :math:`s_j` multiplier over slack, :math:`b` the bend and :math:`h` what holds the
+signs. Along a user's own ray, share and power alike, rates of degree one bend nowhere: where the floors are slack, :math:`H_k` is
+singular but for :math:`h`. Its determinant as a difference has no digits then; as the sum of the squared cross products of those
+five rank-one parts (Cauchy-Binet) it keeps all. Of each user one step is eliminated, then the other with the pivot
+:math:`\det H_k` over the first; but for the three users whose second pivot is the least beside its border: its inverse would
+drown the others in the three sums that all share, and next to an optimum no more than two such users set the prices. They stay,
+in one dense system of six unknowns, whatever the number of users.
 
 Two uses: ``t`` free and no weights gives the *margin* by which the floors can be met (phase I), ``t = 1`` the resource problem
 (phase II). Reference: Boyd and Vandenberghe, Convex Optimization, section 11.7.
@@ -21,8 +32,9 @@ import numpy as np
 
 from .bands import Bands, Restriction, slopes_of
 
+_KEPT = 3  # users of whom only one step is eliminated
 _PATIENCE = 40  # iterations without a better certified gap before a lane stops
-_ENTRIES = 4096 * 81  # of Newton's matrices at once: 2.7 MB, as many lanes as the cost of a call is spread over
+_USERS = 6144  # of all networks at once: as many as the cache holds, for the cost of a call is spread over them
 _LEAVE = 0.75  # finished lanes leave once so few are left
 _RETRY = 1e-8  # lanes that stop with a larger gap are run again, more cautiously
 
@@ -90,7 +102,7 @@ def optimise(
     price = np.broadcast_to(power_price, len(bands)).astype(float)
     y, t = np.stack([shares, powers], axis=-1).astype(float), np.array(factor, dtype=float)
     # Lanes do not touch each other: many share the cost of a call, as long as the cache holds them; finished ones leave.
-    size = max(_ENTRIES // (2 * y.shape[1] + 3) ** 2, 1)
+    size = max(_USERS // y.shape[1], 1)
     blocks = [slice(start, start + size) for start in range(0, len(bands), size)]
     parts = [_optimise(bands.take(at), free, margin, price[at], y[at], t[at], tolerance, max_iterations) for at in blocks]
     return parts[0] if len(parts) == 1 else Point(*(np.concatenate(columns) for columns in zip(*map(_columns, parts))))
@@ -129,23 +141,22 @@ def improve(point: Point, at: np.ndarray, again: Point) -> np.ndarray:
     return better
 
 
-@dataclass
 class _State:
-    """Iterates of all lanes, which stand last: y (2 resources, K, D), t (D,), slack and lam (2 services, K, D), prices (2, D), z
-    like y."""
+    """Iterates of all lanes, or a step of them: one array, lanes last, and views of its rows.
 
-    y: np.ndarray
-    t: np.ndarray
-    slack: np.ndarray
-    lam: np.ndarray
-    prices: np.ndarray
-    z: np.ndarray
+    y (2 resources, K, D), lam (2 services, K, D), z like y, slack like lam, prices and the rest of the budgets (2, D), t (D,).
+    """
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = values
+        self.y, self.lam, self.z, self.slack = values[:-5].reshape(4, 2, len(values) // 8, -1)
+        self.prices, self.budget, self.t = values[-5:-3], values[-3:-1], values[-1]
 
     def take(self, lanes) -> _State:
-        return _State(*(value[..., lanes] for value in self.__dict__.values()))
+        return _State(self.values[:, lanes])
 
     def moved(self, length, step: _State) -> _State:
-        return _State(*(value + length * change for value, change in zip(self.__dict__.values(), step.__dict__.values())))
+        return _State(self.values + length * step.values)
 
 
 class _Slopes:
@@ -185,6 +196,7 @@ class _Solver:
 
     def __post_init__(self) -> None:
         self.movable = np.array([self.free.shares, self.free.powers])
+        self.still = np.flatnonzero([*~self.movable, not self.margin])
         self.safe = np.where(self.floored, self.floors, 1.0)
 
     def take(self, lanes) -> _Solver:
@@ -194,61 +206,68 @@ class _Solver:
     def run(self, y, t, pace: _Pace, tolerance, max_iterations) -> Point:
         """From shares and powers y (D, K, 2) and factors t (D,)."""
         y, lanes = np.ascontiguousarray(y.transpose(2, 1, 0)), len(t)
-        kept_y, kept_lam = y.copy(), np.zeros_like(self.floors)
-        factors, (gaps, violations, best) = t.copy(), np.full((3, lanes), np.inf)
-        iterations = np.zeros(lanes, dtype=int)
         at, now, slopes = np.arange(lanes), self, _Slopes(self, y)  # lanes that are still here, and what is known of them
         state = self._start(y, t, slopes)
+        # The best y and lam so far, and their merit, gap, violation and factor.
+        kept, figures = np.concatenate([y, 0 * y]).reshape(-1, lanes), np.full((4, lanes), np.inf)
+        figures[3] = t
+        iterations = np.zeros(lanes, dtype=int)
         centring, since, going = np.full(lanes, 0.3), np.zeros(lanes, dtype=int), np.ones(lanes, dtype=bool)
         with np.errstate(all="ignore"):
             for _ in range(max_iterations):
                 step, longest = now._newton(state, slopes, centring)
                 sound = np.isfinite(longest)
                 length = np.where(sound, np.minimum(1.0, pace.boundary * longest), 0.0)
-                state = state.moved(length, step)
+                step.values *= length
+                step.values += state.values
+                state = step
                 slopes = _Slopes(now, state.y)
                 centring = np.clip((1 - length) ** 2, *pace.centring)
                 gap, violation, factor = now._certify(state, slopes)
                 merit = np.abs(gap) + violation
-                better = (merit < best[at]) & going
-                where = at[better]
-                best[where], gaps[where], violations[where] = merit[better], gap[better], violation[better]
-                kept_y[..., where], kept_lam[..., where] = state.y[..., better], state.lam[..., better]
-                factors[where] = factor[better]
+                better = (merit < figures[0, at]) & going
+                figures[:, at[better]] = np.stack([merit, gap, violation, factor])[:, better]
+                kept[:, at[better]] = state.values[: len(kept), better]
                 iterations[at[going]] += 1
                 since = np.where(better, 0, since + 1)
-                going = going & sound & (best[at] > tolerance) & (since < _PATIENCE)
+                going = going & sound & (figures[0, at] > tolerance) & (since < _PATIENCE)
                 left = np.count_nonzero(going)
                 if not left:
                     break
                 if left <= _LEAVE * len(going):
                     at, now, state, centring, since = at[going], now.take(going), state.take(going), centring[going], since[going]
                     slopes, going = _Slopes(now, state.y), np.ones(left, dtype=bool)
-        shares, powers = (np.ascontiguousarray(values.T) for values in kept_y)
-        return Point(shares, powers, factors, np.ascontiguousarray(kept_lam.transpose(2, 1, 0)), gaps, violations, iterations)
+        best = np.ascontiguousarray(kept.T).reshape(lanes, 4, -1)
+        shares, powers, multipliers = best[:, 0], best[:, 1], np.ascontiguousarray(best[:, 2:].swapaxes(1, 2))
+        _, gaps, violations, factors = figures
+        return Point(shares, powers, factors, multipliers, gaps, violations, iterations)
 
     def _start(self, y, t, slopes: _Slopes) -> _State:
         size = 1 / self.count  # objective and factor are of the order of one
-        floor = self.floors * t
-        slack = np.where(self.floored, np.maximum(y[0] * slopes.value - floor, 0.1 * floor), 1.0)
-        lam = np.where(self.floored, size / slack, 0.0)
+        floor, (_, users, lanes) = self.floors * t, y.shape
+        state = _State(np.empty((8 * users + 5, lanes)))
+        state.y[:], state.t[:] = y, t
+        state.slack[:] = np.where(self.floored, np.maximum(y[0] * slopes.value - floor, 0.1 * floor), 1.0)
+        state.lam[:] = np.where(self.floored, size / state.slack, 0.0)
         movable = self.movable[:, None]
-        prices = np.where(movable, size / np.where(movable, 1 - y.sum(axis=1), 1.0), 0.0)
-        return _State(y, t, slack, lam, prices, size / y * movable[..., None])
+        state.budget[:] = np.where(movable, 1 - y.sum(axis=1), 1.0)
+        state.prices[:] = np.where(movable, size / state.budget, 0.0)
+        state.z[:] = size / y * movable[..., None]
+        return state
 
     def _certify(self, state: _State, slopes: _Slopes):
         """Certified relative gap, largest relative violation of a floor, and the factor t that the point really has.
 
         The bounds of :func:`~.bounds.margin_at` and :func:`~.bounds.sum_at`.
         """
-        beta, pi = state.y
+        (beta, pi), lam = state.y, state.lam
         rates = beta * slopes.value
         ratio = np.where(self.floored, rates / self.safe, np.inf).min(axis=(0, 1))
-        worth = self.weights + state.lam
+        worth = self.weights + lam
         by_share, by_power = (worth * slopes.by_share).sum(axis=0), (worth * slopes.by_power).sum(axis=0) - self.price
         bound = by_share.max(axis=0) if self.free.shares else (by_share * beta).sum(axis=0)
         bound = bound + (np.maximum(by_power.max(axis=0), 0) if self.free.powers else (by_power * pi).sum(axis=0))
-        paid = (state.lam * self.floors).sum(axis=(0, 1))
+        paid = (lam * self.floors).sum(axis=(0, 1))
         if self.margin:
             bound = np.where(paid > 0, bound / np.where(paid > 0, paid, 1.0), np.inf)
             return (bound - ratio) / ratio, np.zeros_like(ratio), ratio
@@ -258,56 +277,92 @@ class _Solver:
 
     def _newton(self, now: _State, slopes: _Slopes, centring):
         """The step of all variables, and how many times it fits before a bound is met: (step, (D,))."""
-        floors, floored, weights, movable = self.floors, self.floored, self.weights, self.movable[:, None]
-        y, slack = now.y, now.slack
-        beta, pi = y
-        by_share, by_power = slopes.by_share * beta, slopes.by_power * pi  # of relative steps
-        budget = np.where(movable, 1 - y.sum(axis=1), 1.0)
-        error = np.where(floored, beta * slopes.value - floors * now.t - slack, 0.0)
-        held = now.z * y
+        floors, floored, movable, still = self.floors, self.floored, self.movable[:, None], self.still
+        y, z, slack, lam, budget = now.y, now.z, now.slack, now.lam, now.budget
+        (beta, pi), held, stiff = y, z * y, lam / slack
+        budget[:] = np.where(movable, 1 - y.sum(axis=1), 1.0)
+        error = (beta * slopes.value - floors * now.t - slack) * floored
 
-        complementarity = (now.lam * slack).sum(axis=(0, 1)) + held.sum(axis=(0, 1)) + (now.prices * budget).sum(axis=0)
+        complementarity = (lam * slack).sum(axis=(0, 1)) + held.sum(axis=(0, 1)) + (now.prices * budget).sum(axis=0)
         target = centring * complementarity / self.count
-        stiff = np.where(floored, now.lam / slack, 0.0)
-        aim = np.where(floored, target / slack - stiff * error, 0.0)
-        bend = ((weights + now.lam) * slopes.bend).sum(axis=0) * pi * slopes.x  # -rho'' pi^2 / beta
-        pulled, dragged = weights + aim, stiff * floors
+        aim = target / slack * floored - stiff * error
+        bend = ((self.weights + lam) * slopes.bend).sum(axis=0) * pi * slopes.x  # -rho'' pi^2 / beta
 
-        # Unknowns: the relative steps of every user, the new prices (nu, mu), dt. A user with slack floors has a block that
-        # is singular along its own ray (homogeneity), so that users cannot be eliminated first without losing digits.
-        users, lanes = beta.shape
-        n = 2 * users
-        share, power = np.arange(0, n, 2), np.arange(1, n, 2)
-        matrix, right = np.zeros((n + 3, n + 3, lanes)), np.empty((n + 3, lanes))
-        matrix[share, share] = (stiff * by_share**2).sum(axis=0) + bend + held[0]
-        matrix[power, power] = (stiff * by_power**2).sum(axis=0) + bend + held[1]
-        matrix[share, power] = matrix[power, share] = (stiff * by_share * by_power).sum(axis=0) - bend
-        matrix[share, n] = matrix[n, share] = beta
-        matrix[power, n + 1] = matrix[n + 1, power] = pi
-        matrix[n + 2, share], matrix[n + 2, power] = (dragged * by_share).sum(axis=0), (dragged * by_power).sum(axis=0)
-        matrix[:n, n + 2] = -matrix[n + 2, :n]
-        matrix[[n, n + 1], [n, n + 1]] = -budget / now.prices
-        matrix[n + 2, n + 2] = -(dragged * floors).sum(axis=(0, 1))
-        right[share] = (pulled * by_share).sum(axis=0) + target
-        right[power] = (pulled * by_power).sum(axis=0) + target - pi * self.price
-        right[n : n + 2] = -target / now.prices
-        right[n + 2] = (aim * floors).sum(axis=(0, 1)) - 1.0
-        still = np.concatenate([np.tile(~self.movable, users + 1), [not self.margin]])
-        matrix[still], right[still] = np.eye(n + 3)[still][..., None], 0.0
-        solution = _solve(np.ascontiguousarray(matrix.transpose(2, 0, 1)), np.ascontiguousarray(right.T)).T
-        u, moves = np.stack([solution[share], solution[power]]), solution[n:]
-        change = by_share * u[0] + by_power * u[1] - floors * moves[2]
-        step = _State(
-            y=y * u,
-            t=moves[2],
-            slack=np.where(floored, change + error, 0.0),
-            lam=np.where(floored, aim - now.lam - stiff * change, 0.0),
-            prices=np.where(movable, moves[:2] - now.prices, 0.0),
-            z=(target / y - now.z - now.z * u) * movable[..., None],
-        )
-        pairs = ((u, 1.0), (step.slack, slack), (step.lam, now.lam), (step.prices, now.prices), (step.z, now.z))
-        fastest = np.max([_decrease(move, value) for move, value in (*pairs, (-step.y.sum(axis=1), budget))], axis=0)
-        return step, 1 / np.maximum(fastest, 1e-9)
+        # The system of the module's text. Columns of the border: of the new prices (nu, mu), of dt, and the right side.
+        by = np.stack([slopes.by_share * beta, slopes.by_power * pi])
+        pull = stiff * by
+        (of_share, of_power), both = (pull * by).sum(axis=1), (pull[0] * by[1]).sum(axis=0)
+        border, corner = np.zeros((2, 4, *beta.shape)), np.zeros((3, 4, len(target)))
+        border[0, 0], border[1, 1] = y
+        border[:, 2] = -(pull * floors).sum(axis=1)
+        border[:, 3] = ((self.weights + aim) * by).sum(axis=1) + target
+        border[1, 3] -= self.price * pi
+        corner[[0, 1], [0, 1]], corner[:2, 3] = -budget / now.prices, -target / now.prices
+        corner[2, 2], corner[2, 3] = (stiff * floors**2).sum(axis=(0, 1)), 1.0 - (aim * floors).sum(axis=(0, 1))
+        border[:, :3][:, still], corner[still], corner[still, still] = 0.0, 0.0, 1.0
+        by_share, by_power = of_share + bend + held[0], of_power + bend + held[1]
+        if self.movable.all():
+            crossed = stiff[0] * stiff[1] * (by[0, 0] * by[1, 1] - by[0, 1] * by[1, 0]) ** 2
+            bent = bend * (of_share + 2 * both + of_power + held[0] + held[1])
+            determinant = crossed + bent + held[0] * (of_power + held[1]) + held[1] * of_share
+            second = by_power * beta**2 > by_share * pi**2
+            pivot = np.where(second, by_power, by_share)
+            mixed, rest = (both - bend) / pivot, determinant / pivot
+            first, other = np.where(second, border[1], border[0]), np.where(second, border[0], border[1])
+        else:
+            second = self.free.powers
+            pivot, first = (by_power, border[1]) if second else (by_share, border[0])
+            mixed, rest, other = 0 * pivot, 0 * pivot + 1, 0 * first
+        (first, other), moves = _eliminate(pivot, mixed, rest, first, other, corner)
+        u = np.where(second, [other, first], [first, other])
+        change = by[0] * u[0] + by[1] * u[1] - floors * moves[2]
+
+        step = _State(np.empty_like(now.values))
+        step.y[:], step.t[:] = y * u, moves[2]
+        step.z[:] = (target / y - z - z * u) * movable[..., None]
+        step.slack[:] = change * floored + error
+        step.lam[:] = aim - lam - stiff * change
+        step.prices[:] = np.where(movable, moves[:2] - now.prices, 0.0)
+        step.budget[:] = -step.y.sum(axis=1)
+        return step, 1 / np.maximum(_decrease(step.values[:-1], now.values[:-1]), 1e-9)
+
+
+def _eliminate(pivot, mixed, rest, first, other, corner):
+    """Both steps (K, D) of every user, first and other, and the three unknowns (3, D) that all share; overwrites the corner.
+
+    Per user the first pivot, the second row's multiple of the first and the second pivot (K, D); borders (4, K, D) and corner
+    (3, 4, D) with their right sides last.
+    """
+    corner -= ((first[:3] / pivot)[:, None] * first).sum(axis=2)
+    ray = other - mixed * first
+    size, some, everybody = rest, ray, len(rest) <= _KEPT
+    if not everybody:
+        loose = np.argpartition(rest / (ray[0] ** 2 + ray[1] ** 2), _KEPT, axis=0)[:_KEPT]
+        kept = loose, np.arange(rest.shape[-1])
+        size, some, inverse = rest[kept], ray[:, *kept], 1 / rest
+        inverse[kept] = 0.0
+        corner -= ((ray[:3] * inverse)[:, None] * ray).sum(axis=2)
+    n = len(size)
+    system = np.zeros((n + 3, n + 4, rest.shape[-1]))
+    system[np.arange(n), np.arange(n)] = size
+    system[:n, n:], system[n:, :n], system[n:, n:] = some.swapaxes(0, 1), some[:3], corner
+    found = _dense(system)
+    step, moves = found[:n], found[n:]
+    if not everybody:
+        step = inverse * _steps(ray, moves)
+        step[kept] = found[:n]
+    return (_steps(first, moves) / pivot - mixed * step, step), moves
+
+
+def _steps(border, moves):
+    """Right side less what the shared unknowns take from it."""
+    return border[3] - (border[:3] * moves[:, None]).sum(axis=0)
+
+
+def _dense(system):
+    """The unknowns (n, D) of one system (n, n + 1, D) per lane, right sides last."""
+    system = np.ascontiguousarray(system.transpose(2, 0, 1))
+    return _solve(system[..., :-1], system[..., -1]).T
 
 
 def _solve(matrix, right):
@@ -324,5 +379,4 @@ def _solve(matrix, right):
 
 def _decrease(step, value):
     """Largest relative decrease (D,) of positive quantities in a step (0 where nothing decreases)."""
-    ratio = -step / np.where(np.asarray(value) > 0, value, np.inf)
-    return np.maximum(ratio.reshape(-1, ratio.shape[-1]).max(axis=0), 0.0)
+    return np.maximum(-np.divide(step, value, out=np.zeros_like(step), where=value > 0).min(axis=0), 0.0)

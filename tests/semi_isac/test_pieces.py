@@ -74,11 +74,11 @@ def test_a_lane_that_stalls_is_rescued_and_its_neighbours_are_left_alone(objecti
 def test_blocks_give_what_one_block_gives(monkeypatch):
     drops = si.Scenario.random_batch(np.random.default_rng(3), 11)
     whole = si.solve_exact_batch(drops)
-    monkeypatch.setattr(interior_point, "_ENTRIES", 4 * 81)
+    monkeypatch.setattr(interior_point, "_USERS", 4 * 3)
     parts = si.solve_exact_batch(drops)
     assert parts.status.tolist() == whole.status.tolist()
     np.testing.assert_allclose(parts.objective, whole.objective, rtol=1e-12)
-    monkeypatch.setattr(interior_point, "_ENTRIES", 1)
+    monkeypatch.setattr(interior_point, "_USERS", 1)
     np.testing.assert_allclose(si.solve_exact_batch(drops).objective, whole.objective, rtol=1e-12)
 
 

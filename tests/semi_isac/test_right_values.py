@@ -252,7 +252,8 @@ def test_a_step_is_newtons_step_towards_the_optimality_conditions(free, margin):
     y = np.stack([0.9 * rng.dirichlet(np.ones(3), lanes), 0.8 * rng.dirichlet(np.ones(3), lanes)]).transpose(0, 2, 1)
     state = solver._start(y, rng.uniform(0.5, 1.5, lanes), interior_point._Slopes(solver, y))
     noise = lambda part: part * np.exp(0.5 * rng.normal(size=part.shape))  # noqa: E731
-    state = interior_point._State(y, state.t, *map(noise, (state.slack, state.lam, state.prices, state.z)))
+    for part in (state.slack, state.lam, state.prices, state.z):
+        part[:] = noise(part)
     slopes = interior_point._Slopes(solver, y)
     step, longest = solver._newton(state, slopes, centring)
     budget = np.where(solver.movable[:, None], 1 - y.sum(axis=1), 0)
@@ -274,6 +275,25 @@ def test_a_step_is_newtons_step_towards_the_optimality_conditions(free, margin):
         assert np.array_equal(np.min(left, axis=0) > 0, np.full(lanes, positive))
 
 
+@pytest.mark.parametrize("margin", [False, True])
+def test_users_that_are_eliminated_take_the_step_of_the_dense_system(monkeypatch, margin):
+    """Nine users, three of whom stay in the dense system, against all nine in it; the second lane has them in reverse."""
+    nine = {}
+    for name, value in BANDS.__dict__.items():
+        users = value.reshape(1, 9, *value.shape[2:]) if value.ndim > 1 else value[:1]
+        nine[name] = np.concatenate([users, users[:, ::-1] if value.ndim > 1 else users])
+    nine = Bands(**nine)
+    solver = interior_point._Solver.of(nine, Restriction(), margin, np.zeros(2))
+    y = 0.9 * np.random.default_rng(1).dirichlet(np.ones(9), (2, 2)).transpose(0, 2, 1)
+    slopes = interior_point._Slopes(solver, y)
+    state, centring = solver._start(y, np.ones(2), slopes), np.array([0.1, 0.5])
+    found, longest = solver._newton(state, slopes, centring)
+    monkeypatch.setattr(interior_point, "_KEPT", 9)
+    dense, most = solver._newton(state, slopes, centring)
+    np.testing.assert_allclose(found.values, dense.values, rtol=1e-9, atol=1e-11 * np.abs(dense.values).max())
+    np.testing.assert_allclose(longest, most, rtol=1e-9)
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of what the method does within errstate
 @pytest.mark.parametrize("free", [Restriction(True, True), Restriction(True, False), Restriction(False, True)])
 def test_what_a_lane_certifies_is_the_bound_of_its_multipliers(free):
@@ -284,8 +304,8 @@ def test_what_a_lane_certifies_is_the_bound_of_its_multipliers(free):
     for margin in (False, True):
         solver = interior_point._Solver.of(BANDS, free, margin, 0 * price if margin else price)
         slopes = interior_point._Slopes(solver, y)
-        start = solver._start(y, np.array([0.5, 1.0, 3.0]), slopes)
-        state = interior_point._State(y, start.t, start.slack, multipliers.transpose(2, 1, 0), start.prices, start.z)
+        state = solver._start(y, np.array([0.5, 1.0, 3.0]), slopes)
+        state.lam[:] = multipliers.transpose(2, 1, 0)
         gap, violation, factor = solver._certify(state, slopes)
         reached = exact.reached(BANDS, shares, powers)
         if margin:
