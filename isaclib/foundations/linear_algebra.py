@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri, dtrtrs
 
-_TILE = 96  # OpenBLAS factors up to 127 columns by one thread
+_TILE = 64  # OpenBLAS factors up to 127 columns by one thread
 # Multiplications of a product up to which OpenBLAS wakes no threads, and the side of a cube below that: of real numbers, and of
 # complex ones
 _REAL, _COMPLEX = (2**18, 64), (2**16 - 1, 40)
@@ -41,8 +41,8 @@ def _sizes(left: np.ndarray, right: np.ndarray) -> tuple[int, int]:
 
 
 def _half(size: int, side: int) -> int:
-    """About half of a side: whole parts of cubes where there is more than one."""
-    return size // 2 if size <= side else (size // 2 + side // 2) // side * side
+    """About half of a side; whole sides of cubes where there are more than two."""
+    return -(-size // 2) if size <= 2 * side else (size // 2 + side // 2) // side * side
 
 
 def _add(target: np.ndarray, left: np.ndarray, right: np.ndarray, sizes: tuple[int, int] = _REAL, begun: bool = True) -> None:
