@@ -112,7 +112,7 @@ def mutants_of(path: Path) -> list[Mutant]:
 
 
 def _not_computed(tree: ast.AST) -> set[int]:
-    """Nodes that compute nothing: annotations, formats of strings, and what only builds a message."""
+    """Nodes that compute nothing: annotations, formats of strings, what only builds a message, the number of ``reshape(-1)``."""
     skipped: set[int] = set()
     for node in ast.walk(tree):
         inside: list[ast.AST | None] = []
@@ -122,6 +122,8 @@ def _not_computed(tree: ast.AST) -> set[int]:
             inside += [node.returns, *(each.annotation for each in [*node.args.args, *node.args.kwonlyargs])]
         elif isinstance(node, (ast.JoinedStr, ast.Raise)):
             inside.append(node)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "reshape":
+            inside += [each.operand for each in node.args if isinstance(each, ast.UnaryOp)]  # NumPy reads -2 as -1
         for part in inside:
             if part is not None:
                 skipped.update(id(each) for each in ast.walk(part))

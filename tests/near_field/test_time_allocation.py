@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from timed import assert_timed
 
 from isaclib import InfeasibleScenario, InvalidScenario
 from isaclib.near_field import Scenario, channels, optimise_sensing
@@ -251,3 +252,14 @@ def test_a_start_without_any_rate_stays_and_is_projected():
     assert found.history[0].objective == 0
     assert found.time_history == (0.99, 0.99) and found.time_allocation == pytest.approx(0.5)
     assert found.worst_rate_bps_hz > 0 and verify(blind, found).residual < RESIDUAL
+
+
+def test_the_seconds_are_those_of_the_call():
+    scenario = small()
+    sensing = assert_timed(lambda: optimise_sensing(scenario))
+    for solve in (solve_exact, solve_main, solve_mrt, solve_error_ignorant):
+        found = assert_timed(lambda solve=solve: solve(scenario, sensing=sensing))
+        assert_timed(lambda found=found: verify(scenario, found))
+    h = channels(scenario)
+    for solve in (robust_sinr, lambda *given: power_margin(*given[:2], 1.0, *given[2:])):
+        assert_timed(lambda solve=solve: solve(h, np.full(h.shape[:2], 1e-9), scenario.noise_w, scenario.comm_power_w))

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from timed import assert_timed
 
 from isaclib import InfeasibleScenario, InvalidScenario
 from isaclib import ofdm_ranging as ofdm
@@ -407,3 +408,14 @@ def test_cuts_are_exchanged_for_the_peaks_and_kept_near_the_limit_or_all_of_them
         state.exchange(x)
         state.exchange(x)
         assert state.pools[0].size >= before + found.size - 2  # peaks of earlier rounds have become plain cuts
+
+
+def test_the_seconds_are_those_of_the_call():
+    scenario, limits = ofdm.Scenario.random(np.random.default_rng(1)), {"peak_sidelobe_db": -14.0}
+    for solve in (ofdm.solve_exact, ofdm.dynamic_allocation, ofdm.straightforward_rule):
+        found = assert_timed(lambda solve=solve: solve(scenario, **limits))
+        assert_timed(lambda found=found: ofdm.verify(scenario, found, **limits))
+    for solve in (ofdm.waterfill, ofdm.edges_only, ofdm.minimise_sidelobe):
+        assert_timed(lambda solve=solve: solve(scenario))
+    assert_timed(lambda: ofdm.solve_sidelobe_limited(scenario, -14.0))
+    assert_timed(lambda: ofdm.mix(scenario, 0.5))

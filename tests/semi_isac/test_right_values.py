@@ -9,7 +9,9 @@ import time
 import mpmath
 import numpy as np
 import pytest
+from ends import POSITIVE, assert_ends
 from scipy.optimize import linprog
+from timed import assert_timed
 
 from isaclib import InfeasibleScenario, InvalidScenario, SolverFailure
 from isaclib import semi_isac as si
@@ -677,6 +679,28 @@ def test_rows_that_are_solved_together_share_the_time():
     found = INTERFACE.solve_each([DROPS[0]] * 4)
     assert 0 < sum(seconds for _, seconds in found) <= time.perf_counter() - begin
     assert {allocation.objective for allocation, _ in found} == {si.solve_exact(DROPS[0]).objective}
+
+
+def test_the_seconds_are_those_of_the_call():
+    from isaclib.semi_isac.interface import INTERFACE
+
+    for criterion in ("sum", "efficiency"):
+        for solve in INTERFACE.solvers.values():
+            found = assert_timed(lambda solve=solve, criterion=criterion: solve(DROPS[0], criterion=criterion))
+            assert_timed(lambda found=found: si.verify(DROPS[0], found))
+    assert_timed(lambda: si.solve_efficiency(DROPS[0], method="dinkelbach"))
+
+
+def test_parameters_of_a_drop_end_where_they_are_said_to():
+    limits = {
+        "radius_m": (None, 1e100), "carrier_hz": (POSITIVE, 1e100), "target_rcs_m2": (POSITIVE, 1e100),
+        "link_exponent": (POSITIVE, 1e100), "radar_exponent": (POSITIVE, 1e100), "antenna_gain_db": (-1e3, 1e3),
+        "power_budget_dbm": (-1e3, 1e3), "circuit_power_dbm": (-1e3, 1e3), "temperature_k": (POSITIVE, None),
+        "min_distance_m": (0.0, 40.0 * (1 - 1e-12)), "clutter_rcs_m2": (0.0, None), "nakagami_m": (0.5, None),
+    }  # fmt: skip
+    with np.errstate(all="ignore"):
+        assert_ends(lambda **given: si.Scenario.random(np.random.default_rng(1), **given), limits)
+    assert si.Scenario.random(np.random.default_rng(1), clutters=0).clutter_gain.tolist() == [0.0, 0.0]
 
 
 def comparison(values):

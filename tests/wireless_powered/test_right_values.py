@@ -6,11 +6,14 @@ import warnings
 import mpmath
 import numpy as np
 import pytest
+from ends import POSITIVE, assert_ends
+from timed import assert_timed
 
-from isaclib import InfeasibleScenario, SolverFailure
+from isaclib import InfeasibleScenario, InvalidScenario, SolverFailure
 from isaclib import wireless_powered as wp
 from isaclib.wireless_powered import attainable, curve, duality, energy, interior
-from isaclib.wireless_powered.sensing import Lane, Sensing
+from isaclib.wireless_powered.interface import INTERFACE
+from isaclib.wireless_powered.sensing import Lane, Sensing, octaves_beyond
 from isaclib.wireless_powered.verify import _price
 from tests.wireless_powered import oracles
 
@@ -47,6 +50,11 @@ def test_functions_that_cancel_at_zero_keep_their_digits(L):
     assert duality._log_snr_of_second(np.array([second]))[0] == pytest.approx(L, rel=3 * DIGITS)
     assert interior._worth(np.array([snr]))[0] == pytest.approx(worth, rel=3 * DIGITS)
     assert _price(np.array([snr]))[0] == pytest.approx(curvature, rel=1e-13)
+
+
+def test_only_what_is_far_beyond_the_usual_is_scaled_down():
+    for usual in (1.0, 1e-9, 3e5):
+        assert [octaves_beyond(usual * 2.0**n, usual) for n in (-60, 0, 40, 41, 100)] == [0, 0, 0, 1, 60]
 
 
 # --- derivatives ---------------------------------------------------------------------------------------------------------------
@@ -277,3 +285,41 @@ def test_at_the_edge_a_looser_limit_bounds_the_only_allocation():
     assert found.min_throughput_bit <= found.certificate.bound <= looser.certificate.bound
     with pytest.raises(InfeasibleScenario):
         wp.solve_exact(s.replace(crb_limit_m2=s.crb_limit_m2 * (1 - 1e-12)))
+
+
+# --- times, families -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_seconds_are_those_of_the_call():
+    powers = wp.Scenario.random(np.random.default_rng(1))
+    for solve in INTERFACE.solvers.values():
+        found = assert_timed(lambda solve=solve: solve(powers))
+        assert_timed(lambda found=found: wp.verify(powers, found))
+    for energies, method in ((capped(), "barrier method"), (capped(cap=10.0), "convex scalar search")):
+        assert assert_timed(lambda energies=energies: wp.solve_exact(energies)).certificate.method == method
+
+
+def test_the_families_are_what_they_are_said_to_be():
+    families = {name: family.draw(np.random.default_rng(3)) for name, family in INTERFACE.families.items()}
+    usual = wp.Scenario.random(np.random.default_rng(3))
+    assert families["paper"].gain_bs_user.tolist() == families["tight"].gain_bs_user.tolist() == usual.gain_bs_user.tolist()
+    full = wp.crb_trace(usual, np.full(len(usual.gain_bs_user), usual.max_power_w)).max()
+    assert families["tight"].crb_limit_m2 == pytest.approx(1.02 * full, rel=1e-14)
+    assert families["large"].gain_transmitter_target.shape == (21, 20)
+    hard = families["hard"]
+    far = wp.Scenario.random(np.random.default_rng(3), radius_m=30.0, path_loss_exponent=3.0, max_power_w=1000.0, noise_dbm=-90.0)
+    assert hard.gain_bs_user.tolist() == far.gain_bs_user.tolist() and (hard.max_power_w, hard.noise_w) == (1000.0, far.noise_w)
+    assert hard.crb_limit_m2 == pytest.approx(1000 * wp.crb_trace(far, np.full(10, 1000.0)).max(), rel=1e-14)
+
+
+def test_parameters_of_a_draw_end_where_they_are_said_to():
+    limits = {
+        "radius_m": (POSITIVE, 1e100), "min_distance_m": (0.0, 1e100), "path_loss_at_1m": (POSITIVE, None),
+        "path_loss_exponent": (0.0, 100.0), "noise_dbm": (-2000.0, 2000.0),
+    }  # fmt: skip
+    assert_ends(lambda **given: wp.Scenario.random(np.random.default_rng(1), **given), limits)
+    usual = wp.Scenario.random(np.random.default_rng(1))
+    for name in ("bs_position_m", "user_positions_m", "target_positions_m"):
+        at = getattr(usual, name)
+        with pytest.raises(InvalidScenario, match=f"^{name}: must be at"):
+            usual.replace(**{name: np.where(np.arange(at.size).reshape(at.shape) == 1, -1.01e100, at)})
