@@ -88,11 +88,10 @@ def infeasible(scenario: Scenario) -> InfeasibleScenario:
     """The error for users that cannot be served together."""
     best, index, largest, _ = attainable(scenario)
     threshold = np.broadcast_to(per_bs(scenario, "min_comm_sinr"), scenario.link_gain.shape)[index[0]]
-    share = threshold / largest[0] if largest[0] > 0 else 1.0
     return InfeasibleScenario(
         "min_comm_sinr",
         index=int(index[0]),
         limit=float(threshold),
-        best_attainable=float(best[0] * share),
+        best_attainable=float(best[0] * (threshold / largest[0])),
         message="no powers within the cap give every user this SINR",
     )
