@@ -171,10 +171,8 @@ received = np.abs(np.einsum("jmn,mn->j", beams.conj(), faced)) ** 2
 q0 = received[0] / 2.0 - received[1] - 1
 balls = multipliers @ (radii[0] ** 2 - np.linalg.norm(error, axis=1) ** 2)
 point = np.append(error.ravel(), 1)
-quadratic = (
-    point.conj() @ lmi(own, radii, covariances, 0, 2.0, multipliers) @ point
-).real
-assert np.isclose(quadratic, q0 - balls)
+form = lmi(own, radii, covariances, 0, 2.0, multipliers)
+assert np.isclose((point.conj() @ form @ point).real, q0 - balls)
 
 nothing = [np.zeros((6, 6))] * 2
 for sinr in (1.0, 1e6, 1e12):
@@ -273,14 +271,12 @@ procedure = pd.DataFrame(rows, columns=names)
 assert np.all(procedure[["largest_gap", "optimised"]].iloc[:2] < 1e-4)
 
 # %% tags=["hide-input"]
+names = ["balls (access points)", "cases", "median gap", "largest gap"]
+names.append("gap, optimised beams")
+columns = [procedure.balls, procedure.cases]
+columns += [procedure[name].map(shown_gap) for name in procedure.columns[2:]]
 tables.table(
-    {
-        "balls (access points)": procedure.balls,
-        "cases": procedure.cases,
-        "median gap": [shown_gap(gap) for gap in procedure.median_gap],
-        "largest gap": [shown_gap(gap) for gap in procedure.largest_gap],
-        "gap, optimised beams": [shown_gap(gap) for gap in procedure.optimised],
-    },
+    dict(zip(names, columns)),
     caption="Distance between the attained and the certified worst case, relative to its size: random beams of three users at relative "
     "channel errors of 0.3, and in the last column the best beams of one random system of two users at 0.2. One and two balls can leave no gap; "
     f"with more, the largest gap of random beams is {shown_gap(procedure.largest_gap[2:].max())}, that of optimised ones "
@@ -324,16 +320,11 @@ reduction = pd.DataFrame(rows, columns=names)
 assert np.allclose(reduction.full, reduction.reduced, rtol=1e-5)
 
 # %% tags=["hide-input"]
+names = ["antennas", "full program", "reduced program", "worst-channel cuts"]
+names += ["full (s)", "reduced (s)"]
 tables.table(
-    {
-        "antennas": reduction.antennas,
-        "full program": reduction.full,
-        "reduced program": reduction.reduced,
-        "worst-channel cuts": reduction.cuts,
-        "full (s)": reduction.full_s,
-        "reduced (s)": reduction.reduced_s,
-    },
-    formats=dict.fromkeys(["full (s)", "reduced (s)"], ".2f"),
+    reduction.set_axis(names, axis=1),
+    formats=dict.fromkeys(names[4:], ".2f"),
     precision=7,
     caption="Least share of the power budget by the semidefinite program, full and reduced, and by the cuts of the next section; time of "
     "the two programs. Two users, two access points, random channels.",
@@ -406,20 +397,13 @@ for sinr in margin_sinrs:
         general, general_s = opinion(
             lambda: margin_by_conic(reduce(h, margin_error * norms, noise), sinr, 1.0)
         )
-    rows.append(
-        {
-            "sinr": sinr,
-            "cuts_bound": by_cuts.certificate.bound,
-            "cuts": by_cuts.margin,
-            "sdp": by_sdp.margin if by_sdp else np.nan,
-            "least_rank_one_share": by_sdp.rank_one_ratio.min() if by_sdp else np.nan,
-            "cuts_residual": by_cuts.certificate.residual,
-            "cuts_s": by_cuts.certificate.seconds,
-            "sdp_s": sdp_s,
-            "general": general.value if general else np.nan,
-            "general_s": general_s,
-        }
-    )
+    proof = by_cuts.certificate
+    row = {"sinr": sinr, "cuts_bound": proof.bound, "cuts": by_cuts.margin}
+    row |= {"sdp": by_sdp.margin if by_sdp else np.nan, "sdp_s": sdp_s}
+    row |= {"rank_one": by_sdp.rank_one_ratio.min() if by_sdp else np.nan}
+    row |= {"cuts_residual": proof.residual, "cuts_s": proof.seconds}
+    row |= {"general": general.value if general else np.nan, "general_s": general_s}
+    rows.append(row)
 roads = pd.DataFrame(rows)
 reached = np.isfinite(roads.cuts)
 road_gap = (roads.cuts / roads.cuts_bound - 1)[reached].max()
@@ -470,7 +454,7 @@ tables.table(
     caption="Power margin at the paper's size by both roads, the bound that the cuts prove over all beams, and the times. A margin above 1 "
     "means that the budget does not suffice, an infinite one that no power does. The beams of the cuts violate no constraint by more than "
     f"{max(roads.cuts_residual.max(), 1e-15):.0e} (relative, on unscaled data); the largest eigenvalue of the relaxed covariances holds all "
-    f"but {max(1 - roads.least_rank_one_share.min(), 1e-15):.0e} of the trace, so that dropping the rank lost nothing.",
+    f"but {max(1 - roads.rank_one.min(), 1e-15):.0e} of the trace, so that dropping the rank lost nothing.",
 )
 
 # %% [markdown]
@@ -520,19 +504,15 @@ unaware = ignorant.solve(0.0, power).beams
 rows = []
 for e in sorted(curve_errors):
     best, mrt = curve.solve(e, power), matched.solve(e, power)
-    rows.append(
-        {
-            "relative_error": e,
-            "exact": best.sinr,
-            "bound": float(curve.upper(e, power)),
-            "certified": nf.worst_sinr(h, e * norms, best.beams, noise).min(),
-            "adversarial": nf.adversarial_sinr(h, e * norms, best.beams, noise).min(),
-            "ignorant": nf.worst_sinr(h, e * norms, unaware, noise).min(),
-            "matched": mrt.sinr,
-            "matched_bound": mrt.certificate.bound,
-        }
+    certified, ignored = (
+        nf.worst_sinr(h, e * norms, beams, noise).min()
+        for beams in (best.beams, unaware)
     )
-table = pd.DataFrame(rows)
+    attained = nf.adversarial_sinr(h, e * norms, best.beams, noise).min()
+    row = [e, best.sinr, float(curve.upper(e, power)), certified, attained, ignored]
+    rows.append([*row, mrt.sinr, mrt.certificate.bound])
+names = ["relative_error", "exact", "bound", "certified", "adversarial", "ignorant"]
+table = pd.DataFrame(rows, columns=[*names, "matched", "matched_bound"])
 assert np.all(table.exact <= table.bound)
 assert np.all(table.adversarial >= table.certified * (1 - 1e-9))
 rooms = (table.adversarial / table.certified - 1).abs()
@@ -659,8 +639,7 @@ def alternation(which, sensing_dbm, comm_dbm):
         if which == "main":
             solver, table = nf.solve_main, procedure_curve
         steps = np.round(share_of(start_error, changed, scaled) / share_step)
-        start = share_step * steps
-        start = float(np.clip(start, share_step, 1 - share_step))
+        start = float(np.clip(share_step * steps, share_step, 1 - share_step))
         given = {"sensing": scaled, "curve": table, "step": share_step}
         kept[key] = solver(changed, start=start, **given)
     return kept[key]
@@ -726,6 +705,7 @@ def missed(frame):
 grid = [(level, comm_power_dbm, crlb_limit_m2) for level in sensing_levels_dbm]
 choices = pd.concat(sweep(which, grid) for which in schemes)
 
+
 # %% tags=["hide-input"]
 def panel_for_each(levels, ylabel, height=2.9):
     """A figure and its axes, two beside one another."""
@@ -787,15 +767,11 @@ figures.show(
 # Which power is better spent, that of looking or that of talking? All four schemes at two sensing powers:
 
 # %% tags=["hide-input"]
-parts = [
-    sweep(which, [(s, p, crlb_limit_m2) for s in sensing_levels_dbm for p in powers])
-    for which, powers in (
-        ("exact", comm_sweep_dbm),
-        ("main", main_comm_dbm),
-        ("ignorant", comm_sweep_dbm),
-        ("mrt", comm_sweep_dbm),
-    )
-]
+parts = []
+for which in schemes:
+    powers = main_comm_dbm if which == "main" else comm_sweep_dbm
+    grid = [(s, p, crlb_limit_m2) for s in sensing_levels_dbm for p in powers]
+    parts.append(sweep(which, grid))
 by_power = pd.concat(parts)
 
 
@@ -817,18 +793,6 @@ def extent(values, one="", many="", digits=3):
         return f"{one} nan".strip()
     low, high = f"{np.min(values):.{digits}g}", f"{np.max(values):.{digits}g}"
     return f"{one} {low}".strip() if low == high else f"{many} {low} to {high}".strip()
-
-
-def value(frame, column="rate", **where):
-    """The one entry of a column at the given point."""
-    part = frame
-    for name, wanted in where.items():
-        column_of = part[name]
-        same = column_of == wanted
-        if name != "scheme":
-            same = np.isclose(column_of, wanted, rtol=1e-9, atol=0)
-        part = part[same]
-    return float(part[column].iloc[0])
 
 
 def beside(frame, values):
@@ -881,30 +845,33 @@ dominant = all(by_sensing > 2 * by_comm for by_sensing, by_comm in gains.values(
 reason, unmet = [], ""
 for level in (low, high):
     changed, scaled = setting(level, comm_power_dbm)
-    share = value(choices, "share", scheme="exact", sensing_dbm=level)
+    taken = choices[(choices.scheme == "exact") & (choices.sensing_dbm == level)]
+    share = taken.share.iloc[0]
     if np.isnan(share):
         unmet = unmet or f"at {level:g} dBm no share meets the position limit"
         share = 0.0
     reason.append((share, float(nf.relative_error(changed, scaled.crlb_bar_m2, share))))
 smaller = times(reason[0][1], reason[1][1])
+by_look, by_talk = (
+    ", ".join(f"{gain:.2f}" for gain in each) for each in zip(*gains.values())
+)
+moves = f"the best share goes from {reason[0][0]:.2f} to {reason[1][0]:.2f}"
+if np.isnan(smaller):
+    happens = "is not what happens: there is no error at either power"
+elif abs(smaller - 1) < 0.05:
+    happens = f"is not what happens: {moves} and the relative channel error stays ({reason[0][1]:.2e} and {reason[1][1]:.2e}), "
+    happens += "since the position limit decides at both powers; what grows is the time to talk"
+elif smaller < 1:
+    happens = f"is not what happens: the error grows by the factor {1 / smaller:.2f}"
+else:
+    happens = (
+        f"holds in part: the error falls by the factor {smaller:.2f} while {moves}"
+    )
 claims.record(
     "004-C5",
     ours=unmet
-    or f"from {low:g} to {high:g} dBm of sensing power the rates of exact, EI and MRT grow by at least "
-    + ", ".join(f"{g[0]:.2f}" for g in gains.values())
-    + " bit/s/Hz; the same number of decibels of communication power adds "
-    + ", ".join(f"{g[1]:.2f}" for g in gains.values())
-    + " bit/s/Hz. The reason that the paper gives, a smaller estimation error, "
-    + (
-        "is not what happens: there is no error at either power"
-        if np.isnan(smaller)
-        else f"is not what happens: the best share goes from {reason[0][0]:.2f} to {reason[1][0]:.2f} and the relative channel error "
-        f"stays ({reason[0][1]:.2e} and {reason[1][1]:.2e}), since the position limit decides at both powers; what grows is the time to talk"
-        if abs(smaller - 1) < 0.05
-        else f"is not what happens: the error grows by the factor {1 / smaller:.2f}"
-        if smaller < 1
-        else f"holds in part: the error falls by the factor {smaller:.2f} while the best share goes from {reason[0][0]:.2f} to {reason[1][0]:.2f}"
-    ),
+    or f"from {low:g} to {high:g} dBm of sensing power the rates of exact, EI and MRT grow by at least {by_look} bit/s/Hz; the same number of "
+    f"decibels of communication power adds {by_talk} bit/s/Hz. The reason that the paper gives, a smaller estimation error, {happens}",
     tolerance="rates rise with both powers, and a decibel of sensing power brings more than twice a decibel of communication power",
     reproduced=rising and dominant,
     trend=rising,
@@ -934,14 +901,10 @@ xlabel = "Position limit ($10^{-11}$ m$^2$)"
 figure = panels(by_limit, *axis, xlabel=xlabel, **RATE, scale=1e11)
 told = []
 for level in sensing_levels_dbm:
-    found = [
-        f"{rates(w, level)[-1]:.2f} ({label})" for w, (_, label) in schemes.items()
-    ]
-    if np.isnan(rates("exact", level)[-1]):
-        continue
-    told.append(
-        f"at {level:g} dBm the rates at the weakest limit are {', '.join(found)}"
-    )
+    last = {label: rates(which, level)[-1] for which, (_, label) in schemes.items()}
+    found = ", ".join(f"{rate:.2f} ({label})" for label, rate in last.items())
+    if not np.isnan(rates("exact", level)[-1]):
+        told.append(f"at {level:g} dBm the rates at the weakest limit are {found}")
 figures.show(
     figure,
     "rate_vs_limit",
@@ -956,17 +919,18 @@ figures.show(
 # %% tags=["hide-input"]
 doubled = [np.isclose(limit, 2 * limits[0], rtol=1e-9, atol=0) for limit in limits]
 step = limits[doubled.index(True)] if any(doubled) else limits[min(1, len(limits) - 1)]
-at_step = limits.index(step)
-first = {
-    which: times(rates(which, low)[at_step], rates(which, low)[0]) for which in schemes
-}
+ends = [limits.index(step), 0]
+first = {which: times(*rates(which, low)[ends]) for which in schemes}
 raised = f"a limit {step / limits[0]:.3g} times as wide"
 if any(doubled):
     raised = "doubling the limit"
 elsewhere = {which: times(*rates(which, high)[[-1, 0]]) for which in schemes}
 stay = all(abs(elsewhere[which] - 1) < 0.1 for which in ("main", "mrt"))
-falls = rates("ignorant", high)[-1] < rates("ignorant", high).max() * (1 - 1e-3)
-below = times(rates("ignorant", high)[-1], rates("main", high)[-1])
+of_ignorant, of_main, of_mrt = (
+    rates(which, high) for which in ("ignorant", "main", "mrt")
+)
+falls = of_ignorant[-1] < of_ignorant.max() * (1 - 1e-3)
+tight, below = (times(of_ignorant[i], of_main[i]) for i in (0, -1))
 # The tightest limit is met by more power first.
 tightest = f"no share meets the limit of {limits[0]:.3g} m² at"
 open_at = [level for level in (low, high) if np.isnan(rates("exact", level)[0])]
@@ -983,11 +947,8 @@ claims.record(
     checkable=len(limits) > 1 and not open_at,
 )
 
-tight = times(rates("ignorant", high)[0], rates("main", high)[0])
-mrt_part = np.array(
-    [times(*pair) for pair in zip(rates("mrt", high), rates("main", high))]
-)
-mrt_flat = bool(np.all(np.diff(rates("mrt", high)) > -2 * sinr_tolerance))
+mrt_part = np.array([times(*pair) for pair in zip(of_mrt, of_main)])
+mrt_flat = bool(np.all(np.diff(of_mrt) > -2 * sinr_tolerance))
 claims.record(
     "004-C10",
     ours=f"{tightest} {high:g} dBm"
@@ -1016,12 +977,10 @@ claims.record(
 # %%
 begin = time.perf_counter()
 alternate = {"sensing": sensing, "curve": procedure_curve}
+begun = share_starts if located else []
 starts, finer = (
     [nf.solve_main(scenario, start=a, step=step, **alternate) for a in chosen]
-    for chosen, step in (
-        (share_starts if located else [], share_step),
-        (share_starts[:3] if located else [], share_step / 2),
-    )
+    for chosen, step in ((begun, share_step), (begun[:3], share_step / 2))
 )
 print(f"{len(starts)} + {len(finer)} starts in {time.perf_counter() - begin:.1f} s")
 
@@ -1047,24 +1006,18 @@ for start, found in zip(share_starts, starts):
     columns = {"start": start, "iteration": steps, "share": shares, "rate": rates_of}
     traces.append(pd.DataFrame(columns))
 if not located:  # nothing but the starts
-    traces = [
-        pd.DataFrame({"start": share_starts, "iteration": 0}).assign(share=np.nan)
-    ]
-    traces[0]["rate"] = np.nan
+    nothing = {"iteration": 0, "share": np.nan, "rate": np.nan}
+    traces = [pd.DataFrame({"start": share_starts, **nothing})]
 traces = pd.concat(traces)
 
 # %% tags=["hide-input"]
 shown = share_starts[:3]
 kept_shares = np.array([found.time_history[-1] for found in starts])
 captions = {
-    "share": f"No alternation to show: {nowhere}."
-    if not located
-    else f"Share of time in the alternation, from {len(shown)} of the {len(share_starts)} starts; step of the search {share_step:g}. Iteration 0 is "
+    "share": f"Share of time in the alternation, from {len(shown)} of the {len(share_starts)} starts; step of the search {share_step:g}. Iteration 0 is "
     f"the start. The alternation would keep {extent(kept_shares, 'the share', 'shares of')}. The last point is the projection on the position limit, "
     "which the paper's curves do not show.",
-    "rate": f"No alternation to show: {nowhere}."
-    if not located
-    else f"Worst-user rate in the same alternations, from {len(shown)} of the {len(share_starts)} starts. What the last step, the projection on the "
+    "rate": f"Worst-user rate in the same alternations, from {len(shown)} of the {len(share_starts)} starts. What the last step, the projection on the "
     "position limit, takes away is the price of the limit and not of the algorithm.",
 }
 for column, name, ylabel, paper in (
@@ -1085,18 +1038,16 @@ for column, name, ylabel, paper in (
         figure,
         name,
         data=traces,
-        caption=captions[column],
+        caption=captions[column] if located else f"No alternation to show: {nowhere}.",
         alt=f"{ylabel} against the iteration from {len(shown)} starts, with the projection on the limit as the last point.",
         paper=paper,
     )
 
 
 # %% tags=["hide-input"]
+none = [(np.nan, np.nan)]
 (free_shares, iterations), (finer_shares, finer_iterations) = (
-    np.array(
-        [(found.time_history[-1], settled(found)) for found in runs]
-        or [(np.nan, np.nan)]
-    ).T
+    np.array([(found.time_history[-1], settled(found)) for found in runs] or none).T
     for runs in (starts, finer)
 )
 ends = np.array([found.worst_rate_bps_hz for found in starts] or [np.nan])
@@ -1107,52 +1058,45 @@ ways = [np.diff(found.time_history[: settled(found) + 1]) for found in starts]
 back_and_forth = any(set(np.sign(moves)) >= {-1, 1} for moves in ways)
 named = np.array(share_starts[:3]) / share_step
 on_grid = np.allclose(named, np.round(named))
+ways_told = "goes up and down" if back_and_forth else "moves one way"
+climb_told = "climbs" if all_climb else "does not climb"
+agree = f"agree within {np.ptp(ends):.1e} bit/s/Hz"
 claims.record(
     "004-C7",
     ours=nowhere
     if not located
     else f"{len(starts)} starts reach, before the projection, {extent(free_shares, 'the share', 'shares of')} after "
     f"{extent(iterations)} iterations with the step {share_step:g}, and {len(finer)} starts {extent(finer_shares, 'the share', 'shares of')} after "
-    f"{extent(finer_iterations)} with half of it (one more iteration confirms); the share {'goes up and down' if back_and_forth else 'moves one way'}, the rate "
-    f"{'climbs' if all_climb else 'does not climb'} on the way; the final rates "
-    + (
-        f"agree within {np.ptp(ends):.1e} bit/s/Hz" * bool(np.ptp(ends))
-        or "are identical"
-    ),
+    f"{extent(finer_iterations)} with half of it (one more iteration confirms); the share {ways_told}, the rate {climb_told} on the way; "
+    f"the final rates {agree if np.ptp(ends) else 'are identical'}",
     tolerance="with both steps every start reaches the share that it keeps within four iterations, all starts the same one (within two steps) and the same "
     "rate, and the rate never falls before the position limit is applied, of which the paper's figure says nothing",
-    reproduced=same
-    and max(iterations.max(), finer_iterations.max()) <= 4
-    and all_climb,
+    reproduced=same and all_climb and max(*iterations, *finer_iterations) <= 4,
     trend=same and all_climb,
     checkable=len(set(share_starts)) > 1 and located,
 )
 
-own_point = [(sensing_power_dbm, comm_power_dbm, crlb_limit_m2)]
-optimum = sweep("exact", own_point).iloc[0]
+own_point = sensing_power_dbm, comm_power_dbm, crlb_limit_m2
+optimum = sweep("exact", [own_point]).iloc[0]
 ratio = np.nan
 if optimum.rate > 0:
     sinr = np.expm1(np.log(2) * optimum.rate / optimum.share)
+    point = scenario, sensing.crlb_bar_m2, optimum.share, sinr
     try:
-        ratio = nf.rank_one_ratios(
-            scenario, sensing.crlb_bar_m2, optimum.share, sinr
-        ).min()
+        ratio = nf.rank_one_ratios(*point).min()
     except SolverFailure:  # no beams of rank one meet this SINR
         print("The relaxed beams at the optimum give no rank-one beams.")
+closed = road_gap < 1e-5 and road_difference < 1e-4
 claims.record(
     "004-C12",
     ours=nowhere
     if not located
     else f"at a given share the margin is closed to {road_gap:.1e} over all beams and the semidefinite road agrees to {road_difference:.1e}; the relaxed "
-    f"covariances hold all but {np.maximum(1 - ratio, 1e-15):.0e} of their trace in one beam; the rate {'climbs' if all_climb else 'does not climb'} in all "
+    f"covariances hold all but {np.maximum(1 - ratio, 1e-15):.0e} of their trace in one beam; the rate {climb_told} in all "
     f"{len(starts) + len(finer)} alternations (it cannot fall in ours, whose grid holds the present share; the starts of the paper's figure lie "
     f"{'on the grid, where its own search would have done the same' if on_grid else 'off the grid, where its own search could'})",
     tolerance="bounds closed to 1e-5, rank-one share above 0.9999, no fall of the rate before the final projection, the paper's starts being on the grid",
-    reproduced=road_gap < 1e-5
-    and road_difference < 1e-4
-    and ratio > 0.9999
-    and all_climb
-    and on_grid,
+    reproduced=closed and ratio > 0.9999 and all_climb and on_grid,
     trend=ratio > 0.99,
     checkable=located,
 )
@@ -1172,8 +1116,8 @@ table = beside(by_sensing, "share").dropna()
 spreads = table.max(axis=1) - table.min(axis=1)
 apart = "no setting can be compared"
 if len(spreads):
-    apart = (
-        f"of {len(spreads)} settings the four shares differ by less than 0.001 in {np.sum(spreads < 1e-3)}; "
+    apart = f"of {len(spreads)} settings the four shares differ by less than 0.001 in {np.sum(spreads < 1e-3)}; "
+    apart += (
         f"the largest difference is {spreads.max():.3f}, at {spreads.idxmax()[0]:g} dBm"
     )
 axis = "sensing_dbm", "share", comm_levels, "comm_dbm"
@@ -1246,24 +1190,18 @@ for size in sorted(set(array_sizes)):
     *_, near_best, near_mrt = best_and_matched(size, scenario.wavelength_m / 2)
     given = wide, radii, equal_sinr, noise, power
     fixed = [nf.power_margin(*given).certificate for _ in range(2)]
-    rows.append(
-        {
-            "antennas": size,
-            "exact_bps_hz": np.log2(1 + best.sinr),
-            "mrt_bps_hz": np.log2(1 + mrt.sinr),
-            "half_exact_bps_hz": np.log2(1 + near_best.sinr),
-            "half_mrt_bps_hz": np.log2(1 + near_mrt.sinr),
-            "sinr_db": units.linear_to_db(best.sinr),
-            "leak": margin_error**2 * best.sinr,
-            "programs": best.certificate.iterations,
-            "exact_s": best.certificate.seconds,
-            "equal_rounds": fixed[0].iterations,
-            "equal_s": min(certificate.seconds for certificate in fixed),
-        }
+    found, search = [best, mrt, near_best, near_mrt], best.certificate
+    exact_bps_hz, mrt_bps_hz, half_exact, half_mrt = (
+        np.log2(1 + each.sinr) for each in found
     )
+    row = {"antennas": size, "exact_bps_hz": exact_bps_hz, "half_exact": half_exact}
+    row |= {"ratio": mrt_bps_hz / exact_bps_hz, "half_ratio": half_mrt / half_exact}
+    row |= {"sinr_db": units.linear_to_db(best.sinr)}
+    row |= {"leak": margin_error**2 * best.sinr}
+    row |= {"programs": search.iterations, "exact_s": search.seconds}
+    row |= {"equal_rounds": fixed[0].iterations}
+    rows.append(row | {"equal_s": min(each.seconds for each in fixed)})
 arrays = pd.DataFrame(rows)
-arrays["ratio"] = arrays.mrt_bps_hz / arrays.exact_bps_hz
-arrays["half_ratio"] = arrays.half_mrt_bps_hz / arrays.half_exact_bps_hz
 
 # %% tags=["hide-input"]
 at_equal = f"at {units.linear_to_db(equal_sinr):.0f} dB"
@@ -1295,7 +1233,7 @@ tables.table(
         "antennas": arrays.antennas,
         "best beams (bit/s/Hz)": arrays.exact_bps_hz,
         "matched / best": arrays.ratio,
-        "best beams at half a wavelength (bit/s/Hz)": arrays.half_exact_bps_hz,
+        "best beams at half a wavelength (bit/s/Hz)": arrays.half_exact,
         "matched / best there": arrays.half_ratio,
     },
     formats={name: ".2f" for name in ("matched / best", "matched / best there")},
@@ -1330,25 +1268,21 @@ with_sensing = counts(share_step, iterations.max(), True)
 lowest = [min(count, key=count.get) for count in counted]
 
 # %% tags=["hide-input"]
+quotient = with_sensing["EI"] / with_sensing["MRT"]
+steps = {"search step": [f"{step:g}" for step in step_sizes]}
 tables.table(
-    {
-        "search step": [f"{step:g}" for step in step_sizes],
-        **{name: [count[name] for count in counted] for name in with_sensing},
-    },
+    steps | pd.DataFrame(counted).to_dict("list"),
     formats=".1e",
     caption=f"Operations by the paper's formulas, iterations {iterations.max():.0f}, without the sensing program. With it, Main, EI and MRT take "
     + ", ".join(f"{count:.3g}" for count in with_sensing.values())
-    + f" at the step {share_step:g}: EI and MRT then differ by the factor {max(with_sensing['EI'] / with_sensing['MRT'], with_sensing['MRT'] / with_sensing['EI']):.3f}.",
+    + f" at the step {share_step:g}: EI and MRT then differ by the factor {max(quotient, 1 / quotient):.3f}.",
 )
 
 # %% tags=["hide-input"]
 changed, scaled = setting(sensing_power_dbm, comm_power_dbm)
 seconds = {}
-for name, solver in (
-    ("Main", nf.solve_main),
-    ("EI", nf.solve_error_ignorant),
-    ("MRT", nf.solve_mrt),
-):
+solvers = nf.solve_main, nf.solve_error_ignorant, nf.solve_mrt
+for name, solver in zip(("Main", "EI", "MRT"), solvers):
     kind = {"matched": name == "MRT", "method": "sdp" if name == "Main" else "cuts"}
     fresh = nf.SinrCurve(h, noise, tolerance=sinr_tolerance, **kind)
     begin = time.perf_counter()
@@ -1358,40 +1292,39 @@ for name, solver in (
     seconds[name] = time.perf_counter() - begin
 
 # %% tags=["hide-input"]
-growth = reduction.full_s.iloc[-1] / reduction.full_s.iloc[0]
+growth, reduced_growth = (
+    time_s.iloc[-1] / time_s.iloc[0]
+    for time_s in (reduction.full_s, reduction.reduced_s)
+)
+cheapest = ", ".join(f"{n} at the step {s:g}" for n, s in zip(lowest, step_sizes))
+times_more = min(c["Main"] / max(c["EI"], c["MRT"]) for c in counted)
+with_times = with_sensing["Main"] / with_sensing["MRT"]
+spent = ", ".join(f"{each:.1f} s for {name}" for name, each in seconds.items())
 claims.record(
     "004-C9",
     ours=f"{nowhere}, so that no alternation was run whose iterations could be counted"
     if not located
-    else f"by the paper's counts (iterations: {iterations.max():.0f}) the cheapest scheme is "
-    + ", ".join(
-        f"{name} at the step {step:g}" for name, step in zip(lowest, step_sizes)
-    )
-    + f"; Main counts at least {min(c['Main'] / max(c['EI'], c['MRT']) for c in counted):.0e} times more than the others, and with the sensing program, which the "
-    f"counts of EI and MRT leave out, {with_sensing['Main'] / with_sensing['MRT']:.0e} times. Our own algorithms, from a share of 0.9, take "
-    + ", ".join(f"{spent:.1f} s for {name}" for name, spent in seconds.items())
-    + f"; the full program costs {growth:.1f} times more at {max(full_antennas)} antennas than at {min(full_antennas)}, the reduced one "
-    f"{reduction.reduced_s.iloc[-1] / reduction.reduced_s.iloc[0]:.1f} times",
+    else f"by the paper's counts (iterations: {iterations.max():.0f}) the cheapest scheme is {cheapest}; Main counts at least "
+    f"{times_more:.0e} times more than the others, and with the sensing program, which the counts of EI and MRT leave out, {with_times:.0e} times. "
+    f"Our own algorithms, from a share of 0.9, take {spent}; the full program costs {growth:.1f} times more at {max(full_antennas)} antennas "
+    f"than at {min(full_antennas)}, the reduced one {reduced_growth:.1f} times",
     tolerance="MRT has the lowest count at every step of the search down to 0.001; trend: at some of them, and Main the highest at all",
     reproduced=all(name == "MRT" for name in lowest),
     trend="MRT" in lowest and all(max(c, key=c.get) == "Main" for c in counted),
     checkable=located,
 )
+reach = ", ".join(f"{row.ratio:.2f} at {row.antennas:g}" for row in arrays.itertuples())
+at_half = ", ".join(f"{ratio:.2f}" for ratio in arrays.half_ratio)
+spaced = antenna_spacing_m / scenario.wavelength_m
+ratios = arrays[["ratio", "half_ratio"]]
 claims.record(
     "004-C13",
-    ours="MRT reaches "
-    + ", ".join(f"{row.ratio:.2f} at {row.antennas:g}" for row in arrays.itertuples())
-    + f" antennas of the spectral efficiency of the best beams with the spacing of {antenna_spacing_m / scenario.wavelength_m:.3g} wavelengths, and "
-    + ", ".join(f"{row.half_ratio:.2f}" for row in arrays.itertuples())
-    + " with half a wavelength",
+    ours=f"MRT reaches {reach} antennas of the spectral efficiency of the best beams with the spacing of {spaced:.3g} wavelengths, and "
+    f"{at_half} with half a wavelength",
     tolerance="at least 0.95 for the largest array with both spacings; trend: with one of them the largest array is nearer to the best beams than "
     "the smallest by at least 0.05",
-    reproduced=min(arrays.ratio.iloc[-1], arrays.half_ratio.iloc[-1]) > 0.95,
-    trend=max(
-        arrays.ratio.iloc[-1] - arrays.ratio.iloc[0],
-        arrays.half_ratio.iloc[-1] - arrays.half_ratio.iloc[0],
-    )
-    > 0.05,
+    reproduced=bool(ratios.iloc[-1].min() > 0.95),
+    trend=bool((ratios.iloc[-1] - ratios.iloc[0]).max() > 0.05),
 )
 
 # %% [markdown]
@@ -1436,6 +1369,9 @@ per_user_m2 = per_user[[0, 0, 1], [0, 1, 1]].T / np.trace(shape)  # parts of the
 bound_m2 = np.where(admitted, 1e-12 * bound_um**2, np.nan)
 ellipses = bound_m2[..., None, None] * per_user_m2
 places = [scenario.ap_positions_m, np.empty((0, 2)), scenario.user_positions_m]
+rates_of = {"best": "Rate of best beams", "upper": "Certified upper bound"}
+rates_of |= {"ei": "Rate of error-ignorant beams (EI)"}
+rates_of |= {"mrt": "Rate of matched beams (MRT)"}
 explorers.show(
     "share_power_limit",
     controls=[
@@ -1444,10 +1380,10 @@ explorers.show(
         Control("Position limit", 1e6 * np.sqrt(crlb_limit_m2 * 2.0**octaves), "µm"),
     ],
     readouts=[
-        Readout("Rate of best beams", rate_at["best"], "bit/s/Hz"),
-        Readout("Certified upper bound", rate_at["upper"], "bit/s/Hz"),
-        Readout("Rate of error-ignorant beams (EI)", rate_at["ei"], "bit/s/Hz"),
-        Readout("Rate of matched beams (MRT)", rate_at["mrt"], "bit/s/Hz"),
+        *(
+            Readout(name, rate_at[which], "bit/s/Hz")
+            for which, name in rates_of.items()
+        ),
         Readout("Position bound", bound_um, "µm"),
         Readout("Relative channel error", 1e-6 * error_slope_per_m * bound_um),
     ],
@@ -1489,20 +1425,14 @@ explorers.show(
 # Explicit channels and error radii, no geometry: put in your own numbers and read the certificate.
 
 # %%
-own = np.array(
-    [
-        [[1.0, 0.4j, -0.2], [0.3, 0.1j, 0.5]],
-        [[0.2j, 0.9, 0.3], [0.6, -0.7j, 0.1]],
-    ]
-)
+first_user = [[1.0, 0.4j, -0.2], [0.3, 0.1j, 0.5]]
+own = np.array([first_user, [[0.2j, 0.9, 0.3], [0.6, -0.7j, 0.1]]])
 own_radii = 0.05 * np.linalg.norm(own, axis=2)
 answer = nf.robust_sinr(own, own_radii, 0.1, 1.0)
 print(str(answer.certificate).replace(": ", ":\n  ", 1))
-for name, values in (
-    ("certified per user", nf.worst_sinr(own, own_radii, answer.beams, 0.1)),
-    (
-        "attained by an adversary",
-        nf.adversarial_sinr(own, own_radii, answer.beams, 0.1),
-    ),
+for name, judge in (
+    ("certified per user", nf.worst_sinr),
+    ("attained by an adversary", nf.adversarial_sinr),
 ):
+    values = judge(own, own_radii, answer.beams, 0.1)
     print(f"SINR {name}: {', '.join(f'{value:.5f}' for value in values)}")
