@@ -59,9 +59,8 @@ scenario = nf.Scenario.random(
 )
 users, count = scenario.user_positions_m, len(scenario.user_positions_m)
 wavelength = scenario.wavelength_m
-isotropic = np.stack(
-    [np.eye(antennas) * scenario.sensing_power_w / antennas] * len(aps)
-)
+isotropic = np.eye(antennas) * scenario.sensing_power_w / antennas
+isotropic = np.stack([isotropic] * len(aps))
 
 # %% [markdown]
 # ## The system
@@ -76,63 +75,36 @@ isotropic = np.stack(
 
 # %% tags=["hide-input"]
 figure, axes = plotting.subplots(1, 1, width=5.6, height=5.4)
-for m, (position, angle) in enumerate(
-    zip(scenario.ap_positions_m, scenario.array_angles_rad)
-):
-    half = (
-        10
-        * (antennas - 1)
-        * antenna_spacing_m
-        * np.array([np.cos(angle), np.sin(angle)])
-    )
-    axes.plot(
-        *np.transpose([position - half, position + half]),
-        color=plotting.INK,
-        linewidth=4,
-        solid_capstyle="butt",
-    )
+turn = np.linspace(0, 2 * np.pi, 200)
+circle = scenario.rayleigh_distance_m * np.column_stack([np.cos(turn), np.sin(turn)])
+drawn_m = 10 * (antennas - 1) * antenna_spacing_m  # half an array, enlarged
+bar = {"color": plotting.INK, "linewidth": 4, "solid_capstyle": "butt"}
+path = {"color": plotting.COLOURS[5], "linewidth": 0.6, "linestyle": ":"}
+near = {"textcoords": "offset points"}
+for m, (position, angle) in enumerate(zip(aps, scenario.array_angles_rad)):
+    half = drawn_m * np.array([np.cos(angle), np.sin(angle)])
+    axes.plot(*np.transpose([position - half, position + half]), **bar)
     for user in users:
-        axes.plot(
-            *np.transpose([position, user]),
-            color=plotting.COLOURS[5],
-            linewidth=0.6,
-            linestyle=":",
-        )
-    border = position + scenario.rayleigh_distance_m * np.column_stack(
-        [np.cos(t := np.linspace(0, 2 * np.pi, 200)), np.sin(t)]
-    )
+        axes.plot(*np.transpose([position, user]), **path)
     look = {**plotting.style(m), "marker": "", "linewidth": 1}
-    axes.plot(*border.T, **look, label=f"border of AP {m + 1}")
-    axes.annotate(
-        *(f"AP {m + 1}", position, (8, 8)),
-        textcoords="offset points",
-        path_effects=plotting.HALO,
-    )
+    axes.plot(*(position + circle).T, **look, label=f"border of AP {m + 1}")
+    halo = {"path_effects": plotting.HALO}
+    axes.annotate(f"AP {m + 1}", position, (8, 8), **near, **halo)
 legend_above(figure, axes, 3)
 axes.plot(*users.T, **{**plotting.style(1), "linestyle": "", "marker": "o"})
 for k, user in enumerate(users):
-    axes.annotate(f"user {k + 1}", user, textcoords="offset points", xytext=(6, -11))
+    axes.annotate(f"user {k + 1}", user, (6, -11), **near)
 corners = np.vstack([aps, users, [[0.0, 0.0], [70.0, 70.0]]])
-axes.set(
-    xlim=(corners[:, 0].min() - 2, corners[:, 0].max() + 2),
-    ylim=(corners[:, 1].min() - 2, corners[:, 1].max() + 6),
-    aspect="equal",
-    xlabel="x (m)",
-    ylabel="y (m)",
-)
+(left, low), (right, high) = corners.min(axis=0) - 2, corners.max(axis=0) + 2
+axes.set(xlim=(left, right), ylim=(low, high + 4), aspect="equal")
+axes.set(xlabel="x (m)", ylabel="y (m)")
 inside = int(np.sum(nf.centre_distances_m(scenario) < scenario.rayleigh_distance_m))
 figures.show(
     figure,
     "system",
-    data={
-        "ap_x_m": aps[:, 0],
-        "ap_y_m": aps[:, 1],
-        "user_x_m": users[:, 0],
-        "user_y_m": users[:, 1],
-    },
+    data=dict(zip(["ap_x_m", "ap_y_m", "user_x_m", "user_y_m"], [*aps.T, *users.T])),
     caption="The system: access points (bars, arrays enlarged 20 times), users (circles), paths (dotted) "
-    "and "
-    f"the border of each near field (arcs). {inside} of {count * len(aps)} pairs of a user and an access point are within it; in the paper "
+    f"and the border of each near field (arcs). {inside} of {count * len(aps)} pairs of a user and an access point are within it; in the paper "
     "all are. The orientation of the arrays is our assumption.",
     alt=f"Map with {len(aps)} access points, {count} users and the near-field borders, at {scenario.rayleigh_distance_m:.3g} metres.",
     paper="Fig. 1",
@@ -203,57 +175,35 @@ figure, axes = plotting.subplots(1, 1, width=6.4, height=3.4)
 shown = scenario.replace(antennas=min(antennas, 11))
 ap, chosen = min(1, len(aps) - 1), 0
 places = nf.antenna_positions_m(shown)[ap] - aps[ap]
-axis_direction = np.array(
-    [np.cos(scenario.array_angles_rad[ap]), np.sin(scenario.array_angles_rad[ap])]
-)
+angle, ahead = scenario.array_angles_rad[ap], users[chosen] - aps[ap]
+axis_direction = np.array([np.cos(angle), np.sin(angle)])
 normal = np.array([axis_direction[1], -axis_direction[0]])
-normal *= np.sign(normal @ (users[chosen] - aps[ap]))
-along, ahead = (
-    places @ axis_direction,
-    (users[chosen] - aps[ap]) @ np.column_stack([axis_direction, normal]),
-)
+normal *= np.sign(normal @ ahead)
+along = places @ axis_direction
+ahead = ahead @ np.column_stack([axis_direction, normal])
 target = ahead / np.linalg.norm(ahead) * 0.28
+path = {"color": plotting.COLOURS[5], "linewidth": 0.7, "linestyle": ":"}
 for x in along:
-    axes.plot(
-        [x, target[0]],
-        [0, target[1]],
-        color=plotting.COLOURS[5],
-        linewidth=0.7,
-        linestyle=":",
-    )
+    axes.plot([x, target[0]], [0, target[1]], **path)
 axes.plot([0, target[0]], [0, target[1]], color=plotting.INK, linewidth=1.4)
 axes.plot(along, 0 * along, **{**plotting.style(0), "linestyle": ""})
 axes.plot(*target, **{**plotting.style(1), "linestyle": ""})
-axes.annotate(
-    "user $k$ (not to scale)", target, textcoords="offset points", xytext=(8, -3)
-)
+near = {"textcoords": "offset points"}
+axes.annotate("user $k$ (not to scale)", target, (8, -3), **near)
 arrow = {"arrowstyle": "-", "color": plotting.INK, "linewidth": 0.6}
-axes.annotate("$r_{k,m(0)}$", target / 2, xytext=(-0.2, 0.2), arrowprops=arrow)
-axes.annotate(
-    "$r_{k,m(n)}$",
-    0.6 * target + [0.4 * along[-1], 0],
-    xytext=(0.15, 0.2),
-    arrowprops=arrow,
-)
-axes.annotate(
-    "$d$", ((along[0] + along[1]) / 2, 0), textcoords="offset points", xytext=(-3, -14)
-)
-axes.set(
-    xlabel="along the array axis (m)",
-    ylabel="along broadside (m)",
-    xlim=(-0.24, 0.24),
-    ylim=(-0.05, 0.32),
-    aspect="equal",
-)
+arrow, aside = {"arrowprops": arrow}, 0.6 * target + [0.4 * along[-1], 0]
+axes.annotate("$r_{k,m(0)}$", target / 2, (-0.2, 0.2), **arrow)
+axes.annotate("$r_{k,m(n)}$", aside, (0.15, 0.2), **arrow)
+axes.annotate("$d$", ((along[0] + along[1]) / 2, 0), (-3, -14), **near)
+axes.set(xlabel="along the array axis (m)", ylabel="along broadside (m)")
+axes.set(xlim=(-0.24, 0.24), ylim=(-0.05, 0.32), aspect="equal")
 figures.show(
     figure,
     "antennas",
     data={"offset_m": along},
-    caption="Antennas of one access point (every position from the scenario; at most 11 are drawn, and the user is moved "
-    "close). The "
-    "paper's index runs from $-N$ to $N$ and allows odd numbers only, while its Figs. 3 and 4 use 20, 32, 40 and 60 antennas; "
-    "here "
-    "the offsets are symmetric for any number ({ref}`erratum 004-E6 <erratum-004-e6>`).",
+    caption="Antennas of one access point (every position from the scenario; at most 11 are drawn, and the user is moved close). "
+    "The paper's index runs from $-N$ to $N$ and allows odd numbers only, while its Figs. 3 and 4 use 20, 32, 40 and 60 antennas; "
+    "here the offsets are symmetric for any number ({ref}`erratum 004-E6 <erratum-004-e6>`).",
     alt="A line of equally spaced antennas and the paths from each of them to one user in front of the array.",
     paper="Fig. 2",
 )
@@ -301,10 +251,9 @@ print(f"{per_hop_db[1]:.1f} dB in free space")
 
 # %%
 a, h, rho = nf.steering_vectors(scenario), nf.channels(scenario), scenario.reflectivity
+gains = nf.echo_gains(scenario)
 echo = rho[0, 0, ap] * np.outer(h[0, 0], h[0, ap].conj())
-assert np.allclose(
-    echo, nf.echo_gains(scenario)[0, 0, ap] * np.outer(a[0, 0], a[0, ap].conj())
-)
+assert np.allclose(echo, gains[0, 0, ap] * np.outer(a[0, 0], a[0, ap].conj()))
 
 # %% [markdown]
 # (nf-fisher)=
@@ -348,9 +297,8 @@ assert np.allclose(
 # %%
 rng = np.random.default_rng(7)
 u1, u2, v1, v2 = rng.standard_normal((4, 5)) + 1j * rng.standard_normal((4, 5))
-psi = (
-    root := rng.standard_normal((5, 5)) + 1j * rng.standard_normal((5, 5))
-) @ root.conj().T
+root = rng.standard_normal((5, 5)) + 1j * rng.standard_normal((5, 5))
+psi = root @ root.conj().T
 left = np.trace(psi @ np.outer(u1, v1.conj()).conj().T @ np.outer(u2, v2.conj()))
 assert np.isclose(left, (u1.conj() @ u2) * np.conj(v1.conj() @ psi @ v2))
 
@@ -365,10 +313,7 @@ J = nf.fisher_information(scenario, isotropic)
 
 def echo_with(positions):
     moved = nf.steering_vectors(scenario, positions)
-    size = moved.shape[1] * moved.shape[2]
-    return np.einsum(
-        "klm,kla,kmb->lamb", nf.echo_gains(scenario), moved, moved.conj()
-    ).reshape(size, size)
+    return np.einsum("klm,kla,kmb->lamb", gains, moved, moved.conj())
 
 
 step = 3e-5
@@ -377,20 +322,15 @@ for q, k in np.ndindex(2, count):
     unit = np.zeros_like(users)
     unit[k, q] = step
     near, far = (
-        echo_with(users + unit) - echo_with(users - unit),
-        echo_with(users + 2 * unit) - echo_with(users - 2 * unit),
+        echo_with(users + turn * unit) - echo_with(users - turn * unit)
+        for turn in (1, 2)
     )
     numeric.append(((8 * near - far) / (12 * step)).ravel())
 numeric = np.array(numeric)
 
 # %%
-scale = (
-    2
-    * units.db_to_linear(sensing_processing_gain_db)
-    / scenario.noise_w
-    * scenario.sensing_power_w
-    / antennas
-)
+gain = units.db_to_linear(sensing_processing_gain_db)
+scale = 2 * gain / scenario.noise_w * scenario.sensing_power_w / antennas
 difference = scale * (numeric.conj() @ numeric.T).real - J[: 2 * count, : 2 * count]
 worst = np.abs(difference).max() / (np.diag(J)[: 2 * count].max() or 1.0)
 assert worst < 1e-6
@@ -444,10 +384,8 @@ assert np.linalg.eigvalsh(middle - chord)[0] >= -1e-9 * np.abs(chord).max()
 # %% tags=["hide-input"]
 slope = nf.steering_derivatives(scenario)
 towards = (users[:, None] - aps[None]) / nf.centre_distances_m(scenario)[..., None]
-printed_slope = (
-    slope - 2j * np.pi / wavelength * np.moveaxis(towards, -1, 0)[..., None] * a
-)
-gains = nf.echo_gains(scenario)
+towards = np.moveaxis(towards, -1, 0)[..., None]
+printed_slope = slope - 2j * np.pi / wavelength * towards * a
 
 
 def equivalent_information(derivative, cross):
@@ -466,23 +404,20 @@ def equivalent_information(derivative, cross):
     return scale * total
 
 
-lowest = {
-    "derivative complete, cross block kept": np.linalg.eigvalsh(
-        equivalent_information(slope, 1)
-    )[0],
-    "reference term dropped, cross block kept": np.linalg.eigvalsh(
-        equivalent_information(printed_slope, 1)
-    )[0],
-    "derivative complete, cross block zero": np.linalg.eigvalsh(
-        equivalent_information(slope, 0)
-    )[0],
-    "both as printed": np.linalg.eigvalsh(equivalent_information(printed_slope, 0))[0],
+variants = {
+    "derivative complete, cross block kept": (slope, 1),
+    "reference term dropped, cross block kept": (printed_slope, 1),
+    "derivative complete, cross block zero": (slope, 0),
+    "both as printed": (printed_slope, 0),
 }
-values = list(lowest.values())
+values = [
+    np.linalg.eigvalsh(equivalent_information(*variant))[0]
+    for variant in variants.values()
+]
 assert np.allclose(values[:3], values[0], rtol=1e-3) and values[3] < 0
 assert np.isclose(values[0], np.linalg.eigvalsh(by_pairs)[0], rtol=1e-6)
 tables.table(
-    {"variant": list(lowest), "least eigenvalue (1/m²)": values},
+    {"variant": list(variants), "least eigenvalue (1/m²)": values},
     caption="Least eigenvalue of the equivalent information of one sensing block, isotropic covariances. An information matrix cannot have a negative one.",
 )
 
@@ -531,15 +466,11 @@ tables.table(
 # minimise $\operatorname{tr}\bigl(\sum_{lm}U_{lm}\bigr)^{-1}$.
 
 # %%
-draw = rng.standard_normal((len(aps), antennas, antennas)) + 1j * rng.standard_normal(
-    (len(aps), antennas, antennas)
-)
+draw = rng.standard_normal((2, len(aps), antennas, antennas))
+draw = draw[0] + 1j * draw[1]
 some = draw @ draw.conj().swapaxes(1, 2)
-waves = (
-    np.concatenate([a[None], slope])
-    .transpose(2, 3, 0, 1)
-    .reshape(len(aps), antennas, -1)
-)
+waves = np.concatenate([a[None], slope]).transpose(2, 3, 0, 1)
+waves = waves.reshape(len(aps), antennas, -1)
 projected = []
 for psi, columns in zip(some, waves):
     q = np.linalg.qr(columns)[0]
@@ -590,6 +521,9 @@ assert crude <= checked.bound * (1 + 1e-9)
 isotropic_bar = nf.crlb_m2(scenario, isotropic, 0) * block_s / sensing_block_s
 
 # %% tags=["hide-input"]
+told = "Not even isotropic covariances, which see all that any other sees, identify all positions."
+if located:
+    told = f"Solved by a {sensing.certificate.method}; value, bound and gap recomputed in NumPy."
 tables.facts(
     {
         "bound of one block, isotropic (m²)": f"{isotropic_bar:.6g}",
@@ -599,11 +533,7 @@ tables.facts(
         "lower bound from the isotropic witness (m²)": f"{crude:.6g}",
     },
     caption="Squared position error, summed over the users, that one sensing block allows at best. "
-    + (
-        f"Solved by a {sensing.certificate.method}; value, bound and gap recomputed in NumPy."
-        if located
-        else "Not even isotropic covariances, which see all that any other sees, identify all positions."
-    ),
+    + told,
 )
 
 # %% [markdown]
@@ -617,16 +547,14 @@ tables.facts(
 
 # %% tags=["hide-input"]
 spectra = np.linalg.eigvalsh(sensing.covariances)[:, ::-1] / scenario.sensing_power_w
-lit = np.einsum("kma,mab,kmb->mk", a.conj(), sensing.covariances, a).real / (
-    antennas * scenario.sensing_power_w
-)
-table = pd.DataFrame({"access point": np.arange(len(aps)) + 1})
-for r in range(3):
-    table[f"eigenvalue {r + 1}"] = [f"{share:.3f}" for share in spectra[:, r]]
-for k in range(count):
-    table[f"user {k + 1}"] = [f"{share:.3f}" for share in lit[:, k]]
+lit = np.einsum("kma,mab,kmb->mk", a.conj(), sensing.covariances, a).real
+lit /= antennas * scenario.sensing_power_w
+table = {"access point": [str(m + 1) for m in range(len(aps))]}
+table |= {f"eigenvalue {r + 1}": spectra[:, r] for r in range(3)}
+table |= {f"user {k + 1}": lit[:, k] for k in range(count)}
 tables.table(
     table,
+    formats=".3f",
     caption=f"Largest eigenvalues of the {'optimal' if located else 'isotropic'} covariances, and power towards each user, both as shares. 0.000 is a dark direction.",
 )
 
@@ -634,11 +562,9 @@ tables.table(
 # The independence of the time allocation, solved rather than argued: another power, another limit, another block length.
 
 # %% tags=["hide-input"]
-other = scenario.replace(
-    sensing_power_w=scenario.sensing_power_w / 10**0.5,
-    crlb_limit_m2=3e-11,
-    block_s=2 * block_s,
-)
+weaker_w = scenario.sensing_power_w / 10**0.5
+other = scenario.replace(sensing_power_w=weaker_w, crlb_limit_m2=3e-11)
+other = other.replace(block_s=2 * block_s)
 again = nf.optimise_sensing(other, fallback=True)
 moved = sensing.covariances * other.sensing_power_w / scenario.sensing_power_w
 shares = [0.1, 0.5, 0.9]
@@ -646,15 +572,15 @@ ratios = [
     nf.crlb_m2(other, moved, share) / nf.crlb_m2(other, again.covariances, share)
     for share in shares
 ]
-_ = claims.record(
+apart = max(abs(ratio - 1) for ratio in ratios)
+claims.record(
     "004-C11",
     ours="no covariance identifies all positions"
     if not located
     else "the covariances of one scenario, scaled to another power, are optimal there for three time allocations: bounds "
-    "differ by at "
-    f"most {max(abs(r - 1) for r in ratios):.0e} (certified gaps {sensing.certificate.gap:.0e} and {again.certificate.gap:.0e})",
+    f"differ by at most {apart:.0e} (certified gaps {sensing.certificate.gap:.0e} and {again.certificate.gap:.0e})",
     tolerance="relative difference at most 2e-5, twice the certified gap allowed to a conic program",
-    reproduced=max(abs(r - 1) for r in ratios) < 2e-5,
+    reproduced=bool(apart < 2e-5),
     checkable=located,
 )
 
@@ -687,49 +613,32 @@ _ = claims.record(
 # ```
 
 # %% tags=["hide-input"]
-thermal_db = units.linear_to_db(
-    scenario.noise_w * sensing_block_s / units.thermal_noise_psd_w_per_hz()
-)
+thermal = scenario.noise_w * sensing_block_s / units.thermal_noise_psd_w_per_hz()
+thermal_db = units.linear_to_db(thermal)
 named = scenario.replace(sensing_power_w=units.dbm_to_w(35.0), crlb_limit_m2=1e-11)
 needed_db = nf.calibrated_gain_db(named, nf.optimise_sensing(named, fallback=True), 0.2)
 rows = []
 for power_dbm, limit in [(35.0, 1e-11), (35.0, 2e-11), (40.0, 1e-11), (40.0, 2e-11)]:
-    case = scenario.replace(
-        sensing_power_w=units.dbm_to_w(power_dbm), crlb_limit_m2=limit
-    )
-    bar = sensing.crlb_bar_m2 * scenario.sensing_power_w / case.sensing_power_w
+    power_w = units.dbm_to_w(power_dbm)
+    case = scenario.replace(sensing_power_w=power_w, crlb_limit_m2=limit)
+    bar = sensing.crlb_bar_m2 * scenario.sensing_power_w / power_w
     share = nf.time_allocation_limit(case, bar)
-    rows.append(
-        (
-            power_dbm,
-            limit,
-            share if share >= 0 else np.nan,
-            error_slope_per_m * np.sqrt(limit),
-        )
-    )
-frame = pd.DataFrame(
-    rows,
-    columns=[
-        "sensing power (dBm)",
-        "limit (m²)",
-        "largest communication share",
-        "relative channel error at the limit",
-    ],
-)
+    error = error_slope_per_m * np.sqrt(limit)
+    rows.append((power_dbm, limit, share if share >= 0 else np.nan, error))
+names = ["sensing power (dBm)", "limit (m²)", "largest communication share"]
+names.append("relative channel error at the limit")
 tables.table(
-    frame,
+    pd.DataFrame(rows, columns=names),
     caption="What the calibration implies: the largest share of the block that the limit leaves to communication "
     "(a dash where not even all of it locates the users well enough).",
     precision=3,
 )
 excess_db = sensing_processing_gain_db - thermal_db
 needed = f"{needed_db:.2f} dB" if located else "none is enough"
-print(
-    f"gain needed for the first row: {needed}; in use: {sensing_processing_gain_db:.2f} dB"
-)
-print(
-    f"ideal receiver: {thermal_db:.1f} dB, that is {abs(excess_db):.1f} dB {'less' if excess_db > 0 else 'more'} than in use"
-)
+print(f"gain needed for the first row: {needed};", end=" ")
+print(f"in use: {sensing_processing_gain_db:.2f} dB")
+compared = f"{abs(excess_db):.1f} dB {'less' if excess_db > 0 else 'more'}"
+print(f"ideal receiver: {thermal_db:.1f} dB, that is {compared} than in use")
 
 # %% [markdown]
 # (nf-error-law)=
@@ -768,13 +677,8 @@ print(
 
 # %% tags=["hide-input"]
 x, phi = sp.symbols("x phi", positive=True)
-mean_sine = (
-    sp.integrate(
-        sp.series(sp.sin(x * sp.cos(phi)), x, 0, 5).removeO(), (phi, 0, sp.pi / 2)
-    )
-    * 2
-    / sp.pi
-)
+sine = sp.series(sp.sin(x * sp.cos(phi)), x, 0, 5).removeO()
+mean_sine = sp.integrate(sine, (phi, 0, sp.pi / 2)) * 2 / sp.pi
 assert sp.simplify(mean_sine - (2 / sp.pi) * (x - x**3 / 9)) == 0
 
 lengths = wavelength * np.array([1e-4, 1e-2, 0.1, 0.21, 0.3])
@@ -782,25 +686,20 @@ turns = np.linspace(0, 2 * np.pi, 2000, endpoint=False)
 measured = []
 for length in lengths:
     around = users[0] + length * np.column_stack([np.cos(turns), np.sin(turns)])
-    measured.append(
-        np.mean(
-            np.linalg.norm(nf.channels(scenario, around)[:, ap] - h[0, ap], axis=-1)
-        )
-        / np.linalg.norm(h[0, ap])
-    )
+    errors = nf.channels(scenario, around)[:, ap] - h[0, ap]
+    mean = np.mean(np.linalg.norm(errors, axis=-1))
+    measured.append(mean / np.linalg.norm(h[0, ap]))
 law = 2 * struve(0, np.pi * lengths / wavelength)
 assert np.allclose(measured, law, rtol=2e-3)
-frame = pd.DataFrame(
+line = 4 * lengths / wavelength
+tables.table(
     {
         "error (wavelengths)": lengths / wavelength,
         "measured": measured,
         "Struve law": law,
-        "straight line": 4 * lengths / wavelength,
-        "line / measured": 4 * lengths / wavelength / np.array(measured),
-    }
-)
-tables.table(
-    frame,
+        "straight line": line,
+        "line / measured": line / np.array(measured),
+    },
     caption=f"Relative channel error, averaged over {len(turns)} directions, beside the law and its tangent.",
 )
 
