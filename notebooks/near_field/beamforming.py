@@ -1117,9 +1117,8 @@ spreads = table.max(axis=1) - table.min(axis=1)
 apart = "no setting can be compared"
 if len(spreads):
     apart = f"of {len(spreads)} settings the four shares differ by less than 0.001 in {np.sum(spreads < 1e-3)}; "
-    apart += (
-        f"the largest difference is {spreads.max():.3f}, at {spreads.idxmax()[0]:g} dBm"
-    )
+    largest = f"{spreads.max():.3f}, at {spreads.idxmax()[0]:g} dBm"
+    apart += f"the largest difference is {largest}"
 axis = "sensing_dbm", "share", comm_levels, "comm_dbm"
 words = {"xlabel": "Sensing power (dBm)", "ylabel": "Communication share (1)"}
 figure = panels(by_sensing, *axis, **words, title="communication")
@@ -1184,24 +1183,23 @@ def best_and_matched(size, spacing_m):
 
 
 # %%
-rows = []
+rows, names = [], ["exact_bps_hz", "mrt_bps_hz", "half_exact", "half_mrt"]
 for size in sorted(set(array_sizes)):
     wide, radii, best, mrt = best_and_matched(size, antenna_spacing_m)
     *_, near_best, near_mrt = best_and_matched(size, scenario.wavelength_m / 2)
     given = wide, radii, equal_sinr, noise, power
     fixed = [nf.power_margin(*given).certificate for _ in range(2)]
-    found, search = [best, mrt, near_best, near_mrt], best.certificate
-    exact_bps_hz, mrt_bps_hz, half_exact, half_mrt = (
-        np.log2(1 + each.sinr) for each in found
-    )
-    row = {"antennas": size, "exact_bps_hz": exact_bps_hz, "half_exact": half_exact}
-    row |= {"ratio": mrt_bps_hz / exact_bps_hz, "half_ratio": half_mrt / half_exact}
+    found, search = (best, mrt, near_best, near_mrt), best.certificate
+    rates_of = (np.log2(1 + each.sinr) for each in found)
+    row = {"antennas": size, **dict(zip(names, rates_of))}
     row |= {"sinr_db": units.linear_to_db(best.sinr)}
     row |= {"leak": margin_error**2 * best.sinr}
     row |= {"programs": search.iterations, "exact_s": search.seconds}
     row |= {"equal_rounds": fixed[0].iterations}
     rows.append(row | {"equal_s": min(each.seconds for each in fixed)})
 arrays = pd.DataFrame(rows)
+arrays["ratio"] = arrays.mrt_bps_hz / arrays.exact_bps_hz
+arrays["half_ratio"] = arrays.half_mrt / arrays.half_exact
 
 # %% tags=["hide-input"]
 at_equal = f"at {units.linear_to_db(equal_sinr):.0f} dB"
@@ -1292,10 +1290,8 @@ for name, solver in zip(("Main", "EI", "MRT"), solvers):
     seconds[name] = time.perf_counter() - begin
 
 # %% tags=["hide-input"]
-growth, reduced_growth = (
-    time_s.iloc[-1] / time_s.iloc[0]
-    for time_s in (reduction.full_s, reduction.reduced_s)
-)
+times_s = reduction[["full_s", "reduced_s"]]
+growth, reduced_growth = times_s.iloc[-1] / times_s.iloc[0]
 cheapest = ", ".join(f"{n} at the step {s:g}" for n, s in zip(lowest, step_sizes))
 times_more = min(c["Main"] / max(c["EI"], c["MRT"]) for c in counted)
 with_times = with_sensing["Main"] / with_sensing["MRT"]
@@ -1369,9 +1365,6 @@ per_user_m2 = per_user[[0, 0, 1], [0, 1, 1]].T / np.trace(shape)  # parts of the
 bound_m2 = np.where(admitted, 1e-12 * bound_um**2, np.nan)
 ellipses = bound_m2[..., None, None] * per_user_m2
 places = [scenario.ap_positions_m, np.empty((0, 2)), scenario.user_positions_m]
-rates_of = {"best": "Rate of best beams", "upper": "Certified upper bound"}
-rates_of |= {"ei": "Rate of error-ignorant beams (EI)"}
-rates_of |= {"mrt": "Rate of matched beams (MRT)"}
 explorers.show(
     "share_power_limit",
     controls=[
@@ -1380,10 +1373,10 @@ explorers.show(
         Control("Position limit", 1e6 * np.sqrt(crlb_limit_m2 * 2.0**octaves), "µm"),
     ],
     readouts=[
-        *(
-            Readout(name, rate_at[which], "bit/s/Hz")
-            for which, name in rates_of.items()
-        ),
+        Readout("Rate of best beams", rate_at["best"], "bit/s/Hz"),
+        Readout("Certified upper bound", rate_at["upper"], "bit/s/Hz"),
+        Readout("Rate of error-ignorant beams (EI)", rate_at["ei"], "bit/s/Hz"),
+        Readout("Rate of matched beams (MRT)", rate_at["mrt"], "bit/s/Hz"),
         Readout("Position bound", bound_um, "µm"),
         Readout("Relative channel error", 1e-6 * error_slope_per_m * bound_um),
     ],
