@@ -41,11 +41,9 @@ from isaclib.ofdm_ranging.waterfilling import priced_bound
 rng = np.random.default_rng(seed)
 setting = taken_by(ofdm.Scenario.random, globals())
 scenario = ofdm.Scenario.random(rng, **setting)
-water, edges, low = (
-    ofdm.waterfill(scenario),
-    ofdm.edges_only(scenario),
-    ofdm.minimise_sidelobe(scenario),
-)
+water, edges = ofdm.waterfill(scenario), ofdm.edges_only(scenario)
+low = ofdm.minimise_sidelobe(scenario)
+own_width = float(ofdm.main_lobe_width_m(scenario, water.powers_w))
 N = carriers
 
 # %% [markdown]
@@ -55,68 +53,33 @@ N = carriers
 figure, (sketch, channel) = plotting.subplots(1, 2, height=2.9, width_ratios=[1, 1.15])
 sketch.set_axis_off()
 sketch.set(xlim=(-0.5, 4.6), ylim=(-1.2, 2.6))
-for x, y, text, shape in (
-    (0, 0, "base station", "^"),
-    (4, 1.8, "user", "o"),
-    (4, -0.5, "target", "D"),
+small = {"ha": "center", "fontsize": "small"}
+below = {"textcoords": "offset points", **small}
+data_colour, echo_colour = plotting.COLOURS[:2]
+for *place, text, shape, down in (
+    (0, 0, "base station", "^", -26),
+    (4, 1.8, "user", "o", -17),
+    (4, -0.5, "target", "D", -17),
 ):
-    sketch.plot(x, y, shape, markersize=11, color=plotting.INK)
-    sketch.annotate(
-        text,
-        (x, y),
-        xytext=(0, -26 if text == "base station" else -17),
-        textcoords="offset points",
-        ha="center",
-        fontsize="small",
-    )
-arrow = dict(arrowstyle="->", linewidth=1.4, shrinkA=9, shrinkB=9)
-sketch.annotate(
-    "", (4, 1.8), (0, 0), arrowprops={**arrow, "color": plotting.COLOURS[0]}
-)
-sketch.annotate(
-    "", (4, -0.5), (0, 0.05), arrowprops={**arrow, "color": plotting.COLOURS[1]}
-)
-sketch.annotate(
-    "",
-    (0, -0.15),
-    (4, -0.65),
-    arrowprops={**arrow, "color": plotting.COLOURS[1], "linestyle": "--"},
-)
-sketch.text(
-    1.5,
-    1.25,
-    "data, gains $|h_n|^2$",
-    fontsize="small",
-    color=plotting.COLOURS[0],
-    rotation=24,
-    ha="center",
-)
-sketch.text(
-    2.1,
-    -0.98,
-    "echo, delay $\\tau$",
-    fontsize="small",
-    color=plotting.COLOURS[1],
-    ha="center",
-)
+    sketch.plot(*place, shape, markersize=11, color=plotting.INK)
+    sketch.annotate(text, place, xytext=(0, down), **below)
+for end, start, colour, dash in (
+    ((4, 1.8), (0, 0), data_colour, "-"),
+    ((4, -0.5), (0, 0.05), echo_colour, "-"),
+    ((0, -0.15), (4, -0.65), echo_colour, "--"),
+):
+    arrow = dict(arrowstyle="->", linewidth=1.4, shrinkA=9, shrinkB=9, linestyle=dash)
+    sketch.annotate("", end, start, arrowprops={**arrow, "color": colour})
+text = "data, gains $|h_n|^2$"
+sketch.text(1.5, 1.25, text, color=data_colour, rotation=24, **small)
+sketch.text(2.1, -0.98, "echo, delay $\\tau$", color=echo_colour, **small)
 frequency = (np.arange(N) - (N - 1) / 2) * subcarrier_spacing_hz / 1e6
-plotting.line(
-    channel,
-    frequency,
-    10 * np.log10(scenario.channel_gain),
-    "exact",
-    label="channel gain",
-)
-channel.fill_between(
-    frequency,
-    -25,
-    -25 + 6 * water.powers_w / water.powers_w.max(),
-    step="mid",
-    color=plotting.COLOURS[0],
-    alpha=0.45,
-    linewidth=0,
-    label="powers of water-filling (no scale)",
-)
+gain_db = 10 * np.log10(scenario.channel_gain)
+plotting.line(channel, frequency, gain_db, "exact", label="channel gain")
+top = -25 + 6 * water.powers_w / water.powers_w.max()
+look = {"step": "mid", "color": data_colour, "alpha": 0.45, "linewidth": 0}
+look["label"] = "powers of water-filling (no scale)"
+channel.fill_between(frequency, -25, top, **look)
 channel.set(xlabel="Frequency (MHz)", ylabel="Channel gain (dB)", ylim=(-25, 10))
 figure.legend(*channel.get_legend_handles_labels(), loc="outside upper right", ncols=2)
 figures.show(
@@ -124,17 +87,11 @@ figures.show(
     "system",
     data={
         "frequency_mhz": frequency,
-        "channel_gain_db": 10 * np.log10(scenario.channel_gain),
+        "channel_gain_db": gain_db,
         "waterfilling_w": water.powers_w,
     },
-    caption=(
-        "The same OFDM symbols carry data to the user and light up a target; the base station compresses the "
-        "echo. Right: one channel."
-    ),
-    alt=(
-        "A base station with an arrow to a user and a pair of arrows to a target and back; beside it a "
-        "frequency-selective channel gain."
-    ),
+    caption="The same OFDM symbols carry data to the user and light up a target; the base station compresses the echo. Right: one channel.",
+    alt="A base station with an arrow to a user and a pair of arrows to a target and back; beside it a frequency-selective channel gain.",
     solver="no cone solver",
 )
 
@@ -171,15 +128,11 @@ u = np.array([0.4, 1.7, 5.3])
 weights = water.powers_w * rng.exponential(size=(20_000, N))
 outputs = pulse.pulse(weights, u)
 mean = pulse.pulse(water.powers_w, u)
-power = np.abs(mean) ** 2 + (water.powers_w**2).sum()
-assert np.allclose(
-    outputs.mean(axis=0), mean, atol=5 * np.sqrt((water.powers_w**2).sum() / 20_000)
-)
-assert np.allclose((np.abs(outputs) ** 2).mean(axis=0), power, rtol=0.06)
-print(
-    "E|y|^2 measured over predicted:",
-    np.round((np.abs(outputs) ** 2).mean(axis=0) / power, 3),
-)
+floor = (water.powers_w**2).sum()
+assert np.allclose(outputs.mean(axis=0), mean, atol=5 * np.sqrt(floor / 20_000))
+over = (np.abs(outputs) ** 2).mean(axis=0) / (np.abs(mean) ** 2 + floor)
+assert np.allclose(over, 1, rtol=0.06)
+print("E|y|^2 measured over predicted:", np.round(over, 3))
 
 # %% [markdown]
 # ## Which bandwidth? (erratum 003-E1)
@@ -194,27 +147,20 @@ for reading, spacing in (("1 MHz per sub-carrier", 1e6), ("1 MHz in all", 1e6 / 
     read["sidelobe_start"] = min(sidelobe_start, 60.0)
     trial = ofdm.Scenario.random(np.random.default_rng(seed), **setting | read)
     flood = ofdm.waterfill(trial)
-    rows.append(
-        {
-            "reading": reading,
-            "bandwidth (MHz)": trial.bandwidth_hz / 1e6,
-            "range cell (m)": trial.range_cell_m,
-            "water-filling lobe (m)": float(
-                ofdm.main_lobe_width_m(trial, flood.powers_w)
-            ),
-            "least lobe (m)": 128 / 254 * trial.range_cell_m,
-            "whole capacity (Mbit/s)": flood.capacity_bps / 1e6,
-        }
-    )
-tables.table(
-    rows,
-    caption="Only the first reading can lose 12 Mbit/s or have a main lobe of a metre.",
-)
-assert (
-    rows[0]["least lobe (m)"] < 1.5
-    and rows[1]["least lobe (m)"] > 50
-    and rows[1]["whole capacity (Mbit/s)"] < 12
-)
+    row = {
+        "reading": reading,
+        "bandwidth (MHz)": trial.bandwidth_hz / 1e6,
+        "range cell (m)": trial.range_cell_m,
+        "water-filling lobe (m)": float(ofdm.main_lobe_width_m(trial, flood.powers_w)),
+        "least lobe (m)": 128 / 254 * trial.range_cell_m,
+        "whole capacity (Mbit/s)": flood.capacity_bps / 1e6,
+    }
+    rows.append(row)
+told = "Only the first reading can lose 12 Mbit/s or have a main lobe of a metre."
+tables.table(rows, caption=told)
+wide, narrow = rows
+assert wide["least lobe (m)"] < 1.5 and narrow["least lobe (m)"] > 50
+assert narrow["whole capacity (Mbit/s)"] < 12
 
 # %% [markdown]
 # The book takes 1 MHz per sub-carrier; the other reading is the parameter set `one_megahertz`. In units of $1/B$ nothing changes.
@@ -228,14 +174,12 @@ assert (
 # concave problem.
 
 # %%
-marginal = scenario.carrier_snr / (
-    1 + scenario.carrier_snr * water.powers_w / power_budget_w
-)
+snr = scenario.carrier_snr
+marginal = snr / (1 + snr * water.powers_w / power_budget_w)
 filled = water.powers_w > 0
 price = marginal[filled].mean()
-assert np.allclose(marginal[filled], price, rtol=1e-9) and np.all(
-    marginal[~filled] <= price * (1 + 1e-9)
-)
+assert np.allclose(marginal[filled], price, rtol=1e-9)
+assert np.all(marginal[~filled] <= price * (1 + 1e-9))
 print(f"{filled.sum()} of {N} carriers filled; certificate: {water.certificate}")
 
 # %% [markdown]
@@ -264,17 +208,12 @@ information = sp.zeros(3, 3)
 for n, p in enumerate(powers):
     mean_n = (real + sp.I * imaginary) * sp.sqrt(p) * sp.exp(-sp.I * n * theta)
     slope = sp.Matrix([sp.diff(mean_n, x) for x in (theta, real, imaginary)])
-    information += (2 / sigma2) * (slope.conjugate() * slope.T).applyfunc(
-        lambda e: sp.re(sp.expand(e))
-    )
-information = information.applyfunc(sp.simplify)
-equivalent = (
-    information[0, 0]
-    - (information[0, 1:] * information[1:, 1:].inv() * information[1:, 0])[0]
-)
-q = sum(n**2 * p for n, p in enumerate(powers)) - sum(
-    n * p for n, p in enumerate(powers)
-) ** 2 / sum(powers)
+    products = slope.conjugate() * slope.T
+    information += (2 / sigma2) * products.applyfunc(lambda e: sp.re(sp.expand(e)))
+J = information.applyfunc(sp.simplify)
+equivalent = J[0, 0] - (J[0, 1:] * J[1:, 1:].inv() * J[1:, 0])[0]
+first, second = (sum(n**k * p for n, p in enumerate(powers)) for k in (1, 2))
+q = second - first**2 / sum(powers)
 assert sp.simplify(equivalent - 2 / sigma2 * (real**2 + imaginary**2) * q) == 0
 
 # %% [markdown]
@@ -284,10 +223,8 @@ assert sp.simplify(equivalent - 2 / sigma2 * (real**2 + imaginary**2) * q) == 0
 # from symmetric:
 
 # %%
-proxy = float(
-    ofdm.toa_crb_s2(scenario, water.powers_w, centred=False)
-    / ofdm.toa_crb_s2(scenario, water.powers_w)
-)
+proxy = float(ofdm.toa_crb_s2(scenario, water.powers_w, centred=False))
+proxy /= float(ofdm.toa_crb_s2(scenario, water.powers_w))
 assert proxy <= 1 + 1e-12
 print(f"water-filling: the uncentred bound is {100 * (1 - proxy):.2f} % too low")
 lopsided = np.where(np.arange(N) >= 3 * N // 4, 4 / N, 0.0)
@@ -308,56 +245,31 @@ print(f"the uncentred bound is {ratio:.0f} times too low")
 
 # %% tags=["hide-input"]
 delays = np.linspace(0, 6, 1501)
-level = 20 * np.log10(
-    np.maximum(np.abs(ofdm.pulse_compression(scenario, water.powers_w, delays)), 1e-4)
-)
+output = np.abs(ofdm.pulse_compression(scenario, water.powers_w, delays))
+level = 20 * np.log10(np.maximum(output, 1e-4))
 figure, axes = plotting.subplots(height=3.4)
 plotting.line(axes, delays, level, "exact")
-half = (
-    float(ofdm.main_lobe_width_m(scenario, water.powers_w)) / scenario.range_cell_m / 2
-)
+half = own_width / scenario.range_cell_m / 2
 highest = float(ofdm.peak_sidelobe_db(scenario, water.powers_w))
-axes.plot([half, half], [-50, -3.01], color=plotting.COLOURS[0], linewidth=1.2)
-axes.annotate(
-    f"half of the 3-dB width: {half:.2f}",
-    (half, -44),
-    xytext=(5, 0),
-    textcoords="offset points",
-    fontsize="small",
-)
-axes.plot(
-    [sidelobe_start, 6],
-    [highest, highest],
-    color=plotting.COLOURS[1],
-    linewidth=1.2,
-    linestyle="--",
-)
-axes.annotate(
-    f"peak sidelobe level {highest:.1f} dB".replace("-", "−"),
-    (4.0, highest),
-    xytext=(0, 5),
-    textcoords="offset points",
-    fontsize="small",
-)
+half_label = f"half of the 3-dB width: {half:.2f}"
+peak_label = f"peak sidelobe level {highest:.1f} dB".replace("-", "−")
+for ends, heights, colour, dash, text, place, shift in (
+    ([half, half], [-50, -3.01], 0, "-", half_label, (half, -44), (5, 0)),
+    ([sidelobe_start, 6], [highest] * 2, 1, "--", peak_label, (4.0, highest), (0, 5)),
+):
+    look = {"color": plotting.COLOURS[colour], "linewidth": 1.2, "linestyle": dash}
+    axes.plot(ends, heights, **look)
+    beside = {"xytext": shift, "textcoords": "offset points", "fontsize": "small"}
+    axes.annotate(text, place, **beside)
 axes.axvspan(0, sidelobe_start, color="0.5", alpha=0.12, linewidth=0)
-axes.set(
-    xlabel="Delay times bandwidth (1)",
-    ylabel="Expected output (dB)",
-    ylim=(-50, 3),
-    xlim=(0, 6),
-)
+axes.set(xlabel="Delay times bandwidth (1)", ylabel="Expected output (dB)")
+axes.set(ylim=(-50, 3), xlim=(0, 6))
 figures.show(
     figure,
     "pulse_anatomy",
     data={"delay_over_bandwidth": delays, "level_db": level},
-    caption=(
-        "Expected output of water-filling: main lobe, its half width, the excluded region (shaded) and the "
-        "peak sidelobe level."
-    ),
-    alt=(
-        "A main lobe falling through -3 dB, a shaded exclusion up to 1.5, and a dashed line at the highest "
-        "sidelobe after it."
-    ),
+    caption="Expected output of water-filling: main lobe, its half width, the excluded region (shaded) and the peak sidelobe level.",
+    alt="A main lobe falling through -3 dB, a shaded exclusion up to 1.5, and a dashed line at the highest sidelobe after it.",
     solver="no cone solver",
 )
 
@@ -370,13 +282,11 @@ figures.show(
 
 # %%
 u = np.linspace(0, N / (2 * (N - 1)), 50)
+least = np.cos(np.pi * (N - 1) * u / N)
 for sample in rng.dirichlet(np.full(N, 0.3), size=200):
-    assert np.all(
-        pulse.pulse(sample, u).real >= np.cos(np.pi * (N - 1) * u / N) - 1e-12
-    )
-least_width = (
-    float(ofdm.main_lobe_width_m(scenario, edges.powers_w)) / scenario.range_cell_m
-)
+    assert np.all(pulse.pulse(sample, u).real >= least - 1e-12)
+least_width = float(ofdm.main_lobe_width_m(scenario, edges.powers_w))
+least_width /= scenario.range_cell_m
 assert math.isclose(least_width, N / (2 * (N - 1)), rel_tol=1e-9)
 print(f"least width {least_width:.4f}/B = {least_width * scenario.range_cell_m:.3f} m")
 
@@ -414,16 +324,11 @@ print(f"least width {least_width:.4f}/B = {least_width * scenario.range_cell_m:.
 wide, narrow = np.zeros(128), np.zeros(128)
 wide[[4, 124]], narrow[[56, 72]] = 0.5, 0.5
 hall = ofdm.Scenario.random(np.random.default_rng(seed), carriers=128)
-trio = [
-    ofdm.main_lobe_width_m(hall, x) / hall.range_cell_m
-    for x in (wide, narrow, 0.1 * wide + 0.9 * narrow)
-]
+trio = np.array([wide, narrow, 0.1 * wide + 0.9 * narrow])
+trio = ofdm.main_lobe_width_m(hall, trio) / hall.range_cell_m
 assert trio[2] > max(trio[:2])
-print(
-    "first-crossing widths of two allocations and their mixture:",
-    np.round(trio, 3),
-    "/B",
-)
+print("first-crossing widths of two allocations and their mixture:", end=" ")
+print(np.round(trio, 3), "/B")
 
 # %% [markdown]
 # Random chords confirm the convexity of the rest (they can only refute): levels and $-q$ lie below their chords, capacity above.
@@ -481,30 +386,25 @@ assert outcome.converged and overshoot[-1] <= 0 and outcome.rounds <= 10
 
 fold, points = 8, 8 * N // 2
 edge = np.cos(2 * np.pi * sidelobe_start / N)
-grid = (
-    np.arccos(
-        np.clip(
-            (edge - 1) / 2
-            + (edge + 1) / 2 * np.cos(np.pi * np.arange(points + 1) / points),
-            -1,
-            1,
-        )
-    )
-    * N
-    / (2 * np.pi)
-)
+
+
+def delays_at(angles):
+    """Delays times bandwidth whose cosines are spread over the sidelobes as the angles' are over the circle."""
+    cosines = (edge - 1) / 2 + (edge + 1) / 2 * np.cos(angles)
+    return np.arccos(np.clip(cosines, -1, 1)) * N / (2 * np.pi)
+
+
+grid = delays_at(np.pi * np.arange(points + 1) / points)
 bound = 1 / np.cos(np.pi * (N - 1) / (4 * points))
 for sample in rng.dirichlet(np.ones(N), size=100):
     true = pulse.peak_level(sample, sidelobe_start, N / 2, 16)
-    assert (
-        true <= bound * np.abs(pulse.pulse(sample, grid)).max() / sample.sum() + 1e-12
-    )
+    on_grid = np.abs(pulse.pulse(sample, grid)).max() / sample.sum()
+    assert true <= bound * on_grid + 1e-12
 
 # The step before it, Riesz' lemma; the largest of the points is at most pi/16 from the peak in the angle arccos(2T/M).
 circle = np.pi * np.arange(points * 2 + 1) / (2 * points)
-delays = np.arccos(np.clip((edge - 1) / 2 + (edge + 1) / 2 * np.cos(circle), -1, 1))
 samples = rng.dirichlet(np.ones(N), size=20)
-for square in np.abs(pulse.pulse(samples, delays * N / (2 * np.pi))) ** 2:
+for square in np.abs(pulse.pulse(samples, delays_at(circle))) ** 2:
     turn = np.pi / 32 + 0.5 * (N - 1) * np.abs(circle - circle[np.argmax(square)])
     lemma = square.max() * np.cos(np.minimum(turn, np.pi / 2)) ** 2
     assert np.all(square >= lemma * (1 - 1e-9))
@@ -530,9 +430,8 @@ nats = best.capacity_bps / scenario.subcarrier_spacing_hz * math.log(2)
 rho = limits.sidelobe_level()
 for _ in range(200):
     u = rng.uniform(sidelobe_start, N / 2, size=8)
-    z = (rng.standard_normal(8) + 1j * rng.standard_normal(8)) * 10 ** rng.uniform(
-        -2, 1
-    )
+    z = rng.standard_normal(8) + 1j * rng.standard_normal(8)
+    z *= 10 ** rng.uniform(-2, 1)
     bonus = np.abs(z).sum() * rho - (z.conj() @ pulse.steering(u, N)).real
     assert priced_bound(scenario.carrier_snr, bonus) >= nats
 checked = ofdm.verify(scenario, best, peak_sidelobe_db=shown_db)
@@ -599,11 +498,8 @@ if not np.isfinite(crb_s2[0]):  # all on one carrier, far below the noise
     compared = "water-filling (the bound to that of the edges: water-filling fills one carrier)"
 crb = crb_s2 / (crb_s2[0] if np.isfinite(crb_s2[0]) else crb_s2[-1])
 capacity = ofdm.capacity_bps(channel, path) / flood.capacity_bps
-assert (
-    np.all(np.diff(capacity, 2) <= 1e-9)
-    and np.all(np.diff(10 ** (sidelobes / 20), 2) >= -1e-9)
-    and np.all(np.diff(1 / crb, 2) <= 1e-9)
-)
+for bent in (capacity, -(10 ** (sidelobes / 20)), 1 / crb):
+    assert np.all(np.diff(bent, 2) <= 1e-9)
 
 asked = dict(
     peak_sidelobe_db=float(sidelobes[inside[1]]) + 1e-6,
@@ -618,26 +514,23 @@ for _ in range(40):
     else:
         low_end = middle
 found = ofdm.dynamic_allocation(channel, **asked)
-assert found.mode == "isac" and (high_end > 0.99) == (inside[1] < 50)
+missed, kept = inside[1] < 50, found.capacity_bps / flood.capacity_bps
+assert found.mode == "isac" and (high_end > 0.99) == missed
+told = "nothing found" if missed else "within both limits"
 print(
-    f"all tests at once: ends at alpha = {high_end:.2f}, {'nothing found' if high_end > 0.99 else 'within both limits'}; search for the missing "
-    f"limit: joint operation at {found.capacity_bps / flood.capacity_bps:.3f} of the capacity"
+    f"all tests at once: ends at alpha = {high_end:.2f}, {told}; search for the ",
+    end="",
 )
+print(f"missing limit: joint operation at {kept:.3f} of the capacity")
 
 figure, panels = plotting.subplots(1, 3, height=2.8)
+first, last = alpha[list(inside)]
 for axes, values, label in zip(
     panels,
     (capacity, sidelobes, crb),
     ("Capacity ratio (1)", "Peak sidelobe level (dB)", "CRB ratio (1)"),
-    strict=True,
 ):
-    axes.axvspan(
-        alpha[inside[0]],
-        alpha[inside[1]],
-        color=plotting.COLOURS[2],
-        alpha=0.2,
-        linewidth=0,
-    )
+    axes.axvspan(first, last, color=plotting.COLOURS[2], alpha=0.2, linewidth=0)
     plotting.line(axes, alpha, values, "paper", markers=False)
     axes.set(xlabel="Weight $\\alpha$ (1)", ylabel=label)
 figures.show(
@@ -649,18 +542,9 @@ figures.show(
         "peak_sidelobe_db": sidelobes,
         "crb_ratio": crb,
     },
-    caption=(
-        f"Along the segment from water-filling to the edges; ratios to {compared}. Shaded: the weights "
-        "that meet both limits of the example"
-        + (
-            "; a search that begins at one half never looks there."
-            if inside[1] < 50
-            else "."
-        )
-    ),
-    alt=(
-        f"Capacity, sidelobes and bound against the weight; the weights from {alpha[inside[0]]:.2f} to {alpha[inside[1]]:.2f} are shaded."
-    ),
+    caption=f"Along the segment from water-filling to the edges; ratios to {compared}. Shaded: the weights that meet both limits of the example"
+    f"{'; a search that begins at one half never looks there' if missed else ''}.",
+    alt=f"Capacity, sidelobes and bound against the weight; the weights from {first:.2f} to {last:.2f} are shaded.",
     solver="no cone solver",
 )
 
