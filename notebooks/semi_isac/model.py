@@ -72,54 +72,36 @@ print(optimum.certificate)
 # %% tags=["hide-input"]
 cell = np.random.default_rng(seed + 1)
 users = geometry.uniform_disk(cell, 3, radius_m, minimum_radius_m=0.35 * radius_m)
-scatterers = (
-    geometry.uniform_disk(cell, clutters, radius_m, minimum_radius_m=0.2 * radius_m)
-    if clutters
-    else np.empty((0, 2))
-)
-fig, (cell_axes, band_axes) = plotting.subplots(
-    1, 2, width=7.2, height=3.5, width_ratios=[1.15, 1]
-)
-cell_axes.add_patch(
-    Circle((0, 0), radius_m, fill=False, color="#5A5A5A", linestyle=":")
-)
+scatterers = np.empty((0, 2))
+if clutters:
+    nearest_m = 0.2 * radius_m
+    scatterers = geometry.uniform_disk(
+        cell, clutters, radius_m, minimum_radius_m=nearest_m
+    )
+sizes = {"width": 7.2, "height": 3.5, "width_ratios": [1.15, 1]}
+fig, (cell_axes, band_axes) = plotting.subplots(1, 2, **sizes)
+dotted = {"fill": False, "color": "#5A5A5A", "linestyle": ":"}
+cell_axes.add_patch(Circle((0, 0), radius_m, **dotted))
 names = ["0: sensing only", "1: ISaC", "2: communication only"]
-for k in range(3):
+for k, (user, ways) in enumerate(zip(users, ("<->", "<->", "->"))):
     look = plotting.style(k)
-    style = {
-        "color": look["color"],
-        "shrinkA": 7,
-        "shrinkB": 7,
-        "linestyle": look["linestyle"],
-    }
-    cell_axes.annotate(
-        "",
-        xy=users[k],
-        xytext=(0, 0),
-        arrowprops={"arrowstyle": "<->" if k < 2 else "->", **style},
-    )
-    cell_axes.plot(
-        *users[k],
+    marker, style = (
         look["marker"],
-        color=look["color"],
-        markersize=9,
-        label=f"user {names[k]}",
+        {name: look[name] for name in ("color", "linestyle")},
     )
+    style |= {"arrowstyle": ways, "shrinkA": 7, "shrinkB": 7}
+    cell_axes.annotate("", xy=user, xytext=(0, 0), arrowprops=style)
+    shown = {"color": look["color"], "markersize": 9, "label": f"user {names[k]}"}
+    cell_axes.plot(*user, marker, **shown)
 cell_axes.plot(0, 0, "*", color=plotting.INK, markersize=13, label="base station")
 cell_axes.plot(*scatterers.T, "x", color="#5A5A5A", label="clutter")
 cell_axes.set(xlabel="x (m)", ylabel="y (m)", aspect="equal")
 legend_above(fig, cell_axes, 3)
 parts = {"band": optimum.shares, "power": optimum.powers_w / optimum.powers_w.sum()}
-for offset, (name, part) in zip((-0.2, 0.2), parts.items()):
-    bars = band_axes.barh(
-        np.arange(3) + offset,
-        100 * part,
-        height=0.36,
-        color=[plotting.style(k)["color"] for k in range(3)],
-        alpha=0.55,
-        edgecolor=plotting.INK,
-        hatch="" if name == "band" else "//",
-    )
+look = {"color": [plotting.style(k)["color"] for k in range(3)], "alpha": 0.55}
+look |= {"height": 0.36, "edgecolor": plotting.INK}
+for offset, hatch, (name, part) in zip((-0.2, 0.2), ("", "//"), parts.items()):
+    bars = band_axes.barh(np.arange(3) + offset, 100 * part, hatch=hatch, **look)
     band_axes.bar_label(bars, [f" {100 * x:.2g} % of the {name}" for x in part], size=8)
 least = min(part[part > 0].min() for part in parts.values())
 band_axes.set(xscale="log", xlabel="Share of the budget (%)", xlim=(50 * least, 4000))
@@ -168,12 +150,8 @@ def entropy(variance):
 
 
 information = entropy(signal + disturbance) - entropy(disturbance)
-assert (
-    sp.simplify(
-        sp.expand_log(information - sp.log(1 + signal / disturbance, 2), force=True)
-    )
-    == 0
-)
+apart = information - sp.log(1 + signal / disturbance, 2)
+assert sp.simplify(sp.expand_log(apart, force=True)) == 0
 
 # %% [markdown]
 # The path gains, with the antenna gain $G$, the wavelength $\lambda$, the distance $d$ and the radar cross section
@@ -208,20 +186,15 @@ beta, p, a, b, c, t = sp.symbols("beta p a b c t", positive=True)
 rate = beta * sp.log(1 + a * p / (b * p + c * beta))
 hessian = sp.hessian(rate, (beta, p)).applyfunc(sp.simplify)
 assert sp.simplify(hessian.det()) == 0
-assert sp.simplify(hessian * sp.Matrix([beta, p])) == sp.zeros(
-    2, 1
-)  # the ray is the null direction
-assert (
-    sp.simplify(rate.subs({beta: t * beta, p: t * p}, simultaneous=True) - t * rate)
-    == 0
-)
+along_ray = sp.simplify(hessian * sp.Matrix([beta, p]))
+assert along_ray == sp.zeros(2, 1)  # the ray is the null direction
+scaled = rate.subs({beta: t * beta, p: t * p}, simultaneous=True)
+assert sp.simplify(scaled - t * rate) == 0
 # Strictly negative first entry, and the other follows: H22 = H12^2/H11 < 0.
 h11 = sp.factor(hessian[0, 0])
 numerator, denominator = sp.fraction(h11)
-assert all(
-    term.could_extract_minus_sign()
-    for term in sp.Add.make_args(sp.expand(numerator * sp.sign(denominator)))
-)
+terms = sp.Add.make_args(sp.expand(numerator * sp.sign(denominator)))
+assert all(term.could_extract_minus_sign() for term in terms)
 assert sp.simplify(hessian[1, 1] - hessian[0, 1] ** 2 / hessian[0, 0]) == 0
 h11
 
@@ -284,12 +257,10 @@ print(f"at the optimal prices the gap is {optimum.certificate.gap:.1e}")
 from dataclasses import replace
 
 moved = replace(optimum, powers_w=np.roll(optimum.powers_w, 1))
-print("optimum:  ", si.verify(scenario, optimum))
-print("disturbed:", si.verify(scenario, moved))
-assert (
-    si.verify(scenario, optimum).status == "optimal"
-    and si.verify(scenario, moved).status != "optimal"
-)
+as_found, disturbed = (si.verify(scenario, each) for each in (optimum, moved))
+print("optimum:  ", as_found)
+print("disturbed:", disturbed)
+assert as_found.status == "optimal" and disturbed.status != "optimal"
 
 # %% [markdown]
 # ### Two more bounds from the same tangents
@@ -340,38 +311,38 @@ print(f"{min(ratios) / best_ratio:.2f} times the optimum")
 
 # %% tags=["hide-input"]
 density = np.geomspace(1e-3, 1e3, 3001)
-value, _, _ = bands.slopes(np.broadcast_to(density[:, None], (density.size, 3)))
-need = np.max(
-    np.where(bands.floors > 0, bands.floors / np.maximum(value, 1e-300), 0.0), axis=-1
-)
+
+
+def bits_and_needs(bands):
+    """Over all densities: what each user's band carries, and the band that its floors need."""
+    value, _, _ = bands.slopes(np.broadcast_to(density[:, None], (density.size, 3)))
+    need = np.where(bands.floors > 0, bands.floors / np.maximum(value, 1e-300), 0.0)
+    return value, np.max(need, axis=-1)
+
+
+value, need = bits_and_needs(bands)
 worth = bands.weights * value.sum(axis=-1)
 
 
 def dual(mu, nu):
     surplus = (mu * density + nu)[:, None] - worth
-    return (
-        np.inf
-        if surplus.min() < 0
-        else mu + nu - np.sum(np.min(need * surplus, axis=0))
-    )
+    served = np.sum(np.min(need * surplus, axis=0))
+    return np.inf if surplus.min() < 0 else mu + nu - served
 
 
 price = si.prices(scenario, optimum)
-mu_star = price.power_per_w * scenario.power_budget_w / unit
-nu_star = price.bandwidth_per_hz * scenario.bandwidth_hz / unit
-mu_axis, nu_axis = (
-    mu_star * np.linspace(0.2, 3, 90),
-    nu_star * np.linspace(0.8, 1.3, 90),
-)
+w, hz = scenario.power_budget_w, scenario.bandwidth_hz
+mu_star, nu_star = price.power_per_w * w / unit, price.bandwidth_per_hz * hz / unit
+mu_axis = mu_star * np.linspace(0.2, 3, 90)
+nu_axis = nu_star * np.linspace(0.8, 1.3, 90)
 surface = np.array([[dual(mu, nu) for mu in mu_axis] for nu in nu_axis]) * unit / 1e6
 fine = min(
     dual(m * mu_star, n * nu_star)
     for m in np.linspace(0.99, 1.01, 21)
     for n in np.linspace(0.9999, 1.0005, 61)
 )
-assert abs(fine * unit / optimum.objective - 1) < 2e-3 and np.nanmin(
-    surface
-) * 1e6 >= optimum.objective * (1 - 1e-6)
+assert abs(fine * unit / optimum.objective - 1) < 2e-3
+assert np.nanmin(surface) * 1e6 >= optimum.objective * (1 - 1e-6)
 fig, ax = plotting.subplots(1, 1, height=3.4)
 # The map's rows follow the border of the region, nu = max over users and densities of w r(x) - mu x.
 border = np.max(worth - mu_axis[:, None, None] * density[:, None], axis=(1, 2))
@@ -379,27 +350,13 @@ inside = border < nu_axis[-1]
 lowest = np.maximum(border[inside] * (1 + 1e-12), nu_axis[0])
 nu_map = lowest + np.linspace(0, 1, 45)[:, None] * (nu_axis[-1] - lowest)
 mu_map = np.broadcast_to(mu_axis[inside], nu_map.shape)
-mbps_per_w, bps_per_hz = (
-    unit / scenario.power_budget_w / 1e6,
-    unit / scenario.bandwidth_hz,
-)
-shown = ax.pcolormesh(
-    mu_map * mbps_per_w,
-    nu_map * bps_per_hz,
-    np.vectorize(dual)(mu_map, nu_map) * unit / 1e6,
-    shading="gouraud",
-    rasterized=True,
-    cmap="cividis",
-)
+mbps_per_w, bps_per_hz = unit / w / 1e6, unit / hz
+duals_mbps = np.vectorize(dual)(mu_map, nu_map) * unit / 1e6
+look = {"shading": "gouraud", "rasterized": True, "cmap": "cividis"}
+shown = ax.pcolormesh(mu_map * mbps_per_w, nu_map * bps_per_hz, duals_mbps, **look)
 ax.plot(mu_axis * mbps_per_w, border * bps_per_hz, color=plotting.INK)
-ax.plot(
-    price.power_per_w / 1e6,
-    price.bandwidth_per_hz,
-    "*",
-    color="white",
-    markeredgecolor=plotting.INK,
-    markersize=13,
-)
+star = {"color": "white", "markeredgecolor": plotting.INK, "markersize": 13}
+ax.plot(price.power_per_w / 1e6, price.bandwidth_per_hz, "*", **star)
 fig.colorbar(shown, label="dual function (Mbit/s)")
 ax.set(xlabel="Price of power (Mbit/s/W)", ylabel="Price of bandwidth (bit/s/Hz)")
 ax.set(xlim=mu_axis[[0, -1]] * mbps_per_w, ylim=nu_axis[[0, -1]] * bps_per_hz)
@@ -407,7 +364,7 @@ figures.show(
     fig,
     "dual",
     data={
-        "price_power_mbps_per_w": mu_axis * unit / scenario.power_budget_w / 1e6,
+        "price_power_mbps_per_w": mu_axis * mbps_per_w,
         "dual_at_best_band_price": surface.min(axis=0),
     },
     caption="The dual function over the two prices for the example drop. Blank: some user would buy without limit. The star is the pair "
@@ -430,16 +387,10 @@ tau = np.geomspace(1e-4, 1e4, 200)
 least_power = np.empty(len(drops))
 everyone = si.Bands.of(drops)
 for d in range(len(drops)):
-    one = everyone.take([d])
-    per_band, _, _ = one.slopes(np.broadcast_to(density[:, None], (density.size, 3)))
-    need_d = np.max(
-        np.where(one.floors > 0, one.floors / np.maximum(per_band, 1e-300), 0.0),
-        axis=-1,
+    _, need_d = bits_and_needs(everyone.take([d]))
+    least_power[d] = max(
+        np.min((s + density)[:, None] * need_d, axis=0).sum() - s for s in tau
     )
-    cost = np.array(
-        [np.min((s + density)[:, None] * need_d, axis=0).sum() - s for s in tau]
-    )
-    least_power[d] = cost.max()
 clear = np.abs(least_power - 1) > 1e-2
 assert np.array_equal((least_power <= 1)[clear], solved.feasible[clear])
 refused = int((~solved.feasible).sum())
@@ -457,15 +408,9 @@ share, power, kappa = sp.symbols("beta pi kappa", positive=True)
 theta = 1 / (1 + kappa)
 mean = 1 / (theta / power + (1 - theta) / share)
 assert sp.simplify(mean * theta - share * power / (kappa * power + share)) == 0
-strong = {
-    "antenna_gain_db": 30.0,
-    "target_rcs_m2": 50.0,
-    "clutter_rcs_m2": 5.0,
-    "carrier_hz": 28e9,
-}
-rows = si.Scenario.random_batch(
-    np.random.default_rng(seed), 12, **{**setting, **strong}
-)
+strong = {"antenna_gain_db": 30.0, "carrier_hz": 28e9}
+strong |= {"target_rcs_m2": 50.0, "clutter_rcs_m2": 5.0}
+rows = si.Scenario.random_batch(np.random.default_rng(seed), 12, **setting | strong)
 reference = si.solve_exact_batch(rows)
 agree = 0
 for d in np.flatnonzero(reference.feasible):
@@ -477,9 +422,8 @@ for d in np.flatnonzero(reference.feasible):
     assert abs(found / reference.objective[d] - 1) < 1e-5
     agree += 1
 print(f"normalised gains up to {si.Bands.of(rows).link.max():.0e}:", end=" ")
-print(
-    f"both solvers agree on {agree} of {reference.feasible.sum()} drops with an answer"
-)
+print(f"both solvers agree on {agree} of {reference.feasible.sum()}", end=" ")
+print("drops with an answer")
 
 # %% [markdown]
 # ## Bits per joule
@@ -500,14 +444,9 @@ fig, ax = plotting.subplots(1, 1, height=3.2)
 plotting.line(ax, grid / 1e9, excess / 1e9, "exact", label="F(q)", markers=False)
 at = np.interp(trace, grid, excess)
 plotting.line(ax, trace / 1e9, at / 1e9, "paper", label="iterates", linestyle="none")
+dotted = {"color": plotting.COLOURS[0], "linewidth": 0.9, "linestyle": ":"}
 for low, high, height in zip(trace[:-1], trace[1:], at[:-1]):
-    ax.plot(
-        [low / 1e9, high / 1e9],
-        [height / 1e9, 0],
-        color=plotting.COLOURS[0],
-        linewidth=0.9,
-        linestyle=":",
-    )
+    ax.plot([low / 1e9, high / 1e9], [height / 1e9, 0], **dotted)
 ax.axhline(0, color=plotting.INK, linewidth=0.8)
 ax.set(xlabel="q (Gbit/J)", ylabel="F(q) (Gbit/s)")
 ax.legend()
@@ -519,10 +458,8 @@ figures.show(
     alt="A convex decreasing curve with dotted tangents that step towards its zero in a few iterations.",
 )
 errors = 1 - trace[1:] / efficient.certificate.bound
-print(
-    "relative distance of the iterates to the certified bound:",
-    ", ".join(f"{error:.1e}" for error in errors),
-)
+errors = ", ".join(f"{error:.1e}" for error in errors)
+print("relative distance of the iterates to the certified bound:", errors)
 
 # %% [markdown]
 # The loop is not even necessary. Rates are homogeneous of degree one, so with $s=1/(\sum p+P_\mathrm c)$ the scaled variables
@@ -535,10 +472,8 @@ one_shot = si.solve_efficiency(scenario)
 structured = si.solve_exact(scenario, objective="efficiency")
 for solution in (one_shot, efficient, structured):
     print(solution.certificate)
-assert (
-    abs(one_shot.objective / efficient.objective - 1) < 1e-6
-    and abs(structured.objective / one_shot.objective - 1) < 1e-6
-)
+assert abs(one_shot.objective / efficient.objective - 1) < 1e-6
+assert abs(structured.objective / one_shot.objective - 1) < 1e-6
 
 # %% [markdown]
 # ## What the prices say about priorities
@@ -554,10 +489,8 @@ levels = np.linspace(0.05, 0.95, 19)
 ladder = si.solve_exact_batch(
     [scenario.replace(weights=[(1 - w) / 2, w, (1 - w) / 2]) for w in levels]
 )
-own, others = (
-    ladder.rates_bps[:, 1:3].sum(axis=1),
-    ladder.rates_bps[:, [0, 3]].sum(axis=1),
-)
+own = ladder.rates_bps[:, 1:3].sum(axis=1)
+others = ladder.rates_bps[:, [0, 3]].sum(axis=1)
 slack = 1e-6 * own.max()
 assert np.all(np.diff(own) >= -slack) and np.all(np.diff(others) <= slack)
 
