@@ -42,6 +42,7 @@ model_draws = 1000
 import numpy as np
 import sympy as sp
 from compendium.notebook import claims, figures, tables
+from compendium.notebook.curves import Curves
 from compendium.notebook.given import taken_by
 
 from isaclib import network_localization as nl
@@ -60,24 +61,15 @@ full = np.full(B, scenario.max_power_w)
 
 # %% tags=["hide-input"]
 figure, axes = plotting.subplots(width=5.6, height=5.2)
-nl.draw_deployment(
-    axes, scenario, side_m=side_m, coverage_radius_m=coverage_radius_m, signals=True
-)
-stations, users, target = (
-    scenario.bs_positions_m,
-    scenario.ue_positions_m,
-    scenario.target_position_m,
-)
-points = np.vstack([stations, users, target])
+sizes = {"side_m": side_m, "coverage_radius_m": coverage_radius_m}
+nl.draw_deployment(axes, scenario, **sizes, signals=True)
+stations, users = scenario.bs_positions_m, scenario.ue_positions_m
+points = np.vstack([stations, users, scenario.target_position_m])
+kinds = ["bs"] * B + ["ue"] * B + ["target"]
 figures.show(
     figure,
     "system",
-    data={
-        "kind": ["bs"] * B + ["ue"] * B + ["target"],
-        "x_m": points[:, 0],
-        "y_m": points[:, 1],
-        "z_m": points[:, 2],
-    },
+    data={"kind": kinds, **dict(zip(("x_m", "y_m", "z_m"), points.T))},
     caption="The system from above. Dashed circles: where each user may stand. Hexagon: where the target may stand. Arrows: the "
     "signals at BS 1 and its user (UE 1). Not drawn: the self-interference, which a station hears from itself.",
     alt="Base stations on alternate vertices of a hexagon, one user in a circle around each, a target inside the hexagon. "
@@ -124,9 +116,8 @@ own, other = qpsk((200, elements)), qpsk((200, elements))
 matched_own = np.abs(np.mean(own * own.conj(), axis=1)) ** 2
 matched_other = np.mean(np.abs(np.mean(other * own.conj(), axis=1)) ** 2)
 assert np.allclose(matched_own, 1.0)  # unit mean power
-assert (
-    abs(matched_other * elements - 1) < 0.3
-)  # independent data: suppressed by the number of elements (200 samples)
+# Independent data: suppressed by the number of elements (200 samples)
+assert abs(matched_other * elements - 1) < 0.3
 
 # %% [markdown]
 # ## Links and echoes
@@ -158,31 +149,19 @@ echo_product = np.sqrt(many.echo_gain[:, :, None] * many.echo_gain[:, None, :])
 assert np.allclose(many.bistatic_gain[:, away], echo_product[:, away])
 
 K = db_to_linear(rician_k_db)
-fading = (
-    np.abs(
-        np.sqrt(K / (K + 1))
-        + (rng.standard_normal((2, 100_000)) * [[1], [1j]]).sum(axis=0)
-        / np.sqrt(2 * (K + 1))
-    )
-    ** 2
-)
-assert abs(fading.mean() - 1) < 0.02
+scattered = (rng.standard_normal((2, 100_000)) * [[1], [1j]]).sum(axis=0)
+amplitude = np.sqrt(K / (K + 1)) + scattered / np.sqrt(2 * (K + 1))
+assert abs(np.mean(np.abs(amplitude) ** 2) - 1) < 0.02
 
 levels = {"own echo": np.median(many.echo_gain)}
 if B > 1:
-    levels |= {
-        "bistatic echo": np.median(bistatic),
-        "direct signal between stations": np.median(direct),
-    }
-levels |= {
-    "self-interference": np.median(many.self_interference_gain),
-    "noise over the power cap": scenario.noise_bs_w / scenario.max_power_w,
-}
+    levels["bistatic echo"] = np.median(bistatic)
+    levels["direct signal between stations"] = np.median(direct)
+levels["self-interference"] = np.median(many.self_interference_gain)
+levels["noise over the power cap"] = scenario.noise_bs_w / scenario.max_power_w
+gains_db = [f"{linear_to_db(level):.1f}" for level in levels.values()]
 tables.table(
-    {
-        "signal at a base station": list(levels),
-        "median gain (dB)": [f"{linear_to_db(level):.1f}" for level in levels.values()],
-    },
+    {"signal at a base station": list(levels), "median gain (dB)": gains_db},
     caption=f"Median power gains at a base station, each over {model_draws} drops.",
 )
 
@@ -231,43 +210,32 @@ tables.table(
 # $|\alpha_{ii}|^2/|\alpha_i^{\mathrm{SI}}|^2$.
 
 # %% tags=["hide-input"]
-alone = {
-    "sensing": nl.sensing_sinr(many, np.tile(full, (model_draws, 1)), integrated=False)
-}
-alone["communication"] = nl.comm_sinr(
-    many, np.tile(full, (model_draws, 1)), integrated=False
-)
-both = {"sensing": nl.sensing_sinr(many, np.tile(full, (model_draws, 1)))}
-both["communication"] = nl.comm_sinr(many, np.tile(full, (model_draws, 1)))
-quantile = np.arange(1, alone["sensing"].size + 1) / alone["sensing"].size
-
 figure, axes = plotting.subplots(1, 2, height=3.1, sharey=True)
-columns = {"quantile": quantile}
-for panel, service in zip(axes, ("sensing", "communication")):
+quantile = np.arange(1, B * model_draws + 1) / (B * model_draws)
+columns, loss, lower = {"quantile": quantile}, {}, {}
+everywhere = np.tile(full, (model_draws, 1))
+for panel, service, sinr in zip(
+    axes, ("sensing", "communication"), (nl.sensing_sinr, nl.comm_sinr)
+):
+    both, alone = (sinr(many, everywhere, integrated=each) for each in (True, False))
     for case, values, role in (
         ("integrated", both, "exact"),
         ("alone", alone, "benchmark_1"),
     ):
-        curve = np.sort(linear_to_db(values[service]).ravel())
+        curve = np.sort(linear_to_db(values).ravel())
         columns[f"{service}_{case}_db"] = curve
         plotting.line(panel, curve, quantile, role, label=case, markers=False, zorder=4)
-    panel.set(
-        xlabel=f"SINR of {service} (dB)", ylabel="Share of stations and drops (1)"
-    )
+    loss[service] = np.median(linear_to_db(alone / both))
+    lower[service] = 100 * np.mean(both < alone)
+    panel.set_xlabel(f"SINR of {service} (dB)")
     panel.legend(loc="upper left")
-axes[1].set_ylabel("")
-loss = {
-    service: np.median(linear_to_db(alone[service] / both[service]))
-    for service in alone
-}
+axes[0].set_ylabel("Share of stations and drops (1)")
 figures.show(
     figure,
     "cost_of_integration",
     data=columns,
-    caption="What integration costs at full power. The paper has no such figure; it answers the remark below eq. (11). In "
-    "the median sensing "
-    f"loses {loss['sensing']:.1f} dB to the direct signals of the other stations, communication "
-    f"{loss['communication']:.2f} dB to echoes.",
+    caption="What integration costs at full power. The paper has no such figure; it answers the remark below eq. (11). In the median sensing "
+    f"loses {loss['sensing']:.1f} dB to the direct signals of the other stations, communication {loss['communication']:.2f} dB to echoes.",
     alt="Two panels with distribution functions of the SINR alone and integrated. The sensing curve moves far to lower values, "
     "the communication curves nearly coincide.",
 )
@@ -277,11 +245,11 @@ figures.show(
 # communication hardly notices the echoes, while sensing suffers from what the stations hear of one another.
 
 # %% tags=["hide-input"]
-below = [bool(np.all(both[service] < alone[service])) for service in alone]
+below = [bool(percent == 100) for percent in lower.values()]
 claims.record(
     "001-C6",
-    ours=f"when integrated the SINR of sensing is lower at {100 * np.mean(both['sensing'] < alone['sensing']):.4g} % and that of communication at "
-    f"{100 * np.mean(both['communication'] < alone['communication']):.4g} % of all receivers of {model_draws} drops; the median loss is "
+    ours=f"when integrated the SINR of sensing is lower at {lower['sensing']:.4g} % and that of communication at "
+    f"{lower['communication']:.4g} % of all receivers of {model_draws} drops; the median loss is "
     f"{loss['sensing']:.1f} dB for sensing and {loss['communication']:.2f} dB for communication",
     tolerance="strictly lower at every receiver of every drop",
     reproduced=all(below),
@@ -320,12 +288,10 @@ claims.record(
 # %%
 gamma, width, gain, speed = sp.symbols("gamma W G c", positive=True)
 accuracy = speed / (2 * width * sp.sqrt(2 * gain * gamma))
-assert (
-    sp.simplify(sp.diff(accuracy, gamma) + accuracy / (2 * gamma)) == 0
-)  # negative slope everywhere
-assert np.argmax(nl.range_std_m(scenario, full)) == np.argmin(
-    nl.sensing_sinr(scenario, full)
-)
+# Negative slope everywhere
+assert sp.simplify(sp.diff(accuracy, gamma) + accuracy / (2 * gamma)) == 0
+coarsest = np.argmax(nl.range_std_m(scenario, full))
+assert coarsest == np.argmin(nl.sensing_sinr(scenario, full))
 
 # %% [markdown]
 # ## The problem is quasi-concave
@@ -369,10 +335,8 @@ if B > 1:  # the ratio of a single station is concave
 # %%
 signal, interference, noise, kappa = sp.symbols("s I n kappa", positive=True)
 ratio = kappa * signal / (kappa * interference + noise)
-slope = sp.simplify(sp.diff(ratio, kappa))
-assert (
-    sp.simplify(slope - signal * noise / (kappa * interference + noise) ** 2) == 0
-)  # positive for every kappa
+slope = signal * noise / (kappa * interference + noise) ** 2  # positive for every kappa
+assert sp.simplify(sp.diff(ratio, kappa) - slope) == 0
 
 solved = nl.solve_exact_batch(many)
 at_cap = np.max(solved.powers_w[solved.feasible], axis=1) / scenario.max_power_w
@@ -404,15 +368,11 @@ right = ((t + beta) ** 2 - 2 * (t0 - beta0) * (t - beta) + (t0 - beta0) ** 2) / 
 tangent = t0 * beta + beta0 * t - t0 * beta0
 damping = ((t - t0) + (beta - beta0)) ** 2 / 4
 assert sp.expand(right - tangent - damping) == 0
-assert (
-    sp.expand(right - t * beta - ((t - beta) - (t0 - beta0)) ** 2 / 4) == 0
-)  # never below the product: iterates stay feasible
-in_units = sp.expand(
-    right.subs({beta: unit * beta, beta0: unit * beta0}, simultaneous=True) / unit
-)
-assert (
-    sp.simplify(sp.diff(in_units, unit)) != 0
-)  # the same inequality in another unit is another inequality
+# Never below the product: iterates stay feasible
+assert sp.expand(right - t * beta - ((t - beta) - (t0 - beta0)) ** 2 / 4) == 0
+scaled = right.subs({beta: unit * beta, beta0: unit * beta0}, simultaneous=True)
+# The same inequality in another unit is another inequality
+assert sp.simplify(sp.diff(sp.expand(scaled / unit), unit)) != 0
 
 # %% [markdown]
 # ## The exact way: the least powers for a wanted ratio
@@ -443,59 +403,38 @@ def least_fixed_point(wanted, rounds=4000):
 
 
 fractions = 1 - np.geomspace(0.99, 2e-3, 40)
-needed = np.array(
-    [
-        least_fixed_point(fraction * best.worst_sensing_sinr, 1500)
-        for fraction in fractions
-    ]
-)
+ratio = best.worst_sensing_sinr
+needed = [least_fixed_point(fraction * ratio, 1500) for fraction in fractions]
 least = best.powers_w / scenario.max_power_w
-asked = np.maximum(
-    best.worst_sensing_sinr * rows.sensing_rows(least[None]),
-    rows.comm_rows(least[None]),
-)
-assert np.allclose(asked[0], least, rtol=1e-9)  # the optimum is a fixed point ...
-from_zero = least_fixed_point(best.worst_sensing_sinr, 60_000)
+asked = ratio * rows.sensing_rows(least[None])[0]
+asked = np.maximum(asked, rows.comm_rows(least[None])[0])
+assert np.allclose(asked, least, rtol=1e-9)  # the optimum is a fixed point ...
+from_zero = least_fixed_point(ratio, 60_000)
 assert np.all(from_zero <= least * (1 + 1e-9))  # ... and the iteration stays below it
 arrived = np.allclose(from_zero, least, rtol=1e-3)  # slow where noise is very weak
-needed = np.vstack([needed, from_zero if arrived else least])
-fractions = np.append(fractions, 1.0)
+needed = np.vstack([*needed, from_zero if arrived else least])
 assert np.all(np.diff(needed, axis=0) >= 0)
 
 figure, axes = plotting.subplots(height=3.4)
-for i in range(B):
-    plotting.line(
-        axes, fractions, needed[:, i], i, label=f"station {i + 1}", markers=False
-    )
+curves = Curves("wanted_over_optimum", np.append(fractions, 1.0))
+for i, powers in enumerate(needed.T):
+    look = {"label": f"station {i + 1}", "markers": False}
+    curves.draw(axes, f"station_{i + 1}", powers, i, **look)
 axes.axhline(1.0, **plotting.role("reference"), label="cap")
-axes.set(
-    yscale="log",
-    xlabel="Wanted ratio over optimum (1)",
-    ylabel="Least power over cap (1)",
-)
+axes.set(yscale="log", xlabel="Wanted ratio over optimum (1)")
+axes.set_ylabel("Least power over cap (1)")
 axes.legend(loc="center left")
-figures.show(
+told = ""
+if not arrived:
+    told = " Noise is so weak here that the iteration has not arrived after 60 000 rounds: the last point is the exact optimum."
+if lowered:
+    told += " The users' threshold was lowered to what this drop can serve."
+curves.show(
     figure,
     "least_powers",
-    data={
-        "wanted_over_optimum": fractions,
-        **{f"station_{i + 1}": needed[:, i] for i in range(B)},
-    },
-    caption="The least powers that reach a wanted ratio, on one drop, found by iterating the map from zero. The optimum is "
-    "where the first "
-    "station meets its cap. A station that stays flat sends what its user needs; it rises once its echo asks for more."
-    + (
-        ""
-        if arrived
-        else " Noise is so weak here that the iteration has not arrived after 60 000 rounds: the last point is the exact optimum."
-    )
-    + (
-        " The users' threshold was lowered to what this drop can serve."
-        if lowered
-        else ""
-    ),
-    alt="Least powers of each station against the wanted ratio, on a logarithmic axis. All rise, faster and faster near the "
-    "optimum, where "
+    caption="The least powers that reach a wanted ratio, on one drop, found by iterating the map from zero. The optimum is where the first "
+    f"station meets its cap. A station that stays flat sends what its user needs; it rises once its echo asks for more.{told}",
+    alt="Least powers of each station against the wanted ratio, on a logarithmic axis. All rise, faster and faster near the optimum, where "
     "the first of them meets the cap.",
 )
 
@@ -585,10 +524,8 @@ figures.show(
 # %%
 free = scenario.replace(min_comm_sinr=0.0)
 F, v = nl.system(free).F[0], nl.system(free).v[0]
-radius = max(
-    np.max(np.abs(np.linalg.eigvals(F + np.outer(v, unit_vector))))
-    for unit_vector in np.eye(B)
-)
+capped = F + np.einsum("i,kj->kij", v, np.eye(B))  # a matrix for each station's cap
+radius = np.abs(np.linalg.eigvals(capped)).max()
 assert np.isclose(1 / radius, nl.solve_exact(free).worst_sensing_sinr, rtol=1e-10)
 
 T = sp.Symbol("T")
@@ -598,10 +535,8 @@ first_power = (T * (sp.eye(2) - T * F2).inv() * v2)[0]
 assert sp.simplify(capped.det() - (sp.eye(2) - T * F2).det() * (1 - first_power)) == 0
 
 reducible, weak = np.diag([0.0, 4.0]), np.full(2, 1e-3)
-radii = [
-    np.max(np.linalg.eigvals(reducible + np.outer(weak, unit_vector)).real)
-    for unit_vector in np.eye(2)
-]
+both = reducible + np.einsum("i,kj->kij", weak, np.eye(2))
+radii = np.linalg.eigvals(both).real.max(axis=1)
 reached = np.linalg.solve(np.eye(2) - reducible / max(radii), weak / max(radii))
 assert np.isclose(radii[0], 4.0) and np.isclose(reached[1], 1.0)
 assert reached[0] < 1e-3  # far below the cap that its own radius speaks of
@@ -633,12 +568,8 @@ assert np.allclose(closed, solved.worst_sensing_sinr[:some], rtol=1e-9, equal_na
 
 # %%
 coherent = scenario.replace(processing_gain=1e6)
-J = np.einsum(
-    "b,bi,bj->ij",
-    nl.range_std_m(coherent, full) ** -2,
-    nl.range_gradients(coherent),
-    nl.range_gradients(coherent),
-)
+g, weights = nl.range_gradients(coherent), nl.range_std_m(coherent, full) ** -2
+J = np.einsum("b,bi,bj->ij", weights, g, g)
 bound = nl.position_crb_m2(coherent, full)
 if B >= 2:
     assert np.isclose(np.trace(np.linalg.inv(J)), bound)
