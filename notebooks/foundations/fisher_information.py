@@ -45,6 +45,7 @@ import cvxpy as cp
 import numpy as np
 import sympy as sp
 from compendium.notebook import figures
+from compendium.notebook.curves import Curves
 from compendium.notebook.draws import on_draws
 from compendium.notebook.words import percent
 
@@ -170,9 +171,8 @@ gradient = sp.Matrix([first + second]).jacobian([x, y]).T
 assert sp.simplify(gradient - to_first / first - to_second / second) == sp.zeros(2, 1)
 
 place = {x: 3.0, y: -1.0, x1: 0.5, y1: 2.0, x2: -4.0, y2: 1.0}
-by_library = geometry.bistatic_range_gradients(
-    [[0.5, 2.0]], [-4.0, 1.0], [[3.0, -1.0]]
-)[0, 0]
+scene = [[0.5, 2.0]], [-4.0, 1.0], [[3.0, -1.0]]
+by_library = geometry.bistatic_range_gradients(*scene)[0, 0]
 assert np.allclose(by_library, np.array(gradient.subs(place), dtype=float).ravel())
 print("gradient of a bistatic range:", np.round(by_library, 4))
 
@@ -278,48 +278,33 @@ def exact_determinant(vectors, weights):
     return float(a * b - c * c)
 
 
-errors = {"difference": [], "pairs": []}
+found = []
 for spread in spreads:
     angles = 0.7 + spread * np.array([-1.0, -0.3, 0.4, 1.0])
     fan = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
     exact = exact_determinant(fan, pair_weights)
     (A, C), (_, B) = fisher.range_fim(fan, pair_weights)
-    errors["difference"].append(abs(A * B - C**2 - exact) / exact)
-    errors["pairs"].append(
-        abs(fisher.pair_determinant(fan, pair_weights) - exact) / exact
-    )
-errors = {name: np.maximum(values, 1e-17) for name, values in errors.items()}
-
-assert errors["difference"][spreads < 1e-8].min() > 0.5, (
-    "AB - C^2 has no correct digit left"
-)
-assert errors["pairs"].max() < 1e-6
+    by_pairs = fisher.pair_determinant(fan, pair_weights)
+    found.append([abs(each - exact) / exact for each in (A * B - C**2, by_pairs)])
+difference, pair_sum = np.maximum(found, 1e-17).T
+assert difference[spreads < 1e-8].min() > 0.5, "AB - C^2 has no correct digit left"
+assert pair_sum.max() < 1e-6
 
 fig, ax = plotting.subplots()
-plotting.line(ax, spreads, errors["difference"], "benchmark_1", label="$AB - C^2$")
-plotting.line(ax, spreads, errors["pairs"], "exact", label="sum over pairs")
+curves = Curves("spread_rad", spreads)
+curves.draw(ax, "error_difference", difference, "benchmark_1", label="$AB - C^2$")
+curves.draw(ax, "error_pair_sum", pair_sum, "exact", label="sum over pairs")
 ax.axhline(1.0, **(plotting.role("reference") | {"label": "no correct digit"}))
-ax.set(
-    xscale="log",
-    yscale="log",
-    xlabel="Spread of the directions (rad)",
-    ylabel="Relative error of the determinant (1)",
-)
+ax.set(xscale="log", xlabel="Spread of the directions (rad)")
+ax.set(yscale="log", ylabel="Relative error of the determinant (1)")
 ax.legend()
-figures.show(
+curves.show(
     fig,
     "cancellation",
-    data={
-        "spread_rad": spreads,
-        "error_difference": errors["difference"],
-        "error_pair_sum": errors["pairs"],
-    },
-    caption="Relative rounding error of the determinant of four nearly parallel ranges, against rational arithmetic. The "
-    "difference "
+    caption="Relative rounding error of the determinant of four nearly parallel ranges, against rational arithmetic. The difference "
     "$AB - C^2$ loses all its digits below a spread of about $10^{-8}$ rad; the pair sum {eq}`fi-lagrange` keeps at least "
-    f"{int(-np.log10(errors['pairs'].max()))}.",
-    alt="Two curves over the spread of the directions on logarithmic axes. The error of the difference grows as the "
-    "inverse square of "
+    f"{int(-np.log10(pair_sum.max()))}.",
+    alt="Two curves over the spread of the directions on logarithmic axes. The error of the difference grows as the inverse square of "
     "the spread and passes one at ten to the minus eight; the error of the pair sum grows only as the inverse of the spread.",
 )
 
@@ -345,9 +330,8 @@ behind, between, aside = 1.5 * users[0], 0.4 * users[0], np.array([12.0, 20.0])
 
 
 def bound(transmitters, targets):
-    gradients = geometry.bistatic_range_gradients(
-        transmitters, station, targets
-    )  # (transmitters, targets, 2)
+    # (transmitters, targets, 2)
+    gradients = geometry.bistatic_range_gradients(transmitters, station, targets)
     return fisher.crb_trace(np.swapaxes(gradients, 0, 1), np.ones(len(transmitters)))
 
 
@@ -367,31 +351,16 @@ maps = [
 
 fig, axes = plotting.subplots(1, 2, sharey=True, height=3.4)
 for ax, values, count in zip(axes, maps, (1, 2)):
-    mesh = ax.pcolormesh(
-        axis_x,
-        axis_y,
-        units.amplitude_to_db(values),
-        vmin=-6,
-        vmax=20,
-        cmap="cividis",
-        rasterized=True,
-        shading="nearest",
-    )
+    look = {"vmin": -6, "vmax": 20, "cmap": "cividis", "rasterized": True}
+    values_db = units.amplitude_to_db(values)
+    mesh = ax.pcolormesh(axis_x, axis_y, values_db, shading="nearest", **look)
     ax.plot(*station, "w^", markeredgecolor=plotting.INK, markersize=9)
     ax.plot(*users[:count].T, "wo", markeredgecolor=plotting.INK, markersize=8)
-    ax.set(
-        xlabel="x (m)",
-        title=f"station and {count} user" + "s" * (count > 1),
-        aspect="equal",
-    )
+    title = f"station and {count} user" + "s" * (count > 1)
+    ax.set(xlabel="x (m)", title=title, aspect="equal")
 axes[0].set_ylabel("y (m)")
-fig.colorbar(
-    mesh,
-    ax=axes,
-    label="Position error bound (dB re 1 m)",
-    shrink=0.85,
-    extend="max",
-)
+bar = {"label": "Position error bound (dB re 1 m)", "shrink": 0.85, "extend": "max"}
+fig.colorbar(mesh, ax=axes, **bar)
 figures.show(
     fig,
     "bound_map",
@@ -423,9 +392,8 @@ deviations = np.geomspace(1e-5, 1e-1, 5)
 blind_noise = rng.spawn(1)[0].normal(size=(400, 2))
 blind_rms = []
 for deviation in deviations:
-    own, other = (
-        [2 * true_distance, 2 * true_distance - side] + deviation * blind_noise
-    ).T
+    exact = np.array([2 * true_distance, 2 * true_distance - side])
+    own, other = (exact + deviation * blind_noise).T
     radius, reach = own / 2, other - own / 2
     along = (radius**2 - reach**2 + side**2) / (2 * side)
     height = radius**2 - along**2
@@ -567,21 +535,18 @@ extended = np.concatenate([gradients, np.ones((*gradients.shape[:2], 1))], axis=
 unknown = fisher.equivalent_fim(fisher.range_fim(extended, range_weights), 2)
 
 total = np.einsum("m,tmi->ti", range_weights, gradients)
-assert np.allclose(
-    unknown, known - total[:, :, None] * total[:, None, :] / range_weights.sum()
-)
-assert np.all(np.linalg.eigvalsh(known - unknown) > -1e-12), (
-    "a nuisance parameter never adds information"
-)
+shared = total[:, :, None] * total[:, None, :] / range_weights.sum()
+assert np.allclose(unknown, known - shared)
+# A nuisance parameter never adds information
+assert np.all(np.linalg.eigvalsh(known - unknown) > -1e-12)
 
 
 def ellipse(information, probability=0.95, points=73):
     angle = np.linspace(0, 2 * np.pi, points)
     variances, axes = np.linalg.eigh(np.linalg.inv(information))
     circle = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
-    return (
-        np.sqrt(-2 * np.log(1 - probability)) * (circle * np.sqrt(variances)) @ axes.T
-    )
+    radius = np.sqrt(-2 * np.log(1 - probability))
+    return radius * (circle * np.sqrt(variances)) @ axes.T
 
 
 curves = {
@@ -591,21 +556,9 @@ curves = {
 fig, ax = plotting.subplots(height=4.2)
 ax.plot(*corners.T, "^", color=plotting.INK, markersize=8, label="anchors")
 for number, place in enumerate(places):
-    first = number == 0
-    plotting.line(
-        ax,
-        *curves["unknown"][number].T,
-        "benchmark_1",
-        markers=False,
-        label="clock unknown" if first else None,
-    )
-    plotting.line(
-        ax,
-        *curves["known"][number].T,
-        "paper",
-        markers=False,
-        label="clock known" if first else None,
-    )
+    for name, scheme in (("unknown", "benchmark_1"), ("known", "paper")):
+        look = {"markers": False, "label": None if number else f"clock {name}"}
+        plotting.line(ax, *curves[name][number].T, scheme, **look)
     ax.plot(*place, "+", color=plotting.INK)
 ax.set(xlabel="x (m)", ylabel="y (m)", aspect="equal", ylim=(-6, 52))
 ax.legend(ncols=3, loc="upper right")
@@ -614,19 +567,17 @@ figures.show(
     "error_ellipses",
     data={
         "target": np.repeat(np.arange(1, 5), 73),
-        "known_x_m": curves["known"][..., 0].ravel(),
-        "known_y_m": curves["known"][..., 1].ravel(),
-        "unknown_x_m": curves["unknown"][..., 0].ravel(),
-        "unknown_y_m": curves["unknown"][..., 1].ravel(),
+        **{
+            f"{name}_{axis}_m": curves[name][..., i].ravel()
+            for name in curves
+            for i, axis in enumerate("xy")
+        },
     },
-    caption="Error ellipses that hold the target with 95 % probability when the bound is met: four ranges of standard "
-    "deviation 1 m, with a known and an unknown "
-    "clock offset. Inside the rectangle of anchors the offset costs little; outside, where all directions are alike, the "
-    "ellipse stretches along them.",
-    alt="Four anchors at the corners of a rectangle and four targets with two ellipses each. For the three targets "
-    "inside, the ellipses "
-    "with and without a known clock nearly agree; for the target outside, the one without is several times longer, "
-    "pointing at the anchors.",
+    caption="Error ellipses that hold the target with 95 % probability when the bound is met: four ranges of standard deviation 1 m, with a "
+    "known and an unknown clock offset. Inside the rectangle of anchors the offset costs little; outside, where all directions are alike, "
+    "the ellipse stretches along them.",
+    alt="Four anchors at the corners of a rectangle and four targets with two ellipses each. For the three targets inside, the ellipses "
+    "with and without a known clock nearly agree; for the target outside, the one without is several times longer, pointing at the anchors.",
 )
 
 # %% [markdown]
@@ -734,26 +685,17 @@ if at_one_place:
 elif not np.isfinite(crb[0]):
     verdict = "The bound is infinite: the target stands on the line of the anchors, and only biased estimates locate it."
 elif first_miss == 0:
-    verdict = (
-        f"Even at {levels[0]:g} m the error is {ratios[0]:.2g} times the bound: this geometry is too ambiguous, or the noise too "
-        "large, for the bound to be met."
-    )
+    verdict = f"Even at {levels[0]:g} m the error is {ratios[0]:.2g} times the bound: this geometry is too ambiguous, or the noise too large, for the bound to be met."
 elif first_miss == len(levels):
     verdict = f"The bound is met at every level shown, up to {levels[-1]:g} m."
 else:
-    verdict = (
-        f"The bound is met up to {levels[first_miss - 1]:g} m. Beyond this threshold the estimate leaves it: at "
-        f"{levels[first_miss]:g} m the error is {ratios[first_miss]:.2f} times the bound."
-    )
+    verdict = f"The bound is met up to {levels[first_miss - 1]:g} m. Beyond this threshold the estimate leaves it: at "
+    verdict += f"{levels[first_miss]:g} m the error is {ratios[first_miss]:.2f} times the bound."
 if on_a_line and np.isfinite(crb[0]):
-    verdict += (
-        " All anchors stand on one line, so that no estimate can tell the target from its mirror image; shown is the nearer of "
-        "the two."
-    )
+    verdict += " All anchors stand on one line, so that no estimate can tell the target from its mirror image; shown is the nearer of the two."
 if unfinished > 1e-3:
-    verdict += (
-        f" {percent(100 * unfinished)} of the searches were stopped after 1000 steps."
-    )
+    stopped = percent(100 * unfinished)
+    verdict += f" {stopped} of the searches were stopped after 1000 steps."
 print(verdict)
 
 jumps = " Draws that jump to the mirror image make the difference to a search that starts at the true position."
@@ -766,12 +708,8 @@ for name, scheme, text in (
     plotting.line(ax, levels, mean, scheme, low=low, high=high, label=text)
 if np.isfinite(crb[0]):
     plotting.line(ax, levels, np.sqrt(crb), "exact", label="Cramér–Rao bound")
-ax.set(
-    xscale="log",
-    yscale="log",
-    xlabel="Standard deviation of each range (m)",
-    ylabel="Root-mean-square position error (m)",
-)
+ax.set(xscale="log", xlabel="Standard deviation of each range (m)")
+ax.set(yscale="log", ylabel="Root-mean-square position error (m)")
 ax.legend()
 figures.show(
     fig,
