@@ -27,7 +27,6 @@ from functools import partial
 
 import cvxpy as cp
 import numpy as np
-import pandas as pd
 import sympy as sp
 from compendium.notebook import figures, tables
 from compendium.notebook.words import percent
@@ -73,14 +72,16 @@ L = sp.log(1 + x)
 second = sp.diff(sp.log(sp.log(1 + x) / sp.log(2)), v, 2)
 assert sp.simplify(second - x * (L - x) / ((1 + x) ** 2 * L**2)) == 0
 
-assert is_convex(
-    lambda z: -np.log(np.log2(1 + np.exp(z[:, 0]))),
-    lambda count: rng.uniform(-12, 12, (count, 1)),
-)
-assert not is_convex(
-    lambda z: np.log(np.log2(1 + np.exp(z[:, 0]))),
-    lambda count: rng.uniform(-12, 12, (count, 1)),
-)
+
+def log_rate(z):
+    return np.log(np.log2(1 + np.exp(z[:, 0])))
+
+
+def draw(count):
+    return rng.uniform(-12, 12, (count, 1))
+
+
+assert is_convex(lambda z: -log_rate(z), draw) and not is_convex(log_rate, draw)
 
 # %% [markdown]
 # Not everything becomes convex. A limit on the *Cramér–Rao bound* is convex in the weights $w$ of the ranges, as the page on
@@ -91,10 +92,8 @@ assert not is_convex(
 angles = np.deg2rad([0, 60, 120])
 fan = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
 first, second = np.array([1.0, 1.0, 1e-4]), np.array([1e-4, 1.0, 1.0])
-bound = [
-    fisher.crb_trace(fan, w)
-    for w in (first, second, (first + second) / 2, np.sqrt(first * second))
-]
+ways = first, second, (first + second) / 2, np.sqrt(first * second)
+bound = [fisher.crb_trace(fan, w) for w in ways]
 assert bound[2] < max(bound[:2]) < bound[3] / 10
 print("bound at both ends: {:.2f} and {:.2f} m²".format(*bound[:2]))
 print("halfway in w: {:.2f} m², halfway in log w: {:.2f} m²".format(*bound[2:]))
@@ -256,42 +255,24 @@ else:
 fig, ax = plotting.subplots()
 plotting.line(ax, axis, rate(axis), "exact", label="rate $R(p)$")
 bounds = {}
-for number, path in enumerate(paths):
+for number, (path, scheme) in enumerate(zip(paths, ("paper", "benchmark_1"))):
     for step in range(2):
-        bounds[f"bound_{number + 1}_{step + 1}"] = minorant(axis, path[step])[0]
-        looks = {
-            "alpha": 1 - 0.5 * step,
-            "label": f"bounds from {path[0]:.2g} W" if step == 0 else None,
-        }
-        plotting.line(
-            ax,
-            axis,
-            bounds[f"bound_{number + 1}_{step + 1}"],
-            ("paper", "benchmark_1")[number],
-            markers=False,
-            **looks,
-        )
-    looks = plotting.role(("paper", "benchmark_1")[number]) | {"linestyle": ""}
-    ax.plot(path[:4], rate(path[:4]), **looks)
-ax.set(
-    xlabel="Power of the first link (W)",
-    ylabel="Sum of the rates (bit/s/Hz)",
-    ylim=(rate(axis).min() - 1.2, rate(axis).max() + 0.4),
-)
+        below = minorant(axis, path[step])[0]
+        bounds[f"bound_{number + 1}_{step + 1}_bit_per_s_per_hz"] = below
+        label = None if step else f"bounds from {path[0]:.2g} W"
+        looks = {"alpha": 1 - 0.5 * step, "label": label, "markers": False}
+        plotting.line(ax, axis, below, scheme, **looks)
+    ax.plot(path[:4], rate(path[:4]), **plotting.role(scheme) | {"linestyle": ""})
+ax.set(xlabel="Power of the first link (W)", ylabel="Sum of the rates (bit/s/Hz)")
+ax.set_ylim(rate(axis).min() - 1.2, rate(axis).max() + 0.4)
 ax.legend(loc="upper center")
 figures.show(
     fig,
     "tangent_bound",
-    data={
-        "power_w": axis,
-        "rate_bit_per_s_per_hz": rate(axis),
-        **{f"{name}_bit_per_s_per_hz": curve for name, curve in bounds.items()},
-    },
-    caption="Sum rate of two links (solid), tangent bounds {eq}`cv-tangent` from two starting points (first two steps, "
-    "the second paler) and the points visited. "
-    f"Each bound touches the rate where it was made. {found}",
-    alt="The sum rate over the power of the first link. Concave curves touch it from below at the visited points; "
-    f"{where}.",
+    data={"power_w": axis, "rate_bit_per_s_per_hz": rate(axis), **bounds},
+    caption="Sum rate of two links (solid), tangent bounds {eq}`cv-tangent` from two starting points (first two steps, the second paler) "
+    f"and the points visited. Each bound touches the rate where it was made. {found}",
+    alt=f"The sum rate over the power of the first link. Concave curves touch it from below at the visited points; {where}.",
 )
 
 # %% [markdown]
@@ -380,16 +361,10 @@ assert np.all(np.diff(margins) < 0)
 fig, ax = plotting.subplots(height=3.0)
 plotting.line(ax, levels, margins, "exact", label="margin $m(t)$")
 ax.axhline(0, **plotting.role("reference"))
-ax.plot(
-    [closed],
-    [0],
-    **(plotting.role("paper") | {"linestyle": "", "markersize": 8}),
-    label="closed form $t^\\star$",
-)
-ax.set(
-    xlabel="Demanded signal-to-interference-and-noise ratio $t$ (1)",
-    ylabel="Margin over the noise power (1)",
-)
+dot = plotting.role("paper") | {"linestyle": "", "markersize": 8}
+ax.plot([closed], [0], **dot, label="closed form $t^\\star$")
+ax.set_xlabel("Demanded signal-to-interference-and-noise ratio $t$ (1)")
+ax.set_ylabel("Margin over the noise power (1)")
 ax.legend()
 figures.show(
     fig,
@@ -481,24 +456,15 @@ assert abs(cone.value * unit - root.high) < 1e-6 * max(root.high, unit)
 assert ratio(spent * y.value / s.value) > root.high - 1e-6 * max(root.high, unit)
 
 # %% tags=["hide-input"]
-table = pd.DataFrame(
+reached = cone.value * unit, trace[-1], root.low
+proven = f"{cone.bound * unit:.9g}", "none", f"{root.high:.9g}"
+tables.table(
     {
         "method": ["Charnes–Cooper (cone program)", "Dinkelbach", "bisection on F(q)"],
-        "efficiency (bit/Hz/J)": [
-            f"{cone.value * unit:.9g}",
-            f"{trace[-1]:.9g}",
-            f"{root.low:.9g}",
-        ],
-        "upper bound (bit/Hz/J)": [
-            f"{cone.bound * unit:.9g}",
-            "none",
-            f"{root.high:.9g}",
-        ],
+        "efficiency (bit/Hz/J)": [f"{value:.9g}" for value in reached],
+        "upper bound (bit/Hz/J)": proven,
         "steps": [cone.iterations, len(trace) - 2, root.iterations],
-    }
-)
-tables.table(
-    table,
+    },
     caption="Three ways to the same energy efficiency. The bound of the cone program and the optimum differ by "
     f"{abs(cone.bound * unit / root.high - 1):.0e} of it.",
 )
@@ -526,12 +492,8 @@ halving = root.high * 0.5**steps
 fig, ax = plotting.subplots(height=3.2)
 plotting.line(ax, steps[shown], errors[shown], "paper", label="Dinkelbach")
 plotting.line(ax, steps, halving, "reference", label="bisection (halves each step)")
-ax.set(
-    yscale="log",
-    xlabel="Step (1)",
-    ylabel="Distance to the optimum (bit/Hz/J)",
-    xticks=steps,
-)
+ax.set(xlabel="Step (1)", xticks=steps)
+ax.set(yscale="log", ylabel="Distance to the optimum (bit/Hz/J)")
 ax.legend()
 figures.show(
     fig,
@@ -658,19 +620,13 @@ assert np.all(sampled >= searched - 1e-12 * unit)
 # %% tags=["hide-input"]
 fig, ax = plotting.subplots(height=3.2)
 plotting.line(ax, radii, certified, "exact", label="S-procedure (guaranteed)")
-ax.plot(
-    radii,
-    attained,
-    **(plotting.role("paper") | {"linestyle": "", "label": "attained by a channel"}),
-)
-plotting.line(
-    ax, radii, sampled, "benchmark_1", label="worst of 20,000 random channels"
-)
+dots = plotting.role("paper") | {"linestyle": "", "label": "attained by a channel"}
+ax.plot(radii, attained, **dots)
+label = "worst of 20,000 random channels"
+plotting.line(ax, radii, sampled, "benchmark_1", label=label)
 ax.axhline(0, **plotting.role("reference"))
-ax.set(
-    xlabel="Radius of the channel error (1)",
-    ylabel="Worst value of the quadratic form (1)",
-)
+ax.set_xlabel("Radius of the channel error (1)")
+ax.set_ylabel("Worst value of the quadratic form (1)")
 ax.legend()
 figures.show(
     fig,
@@ -752,21 +708,14 @@ else:
     told = "equal powers reach the same value here: nothing is lost."
 prices = np.linspace(0.3 * best.argument, 2.5 * best.argument, 201)
 fig, ax = plotting.subplots(height=3.2)
-plotting.line(
-    ax,
-    prices,
-    dual_function(prices)[0],
-    "exact",
-    label="dual function: bound on every allocation",
-)
-ax.axhline(
-    sum_rate(water),
-    **(plotting.role("paper") | {"marker": "", "label": "water-filling"}),
-)
-ax.axhline(
-    sum_rate(equal),
-    **(plotting.role("benchmark_1") | {"marker": "", "label": "equal powers"}),
-)
+label = "dual function: bound on every allocation"
+plotting.line(ax, prices, dual_function(prices)[0], "exact", label=label)
+for powers, scheme, label in (
+    (water, "paper", "water-filling"),
+    (equal, "benchmark_1", "equal powers"),
+):
+    look = plotting.role(scheme) | {"marker": "", "label": label}
+    ax.axhline(sum_rate(powers), **look)
 ax.set(xlabel="Price of power $\\nu$ (bit/s/Hz/W)", ylabel="Sum rate (bit/s/Hz)")
 ax.legend()
 figures.show(
