@@ -101,5 +101,6 @@ def _told(outcomes: Sequence[Outcome]) -> tuple[int, int]:
         shown = trial.without_number(outcome.run.directory) if outcome.run.label.startswith(TRIAL) else []
         for words in shown:
             where = short(trial.set_file(outcome, f"shows {'; '.join(shown)}"))
-            CONSOLE.print(f"{outcome.run.name}: shows nan, inf or a warning: ... {words} ..., see {where}", markup=False, style="yellow")
+            line = f"{outcome.run.name}: shows nan, inf or a warning: ... {words} ..., see {where}"
+            CONSOLE.print(line, markup=False, style="yellow")
     return len(failed), len(unsure)
