@@ -100,7 +100,9 @@ def _shown(axes: Axes) -> Iterator[str]:
 def _closed(line: Line2D) -> bool:
     """Whether a curve ends where it begins, as an ellipse does."""
     points = np.asarray(line.get_xydata(), float)
-    return len(points) > 3 and bool(np.allclose(points[0], points[-1], rtol=1e-9, atol=1e-9 * np.ptp(points, axis=0).max()))
+    if len(points) <= 3 or not np.isfinite(points).all():
+        return False
+    return bool(np.allclose(points[0], points[-1], rtol=1e-9, atol=1e-9 * np.ptp(points, axis=0).max()))
 
 
 def _course(line: Line2D) -> str:

@@ -123,7 +123,8 @@ optimum = wp.solve_exact(one)
 
 
 def ellipse(information, centre, stretch):
-    spread, axes = np.linalg.eigh(np.linalg.inv(information))
+    known, axes = np.linalg.eigh(information)
+    spread = 1 / np.where(known > 0, known, np.nan)  # no ellipse where nothing is known
     angle = np.linspace(0, 2 * np.pi, 80)
     return centre[:, None] + stretch * axes @ (
         np.sqrt(spread)[:, None] * np.stack([np.cos(angle), np.sin(angle)])

@@ -180,6 +180,13 @@ def test_points_without_a_name_are_counted():
     assert words.described(figure) == f"North (m) over East (m): {told}."
 
 
+def test_an_ellipse_without_numbers_is_a_curve_without_a_value(recwarn):
+    figure, axes = plotting.subplots()
+    axes.plot(np.full(50, np.nan), np.full(50, np.nan))
+    axes.set(xlabel="East (m)", ylabel="North (m)")
+    assert words.described(figure) == "North (m) over East (m): a curve without a value." and not recwarn
+
+
 def test_an_answer_is_kept_for_the_top_of_its_page(run):
     assert found_in(run) == ""
     answer("It is   so.\nAnd no more.")
