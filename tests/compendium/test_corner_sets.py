@@ -28,6 +28,19 @@ ONE_PLACE_TWICE = {"user_x_m": [20, 20], "user_y_m": [30, 30], "full_antennas": 
 ALONG_THE_ARRAY = {"ap_x_m": [0], "ap_y_m": [0], "user_x_m": [10], "user_y_m": [0], "array_orientation": "x_axis", "antennas": 5}
 PARTLY_ALONG = {**ALONG_THE_ARRAY, "ap_x_m": [0, 5, 60], "ap_y_m": [30, 30, 60], "user_x_m": [20, 25], "user_y_m": [30, 40]}
 FEW_DRAWS = {"direction_draws": 100, "spectrum_draws": 1, "localization_draws": 2, "reflectivity_draws": 1, "grid_step_m": 10.0}
+ONE_USER_FAR_TOO_WEAK = {
+    **{
+        "seed": 3250878779,
+        "draws": 4,
+        "users": 1,
+        "targets": 24,
+        "radius_m": 24.5827,
+        "min_distance_m": 0.0,
+        "noise_dbm": -200.0,
+    },
+    **{"path_loss_at_1m": 1e-8, "path_loss_exponent": 3.18995, "bandwidth_hz": 87970.3, "harvest_efficiency": 0.0112738},
+    **{"time_budget_s": 1e6, "bs_power_w": 1e4, "max_power_w": 0.00010322, "crb_limits_m2": [1e-12], "bs_powers_w": [0.001]},
+}
 CORNERS = {  # section, notebook, values; what the page says, and what it does not say
     "one user, one power": (
         *("wireless_powered", "results", {**ONE_POWER, "fading": "none", "min_distance_m": 10.0, "radius_m": 2.0}),
@@ -35,6 +48,10 @@ CORNERS = {  # section, notebook, values; what the page says, and what it does n
             ["takes all powers from one curve", "all schemes grow on every draw: one power only"],
             ["From 10 to 10 W", "raises all powers"],
         ),
+    ),
+    "a target of which nothing is known": (
+        *("wireless_powered", "results", ONE_USER_FAR_TOO_WEAK),
+        *(["000-C2: not checkable", "The page goes on with all CRB limits"], ["Warning"]),
     ),
     "no drop meets all floors": (
         *("semi_isac", "results", {**SMALL_WORK, **NO_COMMON_DROP, "pair_rate_bps": [0, 1e12]}),
