@@ -16,7 +16,7 @@ from scipy.linalg.lapack import dpotrf, dtrtri, dtrtrs
 _TILE = 64  # OpenBLAS factors up to 127 columns by one thread
 # Multiplications of a product up to which OpenBLAS wakes no threads, and the side of a cube below that: of real numbers, and of
 # complex ones
-_REAL, _COMPLEX = (2**18, 64), (2**16 - 1, 40)
+_REAL, _COMPLEX = (2**18, _TILE), (2**16 - 1, 40)
 _RIDGES = (0.0, 1e-13, 1e-11)
 
 
@@ -94,7 +94,7 @@ def _cholesky(matrix: np.ndarray) -> bool:
         factor, failed = dpotrf(matrix, lower=1)
         matrix[...] = factor
         return not failed
-    half = _half(len(matrix), _REAL[1])
+    half = _half(len(matrix), _TILE)
     corner, below, rest = matrix[:half, :half], matrix[half:, :half], matrix[half:, half:]
     if not _cholesky(corner):
         return False
@@ -109,7 +109,7 @@ def _divide(matrix: np.ndarray, factor: np.ndarray) -> None:
     if len(factor) <= _TILE:
         matrix[...] = product(matrix, dtrtri(factor, lower=1)[0].T)
         return
-    half = _half(len(factor), _REAL[1])
+    half = _half(len(factor), _TILE)
     _divide(matrix[:, :half], factor[:half, :half])
     _add(matrix[:, half:], -matrix[:, :half], factor[half:, :half].T)
     _divide(matrix[:, half:], factor[half:, half:])
@@ -120,7 +120,7 @@ def _add_lower(target: np.ndarray, left: np.ndarray, right: np.ndarray) -> None:
     if len(target) <= _TILE:
         _add(target, left, right)
         return
-    half = _half(len(target), _REAL[1])
+    half = _half(len(target), _TILE)
     _add_lower(target[:half, :half], left[:half], right[:, :half])
     _add(target[half:, :half], left[half:], right[:, :half])
     _add_lower(target[half:, half:], left[half:], right[:, half:])
