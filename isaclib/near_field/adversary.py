@@ -41,8 +41,9 @@ _NEWTON_STEPS = 15
 _DECREMENT = 1e-2
 _TO_WALL = 0.9
 _ARMIJO = 1e-4
-# Times the largest norm: a ball so small that it changes nothing, instead of radius 0 with its infinite multiplier.
-LEAST_RADIUS = 1e-9
+# A ball so small that it changes nothing, instead of radius 0 with its infinite multiplier: this part of the largest channel,
+# where no beam makes more of it than this part of the noise amplitude.
+_LEAST_RADIUS = 1e-9
 _POLISH_STEPS = 25
 _PHASES = np.exp(2j * np.pi * np.arange(6) / 6)
 # At the last barrier weight the SINR goes on to rise by at most so many steps, until none is as long as this (relative).
@@ -214,7 +215,7 @@ def best_proven(channels: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> t
     (-inf, ones); to everybody else something is, and from there Dinkelbach's iteration follows the barrier's path.
     """
     users, aps, _ = beams.shape
-    radii = np.maximum(radii, LEAST_RADIUS * np.linalg.norm(channels, axis=(1, 2)).max())
+    radii = _with_room(radii, channels, beams)
     f = np.abs(np.einsum("jmr,kmr->kj", beams.conj(), channels))
     e = radii @ np.linalg.norm(beams, axis=2).T
     own, off = np.diagonal(f), ~np.eye(users, dtype=bool)
@@ -312,7 +313,7 @@ def worst_case(
     """
     sets, users, aps, _ = beams.shape
     sinr = np.broadcast_to(np.asarray(sinr, dtype=float), (sets, users))
-    radii = np.maximum(radii, LEAST_RADIUS * np.linalg.norm(channels, axis=(1, 2)).max())
+    radii = _with_room(radii, channels, beams)
     dual = _Dual(channels, radii, beams, sinr)
     multipliers = dual.start()
     for tau in [*_BARRIERS[_BARRIERS > precision], precision]:
@@ -327,6 +328,12 @@ def worst_case(
     soft = np.einsum("sjmr,skj->skmr", beams, u) / weights
     soft /= np.maximum(np.linalg.norm(soft, axis=(2, 3), keepdims=True), _TINY)
     return WorstCase(value.reshape(sets, users), weights[..., 0], clip(errors, radii), soft)
+
+
+def _with_room(radii: np.ndarray, channels: np.ndarray, beams: np.ndarray) -> np.ndarray:
+    """Radii that are nowhere 0, for beams (..., K, M, r): (..., K, M)."""
+    received = np.maximum(np.linalg.norm(beams, axis=-1).max(axis=-2, keepdims=True), _TINY)
+    return np.maximum(radii, _LEAST_RADIUS * np.minimum(np.linalg.norm(channels, axis=(1, 2)).max(), 1 / received))
 
 
 def clip(errors: np.ndarray, radii: np.ndarray) -> np.ndarray:

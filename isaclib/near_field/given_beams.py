@@ -9,12 +9,11 @@ from numpy.typing import ArrayLike
 
 from ..foundations import checks
 from ..foundations.errors import InvalidScenario
-from .adversary import LEAST_RADIUS, LEAST_SINR, best_proven, lower_bounds, proven, worst_case, worst_channels
+from .adversary import LEAST_SINR, best_proven, lower_bounds, worst_case, worst_channels
 from .reduction import checked
 
 _WORST_STEPS = 30
 _LARGEST = 1e75
-_SMALLEST = 1e-12  # of the least radius of the search: no error at all
 _SLACKS = 10.0 ** np.arange(-13.0, -0.5)
 
 
@@ -103,13 +102,6 @@ def certified_sinr(
 def certify(h: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """:func:`certified_sinr` in unit noise."""
     sinr, multipliers = best_proven(h, radii, beams)
-    # Of balls smaller than the search knows, multipliers in inverse proportion cost no more, and leave less of the beams.
-    least = LEAST_RADIUS * np.linalg.norm(h, axis=(1, 2)).max()
-    if np.any(radii < least):
-        larger = multipliers * (least / np.clip(radii, _SMALLEST * least, least))
-        reached = proven(h, radii, beams[None], larger[None])[0]
-        better = reached > sinr
-        sinr, multipliers = np.where(better, reached, sinr), np.where(better[:, None], larger, multipliers)
     # Rounding stands between the closed form and the matrix: the least reduction at which that one is seen to hold, all at once.
     trials = np.maximum(sinr, 0.0) * (1 - _SLACKS[:, None])
     seen = lower_bounds(h, radii, np.repeat(beams[None], len(trials), axis=0), np.maximum(trials, LEAST_SINR), multipliers)
