@@ -41,6 +41,8 @@ _NEWTON_STEPS = 15
 _DECREMENT = 1e-2
 _TO_WALL = 0.9
 _ARMIJO = 1e-4
+# A step that promises less than this part of the merit is rounding.
+_DIGITS = 1e-15
 # A ball so small that it changes nothing, instead of radius 0 with its infinite multiplier: this part of the largest channel,
 # where no beam makes more of it than this part of the noise amplitude.
 _LEAST_RADIUS = 1e-9
@@ -119,8 +121,9 @@ class _Dual:
         volume = np.sum(np.log(np.maximum(np.abs(values), _TINY)), axis=1)
         return self.users * np.sum(np.log(np.maximum(multipliers, _TINY)), axis=1) + volume
 
-    def derivatives(self, multipliers: np.ndarray, values: np.ndarray, vectors: np.ndarray, tau: float):
+    def derivatives(self, multipliers: np.ndarray, values: np.ndarray, vectors: np.ndarray, tau: float | np.ndarray):
         """Gradient and Hessian of A + tau * barrier in lambda, rows and columns scaled by lambda."""
+        tau = np.reshape(tau, (-1, 1))
         inverse = np.matmul(vectors / values[:, None, :], vectors.conj().swapaxes(1, 2))
         v = np.matmul(inverse, self.amplitudes[:, :, None])[:, None]
         E = self.grams / multipliers[:, :, None, None]  # lambda_m times -d(C + G)/d lambda_m
@@ -132,13 +135,13 @@ class _Dual:
         flat = IE.reshape(self.lanes, self.aps, -1)
         swapped = IE.swapaxes(2, 3).reshape(self.lanes, self.aps, -1)
         hessian = 2 * np.matmul(Ev.conj(), np.matmul(inverse, Ev.swapaxes(1, 2))).real
-        hessian -= tau * np.matmul(flat, swapped.swapaxes(1, 2)).real
+        hessian -= tau[..., None] * np.matmul(flat, swapped.swapaxes(1, 2)).real
         diagonal = np.arange(self.aps)
         hessian[:, diagonal, diagonal] += -2 * quadratic + tau * (2 * trace - self.users)
         return gradient, hessian
 
 
-def _centred(dual: _Dual, multipliers: np.ndarray, tau: float) -> tuple[np.ndarray, ...]:
+def _centred(dual: _Dual, multipliers: np.ndarray, tau: float | np.ndarray) -> tuple[np.ndarray, ...]:
     """Newton's method for A + tau * barrier from multipliers inside: the new ones, the eigenpairs of C + G, who is not done."""
     inside, values, vectors = dual.factor(multipliers)
     if not np.all(inside):  # what they prove may lie so close to the boundary that rounding puts them on it
@@ -154,7 +157,7 @@ def _centred(dual: _Dual, multipliers: np.ndarray, tau: float) -> tuple[np.ndarr
         except np.linalg.LinAlgError:  # flat to the last digit: any point is as good a bound
             break
         decrement = np.sum(step * gradient, axis=1)
-        active &= decrement > _DECREMENT * tau
+        active &= decrement > np.maximum(_DECREMENT * tau, _DIGITS * np.abs(merit))
         if not np.any(active):
             break
         length = np.where(active, _TO_WALL / np.maximum(-np.min(step, axis=1), _TO_WALL), 0.0)
@@ -219,9 +222,11 @@ def best_proven(channels: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> t
     f = np.abs(np.einsum("jmr,kmr->kj", beams.conj(), channels))
     e = radii @ np.linalg.norm(beams, axis=2).T
     own, off = np.diagonal(f), ~np.eye(users, dtype=bool)
+    # Interference and noise at their worst: in this unit the barrier counts.
+    unit = 1 + np.sum((f + e) ** 2, axis=1, where=off)
     room = own - np.diagonal(e)
     served = room > _ROUNDING * own
-    sure = np.where(served, room**2 / (1 + np.sum((f + e) ** 2, axis=1, where=off)), 0.0)
+    sure = np.where(served, room**2 / unit, 0.0)
     served &= sure > LEAST_SINR
     best, kept = np.full(users, -np.inf), np.ones((users, aps))
     if not np.any(served):
@@ -236,8 +241,8 @@ def best_proven(channels: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> t
         before, multipliers, cut_short = best, None, False
         for tau in [*_BARRIERS, *[_BARRIERS[-1]] * _DINKELBACH_STEPS]:
             dual = _Dual(channels, balls, beams[None], sinr[None])
-            multipliers, *_, active = _centred(dual, dual.start() if multipliers is None else multipliers, tau)
-            cut_short |= bool(np.any(active & served))
+            multipliers, *_, active = _centred(dual, dual.start() if multipliers is None else multipliers, tau * unit)
+            cut_short = bool(np.any(active & served))
             reached = proven(channels, balls, beams[None], multipliers[None])[0]
             open_yet = served & ((reached > best * (1 + _SETTLED)) | ((np.maximum(reached, best) < low) & (sinr > low)))
             better = reached > best

@@ -65,8 +65,8 @@ class RobustSinr:
     rank_one_ratio : ndarray (K,)
         Of the last program: largest eigenvalue over trace; ones where the program was not needed.
     reason : {"", "rank", "balls", "digits"}
-        What leaves (most of) a gap above 1e-5: relaxed covariances that are not of rank one, between ``sinr`` and
-        ``restricted``; the S-procedure and finite lists of channels for three or more access points, from there to the bound;
+        What leaves (most of) a gap above 1e-5 and the tolerance: relaxed covariances that are not of rank one, between ``sinr``
+        and ``restricted``; the S-procedure and finite lists of channels for three or more access points, from there to the bound;
         or, with covariances of rank one, the digits of the programs, close to the SINR that errors allow at any power.
     """
 
@@ -206,7 +206,7 @@ def _answer(
     optimal = gap <= LARGEST_GAP and residual <= LARGEST_RESIDUAL
     by_rank = h.shape[1] <= 2 or bracket.restricted / sinr > bracket.bound / bracket.restricted
     open_between = ("rank" if np.min(bracket.ratio) < RANK_ONE else "digits") if by_rank else "balls"
-    reason = "" if gap <= LARGEST_GAP else open_between
+    reason = "" if gap <= max(LARGEST_GAP, bracket.tolerance) else open_between
     restricted = bracket.restricted if math.isfinite(bracket.restricted) else None
     certificate = Certificate(
         method=name,

@@ -173,6 +173,7 @@ def last_cuts(bracket: Bracket, cuts: tuple[np.ndarray, ...] | None) -> tuple[np
 def offer_matched(bracket: Bracket) -> None:
     """Maximum ratio transmission: where the relaxed covariances are far from rank one, it may be the best that is known."""
     simple = Bracket(bracket.problem.matched(), bracket.tolerance)
+    simple.best = bracket.best  # what reaches no more is of no use: the first program's bound mostly says so
     by_programs(simple, bracket.best)
     if simple.beams is not None and simple.multipliers is not None:
         bracket.offer(simple.best, simple.beams, simple.multipliers)

@@ -55,17 +55,17 @@ def best_time(setting: Setting, *, tolerance: float = 1e-5) -> BestTime:
         # Half-way (in time) to the share from which on nothing can be guaranteed.
         best_eta = 0.5 * max(1 - (reach / curve.reach) ** 2, 0.0) or best_eta
     best = solve(best_eta)
-    asked = {best_eta}
+    asked = {best_eta: best}
     nodes = np.unique(np.append(np.linspace(0, ceiling, _FIRST_NODES), best_eta))
     limits = envelope(nodes)
     for _ in range(_MAX_ROUNDS):
         promised = rate_of(nodes, limits)
-        fresh = np.array([min(node, largest) not in asked for node in nodes])
-        top = int(np.argmax(np.where(fresh, promised, -1.0)))
-        if promised[top] > best * (1 + tolerance / 2) and fresh[top] and len(asked) < _MOST_SOLVED:
+        worthwhile = promised > best * (1 + tolerance / 2)
+        worthwhile &= _likely(np.minimum(nodes, largest), promised, asked, tolerance) > best * (1 + tolerance / 2)
+        top = int(np.argmax(np.where(worthwhile, promised, -1.0)))
+        if worthwhile[top] and len(asked) < _MOST_SOLVED:
             eta = min(float(nodes[top]), largest)
-            asked.add(eta)
-            rate = solve(eta)
+            rate = asked[eta] = solve(eta)
             if rate > best:
                 best_eta, best = eta, rate
             limits = np.minimum(limits, envelope(nodes))
@@ -81,6 +81,21 @@ def best_time(setting: Setting, *, tolerance: float = 1e-5) -> BestTime:
         nodes, limits = np.insert(nodes, where, middle), np.insert(limits, where, envelope(middle))
     bound = float(np.max(rate_of(nodes[1:], limits[:-1])))
     return BestTime(best_eta, best, max(bound, best), len(asked))
+
+
+def _likely(etas: np.ndarray, promised: np.ndarray, asked: dict[float, float], tolerance: float) -> np.ndarray:
+    """Rates to be hoped for at the shares that were not asked for yet; 0 at those that were.
+
+    While a share promises more than all that were solved, solving it may lower the bound, and any rate may come of it. After
+    that the bound is theirs, and a share is likely to be left with the part of its promise that the nearest solved one reached.
+    """
+    solved = np.array(list(asked))
+    known = np.isin(etas, solved)
+    promises = np.array([np.max(promised[etas == eta]) for eta in solved])
+    parts = np.array(list(asked.values())) / np.maximum(promises, 1e-300)
+    nearest = np.argmin(np.abs(etas[:, None] - solved), axis=1)
+    likely = np.where(promised > promises.max() * (1 + tolerance / 4), promised, promised * parts[nearest])
+    return np.where(known, 0.0, likely)
 
 
 def best_time_allocation(

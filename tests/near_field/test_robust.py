@@ -9,7 +9,7 @@ import pytest
 
 from isaclib import InvalidScenario
 from isaclib.foundations.channels import complex_normal
-from isaclib.near_field import Scenario, channels, cuts
+from isaclib.near_field import Scenario, adversary, channels, cuts
 from isaclib.near_field.adversary import _centred, _Dual, proven, worst_case, worst_channels
 from isaclib.near_field.cuts import margin_by_cuts
 from isaclib.near_field.dual_bound import dual_residual
@@ -223,6 +223,37 @@ def test_what_is_proven_is_attained_for_one_and_two_balls(aps, relative):
         sinr = worst_sinr(h, radii, beams, 0.01)
         assert np.all(sinr > 0)
         assert np.allclose(sinr, adversarial_sinr(h, radii, beams, 0.01), rtol=1e-7, atol=0)
+
+
+@pytest.mark.parametrize("strong", [1.0, 1e3, 1e6])
+def test_balls_count_at_every_access_point_however_strong_another_one_is(strong):
+    # Orthogonal channels and errors of 2e-10: the signal does not fade, the interference reaches the sum over the balls.
+    gains = np.array([1.0, strong])
+    h = np.einsum("m,kn->kmn", gains, np.eye(2))
+    radii, share = 2e-10 * gains * np.ones((2, 1)), np.array([1.0, 0.1])
+    beams, noise = np.einsum("m,kn->kmn", share, np.eye(2)), 1e-24
+    expected = (gains @ share) ** 2 / ((radii[0] @ share) ** 2 + noise)
+    values, multipliers = certified_sinr(h, radii, beams, noise)
+    assert values == pytest.approx(expected, rel=1e-6)
+    assert beam_residual(h, radii, beams, values, noise, multipliers) == 0
+
+
+def test_the_path_that_ends_by_itself_needs_no_search(monkeypatch):
+    monkeypatch.setattr(adversary, "_searched", None)
+    rng = np.random.default_rng(4)
+    for aps, noise in itertools.product((1, 2, 3, 4), (1e-2, 1e-9, 1e-16)):
+        h, radii = small(rng, aps=aps)
+        beams = np.linalg.pinv(h.reshape(len(h), -1).conj()).T.reshape(h.shape)
+        values = certified_sinr(h, radii, beams, noise)[0]
+        attained = adversarial_sinr(h, radii, beams, noise)
+        assert np.all(values > 0) and values == pytest.approx(attained, rel=1e-6 if aps <= 2 else 2e-2)
+
+
+def test_an_end_at_the_tolerance_has_no_other_reason():
+    h, radii = small(np.random.default_rng(9), aps=3)
+    found = robust_sinr(h, radii, 1e-3, 1.0, tolerance=0.5)
+    assert found.certificate.status == "converged" and 1e-5 < found.certificate.gap <= 0.5
+    assert found.reason == ""
 
 
 def test_a_signal_that_can_be_cancelled_proves_nothing_and_the_least_bit_more_does():

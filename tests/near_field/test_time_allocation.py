@@ -17,6 +17,7 @@ from isaclib.near_field.margin import power_margin
 from isaclib.near_field.paper import constraint_margins, rank_one_ratios, solve_main, solve_mrt
 from isaclib.near_field.reduction import reduce
 from isaclib.near_field.robust import robust_sinr
+from isaclib.near_field.share import _likely
 from isaclib.near_field.time_allocation import SinrCurve, curve_of, rate_bps_hz, relative_error
 from isaclib.near_field.verify import verify
 from tests.near_field.scenes import small
@@ -67,6 +68,13 @@ def test_no_share_beats_the_exact_one(solved):
     for eta in np.linspace(0.1, 0.999, 7) * solved[3].time_allocation:
         point = curve.solve(float(relative_error(scenario, sensing.crlb_bar_m2, eta)), scenario.comm_power_w)
         assert rate_bps_hz(eta, point.sinr) <= exact.certificate.bound
+
+
+def test_shares_that_promise_no_more_than_solved_ones_are_hoped_to_keep_as_much_of_it():
+    etas, promised = np.array([0.1, 0.2, 0.4, 0.6, 0.8]), np.array([5.0, 9.0, 10.0, 9.0, 12.0])
+    # Solved at 0.2 and 0.4, where 6 of 9 and 5 of 10 were reached; only the last share promises more than both.
+    likely = _likely(etas, promised, {0.4: 5.0, 0.2: 6.0}, 1e-5)
+    assert likely == pytest.approx([5 * 6 / 9, 0, 0, 4.5, 12])
 
 
 def test_without_a_position_limit_the_share_stops_where_the_rate_is_best():
