@@ -14,28 +14,16 @@ With :math:`U=[w_1\dots w_K]`, :math:`C=\operatorname{diag}(-1,\dots,\gamma,\dot
 
 .. math:: A(\lambda)+\sigma^2=f^H\,(C+G(\lambda))^{-1}f-\lambda^T\varepsilon^2,\qquad
     M+\Lambda\succ0\iff\lambda>0\text{ and }C+G(\lambda)\text{ has exactly one positive eigenvalue.}
-
-The SINR stands in one place of C only. With I the other users, :math:`H=I-G_{II}` and :math:`g=G_{kI}`, a Schur complement
-frees it: :math:`A=|r|^2/t-c` with :math:`r=f_k+gH^{-1}f_I`, :math:`t=\gamma+G_{kk}+gH^{-1}g^H` and
-:math:`c=\sigma^2+\lambda^T\varepsilon^2+f_I^HH^{-1}f_I`. By Haynsworth's count of signs :math:`M+\Lambda\succ0` where
-:math:`H\succ0` (then :math:`t>0`), or where H has one negative eigenvalue and :math:`t<0`. In the first case c is positive, in
-the second it must be negative, and in both :math:`A\ge0` exactly up to
-
-.. math:: \gamma(\lambda)=|r|^2/c-G_{kk}-gH^{-1}g^H ,
-
-the SINR that the multipliers prove (:func:`proven`). Going from the best multipliers at an SINR to the SINR that they prove is
-Dinkelbach's iteration from below: it does not fall, and converges faster than linearly (:func:`best_proven`).
 """
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
 # Barrier weights in units of the noise power, to which everything is scaled.
-_BARRIERS = 10.0 ** -np.arange(0, 12, 2.0)
+BARRIERS = 10.0 ** -np.arange(0, 12, 2.0)
 _NEWTON_STEPS = 15
 # Fraction of the barrier weight at which a stage ends: the path needs to be followed, not traced.
 _DECREMENT = 1e-2
@@ -48,12 +36,6 @@ _DIGITS = 1e-15
 _LEAST_RADIUS = 1e-9
 _POLISH_STEPS = 25
 _PHASES = np.exp(2j * np.pi * np.arange(6) / 6)
-# At the last barrier weight the SINR goes on to rise by at most so many steps, until none is as long as this (relative).
-_DINKELBACH_STEPS, _SETTLED = 30, 1e-10
-_PASSES, _ROUNDING, LEAST_SINR = 5, 1e-9, 1e-60
-# Where that ends early: rounds of a search between what is proven and the SINR without errors, and the parts that are tried.
-_SECTIONS, _FRACTIONS = 6, np.array([1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 0.6])
-_LENGTHS, _MOST_TURNED = 10.0 ** -np.arange(7.0, 11.0, 0.5), 4
 _TINY = 1e-300
 
 
@@ -79,7 +61,7 @@ class WorstCase:
     soft: np.ndarray
 
 
-class _Dual:
+class Dual:
     """A, its derivatives in log(lambda) and the barrier; one lane per (set of beams, user)."""
 
     def __init__(self, channels: np.ndarray, radii: np.ndarray, beams: np.ndarray, sinr: np.ndarray) -> None:
@@ -141,7 +123,7 @@ class _Dual:
         return gradient, hessian
 
 
-def _centred(dual: _Dual, multipliers: np.ndarray, tau: float | np.ndarray) -> tuple[np.ndarray, ...]:
+def centred(dual: Dual, multipliers: np.ndarray, tau: float | np.ndarray) -> tuple[np.ndarray, ...]:
     """Newton's method for A + tau * barrier from multipliers inside: the new ones, the eigenpairs of C + G, who is not done."""
     inside, values, vectors = dual.factor(multipliers)
     if not np.all(inside):  # what they prove may lie so close to the boundary that rounding puts them on it
@@ -177,127 +159,14 @@ def _centred(dual: _Dual, multipliers: np.ndarray, tau: float | np.ndarray) -> t
     return multipliers, values, vectors, active
 
 
-def proven(channels: np.ndarray, radii: np.ndarray, beams: np.ndarray, multipliers: np.ndarray) -> np.ndarray:
-    r"""The SINR :math:`\gamma(\lambda)` that multipliers (S, K, M) prove in unit noise, (S, K); -inf where they prove none."""
-    users = multipliers.shape[1]
-    f = np.einsum("sjmr,kmr->skj", beams.conj(), channels)
-    grams = np.einsum("simr,sjmr,skm->skij", beams.conj(), beams, 1 / multipliers)
-    each = np.arange(users)
-    others = np.array([[j for j in each if j != k] for k in each], dtype=int).reshape(users, users - 1)
-    g = grams[:, each[:, None], each[:, None], others]
-    H = np.eye(users - 1) - grams[:, each[:, None, None], others[:, :, None], others[:, None, :]]
-    values, vectors = np.linalg.eigh(H)
-    # f_I and the conjugate of g in the eigenvectors of H.
-    along = np.matmul(vectors.conj().swapaxes(-1, -2), np.stack([f[:, each[:, None], others], g.conj()], axis=-1))
-    met, pulled = along[..., 0], along[..., 1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        r = f[:, each, each] + np.sum(pulled.conj() * met / values, axis=-1)
-        c = 1 + np.sum(multipliers * radii**2, axis=2) + np.sum(np.abs(met) ** 2 / values, axis=-1)
-        lost = grams[:, each, each, each].real + np.sum(np.abs(pulled) ** 2 / values, axis=-1)
-        sinr = np.abs(r) ** 2 / c - lost
-    negative = np.sum(values < 0, axis=-1)
-    return np.where(np.isfinite(sinr) & ((negative == 0) | ((negative == 1) & (c < 0))), sinr, -np.inf)
-
-
 def lower_bounds(
     channels: np.ndarray, radii: np.ndarray, beams: np.ndarray, sinr: np.ndarray, multipliers: np.ndarray
 ) -> np.ndarray:
     r""":math:`A(\lambda)+\sigma^2` in unit noise at given multipliers (K, M) and SINRs (S, K): (S, K), -inf outside."""
-    dual = _Dual(channels, radii, beams, sinr)
+    dual = Dual(channels, radii, beams, sinr)
     lanes = np.tile(multipliers, (len(beams), 1))
     inside, values, vectors = dual.factor(lanes)
     return np.where(inside, dual.value(lanes, values, vectors), -np.inf).reshape(sinr.shape)
-
-
-def best_proven(channels: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    r"""The largest SINR that any multipliers prove, (K,), and these, (K, M), for one set of beams (K, M, r).
-
-    With :math:`f_j=w_j^Hh` and :math:`e_j=\sum_m\varepsilon_m\|w_{j,m}\|` the signal may fade to
-    :math:`(|f_k|-e_k)_+^2` and the interference reach :math:`\sum_j(|f_j|+e_j)^2`. Each of the two has multipliers of its own (as
-    for one user), and their sum proves the quotient. So where :math:`|f_k|\le e_k` the worst SINR is 0 and nothing is proven
-    (-inf, ones); to everybody else something is, and from there Dinkelbach's iteration follows the barrier's path.
-    """
-    users, aps, _ = beams.shape
-    radii = _with_room(radii, channels, beams)
-    f = np.abs(np.einsum("jmr,kmr->kj", beams.conj(), channels))
-    e = radii @ np.linalg.norm(beams, axis=2).T
-    own, off = np.diagonal(f), ~np.eye(users, dtype=bool)
-    # Interference and noise at their worst: in this unit the barrier counts.
-    unit = 1 + np.sum((f + e) ** 2, axis=1, where=off)
-    room = own - np.diagonal(e)
-    served = room > _ROUNDING * own
-    sure = np.where(served, room**2 / unit, 0.0)
-    served &= sure > LEAST_SINR
-    best, kept = np.full(users, -np.inf), np.ones((users, aps))
-    if not np.any(served):
-        return best, kept
-    low = np.where(served, sure, 1.0)
-    # Those who are lost get balls of almost nothing: they take no part, and no time.
-    balls = np.where(served[:, None], radii, radii * _ROUNDING)
-    nominal = own**2 / (1 + np.sum(f**2, axis=1, where=off))
-    top = np.maximum(np.where(served, nominal, 1.0), low)
-    sinr = top
-    for _ in range(_PASSES):
-        before, multipliers, cut_short = best, None, False
-        for tau in [*_BARRIERS, *[_BARRIERS[-1]] * _DINKELBACH_STEPS]:
-            dual = _Dual(channels, balls, beams[None], sinr[None])
-            multipliers, *_, active = _centred(dual, dual.start() if multipliers is None else multipliers, tau * unit)
-            cut_short = bool(np.any(active & served))
-            reached = proven(channels, balls, beams[None], multipliers[None])[0]
-            open_yet = served & ((reached > best * (1 + _SETTLED)) | ((np.maximum(reached, best) < low) & (sinr > low)))
-            better = reached > best
-            best, kept = np.where(better, reached, best), np.where(better[:, None], multipliers, kept)
-            # The multipliers are inside at the SINR that they prove, and at every lower one.
-            sinr = np.where(reached >= low, reached, low if tau == _BARRIERS[-1] else np.sqrt(sinr * low))
-            if tau == _BARRIERS[-1] and not np.any(open_yet):
-                break
-        sinr = np.where(best >= low, best, top)
-        if not cut_short or np.all(best <= before * (1 + _SETTLED)):
-            break
-    if cut_short:
-        best, kept = _searched(channels, balls, beams, best, kept, top)
-    best, kept = _polished(channels, balls, beams, best, kept)
-    return np.where(served, best, -np.inf), np.where(served[:, None], kept, 1.0)
-
-
-def _polished(
-    channels: np.ndarray, radii: np.ndarray, beams: np.ndarray, best: np.ndarray, kept: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The last digits: next to the boundary a part in 1e9 of a multiplier may be worth a part in 3e8 of the SINR, and the
-    barrier's merit has lost it to rounding. The SINR itself is looked at on a pattern of points around, which shrinks.
-    """
-    turns = np.array(list(itertools.product((-1.0, 0.0, 1.0), repeat=min(kept.shape[1], _MOST_TURNED))))
-    turns = np.pad(turns, ((0, 0), (0, kept.shape[1] - turns.shape[1])))
-    for length in _LENGTHS:
-        trials = kept * (1 + length * turns[:, None, :])
-        reached = proven(channels, radii, np.repeat(beams[None], len(trials), axis=0), trials)
-        most, user = np.argmax(reached, axis=0), np.arange(len(best))
-        better = reached[most, user] > best
-        best = np.where(better, reached[most, user], best)
-        kept = np.where(better[:, None], trials[most, user], kept)
-    return best, kept
-
-
-def _searched(
-    channels: np.ndarray, radii: np.ndarray, beams: np.ndarray, best: np.ndarray, kept: np.ndarray, high: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """More than the iteration proves where its path ends at the boundary (the hard case): at fixed SINRs, several at once, the
-    path begins far inside.
-    """
-    for _ in range(_SECTIONS):
-        low = np.maximum(best, 0.0)
-        if np.all(high - low <= _SETTLED * low):
-            break
-        trials = np.maximum(low + _FRACTIONS[:, None] * (high - low), LEAST_SINR)
-        repeated = np.repeat(beams[None], len(trials), axis=0)
-        multipliers = worst_case(channels, radii, repeated, trials).multipliers
-        reached = proven(channels, radii, repeated, multipliers)
-        most, user = np.argmax(reached, axis=0), np.arange(len(best))
-        better = reached[most, user] > best
-        best = np.where(better, reached[most, user], best)
-        kept = np.where(better[:, None], multipliers[most, user], kept)
-        high = np.where((reached < trials) & (trials > best), trials, high).min(axis=0)
-    return best, kept
 
 
 def worst_case(
@@ -318,11 +187,11 @@ def worst_case(
     """
     sets, users, aps, _ = beams.shape
     sinr = np.broadcast_to(np.asarray(sinr, dtype=float), (sets, users))
-    radii = _with_room(radii, channels, beams)
-    dual = _Dual(channels, radii, beams, sinr)
+    radii = with_room(radii, channels, beams)
+    dual = Dual(channels, radii, beams, sinr)
     multipliers = dual.start()
-    for tau in [*_BARRIERS[_BARRIERS > precision], precision]:
-        multipliers, values, vectors, _ = _centred(dual, multipliers, tau)
+    for tau in [*BARRIERS[BARRIERS > precision], precision]:
+        multipliers, values, vectors, _ = centred(dual, multipliers, tau)
     value = dual.value(multipliers, values, vectors)
     # D = -(M + Lambda)^-1 M h has the coordinates -(C + G)^-1 f / lambda_m in the beams; likewise the soft eigenvector.
     projected = np.einsum("lij,li->lj", vectors.conj(), dual.amplitudes) / values
@@ -335,7 +204,7 @@ def worst_case(
     return WorstCase(value.reshape(sets, users), weights[..., 0], clip(errors, radii), soft)
 
 
-def _with_room(radii: np.ndarray, channels: np.ndarray, beams: np.ndarray) -> np.ndarray:
+def with_room(radii: np.ndarray, channels: np.ndarray, beams: np.ndarray) -> np.ndarray:
     """Radii that are nowhere 0, for beams (..., K, M, r): (..., K, M)."""
     received = np.maximum(np.linalg.norm(beams, axis=-1).max(axis=-2, keepdims=True), _TINY)
     return np.maximum(radii, _LEAST_RADIUS * np.minimum(np.linalg.norm(channels, axis=(1, 2)).max(), 1 / received))

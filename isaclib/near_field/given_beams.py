@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from ..foundations import checks
 from ..foundations.errors import InvalidScenario
-from .adversary import LEAST_SINR, best_proven, lower_bounds, worst_case, worst_channels
+from .adversary import lower_bounds, worst_case, worst_channels
+from .proven_sinr import LEAST_SINR, best_proven
 from .reduction import checked
 
 _WORST_STEPS = 30
@@ -72,7 +73,7 @@ def worst_sinr(channels: ArrayLike, error_radii: ArrayLike, beams: ArrayLike, no
     r"""Certified lower bound on each user's worst-case SINR under given beams, (K,) (0 where nothing can be certified).
 
     This is the paper's "worst-case post-processing" of the error-ignorant beams: the largest SINR at which some
-    :math:`\lambda` satisfies (13), found from below (:func:`.adversary.best_proven`).
+    :math:`\lambda` satisfies (13), found from below (:func:`.proven_sinr.best_proven`).
 
     One user, one antenna: :math:`(|h|-\varepsilon)^2|w|^2/\sigma^2`.
 

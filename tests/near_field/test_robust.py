@@ -9,8 +9,8 @@ import pytest
 
 from isaclib import InvalidScenario
 from isaclib.foundations.channels import complex_normal
-from isaclib.near_field import Scenario, adversary, channels, cuts
-from isaclib.near_field.adversary import _centred, _Dual, proven, worst_case, worst_channels
+from isaclib.near_field import Scenario, channels, cuts, proven_sinr
+from isaclib.near_field.adversary import Dual, centred, worst_case, worst_channels
 from isaclib.near_field.cuts import margin_by_cuts
 from isaclib.near_field.dual_bound import dual_residual
 from isaclib.near_field.given_beams import (
@@ -22,6 +22,7 @@ from isaclib.near_field.given_beams import (
     worst_sinr,
 )
 from isaclib.near_field.margin import power_margin
+from isaclib.near_field.proven_sinr import proven
 from isaclib.near_field.reduction import reduce, scaled_bases
 from isaclib.near_field.robust import robust_sinr
 from isaclib.near_field.time_allocation import SinrCurve
@@ -239,7 +240,7 @@ def test_balls_count_at_every_access_point_however_strong_another_one_is(strong)
 
 
 def test_the_path_that_ends_by_itself_needs_no_search(monkeypatch):
-    monkeypatch.setattr(adversary, "_searched", None)
+    monkeypatch.setattr(proven_sinr, "_searched", None)
     rng = np.random.default_rng(4)
     for aps, noise in itertools.product((1, 2, 3, 4), (1e-2, 1e-9, 1e-16)):
         h, radii = small(rng, aps=aps)
@@ -292,7 +293,7 @@ def test_adversary_derivatives_by_differences():
     rng = np.random.default_rng(6)
     h, radii = small(rng, aps=3)
     w = rng.standard_normal((1, *h.shape)) + 1j * rng.standard_normal((1, *h.shape))
-    dual = _Dual(h, radii, w, np.full(3, 2.0))
+    dual = Dual(h, radii, w, np.full(3, 2.0))
     lam, tau, step = rng.uniform(50, 90, (3, 3)), 0.3, 1e-5
 
     def merit(x):
@@ -317,13 +318,13 @@ def test_adversary_derivatives_by_differences():
 def test_newton_from_the_boundary_begins_inside_again():
     # The other user's beam has norm 1 at every access point and is orthogonal to one's own: with lambda = 1 the eigenvalue is 0.
     h, w = np.array([[[1.0, 0.2]], [[0.1, 1.0]]]), np.array([[[1.0, 0.0]], [[0.0, 1.0]]])
-    dual = _Dual(h, np.full((2, 1), 0.01), w[None], np.ones(2))
+    dual = Dual(h, np.full((2, 1), 0.01), w[None], np.ones(2))
     on_it = np.ones((2, 1))
     inside, values, vectors = dual.factor(on_it)
     assert not inside.any() and np.all(np.isfinite(dual.value(on_it, values, vectors)))
-    multipliers, values, vectors, _ = _centred(dual, on_it, 1e-3)
+    multipliers, values, vectors, _ = centred(dual, on_it, 1e-3)
     assert dual.factor(multipliers)[0].all()
-    started, *_ = _centred(dual, dual.start(), 1e-3)
+    started, *_ = centred(dual, dual.start(), 1e-3)
     assert np.allclose(multipliers, started, rtol=1e-6)
 
 
