@@ -431,7 +431,7 @@ figures.show(
 #
 # $$\begin{aligned}
 # \sum_m\omega_m &= 1, & \omega_m &= \lambda_m + \mu t_m,\\
-# \sum_m\lambda_m &= \mu t_0, & \omega_m\epsilon_m + D_m &= \lambda_m + \theta_m .
+# \omega_m\epsilon_m + D_m &= \lambda_m + \theta_m, & \sum_m\lambda_m &= \mu t_0 .
 # \end{aligned}$$
 #
 # *Time has a price.* If $\mu$ were 0, the last equation would make every $\lambda_m$ 0, the second every $\omega_m$, against the first.
