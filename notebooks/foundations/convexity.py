@@ -476,7 +476,7 @@ tables.table(
 # How fast is Dinkelbach? At a smooth point the error is squared at each step: $e_{k+1}\approx K e_k^2$.
 
 # %% tags=["hide-input"]
-errors = root.high - np.array(trace)
+errors = root.high - np.array(trace[:-1])  # the last step only repeats the one before
 steps = np.arange(len(errors))
 shown = errors > 5e-15 * root.high
 tail = errors[errors > 1e-12 * root.high]
