@@ -309,7 +309,7 @@ def moved(curves):
 
 def in_words(change):
     """Changes of the schemes in per cent."""
-    return ", ".join(f"{NAMES[s]} {100 * value:+.2f} %" for s, value in change.items())
+    return ", ".join(f"{NAMES[s]} {100 * value:+.2g} %" for s, value in change.items())
 
 
 two_averages(
@@ -442,7 +442,7 @@ curves.show(
     caption=f"Rate of each user (sensing plus communication for the ISaC user) against the ISaC priority, for pairs (sensing floor, "
     f"communication floor), over the {int(served.sum())} drops that can meet both pairs. At the highest priority the communication-only user is on its "
     f"floor in {held(2, -1, pair_rate_bps[0]):.0f} % of the drops (first pair), where the surplus has gone to the ISaC user. At the lowest priority and the first pair the sensing-only user is on its floor in "
-    f"{least_held:.0f} %{near if least_held < 100 else '.'}",
+    f"{least_held:.4g} %{near if least_held < 100 else '.'}",
     alt="Three panels, one for each user, with the mean rate against the ISaC priority for each pair of floors.",
     paper="Fig. 4",
 )
