@@ -604,7 +604,7 @@ errors = pd.DataFrame(table)
 
 # %% tags=["hide-input"]
 def extremes(values):
-    return f"{values.min():.3g} to {values.max():.3g} times"
+    return " to ".join(tables.number(end) for end in (values.min(), values.max()))
 
 
 farthest = np.linalg.norm(users[:, None] - scenario.ap_positions_m, axis=-1).max()
@@ -635,8 +635,8 @@ figures.show(
     data=errors,
     caption="No covariance identifies all positions here: there is no bound to compare position errors with."
     if not located
-    else f"Root mean square position errors over {localization_draws} simulations per point, {blocks} snapshots. Over its bound, maximum "
-    f"likelihood has {extremes(errors.likelihood_m / errors.bound_m)}, MUSIC {extremes((errors.music_m / errors.bound_m)[errors.covariance == 'optimal'])} with the "
+    else f"Root mean square position errors over {localization_draws} simulations per point, {blocks} snapshots. The error over its "
+    f"bound is {extremes(errors.likelihood_m / errors.bound_m)} for maximum likelihood, and for MUSIC {extremes((errors.music_m / errors.bound_m)[errors.covariance == 'optimal'])} with the "
     f"covariance that is best for the bound and {extremes((errors.music_m / errors.bound_m)[errors.covariance == 'isotropic'])} with isotropic ones: it is blind to "
     f"the transmitted signal.{lost if errors.likelihood_m.max() > farthest else ''} The paper has no such figure; it takes the bound for the error.",
     alt="On a logarithmic scale the likelihood markers and the two lines of the bound, and above them the MUSIC errors for isotropic and for optimal covariances.",

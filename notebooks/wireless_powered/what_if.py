@@ -123,7 +123,7 @@ figures.show(
     "throughput_vs_crb_limit",
     data=data,
     caption=f"{title}: mean over the {keep.sum()} of {draws} draws that are feasible at every limit{means}, and the share of infeasible draws (at {crb_limit_m2:g} m²: {100 - 100 * here.feasible.mean():.1f} %). "
-    f"Gray: {against}.{unlike}",
+    f"Grey: {against}.{unlike}",
     alt=f"Mean minimum throughput over the CRB limit: the optimum has {data['exact_bit'][0] / 1e3:.3g} kbit at {limits[0]:g} m² and {data['exact_bit'][-1] / 1e3:.3g} kbit at "
     f"{limits[-1]:g} m²; beside it the optimum of what it is compared with, below the share of infeasible draws.",
     solver="scalar search" + (", barrier method" if sensing == "energy" else ""),
