@@ -1,6 +1,7 @@
 """Lines of the notebooks by kind of cell: ``python tests/cells.py`` (blank lines count as nothing)."""
 
 import re
+import symtable
 from collections import Counter
 from pathlib import Path
 
@@ -23,6 +24,18 @@ def kind(head, body):
     if '"hide-input"' not in head:
         return "open"
     return "show" if SHOWS.search(body) else "computed, folded"
+
+
+def names(body):
+    """What a cell binds, and what it reads of the cells before it."""
+    whole = symtable.symtable(body, "cell", "exec")
+    bound = {each.get_name() for each in whole.get_symbols() if each.is_assigned() or each.is_imported()}
+    read, tables = set(), [whole]
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        read |= {each.get_name() for each in table.get_symbols() if each.is_referenced() and (table is whole or each.is_global())}
+    return bound, read - bound
 
 
 def lines(body):

@@ -124,13 +124,16 @@ assert 1 <= factors["network localization: worst range"] <= 2
 # it is enough that each *superlevel set* $\{f_k\ge t\}$ is convex in some coordinates, and then one number is searched for. Does the
 # optimum make all users equal?
 
-# %% tags=["hide-input"]
+# %%
 free_rate = wp.solve_exact(powered[0].replace(crb_limit_m2=np.inf))
 equal = wp.throughputs(powered[0], free_rate.times_s, free_rate.powers_w)
 lax = network[0].replace(min_comm_sinr=0.0)
 sinrs = nl.sensing_sinr(lax, nl.solve_exact(lax).powers_w)
 tight = network[0].replace(min_comm_sinr=0.9 * nl.max_min_comm_sinr(network[0])[0][0])
 held = nl.sensing_sinr(tight, nl.solve_exact(tight).powers_w)
+assert np.ptp(equal) < 1e-6 * equal.max() and np.ptp(sinrs) < 1e-6 * sinrs.max()
+
+# %% tags=["hide-input"]
 spread = {
     "wireless powered: throughputs": equal,
     "network localization: sensing SINRs, users asking nothing": sinrs,
@@ -143,7 +146,6 @@ tables.table(
     },
     caption="How unequal the optimum leaves the users, on one draw each.",
 )
-assert np.ptp(equal) < 1e-6 * equal.max() and np.ptp(sinrs) < 1e-6 * sinrs.max()
 
 # %% [markdown]
 # Equality is the rule, and it gives the closed forms of the chapters. It breaks exactly where a second service holds somebody's

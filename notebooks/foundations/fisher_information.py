@@ -315,8 +315,8 @@ curves.show(
 # gradients (or one that is zero). Then one direction is not measured to first order by anybody, and no *unbiased* estimator has a
 # finite variance, however large the power. (This does not say that nothing can be learned. Where two curves of equal range touch,
 # they still meet in one point, and a biased estimator converges there, but slowly: the error falls like the square root of the
-# range's standard deviation, so like the fourth root of the inverse power, where elsewhere it falls like the square root. The cell
-# after the next shows it.) For bistatic ranges with one receiver:
+# range's standard deviation, so like the fourth root of the inverse power, where elsewhere it falls like the square root. The last
+# cell of this section shows it.) For bistatic ranges with one receiver:
 #
 # * a target between a user and the receiver has a zero gradient for this user;
 # * a target on the line through the two, but not between them, has a gradient along that line;
@@ -324,7 +324,7 @@ curves.show(
 #
 # The library reports an infinite bound in these cases, never a division by zero.
 
-# %% tags=["hide-input"]
+# %%
 station, users = np.array([0.0, 0.0]), np.array([[30.0, 10.0], [20.0, -25.0]])
 behind, between, aside = 1.5 * users[0], 0.4 * users[0], np.array([12.0, 20.0])
 
@@ -340,6 +340,7 @@ assert np.all(np.isinf(bound(one_user, [behind, between])))
 assert np.all(np.isfinite(bound(one_user, [aside])))
 assert np.all(np.isfinite(bound(np.stack([station, *users]), [behind, between, aside])))
 
+# %% tags=["hide-input"]
 # No cell is centred on a node, where the direction is undefined
 cells = 100 * (np.arange(grid_points) + 0.37) / grid_points
 axis_x, axis_y = cells - 45, cells - 50

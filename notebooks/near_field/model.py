@@ -61,6 +61,7 @@ users, count = scenario.user_positions_m, len(scenario.user_positions_m)
 wavelength = scenario.wavelength_m
 isotropic = np.eye(antennas) * scenario.sensing_power_w / antennas
 isotropic = np.stack([isotropic] * len(aps))
+ap = min(1, len(aps) - 1)  # the access point of the examples
 
 # %% [markdown]
 # ## The system
@@ -173,7 +174,7 @@ tables.facts(
 # %% tags=["hide-input"]
 figure, axes = plotting.subplots(1, 1, width=6.4, height=3.4)
 shown = scenario.replace(antennas=min(antennas, 11))
-ap, chosen = min(1, len(aps) - 1), 0
+chosen = 0
 places = nf.antenna_positions_m(shown)[ap] - aps[ap]
 angle, ahead = scenario.array_angles_rad[ap], users[chosen] - aps[ap]
 axis_direction = np.array([np.cos(angle), np.sin(angle)])
@@ -469,7 +470,8 @@ tables.table(
 draw = rng.standard_normal((2, len(aps), antennas, antennas))
 draw = draw[0] + 1j * draw[1]
 some = draw @ draw.conj().swapaxes(1, 2)
-waves = np.concatenate([a[None], slope]).transpose(2, 3, 0, 1)
+waves = np.concatenate([a[None], nf.steering_derivatives(scenario)])
+waves = waves.transpose(2, 3, 0, 1)
 waves = waves.reshape(len(aps), antennas, -1)
 projected = []
 for psi, columns in zip(some, waves):

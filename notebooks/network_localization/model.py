@@ -58,6 +58,7 @@ if lowered:  # this drop cannot serve its users: shown at a threshold that it ca
     scenario = scenario.replace(min_comm_sinr=0.9 * best_served)
 B = base_stations
 full = np.full(B, scenario.max_power_w)
+many = nl.Scenario.random_batch(np.random.default_rng(seed), model_draws, **settings)
 
 # %% tags=["hide-input"]
 figure, axes = plotting.subplots(width=5.6, height=5.2)
@@ -142,7 +143,6 @@ assert abs(matched_other * elements - 1) < 0.3
 # the two. The *direct* signal between two stations makes one trip instead of two and is far stronger than any echo.
 
 # %% tags=["hide-input"]
-many = nl.Scenario.random_batch(np.random.default_rng(seed), model_draws, **settings)
 away = ~np.eye(B, dtype=bool)
 bistatic, direct = many.bistatic_gain[:, away], many.bs_bs_gain[:, away]
 echo_product = np.sqrt(many.echo_gain[:, :, None] * many.echo_gain[:, None, :])
@@ -390,21 +390,20 @@ assert sp.simplify(sp.diff(sp.expand(scaled / unit), unit)) != 0
 # least fixed point $p^\star(t)$ exists and stays below the cap. It rises with $t$, and the optimum is where its largest entry
 # reaches $P_{\max}$.
 
-# %% tags=["hide-input"]
+# %%
 rows = nl.system(scenario)
 best = nl.solve_exact(scenario)
 
 
-def least_fixed_point(wanted, rounds=4000):
+def least_fixed_point(wanted, rounds):
+    """The powers over the cap that the map of the wanted ratio reaches from zero."""
     powers = np.zeros((1, B))
     for _ in range(rounds):
         powers = np.maximum(wanted * rows.sensing_rows(powers), rows.comm_rows(powers))
     return powers[0]
 
 
-fractions = 1 - np.geomspace(0.99, 2e-3, 40)
 ratio = best.worst_sensing_sinr
-needed = [least_fixed_point(fraction * ratio, 1500) for fraction in fractions]
 least = best.powers_w / scenario.max_power_w
 asked = ratio * rows.sensing_rows(least[None])[0]
 asked = np.maximum(asked, rows.comm_rows(least[None])[0])
@@ -412,6 +411,10 @@ assert np.allclose(asked, least, rtol=1e-9)  # the optimum is a fixed point ...
 from_zero = least_fixed_point(ratio, 60_000)
 assert np.all(from_zero <= least * (1 + 1e-9))  # ... and the iteration stays below it
 arrived = np.allclose(from_zero, least, rtol=1e-3)  # slow where noise is very weak
+
+# %% tags=["hide-input"]
+fractions = 1 - np.geomspace(0.99, 2e-3, 40)
+needed = [least_fixed_point(fraction * ratio, 1500) for fraction in fractions]
 needed = np.vstack([*needed, from_zero if arrived else least])
 assert np.all(np.diff(needed, axis=0) >= 0)
 
@@ -433,7 +436,7 @@ curves.show(
     figure,
     "least_powers",
     caption="The least powers that reach a wanted ratio, on one drop, found by iterating the map from zero. The optimum is where the first "
-    f"station meets its cap. A station that stays flat sends what its user needs; it rises once its echo asks for more.{told}",
+    f"station meets its cap. A curve that is nearly flat is a station that sends what its user needs; it rises once its echo asks for more.{told}",
     alt="Least powers of each station against the wanted ratio, on a logarithmic axis. All rise, faster and faster near the optimum, where "
     "the first of them meets the cap.",
 )

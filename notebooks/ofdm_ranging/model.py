@@ -35,7 +35,8 @@ from compendium.notebook.given import taken_by
 
 from isaclib import ofdm_ranging as ofdm
 from isaclib.foundations import plotting
-from isaclib.ofdm_ranging import pulse
+from isaclib.ofdm_ranging import cuts, pulse
+from isaclib.ofdm_ranging.feasibility import problem_of
 from isaclib.ofdm_ranging.waterfilling import priced_bound
 
 rng = np.random.default_rng(seed)
@@ -368,10 +369,7 @@ for function, sign in (
 # Near a peak it uses the curvature of
 # $|y|^2$ in $u$, which makes the rounds converge quadratically. The overshoot per round on this channel:
 
-# %% tags=["hide-input"]
-from isaclib.ofdm_ranging import cuts
-from isaclib.ofdm_ranging.feasibility import problem_of
-
+# %%
 least_db = float(ofdm.peak_sidelobe_db(scenario, low.powers_w))
 shown_db = max(-25.0, least_db + 1.0)
 limits = ofdm.Limits(peak_sidelobe_db=shown_db)
@@ -384,12 +382,16 @@ overshoot = [step[1] for step in outcome.history]
 print("relative overshoot per round:", ", ".join(f"{value:.1e}" for value in overshoot))
 assert outcome.converged and overshoot[-1] <= 0 and outcome.rounds <= 10
 
-fold, points = 8, 8 * N // 2
+# %% [markdown]
+# The bound for $Q=4N$ Chebyshev points, and the lemma before it, on random powers:
+
+# %%
+points = 4 * N
 edge = np.cos(2 * np.pi * sidelobe_start / N)
 
 
 def delays_at(angles):
-    """Delays times bandwidth whose cosines are spread over the sidelobes as the angles' are over the circle."""
+    """Delays whose cosines divide the sidelobes as the angles' divide [-1, 1]."""
     cosines = (edge - 1) / 2 + (edge + 1) / 2 * np.cos(angles)
     return np.arccos(np.clip(cosines, -1, 1)) * N / (2 * np.pi)
 
@@ -401,7 +403,7 @@ for sample in rng.dirichlet(np.ones(N), size=100):
     on_grid = np.abs(pulse.pulse(sample, grid)).max() / sample.sum()
     assert true <= bound * on_grid + 1e-12
 
-# The step before it, Riesz' lemma; the largest of the points is at most pi/16 from the peak in the angle arccos(2T/M).
+# Riesz' lemma: in the angle arccos(2T/M) some point is within pi/16 of the peak.
 circle = np.pi * np.arange(points * 2 + 1) / (2 * points)
 samples = rng.dirichlet(np.ones(N), size=20)
 for square in np.abs(pulse.pulse(samples, delays_at(circle))) ** 2:

@@ -143,12 +143,12 @@ figures.show(
 # finite differences.
 
 # %%
-step = 1e-5
+step, places = 1e-5, scenario.target_positions_m
 for axis in (0, 1):
-    shift = np.zeros_like(what)
+    shift = np.zeros_like(places)
     shift[:, axis] = step
     ahead, behind = (
-        wp.round_trip_m(scenario.replace(target_positions_m=what + moved))
+        wp.round_trip_m(scenario.replace(target_positions_m=places + moved))
         for moved in (shift, -shift)
     )
     slopes = wp.range_gradients(scenario)[..., axis]
@@ -367,6 +367,7 @@ assert np.all((slope[:-1] <= chords + 1e-7) & (chords <= slope[1:] + 1e-7))
 
 # %%
 exact = wp.solve_exact(scenario)
+star = exact.charging_time_s * bandwidth_hz / exact.min_throughput_bit  # its s
 print(exact.certificate)
 print(wp.verify(scenario, exact))
 assert exact.certificate.gap <= 1e-6 and exact.certificate.residual <= 1e-7
@@ -382,7 +383,6 @@ s, total = (
 )
 crb = worst_crb(point.powers_w[0] for point in points)
 throughput = bandwidth_hz * time_budget_s / total
-star = exact.charging_time_s * bandwidth_hz / exact.min_throughput_bit
 fig, panels = plotting.subplots(2, 1, width=6.4, height=5.6, sharex=True)
 plotting.line(panels[0], s, throughput / 1e3, "exact")
 plotting.line(panels[1], s, crb, "exact")
@@ -497,7 +497,7 @@ multipliers, missing = optimize.nnls(np.hstack(conditions), np.eye(users + 2)[0]
 assert missing < 1e-5  # stationary
 assert np.isclose(multipliers[-1], 1)  # mu T = 1: the equations for u and t_0, added up
 binding = {name: int(on.sum()) for name, on in active.items()}
-print(f"multipliers found to {missing:.0e}; bound by energy", end=" ")
+print(f"multipliers found to {max(missing, 1e-15):.0e}; bound by energy", end=" ")
 print(f"{binding['energy']}, by the cap {binding['cap']} of {users} users;", end=" ")
 print(f"at the limit {binding['limit']} of {targets} targets")
 
