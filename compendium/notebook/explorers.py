@@ -104,7 +104,8 @@ def _keep(name: str, kind: str, described: dict, caption: str, fallback: str) ->
         return
     if len(text) > MOST_BYTES:
         raise ValueError(f"explorer {name}: {len(text)} bytes of data; use a coarser grid (at most {MOST_BYTES})")
-    page = myst(run.section, name, text, caption, fallback, kind)
+    beside = "" if run.notebook == "what_if" else run.page.removeprefix(run.notebook)
+    page = myst(run.section, name, text, caption, fallback + beside, kind)
     if run.directory:
         folder = Path(run.directory) / "explorers"
         folder.mkdir(exist_ok=True)

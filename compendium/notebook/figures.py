@@ -178,14 +178,15 @@ def _is_map(figure: Figure) -> bool:
 
 
 def label(section: str, name: str) -> str:
-    """Cross-reference label of a figure: ``fig-<section>-<name>`` with dashes."""
+    """Cross-reference label of a figure: ``fig-<section>-<name>`` with dashes (``<name>-<set>`` on a second base set's page)."""
     return f"fig-{section}-{name}".replace("_", "-")
 
 
 def myst(entry: Mapping[str, Any]) -> str:
     """The figure as MyST for its book page, with provenance and the link to its numbers below."""
     folder = f"/figures/{entry['section']}/{entry['page']}"
-    labelled = [f":name: {label(entry['section'], entry['name'])}"] if entry["page"] == entry["notebook"] else []
+    beside = entry["page"].removeprefix(entry["notebook"])
+    labelled = [] if entry["notebook"] == "what_if" else [f":name: {label(entry['section'], entry['name'] + beside)}"]
     command = f"isac run {entry['section']} {entry['notebook']} --set {entry['set'].partition('+')[0]}"
     source = f"({entry['paper']} of the paper.) " if entry["paper"] else ""
     facts = [f"set `{entry['set']}`"]

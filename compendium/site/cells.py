@@ -97,7 +97,7 @@ def folds(source: str, tags: list[str]) -> bool:
 
 
 def bar(source: str, tags: list[str], outputs: Sequence[nbformat.NotebookNode] = ()) -> str:
-    """What a folded cell holds, in a few words: what stands below it, else what it calls, else what it defines."""
+    """What a folded cell holds, in a few words: what stands below it, else what it calls."""
     page = "\n".join(output.get("data", {}).get("text/markdown", "") for output in outputs)
     counted = [(len(mark.findall(page)), one, many) for mark, one, many in _LEFT]
     words = [one if count == 1 else many for count, one, many in counted if count]
@@ -106,10 +106,8 @@ def bar(source: str, tags: list[str], outputs: Sequence[nbformat.NotebookNode] =
         words.insert(0, "set-up")
     elif {"injected-parameters", "parameters"} & set(tags):
         words.insert(0, "the parameters of this run")
-    if words:
-        return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
-    named = re.findall(r"^(?:def|class) (\w+)", source, re.M) or re.findall(r"^(\w+) = ", source, re.M)
-    return ", ".join(name.replace("_", " ") for name in dict.fromkeys(named[:3])) or "details"
+    words = words or ["the computation"]
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 
 def _hidden(output: nbformat.NotebookNode) -> bool:

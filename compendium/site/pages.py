@@ -81,15 +81,15 @@ def _card(run: Run, entry: Mapping[str, Any]) -> dict[str, str]:
     words = " ".join(word.upper() if word in _ACRONYMS else word for word in entry["name"].split("_"))
     what_if = str(run.values.get("title", "")) if run.notebook == "what_if" else ""
     first = re.split(r"(?<=[.!?])\s", " ".join(entry["caption"].split()), maxsplit=1)[0]
-    has_label = run.notebook != "what_if" and run.page == run.notebook
     title = f"{what_if}: {words}" if what_if else words[:1].upper() + words[1:]
-    beside = not what_if and not has_label  # a second base set: the same figures by other values
+    beside = run.page.removeprefix(run.notebook)  # a second base set: the same figures by other values
+    has_label = run.notebook != "what_if"
     return {
-        "title": f"{title} ({run.label})" if beside else title,
+        "title": f"{title} ({run.label})" if beside and has_label else title,
         "picture": f"/figures/{run.section}/{run.page}/{entry['name']}.webp",
         "alt": entry["alt"],
         "map": " isac-map" if entry.get("map") else "",
-        "link": label(run.section, entry["name"]) if has_label else f"/notebooks/{run.section}/{run.page}",
+        "link": label(run.section, entry["name"] + beside) if has_label else f"/notebooks/{run.section}/{run.page}",
         "kind": "ref" if has_label else "doc",
         "text": first + (f" *({entry['paper']} of the paper)*" if entry["paper"] else ""),
     }

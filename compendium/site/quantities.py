@@ -17,19 +17,33 @@ _SOLVERS = {"clarabel": "Clarabel", "highs": "HiGHS"}  # the others are abbrevia
 def quantity(value: Any, unit: str) -> str:
     """A value of a parameter set with its unit, its parts held together."""
     if isinstance(value, list):
+        value, unit = _prefixed(value, unit)
         if len(value) > _MOST:
             ends = [quantity(entry, "1") for entry in (value[0], value[1], value[-1])]
-            return f"{ends[0]}, {ends[1]} … {ends[2]} ({len(value)} values){_after(unit)}"
+            return f"{ends[0]}, {ends[1]} … {ends[2]}{_after(unit)} ({len(value)} values)"
         return ", ".join(quantity(entry, "1") for entry in value) + _after(unit)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if not isinstance(value, (int, float)):
         return str(value)
     if isinstance(value, float) and math.isfinite(value) and value and unit in _PREFIXED:
-        power = min(max(3 * math.floor(math.log10(abs(value)) / 3 + 1e-12), -9), 9)
+        power = _thousands(value)
         if not (unit in ("m", "W", "s") and 1 <= abs(value) < 1000) and 1 <= abs(value) / 10.0**power < 1000:
             return f"{_number(value / 10.0**power)}{_NARROW}{_PREFIXES[power]}{unit}"
     return f"{_number(value)}{_after(unit)}"
+
+
+def _prefixed(values: list, unit: str) -> tuple[list, str]:
+    """A list in the unit of its largest entry: bit/s as Mbit/s."""
+    largest = max((abs(each) for each in values if isinstance(each, float)), default=0.0)
+    if unit not in _PREFIXED or not (largest >= 1000 or 0 < largest < 0.1) or not math.isfinite(largest):
+        return values, unit
+    power = _thousands(largest)
+    return [each / 10.0**power for each in values], _PREFIXES[power] + unit
+
+
+def _thousands(value: float) -> int:
+    return min(max(3 * math.floor(math.log10(abs(value)) / 3 + 1e-12), -9), 9)
 
 
 def solver_name(name: str) -> str:

@@ -15,6 +15,7 @@ _POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?)0*(\d+)(?![\w-])")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MINUS = re.compile(r"(?<![\w)\]-])-(?=\d)")
 _SQUARE = re.compile(r"(?<=[\d\u2070-\u2079\u00b9\u00b2\u00b3] m)\^2\b")
+_ALT = re.compile(r'(?<= alt=")[^"]*')
 _MARKED = re.compile(r'([(“]?)(<span class="math notranslate nohighlight">(?:(?!</span>).)*</span>)([.,:;!?)”’]+)', re.S)
 
 
@@ -24,9 +25,10 @@ def set_type(page: str) -> str:
     inside, depth = "", 0  # the element whose content is left alone, and how often it is open
     for token in _TOKEN.finditer(page):
         text = page[end : token.start()]
-        made += [text if inside else _words(text), token[0]]
-        end = token.end()
         closing, name, rest = token[1], (token[2] or "").lower(), token[3] or ""
+        shown = _ALT.sub(lambda alt: _words(alt[0]), token[0]) if name == "img" else token[0]  # read aloud
+        made += [text if inside else _words(text), shown]
+        end = token.end()
         if inside:
             if name == inside and not rest.endswith("/"):
                 depth += -1 if closing else 1

@@ -57,6 +57,15 @@ def test_what_cannot_be_explored_is_said_in_words(tmp_path, monkeypatch, capsys,
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("label", "figure"), [("paper", "fig-demo-parabola"), ("recovered", "fig-demo-parabola-recovered")])
+def test_in_print_a_page_names_a_figure_of_its_own(tmp_path, monkeypatch, label, figure):
+    context = Context(section="demo", notebook="results", set_name=label, directory=str(tmp_path))
+    monkeypatch.setenv(*context.to_environment().popitem())
+    control, readout = Control("Slope", [0.0, 1.0], "1/m"), Readout("Height", [0.0, 1.0], "m")
+    explorers.show("small", controls=[control], readouts=[readout], caption="", fallback="parabola")
+    assert f"In print, see {{numref}}`{figure}`." in (tmp_path / "explorers" / "small.md").read_text()
+
+
 def test_moved_by_script_it_shows_the_numbers_of_the_grid(finished, tmp_path):
     plan = runs.plan(finished, "quick")
     target = tmp_path / "html"

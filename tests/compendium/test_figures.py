@@ -41,6 +41,8 @@ def test_figure_numbers_and_provenance_are_kept(running):
     assert ":name: fig-demo-rising" in text and "(Fig. 3 of the paper.)" in text
     assert "{download}`Numbers (CSV) </figures/demo/results/rising.csv>`" in text
     assert "isac run demo results --set paper" in text
+    other, what_if = entry | {"page": "results_loud"}, entry | {"page": "what_if_loud", "notebook": "what_if"}
+    assert ":name: fig-demo-rising-loud" in figures.myst(other) and ":name:" not in figures.myst(what_if)
 
 
 NOTHING = [np.nan, np.nan]

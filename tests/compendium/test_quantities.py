@@ -28,7 +28,11 @@ N = "\N{NARROW NO-BREAK SPACE}"
         (0.0, "Hz", f"0{N}Hz"),
         (True, "1", "yes"),
         ("rayleigh", "1", "rayleigh"),
-        ([float(n) for n in range(20)], "dB", f"0, 1 … 19 (20 values){N}dB"),
+        ([float(n) for n in range(20)], "dB", f"0, 1 … 19{N}dB (20 values)"),
+        ([5e6, 3e7], "bit/s", f"5, 30{N}Mbit/s"),
+        ([1e-5, 1e-4, 0.0035], "m", f"0.01, 0.1, 3.5{N}mm"),
+        ([12.5, 25.0, 0.0], "m", f"12.5, 25, 0{N}m"),
+        ([0.03, 10.0], "m", f"0.03, 10{N}m"),
     ],
 )
 def test_quantities(value, unit, text):

@@ -261,7 +261,7 @@ def test_the_book_notebook_hides_defaults_and_pictures(finished):
         ("both(fig, ax)", "| a | b |\n| --- | --- |\n| 1 | 2 |\n", "the table"),
         ("explorers.show(1)", '<div class="isac-explorer" id="a">\n{.isac-explorer-caption}\n', "the explorer"),
         ("_ = claims.record('009-C1')", "", "the claim"),
-        ("holds = 1\n_, other = 2, 3", "", "holds"),
+        ("holds = 1\n_, other = 2, 3", "", "the computation"),
         ("answers.answer('so')", "", "the answer at the top of this page"),
     ],
 )  # fmt: skip
@@ -343,6 +343,8 @@ def test_words_are_set_and_code_is_not():
         "\N{NO-BREAK SPACE}", "~"
     )
     assert powers == "<p>10⁻¹¹~m², −2.5~·~10⁻⁷, 3~·~10⁵~W, 0, 004-e13, 1e5x, v1e5 <code>1e-3</code></p>"
+    read = set_type('<img alt="from 1e-06 to 2 m" src="a-1 m.svg">').replace("\N{NO-BREAK SPACE}", "~")
+    assert read == '<img alt="from 10⁻⁶ to 2~m" src="a-1 m.svg">'
     assert "<pre>a = -1 m</pre><code>3 dB</code>" in made and "<div>-2 m</div>-2 s</div>2~s." in made
     assert '<span class="isac-kept"><span class="math notranslate nohighlight">\\(x = -1 m\\)</span>.</span> Then' in made
     assert '<span class="isac-kept">(<span class="math notranslate nohighlight">\\(y\\)</span>),</span>' in made
