@@ -93,7 +93,7 @@ def show(
     layout.keep(figure)
     caption, alt = words.said(caption), words.numbers_or_dashes(words.described(figure) if run.own else alt)
     seconds, _clock = time.perf_counter() - _clock, time.perf_counter()
-    solver = solver or ", ".join(sorted(_solvers)) or "no cone solver"
+    solver = solver or ", ".join(sorted(map(words.solver_name, _solvers))) or "no cone solver"
     _solvers.clear()
     svg = _drawn_small(figure) if run.trial else _as_svg(figure)
     entry = {

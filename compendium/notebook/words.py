@@ -14,6 +14,7 @@ _NO_NUMBER = re.compile(r"(?<![\w.`])[-+]?nan\b(?!`)")
 _ENDLESS = re.compile(r"(?<![\w.`])([-+]?)inf\b(?!`)")
 _COUNTED = "antenna|carrier|channel|draw|drop|iteration|level|limit|pair|point|power|run|scenario|station|step|target|user"
 _ONE = re.compile(rf"(?<![\w.,:/–−-])1 ({_COUNTED})s\b")
+_SOLVERS = {"clarabel": "Clarabel", "highs": "HiGHS"}  # the others are abbreviations, or words
 _MOST = 8  # curves of a panel that are told one by one
 
 
@@ -47,6 +48,15 @@ def percent(share: float) -> str:
     ('100 %', '29 %', '0.069 %', '1e-09 %')
     """
     return f"{share:.0f} %" if share > 99 else f"{share:.2g} %"
+
+
+def solver_name(name: str) -> str:
+    """A solver's name as its authors write it, whatever its case in a record.
+
+    >>> [solver_name(name) for name in ("CLARABEL", "SLSQP", "scalar search")]
+    ['Clarabel', 'SLSQP', 'scalar search']
+    """
+    return _SOLVERS.get(name.lower(), name)
 
 
 def described(figure: Figure) -> str:

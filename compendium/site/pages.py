@@ -18,6 +18,7 @@ import jinja2
 
 from ..notebook.claims import VERDICTS
 from ..notebook.figures import label
+from ..notebook.words import solver_name
 from ..runs.parameters import Schema
 from ..runs.plan import Run
 from ..runs.schema_files import load_schema
@@ -267,7 +268,7 @@ def runs_table(runs: Sequence[Run], titles: Mapping[str, str]) -> dict[str, Any]
                 "page": f"{{doc}}`{title or run.page.replace('_', ' ')} </notebooks/{run.section}/{run.page}>`",
                 "label": run.label,
                 "seed": "" if record.get("seed") is None else str(record["seed"]),
-                "solvers": ", ".join(sorted({quantities.solver_name(name) for name in record.get("solvers", [])})) or "none",
+                "solvers": ", ".join(sorted({solver_name(name) for name in record.get("solvers", [])})) or "none",
                 "seconds": f"{record.get('seconds', 0):.1f}",
             }
         )

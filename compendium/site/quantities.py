@@ -11,7 +11,6 @@ _PREFIXES = {9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "µ", -9: "n"}
 _UP = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _NARROW = "\N{NARROW NO-BREAK SPACE}"
 _MOST = 8  # entries of a list that are written out
-_SOLVERS = {"clarabel": "Clarabel", "highs": "HiGHS"}  # the others are abbreviations, or words
 
 
 def quantity(value: Any, unit: str) -> str:
@@ -44,15 +43,6 @@ def _prefixed(values: list, unit: str) -> tuple[list, str]:
 
 def _thousands(value: float) -> int:
     return min(max(3 * math.floor(math.log10(abs(value)) / 3 + 1e-12), -9), 9)
-
-
-def solver_name(name: str) -> str:
-    """A solver's name as its authors write it, whatever its case in a record.
-
-    >>> [solver_name(name) for name in ("CLARABEL", "SLSQP", "scalar search")]
-    ['Clarabel', 'SLSQP', 'scalar search']
-    """
-    return _SOLVERS.get(name.lower(), name)
 
 
 def _after(unit: str) -> str:

@@ -118,7 +118,7 @@ differences
 # %%
 frequency = bandwidth_hz * (np.arange(tones) + 0.5) / tones
 power = np.full(tones, units.db_to_linear(snr_db) / tones)  # alpha = 1, unit noise
-phase = np.exp(-2j * np.pi * frequency * 1e-7)
+phase = np.exp(-2j * np.pi * frequency * 1e-7)  # any delay gives the same
 # The delay in units of 1/W: a matrix of well-sized numbers
 slopes = np.stack(
     [-2j * np.pi * frequency / bandwidth_hz, np.ones(tones), 1j * np.ones(tones)]
@@ -640,6 +640,7 @@ along = axes_of_anchors[0]
 # The image of the target in the line that fits the anchors best
 mirror = centre + 2 * ((target - centre) @ along) * along - (target - centre)
 
+# on_draws: the function on every draw, each with a generator of its own
 noise = np.stack(on_draws(lambda own: own.normal(size=len(anchors)), rng, draws))
 levels = np.sort(np.array(noise_std_m, dtype=float))
 # (draws, levels, anchors): all levels share the same noise

@@ -370,6 +370,7 @@ def optimum_of(rng):
     return result.crlb_bar_m2, result.certificate.gap
 
 
+# on_draws: the function on every draw, each with a generator of its own
 draws = np.array(on_draws(optimum_of, streams[2], reflectivity_draws))
 named = scenario.replace(sensing_power_w=units.dbm_to_w(35.0), crlb_limit_m2=1e-11)
 bars = draws[:, 0] * scenario.sensing_power_w / named.sensing_power_w

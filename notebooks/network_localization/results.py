@@ -202,6 +202,7 @@ def algorithm_1(child):
 
 
 # %%
+# on_draws: the function on every draw, each with a generator of its own
 answers = np.array(on_draws(algorithm_1, seed, heuristic_draws))
 std_of, power_of, value_of, steps_of, certified, given_up = {}, {}, {}, {}, {}, 0
 for point, found in zip(points, np.moveaxis(answers, 1, 0)):
@@ -611,8 +612,8 @@ curves.show(
     figure,
     "algorithm_gap",
     caption=f"Algorithm 1 reaches the certified optimum within 0.1 % in {100 * of_some(within, pooled):.1f} % of "
-    f"{np.isfinite(pooled).sum()} runs (all points of the sweeps); the largest gap is {percent(100 * pooled.max())}. It never "
-    "exceeds it.",
+    f"{np.isfinite(pooled).sum()} runs (all points of the sweeps); the largest gap is {percent(100 * pooled.max())}. No run "
+    "exceeds the optimum.",
     alt="Distribution function of the relative gap on a logarithmic axis, with a dashed line at 0.1 per cent.",
 )
 

@@ -209,7 +209,7 @@ tables.table(
 beside = "without the change" if paired else "in the main run"
 if ours[0] != none:
     first = f"Nine draws in ten can be served down to a limit of {ours[0]} m² (to {main[0]} m² {beside})."
-    second = f"There the optimum delivers {ours[1]} kbit to the poorest user on average ({main[1]} kbit {beside}, at its own limit)."
+    second = f"There the optimum delivers {ours[1]} kbit to the poorest user in the mean over the {keep.sum()} draws that meet every limit of the axis ({main[1]} kbit {beside}, at its own limit)."
 else:
     first = f"No limit of the axis can be met by nine draws in ten; {beside} they can down to {main[0]} m²."
     second = f"At the loosest limit {100 * (1 - missing[np.argmax(limits)]):.0f} % of the draws are feasible."

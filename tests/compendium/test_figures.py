@@ -147,7 +147,7 @@ def test_cone_solvers_are_noted(running):
     conic.solve(cp.Problem(cp.Minimize(x), [x >= 1]))
     figures.show(curve(), "first", data={"x": [1]}, **TEXT)
     figures.show(curve(), "second", data={"x": [1]}, **TEXT)
-    assert json.loads((running / "first.json").read_text())["solver"] == "CLARABEL"
+    assert json.loads((running / "first.json").read_text())["solver"] == "Clarabel"
     assert json.loads((running / "second.json").read_text())["solver"] == "no cone solver"
 
 
