@@ -224,7 +224,7 @@ def range_gradients(scenario: Scenario) -> np.ndarray:
 
 
 def sensing_coefficients(scenario: Scenario) -> np.ndarray:
-    r"""Eq. (9): :math:`K_{m,n} = 8 \pi^2 W^2 h_{m,n} / (\sigma^2 c^2)`, (M+1, N), in 1/(W m^2).
+    r"""Eq. (9): :math:`K_{m,n} = 8 \pi^2 W^2 h_{m,n} / (\sigma^2 c^2)` with :math:`c = 3 \cdot 10^8` m/s, (M+1, N), in 1/(W m^2).
 
     With ``sensing="energy"`` the coefficient is :math:`K_{m,n} W` in 1/(J m^2): the noise energy is :math:`\sigma^2/W`.
 

@@ -159,7 +159,7 @@ for axis in (0, 1):
 # ({doc}`/notebooks/foundations/fisher_information`).
 # In the paper, as in {cite}`wireless_powered_godrich2011`, $w_{m,n} = p_m K_{m,n}$ with
 # $K_{m,n} = 8\pi^2W^2h_{m,n}/(\sigma^2c^2)$, where $h_{m,n}$ is the gain from transmitter $m$ to target $n$, $W$ the bandwidth,
-# $\sigma^2$ the noise power and $c$ the speed of light. Every target must be located within the limit $\eta$:
+# $\sigma^2$ the noise power and $c$ the speed of light, in this chapter the paper's $3\cdot10^8$ m/s. Every target must be located within the limit $\eta$:
 #
 # ```{margin} Assumption
 # The information grows with the *power* of a transmission, whatever its length, and counts the way to the target but not the
