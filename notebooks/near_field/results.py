@@ -160,7 +160,7 @@ show_errors(
     positions,
     [f"user at ({x:g}, {y:g}) m" for x, y in error_users],
     [f"user_{i + 1}" for i in range(len(error_users))],
-    caption=f"Mean channel error for {len(error_users)} users, {error_antennas[0]} antennas, {direction_draws} directions per "
+    caption=f"Mean channel error for {len(error_users)} users, {error_antennas[0]} antennas, {direction_draws:,} directions per "
     "point, with bands of 95 %. The straight line with slope $4/\\lambda$ is tangent at zero; the Struve law differs from the points by at most "
     f"{100 * off:.1f} %. The paper's axis is not in the text, and ours goes far enough to show "
     "where the line ends.",
@@ -174,7 +174,7 @@ show_errors(
     sizes,
     [f"{size} antennas" for size in error_antennas],
     [f"antennas_{size}" for size in error_antennas],
-    caption=f"The same for one user and several array sizes, {direction_draws} directions per point. The error grows with the root of the "
+    caption=f"The same for one user and several array sizes, {direction_draws:,} directions per point. The error grows with the root of the "
     "number of antennas because the channel norm does.",
     alt="Rising curves, higher for more antennas, in the ratio of the square roots of their numbers.",
     paper="Fig. 3(b)",

@@ -667,7 +667,7 @@ curves.show(
     "slack_unit",
     caption=f"The same algorithm on the same {studied} drops with the slack measured in other units (bands: 10 to 90 "
     f"%). {iterations}. The balanced start 1 is used "
-    f"everywhere else. The worst median gap, at a start of {slack_starts[int(np.argmax(middle_gap))]:g}, "
+    f"everywhere else. The worst median gap, at a start of {slack_starts[int(np.argmax(middle_gap))]:,g}, "
     f"is {percent(100 * middle_gap.max())}.",
     alt=f"Left: median number of iterations against the start of the slack, least at {slack_starts[int(np.argmin(middle))]:g} and most at "
     f"{slack_starts[int(np.argmax(middle))]:g}. Right: the median gap, from {middle_gap.min():.1g} to {middle_gap.max():.1g}.",
