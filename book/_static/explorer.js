@@ -31,7 +31,7 @@
     const all = new URLSearchParams(steps ? [[key, steps.join("-")], ...others] : others).toString();
     history.replaceState(null, "", all ? `#${all}` : location.pathname + location.search);
   };
-  // Whoever follows a link to a state is shown the explorer; a link followed within the page moves the sliders.
+  // A link followed within the page moves the sliders and shows the explorer (on arrival reader.js does that).
   const follow = (frame, most, move) => {
     addEventListener("hashchange", () => {
       const steps = sentTo(frame.id, most);
@@ -39,8 +39,6 @@
       move(steps);
       if (addressed()[0][0] === frame.id) frame.scrollIntoView();
     });
-    const came = performance.getEntriesByType("navigation")[0]?.type === "navigate";
-    if (came && sentTo(frame.id, most) && addressed()[0][0] === frame.id) addEventListener("load", () => frame.scrollIntoView());
   };
 
   // Covariance (xx, xy, yy) of a target's position from the ranges that locate it: J adds up spent x coefficient x fall-off x g gᵀ,
@@ -72,6 +70,13 @@
     const shown = document.createElement("output");
     const input = document.createElement("input");
     Object.assign(input, { type: "range", min: 0, max: most, step: 1, value });
+    // A finger that scrolls the page from here on has not chosen a value.
+    let stood = value;
+    input.addEventListener("pointerdown", () => (stood = input.value));
+    input.addEventListener("pointercancel", () => {
+      input.value = stood;
+      input.dispatchEvent(new Event("input"));
+    });
     label.append(text, input, shown);
     return { label, input, shown };
   }
@@ -335,10 +340,12 @@
         crosses[n].append(make("circle", { r: 12, class: "isac-handle" }), make("path", { d: "M-4 -4l8 8m0 -8l-8 8" }));
         if (ranges) {
           Object.entries({ tabindex: 0, role: "button" }).forEach(([name, value]) => crosses[n].setAttribute(name, value));
+          // A finger drags the target, not the page: touch-action is not heeded on parts of a drawing.
+          crosses[n].addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
           crosses[n].addEventListener("pointerdown", (event) => {
             crosses[n].setPointerCapture(event.pointerId);
             event.preventDefault();
-            crosses[n].focus();
+            crosses[n].focus({ preventScroll: true });
           });
           crosses[n].addEventListener("pointermove", (event) => {
             if (!crosses[n].hasPointerCapture(event.pointerId)) return;

@@ -49,11 +49,20 @@
       if (!told) table.classList.add("isac-stacked");
     }
   };
+  // Who follows a link is shown its place (or the explorer whose state it holds), also when formulas and cards have moved it.
+  let moved = performance.getEntriesByType("navigation")[0]?.type !== "navigate";
+  for (const kind of ["wheel", "touchstart", "pointerdown", "keydown"]) addEventListener(kind, () => (moved = true), { once: true, passive: true });
+  const arrive = () => {
+    const [name] = new URLSearchParams(location.hash.slice(1)).keys();
+    if (!moved && name) document.getElementById(name)?.scrollIntoView({ behavior: "instant" });
+  };
   const start = async () => {
+    arrive();
     await window.MathJax?.startup?.promise;
     if (document.body.offsetWidth) await document.fonts.ready; // asked for by the layout: without their fonts formulas seem to scroll
     if (matchMedia("(max-width: 40rem)").matches) stack();
     mark();
+    arrive();
     addEventListener("resize", later);
   };
   addEventListener("load", start);
