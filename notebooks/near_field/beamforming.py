@@ -1378,7 +1378,7 @@ explorers.show(
         Readout("Certified upper bound", rate_at["upper"], "bit/s/Hz"),
         Readout("Rate of error-ignorant beams (EI)", rate_at["ei"], "bit/s/Hz"),
         Readout("Rate of matched beams (MRT)", rate_at["mrt"], "bit/s/Hz"),
-        Readout("Position bound", bound_um, "µm"),
+        Readout("Position bound, the least limit that can be met", bound_um, "µm"),
         Readout("Relative channel error", 1e-6 * error_slope_per_m * bound_um),
     ],
     pictures=[

@@ -843,6 +843,15 @@ for a, b in sorted(np.ndindex(grid), key=lambda at: (at[0], -at[1])):
         share_bars[a, b] = [shares[part].sum() for part in parts]
         pulse = np.abs(ofdm.pulse_compression(scenario, best.powers_w, delays))
         pulses_db[a, b] = 20 * np.log10(np.maximum(pulse, 10**-2.5))
+least_db = np.full(grid, np.nan)  # beside each main lobe, whatever the sidelobe limit
+for b, cells in enumerate(explored_cells):
+    lowest = decided(
+        scenario, peak_sidelobe_db=-200.0, max_main_lobe_width_m=cells * cell
+    )
+    if "peak_sidelobe_db" in lowest.certificate.method:
+        least_db[:, b] = lowest.certificate.value
+    elif lowest.mode == "isac":
+        least_db[:, b] = ofdm.peak_sidelobe_db(scenario, lowest.powers_w)
 part_names = [str(part + 1) for part in range(len(parts))]
 mean_gain = [scenario.channel_gain[part].mean() for part in parts]
 mean_gain = np.broadcast_to(mean_gain, share_bars.shape)
@@ -860,6 +869,11 @@ explorers.show(
         Readout("Loss against water-filling", lost, "%"),
         Readout("Main-lobe width (range cells)", lobe, ""),
         Readout("Delay deviation bound over water-filling's", deviation),
+        Readout(
+            "Least sidelobes that this main lobe allows",
+            np.maximum(least_db, -200.0),
+            "dB",
+        ),
     ],
     pictures=[Trace(*pulse, "dB", limit=0, shaded=beside)],
     bars=[
