@@ -18,6 +18,15 @@ _SOLVERS = {"clarabel": "Clarabel", "highs": "HiGHS"}  # the others are abbrevia
 _MOST = 8  # curves of a panel that are told one by one
 
 
+def solver_name(name: str) -> str:
+    """A solver's name as its authors write it, whatever its case in a record.
+
+    >>> [solver_name(name) for name in ("CLARABEL", "SLSQP", "scalar search")]
+    ['Clarabel', 'SLSQP', 'scalar search']
+    """
+    return _SOLVERS.get(name.lower(), name)
+
+
 def numbers_or_dashes(text: str) -> str:
     """A text in which no number is ``nan`` or ``inf``.
 

@@ -13,6 +13,9 @@ from isaclib.foundations import plotting
 from ..notebook.claims import VERDICTS
 from . import ledgers
 
+# Colour and hatch of a verdict; the style sheet of the book gives its words and boxes the same colour.
+LOOKS = dict(zip(VERDICTS, zip((2, 0, 3, 1, 4), ("", "//", "..", "xx", "--"))))
+
 
 def claims_figure(rows: Sequence[ledgers.Row], titles: Mapping[str, str], path: Path) -> None:
     """Verdicts per paper, whose short titles are given, as stacked bars; a verdict that nothing got has no key."""
@@ -21,8 +24,7 @@ def claims_figure(rows: Sequence[ledgers.Row], titles: Mapping[str, str], path: 
     figure, axes = plotting.subplots(height=0.9 + 0.5 * len(sections))
     start = np.zeros(len(sections))
     found = [(row.claim.section, (row.found or {}).get("verdict")) for row in rows]
-    looks = zip(VERDICTS, (2, 0, 3, 1, 4), ("", "//", "..", "xx", "--"))
-    for verdict, colour, hatch in looks:
+    for verdict, (colour, hatch) in LOOKS.items():
         counts = np.array([found.count((section, verdict)) for section in sections], dtype=float)
         if counts.any():
             axes.barh(names, counts, left=start, label=verdict, color=plotting.COLOURS[colour], edgecolor="white", hatch=hatch)

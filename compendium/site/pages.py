@@ -16,9 +16,8 @@ from typing import Any
 
 import jinja2
 
+from ..notebook import figures, words
 from ..notebook.claims import VERDICTS
-from ..notebook.figures import label
-from ..notebook.words import solver_name
 from ..runs.parameters import Schema
 from ..runs.plan import Run
 from ..runs.schema_files import load_schema
@@ -26,6 +25,7 @@ from . import board, ledgers, quantities, times
 from .claims_figure import claims_figure
 
 _ACRONYMS = {"bs", "cdf", "crb", "crlb", "ei", "isac", "mrt", "music", "rcs", "sca", "si", "sinr", "toa", "ue", "wpt"}
+_LEAST_TOLD = 60  # characters: a sentence below says little by itself
 
 
 def generate(root: Path, runs: Sequence[Run], source: Path, instances: Path | None = None) -> None:
@@ -72,17 +72,19 @@ def gallery(runs: Sequence[Run], titles: Mapping[str, str]) -> dict[str, Any]:
     """All figures as cards that link to the place where they are discussed."""
     sections = []
     for section, heading in titles.items():
-        cards = [_card(run, entry) for run in runs if run.section == section for entry in figure_entries(run)]
-        if cards:
+        if cards := [card(run, entry) for run in runs if run.section == section for entry in figure_entries(run)]:
             sections.append({"heading": heading, "cards": cards})
     return {"sections": sections}
 
 
-def _card(run: Run, entry: Mapping[str, Any]) -> dict[str, str]:
-    words = " ".join(word.upper() if word in _ACRONYMS else word for word in entry["name"].split("_"))
+def card(run: Run, entry: Mapping[str, Any]) -> dict[str, str]:
+    """A figure of a run in the gallery: its name, and of its caption what says what is seen."""
+    name = " ".join(word.upper() if word in _ACRONYMS else word for word in entry["name"].split("_"))
     what_if = str(run.values.get("title", "")) if run.notebook == "what_if" else ""
-    first = re.split(r"(?<=[.!?])\s", " ".join(entry["caption"].split()), maxsplit=1)[0]
-    title = f"{what_if}: {words}" if what_if else words[:1].upper() + words[1:]
+    text, *more = re.split(r"(?<=[.!?])\s", " ".join(entry["caption"].split()))
+    while more and (len(text) < _LEAST_TOLD or more[0].startswith(("Middle", "Right"))):  # of all panels
+        text += f" {more.pop(0)}"
+    title = f"{what_if}: {name}" if what_if else name[:1].upper() + name[1:]
     beside = run.page.removeprefix(run.notebook)  # a second base set: the same figures by other values
     has_label = run.notebook != "what_if"
     return {
@@ -90,9 +92,9 @@ def _card(run: Run, entry: Mapping[str, Any]) -> dict[str, str]:
         "picture": f"/figures/{run.section}/{run.page}/{entry['name']}.webp",
         "alt": entry["alt"],
         "map": " isac-map" if entry.get("map") else "",
-        "link": label(run.section, entry["name"] + beside) if has_label else f"/notebooks/{run.section}/{run.page}",
+        "link": figures.label(run.section, entry["name"] + beside) if has_label else f"/notebooks/{run.section}/{run.page}",
         "kind": "ref" if has_label else "doc",
-        "text": first + (f" *({entry['paper']} of the paper)*" if entry["paper"] else ""),
+        "text": text + (f" *({entry['paper']} of the paper)*" if entry["paper"] else ""),
     }
 
 
@@ -153,16 +155,14 @@ def parameters(schema: Schema) -> dict[str, Any]:
             for other, own in sets.items()
             if other != "paper" and parameter.name in own and own[parameter.name] != paper
         ]
-        source = f": {parameter.source}" if parameter.source else ""
-        rows.append(
-            {
-                "name": parameter.name,
-                "meaning": _cell(f"{parameter.meaning[:1].upper()}{parameter.meaning[1:]}"),
-                "value": "" if paper is None else quantities.quantity(paper, parameter.unit),
-                "others": _cell("<br>".join(others)),
-                "provenance": _cell(f"{parameter.provenance}{source}"),
-            }
-        )
+        cells = {
+            "meaning": f"{parameter.meaning[:1].upper()}{parameter.meaning[1:]}",
+            "value": "" if paper is None else quantities.quantity(paper, parameter.unit),
+            "others": "<br>".join(others),
+            "provenance": f"{parameter.provenance}: {parameter.source}" if parameter.source else parameter.provenance,
+        }
+        told = {head: _cell(quantities.marked(text)) for head, text in cells.items()}
+        rows.append({"name": parameter.name, **told})
     counts = Counter(parameter.provenance for parameter in shown)
     return {"rows": rows, "count": len(rows), "summary": ", ".join(f"{n} {word}" for word, n in counts.most_common())}
 
@@ -268,7 +268,7 @@ def runs_table(runs: Sequence[Run], titles: Mapping[str, str]) -> dict[str, Any]
                 "page": f"{{doc}}`{title or run.page.replace('_', ' ')} </notebooks/{run.section}/{run.page}>`",
                 "label": run.label,
                 "seed": "" if record.get("seed") is None else str(record["seed"]),
-                "solvers": ", ".join(sorted({solver_name(name) for name in record.get("solvers", [])})) or "none",
+                "solvers": ", ".join(sorted({words.solver_name(name) for name in record.get("solvers", [])})) or "none",
                 "seconds": f"{record.get('seconds', 0):.1f}",
             }
         )

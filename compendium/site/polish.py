@@ -21,6 +21,7 @@ _NAMED_BRANCH = re.compile(_ENTRY + r'<summary>(?=<span class="toctree-toggle")'
 _LOGO = re.compile(r'<div class="sidebar-primary-item">(?=\s*<a class="navbar-brand)')
 _SVG_SIZE = re.compile(r'<svg\b[^>]*?\bwidth="([\d.]+)(pt|px)?"[^>]*?\bheight="([\d.]+)')
 _NO_MODE = 'localStorage.getItem("mode") || ""'
+_SEARCH = '<div class="search-button__search-container">'
 _CODE = re.compile(r'(?<=<span class="pre">)[^<]*_[^<]*(?=</span>)')
 _PX_PER_PT = 4 / 3
 
@@ -32,7 +33,7 @@ def polish(html: Path) -> None:
     * An identity is given once: exercises, proofs and the search page repeat theirs.
     * What folds is named by its own words ("Show code cell source"), not by the same label everywhere; the arrows of
       the table of contents, which have no words, get a name. A reference is an item of the list it stands in, and the
-      name of the book over the table of contents is a landmark as the rest of the page is.
+      name of the book over the table of contents is a landmark as the rest of the page is, and so is the search over a page.
     * Words are set (:mod:`.typography`), and a long name in a narrow column breaks behind an underscore.
     * Who comes for the first time has no colour mode: the theme complains of that in the console.
     """
@@ -46,6 +47,7 @@ def polish(html: Path) -> None:
         better = better.replace(_NO_MODE, _NO_MODE.replace('""', '"auto"'))
         better = _CODE.sub(lambda name: re.sub(r"(?<=\w)_(?=\w)", "_<wbr>", name[0]), better)
         better = _LOGO.sub('<div class="sidebar-primary-item" role="navigation" aria-label="Title page">', better)
+        better = better.replace(_SEARCH, _SEARCH.replace("<div", '<div role="search"'))
         if better != text:
             path.write_text(better, encoding="utf-8")
 

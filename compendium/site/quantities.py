@@ -1,8 +1,9 @@
-"""Parameter values as a reader writes them: 100 MHz, 3.5 GHz, 1/3, 10⁻⁶ m²."""
+"""Parameter values as a reader writes them, 100 MHz, 3.5 GHz, 1/3, 10⁻⁶ m², and what is said of them."""
 
 from __future__ import annotations
 
 import math
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -10,6 +11,8 @@ _PREFIXED = {"Hz", "W", "s", "bit", "bit/s", "m", "J"}
 _PREFIXES = {9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "µ", -9: "n"}
 _UP = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _NARROW = "\N{NARROW NO-BREAK SPACE}"
+_SYMBOL = re.compile(r"(?<![\w`])([A-Za-z]|alpha|beta|gamma|delta|epsilon|eta|theta|kappa|lambda|mu|rho|sigma|tau|phi)_\w\b")
+_NAME = re.compile(r"(?<![\w`$\\])[A-Za-z]+_\w+")
 _MOST = 8  # entries of a list that are written out
 
 
@@ -43,6 +46,16 @@ def _prefixed(values: list, unit: str) -> tuple[list, str]:
 
 def _thousands(value: float) -> int:
     return min(max(3 * math.floor(math.log10(abs(value)) / 3 + 1e-12), -9), 9)
+
+
+def marked(text: str) -> str:
+    r"""What a schema says of a parameter as Markdown: symbols as formulas, names as code.
+
+    >>> marked("as many as anchor_x_m, tau_s apart, with N_t antennas")
+    'as many as `anchor_x_m`, $\\tau_s$ apart, with $N_t$ antennas'
+    """
+    text = _SYMBOL.sub(lambda found: "$" + "\\" * (len(found[1]) > 1) + f"{found[0]}$", text)
+    return _NAME.sub(r"`\g<0>`", text)
 
 
 def _after(unit: str) -> str:

@@ -28,6 +28,7 @@ _SHIFT = """() => new Promise(done => {
 })"""
 
 
+_BETWEEN = ("book/preface", "genindex", "book/api/semi_isac", "notebooks/compendium/synthesis")
 _WORDS = [("crb_trace", "book/api/foundations"), ("water-filling", "book/glossary")]
 _WORDS += [("Cramer", "book/glossary"), ("Cramér", "book/glossary"), ("kappa", "book/notation")]  # accents, Greek by name
 _WORDS += [(word, page) for word in ("Cramer", "Cramér") for page in ("book/api/foundations", "notebooks/foundations/convexity")]
@@ -194,3 +195,34 @@ def test_no_code_is_cut_where_the_browser_prints(html, browser_available):
             tab.evaluate(READY)
             cut = "[...document.querySelectorAll('main pre')].filter(pre => pre.scrollWidth > pre.clientWidth + 2).length"
             assert tab.evaluate(cut) == 0, page
+
+
+def test_no_page_moves_sideways_between_the_widths_of_the_audit(html, browser_available):
+    if not browser_available:
+        return
+    with serve(html) as address, browser() as chromium, reader(chromium, View(1199, "light")) as tab:
+        for page in (*_BETWEEN, *(f"notebooks/{name}/model" for name in chapters.NAMES)):
+            for width in (1199, 1000, 768, 650, 360):
+                tab.set_viewport_size({"width": width, "height": 900})
+                if width in (1199, 360):  # as it is loaded, and after a turn of the screen
+                    tab.goto(f"{address}/{page}.html")
+                    tab.evaluate(READY)
+                assert tab.evaluate("document.documentElement.scrollWidth") <= width, (page, width)
+
+
+@pytest.mark.parametrize("page", ["notebooks/ofdm_ranging/results", "notebooks/semi_isac/results"])
+def test_who_follows_a_link_on_a_phone_is_shown_its_place(html, browser_available, page):
+    """Formulas are set and tables become cards after the browser has gone there."""
+    if not browser_available:
+        return
+    with serve(html) as address, browser() as chromium, reader(chromium, View(400, "light")) as tab:
+        tab.goto(f"{address}/{page}.html")
+        claim = tab.locator("[id^='claim-']").last.get_attribute("id")
+        explorer = tab.locator(".isac-explorer").get_attribute("id")
+        for place, state in ((claim, ""), (explorer, ""), (explorer, "=1-1-1-1" if "semi" in page else "=1-1")):
+            tab.goto("about:blank")
+            tab.goto(f"{address}/{page}.html#{place}{state}")
+            tab.evaluate("async () => { await window.MathJax?.startup?.promise; await document.fonts.ready; }")
+            tab.wait_for_timeout(300)
+            top = tab.evaluate("place => document.getElementById(place).getBoundingClientRect().top", place)
+            assert 0 <= top < 300, (place, state)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from compendium.site.quantities import quantity
+from compendium.site.quantities import marked, quantity
 
 N = "\N{NARROW NO-BREAK SPACE}"
 
@@ -37,3 +37,17 @@ N = "\N{NARROW NO-BREAK SPACE}"
 )
 def test_quantities(value, unit, text):
     assert quantity(value, unit) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Antennas per access point, N_t", "Antennas per access point, $N_t$"),
+        ("Length of a unit sensing block, tau_s", r"Length of a unit sensing block, $\tau_s$"),
+        ("derived: error_slope_per_m times sqrt(limit_m2)", "derived: `error_slope_per_m` times sqrt(`limit_m2`)"),
+        ("`axis_aligned`: x_axis", "`axis_aligned`: `x_axis`"),
+        ("Distance of neighbouring antennas, d", "Distance of neighbouring antennas, d"),
+    ],
+)
+def test_symbols_and_names_in_the_words_of_a_schema(text, told):
+    assert marked(text) == told

@@ -15,6 +15,8 @@ from compendium.cli import pdf
 from compendium.runs.contents import read_contents
 from compendium.runs.parameters import ParameterError
 from compendium.site import polish, printing
+from compendium.site.claims_figure import LOOKS
+from isaclib.foundations import plotting
 
 SVG = '<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="90pt" height="45pt" viewBox="0 0 90 45"></svg>'
 
@@ -62,6 +64,13 @@ def test_the_name_of_the_book_is_a_landmark(tmp_path):
     for _ in range(2):
         polish.polish(tmp_path)
         assert path.read_text().count('class="sidebar-primary-item" role="navigation"') == 1
+
+
+def test_the_search_over_a_page_is_a_landmark(tmp_path):
+    path = write(tmp_path, "p.html", '<div class="search-button__search-container"><form></form></div>')
+    for _ in range(2):
+        polish.polish(tmp_path)
+        assert path.read_text().count('<div role="search" class="search-button__search-container">') == 1
 
 
 def test_what_folds_is_named(tmp_path):
@@ -252,6 +261,13 @@ ERRATA = "".join(
     for paper, number, text in (("One", "000-e1", "a minus sign"), ("Two", "001-e1", "a missing square"))
 )
 TABLE = "<table><thead><tr><th>name</th><th>value</th></tr></thead><tbody><tr><td>kappa</td><td>{}</td></tr></tbody></table>"
+
+
+def test_a_verdict_has_one_colour_in_the_figure_and_on_the_pages():
+    style = (STATIC / "isac.css").read_text()
+    for verdict, (colour, _) in LOOKS.items():
+        (found,) = re.findall(rf"\.admonition\.isac-{verdict.replace(' ', '-')} {{\s*border-color: (#\w+);", style)
+        assert found.upper() == plotting.COLOURS[colour].upper(), verdict
 
 
 def with_scripts(*names):

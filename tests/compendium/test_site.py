@@ -4,6 +4,7 @@ import json
 import os
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -169,6 +170,27 @@ def test_the_gallery_shows_every_figure_and_links_to_it(book):
     assert any("fig-demo-parabola" in link for link in links) and any("what_if_louder" in link for link in links)
     titles = [card.get_text(strip=True) for card in text.find_all(class_="sd-card-title")]
     assert titles == ["Parabola", "A steeper parabola: steeper"], "a what-if's card carries the title of its set"
+
+
+@pytest.mark.parametrize(
+    ("caption", "text"),
+    [
+        (
+            f"One draw. {'The optimum rises with the limit, ' * 2}at last. More.",
+            f"One draw. {'The optimum rises with the limit, ' * 2}at last.",
+        ),
+        (
+            "Left: the share of drops that each scheme can serve at every point. Right: the rates. Dotted: the limit.",
+            "Left: the share of drops that each scheme can serve at every point. Right: the rates.",
+        ),
+        (f"{'A long sentence about the one curve ' * 2}here. Another one.", f"{'A long sentence about the one curve ' * 2}here."),
+        ("Short.", "Short."),
+    ],
+)
+def test_a_card_of_the_gallery_says_what_is_seen(caption, text):
+    run = SimpleNamespace(section="demo", notebook="results", page="results", label="quick", values={})
+    entry = {"name": "some_figure", "caption": caption, "alt": "A line.", "paper": ""}
+    assert pages.card(run, entry)["text"] == text
 
 
 def test_sections_carry_the_title_of_their_page(finished_copy):
