@@ -1,5 +1,5 @@
-"""What belongs together stays on one line: a number and its unit, a formula and the mark behind it; a minus is a minus, and
-a power of ten is one.
+"""What belongs together stays on one line: a number and its unit, a formula and the mark behind it; a minus is a minus, but
+nothing has none, and a power of ten is one.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ _QUANTITY = re.compile(rf"(?<=[\d\u2070-\u2079\u00b9\u00b2\u00b3]) (?=(?:{_UNITS
 _POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?)0*(\d+)(?![\w-])")
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MINUS = re.compile(r"(?<![\w)\]-])-(?=\d)")
+_NOTHING = re.compile(r"(?<![\w)\]])" "\N{MINUS SIGN}" r"(?=0(?:\.0+)?(?![\d.]*\d))")
 _SQUARE = re.compile(r"(?<=[\d\u2070-\u2079\u00b9\u00b2\u00b3] m)\^2\b")
 _ALT = re.compile(r'(?<= alt=")[^"]*')
 _MARKED = re.compile(r'([(“]?)(<span class="math notranslate nohighlight">(?:(?!</span>).)*</span>)([.,:;!?)”’]+)', re.S)
@@ -43,7 +44,7 @@ def _words(text: str) -> str:
     if not text or text.isspace():
         return text
     text = _QUANTITY.sub("\N{NO-BREAK SPACE}", _SQUARE.sub("²", _POWER.sub(_power, text)))
-    return _MINUS.sub("\N{MINUS SIGN}", text)
+    return _NOTHING.sub("", _MINUS.sub("\N{MINUS SIGN}", text))
 
 
 def _power(number: re.Match) -> str:

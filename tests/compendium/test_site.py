@@ -361,6 +361,8 @@ def test_words_are_set_and_code_is_not():
     made = set_type(page).replace("\N{NO-BREAK SPACE}", "~")
     assert "<p>At −110~dB, 95~% of 1,000 draws (10~m), 000-C1, 10-20, x-3, 4 more.</p>" in made
     assert set_type("<p>1e-11 m^2, 0.1 m^2, x m^2</p>") == "<p>10⁻¹¹ m², 0.1 m², x m^2</p>".replace(" m²", "\N{NO-BREAK SPACE}m²")
+    assert set_type("<p>-0.00 or -0, \N{MINUS SIGN}0.0.</p>") == "<p>0.00 or 0, 0.0.</p>"
+    assert set_type("<p>-0.007, -0.5, 10\N{MINUS SIGN}0</p>") == "<p>-0.007, -0.5, 10-0</p>".replace("-", "\N{MINUS SIGN}")
     powers = set_type("<p>1e-11 m², -2.5e-07, 3e+05 W, 0.0e+00, 004-e13, 1e5x, v1e5 <code>1e-3</code></p>").replace(
         "\N{NO-BREAK SPACE}", "~"
     )
