@@ -161,6 +161,7 @@ def test_who_comes_for_the_first_time_has_a_clean_console(html, browser_availabl
         assert told == []
 
 
+_CUT = "[...document.querySelectorAll('main pre')].filter(pre => pre.scrollWidth > pre.clientWidth + 2).length"
 _TORN = """selector => [...document.querySelectorAll(selector)].flatMap(cell => {
     const torn = [], words = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT), range = document.createRange();
     for (let text; text = words.nextNode();)
@@ -185,6 +186,17 @@ def test_no_word_of_the_runs_and_of_the_board_is_torn(html, browser_available, w
             assert tab.evaluate(_TORN, "main table :is(td, th)") == [], page
 
 
+@pytest.mark.parametrize("width", [1300, 400])
+def test_no_code_is_cut_on_a_screen(html, browser_available, width):
+    if not browser_available:
+        return
+    with serve(html) as address, browser() as chromium, reader(chromium, View(width, "light")) as tab:
+        for page in ("book/foundations", "book/guide_score", "book/api/near_field", "notebooks/semi_isac/results"):
+            tab.goto(f"{address}/{page}.html")
+            tab.evaluate("document.querySelectorAll('details').forEach(folded => folded.open = true)")
+            assert tab.evaluate(_CUT) == 0, page
+
+
 def test_no_code_is_cut_where_the_browser_prints(html, browser_available):
     if not browser_available:
         return
@@ -193,8 +205,7 @@ def test_no_code_is_cut_where_the_browser_prints(html, browser_available):
         for page in ("book/guide_score", "book/guide_matlab", "notebooks/near_field/model"):
             tab.goto(f"{address}/{page}.html")
             tab.evaluate(READY)
-            cut = "[...document.querySelectorAll('main pre')].filter(pre => pre.scrollWidth > pre.clientWidth + 2).length"
-            assert tab.evaluate(cut) == 0, page
+            assert tab.evaluate(_CUT) == 0, page
 
 
 def test_no_page_moves_sideways_between_the_widths_of_the_audit(html, browser_available):
