@@ -29,23 +29,22 @@ _NODA = 4  # jumps by Noda's iteration, before those by powers of the matrix
 _PRODUCTS = 32  # of a jump, with a power of the matrix
 _PLAIN, _SOLVES = 4, 5  # products, which cost a tenth of a solution each, and at most so many steps of Noda's iteration
 _NEAR = 1e-8  # relative width of its bracket before the last step, which squares it
-_TOGETHER = 4  # of them between two scalings
 
 
 def _filled(held: Responses, push: np.ndarray) -> np.ndarray:
     """The powers K push, scaled and added to q-bar so that one BS reaches its cap."""
     push = held.answer(push)
-    return push * np.min(np.where(push > 0, held.spare / push, np.inf), axis=-1, keepdims=True) + held.fixed
+    return push * np.min(np.where(push > 0, held.spare / push, np.inf), axis=1, keepdims=True) + held.fixed
 
 
-def nearer_rows(rows: System, q: np.ndarray, tie: float = 0.0) -> np.ndarray:
+def nearer_rows(rows: System, q: np.ndarray, tie: float) -> np.ndarray:
     """The set S (D, B) that suits powers q: at each BS the row nearer to binding, the sensing row where it is within ``tie``.
 
     A sensing row that does not quite bind costs the bound as much as it lacks, a user's row that amplified by K.
     """
     with np.errstate(all="ignore"):
         ask = rows.sensing_rows(q)
-        ratio = np.min(q / ask, axis=-1, keepdims=True) * ask / q
+        ratio = np.min(q / ask, axis=1, keepdims=True) * ask / q
         return (ratio >= rows.comm_rows(q) / q) | (ratio >= 1 - tie)
 
 
@@ -65,8 +64,8 @@ def iterate(
     held = responses(rows, sensing)
     best = np.ones_like(rows.v) if start is None else start.copy()
     low, high = np.zeros(len(best)), np.full(len(best), np.inf)
-    width, enough = 1 + CLOSED * best.shape[-1], np.broadcast_to(enough, len(best))
-    lanes = np.flatnonzero(held.possible & np.any(sensing, axis=-1))
+    width, enough = 1 + CLOSED * best.shape[1], np.broadcast_to(enough, len(best))
+    lanes = np.flatnonzero(held.possible & np.any(sensing, axis=1))
     some, here, chosen, q = rows, held, sensing, best
     if len(lanes) < len(best):
         some, here, chosen, q = rows[lanes], held[lanes], sensing[lanes], best[lanes]
@@ -77,22 +76,22 @@ def iterate(
                 break
             ask = np.where(chosen, some.sensing_rows(q), 0.0)
             ratio = q / ask
-            least, most = np.min(ratio, axis=-1), np.max(np.where(chosen, ratio, 0.0), axis=-1)
+            least, most = np.min(ratio, axis=1), np.max(np.where(chosen, ratio, 0.0), axis=1)
             better = least > low[lanes]
             best[lanes[better]], low[lanes[better]] = q[better], least[better]
             high[lanes] = np.fmin(high[lanes], most)
             q = _filled(here, ask if step % _STEPS else _jump(some, here, chosen, ask, step // _STEPS))
-            going = (high[lanes] > low[lanes] * width) & (low[lanes] <= enough[lanes]) & np.all(np.isfinite(q), axis=-1)
+            going = (high[lanes] > low[lanes] * width) & (low[lanes] <= enough[lanes]) & np.all(np.isfinite(q), axis=1)
             if not np.all(going):
                 lanes, some, here, chosen, q = lanes[going], some[going], here[going], chosen[going], q[going]
-    loss = 1 + np.max(held.error[:, None] / held.spare, axis=-1)
+    loss = 1 + np.max(held.error[:, None] / held.spare, axis=1)
     return high * loss, best, (high <= low * width) | (low > enough)
 
 
 def _jump(rows: System, held: Responses, sensing: np.ndarray, ask: np.ndarray, attempt: int) -> np.ndarray:
     """What many steps make of w (D, B), the cap that is full now staying the only one; more with each attempt."""
     push = held.answer(ask)
-    cap = np.argmin(np.where(push > 0, held.spare / push, np.inf), axis=-1)
+    cap = np.argmin(np.where(push > 0, held.spare / push, np.inf), axis=1)
     lanes = np.arange(len(cap))
     if held.alone:
         matrix = rows.F.copy()
@@ -102,38 +101,36 @@ def _jump(rows: System, held: Responses, sensing: np.ndarray, ask: np.ndarray, a
         matrix = np.where(sensing[..., None], rows.F @ held.K, 0.0)
         matrix = matrix + column[..., None] * (held.K[lanes, cap] / held.spare[lanes, cap, None])[:, None, :]
     far = _noda(matrix, ask) if attempt <= _NODA else np.full_like(ask, np.nan)
-    if len(open_ := np.flatnonzero(~np.all(np.isfinite(far), axis=-1))):
+    if len(open_ := np.flatnonzero(~np.all(np.isfinite(far), axis=1))):
         far[open_] = _many_steps(matrix[open_], ask[open_], attempt)
     return far
 
 
 def _noda(matrix: np.ndarray, w: np.ndarray) -> np.ndarray:
     """A few products and steps of Noda's iteration (D, B); nan where one does not keep the signs."""
-    kept, shifted, diagonal = w > 0, -matrix, np.arange(w.shape[-1])
+    kept, shifted, diagonal = w > 0, -matrix, np.arange(w.shape[1])
     own = matrix[:, diagonal, diagonal]
     for _ in range(_PLAIN):
-        w = times(matrix, w / np.max(w, axis=-1, keepdims=True))
+        w = times(matrix, w / np.max(w, axis=1, keepdims=True))
     for _ in range(_SOLVES):
-        w = w / np.max(w, axis=-1, keepdims=True)
+        w = w / np.max(w, axis=1, keepdims=True)
         ratio = times(matrix, w) / w
-        radius = np.max(np.where(kept, ratio, 0.0), axis=-1, keepdims=True)
+        radius = np.max(np.where(kept, ratio, 0.0), axis=1, keepdims=True)
         shifted[:, diagonal, diagonal] = radius - own
         w = np.where(kept, solve(shifted, w), 0.0)
         if np.all(np.where(kept, ratio, np.inf) >= radius * (1 - _NEAR)):
             break
-    sound = np.all((w > 0) == kept, axis=-1, keepdims=True)
+    sound = np.all((w > 0) == kept, axis=1, keepdims=True)
     # One product of non-negative numbers gives small entries the relative accuracy that a solution does not.
-    return np.where(sound, times(matrix, w / np.max(w, axis=-1, keepdims=True)), np.nan)
+    return np.where(sound, times(matrix, w / np.max(w, axis=1, keepdims=True)), np.nan)
 
 
 def _many_steps(matrix: np.ndarray, ask: np.ndarray, attempt: int) -> np.ndarray:
     """Powers of M times w (D, B): 32 products with its power of 2^attempt."""
     for _ in range(attempt):
-        matrix = matrix / np.max(matrix, axis=(-2, -1), keepdims=True)
+        matrix = matrix / np.max(matrix, axis=(1, 2), keepdims=True)
         matrix = matrix @ matrix
-    matrix, far = matrix / np.max(matrix, axis=(-2, -1), keepdims=True), ask
-    for product in range(_PRODUCTS):
-        if product % _TOGETHER == 0:
-            far = far / np.max(far, axis=-1, keepdims=True)
-        far = (matrix @ far[..., None])[..., 0]
-    return np.where(np.all(np.isfinite(far), axis=-1, keepdims=True) & (np.max(far, axis=-1, keepdims=True) > 0), far, ask)
+    matrix, far = matrix / np.max(matrix, axis=(1, 2), keepdims=True), ask
+    for _ in range(_PRODUCTS):
+        far = times(matrix, far / np.max(far, axis=1, keepdims=True))
+    return np.where(np.all(np.isfinite(far), axis=1, keepdims=True) & (np.max(far, axis=1, keepdims=True) > 0), far, ask)

@@ -77,7 +77,7 @@ def inverse(C: Pair) -> tuple[Pair, np.ndarray]:
     size = C[0].shape[-1]
     identity = np.broadcast_to(np.eye(size), C[0].shape)
     left = subtract(plain(identity), C)
-    joined = tuple(np.concatenate([part, start], axis=-1) for part, start in zip(left, plain(identity)))
+    joined = tuple(np.concatenate([part, start], axis=2) for part, start in zip(left, plain(identity)))
     possible = np.ones(len(identity), dtype=bool)
     for k in range(size):
         pivot = tuple(part[:, k, k, None] for part in joined)
@@ -89,4 +89,4 @@ def inverse(C: Pair) -> tuple[Pair, np.ndarray]:
         joined = subtract(joined, multiply(factor, tuple(part[:, None] for part in row)))
         for part, new in zip(joined, row):
             part[:, k] = new
-    return (joined[0][..., size:], joined[1][..., size:]), possible & np.all(joined[0][..., size:] >= 0, axis=(-2, -1))
+    return (joined[0][..., size:], joined[1][..., size:]), possible & np.all(joined[0][..., size:] >= 0, axis=(1, 2))

@@ -146,16 +146,16 @@ def _policy_iteration(rows: System, feasible: np.ndarray) -> _Found:
         t, q, switch = _improve(here, sensing, found.q[lanes])
         # No sensing row left says nothing about t: the one that asks for most stays. Where that one has been tried, the users
         # alone take the cap (threshold at its best attainable value), and nothing can be gained.
-        none_left = ~np.any(sensing ^ switch, axis=-1)
-        users_only = none_left & (np.count_nonzero(sensing, axis=-1) == 1)
+        none_left = ~np.any(sensing ^ switch, axis=1)
+        users_only = none_left & (np.count_nonzero(sensing, axis=1) == 1)
         if np.any(users_only):
             q[users_only] = users_optimum(here[users_only])
         if len(some := np.flatnonzero(none_left & ~users_only)):
-            switch[some, np.argmax(here.sensing_rows(q)[some] / here.comm_rows(q)[some], axis=-1)] = False
+            switch[some, np.argmax(here.sensing_rows(q)[some] / here.comm_rows(q)[some], axis=1)] = False
         found.q[lanes], found.bound[lanes], found.steps[lanes], found.sensing[lanes] = q, t, step, sensing
-        again = np.any(switch, axis=-1) & ~users_only
+        again = np.any(switch, axis=1) & ~users_only
         lanes, sensing, mark = lanes[again], (sensing ^ switch)[again], mark[again]
-        if step > _MARK and np.any(back := np.all(sensing == mark, axis=-1)):
+        if step > _MARK and np.any(back := np.all(sensing == mark, axis=1)):
             found.exhausted[lanes[back]] = True
             lanes, sensing, mark = lanes[~back], sensing[~back], mark[~back]
         if step >= _MARK and step & (step - 1) == 0:
@@ -166,8 +166,8 @@ def _policy_iteration(rows: System, feasible: np.ndarray) -> _Found:
 
 def _improve(rows: System, sensing: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Steps 2 to 4: the bound t (D,), its powers (D, B), and which rows to switch (D, B) bool; ``last``: nan, or powers near."""
-    if rows.v.shape[-1] > BY_EIGENVALUES:
-        t, q, closed = iterate(rows, sensing, np.where(np.all(last > 0, axis=-1, keepdims=True), last, 1.0))
+    if rows.v.shape[1] > BY_EIGENVALUES:
+        t, q, closed = iterate(rows, sensing, np.where(last > 0, last, 1.0))
         if len(open_ := np.flatnonzero(~closed)):
             t[open_], q[open_] = perron.row_optimum(rows[open_], sensing[open_])
     else:
@@ -181,7 +181,7 @@ def _improve(rows: System, sensing: np.ndarray, last: np.ndarray) -> tuple[np.nd
 def _within_caps(q: np.ndarray, cap: np.ndarray) -> np.ndarray:
     """Powers (D, B) in watt, one BS of each row at its cap to the last bit."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.minimum(q / np.max(q, axis=-1, keepdims=True), 1.0) * cap
+        return np.minimum(q / np.max(q, axis=1, keepdims=True), 1.0) * cap
 
 
 def _rescue(batch: Batch, rows: System, feasible: np.ndarray, found: _Found, powers: np.ndarray) -> None:
@@ -193,18 +193,14 @@ def _rescue(batch: Batch, rows: System, feasible: np.ndarray, found: _Found, pow
     bound = found.bound
     value, violation = judged(batch, powers)
     cap = np.broadcast_to(per_bs(batch, "max_power_w"), powers.shape)
-    for attempt in range(4):
+    for sensing in (None, found.sensing, np.ones_like(found.sensing)):
         lanes = np.flatnonzero(feasible & ~proven(value, bound, violation))
         if not len(lanes):
             return
-        here, everything = rows[lanes], np.ones((len(lanes), powers.shape[-1]), dtype=bool)
-        if attempt == 3:
-            lower = _policy_iteration(here.relaxed(), everything[:, 0])
-            powers[lanes], bound[lanes] = _within_caps(lower.q, cap[lanes]), lower.bound
-            return
-        if attempt:
+        here = rows[lanes]
+        if sensing is not None:
             tried = powers.copy()
-            tried[lanes] = _within_caps(iterate(here, found.sensing[lanes] if attempt == 1 else everything)[1], cap[lanes])
+            tried[lanes] = _within_caps(iterate(here, sensing[lanes])[1], cap[lanes])
             new, breaks = judged(batch, tried)
             better = np.where(np.maximum(violation, breaks) <= FEASIBLE, new > value, breaks < violation)
             powers[better], value, violation = tried[better], np.where(better, new, value), np.where(better, breaks, violation)
@@ -212,3 +208,6 @@ def _rescue(batch: Batch, rows: System, feasible: np.ndarray, found: _Found, pow
         closer = bounds_at(here, known)
         refuted = beyond(value, bound, violation)[lanes] | ~(bound[lanes] > 0)
         bound[lanes] = np.where(refuted, closer, np.fmin(bound[lanes], closer))
+    if len(lanes := np.flatnonzero(feasible & ~proven(value, bound, violation))):
+        lower = _policy_iteration(rows[lanes].relaxed(), np.ones(len(lanes), dtype=bool))
+        powers[lanes], bound[lanes] = _within_caps(lower.q, cap[lanes]), lower.bound

@@ -61,11 +61,11 @@ def row_optimum(rows: System, sensing: np.ndarray) -> tuple[np.ndarray, np.ndarr
     t, cap = _bound(per_cap, held.possible)
     push, room = _raised(per_cap, held, cap)
     # Where noise is far below interference several caps share the radius to rounding; the powers tell which one binds.
-    binding = np.argmin(room, axis=-1)
+    binding = np.argmin(room, axis=1)
     if len(other := np.flatnonzero((binding != cap) & held.possible)):
         push[other], room[other] = (part[other] for part in _raised(per_cap, held, binding))
     with np.errstate(invalid="ignore"):
-        return t, push * np.min(room, axis=-1, keepdims=True) + held.fixed
+        return t, push * np.min(room, axis=1, keepdims=True) + held.fixed
 
 
 def _raised(per_cap: np.ndarray, held: Responses, cap: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -101,9 +101,9 @@ def _bound(per_cap: np.ndarray, possible: np.ndarray) -> tuple[np.ndarray, np.nd
     """Least 1/rho over the caps (D,) and the cap (D,) that gives it."""
     radius = np.zeros(per_cap.shape[:2])
     radius[possible] = radii(per_cap[possible])
-    cap = np.argmax(radius, axis=-1)
+    cap = np.argmax(radius, axis=1)
     with np.errstate(divide="ignore", over="ignore"):
-        return np.where(possible, 1 / np.max(radius, axis=-1), 0.0), cap
+        return np.where(possible, 1 / np.max(radius, axis=1), 0.0), cap
 
 
 def perron_frobenius_optimum(scenario: Scenario) -> float:

@@ -129,12 +129,12 @@ def simulate_position_errors_m(scenario: Scenario, powers_w: ArrayLike, rng: np.
     trials = checks.count("trials", trials, maximum=_MOST_TRIALS)
     range_gradients(scenario)  # names a missing position before anything is drawn
     stds = range_std_m(scenario, powers_w)
-    truth = np.linalg.norm(scenario.target_position_m - scenario.bs_positions_m, axis=-1)
+    truth = np.linalg.norm(scenario.target_position_m - scenario.bs_positions_m, axis=1)
     noise = rng.standard_normal((trials, len(truth)))
     known = stds <= FARTHEST_M
     ranges = truth + noise * np.where(known, stds, 0.0)
     found = _estimated(scenario.bs_positions_m, _height(scenario), ranges, np.where(known, stds, np.inf), None)
-    return np.linalg.norm(found - scenario.target_position_m[:2], axis=-1)
+    return np.linalg.norm(found - scenario.target_position_m[:2], axis=1)
 
 
 def _height(scenario: Scenario) -> float:

@@ -45,9 +45,9 @@ def build(
 
 def judged(batch: Batch, powers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Value and residual (D,) of powers (D, B); of powers that are not numbers 0 and inf."""
-    known = np.isfinite(powers).all(axis=-1)
+    known = np.isfinite(powers).all(axis=1)
     usable = np.where(known[:, None], powers, 0.0)
-    return np.min(sensing_sinr(batch, usable), axis=-1), np.where(known, residual(batch, usable), np.inf)
+    return np.min(sensing_sinr(batch, usable), axis=1), np.where(known, residual(batch, usable), np.inf)
 
 
 def beyond(value, bound, violation) -> np.ndarray:

@@ -25,8 +25,7 @@ from .scenario import Scenario, per_bs
 ROUNDING = 1e-12  # relative size of what a solve of a small well-scaled system leaves of an exact zero
 RELAXATION = 2.0**-36  # relative (1.5e-11), for thresholds at the edge to rounding: the residual shows it
 _SOLVE_ERROR = 4 * float(np.finfo(float).eps)  # times size and largest entry of the inverse: error of a solution of order 1
-_GROWTH = 1e4  # of rounding errors in the inverse, up to which they do not matter
-_LOSS = 1e-11  # relative, of the room under the caps, likewise
+_LOSS = 1e-11  # relative, of the room under the caps: up to which it does not matter
 LARGEST = 1e150  # a coefficient beyond it is cut: products stay finite, and a row that asks for less only raises a bound
 
 
@@ -177,7 +176,7 @@ class Responses:
 
 def responses(rows: System, sensing: np.ndarray) -> Responses:
     """:class:`Responses` for the set S given as ``sensing`` (D, B) bool; with twice the digits where one lot does not do."""
-    size = rows.F.shape[-1]
+    size = rows.F.shape[2]
     identity = np.eye(size)
     if np.all(sensing):
         nothing, sure = np.zeros_like(rows.v), np.ones(len(rows.v), dtype=bool)
@@ -186,20 +185,19 @@ def responses(rows: System, sensing: np.ndarray) -> Responses:
     held = np.where(sensing[..., None], 0.0, rows.C)
     K = solve(identity - held, np.broadcast_to(identity, held.shape))
     # Entries that are 0 in exact arithmetic come out as small negatives; a spectral radius above 1 gives large ones.
-    rounding = np.max(np.abs(K), axis=(-2, -1)) * ROUNDING
-    possible = np.min(K, axis=(-2, -1)) >= -rounding
+    rounding = np.max(np.abs(K), axis=(1, 2)) * ROUNDING
+    possible = np.min(K, axis=(1, 2)) >= -rounding
     K = np.where(possible[:, None, None], np.maximum(K, 0.0), 0.0)
     # K = I + D_C C K: the rows of S are those of the identity, and a small entry is not what rounding left beside a large one.
     K = np.where(possible[:, None, None], identity + held @ K, 0.0)
     asked = np.where(sensing, 0.0, rows.u)
     fixed = times(K, asked)
     spare = 1 - fixed
-    error = _SOLVE_ERROR * size * np.max(K, axis=(-2, -1))
-    possible &= np.all(fixed <= 1 + rounding[:, None], axis=-1)
+    error = _SOLVE_ERROR * size * np.max(K, axis=(1, 2))
+    # The inverse of M = I - C has an error of at most eps K |M| K <= 2 eps K K, entry by entry, and K K <= K tr K, since
+    # K_il K_lj <= K_ij K_ll for every l: where the error is small beside the room, every entry of K has its digits, too.
     with np.errstate(all="ignore"):
-        # The inverse of M = I - C has an error of at most eps K |M| K <= 2 eps K K, entry by entry.
-        growth = np.max(np.where(K > 0, K @ K / K, 0.0), axis=(-2, -1))
-        lost = ~(growth <= _GROWTH) | ~(np.max(error[:, None] / spare, axis=-1) <= _LOSS) | np.any(spare <= 0, axis=-1)
+        lost = ~(np.max(error[:, None] / spare, axis=1) <= _LOSS) | np.any(spare <= 0, axis=1)
     if len(poor := np.flatnonzero(lost | ~possible)):
         (K[poor], fixed[poor], spare[poor]), possible[poor] = _with_twice_the_digits(rows[poor], sensing[poor])
         error[poor] = 0.0
@@ -214,7 +212,7 @@ def _with_twice_the_digits(rows: System, sensing: np.ndarray) -> tuple[tuple[np.
         asked = tuple(np.where(sensing, 0.0, part)[:, None, :] for part in u)
         fixed = doubled.total(doubled.multiply(K, asked))
         spare = doubled.subtract(doubled.plain(np.ones(1)), fixed)[0]
-        possible &= np.all(spare >= 0, axis=-1) & np.all(np.isfinite(K[0]), axis=(-2, -1))
+        possible &= np.all(spare >= 0, axis=1) & np.all(np.isfinite(K[0]), axis=(1, 2))
     found = (np.where(possible.reshape(-1, *[1] * (part.ndim - 1)), part, 0.0) for part in (K[0], fixed[0], spare))
     return tuple(found), possible
 

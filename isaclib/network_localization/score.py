@@ -69,7 +69,7 @@ def score_batch(scenarios: Batch | Sequence[Scenario], powers_w: ArrayLike, *, t
     batch = guards.batch(scenarios)
     powers = guards.powers(batch, powers_w, rounded=True)
     tolerance = checks.number("tolerance", tolerance, minimum=0)
-    values, broken = np.min(sensing_sinr(batch, np.maximum(powers, 0.0)), axis=-1), violations(batch, powers)
+    values, broken = np.min(sensing_sinr(batch, np.maximum(powers, 0.0)), axis=1), violations(batch, powers)
     solved = exact.solve_exact_batch(batch)
 
     def judged(d: int) -> Score:

@@ -43,13 +43,13 @@ def attainable(scenario: Scenario | Batch, *, known: bool = False) -> tuple[np.n
     """
     C, u, largest = users_rows(scenario)
     best, index = _largest_sinr(C, u, 1.1 * largest if known else np.inf)
-    return best, index, largest, best * (1 + CLOSED * u.shape[-1]) >= largest
+    return best, index, largest, best * (1 + CLOSED * u.shape[1]) >= largest
 
 
 def _largest_sinr(C: np.ndarray, u: np.ndarray, enough: np.ndarray | float = np.inf) -> tuple[np.ndarray, np.ndarray]:
-    if u.shape[-1] > BY_EIGENVALUES:
+    if u.shape[1] > BY_EIGENVALUES:
         sinr, q, closed = iterate(System.of_sensing(C, u), np.ones(u.shape, dtype=bool), enough=enough)
-        cap = np.argmax(q, axis=-1)
+        cap = np.argmax(q, axis=1)
         if len(open_ := np.flatnonzero(~closed)):
             radius, cap[open_] = _largest(_capped(C[open_], u[open_]))
             sinr[open_] = 1 / radius
@@ -64,23 +64,23 @@ def users_optimum(rows: System) -> np.ndarray:
     At a threshold of that SINR they are what the users' rows with equality would give, were their matrix not singular to
     working precision where noise is far below interference.
     """
-    if rows.u.shape[-1] > BY_EIGENVALUES:
+    if rows.u.shape[1] > BY_EIGENVALUES:
         return iterate(System.of_sensing(rows.C, rows.u), np.ones(rows.u.shape, dtype=bool))[1]
     per_cap = _capped(rows.C, rows.u)
     matrix = per_cap[np.arange(len(per_cap)), _largest(per_cap)[1]]
     q = times(matrix, perron_vector(matrix))
-    return q / np.max(q, axis=-1, keepdims=True)
+    return q / np.max(q, axis=1, keepdims=True)
 
 
 def _capped(C: np.ndarray, u: np.ndarray) -> np.ndarray:
     """The users' matrices (D, k, B, B) with BS k at its cap."""
-    return C[:, None] + u[:, None, :, None] * np.eye(u.shape[-1])[:, None, :]
+    return C[:, None] + u[:, None, :, None] * np.eye(u.shape[1])[:, None, :]
 
 
 def _largest(per_cap: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Largest spectral radius (D,) over the caps, and the cap (D,) that gives it."""
     radius = radii(per_cap)
-    cap = np.argmax(radius, axis=-1)
+    cap = np.argmax(radius, axis=1)
     return radius[np.arange(len(radius)), cap], cap
 
 

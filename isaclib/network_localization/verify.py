@@ -69,7 +69,7 @@ def residual(scenario: Scenario | Batch, powers_w: ArrayLike) -> np.ndarray:
 def bounds_at(rows: System, q: np.ndarray) -> np.ndarray:
     """Upper bounds (D,) on the optimum from powers (D, B) in units of the caps, inf where they say nothing."""
     with np.errstate(all="ignore"):
-        target = np.min(q / rows.sensing_rows(q), axis=-1) * (1 + _TIGHT)
+        target = np.min(q / rows.sensing_rows(q), axis=1) * (1 + _TIGHT)
     found = np.full(len(q), np.inf)
     for bounds in (_by_iteration, _by_eigenvalues):
         if len(lanes := np.flatnonzero(~(found <= target))):
@@ -86,8 +86,8 @@ def _by_iteration(rows: System, q: np.ndarray) -> np.ndarray:
 
 
 def _by_eigenvalues(rows: System, q: np.ndarray) -> np.ndarray:
-    few = q.shape[-1] <= BY_EIGENVALUES
-    cap = None if few else np.argmax(q, axis=-1)  # every cap gives a bound; at an optimum the one that is full gives the least
+    few = q.shape[1] <= BY_EIGENVALUES
+    cap = None if few else np.argmax(q, axis=1)  # every cap gives a bound; at an optimum the one that is full gives the least
     closed = np.array([perron.bound(rows, choice, cap) for choice in _choices(rows, q)])
     # "The users cannot be served" beside powers that serve them: only rounding says so, and nothing is known.
     return np.min(np.where(closed > 0, closed, np.inf), axis=0)

@@ -13,7 +13,19 @@ from isaclib import InvalidScenario
 from isaclib import network_localization as nl
 from isaclib.foundations import conic
 from isaclib.foundations.scenario import Batch
-from isaclib.network_localization import benchmarks, bracket, doubled, drop, eigen, layout, positioning, reporting, rows
+from isaclib.network_localization import (
+    benchmarks,
+    bracket,
+    doubled,
+    drop,
+    eigen,
+    layout,
+    perron,
+    positioning,
+    reporting,
+    rows,
+    users,
+)
 from isaclib.network_localization.interface import INTERFACE
 from isaclib.network_localization.paper import _program
 
@@ -98,6 +110,12 @@ def test_the_first_iterate_solves_the_papers_program_in_its_units(slack_start):
     reached = float(_program(2).t.value)  # several powers may reach it
     assert reached == pytest.approx(float(t.value), rel=1e-6)
     assert found.history[1].objective == found.worst_sensing_sinr >= reached * t_unit * (1 - 1e-7)
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_program_multiplies_matrices_as_such():
+    """CVXPY takes ``*`` for a product of matrices, too, with a warning."""
+    assert _program.__wrapped__(2).problem.is_dcp(dpp=True)
 
 
 def test_powers_that_the_solver_leaves_beyond_their_limits_are_put_on_them(scenario, monkeypatch):
@@ -248,6 +266,64 @@ def test_least_powers_that_rounding_spoils_are_not_a_start(monkeypatch, wrong):
     assert nl.residual(scenario, start) <= 1e-7 and start.max() == scenario.max_power_w
 
 
+def test_one_lane_whose_signs_are_lost_costs_the_others_nothing():
+    alone, coupled = np.diag([1.0, 0.5, 0.25]), np.random.default_rng(3).random((3, 3))
+    with np.errstate(all="ignore"):
+        found = bracket._noda(np.array([coupled, alone]), np.ones((2, 3)))
+    np.testing.assert_allclose(coupled @ found[0] / found[0], np.abs(np.linalg.eigvals(coupled)).max(), rtol=1e-12)
+    assert np.isnan(found[1]).all()
+
+
+@pytest.mark.parametrize(("served", "most"), [(False, {"times": 9, "solve": 4}), (True, {"times": 10, "solve": 4})])
+def test_a_bracket_of_forty_stations_takes_so_many_products_and_solutions(monkeypatch, served, most):
+    some = nl.system(nl.Scenario.random(np.random.default_rng(3), base_stations=40, min_comm_sinr_db=-25.0))
+    counts = dict.fromkeys(("times", "solve"), 0)
+    for name, original in (("times", bracket.times), ("solve", bracket.solve)):
+
+        def counted(*given, name=name, original=original):
+            counts[name] += 1
+            return original(*given)
+
+        monkeypatch.setattr(bracket, name, counted)
+    sensing = (np.arange(40) % 5 > 0)[None] if served else np.ones((1, 40), dtype=bool)
+    assert bracket.iterate(some, sensing)[2][0]
+    assert all(counts[name] <= most[name] for name in most)
+
+
+def test_a_bracket_that_does_not_close_ends_with_a_power_of_two_to_the_eighteenth(monkeypatch):
+    attempts = []
+    monkeypatch.setattr(bracket, "_noda", lambda matrix, w: attempts.append("Noda") or np.full_like(w, np.nan))
+    monkeypatch.setattr(bracket, "_many_steps", lambda matrix, ask, attempt: attempts.append(attempt) or ask)
+    slow = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])[None]  # steps go round for ever
+    some = rows.System.of_sensing(slow, np.full((1, 3), 1e-9))
+    start, asked = np.array([[1.0, 0.5, 0.25]]), []
+    products = rows.System.sensing_rows
+    monkeypatch.setattr(rows.System, "sensing_rows", lambda some, q: asked.append(1) or products(some, q))
+    assert not bracket.iterate(some, np.ones((1, 3), dtype=bool), start)[2][0]
+    assert len(asked) == 1 + 27  # the start, then a step before each jump and one at last
+    assert attempts == ["Noda", 1, "Noda", 2, "Noda", 3, "Noda", 4, *range(5, 14)] and 32 * 2 ** attempts[-1] == 2**18
+
+
+@pytest.mark.parametrize(("user", "twice"), [(1 - 1 / 0.7e4, False), (1 - 1 / 1.5e4, True)])
+def test_digits_are_doubled_where_the_inverse_is_large(user, twice):
+    nothing = np.zeros((1, 1))
+    some = rows.System(nothing[None], nothing, np.array([[[user]]]), nothing, lambda at: (nothing[None], nothing), np.arange(1))
+    held = rows.responses(some, np.array([[False]]))
+    assert held.possible[0] and held.error[0] == pytest.approx(0 if twice else 4 * 2.0**-52 / (1 - user))
+    assert held.K[0, 0, 0] == pytest.approx(1 / (1 - user), rel=1e-15 if twice else 1e-11)
+
+
+@pytest.mark.parametrize(("room", "twice"), [(2.5e-4, False), (1.2e-4, True)])
+def test_digits_are_doubled_where_hardly_any_room_is_left(room, twice):
+    nothing = np.zeros((1, 2, 2))
+    some = rows.System(
+        nothing, nothing[0], nothing, np.array([[0.0, 1 - room]]), lambda at: (nothing[at], nothing[0, at]), np.arange(1)
+    )
+    held = rows.responses(some, np.array([[True, False]]))
+    assert held.spare[0, 1] == pytest.approx(room, rel=1e-11)
+    assert held.error[0] == pytest.approx(0 if twice else 4 * 2 * 2.0**-52)
+
+
 # --- positions ---------------------------------------------------------------------------------------------------------------
 
 
@@ -259,6 +335,23 @@ def test_an_estimate_in_other_units_is_the_same_place(scenario, scale):
     for start in ([0.0, 0.0], [30.0, -50.0]):
         found = nl.estimate_positions(other, ranges * scale, np.ones(3), start_m=np.multiply(start, scale))
         np.testing.assert_allclose(found / scale, right, rtol=1e-7)
+
+
+def test_a_target_seen_from_far_above_is_found_from_beside_it(scenario):
+    """All directions are nearly vertical: the damping is relative to what the ranges say about the plane."""
+    higher = scenario.replace(bs_positions_m=scenario.bs_positions_m + [0.0, 0.0, 1e6])
+    target = scenario.target_position_m
+    ranges = np.linalg.norm(target - higher.bs_positions_m, axis=1)
+    found = nl.estimate_positions(higher, ranges, np.ones(3), start_m=[10.0, -20.0])
+    np.testing.assert_allclose(found, target[:2], atol=1e-3)
+
+
+def test_more_trials_than_fit_are_refused_before_one_is_drawn(scenario):
+    class Idle(np.random.Generator):
+        standard_normal = None
+
+    with pytest.raises(InvalidScenario, match=r"^trials: must be at most 1e\+08"):
+        nl.simulate_position_errors_m(scenario, np.ones(3), Idle(np.random.PCG64(1)), 10**8 + 1)
 
 
 def test_the_start_of_an_estimate_knows_how_high_each_station_is(scenario):
@@ -363,6 +456,88 @@ def test_where_both_rows_ask_the_same_none_is_switched(sensing):
     t, q, switch = exact._improve(nl.system(tied), np.array([sensing]), np.full((1, 2), np.nan))
     assert t[0] == pytest.approx(1.0, rel=1e-15) and q[0] == pytest.approx([1.0, 0.5], rel=1e-15) and not switch.any()
     assert nl.solve_exact(tied).certificate.iterations == 1
+
+
+def refused(*given, **named):
+    raise AssertionError("not asked for")
+
+
+@pytest.mark.parametrize(("size", "unused"), [(12, "iterate"), (13, "radii"), (13, "perron_vector")])
+def test_eigenvalues_up_to_twelve_stations_products_beyond(monkeypatch, size, unused):
+    exact = importlib.import_module("isaclib.network_localization.exact")
+    scenario = drops(size, seed=3, min_comm_sinr_db=-30.0)[0]
+    for module in (exact, users, perron):
+        if hasattr(module, unused):
+            monkeypatch.setattr(module, unused, refused)
+    assert nl.solve_exact_batch([scenario]).status[0] == "optimal"
+    edge = nl.max_min_comm_sinr(scenario)[0][0]
+    q = users.users_optimum(nl.system(scenario.replace(min_comm_sinr=edge)))[0]
+    assert nl.comm_sinr(scenario, q).min() == pytest.approx(edge, rel=1e-10)
+
+
+def test_an_optimum_is_judged_by_products_alone(monkeypatch):
+    scenario = nl.Scenario.random(np.random.default_rng(7))
+    best = nl.solve_exact(scenario)
+    monkeypatch.setattr(verify, "_by_eigenvalues", refused)
+    assert nl.verify(scenario, best).status == "optimal"
+    with pytest.raises(AssertionError, match="not asked for"):
+        nl.verify(scenario, nl.uniform_power(scenario))
+
+
+@pytest.mark.parametrize("size", [12, 13])
+def test_every_cap_is_tried_up_to_twelve_stations_the_full_one_beyond(monkeypatch, size):
+    caps, bound = [], perron.bound
+    monkeypatch.setattr(perron, "bound", lambda some, sensing, cap: caps.append(cap) or bound(some, sensing, cap))
+    q = np.full((1, size), 0.5)
+    q[0, 3] = 1.0
+    found = verify._by_eigenvalues(nl.system(drops(size, seed=3)), q)
+    assert np.isfinite(found[0]) and (caps[0] is None if size == 12 else caps[0].tolist() == [3])
+
+
+def test_a_bound_of_zero_beside_powers_that_serve_the_users_says_nothing(monkeypatch):
+    monkeypatch.setattr(perron, "bound", lambda some, sensing, cap: np.array([0.0, 3.0 if sensing.all() else 0.0]))
+    q = np.array([[0.3, 0.8], [1.0, 0.5]])
+    some = nl.system(Batch([UNEQUAL.replace(min_comm_sinr=[20.0, 20.0])] * 2))  # users' rows are the nearer ones
+    assert verify._by_eigenvalues(some, q).tolist() == [np.inf, 3.0]
+
+
+@pytest.mark.parametrize(("more", "switched"), [(0.5e-12, False), (1.5e-12, True)])
+@pytest.mark.parametrize("on", ["sensing", "user"])
+def test_a_row_that_asks_for_more_than_rounding_is_switched_to(on, more, switched):
+    exact = importlib.import_module("isaclib.network_localization.exact")
+    noise = 0.5 / (1 + more) if on == "sensing" else 0.5 * (1 + more)
+    tied = decoupled([1.0, 1.0], noise_bs_w=[1.0, noise], self_interference_gain=0.0, min_comm_sinr=[0.0, 0.5])
+    held = np.array([[True, on == "sensing"]])
+    assert exact._improve(nl.system(tied), held, np.full((1, 2), np.nan))[2].tolist() == [[False, switched]]
+
+
+def test_one_station_is_at_its_cap_to_the_last_bit():
+    exact = importlib.import_module("isaclib.network_localization.exact")
+    powers = exact._within_caps(np.array([[0.3, 0.15], [3.0, 0.75]]), np.array([[7.0, 2.0]]))
+    np.testing.assert_array_equal(powers, [[7.0, 1.0], [7.0, 0.5]])
+
+
+def test_a_search_through_ever_new_sets_ends_after_two_hundred_steps(monkeypatch):
+    exact = importlib.import_module("isaclib.network_localization.exact")
+    scenario = nl.Scenario.random(np.random.default_rng(7), base_stations=10, min_comm_sinr_db=-20.0)
+
+    def improve(rows, sensing, last):  # the next binary number
+        number = int("".join("10"[int(one)] for one in sensing[0]), 2)
+        switch = np.array([[bool((number ^ (number + 1)) >> place & 1) for place in range(9, -1, -1)]])
+        return np.ones(1), np.ones((1, 10)), switch
+
+    monkeypatch.setattr(exact, "_improve", improve)
+    rows_ = nl.system(scenario)
+    found = exact._policy_iteration(rows_, np.ones(1, dtype=bool))
+    assert found.steps.tolist() == [200] and found.exhausted.tolist() == [True]
+
+
+@pytest.mark.parametrize("size", [2, 16])
+def test_a_threshold_beyond_what_can_be_had_by_more_than_rounding_is_refused(size):
+    # Nobody hears anybody: at the cap every user has an SINR of 1.
+    for beyond, served in ((0.5e-13, True), (1.5e-13, False)):
+        scenario = decoupled(np.ones(size), min_comm_sinr=1 + beyond * size)
+        assert nl.solve_exact_batch([scenario]).feasible[0] == served
 
 
 def test_from_its_own_end_the_papers_algorithm_goes_nowhere(scenario):
