@@ -28,6 +28,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+_QUICK = 0.2  # seconds of a test
 ROOT = Path(__file__).resolve().parents[1]
 _OPERATORS: dict[type, str] = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.Pow: "*", ast.MatMult: "*"}
 _COMPARED: dict[type, str] = {ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">", ast.Eq: "!=", ast.NotEq: "=="}
@@ -201,7 +202,7 @@ def run(copy: Path, tests: list[str], limit: float, watched: Path | None = None)
 
 
 def nearest(seen: dict, path: Path, source: str, line: int) -> list[str]:
-    """The tests that execute the statement of a line, those of the quickest file first; empty where none is known to."""
+    """The tests that execute the statement of a line, the quick ones first, file by file; empty where none is known to."""
     statements = [
         node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.stmt) and node.lineno <= line <= node.end_lineno
     ]
@@ -214,7 +215,7 @@ def nearest(seen: dict, path: Path, source: str, line: int) -> list[str]:
     cost: dict[str, float] = collections.defaultdict(float)
     for test in tests:
         cost[test.split("::")[0]] += seen["seconds"][test]
-    return sorted(tests, key=lambda test: (cost[test.split("::")[0]], test.split("::")[0]))
+    return sorted(tests, key=lambda test: (seen["seconds"][test] > _QUICK, cost[test.split("::")[0]], test.split("::")[0]))
 
 
 def load() -> None:
