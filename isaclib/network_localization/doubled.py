@@ -71,8 +71,8 @@ def total(a: Pair) -> Pair:
 def inverse(C: Pair) -> tuple[Pair, np.ndarray]:
     r""":math:`(I - C)^{-1}` of non-negative matrices (D, B, B), and whether it exists and is non-negative (D,) bool.
 
-    Gauss-Jordan elimination without pivoting: off the diagonal nothing is ever subtracted from a number of its own sign, and the
-    pivots are positive iff the spectral radius of C is below 1.
+    Gauss-Jordan elimination without pivoting: the pivots are positive iff the spectral radius of C is below 1, and then nothing
+    off the diagonal is ever subtracted from a number of its own sign.
     """
     size = C[0].shape[-1]
     identity = np.broadcast_to(np.eye(size), C[0].shape)
@@ -89,4 +89,4 @@ def inverse(C: Pair) -> tuple[Pair, np.ndarray]:
         joined = subtract(joined, multiply(factor, tuple(part[:, None] for part in row)))
         for part, new in zip(joined, row):
             part[:, k] = new
-    return (joined[0][..., size:], joined[1][..., size:]), possible & np.all(joined[0][..., size:] >= 0, axis=(1, 2))
+    return (joined[0][..., size:], joined[1][..., size:]), possible

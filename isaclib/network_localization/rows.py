@@ -124,11 +124,9 @@ def _normalised(scenario, own_gain, gains, noise, factor) -> tuple[np.ndarray, n
     """``factor`` times interference (D, B, B) and noise (D, B) over own gain and cap."""
     cap = per_bs(scenario, "max_power_w")
     size = own_gain.shape[-1]
-    factor = np.asarray(factor)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        relative = factor[..., None] * gains / own_gain[..., None] if factor.ndim else gains / own_gain[..., None]
-        if cap.shape[-1] > 1:  # unequal caps
-            relative = np.where(relative > 0, relative * (cap[..., None, :] / cap[..., :, None]), 0.0)
+        relative = np.asarray(factor)[..., None] * gains / own_gain[..., None]
+        relative = np.where(relative > 0, relative * (cap[..., None, :] / cap[..., :, None]), 0.0)
         asked = factor * noise
         noise = np.where(asked > 0, asked / (own_gain * cap), 0.0)
     relative, noise = (np.fmin(values, LARGEST) for values in (relative, noise))
@@ -213,8 +211,8 @@ def _with_twice_the_digits(rows: System, sensing: np.ndarray) -> tuple[tuple[np.
         fixed = doubled.total(doubled.multiply(K, asked))
         spare = doubled.subtract(doubled.plain(np.ones(1)), fixed)[0]
         possible &= np.all(spare >= 0, axis=1) & np.all(np.isfinite(K[0]), axis=(1, 2))
-    found = (np.where(possible.reshape(-1, *[1] * (part.ndim - 1)), part, 0.0) for part in (K[0], fixed[0], spare))
-    return tuple(found), possible
+    lanes = possible[:, None]
+    return (np.where(lanes[..., None], K[0], 0.0), np.where(lanes, fixed[0], 0.0), np.where(lanes, spare, 0.0)), possible
 
 
 def times(matrix: np.ndarray, vector: np.ndarray) -> np.ndarray:

@@ -217,6 +217,14 @@ def test_one_row_of_a_batch_that_is_no_number_is_judged_alone():
     assert np.isfinite(violation).tolist() == [True, False, True]
 
 
+def test_a_row_whose_powers_are_no_numbers_knows_no_range():
+    powers = np.array([[1.0, 1.0], [np.nan, 1.0]])
+    known, bound = np.array([True, True]), np.array([1.0, 2.0])
+    found = reporting.collect(drops(2, 2), powers, bound, known, bound, np.array([1, 2]), ~known)
+    assert np.isfinite(found.range_std_m).tolist() == [[True, True], [False, True]] and found.range_std_m[1, 0] == np.inf
+    assert found.status[1] == "converged" and found.residual[1] == np.inf and found.bound.tolist() == [1.0, 2.0]
+
+
 def test_many_steps_of_a_row_that_gives_nothing_are_no_steps():
     # A matrix without a way back turns every vector to 0, which is no direction.
     stuck = np.array([[[0.0, 1.0], [0.0, 0.0]], [[2.0, 0.0], [1.0, 1.0]]])
