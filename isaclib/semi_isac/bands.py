@@ -76,13 +76,13 @@ class Bands:
 
     def finite(self) -> np.ndarray:
         """Networks whose every number is within double precision once the units are gone (D,)."""
-        gains = np.stack([self.radar, self.clutter, self.link, *np.moveaxis(self.floors, -1, 0)])
+        gains = np.stack([self.radar, self.clutter, self.link, *np.moveaxis(self.floors, 2, 0)])
         largest = np.abs(gains).max(axis=(0, 2))
         return (largest < _LARGEST) & np.isfinite(self.weights).all(axis=1) & np.isfinite(self.circuit) & (self.scale > 0)
 
     def slopes(self, x: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rates per unit of bandwidth at the power density x (D, K), with first and second derivative: (D, K, 2) each."""
-        value, first, bend = (np.stack(pair, axis=-1) for pair in slopes_of(self.radar, self.clutter, self.link, x))
+        value, first, bend = (np.stack(pair, axis=2) for pair in slopes_of(self.radar, self.clutter, self.link, x))
         return value, first, -bend
 
     def rates(self, shares: ArrayLike, powers: ArrayLike) -> np.ndarray:
@@ -114,7 +114,7 @@ def lowered(bands: Bands, part) -> Bands:
 
 def worth(bands: Bands, shares, powers, criterion: str) -> np.ndarray:
     """The objective (D,) without units."""
-    total = bands.rates(np.where(shares > 0, shares, 1.0), powers).sum(axis=-1) * (shares > 0)
+    total = bands.rates(np.where(shares > 0, shares, 1.0), powers).sum(axis=2) * (shares > 0)
     if criterion == "efficiency":
         return total.sum(axis=1) / (powers.sum(axis=1) + bands.circuit)
     return np.sum(bands.weights * total, axis=1)

@@ -139,7 +139,7 @@ def marginal_values(bands: Bands, x, multipliers) -> tuple[np.ndarray, np.ndarra
     """What a unit of share and of power is worth to each user, floors included: G of the module's text, (D, K) each."""
     by_share, by_power = bands.tangents(x)
     worth = bands.weights[..., None] + multipliers
-    return np.sum(worth * by_share, axis=-1), np.sum(worth * by_power, axis=-1)
+    return np.sum(worth * by_share, axis=2), np.sum(worth * by_power, axis=2)
 
 
 def sum_at(
@@ -169,7 +169,7 @@ def efficiency_at(
     paid = np.sum(multipliers * bands.floors, axis=(1, 2))
     fixed = fixed - paid
     if widen:
-        rates = np.sum((bands.weights[..., None] + multipliers) * bands.slopes(x)[0], axis=-1)
+        rates = np.sum((bands.weights[..., None] + multipliers) * bands.slopes(x)[0], axis=2)
         fixed = fixed + _ROUNDING * (rates.max(axis=1) + paid)
     if not free.powers:
         return (fixed + np.sum(by_power * powers, axis=1)) / (np.sum(powers, axis=1) + bands.circuit)
@@ -177,7 +177,7 @@ def efficiency_at(
     least = np.clip(least_power(bands, shares, multipliers, x, free), 0.0, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         meeting = fixed / (steepest - slope)
-    ends = np.stack([least, np.ones_like(least), np.where((meeting > least) & (meeting < 1), meeting, 1.0)])
+    ends = np.stack([least, np.ones_like(least), np.fmin(np.fmax(meeting, least), 1.0)])
     return (np.minimum(fixed + slope * ends, steepest * ends) / (ends + bands.circuit)).max(axis=0)
 
 
@@ -214,7 +214,7 @@ def least_power(bands: Bands, shares, multipliers, x, free: Restriction = _FREE)
         by_share, by_power = marginal_values(unpaid, x, trial)
         saved = by_share.max(axis=1) if free.shares else np.sum(by_share * shares, axis=1)
         steepest = by_power.max(axis=1)
-        paid, rates = np.sum(trial * bands.floors, axis=(1, 2)), np.sum(trial * bands.slopes(x)[0], axis=-1)
+        paid, rates = np.sum(trial * bands.floors, axis=(1, 2)), np.sum(trial * bands.slopes(x)[0], axis=2)
         gained = paid - saved - _ROUNDING * (paid + rates.max(axis=1))
         best = np.maximum(best, np.where(steepest > 0, gained / np.where(steepest > 0, steepest, 1.0), 0.0))
     return best * (1 - _ROUNDING)
@@ -229,13 +229,13 @@ def touching_density(bands: Bands, multipliers, power_price) -> np.ndarray:
     """
     worth = bands.weights[..., None] + multipliers
     price = np.maximum(np.asarray(power_price, dtype=float), 1e-290)[..., None]
-    high = np.log(np.maximum(worth.sum(axis=-1) / price, 1e-290))
+    high = np.log(np.maximum(worth.sum(axis=2) / price, 1e-290))
     low = np.full_like(high, -680.0)
     for _ in range(64):
         middle = 0.5 * (low + high)
-        above = np.sum(worth * bands.slopes(np.exp(middle))[1], axis=-1) > price
+        above = np.sum(worth * bands.slopes(np.exp(middle))[1], axis=2) > price
         low, high = np.where(above, middle, low), np.where(above, high, middle)
-    first = np.sum(worth * bands.slopes(np.zeros_like(low))[1], axis=-1)
+    first = np.sum(worth * bands.slopes(np.zeros_like(low))[1], axis=2)
     return np.where(first > price, np.exp(0.5 * (low + high)), 0.0)
 
 
@@ -250,6 +250,6 @@ def closing_density(bands: Bands, multipliers, share_price) -> np.ndarray:
     low, high = np.full_like(bands.weights, -680.0), np.full_like(bands.weights, 680.0)
     for _ in range(64):
         middle = 0.5 * (low + high)
-        above = np.sum(worth * bands.tangents(np.exp(middle))[0], axis=-1) > price
+        above = np.sum(worth * bands.tangents(np.exp(middle))[0], axis=2) > price
         low, high = np.where(above, low, middle), np.where(above, middle, high)
     return np.exp(low)

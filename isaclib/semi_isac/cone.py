@@ -141,7 +141,7 @@ class ConeProgram:
         scale = self.scale if isinstance(self.scale, float) else float(self.scale.value)
         shares, powers = (np.maximum(variable.value / scale, 0) for variable in (self.shares, self.powers))
         # The solver's rounding leaves the budgets by a few 1e-10, far below the tolerance of the floors.
-        duals = np.stack([np.maximum(np.nan_to_num(floor.dual_value), 0) for floor in self.floors], axis=-1)
+        duals = np.stack([np.maximum(np.nan_to_num(floor.dual_value), 0) for floor in self.floors], axis=1)
         multipliers = np.where(bands.floors > 0, duals[None], 0.0)
         return Answer(found, shares / max(shares.sum(), 1.0), powers / max(powers.sum(), 1.0), multipliers)
 

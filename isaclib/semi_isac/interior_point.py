@@ -100,7 +100,7 @@ def optimise(
         q above, in units of rate.
     """
     price = np.broadcast_to(power_price, len(bands)).astype(float)
-    y, t = np.stack([shares, powers], axis=-1).astype(float), np.array(factor, dtype=float)
+    y, t = np.stack([shares, powers], axis=2).astype(float), np.array(factor, dtype=float)
     # Lanes do not touch each other: many share the cost of a call, as long as the cache holds them; finished ones leave.
     size = max(_USERS // y.shape[1], 1)
     blocks = [slice(start, start + size) for start in range(0, len(bands), size)]
@@ -119,7 +119,7 @@ def _optimise(bands, free, margin, price, y, t, tolerance, max_iterations) -> Po
         size = np.abs(t)
         bands = replace(bands, floors=bands.floors * size[:, None, None])
     else:
-        size = np.sum(bands.weights * rates.sum(axis=-1), axis=1) + price * y[..., 1].sum(axis=1)
+        size = np.sum(bands.weights * rates.sum(axis=2), axis=1) + price * y[..., 1].sum(axis=1)
         bands, price = replace(bands, weights=bands.weights / size[:, None]), price / size
     unit = t / size if margin else t
     point = _Solver.of(bands, free, margin, price).run(y, unit, _BOLD, tolerance, max_iterations)
@@ -154,9 +154,6 @@ class _State:
 
     def take(self, lanes) -> _State:
         return _State(self.values[:, lanes])
-
-    def moved(self, length, step: _State) -> _State:
-        return _State(self.values + length * step.values)
 
 
 class _Slopes:
@@ -269,7 +266,7 @@ class _Solver:
         bound = bound + (np.maximum(by_power.max(axis=0), 0) if self.free.powers else (by_power * pi).sum(axis=0))
         paid = (lam * self.floors).sum(axis=(0, 1))
         if self.margin:
-            bound = np.where(paid > 0, bound / np.where(paid > 0, paid, 1.0), np.inf)
+            bound = np.where(paid > 0, bound / paid, np.inf)
             return (bound - ratio) / ratio, np.zeros_like(ratio), ratio
         total, spent = (self.weights * rates.sum(axis=0)).sum(axis=0), self.price * pi.sum(axis=0)
         gap = (bound - paid - total + spent) / (total + spent)
@@ -338,12 +335,12 @@ def _eliminate(pivot, mixed, rest, first, other, corner):
     size, some, everybody = rest, ray, len(rest) <= _KEPT
     if not everybody:
         loose = np.argpartition(rest / (ray[0] ** 2 + ray[1] ** 2), _KEPT, axis=0)[:_KEPT]
-        kept = loose, np.arange(rest.shape[-1])
+        kept = loose, np.arange(rest.shape[1])
         size, some, inverse = rest[kept], ray[:, *kept], 1 / rest
         inverse[kept] = 0.0
         corner -= ((ray[:3] * inverse)[:, None] * ray).sum(axis=2)
     n = len(size)
-    system = np.zeros((n + 3, n + 4, rest.shape[-1]))
+    system = np.zeros((n + 3, n + 4, rest.shape[1]))
     system[np.arange(n), np.arange(n)] = size
     system[:n, n:], system[n:, :n], system[n:, n:] = some.swapaxes(0, 1), some[:3], corner
     found = _dense(system)
@@ -369,7 +366,7 @@ def _solve(matrix, right):
     """One linear system per lane; lanes that broke down give nan instead of an error for all."""
     sound = np.isfinite(matrix).all(axis=(1, 2)) & np.isfinite(right).all(axis=1)
     if not sound.all():
-        matrix = np.where(sound[:, None, None], matrix, np.eye(matrix.shape[-1]))
+        matrix = np.where(sound[:, None, None], matrix, np.eye(matrix.shape[2]))
     try:
         found = np.linalg.solve(matrix, right[..., None])[..., 0]
     except np.linalg.LinAlgError:

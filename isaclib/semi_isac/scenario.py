@@ -232,7 +232,7 @@ class Stack:
             clutter_gain=clutter,
             link_gain=link,
             weights=batch.weights,
-            floors_bps=np.stack([sensing, rate], axis=-1),
+            floors_bps=np.stack([sensing, rate], axis=2),
             bandwidth_hz=batch.bandwidth_hz,
             noise_psd_w_per_hz=batch.noise_psd_w_per_hz,
             power_budget_w=batch.power_budget_w,
@@ -249,7 +249,7 @@ class Stack:
             band = np.minimum(np.asarray(shares, dtype=float) * self.bandwidth_hz[:, None], _LARGEST)
             density = np.minimum(power / band / self.noise_psd_w_per_hz[:, None], _LARGEST)
             ratios = self.radar_gain / (self.clutter_gain + 1 / density), self.link_gain * density
-            rate = band[..., None] * np.log1p(np.minimum(np.stack(ratios, axis=-1), _LARGEST)) / math.log(2)
+            rate = band[..., None] * np.log1p(np.minimum(np.stack(ratios, axis=2), _LARGEST)) / math.log(2)
         return np.where((band > 0)[..., None] & (power > 0)[..., None], rate, 0.0)
 
 

@@ -82,7 +82,7 @@ def _violations(scenario, shares, powers_w, scheme) -> dict[str, float]:
     stack = Stack.of([scenario])
     columns = excesses(stack, shares[None], powers_w[None], scheme)
     found = {name: float(column[0]) for name, column in columns.items() if not name.startswith("floor")}
-    table = np.stack([columns["floor_sensing"][0], columns["floor_rate"][0]], axis=-1)
+    table = np.stack([columns["floor_sensing"][0], columns["floor_rate"][0]], axis=1)
     semi = isinstance(scenario, Scenario)
     for j, name in enumerate(("min_sensing_bps", "min_rate_bps")):
         own = table[:, j] if not semi else table[:2, j] if j == 0 else table[1:, j]
@@ -196,7 +196,7 @@ def tightest_bound(
     used = powers.sum() + bands.circuit[0]
     efficiency = criterion == "efficiency"
     q = float(table.sum() / used) if efficiency else power_price
-    value = q if efficiency else float(np.sum(bands.weights * table.sum(axis=-1)) - q * powers.sum())
+    value = q if efficiency else float(np.sum(bands.weights * table.sum(axis=2)) - q * powers.sum())
     own, holds = powers / np.where(shares > 0, shares, 1.0), held(shares, powers, free)
     fitted, _, price = fitted_multipliers(bands, shares, powers, power_price=q, free=free)
     best, chosen, searched = math.inf, fitted, []

@@ -263,14 +263,14 @@ def test_a_step_is_newtons_step_towards_the_optimality_conditions(free, margin):
     target = centring * (sum(products) + (state.prices * budget).sum(axis=0)) / solver.count
     before = conditions(solver, state, target)
     for h in (1e-5, -1e-5):
-        change = conditions(solver, state.moved(h, step), target) - before
+        change = conditions(solver, interior_point._State(state.values + h * step.values), target) - before
         scale = np.abs(before).max(axis=0) + 1
         np.testing.assert_allclose((change / h + before) / scale, 0, atol=3e-3)
     if not margin:
         np.testing.assert_array_equal(step.t, 0)
     # ``longest`` is where the first of the positive quantities ends.
     for length, positive in ((longest * (1 - 1e-9), True), (longest * (1 + 1e-6), False)):
-        end = state.moved(length, step)
+        end = interior_point._State(state.values + length * step.values)
         left = [np.where(solver.floored, part, 1).min(axis=(0, 1)) for part in (end.slack, end.lam)]
         left += [np.where(solver.movable[:, None], part, 1).min(axis=0) for part in (end.prices, 1 - end.y.sum(axis=1))]
         left += [np.where(solver.movable[:, None, None], end.z, 1).min(axis=(0, 1)), end.y.min(axis=(0, 1))]
