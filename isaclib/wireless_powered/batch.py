@@ -14,7 +14,7 @@ from .allocation import Allocation, AllocationBatch
 from .scenario import Scenario
 from .sensing import Rows
 
-OPTIMAL_GAP, OPTIMAL_RESIDUAL = 1e-6, 1e-7  # what a scalar search has to reach to be called optimal
+OPTIMAL_GAP, OPTIMAL_RESIDUAL = 1e-6, 1e-7  # what has to be reached to be called optimal
 
 
 def batch_of(scenarios: Batch | Sequence[Scenario]) -> Batch:

@@ -194,6 +194,6 @@ def search_limits(
         wide = Sensing(batch, batch.bs_power_w, dtype)
         reach, crb, rounding = np.inf, wide.crb, 8 * float(np.finfo(dtype).eps)
     with np.errstate(divide="ignore", invalid="ignore"):
-        least = crb(full).max(axis=-1) * (1 + rounding)
+        least = crb(full).max(axis=1) * (1 + rounding)
     limit = np.maximum(limit, np.where(np.isfinite(limit), least, 0.0))
     return wide, reach, lambda powers: crb(powers).max(axis=-1) / limit

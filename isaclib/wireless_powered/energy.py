@@ -37,7 +37,7 @@ from ..foundations.scenario import Batch
 from . import interior
 from .allocation import Allocation, AllocationBatch
 from .attainable import Best, least_crb, problem_of
-from .batch import allocations, infeasible, row
+from .batch import OPTIMAL_GAP, OPTIMAL_RESIDUAL, allocations, infeasible, row
 from .curve import Curve, locate, settle, tangent_bound
 from .duality import beyond, dual_bound
 from .scenario import Scenario, throughputs
@@ -47,7 +47,6 @@ from .verify import residual
 _LN2 = float(np.log(2.0))
 _LOG = logging.getLogger(__name__)
 _CAP_SLACK = 1e-12  # rounding of a power at its cap
-_OPTIMAL_GAP, _OPTIMAL_RESIDUAL = 1e-6, 1e-7
 _TIGHT = 1e-9  # a larger gap makes a second set of multipliers worth the trouble
 _NO_ROOM = 8e-13  # a limit that is as good as the least attainable CRB leaves no choice
 _ROUNDING = 1e-12  # of a CRB at its limit
@@ -113,7 +112,7 @@ def _tighten(scenario: Scenario, found: AllocationBatch, d: int) -> None:
         bound = dual_bound(scenario, *point, slack=beyond(scenario, *point))
     if value <= bound < found.bound[d]:
         found.bound[d], found.gap[d] = bound, relative_gap(value, bound)
-        if found.gap[d] <= _OPTIMAL_GAP and found.residual[d] <= _OPTIMAL_RESIDUAL:
+        if found.gap[d] <= OPTIMAL_GAP and found.residual[d] <= OPTIMAL_RESIDUAL:
             found.status[d] = "optimal"
 
 
@@ -229,7 +228,7 @@ def _at_the_edge(scenario: Scenario, only: Allocation, looser: Allocation) -> Al
     value = only.certificate.value
     if not value <= bound < only.certificate.bound:
         return only
-    status: Status = "optimal" if relative_gap(value, bound) <= _OPTIMAL_GAP else "converged"
+    status: Status = "optimal" if relative_gap(value, bound) <= OPTIMAL_GAP else "converged"
     return replace(only, certificate=replace(only.certificate, bound=bound, status=status))
 
 
@@ -252,14 +251,14 @@ def _judged(scenario, powers, charging, times, bound, steps, start, hints=()) ->
         bound = min(bound, dual_bound(scenario, powers, charging, times, hints))
         if value > bound and violation <= _ROUNDING:
             bound = dual_bound(scenario, powers, charging, times, hints, beyond(scenario, powers, charging, times))
-    if violation > _OPTIMAL_RESIDUAL:
+    if violation > OPTIMAL_RESIDUAL:
         raise SolverFailure("barrier method", "infeasible answer", {"violation": violation})
     certificate = Certificate(
         method="barrier method",
         value=value,
         bound=bound,
         residual=violation,
-        status="optimal" if relative_gap(value, bound) <= _OPTIMAL_GAP else "converged",
+        status="optimal" if relative_gap(value, bound) <= OPTIMAL_GAP else "converged",
         iterations=steps,
         seconds=time.perf_counter() - start,
     )

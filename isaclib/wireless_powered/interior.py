@@ -261,8 +261,8 @@ def _solve_wide(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
 
 
 def _curvature(rows: np.ndarray, core: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    left = np.einsum("n,nij,njm->nim", weight, core, rows).reshape(-1, rows.shape[-1])
-    return rows.reshape(-1, rows.shape[-1]).T @ left
+    left = np.einsum("n,nij,njm->nim", weight, core, rows).reshape(-1, rows.shape[2])
+    return rows.reshape(-1, rows.shape[2]).T @ left
 
 
 def _worth(x: np.ndarray) -> np.ndarray:
