@@ -194,7 +194,6 @@ class _Solver:
     def __post_init__(self) -> None:
         self.movable = np.array([self.free.shares, self.free.powers])
         self.still = np.flatnonzero([*~self.movable, not self.margin])
-        self.safe = np.where(self.floored, self.floors, 1.0)
 
     def take(self, lanes) -> _Solver:
         arrays = (self.radar, self.clutter, self.link, self.weights, self.floors, self.floored, self.price, self.count)
@@ -259,7 +258,7 @@ class _Solver:
         """
         (beta, pi), lam = state.y, state.lam
         rates = beta * slopes.value
-        ratio = np.where(self.floored, rates / self.safe, np.inf).min(axis=(0, 1))
+        ratio = np.where(self.floored, rates / self.floors, np.inf).min(axis=(0, 1))
         worth = self.weights + lam
         by_share, by_power = (worth * slopes.by_share).sum(axis=0), (worth * slopes.by_power).sum(axis=0) - self.price
         bound = by_share.max(axis=0) if self.free.shares else (by_share * beta).sum(axis=0)

@@ -93,7 +93,7 @@ def compare(
         sums = solved.rates_bps.reshape(len(rows), -1).sum(axis=1)
         value[scheme] = np.where(proven, sums if objective == "sum" else solved.objective, np.nan)
         shares[scheme] = np.where(proven[:, None], solved.shares, np.nan)
-        rates[scheme] = np.where(proven.reshape((-1,) + (1,) * (solved.rates_bps.ndim - 1)), solved.rates_bps, np.nan)
+        rates[scheme] = np.where(proven, solved.rates_bps.T, np.nan).T
         status[scheme], bound[scheme] = solved.status, solved.bound
     tried = random_rows(rows, rng.spawn(len(rows)), max_tries=max_tries, wanted=status["joint"] != "infeasible")
     shares["random"], rates["random"] = tried.shares, tried.rates_bps

@@ -157,6 +157,20 @@ def test_floors_are_lowered_by_a_hair_where_the_margin_leaves_no_more(monkeypatc
     np.testing.assert_allclose(np.ravel(asked[::2]), factor / (1 - np.array([3e-12, 1e-11, 1e-12, 3e-13])[:tried]), rtol=1e-15)
 
 
+@pytest.mark.parametrize(("short", "feasible"), [(0.5e-12, True), (2e-12, False)])
+def test_floors_that_are_missed_by_rounding_are_met(monkeypatch, short, feasible):
+    one = INSIDE.take([0])
+    factor = np.array([1 - short])
+    edge = phases.Interior(one.shares, one.powers, factor, factor, one.multipliers)
+    monkeypatch.setattr(exact, "phase_one", lambda bands, free: edge)
+    monkeypatch.setattr(
+        exact, "maximise_at_price", lambda *given: (one.shares, one.powers, one.multipliers, np.zeros(1, dtype=int))
+    )
+    monkeypatch.setattr(exact, "rescue", lambda some, start, point, *rest: (point[:2], point[2], np.inf))
+    solved = si.solve_exact_batch(DROPS[:1])
+    assert solved.feasible.tolist() == [feasible] and (solved.status[0] == "infeasible") != feasible
+
+
 def test_dinkelbachs_method_ends_after_forty_steps(monkeypatch):
     third, steps = np.full((1, 3), 1 / 3), []
 
@@ -183,11 +197,16 @@ def test_dinkelbachs_method_ends_where_ten_digits_are_reached(monkeypatch, left,
 # --- searches ----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("search", [bounds.touching_density, bounds.closing_density])
-def test_a_density_is_found_in_sixty_four_halvings(monkeypatch, search):
+@pytest.mark.parametrize(("search", "part"), [(bounds.touching_density, 1), (bounds.closing_density, 0)])
+def test_a_density_is_found_in_sixty_four_halvings(monkeypatch, search, part):
+    """Where a watt (a share) is worth its price to every user: the derivatives of the rates, the first of the tangents."""
+    multipliers = np.random.default_rng(1).uniform(0, 2, BANDS.floors.shape)
+    worths = lambda x: np.sum((BANDS.weights[..., None] + multipliers) * BANDS.tangents(x)[part], axis=2)  # noqa: E731
+    price = worths(np.full((5, 3), 0.7)).min(axis=1)
     asked = counted(monkeypatch, Bands, "slopes")
-    x = search(BANDS, np.zeros_like(BANDS.floors), np.full(5, 0.5))
-    assert np.all(x > 0) and len(asked) <= 64 + 1
+    x = search(BANDS, multipliers, price)
+    assert len(asked) <= 64 + 1
+    np.testing.assert_allclose(worths(x), np.broadcast_to(price[:, None], x.shape), rtol=1e-9)
 
 
 def test_next_to_nothing_is_a_hundred_millionth():

@@ -112,6 +112,25 @@ def test_a_floor_for_one_who_has_not_the_service_is_refused_in_a_batch_and_alone
     assert fine[1].link_gain[1] == 0
 
 
+@pytest.mark.parametrize("name", ["radar_gain", "link_gain"])
+def test_one_gain_of_zero_is_refused_among_many(name):
+    drops = DROPS.replace(min_sensing_bps=0.0, min_rate_bps=0.0)
+    gains = np.array(getattr(drops, name))
+    gains[2, 1] = 0.0
+    with pytest.raises(InvalidScenario, match=name):
+        drops.replace(**{name: gains})
+
+
+def test_a_price_that_no_watt_pays_leaves_the_power_that_the_floors_ask_for():
+    steepest = (BANDS.radar + BANDS.link)[0].max() * BANDS.scale[0] / BANDS.power_w[0]
+    curve = si.frontier(DROPS[0], [2 * steepest])
+    assert curve.status.tolist() == ["optimal"] and curve.power_w[0] > 1e-6
+    asked = DROPS[0].min_sensing_bps.sum() + DROPS[0].min_rate_bps.sum()
+    assert curve.rate_bps[0] >= asked * (1 - 1e-9)
+    free = DROPS[0].replace(min_sensing_bps=0.0, min_rate_bps=0.0)
+    assert si.frontier(free, [2 * steepest]).power_w.tolist() == [0.0]
+
+
 def test_a_batch_of_one_is_scored():
     even = np.full((1, 3), 1 / 3)
     assert si.score_batch(DROPS[:1], even, even).value[0] == si.score(DROPS[0], even[0], even[0]).value

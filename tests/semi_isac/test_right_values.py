@@ -5,6 +5,7 @@ import inspect
 import itertools
 import math
 import time
+import types
 
 import mpmath
 import numpy as np
@@ -768,6 +769,15 @@ def test_every_step_of_algorithm_one_is_the_efficiency_of_its_program():
     assert short.objective == pytest.approx(loop.history[1].objective, rel=1e-9)
     rough = si.solve_efficiency(drop_, method="dinkelbach", tolerance=0.5, bound=2 * loop.objective)
     assert rough.certificate.status == "converged" and 1 < rough.certificate.iterations < loop.certificate.iterations
+
+
+def test_a_cone_program_that_calls_a_network_infeasible_is_believed_only_where_the_margin_says_so():
+    answer = types.SimpleNamespace(infeasible=True, solution=types.SimpleNamespace(solver="CLARABEL"))
+    program = types.SimpleNamespace(solve=lambda bands, price: answer)
+    with pytest.raises(SolverFailure, match="but that is not so"):
+        paper._answer(program, NETWORK, PLAIN)
+    with pytest.raises(InfeasibleScenario):
+        paper._answer(program, NETWORK.replace(min_rate_bps=[0.0, 60.0, 0.0]), PLAIN)
 
 
 def test_who_answered_is_said():
