@@ -59,15 +59,6 @@ def percent(share: float) -> str:
     return f"{share:.0f} %" if share > 99 else f"{share:.2g} %"
 
 
-def solver_name(name: str) -> str:
-    """A solver's name as its authors write it, whatever its case in a record.
-
-    >>> [solver_name(name) for name in ("CLARABEL", "SLSQP", "scalar search")]
-    ['Clarabel', 'SLSQP', 'scalar search']
-    """
-    return _SOLVERS.get(name.lower(), name)
-
-
 def described(figure: Figure) -> str:
     """What a figure shows, read off it: for values that its author has not seen."""
     panels = [axes for axes in figure.axes if axes.axison and (axes.lines or axes.collections or axes.patches or axes.images)]
