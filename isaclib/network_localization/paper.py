@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,7 +88,7 @@ class _Program:
         self.last_sum.value = t * self.inverse_root.value + b * self.root.value
 
 
-@cache
+@lru_cache(maxsize=16)
 def _program(size: int) -> _Program:
     import cvxpy as cp  # a second to load, and only this scheme needs it
 
