@@ -22,6 +22,7 @@ from ..foundations.scenario import Batch
 from .scenario import Network, Scenario, Stack, systems
 
 _LARGEST = 1e100  # gains and floors beyond it overflow when they are squared
+FEW, _TERMS = 1e-2, 11  # signal and clutter over the noise below which so many terms of a series keep the digits
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,25 @@ class Bands:
     def tangents(self, x: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """The same at the power density x."""
         value, first, _ = self.slopes(x)
-        return value - x[..., None] * first, first
+        by_share, clutter = value - x[..., None] * first, self.clutter * x
+        for service, (gain, masked) in enumerate(((self.radar * x, clutter), (self.link * x, np.zeros_like(clutter)))):
+            few = gain + masked < FEW
+            by_share[..., service][few] = _share_of_few(gain[few], masked[few])
+        return by_share, first
+
+
+def _share_of_few(gain: np.ndarray, masked: np.ndarray) -> np.ndarray:
+    r"""What a unit of bandwidth is worth below :data:`FEW`, where the difference of rate and power's part has lost its digits.
+
+    With :math:`g(z) = \ln(1+z) - z/(1+z) = \sum_{n\ge2} (-1)^n \frac{n-1}{n} z^n` it is :math:`g(s+m) - g(m)` for the ratios s
+    and m of signal and clutter to the noise, and :math:`(s+m)^n - m^n = s\sum_i (s+m)^{n-1-i} m^i`.
+    """
+    total, powers, masks, series = gain + masked, 1.0, 1.0, 0.0
+    for n in range(2, _TERMS):
+        masks = masks * masked
+        powers = powers * total + masks
+        series = series + (-1) ** n * (n - 1) / n * powers
+    return gain * series
 
 
 def slopes_of(radar, clutter, link, x) -> tuple[tuple[np.ndarray, np.ndarray], ...]:

@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..foundations import checks
-from .bands import Bands, Restriction
+from .bands import FEW, Bands, Restriction
 
 _FREE = Restriction()
 _ROUNDING = 4 * np.finfo(float).eps  # of sums of a few products of numbers that are right to an ulp
@@ -169,8 +169,7 @@ def efficiency_at(
     paid = np.sum(multipliers * bands.floors, axis=(1, 2))
     fixed = fixed - paid
     if widen:
-        rates = np.sum((bands.weights[..., None] + multipliers) * bands.slopes(x)[0], axis=2)
-        fixed = fixed + _ROUNDING * (rates.max(axis=1) + paid)
+        fixed = fixed + _ROUNDING * (_cancelled(bands, x, bands.weights[..., None] + multipliers) + paid)
     if not free.powers:
         return (fixed + np.sum(by_power * powers, axis=1)) / (np.sum(powers, axis=1) + bands.circuit)
     slope, steepest = by_power.max(axis=1), (bands.radar + bands.link).max(axis=1)
@@ -188,6 +187,13 @@ def margin_at(bands: Bands, shares, powers, multipliers, *, x=None, free: Restri
     value = sum_at(idle, shares, powers, multipliers, x=x, free=free)
     sound = (worth > 0) & np.isfinite(worth)
     return np.where(sound, value / np.where(sound, worth, 1.0), np.inf)
+
+
+def _cancelled(bands: Bands, x, worth) -> np.ndarray:
+    """The largest number (D,) whose rounding is left in what a unit of share is worth: the rate, or, of few ratios, no more than
+    what their series says."""
+    size = np.minimum(bands.slopes(x)[0], 2 / FEW * bands.tangents(x)[0])
+    return np.sum(worth * size, axis=2).max(axis=1)
 
 
 def least_power(bands: Bands, shares, multipliers, x, free: Restriction = _FREE) -> np.ndarray:
@@ -214,8 +220,8 @@ def least_power(bands: Bands, shares, multipliers, x, free: Restriction = _FREE)
         by_share, by_power = marginal_values(unpaid, x, trial)
         saved = by_share.max(axis=1) if free.shares else np.sum(by_share * shares, axis=1)
         steepest = by_power.max(axis=1)
-        paid, rates = np.sum(trial * bands.floors, axis=(1, 2)), np.sum(trial * bands.slopes(x)[0], axis=2)
-        gained = paid - saved - _ROUNDING * (paid + rates.max(axis=1))
+        paid = np.sum(trial * bands.floors, axis=(1, 2))
+        gained = paid - saved - _ROUNDING * (paid + _cancelled(bands, x, trial))
         best = np.maximum(best, np.where(steepest > 0, gained / np.where(steepest > 0, steepest, 1.0), 0.0))
     return best * (1 - _ROUNDING)
 

@@ -1,5 +1,6 @@
 """Right values at the places that a change of one sign, constant or comparison would move: by definition, or in many digits."""
 
+import dataclasses
 import importlib
 import inspect
 import itertools
@@ -11,7 +12,7 @@ import mpmath
 import numpy as np
 import pytest
 from ends import POSITIVE, assert_ends
-from scipy.optimize import linprog
+from scipy.optimize import brentq, linprog
 from timed import assert_timed
 
 from isaclib import InfeasibleScenario, InvalidScenario, SolverFailure
@@ -842,3 +843,40 @@ def test_what_is_meant_where_nothing_is_said():
     ):
         found = inspect.signature(function).parameters
         assert {name: found[name].default for name in defaults} == defaults
+
+
+@pytest.mark.parametrize("signal", [1e-31, 1e-12, 1e-5, 4.9e-3, 0.011, 30.0])
+@pytest.mark.parametrize("clutter", [0.0, 1e-20, 1e-4, 4.9e-3, 2.0])
+def test_what_a_unit_of_bandwidth_is_worth_keeps_its_digits(signal, clutter):
+    bands = Bands.of([NETWORK]).take(np.array([0]))
+    ones = np.ones_like(bands.radar)
+    few = dataclasses.replace(bands, radar=signal * ones, clutter=clutter * ones, link=signal * ones)
+    by_share = few.tangents(ones)[0][0, 0]
+    with mpmath.workdps(80):
+        s, m = mpmath.mpf(signal), mpmath.mpf(clutter)
+        sensing = mpmath.log1p(s / (1 + m)) - s / ((1 + m) * (1 + s + m))
+        expected = [float(sensing), float(mpmath.log1p(s) - s / (1 + s))]
+    assert by_share == pytest.approx(expected, rel=3e-14 if signal + clutter < 1e-2 else 1e-12, abs=0)
+
+
+def test_floors_that_cost_half_the_power_for_next_to_nothing_leave_the_optimum_proven():
+    # The first floor takes half of the power, whatever its band, the third next to nothing; the second user has the rest:
+    # B log2(1 + g p / (N B)) over p and 150 kW is largest where its derivative is 0.
+    network = si.Network(
+        radar_gain=[3e-51, 2e-15, 0.0],
+        clutter_gain=np.zeros(3),
+        link_gain=[0.0, 0.0, 1e-15],
+        bandwidth_hz=1e4,
+        noise_psd_w_per_hz=1.4e-19,
+        power_budget_w=1e5,
+        circuit_power_w=1e5,
+        weights=np.ones(3),
+        min_sensing_bps=np.array([5e4 * 3e-51 / 1.4e-19 / math.log(2), 0.0, 0.0]),
+        min_rate_bps=np.array([0.0, 0.0, 1e-27]),
+    )
+    gain = 2e-15 / 1.4e-15
+    power = brentq(lambda p: gain * (p + 1.5e5) - (1 + gain * p) * math.log1p(gain * p), 1.0, 5e4, xtol=1e-9)
+    found = si.solve_exact(network, objective="efficiency")
+    assert found.certificate.status == "optimal" and found.certificate.gap < 1e-8
+    assert found.objective == pytest.approx(1e4 * math.log2(1 + gain * power) / (power + 1.5e5), rel=1e-8)
+    assert si.verify(network, found).status == "optimal"
