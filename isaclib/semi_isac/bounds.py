@@ -169,7 +169,7 @@ def efficiency_at(
     paid = np.sum(multipliers * bands.floors, axis=(1, 2))
     fixed = fixed - paid
     if widen:
-        fixed = fixed + _ROUNDING * (_cancelled(bands, x, bands.weights[..., None] + multipliers) + paid)
+        fixed = fixed + _ROUNDING * (_cancelled(bands, x, bands.weights[..., None] + multipliers, by_share) + paid)
     if not free.powers:
         return (fixed + np.sum(by_power * powers, axis=1)) / (np.sum(powers, axis=1) + bands.circuit)
     slope, steepest = by_power.max(axis=1), (bands.radar + bands.link).max(axis=1)
@@ -189,11 +189,10 @@ def margin_at(bands: Bands, shares, powers, multipliers, *, x=None, free: Restri
     return np.where(sound, value / np.where(sound, worth, 1.0), np.inf)
 
 
-def _cancelled(bands: Bands, x, worth) -> np.ndarray:
+def _cancelled(bands: Bands, x, worth, by_share) -> np.ndarray:
     """The largest number (D,) whose rounding is left in what a unit of share is worth: the rate, or, of few ratios, no more than
     what their series says."""
-    size = np.minimum(bands.slopes(x)[0], 2 / FEW * bands.tangents(x)[0])
-    return np.sum(worth * size, axis=2).max(axis=1)
+    return np.minimum(np.sum(worth * bands.slopes(x)[0], axis=2), 2 / FEW * by_share).max(axis=1)
 
 
 def least_power(bands: Bands, shares, multipliers, x, free: Restriction = _FREE) -> np.ndarray:
@@ -221,7 +220,7 @@ def least_power(bands: Bands, shares, multipliers, x, free: Restriction = _FREE)
         saved = by_share.max(axis=1) if free.shares else np.sum(by_share * shares, axis=1)
         steepest = by_power.max(axis=1)
         paid = np.sum(trial * bands.floors, axis=(1, 2))
-        gained = paid - saved - _ROUNDING * (paid + _cancelled(bands, x, trial))
+        gained = paid - saved - _ROUNDING * (paid + _cancelled(bands, x, trial, by_share))
         best = np.maximum(best, np.where(steepest > 0, gained / np.where(steepest > 0, steepest, 1.0), 0.0))
     return best * (1 - _ROUNDING)
 
