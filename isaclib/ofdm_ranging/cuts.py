@@ -191,7 +191,7 @@ class Rounds:
 
     def __init__(self, problem: Problem, x: np.ndarray, patience: int = _PATIENCE) -> None:
         self.problem, self.step, self.x, self.patience = problem, 0, x, patience
-        self.pools = [_first_delays(region) for region in problem.regions]
+        self.pools = [first_delays(region) for region in problem.regions]
         self.peaks = [np.empty(0) for _ in problem.regions]
         self.used = (self.pools, self.peaks)
         self.last: Point | None = None
@@ -207,18 +207,16 @@ class Rounds:
         deep = reference is not None and min((r.level for r in self.problem.regions), default=1.0) < _DEEP
         even = np.full(count, 1.0 / count)
         start = reference if deep and self.step == 0 else 0.9 * x + 0.1 * (reference if deep else even)
-        costs, equality, before = np.zeros(count), np.ones(count), self.used
+        before = self.used
         ways = ((True, True), (True, False), (False, False)) if self.step else ((False, False),) * (1 + deep)
         for way, (curved, again) in enumerate(ways):
-            rows = self.rows(x, None, curved, room)
+            rows = self.rows(x, curved, room)
             warm, most = (self._warm(rows, before), _WARM_ITERATIONS) if again else (None, _ITERATIONS)
             if again and warm is None:
                 continue
             if way and not self.step:  # a reference of shares down to nothing may lead nowhere
                 start = even
-            self.last = minimise(
-                rows, gains, costs, equality, start, tolerance=tolerance, weight=weight, max_iterations=most, warm=warm
-            )
+            self.last = minimise(rows, gains, start, tolerance=tolerance, weight=weight, max_iterations=most, warm=warm)
             if self.last.converged:
                 self.curved = curved
                 return self.last
@@ -242,37 +240,31 @@ class Rounds:
             multipliers[-1] = known[-1]
         return Iterate(begin.w, np.concatenate([begin.v[: rows.size], multipliers]), begin.price, begin.gap)
 
-    def rows(self, x: np.ndarray, unit: float | None, curved: bool = True, room: float = ROOM) -> Rows:
-        """All limits at hand; with ``unit`` the first region is to be lowered, its limit ``unit**2`` times one more variable."""
+    def rows(self, x: np.ndarray, curved: bool = True, room: float = ROOM) -> Rows:
+        """All limits at hand."""
         self.used = (self.pools, self.peaks)
-        delays, scales, lowered, where, position = [], [], [], [], 0
-        for index, (region, pool, peak) in enumerate(zip(self.problem.regions, self.pools, self.peaks, strict=True)):
-            first = unit is not None and index == 0
+        delays, scales, where, position = [np.empty(0)], [np.empty(0)], [np.empty(0, dtype=int)], 0
+        for region, pool, peak in zip(self.problem.regions, self.pools, self.peaks, strict=True):
             size = pool.size + peak.size
             delays.append(np.concatenate([pool, peak]))
-            scales.append(np.full(size, unit if first else region.level * (1 - room)))
-            lowered.append(np.full(size, first))
-            where.append(np.arange(position + pool.size, position + size))
+            scales.append(np.full(size, region.level * (1 - room)))
+            if curved:
+                where.append(np.arange(position + pool.size, position + size))
             position += size
-        delays, scales, lowered, where = (
-            np.concatenate(part) if part else np.empty(0, dtype=kind)
-            for part, kind in ((delays, float), (scales, float), (lowered, bool), (where, int))
-        )
-        if not curved:
-            where = where[:0]
-        third = _curvature_rows(x, delays[where], self.problem.carriers) / scales[where, None]
+        at, limits, peaked = np.concatenate(delays), np.concatenate(scales), np.concatenate(where)
+        third = _curvature_rows(x, at[peaked], self.problem.carriers) / limits[peaked, None]
         bent = third.any(axis=1)
         slack = None if self.problem.slack is None else self.problem.slack * (1 - room)
-        return Rows(self.problem.carriers, delays, scales, None if unit is None else lowered, third[bent], where[bent], slack)
+        return Rows(self.problem.carriers, at, limits, third[bent], peaked[bent], slack)
 
-    def exchange(self, x: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    def exchange(self, x: np.ndarray) -> np.ndarray:
         """New curved cuts at the peaks of x; plain cuts near the limit stay (all of them, should the rounds begin to cycle).
 
-        Returns the excesses of :meth:`Problem.excesses`, the first region's limit multiplied by ``scale``.
+        Returns the excesses of :meth:`Problem.excesses`.
         """
         excesses, pools, peaks = [], [], []
-        for index, (region, pool, old) in enumerate(zip(self.problem.regions, self.pools, self.peaks, strict=True)):
-            limit = region.level * (scale if index == 0 else 1.0)
+        for region, pool, old in zip(self.problem.regions, self.pools, self.peaks, strict=True):
+            limit = region.level
             u, levels = pulses.peaks(x, region.start, region.stop, self.problem.oversampling, above=0.3)
             excesses.append(float(levels.max() / limit - 1))
             kept = np.abs(pulses.pulse(x, pool)) > (0.5 if self.step < self.patience else 0.0) * limit
@@ -287,7 +279,7 @@ class Rounds:
         return np.array(excesses)
 
 
-def _first_delays(region: Region) -> np.ndarray:
+def first_delays(region: Region) -> np.ndarray:
     cells = max(1, math.ceil((region.stop - region.start) / _GRID_STEP))
     return np.linspace(region.start, region.stop, cells + 1) if region.stop > region.start else np.array([region.start])
 
@@ -311,37 +303,31 @@ def utility_bound(problem: Problem, gains: np.ndarray, x: np.ndarray, state: Rou
     r"""Lagrangian bound on the utility: every limit contributes :math:`\ge 0` at allowed shares (see
     :func:`~isaclib.ofdm_ranging.capacity_bound`). Curved cuts speak of the moved peaks, plain ones of the delays as they are.
     """
-    reward, charge, _ = multiplier_sums(problem, x, state.used, multipliers, None, state.curved)
+    reward, charge = multiplier_sums(problem, x, state.used, multipliers, state.curved)
     return priced_bound(gains, charge - reward)
 
 
-def multiplier_sums(problem: Problem, x: np.ndarray, used, multipliers: np.ndarray, unit: float | None, followed: bool):
-    r"""Per carrier :math:`\operatorname{Re}\sum z^* e^{j\ldots}` and the moment's price, the constant :math:`\sum |z| r`
-    and the moment's, and :math:`\sum|z|` of a lowered first region (whose :math:`|z| r` is left out of the constant). Peaks are
-    followed to where they are at x. The constant includes what the phases' rounding can make of the sums: next to the edge of
-    feasibility multipliers are so large that it shows.
+def multiplier_sums(problem: Problem, x: np.ndarray, used, multipliers: np.ndarray, followed: bool) -> tuple[np.ndarray, float]:
+    r"""Per carrier :math:`\operatorname{Re}\sum z^* e^{j\ldots}` and the moment's price, and the constant :math:`\sum |z| r` and
+    the moment's. Peaks are followed to where they are at x. The constant includes what the phases' rounding can make of the sums:
+    next to the edge of feasibility multipliers are so large that it shows.
     """
     count = problem.carriers
-    rounding = PHASES * count
-    reward, charge, weight, position = np.zeros(count), 0.0, 0.0, 0
-    for index, (region, pool, peak) in enumerate(zip(problem.regions, *used, strict=True)):
-        first = index == 0 and unit is not None
-        scale = unit if first else region.level
+    reward, charge, position = np.zeros(count), 0.0, 0
+    for region, pool, peak in zip(problem.regions, *used, strict=True):
         moved = peak
         if followed and peak.size:
             moved = np.clip(pulses.refine(x, peak, 1.0 / problem.oversampling), region.start, region.stop)
         phases = pulses.steering(np.concatenate([pool, moved]), count)
-        z = 2 * multipliers[position : position + len(phases)] * np.einsum("kn,n->k", phases, x) / scale**2
+        z = 2 * multipliers[position : position + len(phases)] * np.einsum("kn,n->k", phases, x) / region.level**2
         position += len(phases)
         reward += np.einsum("k,kn->n", z.conj(), phases).real
-        size = float(np.abs(z).sum())
-        charge += rounding * size
-        weight, charge = (size, charge) if first else (weight, charge + size * region.level)
+        charge += float(np.abs(z).sum()) * (region.level + PHASES * count)
     if problem.slack is not None:
         price, constant = moment_price(x, problem.slack)
         reward += multipliers[position] * price
         charge += multipliers[position] * constant
-    return reward, charge, weight
+    return reward, charge
 
 
 def moment_price(x: np.ndarray, slack: float) -> tuple[np.ndarray, float]:

@@ -1,7 +1,7 @@
 r"""A primal-dual interior-point method for separable concave utilities under few convex quadratic limits.
 
-.. math:: \min_z \; \sum_n -c\log(1 + g_n z_n) + b_n z_n \quad\text{s.t.}\quad h_k(z) \le 0,\quad
-    a^{\mathsf T} z = 1, \quad z \ge 0
+.. math:: \max_z \; c \sum_n \log(1 + g_n z_n) \quad\text{s.t.}\quad h_k(z) \le 0,\quad
+    \mathbf 1^{\mathsf T} z = 1, \quad z \ge 0
 
 with the limits of :mod:`isaclib.ofdm_ranging.rows`. Mehrotra's predictor and corrector, the corrector with the exact
 second-order term of the quadratics; a step at n = 128 costs about a millisecond. Limits far below the main lobe
@@ -62,8 +62,8 @@ class Iterate:
 class _Newton:
     """The linear system of one iteration, at primal ``w`` = (z, s) and dual ``v`` = (reduced, multipliers), (n + K,) each."""
 
-    def __init__(self, rows: Rows, at: Slopes, curvature, equality, w, v, apart: bool) -> None:
-        self.rows, self.at, self.equality, self.w, self.v = rows, at, equality, w, v
+    def __init__(self, rows: Rows, at: Slopes, curvature, w, v, apart: bool) -> None:
+        self.rows, self.at, self.w, self.v = rows, at, w, v
         self.ratio = v / w
         self.diagonal, self.weights = curvature + self.ratio[: rows.size], self.ratio[rows.size :]
         self.multipliers, self.missed = v[rows.size :], 0.0
@@ -74,8 +74,8 @@ class _Newton:
         if self.approximate is not None and heavy.any():
             self.approximate = _eliminated(self.approximate, rows.gradients(at)[heavy], self.weights[heavy])
         if self.approximate is not None:
-            self.along = self.approximate(equality)
-            self.share = equality @ self.along
+            self.along = self.approximate(np.ones(rows.size))
+            self.share = self.along.sum()
 
     def product(self, d: np.ndarray, along: Slopes) -> np.ndarray:
         """Newton matrix times a vector (whose linear forms are ``along``), from the limits' factors."""
@@ -85,7 +85,7 @@ class _Newton:
     def bordered(self, right: np.ndarray, balance: float) -> tuple[np.ndarray, float]:
         """Step and price by the factor as it is; the equality moves by ``-balance``."""
         base = self.approximate(right)
-        price = (self.equality @ base + balance) / self.share
+        price = (base.sum() + balance) / self.share
         return base - price * self.along, price
 
     def solve(self, right: np.ndarray, balance: float, refinements: int) -> tuple[np.ndarray, float, Slopes]:
@@ -97,14 +97,14 @@ class _Newton:
         if not refinements:
             return x, price, along
         enough = _SOLVED * np.abs(right).max()
-        residual = right - price * self.equality - self.product(x, along)
+        residual = right - price - self.product(x, along)
         best, smallest = (x, price, along), np.abs(residual).max()
         direction = fit = None
         for _ in range(refinements):
             if not enough < smallest:
                 break
             preconditioned, more = self.bordered(residual, 0.0)
-            residual, price = residual - more * self.equality, price + more
+            residual, price = residual - more, price + more
             new_fit = residual @ preconditioned
             direction = preconditioned if direction is None else preconditioned + new_fit / fit * direction
             fit, forms = new_fit, self.rows.slopes(direction)
@@ -149,8 +149,6 @@ def _eliminated(inner, gradients: np.ndarray, weights: np.ndarray):
 def minimise(
     rows: Rows,
     gains: np.ndarray,
-    costs: np.ndarray,
-    equality: np.ndarray,
     start: np.ndarray,
     *,
     tolerance: float,
@@ -163,7 +161,7 @@ def minimise(
     Parameters
     ----------
     rows : Rows
-    gains, costs, equality, start : (n,)
+    gains, start : (n,)
         ``start`` must be positive; it need not satisfy the limits.
     tolerance : float
         On the duality measure (absolute, in units of the objective) and on the residuals.
@@ -191,10 +189,10 @@ def minimise(
     for iteration in range(max_iterations):
         z, s, reduced, multipliers = w[:size], w[size:], v[:size], v[size:]
         pushed = gains / (1 + gains * z)
-        slope = costs - weight * pushed + price * equality
+        slope = price - weight * pushed
         primal = h + s
         dual = slope + rows.backward(at, multipliers) - reduced
-        balance = float(equality @ z) - 1.0
+        balance = float(z.sum()) - 1.0
         gap = float(w @ v)
         path.append(Iterate(w, v, price, gap))
         if gap <= tolerance and max(np.abs(primal).max(initial=0.0), abs(balance)) <= 0.01 * tolerance:
@@ -207,7 +205,7 @@ def minimise(
             return best or Point(z, multipliers, False, iteration)
         step = None
         for kept_apart in (apart, not apart):
-            newton = _Newton(rows, at, weight * pushed**2, equality, w, v, kept_apart)
+            newton = _Newton(rows, at, weight * pushed**2, w, v, kept_apart)
             if newton.approximate is None:
                 continue
             a_w, a_v, _, along = newton.step(slope, 0.0, balance, primal, 0)

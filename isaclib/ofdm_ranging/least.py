@@ -3,19 +3,24 @@ r"""The least level that a region of delays can have beside other limits, with a
 .. math:: \min_{x \ge 0,\; \mathbf 1^{\mathsf T}x = 1} \; \max_{u \in U_1} |y(x,u)| \quad\text{s.t.}\quad
     \max_{u \in U_j} |y(x,u)| \le r_j,\; \text{moment limit.}
 
-The certified bound: multipliers :math:`z_k` (first region), :math:`z_j` (others) and of the moment limit give for all allowed
-shares
+Shares and their mirror image, averaged, have the real part of the output, no larger second-moment loss, and so meet every limit
+that the shares meet. Of mirrored shares, with :math:`z_n` the share of carrier :math:`n \ge 0` (counted from the middle) and its
+image together, all limits are linear,
 
-.. math:: \rho \sum_k |z_k| \ge \min_n \Bigl[\operatorname{Re} \sum_{k,j} z^* e^{j2\pi(n-n_c)u/N} - \sum_j |z_j| r_j
-    + \beta (b_n - d)\Bigr] .
+.. math:: \min t \quad\text{s.t.}\quad \sigma \sum_n z_n \cos\tfrac{2\pi n u}{N} \le t \;\text{or}\; r_j
+    \quad (\sigma = \pm1), \qquad \sum_n (R^2 - n^2) z_n \le \varepsilon :
 
-Where nothing else is asked, mirrored shares are as good, their output is real, and at a vertex as many carriers (and their mirror
-images) have power as peaks reach the level. Real :math:`\zeta_k` that make
+a linear program with infinitely many rows. Its rows are exchanged, as Remez does: those that carried a multiplier stay, those at
+the new peaks join. At a vertex as many carriers have power as rows hold with equality: once the basis is likely the last one, its
+two systems of equations are solved with its rows at the peaks, which is Newton's method and knows no tolerance.
 
-.. math:: c_n = \sum_k \zeta_k \cos\tfrac{2\pi (n-n_c) u_k}{N}
+The certified bound: multipliers :math:`\zeta_k \ge 0` of the rows, :math:`\beta` of the moment limit, give for all allowed shares
 
-equal 1 at those carriers are then the multipliers by interpolation, and :math:`\rho \sum_k |\zeta_k| \ge \min_n c_n` holds for
-any :math:`\zeta`: so narrow regions far below -110 dB are proven, where no program finds the multipliers.
+.. math:: \rho \sum_{k \in U_1} \zeta_k \ge \min_n \Bigl[\sum_k \sigma_k \zeta_k \cos\tfrac{2\pi n u_k}{N}
+    - \sum_{k \in U_j} \zeta_k r_j + \beta (R^2 - n^2 - \varepsilon)\Bigr] ,
+
+whatever found them. Beside :math:`y(0) = 1` the program sees no level below 1e-9: there it keeps to 1e-9 and makes the
+most of the other limits.
 
 Where sidelobes are all delays from :math:`u_0` on, Dolph's closed form (:mod:`isaclib.ofdm_ranging.window`) is a lower bound
 too, and the answer where nothing else is asked.
@@ -24,22 +29,26 @@ too, and the answer where nothing else is asked.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import linprog
 
 from . import pulse as pulses
-from .cuts import PHASES, ROOM, Problem, Region, Rounds, multiplier_sums
-from .interior_point import minimise
+from .cuts import PHASES, ROOM, Problem, Region, first_delays
 from .window import dolph_shares, least_sidelobe_level
 
-_LEVEL_GAP = 5e-8  # relative, of the least level
+_LEVEL_GAP, _ROUNDED = 5e-8, 2 * PHASES  # between level and bound: relative to the level; per carrier, by rounding
 _HOLDS = 1e-9  # relative excess of another limit that counts as none
 _ROUNDS = 40
-_STALLED = 8  # rounds without progress
-_USUAL, _FINE = 1e-9, 1e-12  # tolerance of a round's program, of level and target, relative; where a target lies inside the gap
+_STALLED = 3  # rounds without progress
+_USUAL, _FINE = 1e-9, 1e-12  # relative progress of level or bound that counts; where a target lies inside the gap
+_CLOSE, _LESS = 0.02, 1e-6  # relative gap from which a basis is kept; what its bound may lose by that
+_TOLERANCE, _PIVOTS = 1e-10, 10  # of the linear program; pivots per row and column, at most
+_UNIT, _FLOOR, _ENOUGH = 1e-6, 1e-9, 4.0  # of the program's levels: least unit, least one, and that over which rounds go on
+_JOINS = 0.5  # of a region's level: a row joins at a peak above
 _MOST = 512
-_FINELY, _AT_THE_TOP = 64, 1e-3  # grid points per 1/bandwidth; relative distance from the highest peak, for interpolation
 
 
 @dataclass(frozen=True)
@@ -90,78 +99,208 @@ def _least_level(problem: Problem, target: float | None) -> LeastLevel:
     if whole and np.all(replace(problem, regions=others).excesses(window) <= _HOLDS):
         window.setflags(write=False)
         return LeastLevel(window, _level(problem, first, window), closed, 0)
-    return _searched(problem, closed, window, target)
+    return _searched(problem, closed, target)
 
 
-def _level(problem: Problem, first: Region, x: np.ndarray) -> float:
-    return float(pulses.peak_level(x, first.start, first.stop, problem.oversampling))
+def _level(problem: Problem, region: Region, x: np.ndarray) -> float:
+    return float(pulses.peak_level(x, region.start, region.stop, problem.oversampling))
 
 
-def _searched(problem: Problem, closed: float, window: np.ndarray, target: float | None) -> LeastLevel:
-    count, first = problem.carriers, problem.regions[0]
-    hidden = replace(problem, regions=problem.regions[1:])
-    gains, costs, equality = np.zeros(count + 1), np.zeros(count + 1), np.ones(count + 1)
-    costs[-1], equality[-1] = 1.0, 0.0
-    x = 0.5 * window + 0.5 * _edges(count) if problem.slack is not None else window
-    unit = max(_level(problem, first, x), 1e-15)
-    state = Rounds(problem, x)
-    best, level, bound, rounds, stalled, tolerance = None, math.inf, closed, 0, 0, 1e-4
-    for step in range(_ROUNDS):
-        rounds = step + 1
-        anchor = 0.9 * x + 0.05 * window + 0.05 / count if step else 0.99 * x + 0.01 / count
-        top = (1.1 * _level(problem, first, anchor) / unit) ** 2
-        for curved in (True, False) if step else (False,):
-            rows = state.rows(x, unit, curved, ROOM)
-            point = minimise(rows, gains, costs, equality, np.append(anchor, top), tolerance=tolerance, max_iterations=100)
-            if point.converged:
-                break
-        x = point.z[:count] / point.z[:count].sum()
-        proven = 0.0
-        for followed in (True, False):
-            reward, charge, weight = multiplier_sums(problem, x, state.used, point.multipliers, unit, followed)
-            proven = max(proven, float((reward - charge).min()) / weight if weight > 0 else 0.0)
-        current = max(math.sqrt(max(point.z[-1], 0.0)) * unit, 1e-16)
-        state.exchange(x, scale=current / first.level)
-        stalled, progress = stalled + 1, min(tolerance, _USUAL)
-        if proven > bound * (1 + progress):
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of the program: delays, signs and the index of the region that each belongs to, (K,)."""
+
+    delays: np.ndarray
+    signs: np.ndarray
+    owners: np.ndarray
+
+    def joined(self, others: _Rows, kept=slice(None)) -> _Rows:
+        """The rows ``kept`` and others."""
+        parts = zip(astuple(self), astuple(others), strict=True)
+        return _Rows(*(np.concatenate([mine[kept], theirs]) for mine, theirs in parts))
+
+
+class _Way(NamedTuple):
+    """How the program is asked: with this room in the other limits; if ``deep``, the level is left at the floor, and what is
+    least is the share of the other limits that is used.
+    """
+
+    deep: bool
+    room: float
+
+
+@dataclass(frozen=True)
+class _Vertex:
+    """Shares z (n,), their level at the rows (K,), the multipliers of these and the price of the moment limit."""
+
+    z: np.ndarray
+    level: float
+    rows: _Rows
+    multipliers: np.ndarray
+    price: float
+
+
+class _Mirrored:
+    """The problem in mirrored shares."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem, self.slack = problem, problem.slack
+        self.ways = [_Way(False, ROOM), _Way(False, -0.5 * _HOLDS)]  # the second next to the others' least
+        carriers = pulses.centred_carriers(problem.carriers)
+        self.upper = carriers[problem.carriers // 2 :]
+        self.lever = carriers[-1] ** 2 - self.upper**2
+        self.levels = np.array([0.0, *(region.level for region in problem.regions[1:])])
+
+    def forms(self, rows: _Rows) -> np.ndarray:
+        """Linear forms (K, n) of rows."""
+        return rows.signs[:, None] * np.cos(2 * math.pi / self.problem.carriers * np.outer(rows.delays, self.upper))
+
+    def unfolded(self, z: np.ndarray) -> np.ndarray:
+        halves = np.where(self.upper > 0, 0.5, 1.0) * z / z.sum()
+        return np.concatenate([halves[::-1], halves[self.problem.carriers % 2 :]])
+
+    def first_rows(self) -> _Rows:
+        grids = [first_delays(region) for region in self.problem.regions]
+        owners = np.repeat(np.arange(len(grids)), [grid.size for grid in grids])
+        delays, signs = np.concatenate(grids), np.ones(owners.size)
+        return _Rows(np.tile(delays, 2), np.concatenate([signs, -signs]), np.tile(owners, 2))
+
+    def at_peaks(self, x: np.ndarray, level: float) -> _Rows:
+        """Rows at the peaks of x that come near their region's level, which for the first one is given."""
+        rows = []
+        for owner, region in enumerate(self.problem.regions):
+            delays, levels = pulses.peaks(x, region.start, region.stop, self.problem.oversampling)
+            delays = delays[levels >= _JOINS * (self.levels[owner] if owner else level)]
+            signs = np.where(pulses.pulse(x, delays).real < 0, -1.0, 1.0)
+            rows.append((delays, signs, np.full(delays.size, owner)))
+        return _Rows(*(np.concatenate(part) for part in zip(*rows, strict=True)))
+
+    def solved(self, rows: _Rows, unit: float) -> _Vertex | None:
+        """Solution of the program with these rows, levels counted in ``unit``, in the first way that there is one; None: there is
+        none.
+        """
+        while self.ways:
+            vertex = self._solved(rows, unit, self.ways[0])
+            if vertex is not None:
+                return vertex
+            self.ways.pop(0)
+        return None
+
+    def _solved(self, rows: _Rows, unit: float, way: _Way) -> _Vertex | None:
+        first, moment = rows.owners == 0, self.slack is not None
+        scales = np.where(first, unit, self.levels[rows.owners])
+        matrix = np.column_stack([self.forms(rows) / scales[:, None], -1.0 * first, first - 1.0])  # z, level, share
+        if moment:
+            matrix = np.vstack([matrix, np.append(self.lever / self.slack, [0.0, -1.0])])
+        costs, total = np.zeros(matrix.shape[1]), np.ones(matrix.shape[1])
+        low, high = np.zeros(costs.size), np.full(costs.size, math.inf)
+        costs[-1 if way.deep else -2], total[-2:] = 1.0, 0.0
+        low[-2], high[-1] = _FLOOR / unit, 1 - way.room
+        if way.deep:
+            high[-2] = low[-2]
+        else:
+            low[-1] = high[-1]
+        found = linprog(
+            costs,
+            A_ub=matrix,
+            b_ub=np.zeros(len(matrix)),
+            A_eq=total[None],
+            b_eq=[1.0],
+            bounds=np.column_stack([low, high]),
+            method="highs-ds",
+            options={
+                "primal_feasibility_tolerance": _TOLERANCE,
+                "dual_feasibility_tolerance": _TOLERANCE,
+                "maxiter": _PIVOTS * sum(matrix.shape),
+            },
+        )
+        if found.x is None or not found.x[:-2].max() > 0:
+            return None
+        prices = np.maximum(-found.ineqlin.marginals, 0.0)
+        price = prices[-1] / self.slack if moment else 0.0
+        return _Vertex(np.maximum(found.x[:-2], 0.0), found.x[-2] * unit, rows, prices[: scales.size] / scales, price)
+
+    def moved(self, vertex: _Vertex) -> _Vertex | None:
+        """The vertex of the same basis with its rows at the peaks of its shares; None: that is not optimal for these rows."""
+        room = self.ways[0].room
+        active, positive, moment = vertex.multipliers > 0, np.flatnonzero(vertex.z > 0), vertex.price > 0
+        old, peaks = vertex.rows, self.at_peaks(self.unfolded(vertex.z), vertex.level)
+        apart = np.abs(np.subtract.outer(old.delays[active], peaks.delays))
+        apart[(old.owners[active, None] != peaks.owners) | (old.signs[active, None] != peaks.signs)] = math.inf
+        if not apart.size or apart.min(axis=1).max() == math.inf or len(apart) + moment != positive.size:
+            return None
+        nearest = np.unique(apart.argmin(axis=1))
+        if nearest.size < len(apart):
+            return None
+        rows = _Rows(peaks.delays[nearest], peaks.signs[nearest], peaks.owners[nearest])
+        right = np.zeros(positive.size + 1)
+        matrix = np.zeros((right.size, right.size))
+        matrix[: nearest.size, :-1], matrix[: nearest.size, -1] = self.forms(rows)[:, positive], -1.0 * (rows.owners == 0)
+        right[: nearest.size] = self.levels[rows.owners] * (1 - room)
+        if moment:
+            matrix[-2, :-1], right[-2] = self.lever[positive] / self.slack, 1 - room
+        matrix[-1, :-1], right[-1] = 1.0, 1.0
+        try:
+            z_and_level, prices = (
+                np.linalg.solve(matrix, right),
+                np.linalg.solve(matrix.T, -1.0 * (np.arange(right.size) == positive.size)),
+            )
+        except np.linalg.LinAlgError:
+            return None
+        if not min(z_and_level[:-1].min(), prices[:-1].min()) >= 0:
+            return None
+        z = np.zeros(self.upper.size)
+        z[positive] = z_and_level[:-1]
+        return _Vertex(z, z_and_level[-1], rows, prices[: nearest.size], prices[-2] / self.slack if moment else 0.0)
+
+    def bound(self, vertex: _Vertex) -> float:
+        """That of the vertex' multipliers; what rounding of the phases can make of it is counted against it."""
+        rows, zeta = vertex.rows, vertex.multipliers
+        weight = float(zeta[rows.owners == 0].sum())
+        if not weight > 0:
+            return 0.0
+        worth = np.einsum("k,kn->n", zeta, self.forms(rows))
+        charge = float(zeta @ self.levels[rows.owners]) + PHASES * self.problem.carriers * float(zeta.sum())
+        if self.slack is not None:
+            worth, charge = worth + vertex.price * self.lever, charge + vertex.price * self.slack
+        return float(worth.min() - charge) / weight
+
+
+def _searched(problem: Problem, closed: float, target: float | None) -> LeastLevel:
+    first, hidden = problem.regions[0], replace(problem, regions=problem.regions[1:])
+    mirrored = _Mirrored(problem)
+    best, level, bound, rounds, stalled, progress = None, math.inf, closed, 0, 0, _USUAL
+    vertex, rows, unit, moves, deepened = None, mirrored.first_rows(), 1.0, False, False
+    while rounds < _ROUNDS:
+        rounds += 1
+        found = mirrored.moved(vertex) if moves else None
+        moves = found is not None and mirrored.bound(found) >= bound * (1 - _LESS)
+        vertex = found if moves else mirrored.solved(rows, unit)
+        if vertex is None:
+            break
+        x, proven = mirrored.unfolded(vertex.z), mirrored.bound(vertex)
+        rose, stalled = proven > bound * (1 + progress), stalled + 1
+        if rose:
             bound, stalled = proven, 0
         if np.all(hidden.excesses(x) <= _HOLDS):
-            found = _level(problem, first, x)
-            if found < level * (1 - progress):
-                best, level, stalled = x, found, 0
+            reached = _level(problem, first, x)
+            if reached < level * (1 - progress):
+                best, level, stalled = x, reached, 0
         # Told apart from a target as far as rounding allows: a width is the root of its level, and known as well.
-        near = best is not None and level - bound <= _LEVEL_GAP * level
+        near = best is not None and level - bound <= _LEVEL_GAP * level + _ROUNDED * problem.carriers
         undecided = target is not None and bound <= target < level
-        tolerance = _FINE if near and undecided else _USUAL
-        if (near and not undecided) or stalled >= _STALLED:
+        progress = _FINE if near and undecided else _USUAL
+        if (near and not undecided) or stalled >= _STALLED or (mirrored.ways[0].deep and level <= _ENOUGH * _FLOOR):
             break
         if target is not None and (level <= target or bound > target * (1 + _LEVEL_GAP)):
             break
-        unit = current
+        if vertex.level <= _FLOOR * (1 + _LESS) and not deepened:
+            deepened = True
+            mirrored.ways.insert(0, _Way(True, ROOM))
+        # Rows without a multiplier go as long as the bound rises: none can come back for ever.
+        rows = vertex.rows.joined(mirrored.at_peaks(x, vertex.level), vertex.multipliers > 0 if rose else slice(None))
+        unit = max(vertex.level, _UNIT)
+        moves = level - bound <= _CLOSE * level and not (moves and stalled)
     if best is not None:
-        if problem.slack is None and not hidden.regions and level - bound > _LEVEL_GAP * level:
-            bound = max(bound, min(_interpolated_bound(first, best), level))
         best.setflags(write=False)
-    return LeastLevel(best, level, bound, rounds)
-
-
-def _interpolated_bound(region: Region, x: np.ndarray) -> float:
-    """The bound of the multipliers that interpolate at the highest peaks and the largest shares; 0 where that is none."""
-    count, folded = x.size, 0.5 * (x + x[::-1])
-    delays, levels = pulses.peaks(folded, region.start, region.stop, _FINELY, above=0.9)
-    delays = np.unique(delays[levels >= (1 - _AT_THE_TOP) * levels.max()])
-    half = count // 2
-    cosines = np.cos(2 * math.pi / count * np.outer(pulses.centred_carriers(count)[half:], delays))
-    largest = np.argsort(-folded[half:])[: delays.size]
-    try:
-        multipliers = np.linalg.solve(cosines[largest], np.ones(delays.size))
-    except np.linalg.LinAlgError:  # peaks that coincide, or fewer carriers than peaks
-        return 0.0
-    size = float(np.abs(multipliers).sum())
-    return max(float((cosines @ multipliers).min()) / size - PHASES * count, 0.0)
-
-
-def _edges(count: int) -> np.ndarray:
-    shares = np.zeros(count)
-    shares[[0, -1]] = 0.5
-    return shares
+    return LeastLevel(best, level, min(bound, level), rounds)

@@ -1,8 +1,7 @@
 r"""The limits of one round as convex quadratics, kept in the form that makes Newton steps cheap.
 
-In shares x a delay's limit is :math:`|y(x,u_k)|^2/r_k^2 \le 1` (or :math:`\le t` with one more variable, where the level is
-to be lowered). With :math:`f_k` the steering vector and :math:`\varphi_k = 2\pi u_k/N`, its curvature and the outer product
-of its gradient :math:`2\operatorname{Re}(y_k^* f_k)` are
+In shares x a delay's limit is :math:`|y(x,u_k)|^2/r_k^2 \le 1`. With :math:`f_k` the steering vector and
+:math:`\varphi_k = 2\pi u_k/N`, its curvature and the outer product of its gradient :math:`2\operatorname{Re}(y_k^* f_k)` are
 
 .. math:: \operatorname{Re} f_k f_k^{\mathsf H} = [\cos (n-m)\varphi_k]_{nm}, \qquad
     2\operatorname{Re}(y^* f)\operatorname{Re}(y^* f)^{\mathsf T} = |y|^2[\cos (n-m)\varphi]_{nm}
@@ -38,17 +37,15 @@ class Rows:
     Parameters
     ----------
     delays, scales : (K,)
-        Delays in 1/bandwidth and their limits r (or the unit of the level that is to be lowered).
-    lowered : (K,) bool or None
-        Which limits are :math:`\\le t`, t being the last variable; None: there is no such variable.
+        Delays in 1/bandwidth and their limits r.
     curved : (J, N)
         Third squares of the cuts ``where`` (J,), see :mod:`isaclib.ofdm_ranging.cuts`.
     slack : float or None
         :math:`\\varepsilon` of the moment limit; None: no such limit.
     """
 
-    def __init__(self, count: int, delays, scales, lowered, curved, where, slack: float | None) -> None:
-        self.count, self.delays, self.per_square = count, delays, 2.0 / scales**2
+    def __init__(self, count: int, delays, scales, curved, where, slack: float | None) -> None:
+        self.size, self.delays, self.per_square = count, delays, 2.0 / scales**2
         phases = pulses.steering(delays, count)
         steering = phases / scales[:, None]
         self.cosines, self.sines = steering.real, steering.imag
@@ -60,14 +57,7 @@ class Rows:
         self.transposed = np.ascontiguousarray(self.forms.T)
         self.curved, self.where = curved, where
         self.owner = np.concatenate([np.arange(delays.size), np.arange(delays.size), where])  # the limit of each form
-        self.extra = lowered is not None
-        self.size = count + self.extra
         self.total = delays.size + (slack is not None)
-        self.along = np.zeros(self.total)  # of the last variable
-        self.constant = np.full(self.total, -1.0)
-        if lowered is not None:
-            self.along[: delays.size][lowered] = -1.0
-            self.constant[: delays.size][lowered] = 0.0
         self.slack = slack
         if slack is not None:
             carriers = pulses.centred_carriers(count)
@@ -75,8 +65,7 @@ class Rows:
             self.spread = (0.25 * (count - 1) ** 2 - carriers**2) / slack
 
     def slopes(self, z: np.ndarray) -> Slopes:
-        x = z[: self.count]
-        return Slopes(times(self.forms, x), float(self.carriers @ x) if self.slack is not None else 0.0)
+        return Slopes(times(self.forms, z), float(self.carriers @ z) if self.slack is not None else 0.0)
 
     def _gathered(self, forms: np.ndarray) -> np.ndarray:
         """Sums of the forms that belong to each limit (total,)."""
@@ -88,10 +77,10 @@ class Rows:
         return result
 
     def values(self, z: np.ndarray, at: Slopes) -> np.ndarray:
-        h = self.constant + self.squares(at)
+        h = self.squares(at) - 1.0
         if self.slack is not None:
-            h[-1] += self.spread @ z[: self.count]
-        return h + self.along * z[-1] if self.extra else h
+            h[-1] += self.spread @ z
+        return h
 
     def squares(self, at: Slopes) -> np.ndarray:
         """The quadratic parts (total,)."""
@@ -104,25 +93,23 @@ class Rows:
         """Jacobian at ``at`` times ``step`` (whose linear forms are ``along``)."""
         result = self._gathered(2 * at.forms * along.forms)
         if self.slack is not None:
-            result[-1] = 2 * at.centroid * along.centroid + self.spread @ step[: self.count]
-        return result + self.along * step[-1] if self.extra else result
+            result[-1] = 2 * at.centroid * along.centroid + self.spread @ step
+        return result
 
     def backward(self, at: Slopes, weights: np.ndarray) -> np.ndarray:
         """Transposed Jacobian at ``at`` times ``weights`` (total,)."""
         x = times(self.transposed, 2 * weights[self.owner] * at.forms)
         if self.slack is not None:
             x += weights[-1] * (2 * at.centroid * self.carriers + self.spread)
-        return np.append(x, self.along @ weights) if self.extra else x
+        return x
 
     def gradients(self, at: Slopes) -> np.ndarray:
         """The Jacobian at ``at`` (total, size)."""
         plain, rows = self.delays.size, np.zeros((self.total, self.size))
-        rows[:plain, : self.count] = 2 * (at.forms[:plain, None] * self.cosines + at.forms[plain : 2 * plain, None] * self.sines)
-        rows[self.where, : self.count] += 2 * at.forms[2 * plain :, None] * self.curved
+        rows[:plain] = 2 * (at.forms[:plain, None] * self.cosines + at.forms[plain : 2 * plain, None] * self.sines)
+        rows[self.where] += 2 * at.forms[2 * plain :, None] * self.curved
         if self.slack is not None:
-            rows[-1, : self.count] = 2 * at.centroid * self.carriers + self.spread
-        if self.extra:
-            rows[:, -1] = self.along
+            rows[-1] = 2 * at.centroid * self.carriers + self.spread
         return rows
 
     def turned(self, at: Slopes, first: np.ndarray, along: Slopes, second: np.ndarray) -> np.ndarray:
@@ -130,11 +117,11 @@ class Rows:
         x = times(self.transposed, 2 * (first[self.owner] * at.forms + second[self.owner] * along.forms))
         if self.slack is not None:
             x += 2 * (first[-1] * at.centroid + second[-1] * along.centroid) * self.carriers + first[-1] * self.spread
-        return np.append(x, self.along @ first) if self.extra else x
+        return x
 
     def newton(self, at: Slopes, multipliers: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Sum of ``multipliers`` times curvatures and ``weights`` times outer products of gradients, (size, size)."""
-        count, plain = self.count, self.delays.size
+        count, plain = self.size, self.delays.size
         real, imaginary = at.forms[:plain], at.forms[plain : 2 * plain]
         m, w = multipliers[:plain] * self.per_square, weights[:plain] * self.per_square
         both = np.stack([m + w * (real**2 + imaginary**2), w * (real**2 - imaginary**2)])
@@ -157,13 +144,7 @@ class Rows:
             gradient = 2 * at.centroid * self.carriers + self.spread
             block += np.multiply.outer(weights[-1] * gradient, gradient)
             block += np.multiply.outer(2 * multipliers[-1] * self.carriers, self.carriers)
-        if not self.extra:
-            return block
-        matrix = np.empty((self.size, self.size))
-        matrix[:count, :count] = block
-        matrix[count, count] = weights @ self.along**2
-        matrix[:count, count] = matrix[count, :count] = self.backward(at, weights * self.along)[:count]
-        return matrix
+        return block
 
 
 def _strided(values: np.ndarray, count: int, sign: int) -> np.ndarray:

@@ -45,18 +45,16 @@ def test_a_delay_beside_a_peak_is_moved_onto_it():
         assert np.abs(pulse.pulse(weights, moved)) / weights.sum() == pytest.approx(levels[inside], rel=1e-12)
 
 
-def _rows(rng, lowered: bool, slack: float | None) -> Rows:
+def _rows(rng, slack: float | None) -> Rows:
     delays, scales = rng.uniform(1.5, 8, 6), rng.uniform(0.1, 1, 6)
     where = np.array([1, 4])
-    mask = np.array([True, True, False, False, True, False]) if lowered else None
-    return Rows(16, delays, scales, mask, rng.normal(size=(2, 16)), where, slack)
+    return Rows(16, delays, scales, rng.normal(size=(2, 16)), where, slack)
 
 
-@pytest.mark.parametrize("lowered", [False, True])
 @pytest.mark.parametrize("slack", [None, 20.0])
-def test_newtons_matrix_is_the_hessian_of_the_limits_and_the_squares_of_their_gradients(lowered, slack):
+def test_newtons_matrix_is_the_hessian_of_the_limits_and_the_squares_of_their_gradients(slack):
     rng = np.random.default_rng(5)
-    rows = _rows(rng, lowered, slack)
+    rows = _rows(rng, slack)
     z = rng.exponential(size=rows.size)
     multipliers, weights = rng.exponential(size=(2, rows.total))
 
@@ -89,8 +87,8 @@ def test_a_warm_start_ends_at_the_same_point_in_fewer_steps():
         point = state.solve(gains, None, cuts.ROOM, tolerance, weight)
         state.exchange(point.z / point.z.sum())
     before = state.used
-    rows = state.rows(state.x, None)
-    arguments = (rows, gains, np.zeros(64), np.ones(64), 0.9 * state.x + 0.1 / 64)
+    rows = state.rows(state.x)
+    arguments = (rows, gains, 0.9 * state.x + 0.1 / 64)
     cold = interior_point.minimise(*arguments, tolerance=1e-8, weight=weight)
     warm = interior_point.minimise(*arguments, tolerance=1e-8, weight=weight, warm=state._warm(rows, before))
     assert cold.converged and warm.converged and warm.iterations < cold.iterations
@@ -98,11 +96,10 @@ def test_a_warm_start_ends_at_the_same_point_in_fewer_steps():
     assert np.log1p(gains * warm.z).sum() == pytest.approx(np.log1p(gains * cold.z).sum(), rel=1e-7)
 
 
-@pytest.mark.parametrize("lowered", [False, True])
 @pytest.mark.parametrize("slack", [None, 20.0])
-def test_gradients_are_the_jacobians_rows(lowered, slack):
+def test_gradients_are_the_jacobians_rows(slack):
     rng = np.random.default_rng(6)
-    rows = _rows(rng, lowered, slack)
+    rows = _rows(rng, slack)
     at = rows.slopes(rng.exponential(size=rows.size))
     gradients = rows.gradients(at)
     for weights in np.eye(rows.total):

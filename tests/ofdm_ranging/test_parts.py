@@ -154,9 +154,9 @@ def test_mixtures_and_rooms_by_hand():
     assert cuts._rooms(np.array([-0.5, -1e-3])) == pytest.approx((1e-10, 1e-13, -1e-8, -1e-6))
     assert cuts._rooms(np.array([-0.5, -5e-10])) == pytest.approx((5e-11, 5e-14, -1e-8, -1e-6))
     assert cuts._rooms(np.array([-0.5, 0.0])) == pytest.approx((-1e-10, -1e-13, -1e-8, -1e-6))
-    first = cuts._first_delays(cuts.Region(1.5, 8.0, 0.1))
+    first = cuts.first_delays(cuts.Region(1.5, 8.0, 0.1))
     assert first[0] == 1.5 and first[-1] == 8.0 and np.diff(first) == pytest.approx(0.5)
-    assert cuts._first_delays(cuts.Region(1.5, 1.5, 0.1)).tolist() == [1.5]
+    assert cuts.first_delays(cuts.Region(1.5, 1.5, 0.1)).tolist() == [1.5]
 
 
 def test_second_order_rows_foresee_where_a_peak_moves():
@@ -241,8 +241,8 @@ def test_a_small_program_whose_answer_is_known():
     gains = np.array([1.0, 4.0, 4.0, 1.0])
     form = np.cos(2 * np.pi / 4 * 1.5 * (np.arange(4) - 1.5))
     for level in (0.2, 0.6):
-        rows = Rows(4, np.array([1.5]), np.array([level]), None, np.empty((0, 4)), np.empty(0, dtype=int), None)
-        point = interior_point.minimise(rows, gains, np.zeros(4), np.ones(4), np.full(4, 0.25), tolerance=1e-10)
+        rows = Rows(4, np.array([1.5]), np.array([level]), np.empty((0, 4)), np.empty(0, dtype=int), None)
+        point = interior_point.minimise(rows, gains, np.full(4, 0.25), tolerance=1e-10)
         inner = np.linspace(0, 0.5, 2_000_001)  # the inner pair's share each
         reached = (0.5 - inner) * (form[0] + form[3]) + inner * (form[1] + form[2])
         worth = 2 * np.log1p(0.5 - inner) + 2 * np.log1p(4 * inner)
@@ -402,8 +402,6 @@ def test_cuts_are_exchanged_for_the_peaks_and_kept_near_the_limit_or_all_of_them
         assert state.pools[0].tolist() == first[np.abs(pulse.pulse(x, first)) > share * region.level].tolist()
         found = np.abs(pulse.pulse(x, state.peaks[0])) / region.level
         assert found.size >= 10 and found.min() > 0.7
-        raised = state.exchange(x, scale=2.0)
-        assert raised == pytest.approx([1 / 2.4 - 1], rel=1e-9) and state.peaks[0].size == 0
         before = state.pools[0].size
         state.exchange(x)
         state.exchange(x)
