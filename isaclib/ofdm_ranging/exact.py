@@ -35,6 +35,7 @@ FEASIBILITY_TOLERANCE = 1e-7  # relative; the margin at which two solutions of t
 OPTIMAL_GAP = 1e-6
 ROUNDING = 1e-12  # relative excess of a limit that is none
 _NEAR, _EASED_ROUNDS = 1e-5, 16  # relative gap at which the limits are not raised; rounds per rise
+_EXCHANGED = "linear program with rows exchanged at the peaks"
 _RISES = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 0.0)  # relative, of the limits where a search under them does not reach the optimum
 
 
@@ -244,10 +245,10 @@ def minimise_sidelobe(scenario: Scenario) -> Allocation:
     checks.instance("scenario", scenario, Scenario)
     least = least_level(sidelobe_problem(scenario, Limits()))
     if least.shares is None:
-        raise SolverFailure("interior point with cuts at the highest sidelobes", "iteration_limit")
+        raise SolverFailure(_EXCHANGED, "iteration_limit")
     powers = least.shares * scenario.power_budget_w
     certificate = Certificate(
-        method="interior point with cuts at the highest sidelobes" if least.rounds else "Dolph's window",
+        method=_EXCHANGED if least.rounds else "Dolph's window",
         value=least.level,
         bound=least.bound,
         residual=max(0.0, float(powers.sum() / scenario.power_budget_w - 1)),

@@ -19,8 +19,8 @@ The certified bound: multipliers :math:`\zeta_k \ge 0` of the rows, :math:`\beta
 .. math:: \rho \sum_{k \in U_1} \zeta_k \ge \min_n \Bigl[\sum_k \sigma_k \zeta_k \cos\tfrac{2\pi n u_k}{N}
     - \sum_{k \in U_j} \zeta_k r_j + \beta (R^2 - n^2 - \varepsilon)\Bigr] ,
 
-whatever found them. Beside :math:`y(0) = 1` the program sees no level below 1e-9: there it keeps to 1e-9 and makes the
-most of the other limits.
+whatever found them. Beside :math:`y(0) = 1` the program sees no level below 1e-9: there it keeps to a given one, 1e-11 if
+that can be had, and makes the most of the other limits.
 
 Where sidelobes are all delays from :math:`u_0` on, Dolph's closed form (:mod:`isaclib.ofdm_ranging.window`) is a lower bound
 too, and the answer where nothing else is asked.
@@ -45,8 +45,9 @@ _ROUNDS = 40
 _STALLED = 3  # rounds without progress
 _USUAL, _FINE = 1e-9, 1e-12  # relative progress of level or bound that counts; where a target lies inside the gap
 _CLOSE, _LESS = 0.02, 1e-6  # relative gap from which a basis is kept; what its bound may lose by that
-_TOLERANCE, _PIVOTS = 1e-10, 10  # of the linear program; pivots per row and column, at most
-_UNIT, _FLOOR, _ENOUGH = 1e-6, 1e-9, 4.0  # of the program's levels: least unit, least one, and that over which rounds go on
+_TOLERANCE, _PIVOTS = 1e-10, 3  # of the linear program; pivots per row and column, at most
+_UNIT, _FLOOR = 1e-6, 1e-9  # of the program's levels: least unit, least one
+_KEPT, _ENOUGH, _CLEAR = (1e-11, 1e-9), 4.0, 50  # levels to keep to; what one may come to; how clear of rounding they are
 _JOINS = 0.5  # of a region's level: a row joins at a peak above
 _MOST = 512
 
@@ -121,11 +122,11 @@ class _Rows:
 
 
 class _Way(NamedTuple):
-    """How the program is asked: with this room in the other limits; if ``deep``, the level is left at the floor, and what is
-    least is the share of the other limits that is used.
+    """How the program is asked: with this room in the other limits; where a level is ``kept``, what is least is the share of the
+    other limits that is used.
     """
 
-    deep: bool
+    kept: float | None
     room: float
 
 
@@ -145,7 +146,7 @@ class _Mirrored:
 
     def __init__(self, problem: Problem) -> None:
         self.problem, self.slack = problem, problem.slack
-        self.ways = [_Way(False, ROOM), _Way(False, -0.5 * _HOLDS)]  # the second next to the others' least
+        self.ways = [_Way(None, ROOM), _Way(None, -0.5 * _HOLDS)]  # the second next to the others' least
         carriers = pulses.centred_carriers(problem.carriers)
         self.upper = carriers[problem.carriers // 2 :]
         self.lever = carriers[-1] ** 2 - self.upper**2
@@ -194,12 +195,11 @@ class _Mirrored:
             matrix = np.vstack([matrix, np.append(self.lever / self.slack, [0.0, -1.0])])
         costs, total = np.zeros(matrix.shape[1]), np.ones(matrix.shape[1])
         low, high = np.zeros(costs.size), np.full(costs.size, math.inf)
-        costs[-1 if way.deep else -2], total[-2:] = 1.0, 0.0
-        low[-2], high[-1] = _FLOOR / unit, 1 - way.room
-        if way.deep:
-            high[-2] = low[-2]
+        total[-2:], high[-1] = 0.0, 1 - way.room
+        if way.kept is None:
+            costs[-2], low[-2], low[-1] = 1.0, _FLOOR / unit, high[-1]
         else:
-            low[-1] = high[-1]
+            costs[-1], low[-2], high[-2] = 1.0, way.kept / unit, way.kept / unit
         found = linprog(
             costs,
             A_ub=matrix,
@@ -290,13 +290,13 @@ def _searched(problem: Problem, closed: float, target: float | None) -> LeastLev
         near = best is not None and level - bound <= _LEVEL_GAP * level + _ROUNDED * problem.carriers
         undecided = target is not None and bound <= target < level
         progress = _FINE if near and undecided else _USUAL
-        if (near and not undecided) or stalled >= _STALLED or (mirrored.ways[0].deep and level <= _ENOUGH * _FLOOR):
+        if (near and not undecided) or stalled >= _STALLED or level <= _ENOUGH * (mirrored.ways[0].kept or 0.0):
             break
         if target is not None and (level <= target or bound > target * (1 + _LEVEL_GAP)):
             break
         if vertex.level <= _FLOOR * (1 + _LESS) and not deepened:
             deepened = True
-            mirrored.ways.insert(0, _Way(True, ROOM))
+            mirrored.ways[:0] = [_Way(kept, ROOM) for kept in _KEPT if kept > _CLEAR * PHASES * problem.carriers]
         # Rows without a multiplier go as long as the bound rises: none can come back for ever.
         rows = vertex.rows.joined(mirrored.at_peaks(x, vertex.level), vertex.multipliers > 0 if rose else slice(None))
         unit = max(vertex.level, _UNIT)
