@@ -123,7 +123,7 @@ def verify(scenario: Scenario, allocation: Allocation) -> Certificate:
         for units in _UNITS:
             if not value > bound:
                 break
-            slack = (2 * violation if scenario.sensing == "power" else beyond(scenario, *point[:3])) + units * _EPSILON
+            slack = (violation if scenario.sensing == "power" else beyond(scenario, *point[:3])) + units * _EPSILON
             bound = max(bound, _bound(scenario, point, value, slack)[0])
     gap_limit, residual_limit = _PASS[scenario.sensing]
     passes = violation <= residual_limit and value > 0 and relative_gap(value, bound) <= gap_limit

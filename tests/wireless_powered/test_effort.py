@@ -6,6 +6,7 @@ import types
 import numpy as np
 import pytest
 
+from benchmarks.extremes import wireless_powered as extremes
 from isaclib import wireless_powered as wp
 from isaclib.wireless_powered import attainable, benchmarks, curve, duality, energy, exact, interior, paper
 from isaclib.wireless_powered.sensing import Lane, Sensing
@@ -274,8 +275,18 @@ def test_a_value_above_its_bound_is_judged_with_ever_more_rounding_of_the_crb(mo
 
     monkeypatch.setattr(judge, "_bound", bound)
     assert wp.verify(scenario, best).value == best.min_throughput_bit
-    own = 2 * wp.residual(scenario, best.powers_w, best.charging_time_s, best.times_s)
+    own = wp.residual(scenario, best.powers_w, best.charging_time_s, best.times_s)
     assert slacks == pytest.approx([0.0, *(own + units * 2.0**-52 for units in (0, 1, 8, 64, 512))], rel=1e-12, abs=0)
+
+
+def test_a_limit_that_hardly_changes_with_the_powers_is_judged_as_it_is_solved():
+    """The CRB at full power as the limit: the solver's powers exceed it by 1e-13, and twice that is worth 6e-6 of the value."""
+    scenario = extremes.extreme(np.random.default_rng(0).spawn(1002)[1001])
+    scenario = scenario.replace(crb_limit_m2=extremes.edge(scenario))
+    best = wp.solve_exact(scenario)
+    judged = wp.verify(scenario, best)
+    assert best.certificate.status == judged.status == "optimal" and best.certificate.residual < 2e-13
+    assert judged.value <= judged.bound and judged.gap < 1e-7
 
 
 def test_a_bound_that_is_tight_is_not_computed_with_more_digits(monkeypatch):
