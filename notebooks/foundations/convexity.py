@@ -30,6 +30,7 @@ import numpy as np
 import sympy as sp
 from compendium.notebook import figures, tables
 from compendium.notebook.words import percent
+from numpy.linalg import norm
 
 from isaclib.foundations import (
     certificate,
@@ -81,7 +82,8 @@ def draw(count):
     return rng.uniform(-12, 12, (count, 1))
 
 
-assert is_convex(lambda z: -log_rate(z), draw) and not is_convex(log_rate, draw)
+assert is_convex(lambda z: -log_rate(z), draw)
+assert not is_convex(log_rate, draw)
 
 # %% [markdown]
 # Not everything becomes convex. A limit on the *Cramér–Rao bound* is convex in the weights $w$ of the ranges, as the page on
@@ -93,10 +95,10 @@ angles = np.deg2rad([0, 60, 120])
 fan = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
 first, second = np.array([1.0, 1.0, 1e-4]), np.array([1e-4, 1.0, 1.0])
 ways = first, second, (first + second) / 2, np.sqrt(first * second)
-bound = [fisher.crb_trace(fan, w) for w in ways]
-assert bound[2] < max(bound[:2]) < bound[3] / 10
-print("bound at both ends: {:.2f} and {:.2f} m²".format(*bound[:2]))
-print("halfway in w: {:.2f} m², halfway in log w: {:.2f} m²".format(*bound[2:]))
+crb = [fisher.crb_trace(fan, w) for w in ways]
+assert crb[2] < max(crb[:2]) < crb[3] / 10
+print("bound at both ends: {:.2f} and {:.2f} m²".format(*crb[:2]))
+print("halfway in w: {:.2f} m², halfway in log w: {:.2f} m²".format(*crb[2:]))
 
 # %% [markdown]
 # A change of variables helps one constraint and may harm another, so look at all of them first.
@@ -128,8 +130,8 @@ hessian = sp.hessian(t * f(E / t), (t, E)).doit()
 curvature = sp.Subs(sp.diff(f(u), u, 2), u, E / t).doit()
 vector = sp.Matrix([-E / t, 1])
 # For every twice differentiable f:
-assert sp.simplify(hessian - curvature / t * vector * vector.T) == sp.zeros(2, 2)
-assert sp.simplify(hessian * sp.Matrix([t, E])) == sp.zeros(2, 1)
+assert sp.simplify(hessian - curvature / t * vector * vector.T).is_zero_matrix
+assert sp.simplify(hessian * sp.Matrix([t, E])).is_zero_matrix
 assert is_convex(
     lambda z: -z[:, 0] * np.log2(1 + 3 * z[:, 1] / z[:, 0]),
     lambda count: rng.exponential(size=(count, 2)) + 1e-6,
@@ -145,9 +147,9 @@ energies = np.array([0.3, 1.0, 2.5])
 times = cp.Variable(3, nonneg=True)
 bits = -cp.sum(cp.rel_entr(times, times + 2.0 * energies)) / np.log(2)
 shared = conic.solve(cp.Problem(cp.Maximize(bits), [cp.sum(times) <= 1]))
-assert np.allclose(times.value, energies / energies.sum(), atol=1e-5)
-assert np.isclose(shared.value, np.log2(1 + 2 * energies.sum()), rtol=1e-7)
 by_hand = np.log2(1 + 2 * energies.sum())
+assert np.allclose(times.value, energies / energies.sum(), atol=1e-5)
+assert np.isclose(shared.value, by_hand, rtol=1e-7)
 print(f"cone program {shared.value:.8f}, dual bound {shared.bound:.8f}")
 print(f"by hand      {by_hand:.8f}")
 
@@ -224,8 +226,8 @@ def ascend(start, tolerance=1e-9, most=500):
 # %%
 axis = np.linspace(0, power_budget_w, 401)
 for p0 in axis[::40]:
-    everywhere, here = minorant(axis, p0)[0], minorant(p0, p0)[0]
-    assert np.all(everywhere <= rate(axis) + 1e-12), "the bound holds everywhere"
+    below, here = minorant(axis, p0)[0], minorant(p0, p0)[0]
+    assert np.all(below <= rate(axis) + 1e-12), "the bound holds everywhere"
     assert np.isclose(here, rate(p0)), "and is tight where it was made"
 
 
@@ -233,14 +235,15 @@ def watts(power):
     return f"{round(power / power_budget_w, 6) * power_budget_w:.3g} W"
 
 
-paths, stopped = zip(*(ascend(share * power_budget_w) for share in (0.05, 0.3)))
+paths, stopped = zip(*(ascend(part * power_budget_w) for part in (0.05, 0.3)))
 for path, by_rule in zip(paths, stopped):
     assert np.all(np.diff(rate(path)) >= -1e-10), "it never gets worse"
     how = "by its rule" if by_rule else "unfinished"
-    print(f"from {watts(path[0])} to {watts(path[-1])}: {rate(path[-1]):.4f} bit/s/Hz,")
+    start, end = map(watts, path[[0, -1]])
+    print(f"from {start} to {end}: {rate(path[-1]):.4f} bit/s/Hz,")
     print(f"  stopped {how} after {len(path) - 1} steps")
 best_w = axis[rate(axis).argmax()]
-print(f"best on a fine grid: {rate(axis).max():.4f} bit/s/Hz at {best_w:.2g} W")
+print(f"best on a fine grid: {rate(best_w):.4f} bit/s/Hz at {best_w:.2g} W")
 
 # %% tags=["hide-input"]
 ends = [rate(path[-1]) for path in paths]
@@ -324,7 +327,7 @@ figures.show(
 G = np.array([[5.0, 0.4, 0.3], [0.6, 3.0, 0.5], [0.2, 0.7, 4.0]])
 off = G - np.diag(np.diag(G))
 no_interference = float(np.max(np.diag(G)) * power_budget_w)
-shares, slack, target = cp.Variable(3), cp.Variable(), cp.Parameter(nonneg=True)
+shares, slack, target = cp.Variable(3), cp.Variable(), cp.Parameter()
 heard = power_budget_w / no_interference  # gains over the strongest signal
 disturbed = target * (heard * off @ shares + 1 / no_interference)
 worst = cp.multiply(heard * np.diag(G), shares) - disturbed >= slack
@@ -347,7 +350,7 @@ closed = 1 / np.abs(np.linalg.eigvals(capped)).max()
 # To the feasibility tolerance of the linear program
 assert abs(bracket.low / closed - 1) < 1e-6
 assert is_convex(
-    lambda z: -np.array([min(row) for row in np.diag(G) * z - 1.5 * (z @ off.T + 1)]),
+    lambda z: -np.min(np.diag(G) * z - 1.5 * (z @ off.T + 1), axis=1),
     lambda count: rng.uniform(0, 2, (count, 3)),
 )
 print(f"bracket [{bracket.low:.9f}, {bracket.high:.9f}]")
@@ -442,7 +445,7 @@ root = scalar_search.bisect(
     highest,
     geometric=True,
 )
-# Scale before solving: powers over what is spent at the root, so that s is about 1
+# Scale before solving: powers over what is spent at the root, so s is about 1
 spent = inner(root.high).sum() + circuit_power_w
 y, s = cp.Variable(len(gains), nonneg=True), cp.Variable(nonneg=True)
 snr = cp.multiply(gains * spent, y)
@@ -452,8 +455,9 @@ capped = cp.sum(y) <= power_budget_w / spent * s
 cone = conic.solve(cp.Problem(cp.Maximize(nats), [whole, capped]))
 unit = 1 / (np.log(2) * spent)  # one nat per unit of energy, in bit/Hz/J
 assert np.isclose(trace[-1], root.high, rtol=1e-10)
-assert abs(cone.value * unit - root.high) < 1e-6 * max(root.high, unit)
-assert ratio(spent * y.value / s.value) > root.high - 1e-6 * max(root.high, unit)
+accuracy = 1e-6 * max(root.high, unit)
+assert abs(cone.value * unit - root.high) < accuracy
+assert ratio(spent * y.value / s.value) > root.high - accuracy
 
 # %% tags=["hide-input"]
 reached = cone.value * unit, trace[-1], root.low
@@ -545,9 +549,9 @@ figures.show(
 
 # %%
 size = 4
-h, useful, interfering = (channels.complex_normal(scene, size) for _ in range(3))
-useful = useful + 2 * h / np.linalg.norm(h)
-M = np.outer(useful, useful.conj()) / 2 - np.outer(interfering, interfering.conj())
+h, useful, unwanted = (channels.complex_normal(scene, size) for _ in range(3))
+useful = useful + 2 * h / norm(h)
+M = np.outer(useful, useful.conj()) / 2 - np.outer(unwanted, unwanted.conj())
 
 
 def quadratic(M, h, errors):
@@ -556,22 +560,22 @@ def quadratic(M, h, errors):
 
 
 def by_semidefinite_program(M, h, radius):
-    """The largest c; the error over the radius, the form over its size in the ball."""
+    """The largest c; error over the radius, form over its size in the ball."""
     nominal, slope = quadratic(M, h, 0 * h), radius * (M @ h)
-    unit = max(abs(nominal), np.linalg.norm(slope), radius**2 * np.linalg.norm(M, 2))
+    unit = max(abs(nominal), norm(slope), radius**2 * norm(M, 2))
     c, lam = cp.Variable(), cp.Variable(nonneg=True)
     corner = cp.reshape(nominal / unit - c - lam, (1, 1), order="C")
     square = radius**2 / unit * M + lam * np.eye(len(h))
     beside = slope[:, None] / unit
     block = cp.bmat([[square, beside], [beside.conj().T, corner]])
     program = cp.Problem(cp.Maximize(c), [block >> 0])
-    # Close to the hard case the accuracy is reduced; the assertions below judge it.
+    # Near the hard case the accuracy is reduced; assertions below judge it.
     return conic.solve(program, accept_inaccurate=True).value * unit, unit
 
 
 # %%
 def by_search(M, h, radius):
-    """Worst value by the concave dual function, and a channel error that attains it."""
+    """Worst value by the concave dual, and a channel error that attains it."""
     nominal = quadratic(M, h, 0 * h)
     curvatures, axes = np.linalg.eigh(M)
     slope = axes.conj().T @ (M @ h)
@@ -580,14 +584,14 @@ def by_search(M, h, radius):
 
     def dual(nu):
         error = -slope / (above + nu)
-        lost = np.sum(np.abs(slope) ** 2 / (above + nu)) + (least + nu) * radius**2
-        return lost - nominal, radius**2 - np.linalg.norm(error) ** 2
+        lost = (least + nu) * radius**2 - np.vdot(slope, error).real
+        return lost - nominal, radius**2 - norm(error) ** 2
 
-    highest = np.linalg.norm(slope) / radius  # there the error is inside the ball
+    highest = norm(slope) / radius  # there the error is inside the ball
     lowest = max(abs(slope[0]) / radius if least else 0.0, 1e-15 * highest)
     found = scalar_search.minimise_convex(dual, lowest, highest)
     error = -slope / (above + found.argument)
-    room = radius**2 - np.linalg.norm(error) ** 2
+    room = radius**2 - norm(error) ** 2
     if least and room > 1e-9 * radius**2:  # the hard case
         error[0] += np.sqrt(room)
     return -found.value, axes @ error
@@ -597,9 +601,9 @@ def by_search(M, h, radius):
 # By hand: Delta = (-sqrt(32)/3, -2/3)
 hard = (np.diag([-1.0, 2.0]), np.array([0.0, 1.0]))
 worst, error = by_search(*hard, 2.0)
-assert np.isclose(worst, -10 / 3) and np.isclose(quadratic(*hard, error), -10 / 3)
+assert np.allclose([worst, quadratic(*hard, error)], -10 / 3)
 assert np.isclose(by_semidefinite_program(*hard, 2.0)[0], -10 / 3, rtol=1e-6)
-print(f"a hard case: worst value {worst:.6f} at the error {np.round(error, 4)}")
+print(f"a hard case: worst value {worst:.6f} at the error {error.round(4)}")
 
 rows = []
 radii = np.sort(np.array(error_radii, dtype=float))
@@ -607,14 +611,13 @@ for radius in radii:
     program, unit = by_semidefinite_program(M, h, radius)
     value, error = by_search(M, h, radius)
     sphere = channels.complex_normal(scene, (20_000, size))
-    sphere *= radius / np.linalg.norm(sphere, axis=1, keepdims=True)
+    sphere *= radius / norm(sphere, axis=1, keepdims=True)
     attained, sampled = quadratic(M, h, error), quadratic(M, h, sphere).min()
-    length = np.linalg.norm(error) / radius
-    rows.append([program, value, attained, length, sampled, unit])
-certified, searched, attained, length, sampled, unit = np.array(rows).T
+    rows += [[program, value, attained, norm(error) / radius, sampled, unit]]
+certified, searched, attained, norms, sampled, unit = np.array(rows).T
 assert np.all(np.abs(certified - searched) < 1e-6 * unit)
 assert np.all(np.abs(attained - searched) < 1e-8 * unit)
-assert np.allclose(length, 1, atol=1e-6), "the worst channel lies on the sphere"
+assert np.allclose(norms, 1, atol=1e-6), "the worst channel lies on the sphere"
 assert np.all(sampled >= searched - 1e-12 * unit)
 
 # %% tags=["hide-input"]
@@ -671,12 +674,12 @@ figures.show(
 def dual_function(price):
     p = np.maximum(1 / (np.log(2) * price) - 1 / gains[:, None], 0.0)
     profit = np.log2(1 + gains[:, None] * p) - price * p
-    return price * power_budget_w + profit.sum(axis=0), power_budget_w - p.sum(axis=0)
+    return price * power_budget_w + profit.sum(0), power_budget_w - p.sum(0)
 
 
 # %%
 best = scalar_search.minimise_convex(
-    lambda price: tuple(part[0] for part in dual_function(np.atleast_1d(price))),
+    lambda price: [part[0] for part in dual_function(np.atleast_1d(price))],
     highest * 1e-9,
     highest,
 )

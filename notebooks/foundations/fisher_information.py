@@ -86,13 +86,11 @@ rng = np.random.default_rng(seed)
 # from the phase of $\alpha$. We let SymPy do the algebra for three tones, and see that the spread is a sum over *differences* of tones:
 
 # %%
-f1, f2, f3, p1, p2, p3, tau, a_re, a_im = sp.symbols(
-    "f1:4 p1:4 tau a_re a_im", positive=True
-)
-tones_f, tones_p = sp.Matrix([f1, f2, f3]), sp.Matrix([p1, p2, p3])
-turns = [
-    sp.sqrt(p) * sp.exp(-2 * sp.pi * sp.I * f * tau) for f, p in zip(tones_f, tones_p)
-]
+tones_f = sp.Matrix(sp.symbols("f1:4", positive=True))
+tones_p = sp.Matrix(sp.symbols("p1:4", positive=True))
+tau, a_re, a_im = sp.symbols("tau a_re a_im", positive=True)
+turn = -2 * sp.pi * sp.I * tau
+turns = [sp.sqrt(p) * sp.exp(turn * f) for f, p in zip(tones_f, tones_p)]
 mean = (a_re + sp.I * a_im) * sp.Matrix(turns)
 slopes = mean.jacobian([tau, a_re, a_im])
 J = 2 * slopes.H * slopes  # times 1/sigma^2
@@ -105,9 +103,9 @@ expected = 8 * sp.pi**2 * (a_re**2 + a_im**2) * spread
 assert sp.simplify(J_e - expected) == 0
 
 pairs = combinations(zip(tones_f, tones_p), 2)
-differences = sum(p * q * (f - g) ** 2 for (f, p), (g, q) in pairs) / sum(tones_p)
-assert sp.simplify(spread - differences) == 0
-differences
+pairwise = sum(p * q * (f - g) ** 2 for (f, p), (g, q) in pairs) / sum(tones_p)
+assert sp.simplify(spread - pairwise) == 0
+pairwise
 
 # %% [markdown]
 # A path length is $r = c\tau$, so the information on the range is $w = J_e/c^2$ in $1/\mathrm{m}^2$, and no unbiased estimate of
@@ -117,29 +115,27 @@ differences
 
 # %%
 frequency = bandwidth_hz * (np.arange(tones) + 0.5) / tones
-power = np.full(tones, units.db_to_linear(snr_db) / tones)  # alpha = 1, unit noise
+snr, c = units.db_to_linear(snr_db), units.SPEED_OF_LIGHT_M_PER_S
+power = np.full(tones, snr / tones)  # alpha = 1, unit noise
 phase = np.exp(-2j * np.pi * frequency * 1e-7)  # any delay gives the same
 # The delay in units of 1/W: a matrix of well-sized numbers
-slopes = np.stack(
-    [-2j * np.pi * frequency / bandwidth_hz, np.ones(tones), 1j * np.ones(tones)]
-)
+turn = -2j * np.pi * frequency / bandwidth_hz
+slopes = np.stack([turn, np.ones(tones), 1j * np.ones(tones)])
 slopes = np.sqrt(power) * phase * slopes
 information = 2 * np.real(slopes.conj() @ slopes.T)
-cell = units.SPEED_OF_LIGHT_M_PER_S / bandwidth_hz  # c/W in metres
+cell = c / bandwidth_hz  # in metres
 weight = fisher.equivalent_fim(information, 1)[0, 0] / cell**2
 
 spread = frequency**2 @ power - (frequency @ power) ** 2 / power.sum()
-assert np.isclose(
-    weight, 8 * np.pi**2 * spread / units.SPEED_OF_LIGHT_M_PER_S**2, rtol=1e-9
-)
+assert np.isclose(weight, 8 * np.pi**2 * spread / c**2, rtol=1e-9)
 
-flat = 8 * np.pi**2 / 12 * units.db_to_linear(snr_db) / cell**2
+flat = 8 * np.pi**2 / 12 * snr / cell**2
 # An integral over the band against a sum of tones
 assert abs(flat / weight - 1) < 2 / tones**2
-known_amplitude = cell / np.sqrt(information[0, 0])
+known = cell / np.sqrt(information[0, 0])
 print("bound on the standard deviation of the path length")
 print(f"  amplitude unknown: {100 / np.sqrt(weight):.1f} cm")
-print(f"  amplitude known, tones counted from 0 Hz: {100 * known_amplitude:.1f} cm")
+print(f"  amplitude known, tones counted from 0 Hz: {100 * known:.1f} cm")
 
 # %% [markdown]
 # *Used in:* {ref}`OFDM ranging <chapter-ofdm-ranging>`, where the powers $p_n$ are the variables and {eq}`fi-delay` is a
@@ -165,15 +161,15 @@ print(f"  amplitude known, tones counted from 0 Hz: {100 * known_amplitude:.1f} 
 
 # %%
 x, y, x1, y1, x2, y2 = sp.symbols("x y x1 y1 x2 y2", real=True)
-to_first, to_second = sp.Matrix([x - x1, y - y1]), sp.Matrix([x - x2, y - y2])
-first, second = sp.sqrt(to_first.dot(to_first)), sp.sqrt(to_second.dot(to_second))
-gradient = sp.Matrix([first + second]).jacobian([x, y]).T
-assert sp.simplify(gradient - to_first / first - to_second / second) == sp.zeros(2, 1)
+d1, d2 = sp.Matrix([x - x1, y - y1]), sp.Matrix([x - x2, y - y2])
+r1, r2 = d1.norm(), d2.norm()
+gradient = sp.Matrix([r1 + r2]).jacobian([x, y]).T
+assert sp.simplify(gradient - d1 / r1 - d2 / r2) == sp.zeros(2, 1)
 
 place = {x: 3.0, y: -1.0, x1: 0.5, y1: 2.0, x2: -4.0, y2: 1.0}
 scene = [[0.5, 2.0]], [-4.0, 1.0], [[3.0, -1.0]]
 by_library = geometry.bistatic_range_gradients(*scene)[0, 0]
-assert np.allclose(by_library, np.array(gradient.subs(place), dtype=float).ravel())
+assert np.allclose(by_library, np.array(gradient.subs(place), float).ravel())
 print("gradient of a bistatic range:", np.round(by_library, 4))
 
 # %% [markdown]
@@ -187,7 +183,7 @@ weights = np.linspace(1.0, 2.0, len(anchors))
 true_ranges = geometry.distances_m(anchors, target[None])[:, 0]
 
 
-def log_likelihood(position):
+def loglikelihood(position):
     ranges = np.linalg.norm(position - anchors, axis=1)
     return -0.5 * weights @ (true_ranges - ranges) ** 2
 
@@ -198,7 +194,7 @@ signs = [(1, 1), (1, -1), (-1, 1), (-1, -1)]
 
 
 def second_difference(a, b):
-    return sum(s * t * log_likelihood(target + s * a + t * b) for s, t in signs)
+    return sum(s * t * loglikelihood(target + s * a + t * b) for s, t in signs)
 
 
 curvature = np.array([[second_difference(a, b) for a in steps] for b in steps])
@@ -241,7 +237,7 @@ print(np.round(J, 4))
 
 # %%
 for count in (2, 3, 4):
-    xs, ys, ws = (sp.symbols(f"{name}1:{count + 1}", real=True) for name in "xyw")
+    xs, ys, ws = (sp.symbols(f"{s}1:{count + 1}", real=True) for s in "xyw")
     A = sum(w * x**2 for w, x in zip(ws, xs))
     B = sum(w * y**2 for w, y in zip(ws, ys))
     C = sum(w * x * y for w, x, y in zip(ws, xs, ys))
@@ -252,11 +248,9 @@ for count in (2, 3, 4):
     assert sp.expand(A * B - C**2 - pairs) == 0
 
 many, many_weights = rng.normal(size=(1000, 2)), rng.exponential(size=1000)
-assert np.isclose(
-    fisher.pair_determinant(many, many_weights),
-    np.linalg.det(fisher.range_fim(many, many_weights)),
-    rtol=1e-11,
-)
+by_pairs = fisher.pair_determinant(many, many_weights)
+by_matrix = np.linalg.det(fisher.range_fim(many, many_weights))
+assert np.isclose(by_pairs, by_matrix, rtol=1e-11)
 
 # %% [markdown]
 # The two sides are equal on paper but not in a computer. When all directions nearly agree, $AB$ and $C^2$ agree in almost all
@@ -329,26 +323,25 @@ station, users = np.array([0.0, 0.0]), np.array([[30.0, 10.0], [20.0, -25.0]])
 behind, between, aside = 1.5 * users[0], 0.4 * users[0], np.array([12.0, 20.0])
 
 
-def bound(transmitters, targets):
-    # (transmitters, targets, 2)
-    gradients = geometry.bistatic_range_gradients(transmitters, station, targets)
-    return fisher.crb_trace(np.swapaxes(gradients, 0, 1), np.ones(len(transmitters)))
+def bound(senders, targets):
+    # (senders, targets, 2)
+    gradients = geometry.bistatic_range_gradients(senders, station, targets)
+    return fisher.crb_trace(gradients.swapaxes(0, 1), np.ones(len(senders)))
 
 
 one_user = np.stack([station, users[0]])
+two_users = np.stack([station, *users])
 assert np.all(np.isinf(bound(one_user, [behind, between])))
 assert np.all(np.isfinite(bound(one_user, [aside])))
-assert np.all(np.isfinite(bound(np.stack([station, *users]), [behind, between, aside])))
+assert np.all(np.isfinite(bound(two_users, [behind, between, aside])))
 
 # %% tags=["hide-input"]
 # No cell is centred on a node, where the direction is undefined
 cells = 100 * (np.arange(grid_points) + 0.37) / grid_points
 axis_x, axis_y = cells - 45, cells - 50
 grid = np.stack(np.meshgrid(axis_x, axis_y), axis=-1).reshape(-1, 2)
-maps = [
-    np.sqrt(bound(transmitters, grid)).reshape(grid_points, grid_points)
-    for transmitters in (one_user, np.stack([station, *users]))
-]
+bounds = (np.sqrt(bound(senders, grid)) for senders in (one_user, two_users))
+maps = [values.reshape(grid_points, grid_points) for values in bounds]
 
 fig, axes = plotting.subplots(1, 2, sharey=True, height=3.4)
 for ax, values, count in zip(axes, maps, (1, 2)):
@@ -391,7 +384,7 @@ side = np.linalg.norm(users[0])
 true_distance = 1.5 * side
 deviations = np.geomspace(1e-5, 1e-1, 5)
 blind_noise = rng.spawn(1)[0].normal(size=(400, 2))
-blind_rms = []
+rms = []
 for deviation in deviations:
     exact = np.array([2 * true_distance, 2 * true_distance - side])
     own, other = (exact + deviation * blind_noise).T
@@ -400,9 +393,9 @@ for deviation in deviations:
     height = radius**2 - along**2
     along = np.where(height >= 0, along, (own + other + side) / 4)
     miss = np.hypot(along - true_distance, np.sqrt(np.maximum(height, 0)))
-    blind_rms.append(np.sqrt(np.mean(miss**2)))
-    print(f"ranges to {deviation:.0e} m: the position to {blind_rms[-1]:.4f} m")
-exponent = np.polyfit(np.log(deviations), np.log(blind_rms), 1)[0]
+    rms.append(np.sqrt(np.mean(miss**2)))
+    print(f"ranges to {deviation:.0e} m: the position to {rms[-1]:.4f} m")
+exponent = np.polyfit(np.log(deviations), np.log(rms), 1)[0]
 assert abs(exponent - 0.5) < 0.02, "the square root of the deviation"
 print(f"exponent of the deviation: {exponent:.3f}")
 
@@ -431,16 +424,16 @@ w, v = rng.uniform(1, 2, 6), rng.normal(size=6)
 J, V = fisher.range_fim(fan, w), fan.T @ (v[:, None] * fan)
 inverse = np.linalg.inv(J)
 second = 2 * np.trace(inverse @ V @ inverse @ V @ inverse)
-t = 1e-3 / np.linalg.norm(inverse @ V, 2)  # small against the change that V makes
+t = 1e-3 / np.linalg.norm(inverse @ V, 2)  # small against what V changes
 around = fisher.crb_trace(fan, np.stack([w + t * v, w, w - t * v]))
 numeric = around @ [1, -2, 1] / t**2
 assert np.isclose(numeric, second, rtol=1e-4) and second > 0
 
-ends = rng.exponential(size=(2, 2000, 6))
+points = rng.exponential(size=(2, 2000, 6))
 share = rng.uniform(size=2000)
-inside = share[:, None] * ends[0] + (1 - share[:, None]) * ends[1]
-values = [fisher.crb_trace(fan, points) for points in (inside, ends[0], ends[1])]
-assert np.all(values[0] <= (share * values[1] + (1 - share) * values[2]) * (1 + 1e-12))
+inside = share[:, None] * points[0] + (1 - share[:, None]) * points[1]
+inner, *ends = fisher.crb_trace(fan, np.stack([inside, *points]))
+assert np.all(inner <= (share * ends[0] + (1 - share) * ends[1]) * (1 + 1e-12))
 
 # %% [markdown]
 # Convex is good; **conic** is better, because then a solver returns a dual bound. In the plane one second-order cone is enough.
@@ -473,9 +466,9 @@ assert sp.simplify(left - 4 * (A * B - C**2 - (A + B) / eta)) == 0
 samples = rng.exponential(size=(5000, 6))
 J = fisher.range_fim(fan, samples)
 A, B, C = J[:, 0, 0], J[:, 1, 1], J[:, 0, 1]
-limits = fisher.crb_trace(fan, samples) * np.exp(rng.normal(size=5000))
-in_cone = np.sqrt((A - B) ** 2 + 4 * C**2 + 4 / limits**2) <= A + B - 2 / limits
-assert np.array_equal(in_cone, fisher.crb_trace(fan, samples) <= limits)
+eta = fisher.crb_trace(fan, samples) * np.exp(rng.normal(size=5000))
+in_cone = np.sqrt((A - B) ** 2 + 4 * C**2 + 4 / eta**2) <= A + B - 2 / eta
+assert np.array_equal(in_cone, fisher.crb_trace(fan, samples) <= eta)
 print(f"{in_cone.sum()} of {in_cone.size} random cases meet their limit,")
 print("the same ones by the trace and by the cone")
 
@@ -493,17 +486,17 @@ amounts = cp.Variable(6, nonneg=True)
 entries = ((0, 0), (1, 1), (0, 1))
 A, B, C = (amounts @ (unit_fan[:, i] * unit_fan[:, j]) for i, j in entries)
 cone = cp.SOC(A + B - 2, cp.hstack([A - B, 2 * C, 2]))
-by_cone = conic.solve(cp.Problem(cp.Minimize(cp.sum(amounts)), [cone, amounts <= cap]))
+total = cp.Minimize(cp.sum(amounts))
+socp = conic.solve(cp.Problem(total, [cone, amounts <= cap]))
 reached = fisher.crb_trace(fan, np.maximum(amounts.value, 0))
 
 J = sum(amounts[m] * np.outer(unit_fan[m], unit_fan[m]) for m in range(6))
-constraints = [cp.tr_inv(J) <= 1, amounts <= cap]
-by_matrix = conic.solve(cp.Problem(cp.Minimize(cp.sum(amounts)), constraints))
+sdp = conic.solve(cp.Problem(total, [cp.tr_inv(J) <= 1, amounts <= cap]))
 assert np.isclose(reached, limit, rtol=1e-6)
-assert np.isclose(by_cone.value, by_matrix.value, rtol=1e-6)
-assert by_cone.bound <= by_cone.value + 1e-7
-print(f"least total weight {by_cone.value:.7f}, dual bound {by_cone.bound:.7f}")
-print(f"by the matrix inequality {by_matrix.value:.7f}")
+assert np.isclose(socp.value, sdp.value, rtol=1e-6)
+assert socp.bound <= socp.value + 1e-7
+print(f"least total weight {socp.value:.7f}, dual bound {socp.bound:.7f}")
+print(f"by the matrix inequality {sdp.value:.7f}")
 
 # %% [markdown]
 # *Used in:* {ref}`wireless-powered sensing <chapter-wireless-powered>`, as the constraint on the bound of every target.
@@ -604,7 +597,7 @@ def misfit(positions, measured):
 
 
 def refine(positions, measured, enough, most=1000):
-    """Local minima of the misfit from positions (S, 2), and which searches ended."""
+    """Local minima from positions (S, 2), and which of the searches ended."""
     positions, cost = positions.copy(), misfit(positions, measured)
     damping = np.full(len(positions), 1e-3)
     open_ = np.arange(len(positions))
@@ -641,23 +634,22 @@ along = axes_of_anchors[0]
 mirror = centre + 2 * ((target - centre) @ along) * along - (target - centre)
 
 # on_draws: the function on every draw, each with a generator of its own
-noise = np.stack(on_draws(lambda own: own.normal(size=len(anchors)), rng, draws))
+noise = np.stack(on_draws(lambda g: g.normal(size=len(anchors)), rng, draws))
 levels = np.sort(np.array(noise_std_m, dtype=float))
 # (draws, levels, anchors): all levels share the same noise
 measured = true_ranges + levels[:, None] * noise[:, None, :]
-starts = [np.tile(start, (draws * len(levels), 1)) for start in (target, mirror)]
+flat = measured.reshape(-1, len(anchors))
+starts = [np.tile(start, (len(flat), 1)) for start in (target, mirror)]
 enough = np.tile(1e-6 * levels, draws)
-searched = [
-    refine(start, measured.reshape(-1, len(anchors)), enough) for start in starts
-]
+searched = [refine(start, flat, enough) for start in starts]
 candidates = np.stack([found.reshape(draws, -1, 2) for found, _ in searched])
-unfinished = 1 - np.mean([ended for _, ended in searched])
-print(f"searches that needed more than 1000 steps: {percent(100 * unfinished)}")
+stopped = 1 - np.mean([ended for _, ended in searched])
+print(f"searches that needed more than 1000 steps: {percent(100 * stopped)}")
 
 if at_one_place:  # all points of a circle explain the ranges equally well
     candidates[:] = np.nan
 misfits = misfit(candidates, measured)
-if on_a_line:  # both explain the ranges equally well: shown is the better of the two
+if on_a_line:  # both explain the ranges equally well: the better is shown
     misfits = np.linalg.norm(candidates - target, axis=-1)
 best = np.argmin(misfits, axis=0)
 likely = np.take_along_axis(candidates, best[None, ..., None], axis=0)[0]
@@ -672,9 +664,7 @@ squared = {
     name: montecarlo.average(np.sum((found - target) ** 2, axis=-1))
     for name, found in (("likely", likely), ("local", candidates[0]))
 }
-crb = np.array(
-    [fisher.crb_trace(directions, np.full(len(anchors), level**-2)) for level in levels]
-)
+crb = fisher.crb_trace(directions, np.tile(levels[:, None] ** -2, len(anchors)))
 rms = {
     name: np.sqrt([result.mean, np.maximum(result.low, 0), result.high])
     for name, result in squared.items()
@@ -695,9 +685,9 @@ else:
     verdict += f"{levels[first_miss]:g} m the error is {ratios[first_miss]:.2f} times the bound."
 if on_a_line and np.isfinite(crb[0]):
     verdict += " All anchors stand on one line, so that no estimate can tell the target from its mirror image; shown is the nearer of the two."
-if unfinished > 1e-3:
-    stopped = percent(100 * unfinished)
-    verdict += f" {stopped} of the searches were stopped after 1000 steps."
+if stopped > 1e-3:
+    told = percent(100 * stopped)
+    verdict += f" {told} of the searches were stopped after 1000 steps."
 print(verdict)
 
 jumps = " Draws that jump to the mirror image make the difference to a search that starts at the true position."
