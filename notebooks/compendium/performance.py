@@ -123,7 +123,8 @@ field = nf.Scenario.random(np.random.default_rng(nf.CALIBRATION_SEED))
 
 
 def solvable(batch, solver):
-    return [batch[int(d)] for d in np.flatnonzero(solver(batch).feasible)][:race_draws]
+    able = np.flatnonzero(solver(batch).feasible)
+    return [batch[int(d)] for d in able[:race_draws]]
 
 
 def cold(solver):
@@ -134,17 +135,13 @@ def cold(solver):
     return solve
 
 
-def dinkelbach(one):
-    return si.solve_efficiency(one, method="dinkelbach")
+def exact_solvers(module):
+    """For one scenario, and for many at once."""
+    return module.solve_exact, module.solve_exact_batch
 
 
-def efficient(one):
-    return si.solve_exact(one, objective="efficiency")
-
-
-def efficient_batch(batch):
-    return si.solve_exact_batch(batch, objective="efficiency")
-
+dinkelbach = partial(si.solve_efficiency, method="dinkelbach")
+efficient = [partial(one, objective="efficiency") for one in exact_solvers(si)]
 
 # %%
 sensed, heard, served = (
@@ -152,13 +149,10 @@ sensed, heard, served = (
     for batch, module in ((powered, wp), (network, nl), (shared, si))
 )
 contests = {  # scenarios, the paper's solver, the exact one, many at once
-    "wireless powered": (sensed, wp.solve_sca, wp.solve_exact, wp.solve_exact_batch),
-    "network localization": (heard, nl.solve_dc, nl.solve_exact, nl.solve_exact_batch),
-    "semi-ISaC, sum of rates": (
-        *(served, si.solve_sum),
-        *(si.solve_exact, si.solve_exact_batch),
-    ),
-    "semi-ISaC, bits per joule": (served, dinkelbach, efficient, efficient_batch),
+    "wireless powered": (sensed, wp.solve_sca, *exact_solvers(wp)),
+    "network localization": (heard, nl.solve_dc, *exact_solvers(nl)),
+    "semi-ISaC, sum of rates": (served, si.solve_sum, *exact_solvers(si)),
+    "semi-ISaC, bits per joule": (served, dinkelbach, *efficient),
     "OFDM ranging": (
         *(list(symbol), cold(ofdm.dynamic_allocation)),
         *(cold(ofdm.solve_exact), None),
@@ -169,12 +163,12 @@ rows = []
 for name, (scenarios, paper, exact, batched) in contests.items():
     paper(scenarios[0]), exact(scenarios[0])
     theirs, ours = (
-        np.median(timing.seconds([partial(solver, one) for one in scenarios], repeats))
+        median_s([partial(solver, one) for one in scenarios])
         for solver in (paper, exact)
     )
     many = [scenarios[d % len(scenarios)] for d in range(together)]
-    per_draw = median_s(lambda: batched(many)) / together if batched else np.nan
-    rows.append((name, theirs, ours, per_draw))
+    each = median_s(lambda: batched(many)) / together if batched else np.nan
+    rows.append((name, theirs, ours, each))
 
 # %% [markdown]
 # The near field has one geometry. Its paper alternates between robust beams and the time share; both solvers get the same optimised
@@ -183,16 +177,12 @@ for name, (scenarios, paper, exact, batched) in contests.items():
 # %%
 sensing = nf.optimise_sensing(field)
 h = nf.channels(field)
-
-
-def fresh(method="cuts"):
-    return nf.SinrCurve(h, field.noise_w, tolerance=sinr_tolerance, method=method)
-
-
+fresh = partial(nf.SinrCurve, h, field.noise_w, tolerance=sinr_tolerance)
 steps = {"start": share_start, "step": share_step, "sensing": sensing}
-theirs, main = timing.timed(lambda: nf.solve_main(field, curve=fresh("sdp"), **steps))
-finer = {"tolerance": sinr_tolerance / 3, "sensing": sensing}
-ours, best = timing.timed(lambda: nf.solve_exact(field, curve=fresh(), **finer))
+steps["curve"] = fresh(method="sdp")
+theirs, main = timing.timed(lambda: nf.solve_main(field, **steps))
+finer = {"tolerance": sinr_tolerance / 3, "sensing": sensing, "curve": fresh()}
+ours, best = timing.timed(lambda: nf.solve_exact(field, **finer))
 assert main.worst_rate_bps_hz <= best.certificate.bound * (1 + 1e-9)
 rows.append(("near field", theirs, ours, np.nan))
 race = pd.DataFrame(rows, columns=["problem", "paper_s", "exact_s", "batch_s"])
@@ -256,15 +246,15 @@ pair = nf.with_access_points(field, [0, 1]).replace(
 
 
 def timed_at(sizes, prepare):
-    """Median seconds at every size, and what the work returns."""
+    """The sizes, median seconds at every one, and what the work returns."""
     spent, values = zip(*(measured(prepare(size)) for size in sizes))
-    return np.array(spent), np.array(values)
+    return sizes, np.array(spent), np.array(values)
 
 
 def sense(reduced):
     def bound(size):
-        found = nf.optimise_sensing(pair.replace(antennas=size), reduced=reduced)
-        return found.crlb_bar_m2
+        wide = pair.replace(antennas=size)
+        return nf.optimise_sensing(wide, reduced=reduced).crlb_bar_m2
 
     return lambda size: partial(bound, size)
 
@@ -273,8 +263,8 @@ def margin(method, reduced):
     def prepare(size):
         own = rng(5).standard_normal((2, 2, size, 2)) @ [1, 1j] / np.sqrt(2)
         radii = 0.02 * np.linalg.norm(own, axis=2)
-        options = {"method": method, "reduced": reduced}
-        return lambda: nf.power_margin(own, radii, 20.0, 0.1, 1.0, **options).margin
+        solve = partial(nf.power_margin, method=method, reduced=reduced)
+        return lambda: solve(own, radii, 20.0, 0.1, 1.0).margin
 
     return prepare
 
@@ -288,7 +278,7 @@ curves = {
     ("beams", "reduced"): (more, margin("sdp", True)),
     ("beams", "cuts, reduced"): (more, margin("cuts", True)),
 }
-reduction = {key: (given[0], *timed_at(*given)) for key, given in curves.items()}
+reduction = {key: timed_at(*given) for key, given in curves.items()}
 for kind, tolerance in (("sensing", 2e-5), ("beams", 1e-4)):
     stated = reduction[kind, "as stated"][2]
     for (other, _), (_, _, values) in reduction.items():

@@ -128,15 +128,16 @@ assert 1 <= factors["network localization: worst range"] <= 2
 free_rate = wp.solve_exact(powered[0].replace(crb_limit_m2=np.inf))
 equal = wp.throughputs(powered[0], free_rate.times_s, free_rate.powers_w)
 lax = network[0].replace(min_comm_sinr=0.0)
-sinrs = nl.sensing_sinr(lax, nl.solve_exact(lax).powers_w)
-tight = network[0].replace(min_comm_sinr=0.9 * nl.max_min_comm_sinr(network[0])[0][0])
+sinr = nl.sensing_sinr(lax, nl.solve_exact(lax).powers_w)
+most = nl.max_min_comm_sinr(network[0])[0][0]
+tight = network[0].replace(min_comm_sinr=0.9 * most)
 held = nl.sensing_sinr(tight, nl.solve_exact(tight).powers_w)
-assert np.ptp(equal) < 1e-6 * equal.max() and np.ptp(sinrs) < 1e-6 * sinrs.max()
+assert np.ptp(equal) < 1e-6 * equal.max() and np.ptp(sinr) < 1e-6 * sinr.max()
 
 # %% tags=["hide-input"]
 spread = {
     "wireless powered: throughputs": equal,
-    "network localization: sensing SINRs, users asking nothing": sinrs,
+    "network localization: sensing SINRs, users asking nothing": sinr,
     "network localization: sensing SINRs, users asking 90 % of what they can get": held,
 }
 tables.table(
@@ -217,13 +218,13 @@ tables.table(
 # %%
 def each(batch, **columns):
     """The batch with one value per draw for every named field."""
-    named = [dict(zip(columns, map(float, row))) for row in zip(*columns.values())]
+    named = pd.DataFrame(columns, dtype=float).to_dict("records")
     return Batch([row.replace(**values) for row, values in zip(batch, named)])
 
 
 def race(scenarios, paper, exact, compiles=True):
-    """Allocations of both on the same scenarios, and their seconds (2, draws)."""
-    if compiles and len(scenarios):  # the first call of a cone program is not timed
+    """Allocations of both on the same scenarios, and seconds (2, draws)."""
+    if compiles and len(scenarios):  # a cone program's first call is not timed
         paper(scenarios[0])
     found, spent = ([], []), np.empty((2, len(scenarios)))
     for d, one in enumerate(scenarios):
@@ -245,7 +246,7 @@ frontiers, gaps, speed = {}, {}, {}
 
 
 def keep(name, exact, paper, operating):
-    """Points (draws, points, 2) and (draws, 2), none beyond the exact frontier."""
+    """Points (draws, points, 2), (draws, 2); none beyond an exact frontier."""
     exact, paper = (np.stack(points, axis=1) for points in (exact, paper))
     frontiers[name] = {"exact": exact, "paper": paper, "operating": operating}
 
