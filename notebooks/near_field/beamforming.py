@@ -144,13 +144,13 @@ if located and easiest >= 1:  # the same page for limits that this power can mee
 
 
 # %%
-def lmi(own, radii, covariances, k, sinr, multipliers, sign=-1.0):
+def lmi(own, radii, W, k, sinr, multipliers, sign=-1.0):
     """The matrix of eq. (13) in unit noise; the paper prints sign=+1."""
-    M = covariances[k] / sinr - sum(W for j, W in enumerate(covariances) if j != k)
-    x = own[k].ravel()
-    corner = (x.conj() @ M @ x).real + sign - multipliers @ radii[k] ** 2
+    M = W[k] / sinr - sum(other for j, other in enumerate(W) if j != k)
+    x = own[k].reshape(-1, 1)
+    corner = (x.conj().T @ M @ x).real + sign - multipliers @ radii[k] ** 2
     block = M + np.diag(np.repeat(multipliers, own.shape[2]))
-    return np.block([[block, (M @ x)[:, None]], [(M @ x).conj()[None], corner]])
+    return np.block([[block, M @ x], [(M @ x).conj().T, corner]])
 
 
 def random_channels(size, relative):
@@ -176,10 +176,8 @@ assert np.isclose((point.conj() @ form @ point).real, q0 - balls)
 
 nothing = [np.zeros((6, 6))] * 2
 for sinr in (1.0, 1e6, 1e12):
-    printed, mended = (
-        np.linalg.eigvalsh(lmi(own, radii, nothing, 0, sinr, np.zeros(3), sign))[0]
-        for sign in (1.0, -1.0)
-    )
+    given = own, radii, nothing, 0, sinr, np.zeros(3)
+    printed, mended = (np.linalg.eigvalsh(lmi(*given, s))[0] for s in (1, -1))
     print(f"SINR {sinr:g}, no beams, least eigenvalues:")
     print(f"  {printed:g} as printed, {mended:g} mended")
     assert printed >= 0 > mended
@@ -222,7 +220,7 @@ for sinr in (1.0, 1e6, 1e12):
 
 # %%
 root = np.random.default_rng(0).standard_normal((9, 5, 2)) @ [1, 1j]
-forms = np.array([[1.0] * 4 + [0.0] * 4 + [-1.0], [0.0] * 4 + [1.0] * 4 + [-1.0]])
+forms = np.repeat([[1.0, 0.0, -1.0], [0.0, 1.0, -1.0]], [4, 4, 1], axis=1)
 terms = rank_one_terms(root, forms)
 assert np.allclose(terms @ terms.conj().T, root @ root.conj().T)
 values = forms @ np.abs(terms) ** 2
@@ -262,10 +260,10 @@ def optimised_gap(count):
 
 # %%
 rows = []
-for count in (1, 2, 3, 4):
-    gap = random_gaps(count)
+for m in (1, 2, 3, 4):
+    gap = random_gaps(m)
     assert np.all(gap > -1e-6)
-    rows.append((count, gap.size, np.median(gap), gap.max(), optimised_gap(count)))
+    rows.append((m, gap.size, np.median(gap), gap.max(), optimised_gap(m)))
 names = ["balls", "cases", "median_gap", "largest_gap", "optimised"]
 procedure = pd.DataFrame(rows, columns=names)
 assert np.all(procedure[["largest_gap", "optimised"]].iloc[:2] < 1e-4)
@@ -306,14 +304,14 @@ tables.table(
 # %%
 rows = []
 for size in sorted(set(full_antennas)):
-    own, radii = random_channels((2, 2, size), 0.02)
+    given = *random_channels((2, 2, size), 0.02), 20.0, 0.1, 1.0
     margins, seconds = {}, {}
     for reduced in (False, True):
         road = {"method": "sdp", "reduced": reduced}
         begin = time.perf_counter()
-        margins[reduced] = nf.power_margin(own, radii, 20.0, 0.1, 1.0, **road).margin
+        margins[reduced] = nf.power_margin(*given, **road).margin
         seconds[reduced] = time.perf_counter() - begin
-    cuts = nf.power_margin(own, radii, 20.0, 0.1, 1.0).margin
+    cuts = nf.power_margin(*given).margin
     rows.append((size, margins[False], margins[True], cuts, *seconds.values()))
 names = ["antennas", "full", "reduced", "cuts", "full_s", "reduced_s"]
 reduction = pd.DataFrame(rows, columns=names)
@@ -378,7 +376,7 @@ tables.table(
 
 # %%
 def opinion(solve):
-    """Another solver's answer and seconds; None (a dash) where it gives none."""
+    """Another solver's answer and seconds; None (a dash) where it has none."""
     begin = time.perf_counter()
     try:
         return solve(), time.perf_counter() - begin
@@ -387,22 +385,22 @@ def opinion(solve):
 
 
 # %%
-rows = []
+rows, radii = [], margin_error * norms
 for sinr in margin_sinrs:
-    by_cuts = nf.power_margin(h, margin_error * norms, sinr, noise, 1.0)
-    given = h, margin_error * norms, sinr, noise, 1.0
-    by_sdp, general, sdp_s, general_s = None, None, np.nan, np.nan
+    given = h, radii, sinr, noise, 1.0
+    by_cuts = nf.power_margin(*given)
+    by_sdp, conic, sdp_s, conic_s = None, None, np.nan, np.nan
     if np.isfinite(by_cuts.margin):  # some power reaches the SINR
         by_sdp, sdp_s = opinion(lambda: nf.power_margin(*given, method="sdp"))
-        general, general_s = opinion(
-            lambda: margin_by_conic(reduce(h, margin_error * norms, noise), sinr, 1.0)
+        conic, conic_s = opinion(
+            lambda: margin_by_conic(reduce(h, radii, noise), sinr, 1.0)
         )
     proof = by_cuts.certificate
     row = {"sinr": sinr, "cuts_bound": proof.bound, "cuts": by_cuts.margin}
     row |= {"sdp": by_sdp.margin if by_sdp else np.nan, "sdp_s": sdp_s}
     row |= {"rank_one": by_sdp.rank_one_ratio.min() if by_sdp else np.nan}
     row |= {"cuts_residual": proof.residual, "cuts_s": proof.seconds}
-    row |= {"general": general.value if general else np.nan, "general_s": general_s}
+    row |= {"general": conic.value if conic else np.nan, "general_s": conic_s}
     rows.append(row)
 roads = pd.DataFrame(rows)
 reached = np.isfinite(roads.cuts)
@@ -416,25 +414,26 @@ assert not reached.any() or (road_gap < 1e-5 and road_difference < 1e-4)
 # which $\mathbf Q$ is the identity; weights one per cent larger fail.
 
 # %%
-listed = reduce(h, margin_error * norms, noise)
+listed = reduce(h, radii, noise)
 proof = margin_by_cuts(listed, margin_sinrs[0], 1.0)
-prices = np.repeat(proof.dual.prices, listed.channels.shape[2])
-scaled = proof.dual.channels / np.sqrt(np.maximum(prices, 1e-300))
+dual = proof.dual
+prices = np.repeat(dual.prices, listed.channels.shape[2])
+scaled = dual.channels / np.sqrt(np.maximum(prices, 1e-300))
 
 
 def least_eigenvalue(factor):
     """Of all F_k, with the weights multiplied by a factor."""
-    own = proof.dual.owners == np.arange(len(h))[:, None]
-    signed = factor * proof.dual.weights * np.where(own, -1 / margin_sinrs[0], 1.0)
-    forms = [np.eye(len(prices)) + (scaled.T * row) @ scaled.conj() for row in signed]
-    return min(np.linalg.eigvalsh(form)[0] for form in forms)
+    own = dual.owners == np.arange(len(h))[:, None]
+    signed = factor * dual.weights * np.where(own, -1 / margin_sinrs[0], 1.0)
+    forms = np.eye(len(prices)) + (scaled.T * signed[:, None]) @ scaled.conj()
+    return np.linalg.eigvalsh(forms).min()
 
 
 if reached[0]:
-    print(f"least eigenvalue: {least_eigenvalue(1.0):.1e},", end=" ")
-    print(f"with larger weights {least_eigenvalue(1.01):.1e}")
-    assert least_eigenvalue(1.0) > -1e-6 and least_eigenvalue(1.01) < -1e-4
-    assert np.isclose(proof.dual.weights.sum(), proof.lower)
+    least, larger = map(least_eigenvalue, (1.0, 1.01))
+    print(f"least eigenvalue: {least:.1e}, with larger weights {larger:.1e}")
+    assert least > -1e-6 and larger < -1e-4
+    assert np.isclose(dual.weights.sum(), proof.lower)
 else:
     print("No power reaches this SINR, so that no weights are the largest.")
 
@@ -498,21 +497,21 @@ curve = nf.SinrCurve(h, noise, tolerance=sinr_tolerance)
 matched = nf.SinrCurve(h, noise, tolerance=sinr_tolerance, matched=True)
 ignorant = nf.SinrCurve(h, noise, tolerance=sinr_tolerance)
 # The paper's Bi-RBO: the S-procedure's program, no bound on all beams.
-procedure_curve = nf.SinrCurve(h, noise, tolerance=sinr_tolerance, method="sdp")
+sdp_curve = nf.SinrCurve(h, noise, tolerance=sinr_tolerance, method="sdp")
 power = scenario.comm_power_w
 unaware = ignorant.solve(0.0, power).beams
 rows = []
 for e in sorted(curve_errors):
     best, mrt = curve.solve(e, power), matched.solve(e, power)
-    certified, ignored = (
-        nf.worst_sinr(h, e * norms, beams, noise).min()
-        for beams in (best.beams, unaware)
-    )
-    attained = nf.adversarial_sinr(h, e * norms, best.beams, noise).min()
-    row = [e, best.sinr, float(curve.upper(e, power)), certified, attained, ignored]
-    rows.append([*row, mrt.sinr, mrt.certificate.bound])
-names = ["relative_error", "exact", "bound", "certified", "adversarial", "ignorant"]
-table = pd.DataFrame(rows, columns=[*names, "matched", "matched_bound"])
+    radii = e * norms
+    row = {"relative_error": e, "exact": best.sinr}
+    row["bound"] = float(curve.upper(e, power))
+    row["certified"] = nf.worst_sinr(h, radii, best.beams, noise).min()
+    row["adversarial"] = nf.adversarial_sinr(h, radii, best.beams, noise).min()
+    row["ignorant"] = nf.worst_sinr(h, radii, unaware, noise).min()
+    row |= {"matched": mrt.sinr, "matched_bound": mrt.certificate.bound}
+    rows.append(row)
+table = pd.DataFrame(rows)
 assert np.all(table.exact <= table.bound)
 assert np.all(table.adversarial >= table.certified * (1 - 1e-9))
 rooms = (table.adversarial / table.certified - 1).abs()
@@ -585,12 +584,12 @@ figures.show(
 # grid and the points of the curve alone.
 
 # %%
-precision = sinr_tolerance / 3
+exact_options = {"curve": curve, "tolerance": sinr_tolerance / 3}
 if located:
-    exact = nf.solve_exact(scenario, sensing=sensing, curve=curve, tolerance=precision)
-    bar = sensing.certificate.bound
-    nodes = np.linspace(0, min(nf.time_allocation_limit(scenario, bar), 1.0), 501)
-    ceilings = curve.upper(nf.relative_error(scenario, bar, nodes), power)
+    exact = nf.solve_exact(scenario, sensing=sensing, **exact_options)
+    proven = scenario, sensing.certificate.bound
+    nodes = np.linspace(0, min(nf.time_allocation_limit(*proven), 1.0), 501)
+    ceilings = curve.upper(nf.relative_error(*proven, nodes), power)
     plain_bound = np.max(nf.rate_bps_hz(nodes[1:], ceilings[:-1]))
     print(f"rate {exact.worst_rate_bps_hz:.4f} bit/s/Hz,", end=" ")
     print(f"its bound {exact.certificate.bound:.4f},", end=" ")
@@ -637,7 +636,7 @@ def alternation(which, sensing_dbm, comm_dbm):
         changed, scaled = setting(sensing_dbm, comm_dbm, np.inf)
         solver, table = nf.solve_mrt, matched
         if which == "main":
-            solver, table = nf.solve_main, procedure_curve
+            solver, table = nf.solve_main, sdp_curve
         steps = np.round(share_of(start_error, changed, scaled) / share_step)
         start = float(np.clip(share_step * steps, share_step, 1 - share_step))
         given = {"sensing": scaled, "curve": table, "step": share_step}
@@ -654,16 +653,16 @@ def solve(which, sensing_dbm, comm_dbm, limit=crlb_limit_m2):
     """Share, guaranteed rate and its upper bound (exact only) of a scheme."""
     changed, scaled = setting(sensing_dbm, comm_dbm, limit)
     if which == "exact":
-        given = {"sensing": scaled, "curve": curve, "tolerance": sinr_tolerance / 3}
-        found = nf.solve_exact(changed, **given)
-        return found.time_allocation, found.worst_rate_bps_hz, found.certificate.bound
+        best = nf.solve_exact(changed, sensing=scaled, **exact_options)
+        bound = best.certificate.bound
+        return best.time_allocation, best.worst_rate_bps_hz, bound
     if which == "ignorant":
-        found = nf.solve_error_ignorant(changed, sensing=scaled, curve=ignorant)
-        return found.time_allocation, found.worst_rate_bps_hz, np.nan
+        ei = nf.solve_error_ignorant(changed, sensing=scaled, curve=ignorant)
+        return ei.time_allocation, ei.worst_rate_bps_hz, np.nan
     free = alternation(which, sensing_dbm, comm_dbm).time_history[-1]
     share = min(free, nf.largest_time_allocation(changed, scaled))
     error = float(nf.relative_error(changed, scaled.crlb_bar_m2, share))
-    table = procedure_curve if which == "main" else matched
+    table = sdp_curve if which == "main" else matched
     sinr = table.solve(error, changed.comm_power_w).sinr
     return share, float(nf.rate_bps_hz(share, sinr)), np.nan
 
@@ -686,11 +685,15 @@ def sweep(which, points):
         except (InfeasibleScenario, SolverFailure):  # no share is known to do
             share = rate = bound = np.nan
         rows.append((which, sensing_dbm, comm_dbm, limit, share, rate, bound))
-    names = ["scheme", "sensing_dbm", "comm_dbm", "limit_m2", "share", "rate", "bound"]
+    names = "scheme sensing_dbm comm_dbm limit_m2 share rate bound".split()
     return pd.DataFrame(rows, columns=names)
 
 
-# %%
+grid = [(level, comm_power_dbm, crlb_limit_m2) for level in sensing_levels_dbm]
+choices = pd.concat(sweep(which, grid) for which in schemes)
+
+
+# %% tags=["hide-input"]
 def missed(frame):
     """A sentence on the points of a sweep at which no share meets the limit."""
     if not located:
@@ -702,11 +705,6 @@ def missed(frame):
     return told if without.any() else ""
 
 
-grid = [(level, comm_power_dbm, crlb_limit_m2) for level in sensing_levels_dbm]
-choices = pd.concat(sweep(which, grid) for which in schemes)
-
-
-# %% tags=["hide-input"]
 def panel_for_each(levels, ylabel, height=2.9):
     """A figure and its axes, two beside one another."""
     shape = -(-len(levels) // 2), min(len(levels), 2)
@@ -724,7 +722,7 @@ figure, axes = panel_for_each(sensing_levels_dbm, **RATE, height=3.4)
 rows, on_line = [], 0
 for ax, level in zip(axes, sensing_levels_dbm):
     changed, scaled = setting(level, comm_power_dbm)
-    best_points = [*curve.points, *procedure_curve.points]
+    best_points = [*curve.points, *sdp_curve.points]
     for which, solved in (("exact", best_points), ("mrt", matched.points)):
         points = np.array([(e, sinr) for e, p, sinr, _ in solved if p == power])
         shares = share_of(points[:, 0], changed, scaled)
@@ -886,12 +884,12 @@ claims.record(
 
 # %%
 limits = sorted(set(limit_sweep_m2))
-grid = [(s, comm_power_dbm, limit) for s in sensing_levels_dbm for limit in limits]
+grid = [(s, comm_power_dbm, m2) for s in sensing_levels_dbm for m2 in limits]
 by_limit = pd.concat(sweep(which, grid) for which in schemes)
 
 
 def rates(which, level):
-    part = by_limit[(by_limit.scheme == which) & (by_limit.sensing_dbm == level)]
+    part = by_limit.query("scheme == @which and sensing_dbm == @level")
     return part.sort_values("limit_m2").rate.to_numpy()
 
 
@@ -976,20 +974,21 @@ claims.record(
 
 # %%
 begin = time.perf_counter()
-alternate = {"sensing": sensing, "curve": procedure_curve}
+alternate = {"sensing": sensing, "curve": sdp_curve}
 begun = share_starts if located else []
 starts, finer = (
     [nf.solve_main(scenario, start=a, step=step, **alternate) for a in chosen]
     for chosen, step in ((begun, share_step), (begun[:3], share_step / 2))
 )
-print(f"{len(starts)} + {len(finer)} starts in {time.perf_counter() - begin:.1f} s")
+took_s = time.perf_counter() - begin
+print(f"{len(starts)} + {len(finer)} starts in {took_s:.1f} s")
 
 
 # %%
 def settled(found):
     """The iteration after which the share stays."""
     shares = np.array(found.time_history)
-    return int(np.flatnonzero(np.abs(shares - shares[-1]) <= 1e-3 * shares[-1])[0])
+    return int(np.argmax(np.abs(shares - shares[-1]) <= 1e-3 * shares[-1]))
 
 
 def climbs(found):
@@ -1004,8 +1003,8 @@ for start, found in zip(share_starts, starts):
     rates_of = [step.objective for step in found.history]
     shares = [*found.time_history[: len(rates_of) - 1], found.time_allocation]
     steps = np.arange(len(rates_of))
-    columns = {"start": start, "iteration": steps, "share": shares, "rate": rates_of}
-    traces.append(pd.DataFrame(columns))
+    columns = {"start": start, "iteration": steps, "share": shares}
+    traces.append(pd.DataFrame(columns | {"rate": rates_of}))
 if not located:  # nothing but the starts
     nothing = {"iteration": 0, "share": np.nan, "rate": np.nan}
     traces = [pd.DataFrame({"start": share_starts, **nothing})]
@@ -1108,8 +1107,8 @@ claims.record(
 # More sensing power finds the users faster. How much of the block does each scheme then leave to communication?
 
 # %%
-shares, comm_levels = sorted(set(share_sensing_dbm)), sorted(set(share_comm_dbm))
-grid = [(s, p, share_limit_m2) for p in comm_levels for s in shares]
+powers, comm_levels = np.unique(share_sensing_dbm), np.unique(share_comm_dbm)
+grid = [(s, p, share_limit_m2) for p in comm_levels for s in powers]
 by_sensing = pd.concat(sweep(which, grid) for which in schemes)
 
 # %% tags=["hide-input"]
@@ -1173,14 +1172,13 @@ equal_sinr = margin_sinrs[0]
 
 
 def best_and_matched(size, spacing_m):
-    """Best and matched beams of one array size at this section's relative error."""
-    wide = nf.channels(scenario.replace(antennas=size, antenna_spacing_m=spacing_m))
-    radii = margin_error * np.linalg.norm(wide, axis=2)
-    best, mrt = (
-        nf.robust_sinr(wide, radii, noise, power, tolerance=sinr_tolerance, matched=m)
-        for m in (False, True)
-    )
-    return wide, radii, best, mrt
+    """Best and matched beams of one array size at this section's error."""
+    array = scenario.replace(antennas=size, antenna_spacing_m=spacing_m)
+    wide = nf.channels(array)
+    given = wide, margin_error * np.linalg.norm(wide, axis=2), noise, power
+    best = nf.robust_sinr(*given, tolerance=sinr_tolerance)
+    mrt = nf.robust_sinr(*given, tolerance=sinr_tolerance, matched=True)
+    return *given[:2], best, mrt
 
 
 # %%
@@ -1252,7 +1250,7 @@ users, sites = len(h), len(aps)
 
 
 def counts(step, iterations, sensing_too):
-    """Operations as the paper counts them, without or with the sensing program."""
+    """The paper's operation counts, without or with the sensing program."""
     search = users * (sites * antennas) ** 3 / step
     program = (sites * antennas**2) ** 3.5
     main = iterations * ((users * (sites * antennas) ** 2) ** 3.5 + search)
