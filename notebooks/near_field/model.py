@@ -217,13 +217,13 @@ figures.show(
 # built on it, and offer `path_gain="physical"`.
 
 # %%
-per_hop_db = [
+printed_db, free_db = (
     20 * np.log10(nf.path_amplitudes(scenario.replace(path_gain=kind))[0, 0])
     for kind in ("printed", "physical")
-]
-assert np.isclose(per_hop_db[0] - per_hop_db[1], 10 * np.log10(4 * np.pi / wavelength))
-print(f"gain from AP 1 to user 1: {per_hop_db[0]:.1f} dB as printed,", end=" ")
-print(f"{per_hop_db[1]:.1f} dB in free space")
+)
+assert np.isclose(printed_db - free_db, 10 * np.log10(4 * np.pi / wavelength))
+print(f"gain from AP 1 to user 1: {printed_db:.1f} dB as printed,", end=" ")
+print(f"{free_db:.1f} dB in free space")
 
 # %% [markdown]
 # (nf-echo)=
@@ -251,9 +251,9 @@ print(f"{per_hop_db[1]:.1f} dB in free space")
 # needs it.)
 
 # %%
-a, h, rho = nf.steering_vectors(scenario), nf.channels(scenario), scenario.reflectivity
+a, h = nf.steering_vectors(scenario), nf.channels(scenario)
 gains = nf.echo_gains(scenario)
-echo = rho[0, 0, ap] * np.outer(h[0, 0], h[0, ap].conj())
+echo = scenario.reflectivity[0, 0, ap] * np.outer(h[0, 0], h[0, ap].conj())
 assert np.allclose(echo, gains[0, 0, ap] * np.outer(a[0, 0], a[0, ap].conj()))
 
 # %% [markdown]
@@ -300,7 +300,7 @@ rng = np.random.default_rng(7)
 u1, u2, v1, v2 = rng.standard_normal((4, 5)) + 1j * rng.standard_normal((4, 5))
 root = rng.standard_normal((5, 5)) + 1j * rng.standard_normal((5, 5))
 psi = root @ root.conj().T
-left = np.trace(psi @ np.outer(u1, v1.conj()).conj().T @ np.outer(u2, v2.conj()))
+left = np.trace(psi @ np.outer(v1, u1.conj()) @ np.outer(u2, v2.conj()))
 assert np.isclose(left, (u1.conj() @ u2) * np.conj(v1.conj() @ psi @ v2))
 
 # %% [markdown]
@@ -332,10 +332,12 @@ numeric = np.array(numeric)
 # %%
 gain = units.db_to_linear(sensing_processing_gain_db)
 scale = 2 * gain / scenario.noise_w * scenario.sensing_power_w / antennas
-difference = scale * (numeric.conj() @ numeric.T).real - J[: 2 * count, : 2 * count]
-worst = np.abs(difference).max() / (np.diag(J)[: 2 * count].max() or 1.0)
+J_pp = J[: 2 * count, : 2 * count]
+difference = scale * (numeric.conj() @ numeric.T).real - J_pp
+worst = np.abs(difference).max() / (np.diag(J_pp).max() or 1.0)
 assert worst < 1e-6
-print(f"information of the positions: closed form and differences agree to {worst:.1e}")
+print("information of the positions: closed form and differences", end=" ")
+print(f"agree to {worst:.1e}")
 
 # %% [markdown]
 # (nf-elimination)=
@@ -471,17 +473,14 @@ draw = rng.standard_normal((2, len(aps), antennas, antennas))
 draw = draw[0] + 1j * draw[1]
 some = draw @ draw.conj().swapaxes(1, 2)
 waves = np.concatenate([a[None], nf.steering_derivatives(scenario)])
-waves = waves.transpose(2, 3, 0, 1)
-waves = waves.reshape(len(aps), antennas, -1)
-projected = []
-for psi, columns in zip(some, waves):
-    q = np.linalg.qr(columns)[0]
-    projected.append(q @ (q.conj().T @ psi @ q) @ q.conj().T)
-projected = np.array(projected)
-before, after = nf.crlb_m2(scenario, some, 0.5), nf.crlb_m2(scenario, projected, 0.5)
+waves = waves.transpose(2, 3, 0, 1).reshape(len(aps), antennas, -1)
+Q = np.linalg.qr(waves)[0]
+QH = Q.conj().swapaxes(1, 2)
+projected = Q @ (QH @ some @ Q) @ QH
+before, after = (nf.crlb_m2(scenario, psi, 0.5) for psi in (some, projected))
 assert np.isclose(after, before, rtol=1e-6, atol=0)  # both may be infinite
-spent, given = (np.trace(part, axis1=1, axis2=2).real for part in (projected, some))
-assert np.all(spent <= given * (1 + 1e-12))  # equal where the waves span the array
+spent, given = np.trace([projected, some], axis1=2, axis2=3).real
+assert np.all(spent <= given * (1 + 1e-12))  # equal if waves span the array
 
 # %% [markdown]
 # (nf-witness)=
@@ -516,7 +515,7 @@ else:
     print("No covariance identifies all positions: all bounds are infinite.")
 try:
     crude = nf.sensing_bound(scenario, nf.natural_witness(scenario, isotropic))
-except InvalidScenario:  # rounding leaves no witness: nothing but 0 is proven by it
+except InvalidScenario:  # rounding leaves no witness: only 0 is proven
     crude = 0.0
 # With one access point it is as tight, but for rounding
 assert crude <= checked.bound * (1 + 1e-9)
@@ -797,16 +796,17 @@ assert abs(worth(multipliers, reached)[0]) < 1e-9 * noise_j
 
 # %%
 path, point = [reached], np.log(multipliers)
+how = {"method": "Nelder-Mead", "options": {"xatol": 1e-9, "fatol": 1e-13}}
 while len(path) < 3 or path[-1] - path[-2] > 1e-9 * path[-1]:
-    inner = {"method": "Nelder-Mead", "options": {"xatol": 1e-9, "fatol": 1e-13}}
-    point = minimize(lambda z: -worth(np.exp(z), path[-1])[0], point, **inner).x
+    point = minimize(lambda z: -worth(np.exp(z), path[-1])[0], point, **how).x
     path.append(worth(np.exp(point), path[-1])[1])
 certified = nf.worst_sinr(own, balls, w, noise_j)[0]
 attained = nf.adversarial_sinr(own, balls, w, noise_j)[0]
 print("SINR proven:", ", ".join(f"{sinr:.8f}" for sinr in path))
 print(f"by the library {certified:.8f}, found by an adversary {attained:.8f}")
 assert np.all(np.diff(path) > -1e-8 * path[-1])
-assert np.isclose(path[-1], certified, rtol=1e-6) and np.isclose(attained, certified)
+assert np.isclose(path[-1], certified, rtol=1e-6)
+assert np.isclose(attained, certified)
 
 # %% [markdown]
 # ## In three lines

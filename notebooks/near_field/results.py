@@ -76,6 +76,7 @@ located = bool(np.isfinite(sensing.crlb_bar_m2))
 best = "optimal" if located else "isotropic"  # where no covariance is the best one
 isotropic = np.eye(antennas) * scenario.sensing_power_w / antennas
 isotropic = np.stack([isotropic] * len(aps))
+schemes = {"optimal": sensing.covariances, "isotropic": isotropic}
 if located:
     print("The covariances with the least position bound (m²), by a", end=" ")
     print(str(sensing.certificate).replace(": ", ":\n  ", 1))
@@ -95,21 +96,20 @@ distances = np.unique(position_errors_m)
 
 
 def mean_error(user, size, rng):
-    """Mean channel error for every length over random directions, its standard error,
-    and the channel's norm."""
+    """Mean channel error for every length over random directions, its standard
+    error, and the channel's norm."""
     single = {"ap_positions_m": [[0.0, 0.0]], "array_angles_rad": [0.0]}
     single |= {"user_positions_m": [user], "antennas": size}
     alone = nf.Scenario.random(np.random.default_rng(0), **system | single)
     channel = nf.channels(alone)[0, 0]
     found, parts = [], max(1, direction_draws // 2_000)
     for length in distances:
-        sums = np.zeros(2)
-        for part in np.array_split(2 * np.pi * rng.random(direction_draws), parts):
-            moved = user + length * np.column_stack([np.cos(part), np.sin(part)])
-            errors = np.linalg.norm(nf.channels(alone, moved)[:, 0] - channel, axis=-1)
-            sums += errors.sum(), (errors**2).sum()
-        mean, square = sums / direction_draws
-        found.append((mean, np.sqrt(max(0.0, square - mean**2) / direction_draws)))
+        angles, errors = 2 * np.pi * rng.random(direction_draws), []
+        for a in np.array_split(angles, parts):
+            moved = user + length * np.column_stack([np.cos(a), np.sin(a)])
+            changes = nf.channels(alone, moved)[:, 0] - channel
+            errors.extend(np.linalg.norm(changes, axis=-1))
+        found.append((np.mean(errors), stats.sem(errors, ddof=0)))
     return *np.array(found).T, np.linalg.norm(channel)
 
 
@@ -122,8 +122,8 @@ positions = [
     for user, rng in zip(error_users, streams[0].spawn(len(error_users)))
 ]
 others = [
-    mean_error(error_users[0], size, rng)
-    for size, rng in zip(error_antennas[1:], streams[1].spawn(len(error_antennas)))
+    mean_error(error_users[0], n, g)
+    for n, g in zip(error_antennas[1:], streams[1].spawn(len(error_antennas)))
 ]
 sizes = [positions[0], *others]
 law = 2 * struve(0, np.pi * distances / scenario.wavelength_m)
@@ -236,32 +236,32 @@ choices = [[m] for m in range(len(aps))]
 choices += [[l, m] for m in range(len(aps)) for l in range(m)]
 choices = [chosen for chosen in choices if len(chosen) < len(aps)] or [[0]]
 totals = {  # antennas each and power each, with the sums of all access points
-    number: (-(-len(aps) * antennas // number), len(aps) / number) for number in (1, 2)
+    n: (-(-len(aps) * antennas // n), len(aps) / n) for n in (1, 2)
 }
 
 # %%
 rows = []
 for rule in ("aperture", "spacing"):
     for chosen in choices:
-        size, factor = totals[len(chosen)]
-        spacing = aperture_m / (size - 1) if rule == "aperture" else antenna_spacing_m
+        n, factor = totals[len(chosen)]
+        d = aperture_m / (n - 1) if rule == "aperture" else antenna_spacing_m
         which = "+".join(str(m + 1) for m in chosen)
-        arrays = {"antennas": size, "antenna_spacing_m": spacing}
+        arrays = {"antennas": n, "antenna_spacing_m": d}
         arrays["sensing_power_w"] = factor * scenario.sensing_power_w
         value = gap = np.nan
         try:
             case = nf.with_access_points(scenario, chosen, **arrays)
-            result = nf.optimise_sensing(case, fallback=True)
-            value = np.sqrt(nf.crlb_m2(case, result.covariances, time_allocation))
-            gap = result.certificate.gap if np.isfinite(value) else np.nan
+            opt = nf.optimise_sensing(case, fallback=True)
+            value = np.sqrt(nf.crlb_m2(case, opt.covariances, time_allocation))
+            gap = opt.certificate.gap if np.isfinite(value) else np.nan
         except InvalidScenario:  # a user on an antenna
             pass
-        rows.append((rule, len(chosen), which, size, value, gap))
+        rows.append((rule, len(chosen), which, n, value, gap))
 names = ["kept", "APs", "which", "antennas", "root of the bound (m)", "gap"]
 cases = pd.DataFrame(rows, columns=names)
 all_aps, even_aps = (
     np.sqrt(nf.crlb_m2(scenario, each, time_allocation)) if located else np.nan
-    for each in (sensing.covariances, isotropic)
+    for each in schemes.values()
 )
 cases["over all APs"] = cases["root of the bound (m)"] / all_aps
 
@@ -372,8 +372,9 @@ def optimum_of(rng):
 
 # on_draws: the function on every draw, each with a generator of its own
 draws = np.array(on_draws(optimum_of, streams[2], reflectivity_draws))
-named = scenario.replace(sensing_power_w=units.dbm_to_w(35.0), crlb_limit_m2=1e-11)
-bars = draws[:, 0] * scenario.sensing_power_w / named.sensing_power_w
+named_w = units.dbm_to_w(35.0)
+named = scenario.replace(sensing_power_w=named_w, crlb_limit_m2=1e-11)
+bars = draws[:, 0] * scenario.sensing_power_w / named_w
 shares = np.array([nf.time_allocation_limit(named, bar) for bar in bars])
 over_ours = draws[:, 0] / (sensing.crlb_bar_m2 if located else np.nan)
 easier = np.median(over_ours)
@@ -422,16 +423,16 @@ axis_x, axis_y = (
     for start, stop in zip(low, high)
 )
 grid = np.stack(np.meshgrid(axis_x, axis_y), axis=-1).reshape(-1, 2)
-nearest = np.min(np.linalg.norm(grid[:, None] - users[None], axis=-1), axis=1)
-# Users beside the grid are looked at in their own places, after those of the grid.
-off_grid = [user for user in users if np.linalg.norm(grid - user, axis=-1).min() > 1e-9]
-places = np.vstack([grid, *off_grid])
-at_user = [int(np.argmin(np.linalg.norm(places - user, axis=-1))) for user in users]
+apart = np.linalg.norm(grid[:, None] - users, axis=-1)
+nearest = apart.min(axis=1)
+# Users beside the grid are looked at in their own places, after the grid's.
+places = np.vstack([grid, users[apart.min(axis=0) > 1e-9]])
+at_user = np.linalg.norm(places[:, None] - users, axis=-1).argmin(axis=0)
 middle = users[:2].mean(axis=0)
 reach = max(7.5, np.abs(users[:2] - middle).max() + 2.5)
 zoom_x, zoom_y = (
-    np.arange(centre - reach, centre + reach + grid_step_m / 10, grid_step_m / 5)
-    for centre in middle
+    np.arange(mid - reach, mid + reach + grid_step_m / 10, grid_step_m / 5)
+    for mid in middle
 )
 zoom = np.stack(np.meshgrid(zoom_x, zoom_y), axis=-1).reshape(-1, 2)
 
@@ -443,20 +444,19 @@ if not resolves:
     print("its maps are empty.")
 
 
-def levels_db(points, far_field, covariances=sensing.covariances, children=(0,)):
+def levels_db(points, far_field, psi=sensing.covariances, children=(0,)):
     """Levels of the maps of several noise draws, (draws, points)."""
     if not resolves:
         return np.full((len(children), len(points)), np.nan)
     rngs = [np.random.default_rng([seed, child]) for child in children]
     look = {"snapshots": blocks, "rngs": rngs, "far_field": far_field}
-    return units.linear_to_db(
-        music_spectrum_batch(scenario, covariances, points, **look)
-    )
+    spectra = music_spectrum_batch(scenario, psi, points, **look)
+    return units.linear_to_db(spectra)
 
 
 maps = {}
 for far_field in (False, True):
-    whole, part = levels_db(places, far_field)[0], levels_db(zoom, far_field)[0]
+    whole, part = (levels_db(at, far_field)[0] for at in (places, zoom))
     floor = whole[at_user].min()
     maps[far_field] = whole[: len(grid)] - floor, part - floor
 
@@ -515,10 +515,10 @@ def margin(values):
 
 
 exact, rows, draws_of = {}, [], {"children": range(spectrum_draws)}
-for name, covariances in (("optimal", sensing.covariances), ("isotropic", isotropic)):
+for name, covariances in schemes.items():
     for field in ("near", "far"):
         given = {"far_field": field == "far"}
-        maps_db = levels_db(places, **given, covariances=covariances, **draws_of)
+        maps_db = levels_db(places, **given, psi=covariances, **draws_of)
         found = [(np.nan, np.nan)]
         if resolves and (located or name == "isotropic"):
             found = [margin(values) for values in maps_db]
@@ -566,7 +566,7 @@ claims.record(
 
 # %%
 def errors_of(rngs, case, covariances):
-    """Errors of all users by likelihood and by MUSIC, each (simulations, users, 2)."""
+    """Errors by likelihood and by MUSIC, each (simulations, users, 2)."""
     own, others = zip(*(rng.spawn(2) for rng in rngs))
     given = case, covariances, users
     likely = locate_likelihood_batch(*given, blocks=blocks, rngs=own)
@@ -582,21 +582,19 @@ chosen = chosen[:: max(1, (len(chosen) - 1) // 2)]
 table = []
 for power_dbm, child in zip(chosen, streams[3].spawn(len(chosen))):
     case = scenario.replace(sensing_power_w=units.dbm_to_w(power_dbm))
-    for name, base, rng in zip(
-        ("optimal", "isotropic"), (sensing.covariances, isotropic), child.spawn(2)
-    ):
-        covariances = base * case.sensing_power_w / scenario.sensing_power_w
-        information = blocks * nf.position_information(case, covariances)
+    for (name, base), rng in zip(schemes.items(), child.spawn(2)):
+        psi = base * case.sensing_power_w / scenario.sensing_power_w
+        information = blocks * nf.position_information(case, psi)
         found = [np.full((localization_draws, *users.shape), np.nan)] * 2
         if located:  # else there is nothing to compare errors with
-            found = errors_of(rng.spawn(localization_draws), case, covariances)
+            found = errors_of(rng.spawn(localization_draws), case, psi)
         squares = np.column_stack([np.sum(e**2, axis=(1, 2)) for e in found])
         stacked = np.moveaxis(found[0], 2, 1).reshape(localization_draws, -1)
         distance = np.einsum("di,ij,dj->", stacked, information, stacked)
         level = stats.chi2.cdf(distance, 2 * len(users) * localization_draws)
         likelihood_m, music_m = np.sqrt(squares.mean(axis=0))
         row = {"covariance": name, "sensing_power_dbm": power_dbm}
-        row["bound_m"] = np.sqrt(nf.crlb_m2(case, covariances, time_allocation))
+        row["bound_m"] = np.sqrt(nf.crlb_m2(case, psi, time_allocation))
         row |= {"likelihood_m": likelihood_m, "music_m": music_m}
         row["music_median_m"] = np.sqrt(np.median(squares[:, 1]))
         table.append(row | {"chi2_level": level})
@@ -613,7 +611,7 @@ lost = " Where an error exceeds all distances of the scene, the echoes are lost 
 
 
 figure, axes = plotting.subplots(1, 1)
-for i, name in enumerate(("optimal", "isotropic")):
+for i, name in enumerate(schemes):
     part = errors[errors.covariance == name]
     for column, style, label, look in (
         (
@@ -668,7 +666,8 @@ pair = nf.with_access_points(scenario, range(len(aps))[:2]).replace(
     user_positions_m=users[:2], reflectivity=scenario.reflectivity[:2, :2, :2]
 )
 cost = []
-for reduced, sizes_run in ((True, cost_antennas_reduced), (False, cost_antennas_full)):
+runs = {True: cost_antennas_reduced, False: cost_antennas_full}
+for reduced, sizes_run in runs.items():
     for size in sorted(set(sizes_run)):
         case = pair.replace(antennas=size)
         result = nf.optimise_sensing(case, reduced=reduced, fallback=True)
@@ -678,7 +677,7 @@ names = ["reduced", "antennas", "seconds", "crlb_bar_m2", "gap"]
 cost = pd.DataFrame(cost, columns=names)
 unidentified = np.isinf(cost.crlb_bar_m2)  # there is nothing to solve
 cost.loc[unidentified, names[2:]] = np.nan
-both = cost.pivot(index="antennas", columns="reduced", values="crlb_bar_m2").dropna()
+both = cost.pivot(index="antennas", columns="reduced")["crlb_bar_m2"].dropna()
 assert np.allclose(both[True], both[False], rtol=2e-5)
 
 # %% tags=["hide-input"]
@@ -749,11 +748,11 @@ tables.table(
 
 # %%
 own = nf.Scenario(
-    ap_positions_m=np.array([[0.0, 0.0], [30.0, 0.0]]),
-    array_angles_rad=np.array([0.3, -0.3]),
+    ap_positions_m=[[0.0, 0.0], [30.0, 0.0]],
+    array_angles_rad=[0.3, -0.3],
     antennas=32,
     antenna_spacing_m=0.02,
-    user_positions_m=np.array([[12.0, 15.0], [20.0, 18.0]]),
+    user_positions_m=[[12.0, 15.0], [20.0, 18.0]],
     carrier_hz=28e9,
     noise_w=units.dbm_to_w(-70.0),
     block_s=0.1,
@@ -762,7 +761,7 @@ own = nf.Scenario(
     sensing_power_w=5.0,
     crlb_limit_m2=1e-10,
     error_slope_per_m=373.0,
-    reflectivity=np.array([[[1.0, 0.5j], [0.5j, 0.8]], [[0.7, 0.4], [0.4, 1.1j]]]),
+    reflectivity=[[[1.0, 0.5j], [0.5j, 0.8]], [[0.7, 0.4], [0.4, 1.1j]]],
     sensing_processing_gain_db=sensing_processing_gain_db,
 )
 answer = nf.optimise_sensing(own)

@@ -119,8 +119,8 @@ tables.facts(
 base = figures.baseline("results", "crlb_vs_power")
 sweep_w = units.dbm_to_w(np.array(power_sweep_dbm))
 here = np.sqrt(at_share * scenario.sensing_power_w / sweep_w)
-isotropic = np.eye(antennas) * scenario.sensing_power_w / antennas
-even_bound = nf.crlb_m2(scenario, np.stack([isotropic] * len(aps)), time_allocation)
+isotropic = [np.eye(antennas) * scenario.sensing_power_w / antennas] * len(aps)
+even_bound = nf.crlb_m2(scenario, isotropic, time_allocation)
 even = np.sqrt(even_bound * scenario.sensing_power_w / sweep_w)
 
 # %% tags=["hide-input"]
@@ -157,13 +157,14 @@ curves.show(
 h = nf.channels(scenario)
 norms = np.linalg.norm(h, axis=2)
 noise, power = scenario.noise_w, scenario.comm_power_w
-exact_curve = nf.SinrCurve(h, noise, tolerance=sinr_tolerance)
-matched_curve = nf.SinrCurve(h, noise, tolerance=sinr_tolerance, matched=True)
-unaware = nf.robust_sinr(h, 0 * norms, noise, power, tolerance=sinr_tolerance).beams
+curve = nf.SinrCurve(h, noise, tolerance=sinr_tolerance)
+matched = nf.SinrCurve(h, noise, tolerance=sinr_tolerance, matched=True)
+unaware = nf.robust_sinr(h, 0 * norms, noise, power, tolerance=sinr_tolerance)
 rows = []
 for e in sorted(curve_errors):
-    best, mrt = (each.solve(e, power).sinr for each in (exact_curve, matched_curve))
-    rows.append((e, best, nf.worst_sinr(h, e * norms, unaware, noise).min(), mrt))
+    best, mrt = curve.solve(e, power).sinr, matched.solve(e, power).sinr
+    ei = nf.worst_sinr(h, e * norms, unaware.beams, noise).min()
+    rows.append((e, best, ei, mrt))
 SCHEMES = ["exact", "ignorant", "matched"]
 here = pd.DataFrame(rows, columns=["relative_error", *SCHEMES])
 base = figures.baseline("beamforming", "robust_sinr")
