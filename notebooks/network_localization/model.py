@@ -318,10 +318,10 @@ def worst(powers):
 
 p, q = rng.uniform(0.01, 1, (2, 5000, B)) * scenario.max_power_w
 theta = rng.random((5000, 1))
-between, ends = worst(theta * p + (1 - theta) * q), np.stack([worst(p), worst(q)])
-assert np.all(between >= ends.min(axis=0) * (1 - 1e-12))
+between, at_p, at_q = map(worst, (theta * p + (1 - theta) * q, p, q))
+assert np.all(between >= np.minimum(at_p, at_q) * (1 - 1e-12))
 if B > 1:  # the ratio of a single station is concave
-    assert np.any(between < theta[:, 0] * ends[0] + (1 - theta[:, 0]) * ends[1])
+    assert np.any(between < theta[:, 0] * at_p + (1 - theta[:, 0]) * at_q)
 
 # %% [markdown]
 # ## At an optimum some station sends at its cap
@@ -335,11 +335,11 @@ if B > 1:  # the ratio of a single station is concave
 # %%
 signal, interference, noise, kappa = sp.symbols("s I n kappa", positive=True)
 ratio = kappa * signal / (kappa * interference + noise)
-slope = signal * noise / (kappa * interference + noise) ** 2  # positive for every kappa
+slope = signal * noise / (kappa * interference + noise) ** 2  # always positive
 assert sp.simplify(sp.diff(ratio, kappa) - slope) == 0
 
 solved = nl.solve_exact_batch(many)
-at_cap = np.max(solved.powers_w[solved.feasible], axis=1) / scenario.max_power_w
+at_cap = solved.powers_w[solved.feasible].max(axis=1) / scenario.max_power_w
 assert np.allclose(at_cap, 1.0)
 
 # %% [markdown]
@@ -363,14 +363,14 @@ assert np.allclose(at_cap, 1.0)
 # direction. We measure both slacks in units of their start.
 
 # %%
-t, t0, beta, beta0, unit = sp.symbols("t t_0 beta beta_0 u", positive=True)
-right = ((t + beta) ** 2 - 2 * (t0 - beta0) * (t - beta) + (t0 - beta0) ** 2) / 4
-tangent = t0 * beta + beta0 * t - t0 * beta0
-damping = ((t - t0) + (beta - beta0)) ** 2 / 4
+t, t0, b, b0, unit = sp.symbols("t t_0 beta beta_0 u", positive=True)
+right = ((t + b) ** 2 - 2 * (t0 - b0) * (t - b) + (t0 - b0) ** 2) / 4
+tangent = t0 * b + b0 * t - t0 * b0
+damping = ((t - t0) + (b - b0)) ** 2 / 4
 assert sp.expand(right - tangent - damping) == 0
 # Never below the product: iterates stay feasible
-assert sp.expand(right - t * beta - ((t - beta) - (t0 - beta0)) ** 2 / 4) == 0
-scaled = right.subs({beta: unit * beta, beta0: unit * beta0}, simultaneous=True)
+assert sp.expand(right - t * b - ((t - b) - (t0 - b0)) ** 2 / 4) == 0
+scaled = right.subs({b: unit * b, b0: unit * b0}, simultaneous=True)
 # The same inequality in another unit is another inequality
 assert sp.simplify(sp.diff(sp.expand(scaled / unit), unit)) != 0
 
@@ -395,12 +395,12 @@ rows = nl.system(scenario)
 best = nl.solve_exact(scenario)
 
 
-def least_fixed_point(wanted, rounds):
-    """The powers over the cap that the map of the wanted ratio reaches from zero."""
-    powers = np.zeros((1, B))
+def least_fixed_point(t, rounds):
+    """Powers over the cap that the map of a wanted ratio t reaches from 0."""
+    p = np.zeros((1, B))
     for _ in range(rounds):
-        powers = np.maximum(wanted * rows.sensing_rows(powers), rows.comm_rows(powers))
-    return powers[0]
+        p = np.maximum(t * rows.sensing_rows(p), rows.comm_rows(p))
+    return p[0]
 
 
 ratio = best.worst_sensing_sinr
@@ -409,8 +409,8 @@ asked = ratio * rows.sensing_rows(least[None])[0]
 asked = np.maximum(asked, rows.comm_rows(least[None])[0])
 assert np.allclose(asked, least, rtol=1e-9)  # the optimum is a fixed point ...
 from_zero = least_fixed_point(ratio, 60_000)
-assert np.all(from_zero <= least * (1 + 1e-9))  # ... and the iteration stays below it
-arrived = np.allclose(from_zero, least, rtol=1e-3)  # slow where noise is very weak
+assert np.all(from_zero <= least * (1 + 1e-9))  # ... and never passed
+arrived = np.allclose(from_zero, least, rtol=1e-3)  # slow in very weak noise
 
 # %% tags=["hide-input"]
 fractions = 1 - np.geomspace(0.99, 2e-3, 40)
@@ -527,20 +527,20 @@ curves.show(
 # %%
 free = scenario.replace(min_comm_sinr=0.0)
 F, v = nl.system(free).F[0], nl.system(free).v[0]
-capped = F + np.einsum("i,kj->kij", v, np.eye(B))  # a matrix for each station's cap
-radius = np.abs(np.linalg.eigvals(capped)).max()
-assert np.isclose(1 / radius, nl.solve_exact(free).worst_sensing_sinr, rtol=1e-10)
+capped = F + np.einsum("i,kj->kij", v, np.eye(B))  # one for each station's cap
+rho = np.abs(np.linalg.eigvals(capped)).max()
+assert np.isclose(1 / rho, nl.solve_exact(free).worst_sensing_sinr, rtol=1e-10)
 
-T = sp.Symbol("T")
-F2, v2 = sp.Matrix(2, 2, sp.symbols("f11 f12 f21 f22")), sp.Matrix(sp.symbols("v1 v2"))
-capped = sp.eye(2) - T * (F2 + v2 * sp.Matrix([[1, 0]]))
-first_power = (T * (sp.eye(2) - T * F2).inv() * v2)[0]
-assert sp.simplify(capped.det() - (sp.eye(2) - T * F2).det() * (1 - first_power)) == 0
+T, v1, v2, *entries = sp.symbols("T v1 v2 f11 f12 f21 f22")
+A, b = sp.eye(2) - T * sp.Matrix(2, 2, entries), T * sp.Matrix([v1, v2])
+capped = A - b * sp.Matrix([[1, 0]])
+first_power = (A.inv() * b)[0]
+assert sp.simplify(capped.det() - A.det() * (1 - first_power)) == 0
 
 reducible, weak = np.diag([0.0, 4.0]), np.full(2, 1e-3)
 both = reducible + np.einsum("i,kj->kij", weak, np.eye(2))
 radii = np.linalg.eigvals(both).real.max(axis=1)
-reached = np.linalg.solve(np.eye(2) - reducible / max(radii), weak / max(radii))
+reached = np.linalg.solve(max(radii) * np.eye(2) - reducible, weak)
 assert np.isclose(radii[0], 4.0) and np.isclose(reached[1], 1.0)
 assert reached[0] < 1e-3  # far below the cap that its own radius speaks of
 
@@ -551,14 +551,16 @@ S = sensing >= least * (1 - 1e-9)
 K = np.linalg.inv(np.eye(B) - np.where(S[:, None], 0.0, rows.C[0]))
 alone = K @ np.where(S, 0.0, rows.u[0])
 asks = rows.F[0] @ alone + rows.v[0]
-moved = [rows.F[0] @ K + np.outer(asks, K[k]) / (1 - alone[k]) for k in range(B)]
-by_hand = np.abs(np.linalg.eigvals(np.array(moved) * S[:, None])).max()
+capped = np.einsum("i,kj->kij", asks, K / (1 - alone[:, None]))
+moved = (rows.F[0] @ K + capped) * S[:, None]
+by_hand = np.abs(np.linalg.eigvals(moved)).max()
 assert S.any() and np.isclose(1 / by_hand, best.worst_sensing_sinr, rtol=1e-8)
 assert np.isclose(nl.row_bound(rows, S[None])[0], 1 / by_hand, rtol=1e-8)
 
 some = min(20, model_draws) if B <= 5 else 2  # an enumeration of all sets
 closed = [nl.perron_frobenius_optimum(many[d]) for d in range(some)]
-assert np.allclose(closed, solved.worst_sensing_sinr[:some], rtol=1e-9, equal_nan=True)
+exact = solved.worst_sensing_sinr[:some]
+assert np.allclose(closed, exact, rtol=1e-9, equal_nan=True)
 
 # %% [markdown]
 # ## From ranges to a position

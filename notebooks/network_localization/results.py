@@ -149,7 +149,7 @@ def case_at(si_db, threshold_db, drops=batch):
 
 def exact_at(si_db, threshold_db):
     found = nl.solve_exact_batch(case_at(si_db, threshold_db))
-    assert np.all(found.status[found.feasible] == "optimal")  # nothing unproven
+    assert np.all(found.status[found.feasible] == "optimal")  # all is proven
     return found
 
 
@@ -170,9 +170,10 @@ thresholds_db, heuristic_thresholds_db = (
     for levels in (thresholds_db, heuristic_thresholds_db)
 )
 if not thresholds_db:
-    print("Hardly any drop meets any threshold of the sweep: it has the set's own.")
-    thresholds_db = [min_comm_sinr_db]
-    by_threshold[min_comm_sinr_db] = exact_at(self_interference_db, min_comm_sinr_db)
+    print("Hardly any drop meets any threshold of the sweep:", end=" ")
+    print("it has the set's own.")
+    t = min_comm_sinr_db
+    thresholds_db, by_threshold[t] = [t], exact_at(self_interference_db, t)
 all_thresholds = sorted({*thresholds_db, *heuristic_thresholds_db})
 
 # %%
@@ -183,7 +184,7 @@ points = sorted(
 
 
 def by_the_paper(case, **options):
-    """Algorithm 1; None where no powers serve the users or its cone solver gives up."""
+    """Algorithm 1; None where no powers serve or its cone solver gives up."""
     try:
         return nl.solve_dc(case, tolerance=tolerance, **options)
     except (InfeasibleScenario, SolverFailure):
@@ -204,7 +205,8 @@ def algorithm_1(child):
 # %%
 # on_draws: the function on every draw, each with a generator of its own
 answers = np.array(on_draws(algorithm_1, seed, heuristic_draws))
-std_of, power_of, value_of, steps_of, certified, given_up = {}, {}, {}, {}, {}, 0
+std_of, power_of, value_of, steps_of, certified = ({} for _ in range(5))
+given_up = 0
 for point, found in zip(points, np.moveaxis(answers, 1, 0)):
     std_of[point], power_of[point] = np.split(found[:, :-2], 2, axis=1)
     value_of[point], steps_of[point] = found[:, -2], found[:, -1]
