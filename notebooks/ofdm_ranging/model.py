@@ -130,7 +130,7 @@ weights = water.powers_w * rng.exponential(size=(20_000, N))
 outputs = pulse.pulse(weights, u)
 mean = pulse.pulse(water.powers_w, u)
 floor = (water.powers_w**2).sum()
-assert np.allclose(outputs.mean(axis=0), mean, atol=5 * np.sqrt(floor / 20_000))
+assert np.allclose(outputs.mean(0), mean, atol=5 * np.sqrt(floor / 20_000))
 over = (np.abs(outputs) ** 2).mean(axis=0) / (np.abs(mean) ** 2 + floor)
 assert np.allclose(over, 1, rtol=0.06, atol=0)
 print("E|y|^2 measured over predicted:", np.round(over, 3))
@@ -177,11 +177,11 @@ assert narrow["whole capacity (Mbit/s)"] < 12
 # %%
 snr = scenario.carrier_snr
 marginal = snr / (1 + snr * water.powers_w / power_budget_w)
-filled = water.powers_w > 0
-price = marginal[filled].mean()
-assert np.allclose(marginal[filled], price, rtol=1e-9)
-assert np.all(marginal[~filled] <= price * (1 + 1e-9))
-print(f"{filled.sum()} of {N} carriers filled; certificate: {water.certificate}")
+used = water.powers_w > 0
+price = marginal[used].mean()
+assert np.allclose(marginal[used], price, rtol=1e-9)
+assert np.all(marginal[~used] <= price * (1 + 1e-9))
+print(f"{used.sum()} of {N} carriers filled; certificate: {water.certificate}")
 
 # %% [markdown]
 # ## Accuracy: the bound for an unknown phase
@@ -209,8 +209,8 @@ information = sp.zeros(3, 3)
 for n, p in enumerate(powers):
     mean_n = (real + sp.I * imaginary) * sp.sqrt(p) * sp.exp(-sp.I * n * theta)
     slope = sp.Matrix([sp.diff(mean_n, x) for x in (theta, real, imaginary)])
-    products = slope.conjugate() * slope.T
-    information += (2 / sigma2) * products.applyfunc(lambda e: sp.re(sp.expand(e)))
+    outer = slope.conjugate() * slope.T
+    information += 2 / sigma2 * outer.applyfunc(lambda e: sp.re(sp.expand(e)))
 J = information.applyfunc(sp.simplify)
 equivalent = J[0, 0] - (J[0, 1:] * J[1:, 1:].inv() * J[1:, 0])[0]
 first, second = (sum(n**k * p for n, p in enumerate(powers)) for k in (1, 2))
@@ -224,10 +224,10 @@ assert sp.simplify(equivalent - 2 / sigma2 * (real**2 + imaginary**2) * q) == 0
 # from symmetric:
 
 # %%
-proxy = float(ofdm.toa_crb_s2(scenario, water.powers_w, centred=False))
-proxy /= float(ofdm.toa_crb_s2(scenario, water.powers_w))
-assert proxy <= 1 + 1e-12
-print(f"water-filling: the uncentred bound is {100 * (1 - proxy):.2f} % too low")
+proxy = ofdm.toa_crb_s2(scenario, water.powers_w, centred=False)
+too_low = 1 - float(proxy / ofdm.toa_crb_s2(scenario, water.powers_w))
+assert too_low >= -1e-12
+print(f"water-filling: the uncentred bound is {100 * too_low:.2f} % too low")
 lopsided = np.where(np.arange(N) >= 3 * N // 4, 4 / N, 0.0)
 ratio = ofdm.toa_crb_s2(scenario, lopsided)
 ratio /= ofdm.toa_crb_s2(scenario, lopsided, centred=False)
@@ -286,10 +286,10 @@ u = np.linspace(0, N / (2 * (N - 1)), 50)
 least = np.cos(np.pi * (N - 1) * u / N)
 for sample in rng.dirichlet(np.full(N, 0.3), size=200):
     assert np.all(pulse.pulse(sample, u).real >= least - 1e-12)
-least_width = float(ofdm.main_lobe_width_m(scenario, edges.powers_w))
-least_width /= scenario.range_cell_m
+least_m = float(ofdm.main_lobe_width_m(scenario, edges.powers_w))
+least_width = least_m / scenario.range_cell_m
 assert math.isclose(least_width, N / (2 * (N - 1)), rel_tol=1e-9)
-print(f"least width {least_width:.4f}/B = {least_width * scenario.range_cell_m:.3f} m")
+print(f"least width {least_width:.4f}/B = {least_m:.3f} m")
 
 # %% [markdown]
 # ## Problem (9) is convex
@@ -345,13 +345,13 @@ def level_of(x):
     return np.abs(ofdm.pulse_compression(scenario, x, u)).max(axis=1)
 
 
-for function, sign in (
+for f, sign in (
     (level_of, 1),
     (lambda x: ofdm.second_moment_hz2(scenario, x), -1),
     (lambda x: ofdm.capacity_bps(scenario, x), -1),
 ):
-    chord = share[:, 0] * function(first) + (1 - share[:, 0]) * function(second)
-    assert np.all(sign * (function(mixed) - chord) <= 1e-9 * np.abs(chord))
+    chord = share[:, 0] * f(first) + (1 - share[:, 0]) * f(second)
+    assert np.all(sign * (f(mixed) - chord) <= 1e-9 * np.abs(chord))
 
 # %% [markdown]
 # ## Infinitely many delays
@@ -379,7 +379,8 @@ outcome = cuts.maximise_utility(
     start=water.powers_w / power_budget_w,
 )
 overshoot = [step[1] for step in outcome.history]
-print("relative overshoot per round:", ", ".join(f"{value:.1e}" for value in overshoot))
+rounds = ", ".join(f"{value:.1e}" for value in overshoot)
+print("relative overshoot per round:", rounds)
 assert outcome.converged and overshoot[-1] <= 0 and outcome.rounds <= 10
 
 # %% [markdown]
@@ -391,7 +392,7 @@ edge = np.cos(2 * np.pi * sidelobe_start / N)
 
 
 def delays_at(angles):
-    """Delays whose cosines divide the sidelobes as the angles' divide [-1, 1]."""
+    """Delays whose cosines cut the sidelobes as the angles' cut [-1, 1]."""
     cosines = (edge - 1) / 2 + (edge + 1) / 2 * np.cos(angles)
     return np.arccos(np.clip(cosines, -1, 1)) * N / (2 * np.pi)
 
@@ -403,11 +404,11 @@ for sample in rng.dirichlet(np.ones(N), size=100):
     on_grid = np.abs(pulse.pulse(sample, grid)).max() / sample.sum()
     assert true <= bound * on_grid + 1e-12
 
-# Riesz' lemma: in the angle arccos(2T/M) some point is within pi/16 of the peak.
+# Riesz' lemma: in the angle arccos(2T/M) a point is within pi/16 of the peak.
 circle = np.pi * np.arange(points * 2 + 1) / (2 * points)
 samples = rng.dirichlet(np.ones(N), size=20)
 for square in np.abs(pulse.pulse(samples, delays_at(circle))) ** 2:
-    turn = np.pi / 32 + 0.5 * (N - 1) * np.abs(circle - circle[np.argmax(square)])
+    turn = np.pi / 32 + 0.5 * (N - 1) * abs(circle - circle[np.argmax(square)])
     lemma = square.max() * np.cos(np.minimum(turn, np.pi / 2)) ** 2
     assert np.all(square >= lemma * (1 - 1e-9))
 
@@ -452,24 +453,25 @@ print("verify():", checked)
 # the capacity above.) Random multipliers, without the CRB, never get above the least level that was found:
 
 # %%
-least_db, proven_db = (
-    20 * math.log10(max(level, 1e-300))
-    for level in (low.certificate.value, low.certificate.bound)
-)
+levels = [low.certificate.value, low.certificate.bound]
+least_db, proven_db = 20 * np.log10(np.maximum(levels, 1e-300))
 for _ in range(200):
     u = rng.uniform(sidelobe_start, N / 2, size=N)
     z = pulse.steering(u, N) @ low.powers_w / power_budget_w
-    z *= rng.exponential(size=N)  # in the direction of the sidelobes of the best window
+    z *= rng.exponential(size=N)  # towards the sidelobes of the best window
     floor = (z.conj() @ pulse.steering(u, N)).real.min() / np.abs(z).sum()
     assert floor <= low.certificate.value * (1 + 1e-9)
-print(f"least sidelobe level: {least_db:.3f} dB, certified bound {proven_db:.3f} dB")
-if proven_db > least_db - 1:
-    refused = ofdm.solve_exact(scenario, peak_sidelobe_db=least_db - 1, fallback=True)
+print(f"least sidelobe level: {least_db:.3f} dB,", end=" ")
+print(f"certified bound {proven_db:.3f} dB")
+limit = least_db - 1
+if proven_db > limit:
+    refused = ofdm.solve_exact(scenario, peak_sidelobe_db=limit, fallback=True)
     assert refused.mode == "communication"
-    assert refused.certificate.bound > least_db - 1
+    assert refused.certificate.bound > limit
     print(refused.certificate)
 else:
-    print("The least level is rounding: a limit below it cannot be refused with proof.")
+    print("The least level is rounding:", end=" ")
+    print("a limit below it cannot be refused with proof.")
 
 # %% [markdown]
 # The least level itself is a *linear* program. Mirror the powers about the middle of the band and average: the output becomes its real part,
