@@ -242,8 +242,8 @@ unit = bands.scale[0] * scenario.weights.max()
 worst_case = []
 for _ in range(2000):
     point = draw.dirichlet(np.ones(3), 2)[:, None, :]
-    multipliers = draw.exponential(size=bands.floors.shape) * (bands.floors > 0)
-    worst_case.append(si.sum_bound(bands, *point, multipliers)[0] * unit)
+    lam = draw.exponential(size=bands.floors.shape) * (bands.floors > 0)
+    worst_case.append(si.sum_bound(bands, *point, lam)[0] * unit)
 assert min(worst_case) >= optimum.objective
 assert optimum.certificate.gap < 1e-6
 low, high = (end(worst_case) / optimum.objective for end in (min, max))
@@ -290,13 +290,13 @@ per_joule = bands.scale[0] / bands.power_w[0]
 factors, ratios = [], []
 for _ in range(500):
     point = draw.dirichlet(np.ones(3), 2)[:, None, :]
-    multipliers = draw.exponential(size=bands.floors.shape) * (bands.floors > 0)
-    factors.append(si.margin_bound(bands, *point, multipliers)[0])
-    ratios.append(si.efficiency_bound(bands, *point, multipliers)[0] * per_joule)
+    lam = draw.exponential(size=bands.floors.shape) * (bands.floors > 0)
+    factors.append(si.margin_bound(bands, *point, lam)[0])
+    ratios.append(si.efficiency_bound(bands, *point, lam)[0] * per_joule)
 assert min(factors) >= margin * (1 - 1e-9) and min(ratios) >= best_ratio
-print(f"margin {margin:.2f}; random multipliers prove at least {min(factors):.2f}")
-print("random bounds on the efficiency: from", end=" ")
-print(f"{min(ratios) / best_ratio:.2f} times the optimum")
+least, closest = min(factors), min(ratios) / best_ratio
+print(f"margin {margin:.2f}; random multipliers prove at least {least:.2f}")
+print(f"random bounds on the efficiency: from {closest:.2f} times the optimum")
 
 # %% [markdown]
 # ### The two prices on a map
@@ -314,10 +314,9 @@ density = np.geomspace(1e-3, 1e3, 3001)
 
 
 def bits_and_needs(bands):
-    """Rates per unit of band and the least band for the floors, at all densities."""
-    value, _, _ = bands.slopes(np.broadcast_to(density[:, None], (density.size, 3)))
-    need = np.where(bands.floors > 0, bands.floors / np.maximum(value, 1e-300), 0.0)
-    return value, np.max(need, axis=-1)
+    """Rates per unit of band, least band for the floors, at all densities."""
+    value = bands.slopes(np.tile(density[:, None], 3))[0]
+    return value, np.max(bands.floors / np.maximum(value, 1e-300), axis=-1)
 
 
 value, need = bits_and_needs(bands)
@@ -332,7 +331,8 @@ def dual(mu, nu):
 
 price = si.prices(scenario, optimum)
 w, hz = scenario.power_budget_w, scenario.bandwidth_hz
-mu_star, nu_star = price.power_per_w * w / unit, price.bandwidth_per_hz * hz / unit
+mu_star = price.power_per_w * w / unit
+nu_star = price.bandwidth_per_hz * hz / unit
 fine = min(
     dual(m * mu_star, n * nu_star)
     for m in np.linspace(0.99, 1.01, 21)
@@ -410,9 +410,9 @@ share, power, kappa = sp.symbols("beta pi kappa", positive=True)
 theta = 1 / (1 + kappa)
 mean = 1 / (theta / power + (1 - theta) / share)
 assert sp.simplify(mean * theta - share * power / (kappa * power + share)) == 0
-strong = {"antenna_gain_db": 30.0, "carrier_hz": 28e9}
+strong = setting | {"antenna_gain_db": 30.0, "carrier_hz": 28e9}
 strong |= {"target_rcs_m2": 50.0, "clutter_rcs_m2": 5.0}
-rows = si.Scenario.random_batch(np.random.default_rng(seed), 12, **setting | strong)
+rows = si.Scenario.random_batch(np.random.default_rng(seed), 12, **strong)
 reference = si.solve_exact_batch(rows)
 agree = 0
 for d in np.flatnonzero(reference.feasible):
@@ -439,7 +439,7 @@ print("drops with an answer")
 efficient = si.solve_efficiency(scenario, method="dinkelbach")
 trace = np.array([step.objective for step in efficient.history])
 errors = 1 - trace[1:] / efficient.certificate.bound
-errors = [f"{error:.1e}" for error in errors if error > 1e-8]  # the cone program's
+errors = [f"{e:.1e}" for e in errors if e > 1e-8]  # the cone program's
 print("relative distance of the iterates to the certified bound:", end=" ")
 print(", ".join([*errors, "then within the accuracy of the cone program"]))
 

@@ -175,7 +175,7 @@ tables.table(
 
 # %%
 def compare(rows, **options):
-    """All schemes on some drops, the random one with the same generator each time."""
+    """All schemes on some drops; the random one draws the same each time."""
     rng = np.random.default_rng(seed + 1)
     return si.compare(rows, rng, max_tries=max_tries, **options)
 
@@ -852,7 +852,7 @@ recovered = {
 
 
 def recovered_drops(model, radius, sensing, rate):
-    """Drops by the text (two rates of the ISaC user) or by the scripts (one rate)."""
+    """Drops by the text (two rates of the ISaC user) or the scripts (one)."""
     law = {**recovered, "radius_m": radius}
     law |= {"min_sensing_bps": sensing, "min_rate_bps": rate}
     rng = np.random.default_rng(seed)
