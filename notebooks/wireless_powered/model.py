@@ -182,13 +182,10 @@ for axis in (0, 1):
 # as much as their gradients differ in direction. Here is the identity for three directions, symbolically.
 
 # %%
-w, x, y = (sp.symbols(f"{s}0:3", real=True) for s in "wxy")
-A = sum(w[i] * x[i] ** 2 for i in range(3))
-B = sum(w[i] * y[i] ** 2 for i in range(3))
-C = sum(w[i] * x[i] * y[i] for i in range(3))
-pairs = sum(
-    w[i] * w[j] * (x[i] * y[j] - x[j] * y[i]) ** 2 for i in range(3) for j in range(i)
-)
+w, x, y = (np.array(sp.symbols(f"{s}0:3", real=True)) for s in "wxy")
+A, B, C = w @ x**2, w @ y**2, w @ (x * y)
+cross = np.outer(x, y) - np.outer(y, x)
+pairs = np.sum(np.outer(w, w) * cross**2) / 2  # every pair stands there twice
 assert sp.expand(A * B - C**2 - pairs) == 0
 J = wp.fisher_information(scenario, full)
 inverted = np.trace(np.linalg.inv(J), axis1=1, axis2=2)
@@ -208,7 +205,7 @@ for _ in range(200):
     after = wp.crb_trace(scenario, p + max_power_w * rng.random(users))
     assert np.all(after <= before * (1 + 1e-12))
 step = 1e-3 * max_power_w
-ahead, behind = (
+up, down = (
     np.array([wp.crb_trace(scenario, full + move)[0] for move in moves])
     for moves in (step * np.eye(users), -step * np.eye(users))
 )
@@ -217,7 +214,7 @@ steer = wp.range_gradients(scenario)[1:, 0] @ inverse
 proof = -wp.sensing_coefficients(scenario)[1:, 0] * np.sum(steer**2, axis=1)
 rounding = 1e-10 * wp.crb_trace(scenario, full)[0] / max_power_w
 # d tr J^-1 / d p_m = -K |J^-1 g|^2 <= 0
-assert np.allclose((ahead - behind) / (2 * step), proof, rtol=1e-3, atol=rounding)
+assert np.allclose((up - down) / (2 * step), proof, rtol=1e-3, atol=rounding)
 
 # %% [markdown]
 # ## The problem
@@ -267,7 +264,7 @@ def worst_crb(points):
 ends = max_power_w * rng.random((2, 300, users)) ** 2
 limits = np.array([worst_crb(side) for side in ends])
 middle = worst_crb(ends.mean(axis=0))
-assert np.all(middle <= limits.mean(axis=0) * (1 + 1e-12))  # convex along every chord
+assert np.all(middle <= limits.mean(axis=0) * (1 + 1e-12))  # on every chord
 
 # %% [markdown]
 # ## The paper's way: logarithms and tangents
@@ -281,8 +278,8 @@ assert np.all(middle <= limits.mean(axis=0) * (1 + 1e-12))  # convex along every
 # %%
 bent = np.sqrt(ends[0] * ends[1])  # the middle in v = ln p
 share = np.mean(worst_crb(bent) > np.maximum(*limits) * (1 + 1e-12))
-print(f"{100 * share:.0f} % of random chords leave a sublevel set of the CRB", end=" ")
-print("in ln p; none does in p")
+print(f"{100 * share:.0f} % of random chords leave a sublevel set", end=" ")
+print("of the CRB in ln p; none does in p")
 sca = wp.solve_sca(scenario, tolerance=tolerance)
 gains = np.diff([step.objective for step in sca.history])
 assert np.all(gains >= -1e-6 * sca.min_throughput_bit)
@@ -475,41 +472,43 @@ used = energy_used(exact)
 assert np.all(np.maximum(used, exact.powers_w / max_power_w) > 1 - 1e-9)
 
 # %%
-x_opt = wp.snr(scenario, exact.powers_w)
+p, slots = exact.powers_w, exact.times_s / time_budget_s
+x_opt = wp.snr(scenario, p)
 elasticity = x_opt / ((1 + x_opt) * np.log1p(x_opt))
-inverse = np.linalg.inv(wp.fisher_information(scenario, exact.powers_w))
+inverse = np.linalg.inv(wp.fisher_information(scenario, p))
 steer = np.einsum("mni,nij->mnj", wp.range_gradients(scenario)[1:], inverse)
 relief = wp.sensing_coefficients(scenario)[1:] * np.sum(steer**2, axis=2)
-relief *= exact.powers_w[:, None] / crb_limit_m2  # -d tr J_n^-1 / d v_m over the limit
-slots, charge = exact.times_s / time_budget_s, exact.charging_time_s / time_budget_s
+relief *= p[:, None] / crb_limit_m2  # -d tr J_n^-1 / d v_m over the limit
+charge = exact.charging_time_s / time_budget_s
 active = {
     "energy": used > 1 - 1e-7,
-    "cap": exact.powers_w > max_power_w * (1 - 1e-7),
-    "limit": wp.crb_trace(scenario, exact.powers_w) > crb_limit_m2 * (1 - 1e-6),
+    "cap": p > max_power_w * (1 - 1e-7),
+    "limit": wp.crb_trace(scenario, p) > crb_limit_m2 * (1 - 1e-6),
 }
-energy_part = np.vstack([np.ones(users), np.diag(elasticity - 1), np.ones(users)])
-cap_part = np.vstack([np.zeros(users), -np.eye(users), np.zeros(users)])
-limit_part = np.vstack([np.zeros(targets), relief, np.zeros(targets)])
-time_part = np.concatenate([[slots.sum()], slots * elasticity, [-charge]])[:, None]
-parts = [energy_part, cap_part, limit_part]
-conditions = [part[:, on] for part, on in zip(parts, active.values())] + [time_part]
-multipliers, missing = optimize.nnls(np.hstack(conditions), np.eye(users + 2)[0])
+rows = (1, 1), (0, 0)  # of u above those of the users, of t_0 below
+energy_part = np.pad(np.diag(elasticity - 1), rows, constant_values=1)
+parts = [energy_part, np.pad(-np.eye(users), rows), np.pad(relief, rows)]
+time_part = np.hstack([slots.sum(), slots * elasticity, -charge])[:, None]
+held = [part[:, on] for part, on in zip(parts, active.values())]
+conditions = np.hstack([*held, time_part])
+multipliers, missing = optimize.nnls(conditions, np.eye(users + 2)[0])
 assert missing < 1e-5  # stationary
-assert np.isclose(multipliers[-1], 1)  # mu T = 1: the equations for u and t_0, added up
-binding = {name: int(on.sum()) for name, on in active.items()}
-print(f"multipliers found to {max(missing, 1e-15):.0e}; bound by energy", end=" ")
-print(f"{binding['energy']}, by the cap {binding['cap']} of {users} users;", end=" ")
-print(f"at the limit {binding['limit']} of {targets} targets")
+# mu T = 1: the equations for u and t_0, added up
+assert np.isclose(multipliers[-1], 1)
+energy, cap, limit = (int(on.sum()) for on in active.values())
+print(f"multipliers found to {max(missing, 1e-15):.0e};", end=" ")
+print(f"bound by energy {energy}, by the cap {cap} of {users} users;", end=" ")
+print(f"at the limit {limit} of {targets} targets")
 
 # %%
 deep = wp.solve_sca(scenario, tolerance=1e-10)
-active = np.maximum(energy_used(deep), deep.powers_w / max_power_w)
+slack = 1 - np.maximum(energy_used(deep), deep.powers_w / max_power_w).min()
 rates = wp.throughputs(scenario, deep.times_s, deep.powers_w)
-s_of_sca = deep.charging_time_s * bandwidth_hz / deep.min_throughput_bit
+s_sca = deep.charging_time_s * bandwidth_hz / deep.min_throughput_bit
 assert abs(deep.min_throughput_bit / exact.min_throughput_bit - 1) <= 1e-6
 print(f"throughputs of the users equal to {np.ptp(rates) / rates.mean():.0e}")
-print(f"every user at its energy or its cap to {1 - active.min():.0e};", end=" ")
-print(f"s of the SCA and of the search differ by {abs(s_of_sca / star - 1):.0e}")
+print(f"every user at its energy or its cap to {slack:.0e};", end=" ")
+print(f"s of the SCA and of the search differ by {abs(s_sca / star - 1):.0e}")
 
 # %% [markdown]
 # ## Two comparison schemes
@@ -580,9 +579,10 @@ for charge in (0.2 * time_budget_s, 0.6 * time_budget_s):
     crb = wp.crb_trace(small, spent_w, charging_time_s=charge, times_s=times)
     errors.append(crb.max() * charge)
 assert np.isclose(*errors)  # all energy spent: the charging time alone decides
-searched, by_barrier = wp.solve_exact(small), wp.solve_energy(small, method="barrier")
-print(searched.certificate, by_barrier.certificate, sep="\n")
-assert abs(searched.min_throughput_bit / by_barrier.min_throughput_bit - 1) <= 1e-5
+search = wp.solve_exact(small)
+barrier = wp.solve_energy(small, method="barrier")
+print(search.certificate, barrier.certificate, sep="\n")
+assert abs(search.min_throughput_bit / barrier.min_throughput_bit - 1) <= 1e-5
 
 # %% [markdown]
 # ## In three lines

@@ -83,12 +83,13 @@ def sweep(field, values):
 # the one whose gain over the equal-time scheme is the median. The paper's own realization is not known.
 
 # %%
-# The least worst CRB of every draw, and what is asked for at each charging power
+# The least worst CRB of every draw, and what is asked at each charging power
 reach = [
     wp.solve_exact_batch(batch.replace(bs_power_w=float(v))).best_attainable
     for v in (bs_power_w, *bs_powers)
 ]
-asked = np.array([min(limits.min(), crb_limit_m2)] + [crb_limit_m2] * len(bs_powers))
+asked = np.full(len(reach), crb_limit_m2)
+asked[0] = min(limits.min(), crb_limit_m2)
 easiest = float((np.array(reach) / asked[:, None]).max(axis=0).min())
 if easiest > 1:  # the same page for limits that some draw can meet
     easier = 1.5 * easiest
