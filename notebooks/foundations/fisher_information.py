@@ -237,14 +237,11 @@ print(np.round(J, 4))
 
 # %%
 for count in (2, 3, 4):
-    xs, ys, ws = (sp.symbols(f"{s}1:{count + 1}", real=True) for s in "xyw")
-    A = sum(w * x**2 for w, x in zip(ws, xs))
-    B = sum(w * y**2 for w, y in zip(ws, ys))
-    C = sum(w * x * y for w, x, y in zip(ws, xs, ys))
-    pairs = sum(
-        ws[i] * ws[j] * (xs[i] * ys[j] - xs[j] * ys[i]) ** 2
-        for i, j in combinations(range(count), 2)
-    )
+    names = (f"{letter}1:{count + 1}" for letter in "xyw")
+    x, y, w = (np.array(sp.symbols(name, real=True)) for name in names)
+    A, B, C = w @ x**2, w @ y**2, w @ (x * y)
+    i, j = np.triu_indices(count, 1)
+    pairs = np.sum(w[i] * w[j] * (x[i] * y[j] - x[j] * y[i]) ** 2)
     assert sp.expand(A * B - C**2 - pairs) == 0
 
 many, many_weights = rng.normal(size=(1000, 2)), rng.exponential(size=1000)
