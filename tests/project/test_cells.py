@@ -3,7 +3,7 @@
 import pytest
 from cells import IMPORTS, NOTEBOOKS, SHOWS, code_cells, counted, kind, lines, names
 
-MOST_LINES, MOST_COLUMNS = 30, 88  # what a reader sees at once, and what fits into the page
+MOST_LINES, MOST_COLUMNS = 30, 79  # what a reader sees at once, and what fits into the page
 
 notebooks = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}-{path.stem}")
 
