@@ -307,9 +307,7 @@ def accuracy(sinr, drops=slice(None)):
     return np.sqrt(np.asarray(sinr) / idle.worst_sensing_sinr[drops])
 
 
-asked = [
-    each(network, min_comm_sinr=np.expm1(np.log(2) * level * loudest)) for level in x
-]
+asked = [each(network, min_comm_sinr=np.expm1(np.log(2) * v * loudest)) for v in x]
 sinrs = [nl.solve_exact_batch(batch).worst_sensing_sinr for batch in asked]
 exact = [pairs(accuracy(sinr), level) for level, sinr in zip(x, sinrs)]
 paper = [map(nl.solve_dc, asked[m]) for m in marked]
@@ -339,10 +337,8 @@ speed["network localization"] = spent, per_draw(nl.solve_exact_batch, network)
 
 # %% tags=["hide-input"]
 ONE = 1e6  # bit/s: any unit of promise, the largest factor is what counts
-alone = [shared.replace(min_sensing_bps=s, min_rate_bps=c) for s, c in ONE * np.eye(2)]
-most_sensed, most_served = (
-    ONE * si.solve_exact_batch(batch).best_attainable for batch in alone
-)
+only = [shared.replace(min_sensing_bps=s, min_rate_bps=c) for s, c in ONE * np.eye(2)]
+most_sensed, most_served = (ONE * si.solve_exact_batch(b).best_attainable for b in only)
 
 
 def promise(level, factor):
@@ -427,9 +423,8 @@ def capacities(solver, limit_db):
     return values(found, "capacity_bps")
 
 
-window = np.array(
-    [ofdm.capacity_bps(one, flat.powers_w) for one, flat in zip(symbol, flattest)]
-)
+windows = [flat.powers_w for flat in flattest]
+window = np.array([*map(ofdm.capacity_bps, symbol, windows)])
 solved = [capacities(ofdm.solve_exact, level * lowest_db) for level in x]
 exact = [pairs(level, bps / full) for level, bps in zip(x, solved)]
 mixed = [capacities(ofdm.dynamic_allocation, x[m] * lowest_db) for m in marked]

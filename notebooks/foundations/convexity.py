@@ -634,12 +634,7 @@ ax.legend()
 figures.show(
     fig,
     "s_procedure",
-    data={
-        "radius": radii,
-        "guaranteed": certified,
-        "attained": attained,
-        "sampled": sampled,
-    },
+    data=dict(radius=radii, guaranteed=certified, attained=attained, sampled=sampled),
     caption="Worst case of an indefinite quadratic form over a ball of channels, for a channel with four complex entries. "
     "The semidefinite program and an explicit channel meet: nothing is "
     "lost. Random channels miss the worst case, and a constraint checked on them only would be violated.",

@@ -849,22 +849,18 @@ for level in (low, high):
         unmet = unmet or f"at {level:g} dBm no share meets the position limit"
         share = 0.0
     reason.append((share, float(nf.relative_error(changed, scaled.crlb_bar_m2, share))))
-smaller = times(reason[0][1], reason[1][1])
-by_look, by_talk = (
-    ", ".join(f"{gain:.2f}" for gain in each) for each in zip(*gains.values())
-)
+factor = times(reason[0][1], reason[1][1])
+by_look, by_talk = (", ".join(f"{g:.2f}" for g in one) for one in zip(*gains.values()))
 moves = f"the best share goes from {reason[0][0]:.2f} to {reason[1][0]:.2f}"
-if np.isnan(smaller):
+if np.isnan(factor):
     happens = "is not what happens: there is no error at either power"
-elif abs(smaller - 1) < 0.05:
+elif abs(factor - 1) < 0.05:
     happens = f"is not what happens: {moves} and the relative channel error stays ({reason[0][1]:.2e} and {reason[1][1]:.2e}), "
     happens += "since the position limit decides at both powers; what grows is the time to talk"
-elif smaller < 1:
-    happens = f"is not what happens: the error grows by the factor {1 / smaller:.2f}"
+elif factor < 1:
+    happens = f"is not what happens: the error grows by the factor {1 / factor:.2f}"
 else:
-    happens = (
-        f"holds in part: the error falls by the factor {smaller:.2f} while {moves}"
-    )
+    happens = f"holds in part: the error falls by the factor {factor:.2f} while {moves}"
 claims.record(
     "004-C5",
     ours=unmet
@@ -924,9 +920,7 @@ if any(doubled):
     raised = "doubling the limit"
 elsewhere = {which: times(*rates(which, high)[[-1, 0]]) for which in schemes}
 stay = all(abs(elsewhere[which] - 1) < 0.1 for which in ("main", "mrt"))
-of_ignorant, of_main, of_mrt = (
-    rates(which, high) for which in ("ignorant", "main", "mrt")
-)
+of_ignorant, of_main, of_mrt = (rates(s, high) for s in ("ignorant", "main", "mrt"))
 falls = of_ignorant[-1] < of_ignorant.max() * (1 - 1e-3)
 tight, below = (times(of_ignorant[i], of_main[i]) for i in (0, -1))
 # The tightest limit is met by more power first.

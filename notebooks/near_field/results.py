@@ -712,10 +712,8 @@ def growth(part, told):
     return told.format(first=first, last=last, factor=f"{factor:.1f}")
 
 
-reduced_told = (
-    "From {first} to {last} antennas its time changes by a factor of {factor}. "
-)
-stated_told = "The stated one takes {factor} times longer at {last} than at {first} and is left there. "
+mild = "From {first} to {last} antennas its time changes by a factor of {factor}. "
+steep = "The stated one takes {factor} times longer at {last} than at {first} and is left there. "
 nowhere = ""
 if unidentified.any():
     nowhere = f" At {unidentified.sum()} of {len(cost)} points not all positions are identified, and there is nothing to solve."
@@ -724,7 +722,7 @@ figures.show(
     "cost",
     data=cost,
     caption="Time of the sensing program against the number of antennas, with the same solver. The reduced program has the same size for "
-    f"every array. {growth(quick, reduced_told)}{growth(slow, stated_told)}Single runs on one machine: orders, not benchmarks.{nowhere}",
+    f"every array. {growth(quick, mild)}{growth(slow, steep)}Single runs on one machine: orders, not benchmarks.{nowhere}",
     alt=f"The time of the stated and of the reduced program against the number of antennas, the reduced one up to {quick.antennas.iloc[-1]}.",
 )
 paired = quick.merge(slow, on="antennas", how="left", suffixes=("", "_stated"))

@@ -97,9 +97,8 @@ tight = ofdm.minimise_sidelobe(scenario).powers_w
 designs["least level"] = tight
 index = np.arange(carriers)
 
-figure, (top, bottom) = plotting.subplots(
-    2, 1, height=5.6, sharex=True, height_ratios=[1.6, 1]
-)
+look = {"height": 5.6, "sharex": True, "height_ratios": [1.6, 1]}
+figure, (top, bottom) = plotting.subplots(2, 1, **look)
 curves = Curves("carrier", index)
 curves.draw(bottom, "channel_gain_db", 10 * np.log10(scenario.channel_gain), "exact")
 
@@ -112,9 +111,8 @@ def draw_design(curves, axes, prefix, position, label, values):
 
 
 for position, (label, powers) in enumerate(designs.items()):
-    draw_design(
-        curves, top, "share", position, label, carriers * powers / power_budget_w
-    )
+    shares = carriers * powers / power_budget_w
+    draw_design(curves, top, "share", position, label, shares)
 top.set(ylabel="Power over uniform power (1)", ylim=(-0.1, 2.9))
 bottom.set(xlabel="Sub-carrier (1)", ylabel="Channel gain (dB)")
 top.legend(title="Sidelobe limit", ncols=3, loc="upper left")
@@ -844,10 +842,8 @@ for a, b in sorted(np.ndindex(grid), key=lambda at: (at[0], -at[1])):
         pulse = np.abs(ofdm.pulse_compression(scenario, best.powers_w, delays))
         pulses_db[a, b] = 20 * np.log10(np.maximum(pulse, 10**-2.5))
 least_db = np.full(grid, np.nan)  # beside each main lobe, whatever the sidelobe limit
-for b, cells in enumerate(explored_cells):
-    lowest = decided(
-        scenario, peak_sidelobe_db=-200.0, max_main_lobe_width_m=cells * cell
-    )
+for b, n in enumerate(explored_cells):
+    lowest = decided(scenario, peak_sidelobe_db=-200.0, max_main_lobe_width_m=n * cell)
     if "peak_sidelobe_db" in lowest.certificate.method:
         least_db[:, b] = lowest.certificate.value
     elif lowest.mode == "isac":

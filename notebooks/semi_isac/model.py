@@ -76,10 +76,8 @@ cell = np.random.default_rng(seed + 1)
 users = geometry.uniform_disk(cell, 3, radius_m, minimum_radius_m=0.35 * radius_m)
 scatterers = np.empty((0, 2))
 if clutters:
-    nearest_m = 0.2 * radius_m
-    scatterers = geometry.uniform_disk(
-        cell, clutters, radius_m, minimum_radius_m=nearest_m
-    )
+    disk = {"radius_m": radius_m, "minimum_radius_m": 0.2 * radius_m}
+    scatterers = geometry.uniform_disk(cell, clutters, **disk)
 sizes = {"width": 7.2, "height": 3.5, "width_ratios": [1.15, 1]}
 fig, (cell_axes, band_axes) = plotting.subplots(1, 2, **sizes)
 dotted = {"fill": False, "color": "#5A5A5A", "linestyle": ":"}

@@ -350,9 +350,7 @@ off = np.abs(np.array(means) - [*printed.values()])
 ordered = means[0] < means[1] < means[2]
 claims.record(
     "002-C1",
-    ours=", ".join(
-        f"{m:.0f} % over {NAMES[scheme]}" for scheme, m in zip(printed, means)
-    )
+    ours=", ".join(f"{m:.0f} % over {NAMES[s]}" for s, m in zip(printed, means))
     + f" (mean over the floors, {total.common['joint'].count} common drops)",
     tolerance="each within 5 percentage points of the paper's figure: reproduced; same order, and the last two within 15: trend",
     reproduced=bool(np.all(off <= 5)),

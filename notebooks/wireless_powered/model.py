@@ -100,9 +100,8 @@ user, target = who[0], what[int(np.argmax(np.abs(aside)))]
 for start, end, dash in ((user, target, "-"), (target, bs, "-"), (user, bs, ":")):
     arrow = {"arrowstyle": "->", "ls": dash, "color": "0.45", "lw": 1.4}
     ax.annotate("", end, start, arrowprops=arrow)
-blue, red, other = (
-    plotting.role(name)["color"] for name in ("exact", "paper", "benchmark_1")
-)
+roles = "exact", "paper", "benchmark_1"
+blue, red, other = (plotting.role(name)["color"] for name in roles)
 ax.scatter(*who.T, s=36, color=blue, label="users")
 ax.scatter(*what.T, s=36, marker="x", color=red, label="targets")
 ax.scatter(*bs, s=90, marker="^", color=other, label="base station")
@@ -375,9 +374,7 @@ assert abs(sca.min_throughput_bit / exact.min_throughput_bit - 1) <= 1e-3
 curve = Curve(batch[first : first + 1])
 z = np.linspace(curve.z_low[0] + 0.3, curve.z_all_capped()[0], 300)
 points = [curve.at(np.array([value])) for value in z]
-s, total = (
-    np.array([getattr(point, name)[0] for point in points]) for name in ("s", "total")
-)
+s, total = np.array([(point.s[0], point.total[0]) for point in points]).T
 crb = worst_crb(point.powers_w[0] for point in points)
 throughput = bandwidth_hz * time_budget_s / total
 fig, panels = plotting.subplots(2, 1, width=6.4, height=5.6, sharex=True)
