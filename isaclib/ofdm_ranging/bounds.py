@@ -81,12 +81,10 @@ def _fitted_bound(problem: Problem, gains: np.ndarray, shares: np.ndarray, activ
     """
     count = problem.carriers
     bonuses = _bonuses(problem, shares, active, even)
-    empty = np.flatnonzero(shares <= active)
-    slack = np.zeros((count, empty.size))
-    slack[empty, np.arange(empty.size)] = -1.0
+    slack = -np.eye(count)[:, shares <= active]
     marginal = gains / (1 + gains * shares)
     # marginal_n = price - sum of bonuses_n - reduced cost_n, all multipliers >= 0
-    matrix = np.hstack([-bonuses.T, np.ones((count, 1)), slack])
+    matrix = np.column_stack([-bonuses.T, np.ones(count), slack])
     weight = (np.ones(count) if even else np.sqrt(np.maximum(shares, 1e-3 / count))) / marginal.max()
     weighted = weight[:, None] * matrix
     scale = np.maximum(np.linalg.norm(weighted, axis=0), np.finfo(float).tiny)  # a limit may add nothing to any carrier

@@ -91,7 +91,9 @@ def _filtered(scenario: Scenario, powers, rng, trials: int, delays: np.ndarray, 
 
 
 def _profile(z: np.ndarray, oversampling: int, search: float) -> tuple[np.ndarray, np.ndarray]:
-    """Delays (G,) in [-search, search], where N/2 stands for -N/2, and squared levels (trials, G), in units of their own."""
+    """Delays (G,) in [-search, search], of one period at most (N/2 stands for -N/2), and squared levels (trials, G), in units of
+    their own.
+    """
     size = oversampling * z.shape[1]
     reach = math.floor(search * oversampling)
     steps = np.arange(max(-reach, -(size // 2)), min(reach, size - size // 2 - 1) + 1)
@@ -145,7 +147,7 @@ def random_data_sidelobes_db(scenario: Scenario, powers_w: ArrayLike, rng: np.ra
     levels = []
     for first in range(0, trials, _CHUNK):
         size = (min(_CHUNK, trials - first), scenario.carriers)
-        weights = powers * rng.gamma(scenario.symbols, 1.0 / scenario.symbols, size=size)
+        weights = powers * rng.gamma(scenario.symbols, size=size)  # a level is relative: of any scale
         levels.append(pulses.peak_level(weights, scenario.sidelobe_start, scenario.sidelobe_end, scenario.oversampling))
     return pulses.decibels(np.concatenate(levels))
 
@@ -203,7 +205,7 @@ def weak_target_detection(
         phase = np.exp(2j * math.pi * rng.uniform(size=size))
         amplitudes = np.stack([np.ones(size), units.db_to_amplitude(weak_db) * phase], axis=1)
         z = _filtered(scenario, powers, rng, size, delays, amplitudes)
-        grid, squares = _profile(z, scenario.oversampling, 0.5 * scenario.carriers)
+        grid, squares = _profile(z, scenario.oversampling, scenario.carriers)
         peak = grid[np.argmax(squares, axis=1)]
         offset = (grid - peak[:, None] + 0.5 * scenario.carriers) % scenario.carriers - 0.5 * scenario.carriers
         found = grid[np.argmax(np.where(np.abs(offset) >= scenario.sidelobe_start + _GUARD, squares, -1.0), axis=1)]

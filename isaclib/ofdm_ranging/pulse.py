@@ -223,11 +223,11 @@ def peak_level(weights, start: float, stop: float, oversampling: int) -> np.ndar
     return result.reshape(weights.shape[:-1])[()]
 
 
-def half_power_width(weights, oversampling: int, *, last_before: float | None = None) -> np.ndarray:
+def half_power_width(weights, oversampling: int, *, last_before: float = 0.0) -> np.ndarray:
     """Width in 1/bandwidth, both sides together, of the lobe around 0 where ``|y| > y(0) / sqrt(2)``.
 
-    ``last_before`` None: up to the *first* crossing, the usual 3-dB width. Otherwise up to the *last* crossing at a
-    delay of at most ``last_before`` (or to the first one after it, where the lobe is still above half power there).
+    Up to the *last* crossing at a delay of at most ``last_before``, or to the first one after it where the lobe is still above
+    half power there: with 0 up to the *first* crossing, the usual 3-dB width.
     Infinite where the level never falls so far; nan where all weights are 0.
     """
     weights = scaled(weights)
@@ -238,10 +238,7 @@ def half_power_width(weights, oversampling: int, *, last_before: float | None = 
         if not x.sum() > 0:
             continue
         below = level <= HALF_POWER
-        edge = 0
-        if last_before is not None:
-            inside = np.flatnonzero(~below & (delays <= last_before))
-            edge = int(inside[-1])
+        edge = int(np.flatnonzero(~below & (delays <= last_before))[-1])
         after = np.flatnonzero(below[edge:])
         result[row] = math.inf if after.size == 0 else 2 * _crossing(x, delays[edge + after[0] - 1], delays[edge + after[0]])
     return result.reshape(weights.shape[:-1])[()]

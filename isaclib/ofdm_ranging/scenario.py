@@ -235,7 +235,7 @@ def main_lobe_width_m(scenario: Scenario, powers_w: ArrayLike, *, crossing: str 
     """
     checks.word("crossing", crossing, ("first", "last"))
     powers = checked_powers(scenario, powers_w)
-    last_before = scenario.sidelobe_start if crossing == "last" else None
+    last_before = scenario.sidelobe_start if crossing == "last" else 0.0
     return scenario.range_cell_m * pulses.half_power_width(powers, scenario.oversampling, last_before=last_before)
 
 

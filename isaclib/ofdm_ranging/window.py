@@ -52,10 +52,10 @@ def dolph_shares(carriers: int, start: float) -> np.ndarray:
     size = np.abs(ratio)
     with np.errstate(invalid="ignore"):
         growth = order * np.arccosh(np.maximum(size, 1.0))
-        peak = growth[0]
-        # T(ratio) / T(ratio[0]) with the common exponential taken out, so that nothing overflows
-        outside = (np.exp(growth - peak) + np.exp(-growth - peak)) / (1 + np.exp(-2 * peak))
-        inside = np.cos(order * np.arccos(np.minimum(size, 1.0))) * (2 * np.exp(-peak) / (1 + np.exp(-2 * peak)))
+        peak = growth.max()
+        # 2 T(ratio) with the largest exponential taken out, so that nothing overflows
+        outside = np.exp(growth - peak) + np.exp(-growth - peak)
+        inside = 2 * np.exp(-peak) * np.cos(order * np.arccos(size))
     values = np.where(size >= 1, outside, inside) * np.where(ratio < 0, (-1.0) ** order, 1.0)
     turned = values * np.exp(1j * math.pi * order * steps / carriers)  # the window's middle lies at (N-1)/2
     shares = np.maximum(np.fft.fft(turned).real, 0.0)
