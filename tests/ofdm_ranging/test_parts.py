@@ -157,6 +157,7 @@ def test_mixtures_and_rooms_by_hand():
     first = cuts.first_delays(cuts.Region(1.5, 8.0, 0.1))
     assert first[0] == 1.5 and first[-1] == 8.0 and np.diff(first) == pytest.approx(0.5)
     assert cuts.first_delays(cuts.Region(1.5, 1.5, 0.1)).tolist() == [1.5]
+    assert cuts.first_delays(cuts.Region(1.5, 1.8, 0.1)).tolist() == [1.5, 1.8]
 
 
 def test_second_order_rows_foresee_where_a_peak_moves():
@@ -356,6 +357,12 @@ def test_ends_of_ranges_belong_to_them_and_nothing_beyond():
         ("sidelobe_start", lambda v: scenario.replace(sidelobe_start=v), (3.999,), (4.0, 4.1)),
         ("sidelobe_stop", lambda v: scenario.replace(sidelobe_stop=v), (1.5, 4.0), (1.499, 4.001)),
         ("max_capacity_loss", lambda v: ofdm.Limits(max_capacity_loss=v), (0.0, 1.0), (-1e-12, 1 + 1e-12)),
+        (
+            "subcarrier_spacing_hz",
+            lambda v: scenario.replace(subcarrier_spacing_hz=v, noise_psd_w_per_hz=1 / v),
+            (1.01e-140, 0.99e140),
+            (0.99e-140, 1.01e140),
+        ),
     ):
         for value in inside:
             call(value)
@@ -417,3 +424,9 @@ def test_the_seconds_are_those_of_the_call():
         assert_timed(lambda solve=solve: solve(scenario))
     assert_timed(lambda: ofdm.solve_sidelobe_limited(scenario, -14.0))
     assert_timed(lambda: ofdm.mix(scenario, 0.5))
+    for given_up in (
+        lambda: ofdm.solve_exact(scenario, peak_sidelobe_db=-60.0, fallback=True),
+        lambda: ofdm.dynamic_allocation(scenario, peak_sidelobe_db=-60.0),
+        lambda: ofdm.straightforward_rule(scenario, peak_sidelobe_db=-60.0),
+    ):
+        assert assert_timed(given_up).mode == "communication"
