@@ -125,7 +125,6 @@ class _Edge:
                 break
             gap *= 4.0
         high = low + gap
-        low = max(low, high - gap)
         for _ in range(_HALVINGS):
             trial = 0.5 * (low + high)
             low, high = (low, trial) if weights @ self._lost(trial, rho, eta)[0] <= wanted else (trial, high)

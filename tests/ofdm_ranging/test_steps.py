@@ -7,9 +7,24 @@ import numpy as np
 import pytest
 from timed import assert_timed
 
+from isaclib import InvalidScenario
 from isaclib import ofdm_ranging as ofdm
 from isaclib.foundations.errors import SolverFailure
-from isaclib.ofdm_ranging import batch, bounds, cuts, edge, exact, feasibility, interior_point, least, paper, pulse, waterfilling
+from isaclib.ofdm_ranging import (
+    batch,
+    benchmarks,
+    bounds,
+    cuts,
+    edge,
+    estimator,
+    exact,
+    feasibility,
+    interior_point,
+    least,
+    paper,
+    pulse,
+    waterfilling,
+)
 from isaclib.ofdm_ranging.feasibility import problem_of, window_within
 from isaclib.ofdm_ranging.rows import Rows
 from isaclib.ofdm_ranging.waterfilling import priced_bound, waterfill_shares
@@ -61,9 +76,11 @@ LEAST = (
 
 
 @pytest.mark.parametrize("case", range(len(LEAST)))
-def test_least_levels_are_known_after_few_rounds(case):
+def test_least_levels_are_known_after_few_rounds(case, counted):
     problem, share, rounds = LEAST[case]
+    programs = counted(least._Mirrored, "_solved")
     exact = least._least_level(problem, None)
+    assert len(programs) <= 2 + (case == 3)  # then the last basis is solved exactly
     assert 0 <= exact.level - exact.bound <= 5e-8 * exact.level + 9e-16 * problem.carriers
     found = exact if share is None else least._least_level(problem, share * exact.level)
     assert found.rounds <= rounds
@@ -203,6 +220,31 @@ def test_shares_of_nearly_the_same_limits_save_rounds():
     assert first.converged and near.converged and near.rounds <= 3 <= first.rounds <= 5
 
 
+def test_programs_are_solved_ever_more_accurately(counted):
+    scenario = scenario_of(0, carriers=48)
+    gains, problem = scenario.carrier_snr, problem_with(48, (1.5, 24.0, 0.05))
+    flood = waterfill_shares(gains)
+    most = float(np.log1p(gains * flood).sum())
+    asked = counted(cuts.Rounds, "solve")
+    found = cuts.maximise_utility(problem, gains, start=flood)
+    worth = [step[0] for step in found.history]
+    # relative to the utility of the round before
+    final = [1e-8 * each / most for each in worth[1:-1]]
+    assert [given[4] for given, _ in asked] == pytest.approx([1e-3, 1e-5, *final], rel=1e-12)
+    assert {given[3] for given, _ in asked} == {1e-10} and {given[5] for given, _ in asked} == {1 / most}
+    asked.clear()
+    cuts.maximise_utility(problem, gains, start=flood, near=found.shares, max_rounds=1)
+    assert asked[0][0][4] == pytest.approx(1e-8 * worth[-1] / most, rel=1e-6) and len(asked) == 1
+    loose = dolph_shares(48, 2.2)
+    for reference, first in ((loose, flood), (dolph_shares(48, 1.5), None)):
+        room = -problem.excesses(reference)[0]
+        level = problem.regions[0].level * (1 - room) * (1 + (1.1e-3 if first is flood else 0.9e-3))
+        asked.clear()
+        states = counted(cuts.Rounds, "__init__")
+        cuts.maximise_utility(problem_with(48, (1.5, 24.0, level)), gains, start=flood, reference=reference, max_rounds=1)
+        assert states[0][0][2] is (flood if first is flood else reference)
+
+
 # The fitted bound
 
 
@@ -261,7 +303,7 @@ def test_limits_are_raised_by_less_and_less_until_the_bound_is_near(monkeypatch)
     ):
         asked.clear()
         monkeypatch.setattr(exact, "fitted_bound", lambda *given, fitted=fitted: fitted)
-        problem = problem_with(16, (1.5, 8.0, peak * (1 + room)))
+        problem = problem_with(16, (1.5, 8.0, peak * (1 + room)), slack=2 * cuts.moment_loss(window))
         outcome = exact._eased(problem, gains, best, window)
         assert [level / problem.regions[0].level - 1 for level, _, _ in asked] == pytest.approx(raised, rel=1e-5, abs=1e-15)
         assert all(near is (window if k else None) and most == 16 for k, (_, near, most) in enumerate(asked))
@@ -305,15 +347,16 @@ def test_the_best_price_takes_few_steps(snr, monkeypatch):
 
 
 def test_shares_beside_the_window_settle_in_few_turns(counted):
-    shares = counted(edge._Edge, "_shares")
+    shares, scales = counted(edge._Edge, "_shares"), counted(edge._Edge, "_scale")
     for count, slack, turns in ((10, None, 4), (11, None, 4), (10, 14.0, 4)):
         level = least_sidelobe_level(count, 1.2)
         problem = problem_with(count, (1.2, 0.5 * count, level * (1 + 1e-6)), slack=slack)
         gains = scenario_of(count, carriers=count).carrier_snr
         beside = edge._Edge(problem, gains, level, dolph_shares(count, 1.2))
         shares.clear()
+        scales.clear()
         beside.at(0.0 if slack is None else 0.01)
-        assert len(shares) <= turns
+        assert len(shares) <= turns and len(scales) <= (turns if slack is None else 5 * turns)
 
 
 def test_the_price_of_a_crb_limit_is_found_in_few_halvings(counted):
@@ -400,3 +443,74 @@ def test_weights_take_few_evaluations_and_a_hopeless_search_ends():
     assert paper.largest_weight(shifted(-0.01), 0.3) == pytest.approx(0.4, abs=1e-7) and len(asked) <= 13
     asked.clear()
     assert paper.largest_weight(shifted(-1.0), 0.3) == 1.0 and asked == [1.0]
+
+
+def test_peaks_are_sought_on_the_grids_that_are_stated(counted):
+    scenario, powers = scenario_of(), np.full(16, 1 / 16)
+    limits = ofdm.Limits(peak_sidelobe_db=-10.0, max_main_lobe_width_m=1.2 * scenario.range_cell_m)
+    problem = problem_of(scenario, limits)
+    asked = counted(pulse, "peaks")
+
+    def grids(call):
+        asked.clear()
+        call()
+        return [given[3] for given, _ in asked]
+
+    assert grids(lambda: limits.residual(scenario, powers)) == [64, 64]
+    assert grids(lambda: limits.violations(scenario, powers)) == [32, 32]
+    assert grids(lambda: limits.violations(scenario.replace(oversampling=40), powers)) == [40, 40]
+    assert grids(lambda: limits.violations(scenario, powers, oversampling=50)) == [50, 50]
+    assert grids(lambda: problem.excesses(powers)) == [32, 32]
+    assert grids(lambda: bounds._bonuses(problem, powers, 1e-6, False)) == [32, 32]
+    assert grids(lambda: bounds._bonuses(dataclasses.replace(problem, oversampling=50), powers, 1e-6, False)) == [50, 50]
+    assert grids(lambda: cuts.Rounds(problem, powers).exchange(powers)) == [16, 16]
+    judged = ofdm.solve_exact(scenario, peak_sidelobe_db=-10.0).certificate
+    assert grids(lambda: ofdm.score(scenario, powers, peak_sidelobe_db=-10.0, optimum=judged)) == [64]
+    assert grids(lambda: ofdm.peak_sidelobe_db(scenario.replace(oversampling=4), powers)) == [32]
+
+
+def test_rounding_of_a_limit_is_told_apart_from_a_limit_that_is_missed():
+    scenario = scenario_of(3)
+    flood = ofdm.waterfill(scenario)
+    crb = float(ofdm.toa_crb_s2(scenario, flood.powers_w))
+    for share, kept in ((0.9e-12, True), (1.5e-12, False)):
+        method = ofdm.solve_exact(scenario, max_toa_crb_s2=crb * (1 - share)).certificate.method
+        assert (method == "water-filling meets every limit") == kept
+    for share, kept in ((0.9e-9, True), (1.1e-9, False)):
+        straight = ofdm.straightforward_rule(scenario, max_toa_crb_s2=crb * (1 - share))
+        rule = ofdm.dynamic_allocation(scenario, max_toa_crb_s2=crb * (1 - share))
+        assert (straight.mode == "isac") == kept and straight.certificate.method == (
+            "straightforward rule" if kept else "straightforward rule: communication only"
+        )
+        assert (rule.history == ()) == kept and rule.mode == "isac" and rule.certificate.iterations == len(rule.history)
+    lost = ofdm.dynamic_allocation(scenario, peak_sidelobe_db=-60.0, max_toa_crb_s2=2 * crb)
+    assert lost.mode == "communication" and lost.certificate.method == "dynamic allocation: communication only"
+    assert lost.certificate.iterations == len(lost.history) > 0 and lost.certificate.residual == 0.0
+    for value, weight in ((0.9e-9, 1.0), (1.1e-9, None)):
+        assert paper.largest_weight(lambda a, value=value: value if a == 1 else 0.0, 0.5) == (
+            weight or pytest.approx(1, abs=1e-7)
+        )
+        found = paper.smallest_weight(lambda a, value=value: value if a else 1.0)
+        assert (found is None) == (weight is None)
+
+
+def test_a_closed_form_is_optimal_up_to_rounding():
+    scenario, powers = scenario_of(), np.full(16, (1 + 5e-7) / 16)
+    for sense in (1, -1):
+        for gap, status in ((0.0, "optimal"), (0.9e-9, "optimal"), (1.2e-9, "converged")):
+            given = ("by hand", scenario, powers, 1.0, 1 + sense * gap, 0.0, "max" if sense > 0 else "min")
+            certificate = benchmarks._certificate(*given)
+            assert certificate.status == status and certificate.residual == pytest.approx(5e-7)
+    assert benchmarks._certificate("by hand", scenario, powers / 1.2, 1.0, 1.0, 0.0).residual == 0.0
+    two = ofdm.edges_only(scenario, carriers_per_side=2)
+    assert two.powers_w[[0, 1, -2, -1]] == pytest.approx(np.full(4, 0.25)) and two.powers_w.sum() == pytest.approx(1)
+    assert two.certificate.status == "converged" and two.certificate.bound < two.certificate.value
+
+
+def test_trials_come_in_the_same_chunks_however_many_there_are():
+    scenario, powers = scenario_of(carriers=4), np.full(4, 0.25)
+    short, long = (ofdm.delay_errors_s(scenario, powers, np.random.default_rng(1), trials) for trials in (512, 600))
+    assert np.array_equal(short, long[:512]) and long.shape == (600,)
+    assert estimator._trials(10**9) == 10**9
+    with pytest.raises(InvalidScenario, match="trials"):
+        estimator._trials(10**9 + 1)

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -462,7 +463,10 @@ def test_shares_and_multipliers_beside_the_window_by_their_formulas(count, slack
 
 
 def test_the_window_alone_is_used_where_levels_can_be_told_apart():
-    assert edge_of(16, 1.5, 0.0).rise == 1e-13
+    edge, none = edge_of(16, 1.5, 0.0), np.zeros(8)
+    assert edge.rise == 1e-13
+    steep = edge.bound(_Point(edge.window, 1e9, none, none, 0.0, 0.0)) - priced_bound(edge.gains, np.zeros(16))
+    assert steep == pytest.approx(1e9 * (edge.delta + 1e-14), rel=1e-6)  # what rounding of the closed form can make of it
     for level, known in ((0.9e-10, False), (1.1e-10, True)):
         problem = problem_with(24, (start_of_level(24, level), 12.0, level * (1 + 5e-4)))
         assert (beside_the_least_level(problem, np.ones(24)) is not None) == known
@@ -518,6 +522,89 @@ def test_newtons_step_is_the_solution_of_the_bordered_system(apart):
     assert newton.w * d_v + newton.v * d_w == pytest.approx(target - newton.w * newton.v, abs=1e-10)
     forward = newton.rows.forward(newton.at, d_w[:12], newton.rows.slopes(d_w[:12]))
     assert forward + d_w[12:] == pytest.approx(-residual, abs=1e-10) and d_w[:12].sum() == pytest.approx(-balance, abs=1e-11)
+
+
+def program_of(level):
+    none = np.empty((0, 6)), np.empty(0, dtype=int)
+    rows = Rows(6, np.array([1.5, 2.5]), np.array([level, 0.4]), *none, 3.0)
+    return rows, np.array([1.0, 4.0, 2.0, 0.5, 3.0, 1.0]), np.array([0.0, 0.3, 0.2, 0.2, 0.2, 0.1])
+
+
+def test_a_search_begins_with_room_and_with_multipliers_that_a_deep_level_shrinks(monkeypatch):
+    seen, own = [], interior_point.Iterate
+    monkeypatch.setattr(interior_point, "Iterate", lambda *given: seen.append(given) or own(*given))
+    known = own(np.full(9, 0.2), np.array([*[0.1] * 6, 1e-9, 0.5, 2.0]), 0.6, 9e-4)
+    for level in (0.3, 2e-4):
+        rows, gains, start = program_of(level)
+        for warm, z in ((None, np.maximum(start, 1e-12)), (known, np.full(6, 0.2))):
+            seen.clear()
+            interior_point.minimise(rows, gains, start, tolerance=1e-6, weight=0.7, max_iterations=1, warm=warm)
+            h = np.abs(phases_of(6, [1.5, 2.5]) @ z) ** 2 / np.array([level, 0.4]) ** 2
+            h = np.append(h, cuts.moment_loss(z) / 3) - 1
+            if warm is None:
+                w = np.concatenate([z, np.maximum(-h, 0.1)])
+                v = 0.1 / w * np.array([*[1.0] * 6, min(1.0, level / 1e-3), 1.0, 1.0])
+            else:
+                w = np.concatenate([z, np.maximum(-h, 1e-4 / np.maximum(known.v[6:], 1e-2))])
+                v = np.maximum(known.v, 1e-4 / w)
+            ((found_w, found_v, price, gap),) = seen
+            assert found_w == pytest.approx(w, rel=1e-9, abs=1e-14) and found_v == pytest.approx(v, rel=1e-9)
+            assert price == (0.0 if warm is None else 0.6) and gap == pytest.approx(w @ v, rel=1e-9)
+
+
+def newton_step(old, hessian, jacobian, slope, balance, target, residual):
+    """Changes of w = (z, s), of v = (reduced costs, multipliers) and of the price, from one dense system."""
+    count, (z, s) = len(residual), (old.w[:6], old.w[6:])
+    zero, eye, ones = np.zeros, np.eye, np.ones
+    system = np.block(
+        [
+            [hessian, zero((6, count)), -eye(6), jacobian.T, ones((6, 1))],
+            [jacobian, eye(count), zero((count, 6)), zero((count, count)), zero((count, 1))],
+            [ones((1, 6)), zero((1, count)), zero((1, 6)), zero((1, count)), zero((1, 1))],
+            [np.diag(old.v[:6]), zero((6, count)), np.diag(z), zero((6, count)), zero((6, 1))],
+            [zero((count, 6)), np.diag(old.v[6:]), zero((count, 6)), np.diag(s), zero((count, 1))],
+        ]
+    )
+    stationarity = slope + jacobian.T @ old.v[6:] - old.v[:6]
+    found = np.linalg.solve(system, np.concatenate([-stationarity, -residual, [-balance], target - old.w * old.v]))
+    return np.split(found, [6 + count, 12 + 2 * count])
+
+
+def farthest(values, change):
+    """How far a step may go until a value is 0."""
+    return min((-values[change < 0] / change[change < 0]), default=math.inf)
+
+
+def test_an_iteration_is_mehrotras_predictor_and_corrector_with_the_exact_squares():
+    """The next points of the path from dense systems of equations."""
+    rows, gains, start = program_of(0.3)
+    tolerance, weight, n = 1e-6, 0.7, centred(6)
+    path = interior_point.minimise(rows, gains, start + 0.05, tolerance=tolerance, weight=weight).path
+    phases = phases_of(6, [1.5, 2.5]) / np.array([[0.3], [0.4]])
+    curvatures = [2 * (row.conj()[:, None] * row).real for row in phases] + [2 * np.outer(n, n) / 3]
+    linear = np.vstack([np.zeros((2, 6)), (2.5**2 - n**2) / 3])
+
+    def squares(z):
+        return np.array([0.5 * z @ curvature @ z for curvature in curvatures])
+
+    for old, new in pairwise(path[:5]):
+        z = old.w[:6]
+        hessian = sum(m * c for m, c in zip(old.v[6:], curvatures, strict=True))
+        hessian = hessian + np.diag(weight * (gains / (1 + gains * z)) ** 2)
+        jacobian = np.array([curvature @ z for curvature in curvatures]) + linear
+        primal = squares(z) + linear @ z - 1 + old.w[6:]
+        system = (old, hessian, jacobian, old.price - weight * gains / (1 + gains * z), z.sum() - 1)
+        a_w, a_v, _ = newton_step(*system, np.zeros(9), primal)
+        p, d = min(1.0, farthest(old.w, a_w)), min(1.0, farthest(old.v, a_v))
+        predicted = (old.w + p * a_w) @ (old.v + d * a_v)
+        target = max(old.gap * min(1.0, predicted / old.gap) ** 3, 0.1 * tolerance) / 9
+        d_w, d_v, d_price = newton_step(*system, target - p * d * a_w * a_v, primal + p**2 * squares(a_w[:6]))
+        p, d = min(1.0, 0.995 * farthest(old.w, d_w)), min(1.0, 0.995 * farthest(old.v, d_v))
+        w, v = old.w + p * d_w, old.v + d * d_v
+        inside = 1 - squares(w[:6]) - linear @ w[:6]
+        w[6:] = np.where(inside > 0.5 * w[6:], inside, w[6:])
+        assert new.w == pytest.approx(w, rel=1e-6, abs=1e-9) and new.v == pytest.approx(v, rel=1e-6, abs=1e-9)
+        assert new.price == pytest.approx(old.price + d * d_price[0], rel=1e-7)
 
 
 def test_refinements_are_conjugate_gradients_that_stop_when_the_residual_is_small():
