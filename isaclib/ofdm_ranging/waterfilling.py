@@ -91,8 +91,7 @@ def priced_bound(gains: np.ndarray, bonus: np.ndarray) -> float:
             else:
                 high = trial
             # Newton's step, which from the left never passes a convex function's root; half the bracket where it leaves that.
-            slope = (filled[wet] ** 2).sum()
-            trial = trial + excess / slope if slope > 0 else low
+            trial = trial + excess / (filled[wet] ** 2).sum()
             if not low < trial < high:
                 trial = 0.5 * (low + high)
             elif abs(excess) <= _EXACT:

@@ -1,6 +1,7 @@
 """How many rounds, turns, halvings and evaluations the searches take: few, and none without end."""
 
 import dataclasses
+import inspect
 import math
 
 import numpy as np
@@ -311,6 +312,76 @@ def test_limits_are_raised_by_less_and_less_until_the_bound_is_near(monkeypatch)
         assert outcome.converged == converged and outcome.shares is window
 
 
+def outcome_of(shares, bound, *, found=True, converged=False):
+    return cuts.Outcome(shares, bound, found, converged, 0.0, 1, ())
+
+
+def test_an_optimum_is_sought_where_it_may_be_and_again_from_shares_that_meet_the_limits(monkeypatch):
+    scenario, limits = scenario_of(), ofdm.Limits(peak_sidelobe_db=-15.0)
+    problem, flood = problem_of(scenario, limits), waterfill_shares(scenario.carrier_snr)
+    level, ample, asked = problem.regions[0].level, dolph_shares(16, 1.5), []
+    narrow = dolph_shares(16, feasibility.start_of_level(16, level * 0.995))  # half a percent of room
+    loud = dolph_shares(16, feasibility.start_of_level(16, level * 1.001))
+    good, poor = (outcome_of(narrow, 5.0, converged=value) for value in (True, False))
+    refusal = feasibility.Refusal("peak_sidelobe_db", -15.0, -10.0, -11.0)
+
+    def sought(hopeless, window, beside, reference, *outcomes):
+        left = iter(outcomes)
+        asked.clear()
+
+        def maximise(problem, gains, *, start, reference):
+            assert start is flood
+            asked.append((problem.regions[0].level, reference))
+            return next(left)
+
+        monkeypatch.setattr(exact, "hopeless", lambda *given: hopeless)
+        monkeypatch.setattr(exact, "window_within", lambda *given: window)
+        monkeypatch.setattr(exact, "beside_the_least_level", lambda *given: beside)
+        monkeypatch.setattr(exact, "examine", lambda *given: reference)
+        monkeypatch.setattr(exact.cuts, "maximise_utility", maximise)
+        return exact._sought(scenario, limits, flood)
+
+    assert sought(False, None, good, refusal, good) is good and asked == [(level, None)]
+    assert sought(False, narrow, good, refusal) is good and not asked
+    assert sought(False, narrow, poor, refusal, good) is good and asked == [(level, narrow)]
+    assert sought(False, ample, None, refusal, poor) is poor and asked == [(level, ample)]
+    assert sought(False, narrow, None, refusal, poor) is refusal and len(asked) == 1
+    again = outcome_of(ample, 4.0)
+    better = sought(False, narrow, None, ample, poor, again)
+    assert asked == [(level, narrow), (level, ample)] and better.bound == 4.0
+    assert sought(True, ample, good, refusal) is refusal and not asked
+    assert sought(True, ample, good, ample, again) is again and asked == [(level, ample)]
+    assert sought(True, ample, good, loud, again) is again and asked[0][1] is loud
+    assert asked[0][0] / level == pytest.approx(1 + problem.excesses(loud)[0] * (1 + 1e-6), rel=1e-12) and asked[0][0] > level
+
+
+def test_limits_are_raised_only_where_an_answer_was_found_and_is_not_proven(monkeypatch):
+    scenario, limits = scenario_of(), ofdm.Limits(peak_sidelobe_db=-15.0)
+    problem, flood = problem_of(scenario, limits), waterfill_shares(scenario.carrier_snr)
+    level, ample, eased = problem.regions[0].level, dolph_shares(16, 1.5), []
+    narrow = dolph_shares(16, feasibility.start_of_level(16, level * 0.995))
+    loud = dolph_shares(16, feasibility.start_of_level(16, level * 1.001))
+    monkeypatch.setattr(exact, "_eased", lambda *given: eased.append(given) or "eased")
+
+    def searched(outcome, window, reference):
+        eased.clear()
+        monkeypatch.setattr(exact, "_sought", lambda *given: outcome)
+        monkeypatch.setattr(exact, "window_within", lambda *given: window)
+        monkeypatch.setattr(exact, "examine", lambda *given: reference)
+        return exact._searched(scenario, limits, flood)
+
+    refusal = feasibility.Refusal("peak_sidelobe_db", -15.0, -10.0, -11.0)
+    for done in (refusal, outcome_of(ample, 5.0, converged=True), outcome_of(ample, 5.0, found=False)):
+        assert searched(done, ample, ample) is done and not eased
+    open_one, over = outcome_of(narrow, 5.0), outcome_of(loud, 5.0)
+    assert searched(open_one, None, refusal) is open_one and not eased
+    for window, reference, taken in ((None, narrow, narrow), (narrow, ample, ample), (ample, narrow, ample)):
+        assert searched(open_one, window, reference) == "eased"
+        assert eased[0][0] == problem and eased[0][2] is open_one and eased[0][3] is taken
+    assert searched(over, ample, refusal) == "eased"
+    assert eased[0][0].regions[0].level == pytest.approx(float(pulse.peak_level(loud, 1.5, 8.0, 64)), rel=1e-7)
+
+
 def test_a_row_on_which_the_solver_gives_up_is_failed_and_the_others_are_kept(monkeypatch):
     scenarios, own = [scenario_of(seed) for seed in range(3)], batch.solved
 
@@ -514,3 +585,35 @@ def test_trials_come_in_the_same_chunks_however_many_there_are():
     assert estimator._trials(10**9) == 10**9
     with pytest.raises(InvalidScenario, match="trials"):
         estimator._trials(10**9 + 1)
+
+
+def test_defaults_are_those_that_are_stated():
+    def default(function, name):
+        return inspect.signature(function).parameters[name].default
+
+    assert default(ofdm.best_main_lobe_width_m, "tolerance") == 1e-6
+    for function in (ofdm.edges_only, ofdm.mix, ofdm.dynamic_allocation, benchmarks.mixing_ends):
+        assert default(function, "carriers_per_side") == 1
+    assert default(cuts.maximise_utility, "max_rounds") == 40 and default(pulse.peaks, "above") == 0.0
+    assert (default(interior_point.minimise, "weight"), default(interior_point.minimise, "max_iterations")) == (1.0, 60)
+    plain = ofdm.Scenario(channel_gain=np.ones(4), subcarrier_spacing_hz=1.0, noise_psd_w_per_hz=1.0, power_budget_w=1.0)
+    assert (plain.echo_gain, plain.symbols, plain.sidelobe_start, plain.oversampling) == (1.0, 1, 1.5, 16)
+    assert plain.sidelobe_stop is None and plain.sidelobe_end == 2.0
+    noisy, powers = scenario_of(carriers=64, echo_gain_db=-60.0), np.full(64, 1 / 64)
+    own, asked, wider = (
+        ofdm.delay_errors_s(noisy, powers, np.random.default_rng(1), 9, **given)
+        for given in ({}, {"search": 16.0}, {"search": 32.0})
+    )
+    assert np.array_equal(own, asked) and not np.array_equal(own, wider)
+
+
+def test_the_seconds_of_a_first_step_that_is_known_count():
+    scenario = scenario_of(carriers=24)
+    limited = ofdm.solve_sidelobe_limited(scenario, -14.0)
+    slow = dataclasses.replace(limited, certificate=dataclasses.replace(limited.certificate, seconds=100.0))
+    for level, loss, mode in ((-14.0, None, "isac"), (-14.0, 1e-6, "communication")):
+        rule = ofdm.straightforward_rule(scenario, peak_sidelobe_db=level, max_capacity_loss=loss, sidelobe_limited=slow)
+        assert rule.mode == mode and 100 <= rule.certificate.seconds < 110
+    known = ofdm.straightforward_rule(scenario, peak_sidelobe_db=-14.0, sidelobe_limited=limited)
+    assert np.array_equal(known.powers_w, limited.powers_w)
+    assert known.certificate.seconds < limited.certificate.seconds + 10
