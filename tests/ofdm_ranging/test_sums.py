@@ -779,6 +779,89 @@ def test_an_answer_is_optimal_up_to_the_stated_gap_and_residual(monkeypatch):
     assert silent.value == 0 and silent.bound == pytest.approx(ofdm.waterfill(scenario).capacity_bps, rel=1e-12)
 
 
+def test_statuses_and_methods_follow_gaps_and_residuals(monkeypatch):
+    scenario, limits = scenario_of(9), {"peak_sidelobe_db": -15.0}
+    best = ofdm.solve_exact(scenario, **limits)
+    nats = best.certificate.value * math.log(2) / scenario.subcarrier_spacing_hz
+    for gap, louder, status in (
+        (0.9e-6, 0.0, "optimal"),
+        (1.2e-6, 0.0, "converged"),
+        (0.5e-6, 0.9e-7, "optimal"),
+        (0.5e-6, 1.2e-7, "converged"),
+    ):
+        history = ((0.5 * nats, 1.1e-9, 0.1), (nats, 0.9e-9, 0.2))
+        outcome = cuts.Outcome(best.powers_w * (1 + louder), nats * (1 + gap), True, True, 0.0, 2, history, "by hand")
+        monkeypatch.setattr(exact, "_searched", lambda *given, outcome=outcome: outcome)
+        found = ofdm.solve_exact(scenario, **limits)
+        assert (found.certificate.status, found.certificate.method, found.certificate.iterations) == (status, "by hand", 2)
+        assert found.certificate.bound == pytest.approx(best.certificate.value * (1 + gap), rel=1e-12)
+        assert [step.feasible for step in found.history] == [False, True] and [step.seconds for step in found.history] == [
+            0.1,
+            0.2,
+        ]
+        assert found.history[0].objective == pytest.approx(0.5 * best.certificate.value, rel=1e-12)
+    for bound, status in ((-10 * (1 + 0.9e-6), "optimal"), (-10 * (1 + 1.2e-6), "converged")):
+        monkeypatch.setattr(exact, "solved", lambda *given, bound=bound: Refusal("peak_sidelobe_db", -15.0, -10.0, bound))
+        certificate = ofdm.solve_exact(scenario, **limits, fallback=True).certificate
+        assert (certificate.status, certificate.value, certificate.bound) == (status, -10.0, bound)
+    flat = np.full(16, 1 / 16)
+    for gap, rounds, status, method in (
+        (0.9e-6, 0, "optimal", "Dolph's window"),
+        (1.2e-6, 3, "converged", "linear program with rows exchanged at the peaks"),
+    ):
+        least = LeastLevel(flat, 0.1, 0.1 * (1 - gap), rounds)
+        monkeypatch.setattr(exact, "least_level", lambda *given, least=least: least)
+        certificate = ofdm.minimise_sidelobe(scenario).certificate
+        assert (certificate.status, certificate.method, certificate.iterations) == (status, method, rounds)
+        assert (certificate.value, certificate.bound, certificate.residual) == (0.1, 0.1 * (1 - gap), 0.0)
+    monkeypatch.setattr(exact, "least_level", lambda *given: LeastLevel(None, math.inf, 0.0, 40))
+    with pytest.raises(SolverFailure, match="linear program"):
+        ofdm.minimise_sidelobe(scenario)
+
+
+def test_multipliers_that_are_not_found_prove_nothing(monkeypatch):
+    scenario = scenario_of(4)
+    problem, shares = problem_of(scenario, ofdm.Limits(peak_sidelobe_db=-16.0)), np.full(16, 1 / 16)
+
+    def unsettled(*given, **more):
+        raise RuntimeError
+
+    monkeypatch.setattr(bounds, "nnls", unsettled)
+    assert bounds._fitted_bound(problem, scenario.carrier_snr, shares, 1e-3, False) == math.inf
+    monkeypatch.setattr(bounds, "linprog", lambda *given, **more: type("Nothing", (), {"x": None}))
+    assert bounds._linear_bound(problem, scenario.carrier_snr, shares) == math.inf
+    flood = priced_bound(scenario.carrier_snr, np.zeros(16))
+    assert bounds.fitted_bound(problem, scenario.carrier_snr, shares) == flood
+
+
+def test_the_least_width_lies_between_what_is_attained_and_what_is_excluded(monkeypatch):
+    """A least level that falls through half power at a width of 0.9, with a bound that knows it to a given share."""
+    scenario, asked = scenario_of(), []
+    cell = scenario.range_cell_m
+
+    def searched(known, tolerance, shift=0.0):
+        def least_level(problem, target):
+            assert target == HALF
+            width = 2 * problem.regions[0].start
+            asked.append(width)
+            level = HALF * (1 + 0.9 - width + shift)
+            return LeastLevel(None, level, level * (1 - known), 1)
+
+        asked.clear()
+        monkeypatch.setattr(feasibility, "least_level", least_level)
+        return tuple(width / cell for width in ofdm.best_main_lobe_width_m(scenario, tolerance=tolerance))
+
+    possible, impossible = searched(0.0, 1e-4)
+    assert impossible < 0.9 <= possible and possible - impossible <= 1e-4 * possible
+    assert asked[0] == pytest.approx(3.0) and len(asked) <= 17 and min(asked) > 0.5 * 16 / 15
+    possible, impossible = searched(0.05, 1e-4)  # between 0.85 and 0.9 neither is known
+    assert 0.9 <= possible < 2 and impossible <= 0.85 + 0.01 and len(asked) < 10
+    assert not 0.9 <= asked[-1] and asked[-1] > impossible
+    assert searched(0.0, 1e-4, 5.0) == (math.inf, math.inf) and len(asked) == 1
+    lost = searched(0.9, 1e-4, 5.0)
+    assert lost == (math.inf, pytest.approx(0.5 * 16 / 15 * (1 - 1e-9), rel=1e-13))
+
+
 def test_families_are_the_layouts_that_they_say():
     stated = {
         "paper": (-14.0, {}),
