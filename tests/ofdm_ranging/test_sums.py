@@ -648,6 +648,28 @@ def test_the_search_grid_has_every_multiple_inside_and_delays_ever_closer_to_the
     assert pulse._end_delays(20, 2.0, 10.0, 16) == pytest.approx(np.append(near, 10.0))
 
 
+def test_peaks_below_a_share_of_the_highest_level_are_left_out():
+    weights = np.random.default_rng(4).exponential(size=40)
+    u, levels = pulse.peaks(weights, 1.5, 18.0, 16)
+    order = np.sort(levels[1:-1])
+    assert len(order) > 8 and order[-1] > levels[[0, -1]].max()
+    for low, high in pairwise(order[:-1]):
+        share = 0.5 * (low + high) / order[-1]
+        found, kept = pulse.peaks(weights, 1.5, 18.0, 16, above=share)
+        wanted = levels >= share * order[-1]
+        wanted[[0, -1]] = True
+        if high / low > 1.02:  # a grid step knows a level to a share of that
+            assert found == pytest.approx(u[wanted], abs=1e-9) and kept == pytest.approx(levels[wanted], rel=1e-12)
+
+
+def test_sizes_are_powers_of_two_and_levels_on_a_grid_are_relative():
+    assert pulse.scaled([[3.0, 6.0], [0.0, 0.0], [1e-310, 1.0]]).tolist() == [[0.375, 0.75], [0.0, 0.0], [0.5e-310, 0.5]]
+    weights = np.random.default_rng(4).exponential(size=(2, 10))
+    u, levels = pulse.grid_levels(np.vstack([weights, np.zeros(10)]), 4)
+    assert u == pytest.approx(np.arange(21) / 4) and np.isnan(levels[2]).all()
+    assert levels[:2] == pytest.approx(np.abs(weights @ phases_of(10, u).T) / weights.sum(axis=1)[:, None], rel=1e-9, abs=1e-12)
+
+
 def test_widths_of_two_tones_up_to_the_first_and_the_last_crossing():
     """|cos(pi (N-1) u / N)|: half power at a quarter, above it from three to five quarters, and so on."""
     tones = np.zeros((3, 64))
@@ -876,3 +898,14 @@ def test_families_are_the_layouts_that_they_say():
         assert f"{-level:g} dB down" in family.about
         drawn = family.draw(np.random.default_rng(5))
         assert np.array_equal(drawn.channel_gain, ofdm.Scenario.random(np.random.default_rng(5), **fields).channel_gain)
+
+
+def test_the_benchmark_and_the_first_step_of_the_rule_are_one_solve():
+    scenario, solvers = scenario_of(1), INTERFACE.solvers
+    first = solvers["exact"](scenario, peak_sidelobe_db=-14.0, max_toa_crb_s2=None)
+    assert solvers["exact"](scenario, peak_sidelobe_db=-14.0) is first
+    assert np.array_equal(solvers["straightforward"](scenario, peak_sidelobe_db=-14.0).powers_w, first.powers_w)
+    both = solvers["exact"](scenario, peak_sidelobe_db=-14.0, max_capacity_loss=0.9)
+    assert both is not first and both.capacity_bps == first.capacity_bps
+    assert solvers["straightforward"](scenario, peak_sidelobe_db=-60.0).mode == "communication"
+    assert solvers["straightforward"](scenario).powers_w == pytest.approx(ofdm.waterfill(scenario).powers_w)
