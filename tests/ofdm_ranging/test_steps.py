@@ -96,6 +96,53 @@ def test_a_least_level_that_nothing_improves_is_given_up(monkeypatch):
     assert found.bound == 0.0 and found.level < 0.03 and found.rounds <= 12
 
 
+UP, DOWN = np.arange(99), -np.arange(99)
+# bounds and levels of the rounds, target, rounds until the search ends
+SCRIPTS = {
+    "nothing changes": (0.1, 0.2, None, 4),
+    "the bound rises": (0.1 * (1 + 2e-9 * UP), 0.2, None, 40),
+    "it hardly rises": (0.1 * (1 + 0.3e-9 * UP), 0.2, None, 4),
+    "the level falls": (0.1, 0.2 * (1 + 2e-9 * DOWN), None, 40),
+    "it hardly falls": (0.1, 0.2 * (1 + 0.3e-9 * DOWN), None, 4),
+    "both rest, then the level falls once": (0.1, np.array([0.2, 0.2, 0.2, *[0.19] * 9]), None, 7),
+    "both rest, then the bound rises once": (np.array([0.1, 0.1, 0.1, *[0.11] * 9]), 0.2, None, 7),
+    "near": (0.2 * (1 - 4.9e-8), 0.2, None, 1),
+    "not yet near": (0.2 * (1 - 5.2e-8), 0.2, None, 4),
+    "near by rounding": (1e-7 - 1.9e-14, 1e-7, None, 1),
+    "not near by rounding": (1e-7 - 2.1e-14, 1e-7, None, 4),
+    "below the target": (0.1, 0.2, 0.3, 1),
+    "at the target": (0.1, 0.2, 0.2, 1),
+    "above the target": (0.1, 0.2, 0.1 * (1 - 6e-8), 1),
+    "hardly above the target": (0.1, 0.2, 0.1 * (1 - 4e-8), 4),
+    "on both sides of the target": (0.1, 0.2, 0.15, 4),
+    "near, but on both sides": (0.2 * (1 - 4e-8 + 2e-12 * UP), 0.2, 0.2 * (1 - 2e-8), 40),
+    "near, on both sides, and nothing changes": (0.2 * (1 - 4e-8 + 0.3e-12 * UP), 0.2, 0.2 * (1 - 2e-8), 4),
+    "other limits held up to rounding": (0.1, 0.2, None, 4, 0.9e-9),
+    "other limits broken": (0.1, 0.2, None, 4, 1.1e-9),
+    "other limits broken, above the target": (0.1, 0.2, 0.05, 1, 1.1e-9),
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_the_search_for_a_least_level_ends_when_it_knows_enough_or_nothing_changes(script, monkeypatch):
+    proven, reached, target, rounds, *excess = SCRIPTS[script]
+    proven, reached = (iter(np.broadcast_to(each, 99 if np.ndim(each) == 0 else len(each))) for each in (proven, reached))
+    problem = problem_with(16, (1.5, 5.0, 0.1))
+    mirrored = least._Mirrored(problem)
+    vertex = mirrored.solved(mirrored.first_rows(), 1.0)
+    monkeypatch.setattr(least._Mirrored, "bound", lambda *given: float(next(proven)))
+    monkeypatch.setattr(least._Mirrored, "solved", lambda *given: vertex)
+    monkeypatch.setattr(least._Mirrored, "moved", lambda *given: None)
+    monkeypatch.setattr(least, "_level", lambda *given: float(next(reached)))
+    monkeypatch.setattr(cuts.Problem, "excesses", lambda *given: np.array(excess))
+    found = least._least_level(problem, target)
+    assert found.rounds == rounds
+    if excess and excess[0] > 1e-9:
+        assert found.shares is None and found.level == math.inf and found.bound == 0.1
+    else:
+        assert found.shares == pytest.approx(mirrored.unfolded(vertex.z)) and 0 < found.bound <= found.level < 1
+
+
 def test_a_search_that_always_makes_progress_ends(monkeypatch):
     rises, excesses = iter(range(1, 99)), iter(3.0 ** -np.arange(99))
     monkeypatch.setattr(least._Mirrored, "bound", lambda *given: 1e-6 * next(rises))
@@ -210,6 +257,42 @@ def test_a_search_without_progress_is_given_up_room_by_room(monkeypatch):
     assert held.overshoot == pytest.approx(problem.excesses(x)[0], rel=1e-12) and held.overshoot > 0
     assert [step[:2] for step in held.history] == [held.history[0][:2]] * 16
     assert cuts.maximise_utility(problem, gains, start=x, reference=window, max_rounds=2).rounds == 2
+
+
+# the bound above the utility (relative) and the overshoot of the rounds, rounds until the search ends, whether it is converged
+CUT_SCRIPTS = {
+    "near": (2.9e-8, 0.0, 1, True),
+    "not near": (3.1e-8, 0.0, 4, False),
+    "near enough after a while": (4e-7 + 2e-8 * DOWN, 0.0, 7, True),
+    "not near enough after a while": (6.5e-7 + 2e-8 * DOWN, 0.0, 9, True),
+    "the bound hardly falls": (1e-3 + 0.2e-9 * DOWN, 0.0, 4, False),
+    "the overshoot falls": (2.9e-8, np.array([1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 0.0]), 6, True),
+    "the overshoot hardly falls": (2.9e-8, np.array([1e-2, 0.6e-2, 0.58e-2, 0.56e-2, 0.54e-2, 0.0]), 4, False),
+    "the overshoot rests and falls": (2.9e-8, np.array([1e-2, 0.9e-2, 0.8e-2, 0.3e-2, 0.2e-2, 0.19e-2, 0.18e-2]), 7, False),
+    "the overshoot ends": (2.9e-8, np.array([1e-2, 2e-2, 2e-2, -1e-3]), 4, True),
+}
+
+
+@pytest.mark.parametrize("script", CUT_SCRIPTS)
+def test_rounds_of_cuts_end_when_the_bound_is_near_or_nothing_changes(script, monkeypatch):
+    gaps, overshoots, rounds, converged = CUT_SCRIPTS[script]
+    gaps, overshoots = (iter(np.broadcast_to(each, 99 if np.ndim(each) == 0 else len(each))) for each in (gaps, overshoots))
+    gains, x = scenario_of().carrier_snr, np.random.default_rng(0).dirichlet(np.full(16, 9.0))
+    worth, left = float(np.log1p(gains * x).sum()), []
+
+    def exchange(state, shares):
+        state.step += 1
+        left.append(float(next(overshoots)))
+        return np.array(left[-1:])
+
+    monkeypatch.setattr(cuts.Rounds, "solve", lambda *given: interior_point.Point(2 * x, np.zeros(3), True, 1, ()))
+    monkeypatch.setattr(cuts.Rounds, "exchange", exchange)
+    monkeypatch.setattr(cuts, "utility_bound", lambda *given: worth * (1 + float(next(gaps))))
+    start = np.full(16, 1 / 16)
+    found = cuts.maximise_utility(problem_with(16, (1.5, 8.0, 0.1)), gains, start=start)
+    assert (found.rounds, found.converged, found.overshoot) == (rounds, converged, left[-1])
+    assert found.found == (min(left) <= 0) and found.shares == pytest.approx(x if found.found else start, rel=1e-14)
+    assert [step[:2] for step in found.history] == [(pytest.approx(worth, rel=1e-14), over) for over in left]
 
 
 def test_shares_of_nearly_the_same_limits_save_rounds():
