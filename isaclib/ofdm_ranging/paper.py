@@ -195,8 +195,7 @@ def _end(violation: Callable[[float], float], outside: float, inside: float) -> 
 
 
 def _golden(violation: Callable[[float], float]) -> float | None:
-    low, high = 0.0, 1.0
-    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+    low, left, right, high = 0.0, 1.0 - _GOLDEN, _GOLDEN, 1.0
     at_left, at_right = violation(left), violation(right)
     for _ in range(_GOLDEN_STEPS):
         if min(at_left, at_right) <= _HOLDS:
