@@ -84,7 +84,7 @@ def hopeless(scenario: Scenario, limits: Limits) -> bool:
         narrow = remembered(problem_of(scenario, dataclasses.replace(limits, peak_sidelobe_db=None)))
         if narrow is not None and _excluded(narrow, pulses.HALF_POWER):
             return True
-    low = remembered(sidelobe_problem(scenario, limits)) if limits.sidelobe_level() < 1 else None
+    low = remembered(sidelobe_problem(scenario, limits))
     return low is not None and _excluded(low, limits.sidelobe_level())
 
 

@@ -39,6 +39,7 @@ def test_five_watts_over_five_times_the_noise_are_the_same_shares():
         lambda s: ofdm.dynamic_allocation(s, max_toa_crb_s2=0.6 * crb),
         lambda s: ofdm.dynamic_allocation(s, peak_sidelobe_db=-60.0),
         lambda s: ofdm.straightforward_rule(s, **both),
+        lambda s: ofdm.straightforward_rule(s, max_toa_crb_s2=2 * crb),
         lambda s: ofdm.straightforward_rule(s, peak_sidelobe_db=-60.0),
     ):
         first, second = solve(one), solve(five)

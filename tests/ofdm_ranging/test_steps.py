@@ -340,6 +340,7 @@ def test_multipliers_are_fitted_until_the_bound_is_tight(counted):
     gains = scenario.carrier_snr
     worth = float(np.log1p(gains * shares).sum())
     assert 0 <= bounds.fitted_bound(problem, gains, shares) / worth - 1 <= 1e-6
+    assert min(bounds._fitted_bound(problem, gains, shares, active, False) for active in (1e-6, 1e-5)) <= worth * (1 + 1e-6)
     fits.clear()
     linear.clear()
     free = dataclasses.replace(problem, regions=())
@@ -533,6 +534,15 @@ def test_the_price_of_a_crb_limit_is_found_in_few_halvings(counted):
     assert not tried[1:2] or tried[-1][0][1] == 0.0
 
 
+def test_shares_below_zero_are_no_answer(monkeypatch):
+    window, level = dolph_shares(16, 1.5), least_sidelobe_level(16, 1.5)
+    below = window + 0.1 * np.eye(16)[8] - 0.1 * np.eye(16)[0]
+    monkeypatch.setattr(edge._Edge, "at", lambda *given: edge._Point(below, 0.0, None, None, 0.0, 0.0))
+    monkeypatch.setattr(edge._Edge, "bound", lambda *given: 9.0)
+    found = edge.beside_the_least_level(problem_with(16, (1.5, 8.0, level * (1 + 1e-5))), 9.0 * np.eye(16)[8])
+    assert found.shares == pytest.approx(window, rel=1e-14) and not found.converged and found.bound == 9.0
+
+
 def test_an_answer_beside_the_window_has_its_seconds():
     scenario = scenario_of(3, carriers=20, sidelobe_start=1.2)
     level_db = 20 * math.log10(least_sidelobe_level(20, 1.2) * (1 + 1e-6))
@@ -558,15 +568,26 @@ def test_programs_take_few_steps_and_an_infeasible_one_is_given_up():
         assert point.converged and point.iterations <= steps and len(point.path) == point.iterations + 1
         assert rows.values(point.z, rows.slopes(point.z)).max() <= 0.01 * tolerance
         assert point.z.sum() == pytest.approx(1, abs=0.01 * tolerance)
-        at = rows.slopes(point.z)
-        stationary = rows.backward(at, point.multipliers) - gains / (1 + gains * point.z)
-        assert np.ptp(stationary[point.z > 1e-3]) <= 20 * tolerance * 2
-        assert 0 < point.path[-1].gap <= tolerance
+        last = point.path[-1]
+        left = last.price - gains / (1 + gains * point.z) + rows.backward(rows.slopes(point.z), point.multipliers) - last.v[:6]
+        assert np.abs(left).max() <= 10 * tolerance and 0 < last.gap <= tolerance
     rows = Rows(6, np.array([0.2]), np.array([0.01]), *none, None)
     lost = interior_point.minimise(rows, gains, np.full(6, 1 / 6), tolerance=1e-8)
     assert not lost.converged and lost.iterations <= 7
     cut_off = interior_point.minimise(rows, gains, np.full(6, 1 / 6), tolerance=1e-8, max_iterations=3)
     assert not cut_off.converged and cut_off.iterations == 3
+
+
+def test_an_optimum_of_other_gains_is_no_answer():
+    """It keeps the limits and has no gap left; the one carrier that became better says that it is not stationary."""
+    rows = Rows(6, np.array([1.5]), np.array([0.3]), np.empty((0, 6)), np.empty(0, dtype=int), None)
+    gains, start = np.array([1.0, 4.0, 2.0, 0.5, 3.0, 1.0]), np.full(6, 1 / 6)
+    known = interior_point.minimise(rows, gains, start, tolerance=1e-10).path[-1]
+    for better in (gains, gains * [1, 1, 2, 1, 1, 1]):
+        cold = interior_point.minimise(rows, better, start, tolerance=1e-6)
+        warm = interior_point.minimise(rows, better, start, tolerance=1e-6, warm=known)
+        assert warm.converged and warm.z == pytest.approx(cold.z, abs=1e-4)
+        assert (warm.iterations == 0) == (better is gains)
 
 
 def test_a_peak_is_found_in_few_evaluations(counted):
