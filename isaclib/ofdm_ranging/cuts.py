@@ -264,13 +264,12 @@ class Rounds:
         """
         excesses, pools, peaks = [], [], []
         for region, pool, old in zip(self.problem.regions, self.pools, self.peaks, strict=True):
-            limit = region.level
             u, levels = pulses.peaks(x, region.start, region.stop, self.problem.oversampling, above=0.3)
-            excesses.append(float(levels.max() / limit - 1))
-            kept = np.abs(pulses.pulse(x, pool)) > (0.5 if self.step < self.patience else 0.0) * limit
+            excesses.append(float(levels.max() / region.level - 1))
+            kept = np.abs(pulses.pulse(x, pool)) > (0.5 if self.step < self.patience else 0.0) * region.level
             grown = np.concatenate([pool[kept], old]) if self.step >= 2 else pool[kept]
             pools.append(np.unique(np.clip(np.round(grown, 9), region.start, region.stop)))
-            peaks.append(u[levels > 0.7 * limit])
+            peaks.append(u[levels > 0.7 * region.level])
         if self.problem.slack is not None:
             excesses.append(moment_loss(x) / max(self.problem.slack, _NEVER) - 1)
         self.pools, self.peaks, self.x = pools, peaks, x
@@ -280,6 +279,7 @@ class Rounds:
 
 
 def first_delays(region: Region) -> np.ndarray:
+    """Delays (K,) of a region to begin with: a grid that has two of them in each sidelobe, both ends included."""
     cells = max(1, math.ceil((region.stop - region.start) / _GRID_STEP))
     return np.linspace(region.start, region.stop, cells + 1) if region.stop > region.start else np.array([region.start])
 

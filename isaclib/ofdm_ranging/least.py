@@ -94,10 +94,10 @@ def forget() -> None:
 
 def _least_level(problem: Problem, target: float | None) -> LeastLevel:
     first, others = problem.regions[0], problem.regions[1:]
-    whole = first.stop >= 0.5 * problem.carriers
-    closed = least_sidelobe_level(problem.carriers, first.start) if whole else 0.0
-    window = dolph_shares(problem.carriers, first.start)
-    if whole and np.all(replace(problem, regions=others).excesses(window) <= _HOLDS):
+    if first.stop < 0.5 * problem.carriers:
+        return _searched(problem, 0.0, target)
+    closed, window = least_sidelobe_level(problem.carriers, first.start), dolph_shares(problem.carriers, first.start)
+    if np.all(replace(problem, regions=others).excesses(window) <= _HOLDS):
         window.setflags(write=False)
         return LeastLevel(window, _level(problem, first, window), closed, 0)
     return _searched(problem, closed, target)
@@ -220,11 +220,11 @@ class _Mirrored:
         price = prices[-1] / self.slack if moment else 0.0
         return _Vertex(np.maximum(found.x[:-2], 0.0), found.x[-2] * unit, rows, prices[: scales.size] / scales, price)
 
-    def moved(self, vertex: _Vertex) -> _Vertex | None:
+    def moved(self, vertex: _Vertex, peaks: _Rows) -> _Vertex | None:
         """The vertex of the same basis with its rows at the peaks of its shares; None: that is not optimal for these rows."""
         room = self.ways[0].room
         active, positive, moment = vertex.multipliers > 0, np.flatnonzero(vertex.z > 0), vertex.price > 0
-        old, peaks = vertex.rows, self.at_peaks(self.unfolded(vertex.z), vertex.level)
+        old = vertex.rows
         apart = np.abs(np.subtract.outer(old.delays[active], peaks.delays))
         apart[(old.owners[active, None] != peaks.owners) | (old.signs[active, None] != peaks.signs)] = math.inf
         if not apart.size or apart.min(axis=1).max() == math.inf or len(apart) + moment != positive.size:
@@ -270,15 +270,18 @@ def _searched(problem: Problem, closed: float, target: float | None) -> LeastLev
     first, hidden = problem.regions[0], replace(problem, regions=problem.regions[1:])
     mirrored = _Mirrored(problem)
     best, level, bound, rounds, stalled, progress = None, math.inf, closed, 0, 0, _USUAL
-    vertex, rows, unit, moves, deepened = None, mirrored.first_rows(), 1.0, False, False
+    vertex, peaks, rows, unit, moves, deepened = None, None, mirrored.first_rows(), 1.0, False, False
     while rounds < _ROUNDS:
         rounds += 1
-        found = mirrored.moved(vertex) if moves else None
-        moves = found is not None and mirrored.bound(found) >= bound * (1 - _LESS)
-        vertex = found if moves else mirrored.solved(rows, unit)
-        if vertex is None:
-            break
-        x, proven = mirrored.unfolded(vertex.z), mirrored.bound(vertex)
+        found = mirrored.moved(vertex, peaks) if moves else None
+        proven = -math.inf if found is None else mirrored.bound(found)
+        moves = proven >= bound * (1 - _LESS)
+        if not moves:
+            found = mirrored.solved(rows, unit)
+            if found is None:
+                break
+            proven = mirrored.bound(found)
+        vertex, x = found, mirrored.unfolded(found.z)
         rose, stalled = proven > bound * (1 + progress), stalled + 1
         if rose:
             bound, stalled = proven, 0
@@ -298,7 +301,8 @@ def _searched(problem: Problem, closed: float, target: float | None) -> LeastLev
             deepened = True
             mirrored.ways[:0] = [_Way(kept, ROOM) for kept in _KEPT if kept > _CLEAR * PHASES * problem.carriers]
         # Rows without a multiplier go as long as the bound rises: none can come back for ever.
-        rows = vertex.rows.joined(mirrored.at_peaks(x, vertex.level), vertex.multipliers > 0 if rose else slice(None))
+        peaks = mirrored.at_peaks(x, vertex.level)
+        rows = vertex.rows.joined(peaks, vertex.multipliers > 0 if rose else slice(None))
         unit = max(vertex.level, _UNIT)
         moves = level - bound <= _CLOSE * level and not (moves and stalled)
     if best is not None:

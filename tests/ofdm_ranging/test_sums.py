@@ -92,7 +92,8 @@ def test_a_basis_moved_to_the_peaks_solves_the_program_with_these_rows(case):
     problem = MOVED[case]
     mirrored = _Mirrored(problem)
     vertex = exchanged(mirrored, 4)
-    moved = mirrored.moved(vertex)
+    peaks = mirrored.at_peaks(mirrored.unfolded(vertex.z), vertex.level)
+    moved = mirrored.moved(vertex, peaks)
     first = moved.rows.owners == 0
     # its rows hold with equality, those of other limits with their room, and its multipliers balance on every carrier in use
     limits = np.where(first, moved.level, np.append(0.0, [r.level for r in problem.regions[1:]])[moved.rows.owners] * (1 - 1e-10))
@@ -111,9 +112,9 @@ def test_a_basis_moved_to_the_peaks_solves_the_program_with_these_rows(case):
     # a unit of a level costs 1, of whatever size the unit is
     assert moved.level * again.multipliers == pytest.approx(moved.multipliers, rel=1e-6, abs=1e-9)
     assert moved.level * again.price == pytest.approx(moved.price, rel=1e-6)
-    assert mirrored.moved(dataclasses.replace(vertex, multipliers=0 * vertex.multipliers)) is None
+    assert mirrored.moved(dataclasses.replace(vertex, multipliers=0 * vertex.multipliers), peaks) is None
     largest = vertex.multipliers == vertex.multipliers.max()
-    assert mirrored.moved(dataclasses.replace(vertex, multipliers=np.where(largest, 0.0, vertex.multipliers))) is None
+    assert mirrored.moved(dataclasses.replace(vertex, multipliers=np.where(largest, 0.0, vertex.multipliers)), peaks) is None
 
 
 @pytest.mark.parametrize("kept", [None, 0.3])
