@@ -76,10 +76,10 @@ def factored(matrix: np.ndarray, ridges: tuple[float, ...] = _RIDGES) -> Callabl
     if not (np.all(diagonal > 0) and np.all(np.isfinite(diagonal))):
         return None
     scale = 1.0 / np.sqrt(diagonal)
-    scaled = matrix * scale[:, None]
-    scaled *= scale
     for ridge in ridges:
-        factor = scaled.copy().T  # symmetric: the transpose is the same in the order of columns
+        factor = matrix * scale[:, None]
+        factor *= scale
+        factor = factor.T  # symmetric: the transpose is the same in the order of columns
         if ridge:
             factor[np.diag_indices(size)] += ridge
         if _cholesky(factor):
