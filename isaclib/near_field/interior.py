@@ -42,6 +42,9 @@ _IDLE, _PROGRESS = 3, 0.9
 # Price of the power itself: where an access point has power to spare, the least is taken, which makes the answer unique (and of
 # rank one), at a loss of at most this part of the noise for each of them.
 _TIE = 1e-6
+# Where only the noise of the given power is looked for, a program is solved no closer than this part of its distance from it (in
+# logs); the next one starts from the last point whose products exceeded the other part, or anew.
+_DIRECTION, _BACK = 1e-2, 0.3
 # Noise (where the power that the bases cost is 1) that is no longer told from 0, and the least whose digits can be had.
 _LEAST_NOISE, _NOISE = 1e-9, 1e-3
 
@@ -65,6 +68,8 @@ class InteriorPoint:
     iterations : int
     converged : bool
         False where the method stalled.
+    path : tuple of (products, point)
+        Products of slacks and dual over the noise, and the points that had them, from the first on.
     """
 
     power: float
@@ -74,6 +79,11 @@ class InteriorPoint:
     prices: np.ndarray
     iterations: int
     converged: bool
+    path: tuple
+
+    def near(self, distance: float) -> tuple | None:
+        """The last point from which a program at another SINR can start, whose least power lies so far off (in logs)."""
+        return next((point for products, point in reversed(self.path) if products > _BACK * distance), None)
 
 
 class Program:
@@ -146,8 +156,9 @@ class Program:
                 P, Q = signs * lit[:, j, other], seen[:, other, j]
                 if other == j:
                     P, Q = np.concatenate([P, X[j : j + 1]]), np.concatenate([Q, Zi[j : j + 1]])
-                block = self.at.products(P, Q)
                 rows, columns = slice(1 + j * d, 1 + (j + 1) * d), slice(1 + other * d, 1 + (other + 1) * d)
+                mine, theirs = self.prices[:, j * d : (j + 1) * d], self.prices[:, other * d : (other + 1) * d]
+                block = self.at.products(P, Q) + product(mine.T * ratio[users * aps :], theirs)
                 H[rows, columns] = block
                 H[columns, rows] = block.T
         start = 1 + users * d
@@ -166,7 +177,6 @@ class Program:
         H[1:start, 0] = H[0, 1:start]
         multipliers = np.arange(start, self.count)
         H[multipliers, multipliers] += ratio[: users * aps]
-        H[1:start, 1:start] += product(self.prices.T * ratio[users * aps :], self.prices)
         return H
 
 
@@ -208,10 +218,14 @@ class _Blocks:
         return float(max(np.abs(self.Z).max(), np.abs(self.T).max(), np.abs(self.s).max()))
 
 
-def solve(program: Program, accuracy: float = _GAP) -> InteriorPoint:
-    """Largest common noise over the program, from scaled identities; predictor and corrector share one factor.
+def solve(
+    program: Program, accuracy: float = _GAP, *, sought: float | None = None, coarsest: float = 1.0, begin: tuple | None = None
+) -> InteriorPoint:
+    """Largest common noise over the program, from scaled identities or from ``begin``, a point on the way to the answer of a
+    neighbouring one; predictor and corrector share one factor.
 
-    ``accuracy`` is that of the products and of the residuals, relative to the noise.
+    ``accuracy`` is that of the products and of the residuals, relative to the noise; it is coarser, up to ``coarsest``, far
+    from the power that is ``sought``.
     """
     users, inner, size = program.users, program.inner, program.corners.shape[1]
     scalars = users * program.aps + program.aps
@@ -219,16 +233,19 @@ def solve(program: Program, accuracy: float = _GAP) -> InteriorPoint:
     cost[0] = -1.0
     cost[1 : 1 + users * program.at.count] = _TIE * program.noise * np.sum(program.prices, axis=0)
     start = _Blocks(np.tile(np.eye(inner) + 0j, (users, 1, 1)), np.tile(np.eye(size) + 0j, (users, 1, 1)), np.ones(scalars))
-    y, dual = np.zeros(program.count), start
-    slack = start.plus(_START - 1, start)
+    y, slack, dual = begin or (np.zeros(program.count), start.plus(_START - 1, start), start)
     total = users * (inner + size) + scalars
-    converged, iterations, idle, best = False, 0, 0, math.inf
+    converged, iterations, idle, best, path = False, 0, 0, math.inf, []
     for iterations in range(_MAX_ITERATIONS):  # noqa: B007
         missing = program.blocks(y, 1.0).plus(-1.0, slack)
         products = dual.inner(slack)
         short = float(np.abs(cost - program.adjoint(dual)).max())
         size = max(abs(cost @ y), program.noise)
-        converged = products <= accuracy * size and max(missing.largest(), short) < accuracy * min(1.0, size)
+        path.append((products / size, (y, slack, dual)))
+        far = abs(math.log(sought * y[0] / program.unit)) if sought is not None and y[0] > _LEAST_NOISE else 0.0
+        coarse = min(_DIRECTION * far, coarsest) * y[0]  # of the noise that it is, however small
+        converged = products <= max(accuracy * size, coarse)
+        converged &= max(missing.largest(), short) < max(accuracy * min(1.0, size), min(coarse, 1.0))
         idle = idle + 1 if products > _PROGRESS * best else 0
         best = min(best, products)
         if converged or idle == _IDLE:
@@ -249,7 +266,7 @@ def solve(program: Program, accuracy: float = _GAP) -> InteriorPoint:
     covariances = program.at.matrices(entries.reshape(users, -1)) / scale
     prices = (dual.s[users * program.aps :] + _TIE * program.noise) / program.unit
     power = program.unit / noise if noise > _LEAST_NOISE else math.inf
-    return InteriorPoint(power, covariances, multipliers / scale, dual.T, prices, iterations, bool(converged))
+    return InteriorPoint(power, covariances, multipliers / scale, dual.T, prices, iterations, bool(converged), tuple(path))
 
 
 class _Step:

@@ -76,10 +76,32 @@ class TwoSided:
     behind: tuple
 
 
-def two_sided(problem: Reduced, sinr: float, power: float, tolerance: float = 0.0) -> TwoSided:
-    """Solve the program at an SINR and take both bounds from it; a ``tolerance`` on their gap says how accurately."""
-    program = Program(problem, sinr, power)
-    found = solve(program, float(np.clip(_PART * tolerance, *_ACCURACIES)))
+def two_sided(
+    problem: Reduced,
+    sinr: float,
+    power: float,
+    tolerance: float = 0.0,
+    *,
+    after: TwoSided | None = None,
+    closely: bool = True,
+) -> TwoSided:
+    """Solve the program at an SINR and take both bounds from it; a ``tolerance`` on their gap says how accurately.
+
+    Where not ``closely``, no further than the direction of Newton's next step asks, from a point on the way of the program
+    ``after`` which that step led here; the covariances may then have parts that the optimum has not.
+    """
+    program, accuracy = Program(problem, sinr, power), float(np.clip(_PART * tolerance, *_ACCURACIES))
+    if closely:
+        found = solve(program, accuracy)
+    elif after is None:
+        found = solve(program, accuracy, sought=power)
+    else:
+        earlier, before, *_ = after.behind
+        begin = before.near(abs(math.log(before.power / power)))
+        # Newton's method squares the distance: no digits are needed beyond it.
+        found = solve(program, accuracy, sought=power, coarsest=math.log(sinr / earlier) ** 2, begin=begin)
+        if begin is not None and not found.converged:
+            found = solve(program, accuracy)
     covariances = program.lift(found.covariances)
     principal, ratio = rank_one(covariances)
     beams = principal.reshape(problem.channels.shape)
@@ -152,12 +174,15 @@ def _mixture(problem: Reduced, found: InteriorPoint, roots: list[np.ndarray], *,
 
 
 def _tightest(problem: Reduced, point: DualPoint, power: float) -> tuple[float, DualPoint]:
-    trials = []
-    for least in _LEAST_PRICES:
-        q = np.maximum(point.prices, least * point.prices.max())
-        trial = replace(point, prices=q / q.sum())
-        trials.append((float(sinr_limits(problem, trial, power, np.ones(1))[0]), trial))
-    return min(trials, key=lambda item: item[0])
+    trials = [replace(point, prices=q / q.sum()) for q in _raised(point.prices)]
+    bounds = [float(sinr_limits(problem, trial, power, np.ones(1))[0]) for trial in trials]
+    best = int(np.argmin(bounds))
+    return bounds[best], trials[best]
+
+
+def _raised(prices: np.ndarray) -> np.ndarray:
+    """The prices with each of the least ones that are tried, (n, M)."""
+    return np.unique([np.maximum(prices, least * prices.max()) for least in _LEAST_PRICES], axis=0)
 
 
 def _restricted(problem: Reduced, found: InteriorPoint, frames: np.ndarray, roots: list[np.ndarray], power: float) -> float:
@@ -166,11 +191,8 @@ def _restricted(problem: Reduced, found: InteriorPoint, frames: np.ndarray, root
     owners = np.repeat(np.arange(len(roots)), [c.shape[1] for c in columns])
     masses = np.concatenate([np.abs(root[-1]) ** 2 for root in roots])
     point = DualPoint(float(masses.sum()), found.prices / found.prices.sum(), np.ones(len(owners)), owners, np.hstack(columns).T)
-    trials = []
-    for least in _LEAST_PRICES:
-        q = np.maximum(point.prices, least * point.prices.max())
-        trials.append(float(sinr_limits(problem, replace(point, prices=q), power, np.ones(1), masses=masses)[0]))
-    return min(trials)
+    trials = [replace(point, prices=q) for q in _raised(point.prices)]
+    return min(float(sinr_limits(problem, trial, power, np.ones(1), masses=masses)[0]) for trial in trials)
 
 
 def _scattered(dual: np.ndarray, aps: int, rng: np.random.Generator) -> np.ndarray:

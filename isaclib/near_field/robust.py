@@ -5,9 +5,9 @@ One power margin (:mod:`.margin`) brackets it: with :math:`t^\star(\gamma)` the 
 :math:`st`), so that :math:`t\le1` gives :math:`\gamma\le\gamma^\star\le\gamma/t`. Two roads lead to it, and the better of
 both is taken on either side:
 
-* *cuts* (:mod:`.cuts`), cheap where errors are small;
-* the S-procedure's *semidefinite program* (:mod:`.relaxed`), which needs a handful of evaluations however large they are. For
-  one or two access points it loses nothing but the rank, and the rank nearly never.
+* the S-procedure's *semidefinite program* (:mod:`.relaxed`), which needs a handful of evaluations however large errors are. For
+  one or two access points it loses nothing but the rank, and the rank nearly never;
+* *cuts* (:mod:`.cuts`), which lose nothing: first where the program is large, last where it leaves a gap.
 
 What may stay open is told apart: beams below what the relaxed covariances reach (the rank), or this below what all channels
 inside the balls allow (three or more access points: the S-procedure, or the finite list of channels).
@@ -32,6 +32,7 @@ from .reduction import Reduced, checked, lengths_left, reduce
 from .search import RANK_ONE, Bracket, narrow, offer, offer_balanced
 from .shared_channel import shared_beams, shared_channels
 
+_ROADS = {"cuts": f"{METHODS['sdp']}s and {METHODS['cuts']}", "sdp": f"{METHODS['sdp']}s"}
 _ROUNDING = 1e-9
 # Maximum ratio transmission is limited by interference, not by power.
 _MATCHED_GUESS = 100.0
@@ -108,7 +109,7 @@ def robust_sinr(
     noise_w, max_power_w : float
         Noise power and power limit P of each access point (0: no SINR).
     method : {"cuts", "sdp"}
-        Cuts, then programs where these leave a gap; or, as in the paper's bisection, semidefinite programs alone.
+        Both roads, whatever closes the gap; or, as in the paper's bisection, semidefinite programs alone.
     tolerance : float
         Relative gap between the SINR and its bound at which the work ends.
     start : RobustSinr, optional
@@ -167,7 +168,7 @@ def robust_sinr(
         name = "closed form for one user"
         _one_user(bracket)
     else:
-        name = f"root of the power margin, {METHODS[method]}"
+        name = f"root of the power margin, {_ROADS[method]}"
         guess = start.sinr if start is not None and 0 < start.sinr < math.inf else _first_guess(problem)
         cuts = None if start is None else start.cuts or None
         offer(bracket, _sure_beams(problem))

@@ -15,13 +15,12 @@ from .reduction import Reduced
 from .relaxed import TwoSided, tightened, two_sided
 from .root import COARSE, margin_precision, next_sinr, slope
 
-_MOST_CUTS, _MOST_PROGRAMS, _MOST_LAST = 12, 14, 3
-# Where squared relative error times SINR exceeds this, errors and not the noise limit the SINR: cuts alone would be slow.
-_BY_ERRORS = 0.3
+_MOST_CUTS, _MOST_PROGRAMS, _MOST_LAST = 12, 30, 3
 # A gap of the rank below which maximum ratio transmission has nothing to offer.
 _FAR_FROM_RANK_ONE = 1e-2
-# Rounds of one margin before the cuts are given up for the program, where that is small (numbers per program) and where not.
-_ROUNDS, _ROUNDS_LARGE, _LARGE, _ROUNDS_LAST, _ROUNDS_EXACT = 4, 20, 1500, 12, 60
+# Numbers per program up to which it is the first choice. Rounds of one margin before the cuts are given up for it: of maximum
+# ratio transmission, of large problems, of the last cuts and of channels without errors.
+_LARGE, _ROUNDS, _ROUNDS_LARGE, _ROUNDS_LAST, _ROUNDS_EXACT = 1500, 4, 20, 12, 60
 # Times the best SINR: bounds beyond it are no guess.
 _NEAR = 3.0
 # Far from the root only the direction counts: a margin proven this large says where to go on.
@@ -38,10 +37,11 @@ _FRESH, _PARTS, _RETREAT = 0.1, (0.5, 0.25, 0.75), 0.3
 # A Newton step this short (or, where covariances are not of rank one, this part of the gap) ends the search: what is left open is
 # no matter of the SINR.
 _SETTLED, RANK_ONE, _SETTLED_PART = 1e-6, 0.9999, 0.1
-# Part of the tolerance below which the programs, solved no more accurately than it asks for, tell no SINRs apart.
-_PRECISE = 1e-2
-# The last cuts go on while each leaves less than this part of the gap.
-_WORTH = 0.8
+# Part of the tolerance below which the programs, solved no more accurately than it asks for, tell no SINRs apart, and that which
+# beams may leave of it to the bound.
+_PRECISE, _NEARLY = 1e-2, 0.2
+# The last cuts go on while each leaves less than this part of the gap; their margins are as precise as that part of it.
+_WORTH, _LAST_PART = 0.8, 0.3
 _TINY = 1e-300
 
 
@@ -76,15 +76,16 @@ class Bracket:
 def narrow(
     bracket: Bracket, guess: float, cuts: tuple[np.ndarray, ...] | None, *, by_programs_alone: bool = False
 ) -> tuple[np.ndarray, ...] | None:
-    """Close the bracket: cuts, programs where these are slow, then what maximum ratio transmission and a few cuts more add."""
+    """Close the bracket: programs (after cuts, where programs are large or there are no errors), then what maximum ratio
+    transmission and a few cuts more add.
+    """
     problem = bracket.problem
     exact = not np.any(problem.radii > 0)
     users, aps, width = problem.channels.shape
     size = users * (aps if problem.frames is not None else aps * width) ** 2
-    relative = np.max(np.linalg.norm(problem.radii, axis=1) / np.linalg.norm(problem.stacked, axis=1))
-    direct = problem.frames is None and size <= _LARGE and relative**2 * guess > _BY_ERRORS
-    if exact or not (by_programs_alone or direct):
-        rounds = _ROUNDS_EXACT if exact else _ROUNDS if size <= _LARGE else _ROUNDS_LARGE
+    small = size <= _LARGE
+    if exact or not (by_programs_alone or (small and problem.frames is None)):
+        rounds = _ROUNDS_EXACT if exact else _ROUNDS if small else _ROUNDS_LARGE
         cuts = by_cuts(bracket, guess, cuts, rounds, 3 * _MOST_CUTS if exact else _MOST_CUTS)
         # The bound comes near the root first; Newton's steps find it from above as from below.
         guess = bracket.bound if bracket.bound < _NEAR * bracket.best else bracket.best
@@ -154,7 +155,8 @@ def last_cuts(bracket: Bracket, cuts: tuple[np.ndarray, ...] | None) -> tuple[np
         restricted = min(bracket.restricted, bracket.bound)  # of a program without digits it is infinite
         by_rank = (restricted / bracket.best > bracket.bound / restricted) != other
         low, high = (bracket.best, restricted) if by_rank else (restricted, bracket.bound)
-        cuts = by_cuts(bracket, low * (high / low) ** (0.5 if by_rank else 0.3), cuts, _ROUNDS_LAST, 1)
+        place, close = low * (high / low) ** (0.5 if by_rank else 0.3), min(COARSE, _LAST_PART * before)
+        cuts = by_cuts(bracket, place, cuts, _ROUNDS_LAST, 1, precision=close)
         tried.add(by_rank)
         if bracket.closed:
             break
@@ -193,25 +195,31 @@ def offer(bracket: Bracket, beams: np.ndarray) -> None:
 
 
 def by_programs(bracket: Bracket, gamma: float) -> TwoSided:
-    """Semidefinite programs at the best SINR so far: what one reaches is the next, tight to first order; the last one."""
+    """Semidefinite programs, each where Newton's step from the one before leads, no more closely than that needs; else where the
+    bracket is open, and closely where they end with a gap or not of rank one. The last one.
+    """
     problem = bracket.problem
     seen: list[float] = []
+    after: TwoSided | None = None
+    closely = False
     for _ in range(_MOST_PROGRAMS):
-        told = two_sided(problem, gamma, 1.0, bracket.tolerance)
+        told = two_sided(problem, gamma, 1.0, bracket.tolerance, after=after, closely=closely)
         _take(bracket, told, gamma)
         seen.append(gamma)
         if bracket.closed:
             return told
         ceiling = min(bracket.bound, bracket.restricted)
-        settled = bracket.best > 0 and ceiling / bracket.best - 1 <= bracket.tolerance
-        width = math.log(ceiling / bracket.best) if bracket.best > 0 else 0.0
-        short = _SETTLED if np.min(told.rank_one_ratio) > RANK_ONE else _SETTLED_PART * min(width, _CLOSE)
-        short = max(short, _PRECISE * bracket.tolerance)
-        settled = settled or abs(told.following / gamma - 1) < short
+        width = math.log(ceiling / bracket.best) if bracket.best > 0 else math.inf
+        one = np.min(told.rank_one_ratio) > RANK_ONE
+        short = max(_SETTLED if one else _SETTLED_PART * min(width, _CLOSE), _PRECISE * bracket.tolerance)
+        settled = width <= _NEARLY * bracket.tolerance or abs(told.following / gamma - 1) < short
         following = _next_program(bracket.best, ceiling, told.following, seen)
         if settled or following is None:
-            break
-        gamma = following
+            if closely or (one and width <= bracket.tolerance):
+                break
+            closely = True
+        after = told if following == told.following else None
+        gamma = following or gamma
     if problem.channels.shape[1] > 2:
         bound, dual = tightened(problem, told, 1.0)
         bracket.limit(bound * (1 + _ROUNDING), dual)

@@ -1159,7 +1159,9 @@ claims.record(
 # though. A longer array collects more power and reaches a higher SINR $\gamma^\star$, and a higher SINR is harder to guarantee: a
 # channel error $e$ lets through about $e^2\gamma^\star$ times the noise from the other users' beams. Where this number comes near
 # one, the worst channels and no longer the power decide, and more of them have to be listed before the bounds meet. So two
-# questions are put apart: the time at the *same* SINR, and the time at the best SINR that each array reaches.
+# questions are put apart: the time at the *same* SINR, and the time at the best SINR that each array reaches. That one is the root of
+# $t^\star(\gamma)=1$: Newton's steps lead from one semidefinite program to the next, each begun at a point on the way of the one
+# before and solved no closer than its distance from the root asks, and cuts close what is left open by three or more balls.
 
 # %%
 equal_sinr = margin_sinrs[0]

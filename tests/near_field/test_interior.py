@@ -84,6 +84,30 @@ def test_an_impossible_sinr_is_answered_like_any_other():
     assert ours.value == general.value == np.inf and ours.bound > 1e6
 
 
+@pytest.mark.parametrize(("relative", "sinr", "moved"), [(1e-3, 3.4e5, 4e-3), (3e-3, 8e4, 0.05), (1e-2, 9e3, 0.02)])
+def test_from_a_point_on_the_way_a_neighbouring_program_has_the_same_answer_sooner(relative, sinr, moved):
+    problem = paper(relative)
+    before, program = solve(Program(problem, sinr * np.exp(moved))), Program(problem, sinr)
+    anew = solve(program)
+    begin = before.near(abs(np.log(before.power / anew.power)))
+    again = solve(program, begin=begin)
+    assert again.converged and again.power == pytest.approx(anew.power, rel=1e-6)
+    assert again.iterations <= 0.7 * anew.iterations
+    assert [item for item in before.path if item[1] is begin][0][0] > 0.3 * abs(np.log(before.power / anew.power))
+
+
+def test_a_program_far_from_the_power_that_is_sought_is_solved_for_the_direction_alone():
+    problem = paper(1e-3)
+    closely, roughly = solve(Program(problem, 2e5)), solve(Program(problem, 2e5), sought=1.0)
+    assert roughly.iterations < 0.7 * closely.iterations
+    # A hundredth of the distance in logs, and no more than is allowed.
+    distance = abs(np.log(roughly.power))
+    assert 1e-6 < abs(np.log(roughly.power / closely.power)) < 0.01 * distance
+    bounded = solve(Program(problem, 2e5), sought=1.0, coarsest=1e-5)
+    assert abs(np.log(bounded.power / closely.power)) < 1e-5
+    assert solve(Program(problem, 2e5), sought=closely.power).iterations == closely.iterations  # it is there
+
+
 @pytest.mark.parametrize("aps", [1, 2])
 def test_for_one_or_two_access_points_the_mixture_of_channels_is_the_dual_matrix(aps):
     problem = small(seed=4, users=2, aps=aps, relative=0.1)
