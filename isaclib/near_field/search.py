@@ -15,7 +15,7 @@ from .reduction import Reduced
 from .relaxed import TwoSided, tightened, two_sided
 from .root import COARSE, margin_precision, next_sinr, slope
 
-_MOST_CUTS, _MOST_PROGRAMS, _MOST_LAST = 12, 30, 3
+_MOST_CUTS, _MOST_PROGRAMS, _MOST_LAST = 12, 30, 4
 # A gap of the rank below which maximum ratio transmission has nothing to offer.
 _FAR_FROM_RANK_ONE = 1e-2
 # Numbers per program up to which it is the first choice. Rounds of one margin before the cuts are given up for it: of maximum
@@ -32,8 +32,9 @@ _CLOSE = 2e-2
 _ROUNDING = 1e-9
 # No program tells SINRs apart that differ by less than this.
 _FINEST = 1e-7
-# A SINR is new where no program was solved within this part of the bracket; places to look at without a step; and without beams.
-_FRESH, _PARTS, _RETREAT = 0.1, (0.5, 0.25, 0.75), 0.3
+# A SINR is new where no program was solved within this part of the bracket (of a Newton step: the second); places to look at
+# without a step; and without beams.
+_FRESH, _FRESH_STEP, _PARTS, _RETREAT = 0.1, 1e-2, (0.5, 0.25, 0.75), 0.3
 # A Newton step this short (or, where covariances are not of rank one, this part of the gap) ends the search: what is left open is
 # no matter of the SINR.
 _SETTLED, RANK_ONE, _SETTLED_PART = 1e-6, 0.9999, 0.1
@@ -41,7 +42,7 @@ _SETTLED, RANK_ONE, _SETTLED_PART = 1e-6, 0.9999, 0.1
 # beams may leave of it to the bound.
 _PRECISE, _NEARLY = 1e-2, 0.2
 # The last cuts go on while each leaves less than this part of the gap; their margins are as precise as that part of it.
-_WORTH, _LAST_PART = 0.8, 0.3
+_WORTH, _LAST_PART, _NEARER, _MOST_FRUITLESS = 0.8, 0.3, 0.3, 3
 _TINY = 1e-300
 
 
@@ -145,9 +146,9 @@ def by_cuts(
 
 def last_cuts(bracket: Bracket, cuts: tuple[np.ndarray, ...] | None) -> tuple[np.ndarray, ...] | None:
     """A few evaluations more, beside the end that is further open: above the program's SINR for the bound, below for the beams;
-    the other side where that is worth little.
+    the other side where that is worth little, and nearer to the low end from then on.
     """
-    other, tried = False, set()
+    other, fruitless = False, 0
     for _ in range(_MOST_LAST):
         if not math.isfinite(bracket.bound):
             break
@@ -155,15 +156,14 @@ def last_cuts(bracket: Bracket, cuts: tuple[np.ndarray, ...] | None) -> tuple[np
         restricted = min(bracket.restricted, bracket.bound)  # of a program without digits it is infinite
         by_rank = (restricted / bracket.best > bracket.bound / restricted) != other
         low, high = (bracket.best, restricted) if by_rank else (restricted, bracket.bound)
-        place, close = low * (high / low) ** (0.5 if by_rank else 0.3), min(COARSE, _LAST_PART * before)
-        cuts = by_cuts(bracket, place, cuts, _ROUNDS_LAST, 1, precision=close)
-        tried.add(by_rank)
+        place = low * (high / low) ** ((0.5 if by_rank else 0.3) * _NEARER**fruitless)
+        cuts = by_cuts(bracket, place, cuts, _ROUNDS_LAST, 1, precision=min(COARSE, _LAST_PART * before))
         if bracket.closed:
             break
         if math.log(bracket.bound / bracket.best) > _WORTH * before:
-            if len(tried) == 2:
+            other, fruitless = not other, fruitless + 1
+            if fruitless == _MOST_FRUITLESS:
                 break
-            other = not other
     if not bracket.closed and bracket.problem.channels.shape[1] <= 2 and bracket.bound < bracket.best * (1 + _CLOSE):
         # Nothing is lost to the S-procedure: where the programs' digits end, cuts as close as the bracket go on.
         distance = math.log(bracket.bound / bracket.best)
@@ -241,8 +241,9 @@ def _next_program(best: float, ceiling: float, newton: float, seen: list[float])
     if best <= 0:
         return _RETREAT * min([*seen, ceiling])
     width = math.log(ceiling / best)
-    for trial in (newton, best, *(best * math.exp(part * width) for part in _PARTS)):
+    trials = [(newton, _FRESH_STEP), *((best * math.exp(part * width), _FRESH) for part in (0.0, *_PARTS))]
+    for trial, fresh in trials:
         # nan, where there is no Newton step, is fresh nowhere.
-        if best <= trial <= ceiling and min(abs(math.log(trial / gamma)) for gamma in seen) > _FRESH * width:
+        if best <= trial <= ceiling and min(abs(math.log(trial / gamma)) for gamma in seen) > fresh * width:
             return trial
     return None

@@ -6,6 +6,9 @@ import pytest
 
 from isaclib import InvalidScenario
 from isaclib import near_field as nf
+from isaclib.near_field import robust
+from isaclib.near_field.reduction import reduce
+from isaclib.near_field.search import Bracket, offer
 from tests.near_field.fisher_oracle import block_bounds_m2
 
 
@@ -113,14 +116,28 @@ def _beyond_power(error: float, seed: int = 3) -> nf.RobustSinr:
     return nf.robust_sinr(h, error * np.linalg.norm(h, axis=2), 32 * 10**-7.6, 1.0)
 
 
-@pytest.mark.parametrize(("error", "reason"), [(0.8, "rank"), (0.6, "digits")])
-def test_the_reason_of_a_gap_is_the_rank_only_where_the_covariances_are_not_of_rank_one(error, reason):
-    found = _beyond_power(error)
+@pytest.mark.parametrize(
+    ("aps", "largest_part", "restricted", "reason"),
+    [(2, 0.9, 1.0, "rank"), (2, 1.0, 1.0, "digits"), (3, 0.9, 0.9, "rank"), (3, 1.0, 0.9, "digits"), (3, 0.9, 0.1, "balls")],
+)
+def test_the_reason_of_a_gap_is_where_most_of_it_is_open(aps, largest_part, restricted, reason):
+    """``restricted``: where, between SINR and bound (in logs), what the S-procedure could certify at any rank lies."""
+    h, radii, noise = draw(5, 2, aps, 3, 0.05, 20)
+    bracket = Bracket(reduce(h, radii, noise), 5e-6)
+    offer(bracket, robust._sure_beams(bracket.problem))
+    bracket.bound, bracket.restricted = bracket.best * np.exp([0.1, 0.1 * restricted])
+    bracket.ratio = np.array([1.0, largest_part])
+    found = robust._answer(bracket, h, radii, noise, 1.0, "a search that ended", (), 0.0)
     assert found.certificate.status == "converged" and found.reason == reason
-    assert (np.min(found.rank_one_ratio) > 0.9999) == (reason == "digits")
+    assert found.certificate.gap == pytest.approx(np.expm1(0.1), rel=1e-6)
 
 
-@pytest.mark.parametrize(("error", "seed"), [(0.41, 13), (0.41, 16), (0.41, 22), (0.2, 8), (0.2, 10), (0.2, 18)])
+def test_covariances_that_are_not_of_rank_one_are_named():
+    found = _beyond_power(0.8)
+    assert found.certificate.status == "converged" and found.reason == "rank" and np.min(found.rank_one_ratio) < 0.9999
+
+
+@pytest.mark.parametrize(("error", "seed"), [(0.41, 5), (0.41, 9), (0.41, 22), (0.2, 7), (0.2, 18), (0.2, 22)])
 def test_where_errors_alone_limit_the_users_the_gap_is_closed(error, seed):
     # Gaps of 2e-4 to 2e-2 where each of fourteen programs at most began from the start.
     assert _beyond_power(error, seed).certificate.status == "optimal"
