@@ -188,8 +188,7 @@ def best_dual_point(
         if np.sum(unknowns[: barrier.count]) > np.sum(best[: barrier.count]):
             best = unknowns
         gap *= _SHRINK
-    q = best[barrier.count :] / np.sum(best[barrier.count :])
-    y = best[: barrier.count] / np.sum(best[barrier.count :])
+    y, q = np.split(best / np.sum(best[barrier.count :]), [barrier.count])
     if problem.frames is None:
         # The scaled bases of users that can hardly be told apart have lost digits; the plain ones say by how much y is too large.
         users, _, width = problem.channels.shape
@@ -224,7 +223,7 @@ def _largest_factor(barrier: _Barrier, unknowns: np.ndarray) -> float:
             high *= 0.1
         low, high = high, 10 * high
     while high / low > 1.001:
-        middle = np.sqrt(low * high)
+        middle = np.sqrt(low) * np.sqrt(high)
         low, high = (middle, high) if inside(middle) else (low, middle)
     return low
 
@@ -273,7 +272,7 @@ def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nd
         owners, copies = np.tile(owners, 2), 2
     ground = product(floors.conj().swapaxes(1, 2), floors)
     mine = owners == np.arange(users)[:, None]
-    order = np.argsort(~mine, axis=1, kind="stable")[:, : max(int(mine.sum(axis=1).max()), 1)]
+    order = np.argsort(~mine, axis=1, kind="stable")[:, : mine.sum(axis=1).max()]
     own = np.take_along_axis(seen, order[None, :, None], axis=3) * np.take_along_axis(mine, order, axis=1)[None, :, None]
     rest = seen * ~mine[None, :, None]
     masses = dual.weights if masses is None else masses
