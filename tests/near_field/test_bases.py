@@ -102,7 +102,12 @@ def test_balanced_beams_of_one_access_point_are_those_of_the_uplink():
 
 def test_balanced_beams_keep_the_limit_of_every_access_point():
     rng = np.random.default_rng(16)
-    problem = Reduced(3 * normal(rng, 3, 2, 3), np.zeros((3, 2)), np.tile(np.eye(3), (2, 1, 1)))
+    h = 3 * normal(rng, 3, 2, 3)
+    for order in (1, -1):
+        keeps_the_limits(Reduced(h[:, ::order], np.zeros((3, 2)), np.tile(np.eye(3), (2, 1, 1))))
+
+
+def keeps_the_limits(problem):
     dual = DualPoint(
         1.0, np.array([0.2, 0.8]), np.array([0.5, 0.2, 0.3, 0.1]), np.array([0, 1, 2, 2]), problem.stacked[[0, 1, 2, 2]]
     )
@@ -122,8 +127,8 @@ def test_balanced_beams_keep_the_limit_of_every_access_point():
     nobody = replace(dual, owners=np.array([0, 1, 1, 1]))
     assert balanced.balanced_beams(problem, nobody) is None
     # Users whose channels have no weight, and prices of nothing, count a part in 1e12.
-    bare = replace(dual, weights=np.array([0.5, 0.2, 0.0, 0.0]), prices=np.array([0.0, 1.0]))
-    raised = replace(dual, weights=np.array([0.5, 0.2, 0.25e-12, 0.25e-12]), prices=np.array([1e-12, 1.0]))
+    bare = replace(dual, weights=np.array([0.5, 0.2, 0.0, 0.0]), prices=np.array([0.0, 4.0]))
+    raised = replace(dual, weights=np.array([0.5, 0.2, 0.25e-12, 0.25e-12]), prices=np.array([4e-12, 4.0]))
     np.testing.assert_allclose(
         np.abs(balanced.balanced_beams(problem, bare)), np.abs(balanced.balanced_beams(problem, raised)), rtol=1e-3, atol=1e-9
     )
@@ -196,6 +201,29 @@ def test_users_further_apart_than_a_hundredth_share_nothing(apart, counts):
     h = np.array([[[math.cos(angle), math.sin(angle)]], [[math.cos(angle), -math.sin(angle)]]])
     problem = Reduced(h, np.zeros((2, 1)), np.eye(2)[None])
     assert [len(p.weights) for p in shared.shared_channels(problem)] == counts
+
+
+@pytest.mark.filterwarnings("error")
+def test_users_on_antennas_of_their_own_share_nothing():
+    problem = Reduced(np.diag([2.0, 1.0])[:, None, :] + 0j, np.zeros((2, 1)), np.eye(2)[None])
+    assert list(shared.shared_channels(problem)) == []
+    beams, kept = shared.shared_beams(problem)
+    # A direction between both serves both: u = (1, 1) / sqrt(2), or none.
+    assert kept in (0.0, pytest.approx(1 / (2 + 2 / 4 + 2 - 1))) and np.all(np.isfinite(beams))
+
+
+def test_channels_of_a_shared_dual_point_lie_in_their_balls():
+    angle, lengths = 0.05, np.array([3.0, 0.5])
+    h = lengths[:, None, None] * np.array([[[math.cos(angle), math.sin(angle)]], [[math.cos(angle), -math.sin(angle)]]])
+    problem = Reduced(h, 0.06 * lengths[:, None], np.eye(2)[None])
+    (point,) = shared.shared_channels(problem)
+    assert np.all(np.linalg.norm(point.channels - h[:, 0], axis=1) <= problem.radii[:, 0] * (1 + 1e-9))
+    x = point.channels / lengths[:, None]
+    assert np.linalg.norm(x[0] - x[1]) < 1e-6 and np.linalg.norm(x[0]) > 0.99
+    np.testing.assert_allclose(point.weights, (1 / lengths**2) / np.sum(1 / lengths**2), rtol=1e-6)
+    # Between both, and 0.06 less than the projection on it: what is left of the two signals.
+    left = lengths * (math.cos(angle) - 0.06)
+    assert shared.shared_beams(problem)[1] == pytest.approx(1 / (np.sum(1 + 1 / left**2) - 1), rel=1e-6)
 
 
 def test_projections_end_after_sixty_or_where_nothing_moves(monkeypatch):

@@ -168,6 +168,20 @@ def test_newton_from_outside_starts_anew():
     assert multipliers[0, 0] == 7.0 and line.places == [1.0, 7.0]
 
 
+def test_each_lane_begins_where_it_can_and_rests_where_it_is_done(lanes):
+    *_, dual, multipliers = lanes
+    centre, *_ = centred(dual, dual.start(), 1e-3)
+    some = np.where(np.arange(6)[:, None] == 2, 1e-3 * multipliers, centre)  # outside
+    again, _, _, active = centred(dual, some, 1e-3)
+    assert dual.factor(again)[0].all() and not active.any()
+    done = [lane for lane in range(6) if lane != 2]
+    gradient, hessian = dual.derivatives(centre, *dual.factor(centre)[1:], 1e-3)
+    decrement = -np.einsum("li,lij,lj->l", gradient, np.linalg.inv(hessian), gradient)
+    assert np.all(decrement <= 1e-5)
+    np.testing.assert_array_equal(again[done], centre[done])
+    np.testing.assert_allclose(again[2], centre[2], rtol=0.3)
+
+
 def test_the_barrier_falls_by_hundreds_to_the_precision(monkeypatch, lanes):
     h, radii, w, sinr, *_ = lanes
     weights, own = [], adversary.centred

@@ -277,6 +277,8 @@ def test_covariances_are_hermitian_and_positive_to_nine_digits(off, ok):
             with pytest.raises(InvalidScenario, match=word):
                 information.checked_covariances(s, psi)
     assert np.all(information.checked_covariances(s, np.zeros((2, 3, 3))) == 0)
+    with pytest.raises(InvalidScenario, match="semidefinite"):
+        information.checked_covariances(s, np.tile(np.diag([1e-3, -1e-3, 0.0]), (2, 1, 1)))
 
 
 # The sensing program
@@ -349,6 +351,10 @@ def test_the_witness_of_a_solution_is_its_multipliers_unscaled(reduced):
     value = information.block_bound_m2(s, psi)
     assert sensing.sensing_bound(s, sensing.Witness(V, regressions)) == pytest.approx(value, rel=1e-6)
     np.testing.assert_allclose(np.trace(psi, axis1=1, axis2=2).real, s.sensing_power_w, rtol=1e-12)
+    # The inverse has the cost as its multiplier.
+    cost = programs._matrices(program.cost[program._columns("inverse")], 4)
+    np.testing.assert_allclose(solution.trace[4:, 4:], cost, atol=1e-6)
+    assert solution.iterations > 5 and len(solution.pairs) == (4 if reduced else 1)
     # V is the inverse of the information up to a factor.
     inverse = np.linalg.inv(nf.position_information(s, psi))
     np.testing.assert_allclose(V / np.trace(V), inverse / np.trace(inverse), atol=2e-4)
@@ -467,7 +473,7 @@ def test_residuals_of_the_sensing_power():
     psi = np.array([np.diag([0.5, 0.5, 0.5]), np.diag([1.0, 1.0, 0.5])])
     assert sensing.power_residual(s, psi) == pytest.approx(0.25) and sensing.power_residual(s, 0.5 * psi) == 0
     silent = s.replace(sensing_power_w=0.0)
-    assert sensing.power_residual(silent, psi) == math.inf and sensing.power_residual(silent, 0 * psi) == 0
+    assert sensing.power_residual(silent, 1e-3 * psi) == math.inf and sensing.power_residual(silent, 0 * psi) == 0
 
 
 def test_verified_sensing_is_admissible_attained_and_honest(solved):
@@ -734,6 +740,12 @@ def test_descents_end_draw_by_draw():
     found = descent.descend(step, np.zeros((3, 1, 2)))
     assert calls[:4] == [[0, 1, 2], [1, 2], [1, 2], [2]] and len(calls) == 30
     np.testing.assert_allclose(found[:, 0, 0], [0.9e-10, 2.0, 33e-10])
+    calls.clear()
+    # The longest of a draw's coordinates counts, whatever its sign.
+    descent.descend(lambda draws, points: calls.append(draws) or np.array([[[0.0, -1.0 / len(calls) ** 9]]]), np.zeros((1, 1, 2)))
+    assert len(calls) == 13  # 13^-9 is the first below 1e-10
+    unseen = descent.newton_step(np.diag([2.0, 0.0])[None], np.array([[4.0, 0.0]]))
+    np.testing.assert_allclose(unseen, [[2.0, 0.0]])
     calls.clear()
     descent.descend(lambda draws, points: calls.append(draws) or np.zeros((len(draws), 1, 2)), np.zeros((2, 1, 2)))
     assert len(calls) == 1

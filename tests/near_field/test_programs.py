@@ -143,12 +143,11 @@ def test_the_program_of_users_on_antennas_of_their_own(relative):
     found = interior.solve(Program(problem, 3.0, need))
     assert found.converged and found.iterations <= 20
     if relative == 0:
-        assert found.power == pytest.approx(need, rel=1e-5) and found.prices.sum() == pytest.approx(
-            need * found.prices.sum() / need
-        )
+        assert found.power == pytest.approx(need, rel=1e-5) and found.prices.sum() == pytest.approx(1 / need, rel=1e-4)
     lifted = Program(problem, 3.0, need).lift(found.covariances)
     assert np.trace(lifted.sum(axis=0)).real == pytest.approx(found.power, rel=1e-4)
     corner = sum(Z[-1, -1].real for Z in found.dual)
+    assert corner == pytest.approx(1.0, rel=1e-5)  # the price of the noise
     # Complementarity: the corners' sum over the price is the power; t P >= sum of the corners where the prices sum to 1.
     assert corner / found.prices.sum() == pytest.approx(found.power, rel=1e-4)
 
@@ -487,11 +486,11 @@ def test_precision_of_the_next_margin():
 # Both sides of one program
 
 
-@pytest.mark.parametrize("matched", [False, True])
-def test_newtons_step_is_that_of_differences(matched):
+@pytest.mark.parametrize(("matched", "sinr"), [(False, 0.4), (False, 4.0), (True, 0.4)])
+def test_newtons_step_is_that_of_differences(matched, sinr):
     problem = problem_of(relative=0.1)
     problem = problem.matched() if matched else problem
-    power, sinr, step = 1.3, 1.1, 1e-3
+    power, step = 1.3, 1e-3
 
     def answer(gamma):
         program = Program(problem, gamma, power)
@@ -520,7 +519,7 @@ def test_two_sides_of_orthogonal_users_without_errors():
         assert np.sum(np.abs(told.beams) ** 2) == pytest.approx(7.0) and told.behind[0] == sinr
 
 
-def test_the_mixture_and_its_bounds():
+def test_the_mixture_and_its_bounds(monkeypatch):
     problem, sinr, power = problem_of(relative=0.2), 0.8, 1.0
     program = Program(problem, sinr, power)
     found = interior.solve(program)
@@ -544,8 +543,12 @@ def test_the_mixture_and_its_bounds():
     assert tightest == min(bounds) and sinr_limits(problem, dual, power, np.ones(1))[0] == tightest
     restricted = relaxed._restricted(problem, found, program.frames, roots, power)
     assert restricted == pytest.approx(tightest, rel=1e-6)  # two access points: nothing is lost
-    skewed = replace(point, prices=np.array([1.0, 0.0]))
-    assert relaxed._tightest(problem, skewed, power)[0] < np.inf
+    skewed, seen, own = replace(point, prices=np.array([4.0, 0.0])), [], relaxed.sinr_limits
+    monkeypatch.setattr(relaxed, "sinr_limits", lambda p, d, *given, **more: seen.append(d.prices) or own(p, d, *given, **more))
+    relaxed._tightest(problem, skewed, power)
+    relaxed._restricted(problem, replace(found, prices=skewed.prices), program.frames, roots, power)
+    expected = [np.array([1.0, least]) / (1 + least) for least in (0.0, 1e-7, 1e-5, 1e-3)]
+    np.testing.assert_allclose([q / q.sum() for q in seen], 2 * expected, rtol=1e-9)
 
 
 def test_scattered_errors_have_the_moments_of_the_dual():
@@ -594,6 +597,21 @@ def test_polished_errors_ascend_on_the_spheres(monkeypatch):
     assert values.max() <= values.min() + 0.02 and values.min() <= value(once).min()
     monkeypatch.setattr(relaxed, "_USEFUL", 1e9)
     assert len(relaxed._polished(problem, 1, starts, M, weights)) == 6
+
+
+def test_channels_hardly_worse_than_the_worst_are_kept(monkeypatch):
+    monkeypatch.setattr(relaxed, "_POLISH_STEPS", 0)
+    problem = Reduced(np.ones((1, 1, 1)) + 0j, np.ones((1, 1)), np.ones((1, 1, 1)))
+    errors = np.sqrt([1.0, 1.019, 1.021])[:, None, None] - 1 + 0j
+    assert len(relaxed._polished(problem, 0, errors, np.eye(1), np.ones(1))) == 2
+
+
+def test_beams_that_prove_nothing_are_worth_nothing(monkeypatch):
+    problem = diagonal(2.0, 0.5)
+    monkeypatch.setattr(relaxed, "certify", lambda *given: (np.array([0.0, 1.0]), np.full((2, 1), np.nan)))
+    assert relaxed.two_sided(problem, 1.0, 7.0).best == 0.0
+    monkeypatch.setattr(relaxed, "certify", lambda *given: (np.array([3.0, 0.5]), np.full((2, 1), np.nan)))
+    assert relaxed.two_sided(problem, 1.0, 7.0).best == pytest.approx(0.5 * (1 - 1e-9), rel=1e-12)
 
 
 def test_three_access_points_are_tightened():
@@ -700,7 +718,9 @@ def test_users_without_a_guaranteed_channel():
 
 
 def test_units_of_the_margin():
-    h, none = np.array([[[2.0, 0.0]], [[0.0, 0.5]]]), np.zeros((2, 1))
+    h, none = np.array([[[2.0, 0.0]], [[0.0, 0.5j]]]), np.zeros((2, 1))
+    both = np.array([[[2.0, 0.0], [0.0, 1.0]]])
+    assert margin._unit_w(both, np.zeros((1, 2)), 0.5, 3.0) == pytest.approx(10 * 0.5 * 3 / 9)
     assert margin._unit_w(h, none, 0.5, 3.0) == pytest.approx(10 * 0.5 * 3 / 0.25)
     assert margin._unit_w(h, none, 1.5, 3.0) == pytest.approx(10 * 1.5 * 3 * 4.25)
     assert margin._unit_w(h, np.array([[0.0], [0.4]]), 0.5, 3.0) == pytest.approx(10 * 0.5 * 3 / 0.01)
@@ -752,7 +772,7 @@ def test_beams_of_a_program_are_scaled_until_they_are_proven(monkeypatch):
 def bracket_of(best=2.0, bound=2.0, restricted=math.inf, ratio=1.0, aps=1):
     h = np.full((1, aps, 1), math.sqrt(2.0)) + 0j
     bracket = search.Bracket(Reduced(h, np.zeros((1, aps)), np.ones((aps, 1, 1))), 1e-6)
-    beams = np.full((1, aps, 1), 1 / aps) + 0j
+    beams = np.full((1, aps, 1), 1j / aps)
     bracket.offer(best, beams, np.full((1, aps), 1e9))
     bracket.limit(bound, DualPoint(3.0, np.ones(aps) / aps, np.array([3.0]), np.array([0]), np.ones((1, aps)) + 0j))
     bracket.restricted, bracket.ratio = restricted, np.array([ratio])
@@ -768,7 +788,7 @@ def answer_of(bracket, power=4.0):
 def test_answers_are_in_the_callers_units():
     bracket = bracket_of(best=1.9999, bound=2.5)
     found = answer_of(bracket)
-    np.testing.assert_allclose(found.beams, 2.0)
+    np.testing.assert_allclose(found.beams, 2.0j)
     np.testing.assert_allclose(found.multipliers, 4e9)
     np.testing.assert_allclose(found.dual.channels, 0.5)
     np.testing.assert_allclose([*found.dual.weights, found.dual.total], 12.0)
@@ -807,6 +827,28 @@ def test_claims_are_lowered_until_they_are_proven(monkeypatch):
     monkeypatch.setattr(robust, "beam_residual", lambda *given: 0.0)
     bracket.beams = bracket.beams * math.sqrt(1.5)
     assert answer_of(bracket).certificate.residual == pytest.approx(0.5)
+
+
+def test_nothing_is_an_answer():
+    found = robust._zero_sinr((2, 3, 4), "why", 0.0)
+    c = found.certificate
+    assert found.sinr == c.value == c.bound == 0 and c.status == "optimal" and found.dual is None and found.cuts == ()
+    assert found.beams.shape == (2, 3, 4) and not found.beams.any() and found.rank_one_ratio.tolist() == [1, 1]
+    assert found.multipliers.shape == (2, 3) and np.all(np.isnan(found.multipliers))
+
+
+def test_what_a_program_says_goes_into_the_bracket(monkeypatch):
+    bracket = search.Bracket(problem_of(), 1e-6)
+    told = SimpleNamespace(best=2.0, beams="b", multipliers="m", bound=3.0, dual="d", restricted=2.5, rank_one_ratio="r")
+    search._take(bracket, told, 2.2)
+    assert (bracket.best, bracket.beams, bracket.dual, bracket.restricted, bracket.ratio) == (2.0, "b", "d", 2.5, "r")
+    assert bracket.bound == pytest.approx(3 * (1 + 1e-9), rel=1e-12) and bracket.tried == [(2.2, 2.0, bracket.bound)]
+    told.best, told.restricted, told.bound, told.beams = 0.0, 2.7, 4.0, "none"
+    search._take(bracket, told, 2.4)
+    assert (bracket.best, bracket.beams, bracket.restricted) == (2.0, "b", 2.5) and bracket.tried[1][0] == 2.4
+    monkeypatch.setattr(search, "certify", lambda *given: (np.array([7.0, 5.0]), "proof"))
+    search.offer(bracket, "new")
+    assert bracket.best == pytest.approx(5 * (1 - 1e-9), rel=1e-12) and bracket.multipliers == "proof"
 
 
 def test_errors_of_columns_serve_as_cuts():

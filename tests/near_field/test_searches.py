@@ -378,7 +378,7 @@ def test_the_share_of_most_margin_is_that_of_the_grid(alone, monkeypatch):
 
     def margins(curve, beams, rate, etas, errors):
         grids.append((rate, etas, errors))
-        return -np.abs(etas - 0.31)[:, None]
+        return np.stack([-np.abs(etas - 0.31), 5 + etas], axis=1)
 
     monkeypatch.setattr(paper, "_margins", margins)
     assert paper._margin_share(setting, point, 0.6, 0.25) == 0.25
@@ -396,8 +396,9 @@ def test_the_share_of_most_margin_is_that_of_the_grid(alone, monkeypatch):
             nf.constraint_margin_share(s, sensing, point, 0.5, step=bad)
         with pytest.raises(InvalidScenario, match="step"):
             nf.solve_main(s, sensing=sensing, step=bad)
-    with pytest.raises(InvalidScenario, match="eta"):
-        nf.constraint_margin_share(s, sensing, point, 0.0)
+    for bad in (0.0, 1.1):
+        with pytest.raises(InvalidScenario, match="eta"):
+            nf.constraint_margin_share(s, sensing, point, bad)
     assert nf.constraint_margin_share(s, sensing, point, 1.0, step=0.5) == 0.5
 
 
@@ -497,7 +498,9 @@ def test_radii_at_a_share(solved):
     crlb = nf.crlb_m2(s, sensing.covariances, 0.75)
     np.testing.assert_allclose(found, s.error_slope_per_m * math.sqrt(crlb) * norms, rtol=1e-9)
     np.testing.assert_allclose(verify.radii_at(s, 0 * sensing.covariances, 0.75, curve), norms)
-    np.testing.assert_allclose(verify.radii_at(s.replace(error_slope_per_m=0.0), 0 * sensing.covariances, 0.75, curve), 0)
+    for slope in (0.0, 0.5):
+        blind = verify.radii_at(s.replace(error_slope_per_m=slope), 0 * sensing.covariances, 0.75, curve)
+        np.testing.assert_allclose(blind, norms * (slope > 0))
 
 
 def test_residuals_are_what_the_proof_lacks(alone):
@@ -537,6 +540,8 @@ def test_verdicts_rest_on_bound_value_and_residual(alone, monkeypatch):
         monkeypatch.setattr(verify, "rate_bound", lambda *given, b=bound, **more: b)
         monkeypatch.setattr(verify, "residual", lambda *given, v=violation, **more: v)
         assert nf.verify(s, found).status == status
+        # A value above its bound is not without any violation.
+        assert nf.verify(s, found).residual == (2e-12 if rate > bound else violation)
 
 
 def test_scores_are_the_worst_rate_and_its_gap(alone):
@@ -551,6 +556,10 @@ def test_scores_are_the_worst_rate_and_its_gap(alone):
     half = nf.score(s, 0.5 * found.beams, found.covariances, found.time_allocation, optimum=optimum)
     gamma = math.expm1(found.worst_rate_bps_hz / found.time_allocation * math.log(2))
     assert half.value == pytest.approx(found.time_allocation * math.log2(1 + gamma / 4), rel=1e-6)
+    with pytest.raises(InvalidScenario, match="time_allocation"):
+        nf.score(s, found.beams, found.covariances, 1.1, optimum=optimum)
+    with pytest.raises(InvalidScenario, match="time_allocation"):
+        nf.score_batch([s], found.beams[None], found.covariances[None], [1.1])
     fixed = nf.score(
         s, found.beams, found.covariances, 0.5, optimum=optimum, error_radii=0.5 * np.linalg.norm(nf.channels(s), axis=2)
     )
@@ -565,6 +574,9 @@ def test_scores_of_beams_by_hand():
     # 1.5 + 1.5 of at most (1.5 + 1) 1.5: squares over the noise.
     assert found.value == pytest.approx(9 / 0.5, rel=1e-6) and found.optimum == pytest.approx(2.5**2 * 2.25 / 0.5, rel=1e-6)
     assert found.gap == pytest.approx(1 - 9 / (2.5**2 * 2.25), rel=1e-6) and found.feasible
+    two = np.array([[[2.0, 0.0]], [[0.0, 1.0]]]), np.zeros((2, 1)), np.array([[[1.0, 0.0]], [[0.0, 1.5j]]])
+    both = nf.score_beams(*two, 0.5, 1.0)
+    assert both.value == pytest.approx(2.25 / 0.5, rel=1e-6) and both.violations["max_power_w"] == pytest.approx(2.25)
     over = nf.score_beams(h, radii, beams, 0.5, 1.5)
     assert over.violations["max_power_w"] == pytest.approx(0.5) and not over.feasible
     assert scoring.score_beams(h, radii, beams, 0.5, 2.25 / (1 + 0.9e-6)).feasible
@@ -601,6 +613,8 @@ def test_factors_of_covariances_of_low_rank():
     F = found["covariance_factors"]
     assert F.shape == (2, 6, 3) and found["beams"] == 1 and "covariances" not in found
     np.testing.assert_allclose(F @ F.conj().swapaxes(1, 2), psi, atol=1e-9)
+    uneven = np.stack([np.diag([1.0, 1.0, 0, 0]), np.diag([3.0, 0, 0, 0])])
+    assert interface._factored({"covariances": uneven})["covariance_factors"].shape == (2, 4, 2)
     for part, rank in ((0.9e-14, 1), (2e-14, 2)):
         thin = np.diag([1.0, part, 0.0, 0.0])[None]
         assert interface._factored({"covariances": thin})["covariance_factors"].shape == (1, 4, rank)
