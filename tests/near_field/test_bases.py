@@ -208,8 +208,8 @@ def test_users_on_antennas_of_their_own_share_nothing():
     problem = Reduced(np.diag([2.0, 1.0])[:, None, :] + 0j, np.zeros((2, 1)), np.eye(2)[None])
     assert list(shared.shared_channels(problem)) == []
     beams, kept = shared.shared_beams(problem)
-    # A direction between both serves both: u = (1, 1) / sqrt(2), or none.
-    assert kept in (0.0, pytest.approx(1 / (2 + 2 / 4 + 2 - 1))) and np.all(np.isfinite(beams))
+    # Their mean (1, 1) / sqrt(2) serves both, by 2 and 1/2: the sum of 1 + 1/a is 4.5.
+    assert kept == pytest.approx(1 / 3.5) and np.all(np.isfinite(beams))
 
 
 def test_channels_of_a_shared_dual_point_lie_in_their_balls():

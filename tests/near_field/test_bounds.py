@@ -455,6 +455,8 @@ def test_proofs_of_two_users_on_one_antenna_have_a_closed_form():
     np.testing.assert_allclose(best, expected, rtol=1e-8)
     for k in range(2):
         assert given_beams.certified_values(h, [[e]] * 2, w, expected[k] * (1 - 1e-6), 1.0, kept)[k] >= 1 - 1e-9
+    quiet, _ = proven_sinr.best_proven(1e-6 * h, np.full((2, 1), 1e-6 * e), w)
+    np.testing.assert_allclose(quiet, [4 * 0.81e-12, 0.81e-12], rtol=1e-8)
     lost, ones = proven_sinr.best_proven(h, np.array([[1.0], [e]]), w)
     assert lost[0] == -np.inf and np.all(ones[0] == 1) and lost[1] == pytest.approx(expected[1], rel=1e-8)
     nobody, ones = proven_sinr.best_proven(h, np.full((2, 1), 1.5), w)

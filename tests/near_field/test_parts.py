@@ -225,6 +225,19 @@ def test_patterns_are_combinations_of_derivatives():
         np.testing.assert_allclose(U[l] @ C[l, i] @ U[1].conj().T, np.tensordot(weights, D, axes=1), rtol=1e-9, atol=1e-9)
 
 
+def test_regressions_on_gains_of_any_length(monkeypatch):
+    """A null of the covariance towards a user leaves its gains columns a part in 1e17 as long as the others."""
+    s = tiny()
+    moved, gains = normal(np.random.default_rng(1), 5, 4), np.zeros((5, 2), dtype=complex)
+    gains[0, 0], gains[1, 1] = 1e-3, 2e-20j
+    monkeypatch.setattr(information, "pair_columns", lambda *given: [(moved, gains)] * 4)
+    W, regressions = information.eliminated(s, None)
+    found = np.stack([moved[0] / 1e-3, moved[1] / 2e-20j])
+    np.testing.assert_allclose(regressions[1, 0], np.concatenate([found.real, found.imag]).T, rtol=1e-9)
+    rest = moved[2:]
+    np.testing.assert_allclose(W @ W.T, np.linalg.inv(4 * (rest.conj().T @ rest).real), rtol=1e-7)
+
+
 def test_roots_of_inverses_and_where_there_are_none():
     rows = np.random.default_rng(5).standard_normal((7, 3)) * [1.0, 1e6, 1e-6]
     W = information._inverse_root(rows)

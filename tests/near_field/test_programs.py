@@ -410,6 +410,19 @@ def test_cuts_close_the_margin_from_both_sides(monkeypatch):
     assert exact.rounds <= 3 and exact.upper == pytest.approx(3 * 4.25 / 2, rel=1e-6) and all(len(c) == 0 for c in exact.cuts)
 
 
+def test_worst_channels_are_listed_where_they_differ_and_violate(monkeypatch):
+    """In units of the balls: what is 0.3 of them apart, four of a user at most, and none of those that violate nothing."""
+    problem = diagonal(2.0, 0.5, radius=0.1)
+    places = np.array([0.0, 0.29, 0.31, 0.62, 0.93, 1.24]) - 0.5
+    values = np.array([[[0.5, 0.6, 0.7, 0.8, 0.85, 0.9], [0.5, 0.6, 1 - 1.1e-9, 1 - 0.9e-9, 1.0, 1.0]]])
+    errors = 0.1 * places[:, None, None] * np.array([[1.0, 0.0]])
+    faced = problem.channels[None, :, None] + errors
+    monkeypatch.setattr(cuts, "worst_channels", lambda *given: (faced, values))
+    mine, yours = cuts.margin_by_cuts(problem, 3.0, 2.0, max_rounds=2).cuts
+    np.testing.assert_allclose(mine[:, 0, 0], places[[0, 2, 3, 4]], atol=1e-9)
+    np.testing.assert_allclose(yours[:, 0, 0], places[[0, 2]], atol=1e-9)
+
+
 def test_goals_and_errors_over_radii():
     assert cuts._goal(3.0, 2.0, 0.1) == pytest.approx(6 / 1.03) and cuts._goal(np.inf, 1.0, 0.1) == 1e9
     problem = problem_of()
@@ -612,6 +625,33 @@ def test_beams_that_prove_nothing_are_worth_nothing(monkeypatch):
     assert relaxed.two_sided(problem, 1.0, 7.0).best == 0.0
     monkeypatch.setattr(relaxed, "certify", lambda *given: (np.array([3.0, 0.5]), np.full((2, 1), np.nan)))
     assert relaxed.two_sided(problem, 1.0, 7.0).best == pytest.approx(0.5 * (1 - 1e-9), rel=1e-12)
+
+
+def test_tightening_lists_scattered_channels_beside_the_mixture(monkeypatch):
+    problem, sinr = problem_of(seed=4, aps=3, relative=0.3), 0.5
+    problem.radii[1] = 0.0
+    told = relaxed.two_sided(problem, sinr, 1.0)
+    asked, points = [], []
+    starts = np.full((2, 3, 2), 0.25)
+    monkeypatch.setattr(relaxed, "_scattered", lambda dual, *given: asked.append(dual) or starts)
+    monkeypatch.setattr(relaxed, "_polished", lambda p, k, *given: asked.append((k, *given)) or given[0])
+    monkeypatch.setattr(relaxed, "best_dual_point", lambda *given: points.append(given) or told.dual)
+    relaxed.tightened(problem, told, 1.0)
+    _, found, covariances, roots = told.behind
+    dual, (k, errors, M, weights) = asked  # one user has errors
+    np.testing.assert_allclose(dual, roots[0] @ roots[0].conj().T)
+    assert k == 0
+    np.testing.assert_allclose(errors, 0.25 * np.ones((2, 3, 2)) * problem.radii[0][:, None])
+    np.testing.assert_allclose(M, covariances[0] / sinr - covariances[1], atol=1e-12 * np.abs(covariances).max() / sinr)
+    np.testing.assert_allclose(weights, found.multipliers[0] / problem.radii[0] ** 2)
+    channels, owners, gamma, _, mass, prices = points[0]
+    mixture = relaxed._mixture(problem, found, roots, turned=True)
+    count = np.sum(mixture.owners == 0)
+    assert gamma == sinr and owners.tolist() == [*[0] * (count + 2), *[1] * (len(owners) - count - 2)]
+    np.testing.assert_allclose(channels[count : count + 2], (problem.channels[0] + errors).reshape(2, 6))
+    np.testing.assert_allclose(channels[:count], mixture.channels[:count])
+    np.testing.assert_allclose(mass[count : count + 2], 0.005 * mixture.weights[:count].sum())
+    np.testing.assert_allclose(prices, mixture.prices)
 
 
 def test_three_access_points_are_tightened():

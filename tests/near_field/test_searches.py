@@ -150,6 +150,9 @@ def test_witnesses_bound_the_curve_at_other_errors_and_powers(monkeypatch):
         curve.solve(e, 3.0)
     asked.clear()
     curve.upper(0.11, 3.0)
+    grid = curve.upper([[0.05, 0.11, 0.3], [0.45, 0.9, 1.0]], 3.0)
+    np.testing.assert_allclose(grid.ravel(), [float(curve.upper(e, 3.0)) for e in (0.05, 0.11, 0.3, 0.45, 0.9, 1.0)], rtol=1e-12)
+    del asked[3:]
     assert sorted(round(float(f[0]), 6) for f in asked) == [round(0.11 / e, 6) for e in (0.5, 0.2, 0.1)]  # the three nearest
 
 
