@@ -330,7 +330,7 @@ def checked_dual(problem: Reduced, dual: DualPoint) -> DualPoint:
     weights = checks.array("witness", dual.weights, ("n",), minimum=0, sizes=sizes)
     prices = checks.array("witness", dual.prices, (aps,), minimum=0)
     owners = checks.array("witness", dual.owners, ("n",), minimum=0, maximum=users - 1, sizes=sizes)
-    if np.any(owners != np.round(owners)) or not (np.sum(weights) > 0 and np.sum(prices) > 0):
+    if np.any(owners != np.round(owners)) or not (np.any(weights > 0) and np.any(prices > 0)):
         raise InvalidScenario("witness", "has no weights, no prices, or owners that are no users")
     whole = owners.astype(int)
     if _outside(problem, channels, whole) > _ANOTHER:

@@ -282,7 +282,7 @@ def test_covariances_are_hermitian_and_positive_to_nine_digits(off, ok):
     skew[1, 0, 1] = off * 5e-9
     negative = np.tile(np.diag([5.0, 1.0, 1.0]), (2, 1, 1)).astype(complex)
     negative[0, 2, 2] = -off * 3 * 5e-9
-    large = np.tile(np.eye(3) * 1e100 * (1 - (off - 1)), (2, 1, 1)) * (0.5 if ok else 1.3)
+    large = np.tile(np.eye(3) * off * 1e100, (2, 1, 1))
     for psi, word in ((skew, "Hermitian"), (negative, "semidefinite"), (large, "large")):
         if ok:
             assert information.checked_covariances(s, psi) is not None
@@ -522,9 +522,6 @@ def test_shares_end_where_the_limit_does(solved):
     with pytest.raises(SolverFailure, match="between") as failed:
         nf.largest_time_allocation(short, loose)
     assert failed.value.residuals == pytest.approx({"attained": whole, "proven": 0.4 * whole, "limit": 0.5 * whole})
-    edge = s.replace(crlb_limit_m2=whole)
-    with pytest.raises((InfeasibleScenario, SolverFailure)):
-        nf.largest_time_allocation(edge.replace(crlb_limit_m2=whole * (1 - 1e-9)), found)
     free = s.replace(crlb_limit_m2=math.inf)
     assert nf.largest_time_allocation(free, found) == 1.0
 

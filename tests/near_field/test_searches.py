@@ -425,7 +425,7 @@ def test_alternations_end_where_the_share_rests(alone, moves, rounds, status, mo
             nf.solve_mrt(s, sensing=sensing, start=bad)
     monkeypatch.undo()
     once = nf.solve_mrt(s, sensing=sensing, start=0.9999999, max_iterations=1, step=0.5)
-    assert not once.history[0].feasible or largest > 0.9999999
+    assert largest < 0.9999999 and not once.history[0].feasible and once.history[-1].feasible
 
 
 def test_a_step_of_exactly_the_tolerance_ends(alone, monkeypatch):
