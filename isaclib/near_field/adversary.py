@@ -105,7 +105,7 @@ class Dual:
 
     def derivatives(self, multipliers: np.ndarray, values: np.ndarray, vectors: np.ndarray, tau: float | np.ndarray):
         """Gradient and Hessian of A + tau * barrier in lambda, rows and columns scaled by lambda."""
-        tau = np.reshape(tau, (-1, 1))
+        tau = np.asarray(tau).reshape(-1, 1)
         inverse = np.matmul(vectors / values[:, None, :], vectors.conj().swapaxes(1, 2))
         v = np.matmul(inverse, self.amplitudes[:, :, None])[:, None]
         E = self.grams / multipliers[:, :, None, None]  # lambda_m times -d(C + G)/d lambda_m

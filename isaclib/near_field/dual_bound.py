@@ -49,6 +49,7 @@ _LEAST_PRICE = 1e-9
 _LOSES_DIGITS = 1e-3
 # Weights that the first guess puts below this part of the largest are raised to it: the barrier needs positive ones.
 _LEAST_WEIGHT = 1e-8
+_TINY = 1e-300
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +175,7 @@ def best_dual_point(
             decrement = float(gradient @ step)
             if not decrement > _CENTRED:
                 break
-            length = min(1.0, _STEP_TO_WALL / max(np.max(-step / unknowns), 1e-300))
+            length = min(1.0, _STEP_TO_WALL / max(np.max(-step / unknowns), _TINY))
             for _ in range(30):
                 trial = unknowns + length * step
                 new = barrier.factor(trial)
@@ -188,8 +189,7 @@ def best_dual_point(
         if np.sum(unknowns[: barrier.count]) > np.sum(best[: barrier.count]):
             best = unknowns
         gap *= _SHRINK
-    q = best[barrier.count :] / np.sum(best[barrier.count :])
-    y = best[: barrier.count] / np.sum(best[barrier.count :])
+    y, q = np.split(best / np.sum(best[barrier.count :]), [barrier.count])
     if problem.frames is None:
         # The scaled bases of users that can hardly be told apart have lost digits; the plain ones say by how much y is too large.
         users, _, width = problem.channels.shape
@@ -202,7 +202,7 @@ def _least_eigenvalues(
     sinr: float, owners: np.ndarray, y: np.ndarray, channels: np.ndarray, q: np.ndarray, *, users: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Least eigenvalue of each F_k against the prices, I + X diag(sign) X^H, and the rounding it is known to: two arrays (K,)."""
-    scaled = channels / np.sqrt(np.maximum(q, 1e-300))
+    scaled = channels / np.sqrt(np.maximum(q, _TINY))
     signs = np.where(owners == np.arange(users)[:, None], -1 / sinr, 1.0) * y
     F = np.eye(len(q)) + np.matmul(scaled.T * signs[:, None, :], scaled.conj())
     return np.linalg.eigvalsh(F)[:, 0], _ROUNDING * np.linalg.norm(F, 2, axis=(1, 2))
@@ -220,11 +220,11 @@ def _largest_factor(barrier: _Barrier, unknowns: np.ndarray) -> float:
     while inside(high) and high < _UNBOUNDED:
         low, high = high, 10 * high
     if low == 0.0:
-        while not inside(high) and high > 1e-300:
+        while not inside(high) and high > _TINY:
             high *= 0.1
         low, high = high, 10 * high
     while high / low > 1.001:
-        middle = np.sqrt(low * high)
+        middle = np.sqrt(low) * np.sqrt(high)
         low, high = (middle, high) if inside(middle) else (low, middle)
     return low
 
@@ -273,7 +273,7 @@ def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nd
         owners, copies = np.tile(owners, 2), 2
     ground = product(floors.conj().swapaxes(1, 2), floors)
     mine = owners == np.arange(users)[:, None]
-    order = np.argsort(~mine, axis=1, kind="stable")[:, : max(int(mine.sum(axis=1).max()), 1)]
+    order = np.argsort(~mine, axis=1, kind="stable")[:, : mine.sum(axis=1).max()]
     own = np.take_along_axis(seen, order[None, :, None], axis=3) * np.take_along_axis(mine, order, axis=1)[None, :, None]
     rest = seen * ~mine[None, :, None]
     masses = dual.weights if masses is None else masses
@@ -297,7 +297,7 @@ def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nd
             return best
         limits = np.linalg.eigvalsh(grams)[..., -1]
         best = np.minimum(best, limits.max(axis=1))
-        heights = np.log(np.where(weighty, np.maximum(limits, 1e-300), 1.0))
+        heights = np.log(np.where(weighty, np.maximum(limits, _TINY), 1.0))
         logs += _DAMPING * np.where(weighty, np.sum(heights, axis=1, keepdims=True) / np.sum(weighty) - heights, 0.0)
     return best
 
@@ -330,7 +330,7 @@ def checked_dual(problem: Reduced, dual: DualPoint) -> DualPoint:
     weights = checks.array("witness", dual.weights, ("n",), minimum=0, sizes=sizes)
     prices = checks.array("witness", dual.prices, (aps,), minimum=0)
     owners = checks.array("witness", dual.owners, ("n",), minimum=0, maximum=users - 1, sizes=sizes)
-    if np.any(owners != np.round(owners)) or not (np.sum(weights) > 0 and np.sum(prices) > 0):
+    if np.any(owners != np.round(owners)) or not (np.any(weights > 0) and np.any(prices > 0)):
         raise InvalidScenario("witness", "has no weights, no prices, or owners that are no users")
     whole = owners.astype(int)
     if _outside(problem, channels, whole) > _ANOTHER:

@@ -84,7 +84,7 @@ def _meeting_point(centres: np.ndarray, radii: np.ndarray) -> tuple[np.ndarray, 
     factors = np.ones(len(centres), dtype=complex)
     for _ in range(_PROJECTIONS):
         inner = np.einsum("kmr,mr->k", centres, g.conj())
-        factors = inner / np.maximum(np.abs(inner), _TINY)
+        factors = np.exp(1j * np.angle(inner))  # 1 to users that see nothing of it
         nearest = centres + clip(factors[:, None, None] * g - centres, radii)
         moved = np.mean(nearest / factors[:, None, None], axis=0)
         if np.linalg.norm(moved - g) <= 1e-15 * np.linalg.norm(g):

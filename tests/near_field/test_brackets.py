@@ -1,0 +1,122 @@
+"""How a bracket of the robust SINR is narrowed: which road is taken, from where, and when the last cuts end."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from isaclib.near_field import search
+from isaclib.near_field.reduction import Reduced
+from isaclib.near_field.root import margin_precision
+
+
+def problem_of(users=2, aps=2, width=2, relative=0.1):
+    h = np.ones((users, aps, width)) + 0j
+    return Reduced(h, relative * np.linalg.norm(h, axis=2), np.tile(np.eye(width), (aps, 1, 1)))
+
+
+def bracket_of(best=0.0, bound=math.inf, restricted=math.inf, **sizes):
+    bracket = search.Bracket(problem_of(**sizes), 1e-6)
+    bracket.best, bracket.bound, bracket.restricted = best, bound, restricted
+    return bracket
+
+
+@pytest.fixture
+def roads(monkeypatch):
+    """What is called in turn, with what counts of it; ``best``, ``bound`` and ``restricted`` are what the cuts leave."""
+    taken, left = [], {"best": 1.0, "bound": 2.0, "restricted": 1.5}
+
+    def by_cuts(bracket, guess, cuts, rounds, evaluations):
+        taken.append(("cuts", guess, rounds, evaluations))
+        bracket.__dict__.update(left)
+        return "cuts"
+
+    told = SimpleNamespace(dual=SimpleNamespace(channels=None, owners=None))
+    monkeypatch.setattr(search, "by_cuts", by_cuts)
+    monkeypatch.setattr(search, "by_programs", lambda bracket, guess: taken.append(("programs", guess)) or told)
+    monkeypatch.setattr(search, "errors_over_radii", lambda *given: "errors")
+    monkeypatch.setattr(search, "offer_matched", lambda bracket: taken.append(("matched",)))
+    monkeypatch.setattr(search, "last_cuts", lambda bracket, cuts: taken.append(("last", cuts)) or "last")
+    return taken, left
+
+
+@pytest.mark.parametrize(
+    ("sizes", "guess", "first"),
+    [
+        ({"relative": 0.0}, 5.0, ("cuts", 5.0, 60, 36)),
+        ({"relative": 0.1}, 29.0, ("cuts", 29.0, 4, 12)),
+        ({"relative": 0.1}, 31.0, ("programs", 31.0)),
+        ({"relative": 0.1, "users": 4, "aps": 4, "width": 4}, 29.0, ("cuts", 29.0, 4, 12)),
+        ({"relative": 0.1, "users": 4, "aps": 5, "width": 4}, 31.0, ("cuts", 31.0, 20, 12)),
+    ],
+)
+def test_cuts_come_first_unless_errors_limit_a_small_problem(sizes, guess, first, roads):
+    search.narrow(bracket_of(**sizes), guess, None)
+    assert roads[0][0] == first
+
+
+def test_programs_begin_at_the_bound_where_it_is_near(roads):
+    taken, left = roads
+    for bound, guess in ((2.9, 2.9), (3.1, 1.0)):
+        left["bound"] = bound
+        assert search.narrow(bracket_of(), 5.0, None) == "last"
+        assert taken == [("cuts", 5.0, 4, 12), ("programs", guess), ("matched",), ("last", "errors")]
+        taken.clear()
+    for restricted, matched in ((1.011, True), (1.009, False)):
+        left["restricted"] = restricted
+        search.narrow(bracket_of(), 5.0, None)
+        assert (("matched",) in taken) == matched
+        taken.clear()
+    left["bound"] = 1.0
+    assert search.narrow(bracket_of(), 5.0, None) == "cuts" and len(taken) == 1
+    taken.clear()
+    assert search.narrow(bracket_of(), 5.0, None, by_programs_alone=True) == "errors" and taken == [("programs", 5.0)]
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    calls = []
+    monkeypatch.setattr(search, "by_cuts", lambda b, gamma, cuts, *given, **more: calls.append((gamma, *given, *more.values())))
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("restricted", "places"),
+    [
+        (2.0, [2 * 2**0.3, 2**0.5]),
+        (3.0, [3**0.5, 3 * (4 / 3) ** 0.3]),
+        (9.0, [2.0, 4.0]),
+        (1.5, [1.5 * (4 / 1.5) ** 0.3, 1.5**0.5]),
+    ],
+)
+def test_the_last_cuts_look_beside_the_end_that_is_further_open_and_then_beside_the_other(restricted, places, asked):
+    search.last_cuts(bracket_of(1.0, 4.0, restricted), None)
+    assert [gamma for gamma, *_ in asked] == pytest.approx(places)
+    assert {tuple(given) for _, *given in asked} == {(12, 1)}
+
+
+@pytest.mark.parametrize(("part", "ends"), [(0.79, [True] * 3), (0.81, [True, False])])
+def test_the_last_cuts_go_on_where_each_is_worth_it(part, ends, monkeypatch):
+    bracket, sides = bracket_of(1.0, math.exp(4.0), math.exp(3.9)), []
+
+    def by_cuts(b, gamma, *given):
+        sides.append(gamma <= math.sqrt(b.bound))  # below what the relaxed covariances reach
+        b.bound = b.best * (b.bound / b.best) ** part
+
+    monkeypatch.setattr(search, "by_cuts", by_cuts)
+    search.last_cuts(bracket, None)
+    assert sides == ends
+
+
+def test_close_brackets_of_two_access_points_end_with_closer_cuts(asked):
+    for bound, aps, close in ((1.019, 2, True), (1.021, 2, False), (1.019, 3, False)):
+        asked.clear()
+        search.last_cuts(bracket_of(1.0, bound, 1.01, aps=aps), None)
+        distance = math.log(bound)
+        expected = (pytest.approx(math.exp(0.5 * distance)), 20, 12, pytest.approx(margin_precision(distance, 1e-6, 1.0)))
+        assert (asked[-1] == expected) == close and len(asked) == 2 + close
+    asked.clear()
+    search.last_cuts(bracket_of(1.0, math.inf), None)
+    search.last_cuts(bracket_of(1.0, 1 + 0.9e-6), None)
+    assert len(asked) == 1
