@@ -42,36 +42,39 @@ def roads(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("sizes", "guess", "first"),
+    ("sizes", "matched", "first"),
     [
-        ({"relative": 0.0}, 5.0, ("cuts", 5.0, 60, 36)),
-        ({"relative": 0.1}, 29.0, ("cuts", 29.0, 4, 12)),
-        ({"relative": 0.1}, 31.0, ("programs", 31.0)),
-        ({"relative": 0.1, "users": 4, "aps": 4, "width": 4}, 29.0, ("cuts", 29.0, 4, 12)),
-        ({"relative": 0.1, "users": 4, "aps": 5, "width": 4}, 31.0, ("cuts", 31.0, 20, 12)),
+        ({"relative": 0.0}, False, ("cuts", 5.0, 60, 36)),
+        ({}, False, ("programs", 5.0)),
+        ({"users": 4, "aps": 4, "width": 4}, False, ("programs", 5.0)),
+        ({"users": 4, "aps": 5, "width": 4}, False, ("cuts", 5.0, 20, 12)),
+        ({"users": 4, "aps": 4, "width": 4}, True, ("cuts", 5.0, 4, 12)),
     ],
 )
-def test_cuts_come_first_unless_errors_limit_a_small_problem(sizes, guess, first, roads):
-    search.narrow(bracket_of(**sizes), guess, None)
+def test_programs_come_first_where_they_are_small(sizes, matched, first, roads):
+    bracket = bracket_of(**sizes)
+    bracket.problem = bracket.problem.matched() if matched else bracket.problem
+    search.narrow(bracket, 5.0, None)
     assert roads[0][0] == first
 
 
 def test_programs_begin_at_the_bound_where_it_is_near(roads):
     taken, left = roads
+    large = {"users": 4, "aps": 5, "width": 4}
     for bound, guess in ((2.9, 2.9), (3.1, 1.0)):
         left["bound"] = bound
-        assert search.narrow(bracket_of(), 5.0, None) == "last"
-        assert taken == [("cuts", 5.0, 4, 12), ("programs", guess), ("matched",), ("last", "errors")]
+        assert search.narrow(bracket_of(**large), 5.0, None) == "last"
+        assert taken == [("cuts", 5.0, 20, 12), ("programs", guess), ("matched",), ("last", "errors")]
         taken.clear()
     for restricted, matched in ((1.011, True), (1.009, False)):
         left["restricted"] = restricted
-        search.narrow(bracket_of(), 5.0, None)
+        search.narrow(bracket_of(**large), 5.0, None)
         assert (("matched",) in taken) == matched
         taken.clear()
     left["bound"] = 1.0
-    assert search.narrow(bracket_of(), 5.0, None) == "cuts" and len(taken) == 1
+    assert search.narrow(bracket_of(**large), 5.0, None) == "cuts" and len(taken) == 1
     taken.clear()
-    assert search.narrow(bracket_of(), 5.0, None, by_programs_alone=True) == "errors" and taken == [("programs", 5.0)]
+    assert search.narrow(bracket_of(**large), 5.0, None, by_programs_alone=True) == "errors" and taken == [("programs", 5.0)]
 
 
 @pytest.fixture
@@ -84,23 +87,28 @@ def asked(monkeypatch):
 @pytest.mark.parametrize(
     ("restricted", "places"),
     [
-        (2.0, [2 * 2**0.3, 2**0.5]),
-        (3.0, [3**0.5, 3 * (4 / 3) ** 0.3]),
-        (9.0, [2.0, 4.0]),
-        (1.5, [1.5 * (4 / 1.5) ** 0.3, 1.5**0.5]),
+        (2.0, [2 * 2**0.3, 2**0.15, 2 * 2**0.027]),
+        (3.0, [3**0.5, 3 * (4 / 3) ** 0.09, 3**0.045]),
+        (9.0, [2.0, 4.0, 4**0.045]),
+        (1.5, [1.5 * (4 / 1.5) ** 0.3, 1.5**0.15, 1.5 * (4 / 1.5) ** 0.027]),
     ],
 )
-def test_the_last_cuts_look_beside_the_end_that_is_further_open_and_then_beside_the_other(restricted, places, asked):
+def test_the_last_cuts_look_beside_the_end_that_is_further_open_and_then_nearer_beside_the_other(restricted, places, asked):
     search.last_cuts(bracket_of(1.0, 4.0, restricted), None)
     assert [gamma for gamma, *_ in asked] == pytest.approx(places)
-    assert {tuple(given) for _, *given in asked} == {(12, 1)}
+    assert {tuple(given) for _, *given in asked} == {(12, 1, 1e-2)}
 
 
-@pytest.mark.parametrize(("part", "ends"), [(0.79, [True] * 3), (0.81, [True, False])])
+def test_the_last_cuts_are_as_precise_as_the_bracket(asked):
+    search.last_cuts(bracket_of(1.0, 1.003, 1.001, aps=3), None)
+    assert [given for _, *given in asked] == [[12, 1, pytest.approx(0.3 * math.log(1.003))]] * 3
+
+
+@pytest.mark.parametrize(("part", "ends"), [(0.79, [True] * 4), (0.81, [True, False, True])])
 def test_the_last_cuts_go_on_where_each_is_worth_it(part, ends, monkeypatch):
     bracket, sides = bracket_of(1.0, math.exp(4.0), math.exp(3.9)), []
 
-    def by_cuts(b, gamma, *given):
+    def by_cuts(b, gamma, *given, precision):
         sides.append(gamma <= math.sqrt(b.bound))  # below what the relaxed covariances reach
         b.bound = b.best * (b.bound / b.best) ** part
 
@@ -115,8 +123,52 @@ def test_close_brackets_of_two_access_points_end_with_closer_cuts(asked):
         search.last_cuts(bracket_of(1.0, bound, 1.01, aps=aps), None)
         distance = math.log(bound)
         expected = (pytest.approx(math.exp(0.5 * distance)), 20, 12, pytest.approx(margin_precision(distance, 1e-6, 1.0)))
-        assert (asked[-1] == expected) == close and len(asked) == 2 + close
+        assert (asked[-1] == expected) == close and len(asked) == 3 + close
     asked.clear()
     search.last_cuts(bracket_of(1.0, math.inf), None)
     search.last_cuts(bracket_of(1.0, 1 + 0.9e-6), None)
     assert len(asked) == 1
+
+
+def scripted(monkeypatch, *answers):
+    """Programs that answer in turn (best, bound, restricted, the following SINR or None for their own, least part of a covariance
+    in its largest eigenvalue); what each was asked, and what it said.
+    """
+    asked, script, told = [], iter(answers), []
+
+    def two_sided(problem, gamma, power, tolerance, *, after, closely):
+        best, bound, restricted, following, part = next(script)
+        asked.append((gamma, None if after is None else told.index(after), closely))
+        numbers = {"best": best, "bound": bound, "restricted": restricted, "following": following or gamma}
+        told.append(SimpleNamespace(**numbers, rank_one_ratio=np.array([1.0, part]), beams="w", multipliers="m", dual=None))
+        return told[-1]
+
+    monkeypatch.setattr(search, "two_sided", two_sided)
+    return asked, told
+
+
+def test_programs_follow_newton_until_the_bracket_is_closed(monkeypatch):
+    asked, told = scripted(monkeypatch, (1.0, 9.0, 9.0, 2.0, 0.9), (1.5, 9.0, 9.0, 2.5, 0.9), (2.5, 2.5, 2.5, 2.5, 0.9), ())
+    bracket = bracket_of()
+    assert search.by_programs(bracket, 0.7) is told[-1] and bracket.closed
+    assert asked == [(0.7, None, False), (2.0, 0, False), (2.5, 1, False)]
+    assert [sinr for sinr, *_ in bracket.tried] == [0.7, 2.0, 2.5]
+
+
+def test_a_program_that_newton_did_not_lead_to_begins_anew(monkeypatch):
+    asked, _ = scripted(monkeypatch, (1.0, 4.0, 4.0, math.nan, 1.0), (2.0, 2.0, 2.0, 2.0, 1.0))
+    search.by_programs(bracket_of(), 1.0)
+    assert asked == [(1.0, None, False), (2.0, None, False)]  # half of the bracket (in logs)
+
+
+@pytest.mark.parametrize(("part", "best", "again"), [(1.0, 1.0, False), (1.0, 0.9, True), (0.99, 1.0, True), (0.99, 0.9, True)])
+def test_what_ends_open_or_not_of_rank_one_is_solved_closely(part, best, again, monkeypatch):
+    # There is no step to go on with; three access points leave the bound open, whatever the programs reach.
+    last = (best, 2.0, 1 + 0.9e-6, None, part)
+    asked, told = scripted(monkeypatch, last, last, ())
+    monkeypatch.setattr(search, "tightened", lambda problem, told, power: (1.7, "dual"))
+    monkeypatch.setattr(search, "replace", lambda told, dual: (told, dual))
+    bracket = bracket_of(aps=3)
+    assert search.by_programs(bracket, 1.0) == (told[-1], "dual")
+    assert [closely for *_, closely in asked] == [False, True][: 1 + again]
+    assert bracket.bound == pytest.approx(1.7, rel=1e-8)

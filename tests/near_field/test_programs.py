@@ -694,8 +694,10 @@ def test_the_next_program_by_hand():
     seen.append(2 * 2**0.25)
     assert search._next_program(2.0, 4.0, 1.9, seen) == pytest.approx(2 * 2**0.75)
     assert search._next_program(2.0, 4.0, 1.9, [*seen, 2 * 2**0.75]) is None
-    for part, fresh in ((0.09, False), (0.11, True)):
+    for part, fresh in ((0.009, False), (0.011, True)):
         assert (search._next_program(2.0, 4.0, 3.0, [3.0 * 2**part, 2.0]) == 3.0) == fresh
+    for part, fresh in ((0.09, False), (0.11, True)):
+        assert (search._next_program(2.0, 4.0, 1.9, [2.0 * 2**part]) == 2.0) == fresh
     assert search._next_program(2.0, 4.0, 2.0, [9.0]) == 2.0 and search._next_program(2.0, 4.0, 4.0, [9.0]) == 4.0
 
 
