@@ -1,13 +1,16 @@
-"""The site of the quick sets: built once (``isac book --set quick``), then read by every test here."""
+"""The site of the quick sets: built once (``isac book --set quick``), served once, read by every test here."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from small_project import ROOT
 
+from compendium.browser.chromium import browser
+from compendium.browser.server import serve
 from compendium.runs.contents import toc_pages
 
 
@@ -18,6 +21,22 @@ def html() -> Path:
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
     assert result.returncode == 0, result.stdout[-4000:] + result.stderr[-2000:]
     return ROOT / "build" / "test-site"
+
+
+@pytest.fixture(scope="session")
+def address(html) -> Iterator[str]:
+    with serve(html) as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def chromium(browser_available):
+    """A browser for the tests of a file; what one page keeps (storage, cache) no other sees. None without one."""
+    if not browser_available:
+        yield None
+        return
+    with browser() as own:
+        yield own
 
 
 @pytest.fixture(scope="session")
