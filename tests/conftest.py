@@ -20,6 +20,7 @@ MARKS = {
     "classroom": "assignments: releasing, collecting, grading, marking",
 }
 _FOLDERS = {"assignments": "classroom", "book": "browser", "compendium": "workshop", "project": "workshop"}
+_OF_ISACLIB = "tests/project/test_doctests.py"  # all chapters go through it
 _BROWSER = {"browser_available", "html"}  # fixtures that need one
 LONG = ("book", "assignments", "compendium", "near_field", "ofdm_ranging")  # first, in this order
 
@@ -32,6 +33,8 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     for item in items:
         item.add_marker(_FOLDERS.get(_folder(item.nodeid), "science"))
+        if item.nodeid.startswith(_OF_ISACLIB):
+            item.add_marker("science")
         if _BROWSER & {*item.fixturenames}:
             item.add_marker("browser")
     items.sort(key=lambda item: LONG.index(_folder(item.nodeid)) if _folder(item.nodeid) in LONG else len(LONG))
