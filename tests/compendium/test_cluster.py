@@ -190,10 +190,8 @@ def test_an_interrupt_stops_what_the_worker_does(one_worker, project):
 
 
 def test_no_scheduler_is_refused_with_the_remedy(project, monkeypatch):
-    import dask
-
     monkeypatch.setattr(cli, "project_root", lambda: project)
-    with dask.config.set({"distributed.comm.timeouts.connect": "300ms"}):
-        result = CliRunner().invoke(cli.main, ["run", "demo", "model", "--scheduler", "tcp://127.0.0.1:9"])
+    monkeypatch.setattr("isaclib.foundations.cluster._ANSWER_S", 0.5)
+    result = CliRunner().invoke(cli.main, ["run", "demo", "model", "--scheduler", "tcp://127.0.0.1:9"])
     assert result.exit_code == cli.BAD_INPUT
     assert "no scheduler answers at tcp://127.0.0.1:9" in result.output and "dask scheduler" in result.output
