@@ -11,7 +11,7 @@ import warnings
 
 import pytest
 
-from compendium.browser.chromium import NoBrowser, find_chromium
+from compendium.browser.chromium import NoBrowser, browser, find_chromium
 
 MARKS = {
     "science": "isaclib: the foundations, the chapters, its files and its command line (make test-science)",
@@ -71,3 +71,13 @@ def browser_available() -> bool:
         warnings.warn(f"browser tests left out: {error}", stacklevel=2)
         return False
     return True
+
+
+@pytest.fixture(scope="module")
+def chromium(browser_available):
+    """A browser for the tests of a file; what one page keeps (storage, cache) no other sees. None without one."""
+    if not browser_available:
+        yield None
+        return
+    with browser() as own:
+        yield own

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from small_project import ROOT
 
-from compendium.browser.chromium import browser
 from compendium.browser.server import serve
 from compendium.runs.contents import toc_pages
 
@@ -26,16 +25,6 @@ def html() -> Path:
 @pytest.fixture(scope="session")
 def address(html) -> Iterator[str]:
     with serve(html) as own:
-        yield own
-
-
-@pytest.fixture(scope="module")
-def chromium(browser_available):
-    """A browser for the tests of a file; what one page keeps (storage, cache) no other sees. None without one."""
-    if not browser_available:
-        yield None
-        return
-    with browser() as own:
         yield own
 
 
