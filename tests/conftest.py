@@ -11,7 +11,7 @@ import warnings
 
 import pytest
 
-from compendium.browser.chromium import NoBrowser, find_chromium
+from compendium.browser.chromium import NoBrowser, browser, find_chromium
 
 MARKS = {
     "science": "isaclib: the foundations, the chapters, its files and its command line (make test-science)",
@@ -20,6 +20,7 @@ MARKS = {
     "classroom": "assignments: releasing, collecting, grading, marking",
 }
 _FOLDERS = {"assignments": "classroom", "book": "browser", "compendium": "workshop", "project": "workshop"}
+_OF_ISACLIB = "tests/project/test_doctests.py"  # all chapters go through it
 _BROWSER = {"browser_available", "html"}  # fixtures that need one
 LONG = ("book", "assignments", "compendium", "near_field", "ofdm_ranging")  # first, in this order
 
@@ -32,6 +33,8 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     for item in items:
         item.add_marker(_FOLDERS.get(_folder(item.nodeid), "science"))
+        if item.nodeid.startswith(_OF_ISACLIB):
+            item.add_marker("science")
         if _BROWSER & {*item.fixturenames}:
             item.add_marker("browser")
     items.sort(key=lambda item: LONG.index(_folder(item.nodeid)) if _folder(item.nodeid) in LONG else len(LONG))
@@ -68,3 +71,13 @@ def browser_available() -> bool:
         warnings.warn(f"browser tests left out: {error}", stacklevel=2)
         return False
     return True
+
+
+@pytest.fixture(scope="module")
+def chromium(browser_available):
+    """A browser for the tests of a file; what one page keeps (storage, cache) no other sees. None without one."""
+    if not browser_available:
+        yield None
+        return
+    with browser() as own:
+        yield own

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+_POLL_S = 0.05  # between two looks at whether to end
+
 
 def built_pages(html: Path) -> Iterator[Path]:
     """The pages of a built book, without what the theme and the search keep beside them."""
@@ -26,7 +28,7 @@ class _Quiet(SimpleHTTPRequestHandler):
 def serve(html: Path) -> Iterator[str]:
     """Serve a folder on a free port of this machine; yields its address."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(html)))
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(_POLL_S,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

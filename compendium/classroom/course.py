@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 import nbformat
 from nbgrader.converters import GenerateAssignment
@@ -33,9 +34,6 @@ class Course:
         source = self._path("source")
         source.parent.mkdir(parents=True)
         nbformat.write(assignment.notebook, source)
-        with closing(sqlite3.connect(self.folder / "gradebook.db")) as gradebook:
-            # To note its version in a new gradebook nbgrader starts a program of its own for seconds; this one is never kept.
-            gradebook.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
         config = Config()
         config.CourseDirectory.root = str(self.folder)
         config.CourseDirectory.assignment_id = assignment.section
@@ -45,14 +43,24 @@ class Course:
     def _path(self, step: str) -> Path:
         return self.folder / step / "." / self.assignment.section / f"{self.assignment.section}.ipynb"
 
+    @contextmanager
+    def _gradebook(self) -> Iterator[None]:
+        """A gradebook in memory, since nobody reads it: a disk would be waited for at every cell."""
+        name = f"file:{uuid4()}?mode=memory&cache=shared"
+        self.config.CourseDirectory.db_url = f"sqlite:///{name}&uri=true"
+        with closing(sqlite3.connect(name, uri=True)) as gradebook:  # it is there as long as this connection
+            # To note its version in a new gradebook nbgrader starts a program of its own for seconds; this one is never kept.
+            gradebook.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+            yield
+
     def generate(self) -> nbformat.NotebookNode:
         """The student's version: nbgrader strips solutions and hidden tests."""
-        work = GenerateAssignment(coursedir=CourseDirectory(config=self.config), config=self.config)
         messages = _Messages()
-        work.log = messages.logger
         try:
-            with _environment(self.folder), warnings.catch_warnings():
+            with _environment(self.folder), self._gradebook(), warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of nbgrader's own database code
+                work = GenerateAssignment(coursedir=CourseDirectory(config=self.config), config=self.config)
+                work.log = messages.logger
                 work.start()
         except NbGraderException as error:
             raise GradingFailed(messages.last or str(error)) from error

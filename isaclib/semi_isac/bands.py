@@ -83,7 +83,7 @@ class Bands:
 
     def slopes(self, x: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rates per unit of bandwidth at the power density x (D, K), with first and second derivative: (D, K, 2) each."""
-        value, first, bend = (np.stack(pair, axis=2) for pair in slopes_of(self.radar, self.clutter, self.link, x))
+        value, first, bend = (_side_by_side(*pair) for pair in slopes_of(self.radar, self.clutter, self.link, x))
         return value, first, -bend
 
     def rates(self, shares: ArrayLike, powers: ArrayLike) -> np.ndarray:
@@ -116,6 +116,13 @@ def _share_of_few(gain: np.ndarray, masked: np.ndarray) -> np.ndarray:
         powers = powers * total + masks
         series = series + (-1) ** n * (n - 1) / n * powers
     return gain * series
+
+
+def _side_by_side(sensing: np.ndarray, communication: np.ndarray) -> np.ndarray:
+    """The stack of both on a new last axis; of small arrays np.stack takes longer than all that is computed."""
+    both = np.empty((*sensing.shape, 2))
+    both[..., 0], both[..., 1] = sensing, communication
+    return both
 
 
 def slopes_of(radar, clutter, link, x) -> tuple[tuple[np.ndarray, np.ndarray], ...]:

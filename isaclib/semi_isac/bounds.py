@@ -234,14 +234,21 @@ def touching_density(bands: Bands, multipliers, power_price) -> np.ndarray:
     """
     worth = bands.weights[..., None] + multipliers
     price = np.maximum(np.asarray(power_price, dtype=float), 1e-290)[..., None]
+    by_sensing, by_link = np.moveaxis(worth, 2, 0)
+    both = bands.radar + bands.clutter
+
+    def paid(x):
+        return by_sensing * (bands.radar / ((1 + bands.clutter * x) * (1 + both * x))) + by_link * (
+            bands.link / (1 + bands.link * x)
+        )
+
     high = np.log(np.maximum(worth.sum(axis=2) / price, 1e-290))
     low = np.full_like(high, -680.0)
     for _ in range(64):
         middle = 0.5 * (low + high)
-        above = np.sum(worth * bands.slopes(np.exp(middle))[1], axis=2) > price
+        above = paid(np.exp(middle)) > price
         low, high = np.where(above, middle, low), np.where(above, high, middle)
-    first = np.sum(worth * bands.slopes(np.zeros_like(low))[1], axis=2)
-    return np.where(first > price, np.exp(0.5 * (low + high)), 0.0)
+    return np.where(paid(0.0) > price, np.exp(0.5 * (low + high)), 0.0)
 
 
 @np.errstate(all="ignore")

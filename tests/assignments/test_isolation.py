@@ -98,8 +98,8 @@ def test_a_death_costs_the_cell_that_caused_it_even_when_it_comes_later(tmp_path
 
 def test_what_is_over_the_limit_of_a_submission_is_open_and_not_zero(tmp_path, walls):
     loops = ["import time\nwhile True:\n    time.sleep(0.01)"] * 5
-    said, result = run(tmp_path, *loops, "assert True", cell_seconds=2, total_seconds=6)
-    assert "had used its 6 s" in said[5][0] and "had used its 6 s" in result.doubtful[5]
+    said, result = run(tmp_path, *loops, "assert True", cell_seconds=1, total_seconds=3)
+    assert "had used its 3 s" in said[5][0] and "had used its 3 s" in result.doubtful[5]
 
 
 FORGED = """

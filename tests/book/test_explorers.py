@@ -3,13 +3,13 @@
 import inspect
 import json
 import re
+from contextlib import closing
 
 import numpy as np
 import pytest
 from small_project import ROOT
 
-from compendium.browser.chromium import READY, browser
-from compendium.browser.server import serve
+from compendium.browser.chromium import READY
 from compendium.runs.schema_files import load_schema
 from isaclib import near_field as nf
 from isaclib import network_localization as nl
@@ -170,6 +170,14 @@ def agrees(shown: str, expected: float | tuple[float, float] | None) -> bool:
     return bool(np.isclose(float(shown.split()[0].replace("−", "-")), expected, rtol=HALF_A_DIGIT, atol=0.0))
 
 
+AT_REST = """async () => {
+    for (let still = 0, last = scrollY; still < 20; last = scrollY) {
+        await new Promise(requestAnimationFrame);
+        still = scrollY === last ? still + 1 : 0;
+    }
+    return scrollY;
+}"""  # frames, which come as slowly as the page moves on a busy machine
+
 ANEW = [wireless_powered, network_localization, semi_isac, ofdm_ranging, near_field]
 
 
@@ -179,11 +187,10 @@ def test_every_explorer_is_computed_anew():
 
 
 @pytest.mark.parametrize("anew", ANEW, ids=lambda anew: anew.__name__)
-def test_the_page_shows_the_optimum_at_every_position(html, browser_available, anew):
-    if not browser_available:
+def test_the_page_shows_the_optimum_at_every_position(address, chromium, anew):
+    if chromium is None:
         return
-    with serve(html) as address, browser() as chromium:
-        tab = chromium.new_page()
+    with closing(chromium.new_page()) as tab:
         page = PAGES.get(anew.__name__, "results")
         tab.goto(f"{address}/notebooks/{anew.__name__}/{page}.html")
         frame = tab.locator(".isac-explorer")
@@ -215,14 +222,13 @@ def test_the_page_shows_the_optimum_at_every_position(html, browser_available, a
         assert len(set(seen)) >= 3, "the positions tell nothing apart"
 
 
-def test_the_game_counts_what_isaclib_counts(html, browser_available):
-    if not browser_available:
+def test_the_game_counts_what_isaclib_counts(address, chromium):
+    if chromium is None:
         return
     values = load_schema(ROOT / "notebooks" / "semi_isac").load_named("quick")
     law = {name: values[name] for name in si.DEFAULTS if name in values}
     batch = si.Scenario.random_batch(np.random.default_rng(values["seed"]), values["draws"], **law)
-    with serve(html) as address, browser() as chromium:
-        tab = chromium.new_page()
+    with closing(chromium.new_page()) as tab:
         tab.goto(f"{address}/notebooks/semi_isac/results.html")
         frame = tab.locator(".isac-guess")
         bars, verdict, (reveal, _, another) = frame.locator(".isac-wide"), frame.locator("p").first, frame.locator("button").all()
@@ -247,11 +253,10 @@ def test_the_game_counts_what_isaclib_counts(html, browser_available):
             another.click()
 
 
-def test_explorers_of_one_page_share_its_address(html, browser_available):
-    if not browser_available:
+def test_explorers_of_one_page_share_its_address(address, chromium):
+    if chromium is None:
         return
-    with serve(html) as address, browser() as chromium:
-        tab = chromium.new_page()
+    with closing(chromium.new_page()) as tab:
         page = f"{address}/book/semi_isac.html"
         explorer, guess = "explorer-budget-priority-floors", "guess-split-by-hand"
         tab.goto(f"{page}#{explorer}=6-7-2-1&{guess}=1-0-60-60-60-60-60")
@@ -270,12 +275,11 @@ def test_explorers_of_one_page_share_its_address(html, browser_available):
             assert shown.first.inner_text() == "25 dBm", broken
 
 
-def test_a_curve_that_changes_little_fills_its_axis(html, browser_available):
+def test_a_curve_that_changes_little_fills_its_axis(address, chromium):
     """The capacity changes by a tenth over the grid: neither decades nor zero belong on its axis."""
-    if not browser_available:
+    if chromium is None:
         return
-    with serve(html) as address, browser() as chromium:
-        tab = chromium.new_page()
+    with closing(chromium.new_page()) as tab:
         tab.goto(f"{address}/book/ofdm_ranging.html")
         curve = tab.locator(".isac-pictures svg").first
         first = json.loads(tab.locator(".isac-explorer script").text_content())["readouts"][0]["values"]
@@ -286,23 +290,21 @@ def test_a_curve_that_changes_little_fills_its_axis(html, browser_available):
         assert ticks[-1] - ticks[0] < 3 * (max(known) - min(known))
 
 
-def test_a_finger_drags_targets_and_scrolls_elsewhere(html, browser_available):
-    if not browser_available:
+def test_a_finger_drags_targets_and_scrolls_elsewhere(address, chromium):
+    if chromium is None:
         return
-    with serve(html) as address, browser() as chromium:
-        tab = chromium.new_page(viewport={"width": 400, "height": 800}, has_touch=True, is_mobile=True)
+    with closing(chromium.new_page(viewport={"width": 400, "height": 800}, has_touch=True, is_mobile=True)) as tab:
         finger = tab.context.new_cdp_session(tab)
 
         def drag(place, dx: int, dy: int) -> float:
-            """How far the page scrolls under a finger that moves by so much."""
+            """How far the page scrolls under a finger that moves by so much, until it stands still."""
             box, stood = place.bounding_box(), tab.evaluate("scrollY")
             x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
             for kind, part in [("touchStart", 0), *(("touchMove", n / 8) for n in range(1, 9))]:
                 points = [{"x": x + dx * part, "y": y + dy * part}]
                 finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
             finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-            tab.wait_for_timeout(300)
-            return tab.evaluate("scrollY") - stood
+            return tab.evaluate(AT_REST) - stood
 
         for chapter in ("wireless_powered", "network_localization"):
             tab.goto(f"{address}/book/{chapter}.html")

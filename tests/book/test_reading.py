@@ -1,19 +1,14 @@
-"""Reading the built site: search, keyboard, what moves while a page arrives, and the book on paper."""
+"""Reading the built site: search, keyboard, what moves while a page arrives, and what a browser would print."""
 
 import re
+from contextlib import closing
 from urllib.parse import quote
 
 import chapters
 import pytest
-from printed import drawn_per_page
-from pypdf import PdfReader
-from small_project import ROOT
 
 from compendium.audit.static import soup
-from compendium.browser.chromium import READY, View, browser, reader
-from compendium.browser.server import serve
-from compendium.runs.contents import read_contents
-from compendium.site import printing
+from compendium.browser.chromium import READY, View, reader
 
 LAYOUT_SHIFT = 0.1  # what browsers call good; formulas that are set after the text take a little
 _SHIFT = """() => new Promise(done => {
@@ -43,11 +38,10 @@ _WORDS += [
 
 
 @pytest.mark.parametrize("word, page", _WORDS)
-def test_the_search_finds_symbols_and_words(html, browser_available, word, page):
-    if not browser_available:
+def test_the_search_finds_symbols_and_words(address, chromium, word, page):
+    if chromium is None:
         return
-    with serve(html) as address, browser() as chromium:
-        tab = chromium.new_page()
+    with closing(chromium.new_page()) as tab:
         tab.goto(f"{address}/search.html?q={quote(word)}")
         found = tab.locator(f'#search-results li a[href*="{page.rsplit("/", 1)[-1]}.html"]')
         found.first.wait_for()
@@ -55,11 +49,11 @@ def test_the_search_finds_symbols_and_words(html, browser_available, word, page)
 
 
 @pytest.mark.parametrize("word", ["constructor", "toString", "hasOwnProperty", "é", "_", "λ_", "(", "ς"])
-def test_the_search_survives_any_word(html, browser_available, word):
-    if not browser_available:
+def test_the_search_survives_any_word(address, chromium, word):
+    if chromium is None:
         return
-    with serve(html) as address, browser() as chromium:
-        tab, broken = chromium.new_page(), []
+    broken = []
+    with closing(chromium.new_page()) as tab:
         tab.on("pageerror", lambda error: broken.append(str(error)))
         tab.goto(f"{address}/search.html?q={quote(word)}")
         tab.locator("p.search-summary").filter(has_text=re.compile(r"\w")).wait_for()
@@ -75,10 +69,10 @@ def test_every_page_leads_on(html, pages):
                 assert ((html / name).parent / link["href"]).resolve() == (html / f"{neighbour}.html").resolve()
 
 
-def test_formulas_are_no_stops_of_the_keyboard_and_wide_things_are(html, browser_available):
-    if not browser_available:
+def test_formulas_are_no_stops_of_the_keyboard_and_wide_things_are(address, chromium):
+    if chromium is None:
         return
-    with serve(html) as address, browser() as chromium, reader(chromium, View(400, "light")) as tab:
+    with reader(chromium, View(400, "light")) as tab:
         tab.goto(f"{address}/book/notation.html")
         tab.evaluate(READY)
         assert tab.locator("mjx-container").count() > 20
@@ -91,10 +85,10 @@ def test_formulas_are_no_stops_of_the_keyboard_and_wide_things_are(html, browser
 
 
 @pytest.mark.parametrize("width", [1300, 400])
-def test_parameters_and_claims_are_as_wide_as_the_page(html, browser_available, width):
-    if not browser_available:
+def test_parameters_and_claims_are_as_wide_as_the_page(address, chromium, width):
+    if chromium is None:
         return
-    with serve(html) as address, browser() as chromium, reader(chromium, View(width, "light")) as tab:
+    with reader(chromium, View(width, "light")) as tab:
         for page in (*chapters.NAMES, "claims"):
             tab.goto(f"{address}/book/{page}.html")
             tab.evaluate(READY)
@@ -104,10 +98,10 @@ def test_parameters_and_claims_are_as_wide_as_the_page(html, browser_available, 
             assert spare and min(spare) >= 0, page
 
 
-def test_a_tap_shows_a_figure_at_its_own_size_on_a_phone(html, browser_available):
-    if not browser_available:
+def test_a_tap_shows_a_figure_at_its_own_size_on_a_phone(address, chromium):
+    if chromium is None:
         return
-    with serve(html) as address, browser() as chromium, reader(chromium, View(400, "dark")) as tab:
+    with reader(chromium, View(400, "dark")) as tab:
         tab.goto(f"{address}/notebooks/wireless_powered/results.html")
         tab.evaluate(READY)
         figure, dialog = tab.locator("main figure .isac-enlarge").first, tab.locator("dialog.isac-large")
@@ -122,38 +116,19 @@ def test_a_tap_shows_a_figure_at_its_own_size_on_a_phone(html, browser_available
 
 
 @pytest.mark.parametrize("page", ["book/gallery", "book/wireless_powered", "notebooks/semi_isac/results"])
-def test_nothing_jumps_while_a_page_arrives(html, browser_available, page):
-    if not browser_available:
+def test_nothing_jumps_while_a_page_arrives(address, chromium, page):
+    if chromium is None:
         return
-    with serve(html) as address, browser() as chromium:
-        tab = chromium.new_page(viewport={"width": 1300, "height": 900})
+    with closing(chromium.new_page(viewport={"width": 1300, "height": 900})) as tab:
         tab.goto(f"{address}/{page}.html", wait_until="load")
         tab.evaluate("async () => { await window.MathJax?.startup?.promise; }")  # not READY, which would fetch the lazy images
         assert tab.evaluate(_SHIFT) <= LAYOUT_SHIFT
 
 
-def test_a_chapter_on_paper(html, browser_available, tmp_path):
-    if not browser_available:
+def test_who_comes_for_the_first_time_has_a_clean_console(address, chromium):
+    if chromium is None:
         return
-    parts = printing.choose(read_contents(ROOT / "_toc.yml"), "wireless_powered")
-    target = tmp_path / "chapter.pdf"
-    printing.print_pdf(html, parts, target)
-    printed = PdfReader(target)
-    starts = printing.destinations(printed)
-    places = [starts[printing.slug(document)] for document in parts[0].documents]
-    assert places == sorted(set(places)) and len(printed.pages) > 20
-    drawn = drawn_per_page(printed)
-    assert min(drawn[2:]) > 3, [
-        number for number, count in enumerate(drawn, 1) if count <= 3
-    ]  # running head and page number are two
-    assert target.stat().st_size < 6_000_000
-
-
-def test_who_comes_for_the_first_time_has_a_clean_console(html, browser_available):
-    if not browser_available:
-        return
-    with serve(html) as address, browser() as chromium:
-        tab = chromium.new_page()  # nothing is remembered of earlier visits
+    with closing(chromium.new_page()) as tab:  # nothing is remembered of earlier visits
         told = []
         tab.on("console", lambda message: told.append(message.text) if message.type in ("error", "warning") else None)
         tab.goto(f"{address}/book/glossary.html")
@@ -176,10 +151,10 @@ _TORN = """selector => [...document.querySelectorAll(selector)].flatMap(cell => 
 
 
 @pytest.mark.parametrize("width", [1300, 1000, 650])
-def test_no_word_of_the_runs_and_of_the_board_is_torn(html, browser_available, width):
-    if not browser_available:
+def test_no_word_of_the_runs_and_of_the_board_is_torn(address, chromium, width):
+    if chromium is None:
         return
-    with serve(html) as address, browser() as chromium, reader(chromium, View(width, "light")) as tab:
+    with reader(chromium, View(width, "light")) as tab:
         for page in ("runs", "board"):
             tab.goto(f"{address}/book/{page}.html")
             tab.evaluate(READY)
@@ -187,20 +162,20 @@ def test_no_word_of_the_runs_and_of_the_board_is_torn(html, browser_available, w
 
 
 @pytest.mark.parametrize("width", [1300, 400])
-def test_no_code_is_cut_on_a_screen(html, browser_available, width):
-    if not browser_available:
+def test_no_code_is_cut_on_a_screen(address, chromium, width):
+    if chromium is None:
         return
-    with serve(html) as address, browser() as chromium, reader(chromium, View(width, "light")) as tab:
+    with reader(chromium, View(width, "light")) as tab:
         for page in ("book/foundations", "book/guide_score", "book/api/near_field", "notebooks/semi_isac/results"):
             tab.goto(f"{address}/{page}.html")
             tab.evaluate("document.querySelectorAll('details').forEach(folded => folded.open = true)")
             assert tab.evaluate(_CUT) == 0, page
 
 
-def test_no_code_is_cut_where_the_browser_prints(html, browser_available):
-    if not browser_available:
+def test_no_code_is_cut_where_the_browser_prints(address, chromium):
+    if chromium is None:
         return
-    with serve(html) as address, browser() as chromium, reader(chromium, View(658, "light")) as tab:  # A4 within its margins
+    with reader(chromium, View(658, "light")) as tab:  # A4 within its margins
         tab.emulate_media(media="print")
         for page in ("book/guide_score", "book/guide_matlab", "notebooks/near_field/model"):
             tab.goto(f"{address}/{page}.html")
@@ -208,10 +183,10 @@ def test_no_code_is_cut_where_the_browser_prints(html, browser_available):
             assert tab.evaluate(_CUT) == 0, page
 
 
-def test_no_page_moves_sideways_between_the_widths_of_the_audit(html, browser_available):
-    if not browser_available:
+def test_no_page_moves_sideways_between_the_widths_of_the_audit(address, chromium):
+    if chromium is None:
         return
-    with serve(html) as address, browser() as chromium, reader(chromium, View(1199, "light")) as tab:
+    with reader(chromium, View(1199, "light")) as tab:
         for page in (*_BETWEEN, *(f"notebooks/{name}/model" for name in chapters.NAMES)):
             for width in (1199, 1000, 768, 650, 360):
                 tab.set_viewport_size({"width": width, "height": 900})
@@ -222,11 +197,11 @@ def test_no_page_moves_sideways_between_the_widths_of_the_audit(html, browser_av
 
 
 @pytest.mark.parametrize("page", ["notebooks/ofdm_ranging/results", "notebooks/semi_isac/results"])
-def test_who_follows_a_link_on_a_phone_is_shown_its_place(html, browser_available, page):
+def test_who_follows_a_link_on_a_phone_is_shown_its_place(address, chromium, page):
     """Formulas are set and tables become cards after the browser has gone there."""
-    if not browser_available:
+    if chromium is None:
         return
-    with serve(html) as address, browser() as chromium, reader(chromium, View(400, "light")) as tab:
+    with reader(chromium, View(400, "light")) as tab:
         tab.goto(f"{address}/{page}.html")
         claim = tab.locator("[id^='claim-']").last.get_attribute("id")
         explorer = tab.locator(".isac-explorer").get_attribute("id")

@@ -8,6 +8,7 @@ from small_project import copy_project
 
 from compendium.runs import plan as runs
 from compendium.runs.order import carry_out
+from compendium.site import build as site
 
 
 @pytest.fixture
@@ -20,9 +21,17 @@ def project(tmp_path) -> Path:
 def finished(tmp_path_factory) -> Path:
     """A copy whose quick runs have been made; read only."""
     root = copy_project(tmp_path_factory.mktemp("finished") / "project")
-    outcomes = carry_out(runs.plan(root, "quick"), jobs=2)
+    outcomes = carry_out(runs.plan(root, "quick"), jobs=1)
     assert all(outcome.state == "done" for outcome in outcomes), outcomes
     return root
+
+
+@pytest.fixture(scope="session")
+def book(finished) -> Path:
+    """The built site of the finished copy; read only."""
+    target = finished / "_build" / "html"
+    assert site.build(finished, runs.plan(finished, "quick"), "quick", target)
+    return target
 
 
 @pytest.fixture

@@ -157,7 +157,7 @@ def test_the_name_of_the_command_stands_once_before_a_message(isac, project):
 
 def test_a_log_tells_beforehand_and_meanwhile_how_long_it_takes(isac, finished_copy, monkeypatch):
     monkeypatch.setattr(console, "SILENCE_S", 0.5)
-    edit(finished_copy / "notebooks" / "demo" / "model.py", "slope * 2", "import time; time.sleep(3); slope * 2")
+    edit(finished_copy / "notebooks" / "demo" / "model.py", "slope * 2", "import time; time.sleep(1.5); slope * 2")
     result = isac(finished_copy, "run", "demo", "model")
     assert result.exit_code == 0, result.output
     assert "this takes about" in result.output and "going by earlier runs" in result.output

@@ -29,7 +29,7 @@ from isaclib.foundations import montecarlo
 
 def draw(rng):
     (Path("{witness}") / str(os.getpid())).touch()
-    time.sleep(0.03)
+    time.sleep({pause})
     return rng.normal()
 
 
@@ -43,12 +43,12 @@ claims.record("009-C2", ours=f"mean {{samples.mean()!r}}", tolerance="none", rep
 """
 
 
-def simulate(folder: Path, *, jobs: int, scheduler: str | None = None):
+def simulate(folder: Path, *, jobs: int, scheduler: str | None = None, pause: float = 0.03):
     """The simulation in a fresh copy of the project: what its run left, the processes that drew, and the kernels."""
     root, witness = copy_project(folder / "project"), folder / "witness"
     witness.mkdir()
     with (root / "notebooks" / "demo" / "results.py").open("a") as source:
-        source.write(SIMULATION.format(witness=witness))
+        source.write(SIMULATION.format(witness=witness, pause=pause))
     (run,) = [run for run in runs.plan(root, "quick") if run.notebook == "results"]
     (outcome,) = carry_out([run], jobs=jobs, scheduler=scheduler)
     assert outcome.state == "done", outcome
@@ -62,7 +62,7 @@ def simulate(folder: Path, *, jobs: int, scheduler: str | None = None):
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """One job: the results to which the others are held."""
-    return simulate(tmp_path_factory.mktemp("alone"), jobs=1)
+    return simulate(tmp_path_factory.mktemp("alone"), jobs=1, pause=0.0)  # nobody else is to have a turn
 
 
 def test_one_job_draws_in_the_kernel(alone):
@@ -190,10 +190,8 @@ def test_an_interrupt_stops_what_the_worker_does(one_worker, project):
 
 
 def test_no_scheduler_is_refused_with_the_remedy(project, monkeypatch):
-    import dask
-
     monkeypatch.setattr(cli, "project_root", lambda: project)
-    with dask.config.set({"distributed.comm.timeouts.connect": "300ms"}):
-        result = CliRunner().invoke(cli.main, ["run", "demo", "model", "--scheduler", "tcp://127.0.0.1:9"])
+    monkeypatch.setattr("isaclib.foundations.cluster._ANSWER_S", 0.5)
+    result = CliRunner().invoke(cli.main, ["run", "demo", "model", "--scheduler", "tcp://127.0.0.1:9"])
     assert result.exit_code == cli.BAD_INPUT
     assert "no scheduler answers at tcp://127.0.0.1:9" in result.output and "dask scheduler" in result.output

@@ -13,8 +13,6 @@ from compendium.notebook import explorers
 from compendium.notebook.context import Context
 from compendium.notebook.explorers import Bars, Control, Guess, Map, Ranges, Readout, Trace
 from compendium.notebook.guesses import Round
-from compendium.runs import plan as runs
-from compendium.site import build as site
 from isaclib.foundations import fisher
 
 
@@ -66,13 +64,10 @@ def test_in_print_a_page_names_a_figure_of_its_own(tmp_path, monkeypatch, label,
     assert f"In print, see {{numref}}`{figure}`." in (tmp_path / "explorers" / "small.md").read_text()
 
 
-def test_moved_by_script_it_shows_the_numbers_of_the_grid(finished, tmp_path):
-    plan = runs.plan(finished, "quick")
-    target = tmp_path / "html"
-    site.build(finished, plan, "quick", target)
+def test_moved_by_script_it_shows_the_numbers_of_the_grid(finished, book):
     spec = json.loads((finished / "build/runs/demo/results/quick/explorers/heights.json").read_text())
     try:
-        with serve(target) as address, browser() as chromium:
+        with serve(book) as address, browser() as chromium:
             tab = chromium.new_page()
             tab.goto(f"{address}/notebooks/demo/results.html")
             slope, end = tab.locator(".isac-explorer input").all()

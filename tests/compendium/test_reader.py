@@ -1,35 +1,18 @@
-"""What is done for readers: the last hand on pages, axe, weights, print."""
+"""What is done for readers: the last hand on pages, axe, weights, scripts."""
 
 import re
 
 import pytest
-from printed import drawn_per_page
-from pypdf import PdfReader
+from bare_pages import SVG, write
 from small_project import ROOT
 
 from compendium.audit.accessibility import Auditor
 from compendium.audit.static import MOST_BYTES, static_problems
-from compendium.browser.chromium import VIEWS, View, browser, reader
+from compendium.browser.chromium import VIEWS, View, reader
 from compendium.browser.server import serve
-from compendium.cli import pdf
-from compendium.runs.contents import read_contents
-from compendium.runs.parameters import ParameterError
-from compendium.site import polish, printing
+from compendium.site import polish
 from compendium.site.claims_figure import LOOKS
 from isaclib.foundations import plotting
-
-SVG = '<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="90pt" height="45pt" viewBox="0 0 90 45"></svg>'
-
-
-def write(folder, name, body, head="<title>One — Small book</title>"):
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        f'<!DOCTYPE html><html lang="en" data-theme="light"><head>{head}</head>'
-        f"<body><main><article>{body}</article></main></body></html>"
-    )
-    return path
-
 
 # ---------------------------------------------------------------- the last hand
 
@@ -108,16 +91,16 @@ def test_headings_in_disorder_and_images_without_size_are_found(tmp_path):
         assert part in text
 
 
-def test_axe_finds_ink_and_names_and_looks_at_an_ink_once(tmp_path, browser_available):
+def test_axe_finds_ink_and_names_and_looks_at_an_ink_once(tmp_path, chromium):
     write(
         tmp_path,
         "p.html",
         '<p style="color:#999;background:#fff">pale</p><p style="color:#999;background:#fff">pale again</p>'
         '<a href="p.html"></a><p style="color:#000">plain</p>',
     )
-    if not browser_available:
+    if chromium is None:
         return
-    with browser() as chromium, serve(tmp_path) as address, reader(chromium, VIEWS[0]) as page:
+    with serve(tmp_path) as address, reader(chromium, VIEWS[0]) as page:
 
         def findings(auditor, **options):
             page.goto(f"{address}/p.html")
@@ -132,14 +115,14 @@ def test_axe_finds_ink_and_names_and_looks_at_an_ink_once(tmp_path, browser_avai
         assert findings(Auditor(), structure="") == first[:1]
 
 
-def test_around_the_text_axe_asks_every_rule_and_in_it_those_of_the_layout(tmp_path, browser_available):
+def test_around_the_text_axe_asks_every_rule_and_in_it_those_of_the_layout(tmp_path, chromium):
     long = "<p>words</p>" * 99
     text = f'<main><img src="data:," width="9" height="9"><div style="height:90px;overflow:auto">{long}</div></main>'
     page = f'<html lang="en"><title>A page</title><nav><a href="p.html"></a></nav>{text}</html>'
     (tmp_path / "p.html").write_text(f"<!doctype html>{page}")
-    if not browser_available:
+    if chromium is None:
         return
-    with browser() as chromium, serve(tmp_path) as address, reader(chromium, VIEWS[2]) as page:
+    with serve(tmp_path) as address, reader(chromium, VIEWS[2]) as page:
         found = {}
         for structure in ("whole", "around"):
             page.goto(f"{address}/p.html")
@@ -152,7 +135,7 @@ def test_around_the_text_axe_asks_every_rule_and_in_it_those_of_the_layout(tmp_p
         }
 
 
-def test_axe_sees_ink_in_code_and_under_a_veil(tmp_path, browser_available):
+def test_axe_sees_ink_in_code_and_under_a_veil(tmp_path, chromium):
     write(
         tmp_path,
         "p.html",
@@ -161,96 +144,14 @@ def test_axe_sees_ink_in_code_and_under_a_veil(tmp_path, browser_available):
         "<p><mjx-math>glyph</mjx-math>"
         "<mjx-assistive-mml><math><mtext style='color:#eee'>spoken</mtext></math></mjx-assistive-mml></p>",
     )
-    if not browser_available:
+    if chromium is None:
         return
-    with browser() as chromium, serve(tmp_path) as address, reader(chromium, VIEWS[0]) as page:
+    with serve(tmp_path) as address, reader(chromium, VIEWS[0]) as page:
         page.goto(f"{address}/p.html")
         auditor = Auditor()
         auditor.look(page)
         (text,) = auditor.findings(page, structure="")
         assert text.startswith("color-contrast") and "(2," in text
-
-
-# ---------------------------------------------------------------- print
-
-
-@pytest.fixture
-def small_site(tmp_path):
-    (tmp_path / "_images").mkdir()
-    (tmp_path / "_images" / "a.svg").write_text(SVG)
-    (tmp_path / "_static").mkdir()
-    (tmp_path / "_static" / "s.css").write_text("@page { size: A4; margin: 20mm } article { break-before: page }")
-    head = '<title>{} — Small book</title><link rel="stylesheet" href="{}_static/s.css">'
-    write(tmp_path, "book/one.html", '<h1>One<a class="headerlink" href="#x">#</a></h1>', head.format("One", "../"))
-    write(
-        tmp_path,
-        "book/two.html",
-        '<h1>Two</h1><p id="here">See <a href="../n/three.html#there">there</a>, <a href="#here">here</a>, '
-        '<a href="https://example.org/">far</a> and <a href="gone.html">elsewhere</a>.</p><img src="../_images/a.svg" alt="a">',
-        head.format("Two", "../"),
-    )
-    write(tmp_path, "n/three.html", '<h1>Three</h1><p id="there">There.</p>', head.format("Three", "../"))
-    (tmp_path / "_toc.yml").write_text(
-        "root: book/one\nparts:\n  - caption: All\n    chapters:\n      - file: book/two\n        sections: [{file: n/three}]\n"
-    )
-    return tmp_path
-
-
-def test_the_contents_are_read_and_a_chapter_chosen(small_site):
-    parts = read_contents(small_site / "_toc.yml")
-    assert [(part.name, part.caption, len(part.documents)) for part in parts] == [("one", "", 1), ("two", "All", 2)]
-    assert printing.choose(parts, "two") == [parts[1]]
-    with pytest.raises(ParameterError, match="chapters: one, two"):
-        printing.choose(parts, "four")
-
-
-def test_links_lead_inside_the_printed_document(small_site):
-    parts = read_contents(small_site / "_toc.yml")
-    text = printing.assemble(small_site, parts)
-    assert 'href="#n-three--there"' in text and 'id="n-three--there"' in text
-    assert 'href="#book-two--here"' in text and 'href="https://example.org/"' in text
-    assert "gone.html" not in text and "elsewhere" in text
-    assert 'src="_images/a.svg"' in text and 'href="_static/s.css"' in text
-    assert text.count("Small book") == 2 and "headerlink" not in text
-    identities = re.findall(r'\bid="([^"]*)"', text)
-    assert len(identities) == len(set(identities))
-    alone = printing.assemble(small_site, parts[1:])
-    assert "A chapter of <em>Small book</em>" in alone and "One" not in alone
-
-
-def test_a_long_listing_breaks_at_an_empty_line_and_keeps_its_indentation(small_site):
-    short = [f"    line {number}\n" for number in range(24)]
-    long = [*short[:10], "\n", *short, *short]
-    assert printing.break_listing("".join(short)) == ["".join(short)]
-    pieces = printing.break_listing("".join(long))
-    assert "".join(pieces) == "".join(long) and pieces[0] == "".join(long[:11])
-    assert min(piece.count("\n") for piece in pieces) >= 6 and max(piece.count("\n") for piece in pieces) <= 24 + 6
-    path = small_site / "book" / "two.html"
-    path.write_text(path.read_text().replace("</p>", f'</p><div class="highlight"><pre>{"".join(long)}</pre></div>'))
-    text = printing.assemble(small_site, read_contents(small_site / "_toc.yml"))
-    assert text.count('<span class="isac-print-piece">') == len(pieces) and text.count("    line 9\n") == 3
-
-
-def test_the_pdf_has_every_page_and_tells_where_it_starts(small_site, browser_available):
-    target = small_site / "out" / "small.pdf"
-    if not browser_available:
-        return
-    printing.print_pdf(small_site, read_contents(small_site / "_toc.yml"), target)
-    printed = PdfReader(target)
-    starts = printing.destinations(printed)
-    places = [starts[name] for name in ("book-one", "book-two", "n-three")]
-    assert places == sorted(set(places)) and places[-1] == len(printed.pages)
-    assert starts["n-three--there"] == places[-1]
-    assert min(drawn_per_page(printed)) > 0
-
-
-def test_the_command_refuses_what_it_cannot_print(small_site, monkeypatch):
-    monkeypatch.setattr(pdf, "project_root", lambda: small_site)
-    (small_site / "index.html").write_text("")
-    (small_site / "n" / "three.html").unlink()
-    for arguments, says in ((["four"], "chapters: one, two"), (["two"], "n/three: is not in the built book")):
-        with pytest.raises(ParameterError, match=says):
-            pdf.pdf.main([*arguments, "--tree", str(small_site)], standalone_mode=False)
 
 
 # ---------------------------------------------------------------- what the scripts of the pages do
@@ -277,11 +178,11 @@ def with_scripts(*names):
     )
 
 
-def test_errata_are_found_by_paper_and_by_their_words(tmp_path, browser_available):
-    if not browser_available:
+def test_errata_are_found_by_paper_and_by_their_words(tmp_path, chromium):
+    if chromium is None:
         return
     write(tmp_path, "p.html", ERRATA, with_scripts("isac.css", "ledger.js"))
-    with serve(tmp_path) as address, browser() as chromium, reader(chromium, VIEWS[0]) as page:
+    with serve(tmp_path) as address, reader(chromium, VIEWS[0]) as page:
         page.goto(f"{address}/p.html")
         shown = page.locator("h3:visible")
         assert shown.all_inner_texts() == ["000-e1", "001-e1"]
@@ -293,12 +194,12 @@ def test_errata_are_found_by_paper_and_by_their_words(tmp_path, browser_availabl
 
 
 @pytest.mark.parametrize("width, stacked", [(1300, False), (400, True)])
-def test_a_table_that_a_phone_would_cut_becomes_cards(tmp_path, browser_available, width, stacked):
-    if not browser_available:
+def test_a_table_that_a_phone_would_cut_becomes_cards(tmp_path, chromium, width, stacked):
+    if chromium is None:
         return
     frames = "".join(f'<div class="pst-scrollable-table-container">{TABLE.format(value)}</div>' for value in ("wide" * 200, "1"))
     write(tmp_path, "p.html", f'<div class="bd-article">{frames}</div>', with_scripts("isac.css", "reader.js"))
-    with serve(tmp_path) as address, browser() as chromium, reader(chromium, View(width, "light")) as page:
+    with serve(tmp_path) as address, reader(chromium, View(width, "light")) as page:
         page.goto(f"{address}/p.html")
         page.wait_for_function("document.readyState === 'complete'")
         assert page.locator("table.isac-stacked").count() == int(stacked), "only the table that does not fit"

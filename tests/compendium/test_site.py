@@ -25,14 +25,6 @@ from compendium.site.cells import bar
 from compendium.site.typography import set_type
 
 
-@pytest.fixture(scope="module")
-def book(finished) -> Path:
-    """The built site of the small project; read only."""
-    target = finished / "_build" / "html"
-    assert site.build(finished, runs.plan(finished, "quick"), "quick", target)
-    return target
-
-
 def page(html: Path, name: str) -> BeautifulSoup:
     return BeautifulSoup((html / f"{name}.html").read_text(), "html.parser")
 
