@@ -250,7 +250,7 @@ def _one_user(bracket: Bracket) -> None:
     beams = np.where(served, 1 / np.maximum(lengths, _TINY), 0.0)[:, None] * problem.channels[0]
     # A radius of 0 has an infinite multiplier: a smaller one proves as much up to rounding.
     least = np.maximum(radii, 1e-12 * reach)
-    multipliers = np.where(served, 1 / (least * reach), 1e-12 / np.maximum(radii, 1e-12 * reach) ** 2)
+    multipliers = np.where(served, 1 / (least * reach), 1e-12 / least**2)
     bracket.bound = reach**2
     bracket.offer(reach**2 * (1 - 10 * _ROUNDING), beams[None], multipliers[None])
     bracket.dual = _dual_alone(problem, 0)
