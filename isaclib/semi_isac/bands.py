@@ -128,9 +128,15 @@ def _side_by_side(sensing: np.ndarray, communication: np.ndarray) -> np.ndarray:
 def slopes_of(radar, clutter, link, x) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     """Rates per unit of bandwidth at the power density x, first derivative, and minus the second: pairs of sensing and
     communication, elementwise."""
-    low, high, by_link = 1 + clutter * x, 1 + (radar + clutter) * x, link / (1 + link * x)
+    low, high = 1 + clutter * x, 1 + (radar + clutter) * x
+    first = first_slopes(radar, link, low, high, x)
     bend = radar * (clutter / low + (radar + clutter) / high) / (low * high)
-    return (np.log1p(radar * x / low), np.log1p(link * x)), (radar / (low * high), by_link), (bend, by_link**2)
+    return (np.log1p(radar * x / low), np.log1p(link * x)), first, (bend, first[1] ** 2)
+
+
+def first_slopes(radar, link, low, high, x) -> tuple[np.ndarray, np.ndarray]:
+    """The first derivatives alone; ``low`` and ``high``: 1 and the clutter, and the echo too, in noise powers."""
+    return radar / (low * high), link / (1 + link * x)
 
 
 def lowered(bands: Bands, part) -> Bands:

@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..foundations import checks
-from .bands import FEW, Bands, Restriction
+from .bands import FEW, Bands, Restriction, first_slopes
 
 _FREE = Restriction()
 _ROUNDING = 4 * np.finfo(float).eps  # of sums of a few products of numbers that are right to an ulp
@@ -238,9 +238,8 @@ def touching_density(bands: Bands, multipliers, power_price) -> np.ndarray:
     both = bands.radar + bands.clutter
 
     def paid(x):
-        return by_sensing * (bands.radar / ((1 + bands.clutter * x) * (1 + both * x))) + by_link * (
-            bands.link / (1 + bands.link * x)
-        )
+        sensing, link = first_slopes(bands.radar, bands.link, 1 + bands.clutter * x, 1 + both * x, x)
+        return by_sensing * sensing + by_link * link
 
     high = np.log(np.maximum(worth.sum(axis=2) / price, 1e-290))
     low = np.full_like(high, -680.0)

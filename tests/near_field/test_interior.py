@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import mpmath as mp
 import numpy as np
 import pytest
 
 from isaclib.foundations.channels import complex_normal
-from isaclib.near_field import Scenario, channels
+from isaclib.near_field import Scenario, channels, relaxed
 from isaclib.near_field.decomposition import columns_of, errors_of
 from isaclib.near_field.dual_bound import dual_residual
 from isaclib.near_field.interior import Program, _Blocks, _hermitian, solve
@@ -129,6 +130,39 @@ def test_one_program_bounds_from_both_sides(relative):
     assert dual.total > 0 and dual_residual(problem, 4e4, dual, factor=0.0) <= 0
     again = two_sided(problem, found.following, POWER)
     assert tightened(problem, again, POWER)[0] / again.best - 1 < 0.1 * (bound / found.best - 1)
+
+
+def test_a_program_after_another_begins_on_its_way_and_anew_where_that_stalls(monkeypatch):
+    problem, asked, stalls = paper(1e-3), [], []
+
+    def recorded(program, accuracy, **more):
+        asked.append((accuracy, more))
+        return replace(solve(program, accuracy, **more), converged=not (stalls and more))
+
+    monkeypatch.setattr(relaxed, "solve", recorded)
+    first = two_sided(problem, 2e5, 1.0, 1e-4, closely=False)
+    second = two_sided(problem, first.following, 1.0, 1e-4, after=first, closely=False)
+    assert asked[0] == (pytest.approx(3e-7), {"sought": 1.0}) and asked[1][0] == asked[0][0]
+    before = first.behind[1]
+    begin = before.near(abs(np.log(before.power)))
+    assert begin is not None and asked[1][1]["begin"] is begin and asked[1][1]["sought"] == 1.0
+    assert asked[1][1]["coarsest"] == pytest.approx(np.log(first.following / 2e5) ** 2)
+    assert second.behind[1].iterations < before.iterations and second.best > first.best
+    stalls.append(True)
+    again = two_sided(problem, first.following, 1.0, 1e-4, after=first, closely=False)
+    closely = two_sided(problem, first.following, 1.0, 1e-4)
+    assert [more for _, more in asked[3:]] == [{}, {}] and again.best == closely.best
+    # Which is the accuracy between 1e-7 and 1e-5 that is 3e-3 of the tolerance.
+    for tolerance, accuracy in ((1e-9, 1e-7), (1e-2, 1e-5)):
+        two_sided(problem, 2e5, 1.0, tolerance)
+        assert asked[-1] == (pytest.approx(accuracy), {})
+
+
+def test_prices_of_almost_nothing_are_raised_to_parts_of_the_largest():
+    raised = relaxed._raised(np.array([2.0, 0.0, 1e-6]))
+    expected = [[2.0, 0.0, 1e-6], [2.0, 2e-7, 1e-6], [2.0, 2e-5, 2e-5], [2.0, 2e-3, 2e-3]]
+    assert np.allclose(raised, expected, rtol=1e-12, atol=0)
+    assert np.array_equal(relaxed._raised(np.array([1.0, 0.5])), [[1.0, 0.5]])
 
 
 def test_beams_of_maximum_ratio_are_bounded_alike():
