@@ -2,7 +2,7 @@
 
 All tests of a file run on one worker, since they share what its fixtures made, and all of ``tests/book``, which read one
 site: the worker that reads it builds it, while the other goes on with the rest. The assignments stand in one file but are
-graded section by section. What takes longest is begun first, so that both workers end together.
+graded section by section. What takes longest is begun first, so that the workers end together.
 """
 
 import os

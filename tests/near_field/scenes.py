@@ -1,4 +1,4 @@
-"""A scene that several files of these tests use."""
+"""What several files of these tests use."""
 
 import numpy as np
 
@@ -16,3 +16,13 @@ def small(seed=3, **changes):
         sensing_processing_gain_db=85.0,
     )
     return Scenario.random(np.random.default_rng(seed), **(parameters | changes))
+
+
+def tiny(**changes):
+    """The same with three antennas."""
+    return small(**({"antennas": 3} | changes))
+
+
+def normal(rng, *shape):
+    """Complex normal numbers of variance 2."""
+    return rng.standard_normal(shape) + 1j * rng.standard_normal(shape)

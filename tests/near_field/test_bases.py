@@ -12,10 +12,7 @@ from isaclib.near_field import shared_channel as shared
 from isaclib.near_field.adversary import clip
 from isaclib.near_field.dual_bound import DualPoint, dual_residual
 from isaclib.near_field.reduction import Reduced, reduce
-
-
-def normal(rng, *shape):
-    return rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+from tests.near_field.scenes import normal
 
 
 def test_reduction_is_exact_on_the_span():

@@ -13,10 +13,7 @@ from isaclib.near_field import adversary, decomposition, dual_bound, given_beams
 from isaclib.near_field.adversary import Dual, WorstCase, centred, clip, with_room, worst_case, worst_channels
 from isaclib.near_field.dual_bound import DualPoint, best_dual_point, checked_dual, dual_residual, sinr_limits
 from isaclib.near_field.reduction import Reduced
-
-
-def normal(rng, *shape):
-    return rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+from tests.near_field.scenes import normal
 
 
 def problem_of(seed=0, users=3, aps=2, width=3, relative=0.1, noise=0.1):

@@ -14,20 +14,12 @@ from isaclib.foundations.certificate import Certificate
 from isaclib.foundations.errors import InfeasibleScenario, SolverFailure
 from isaclib.near_field import descent, hermitian, information, likelihood, music, scenario, sensing
 from isaclib.near_field import sensing_program as programs
-from tests.near_field.scenes import small
-
-
-def normal(rng, *shape):
-    return rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+from tests.near_field.scenes import normal, tiny
 
 
 def positive(rng, count, size):
     a = normal(rng, count, size, size)
     return a @ a.conj().swapaxes(1, 2)
-
-
-def tiny(**changes):
-    return small(**({"antennas": 3} | changes))
 
 
 @pytest.fixture(scope="module")

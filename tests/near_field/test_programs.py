@@ -17,10 +17,7 @@ from isaclib.near_field.decomposition import errors_of
 from isaclib.near_field.dual_bound import DualPoint, dual_residual, sinr_limits
 from isaclib.near_field.interior import Program, _Blocks, _hermitian
 from isaclib.near_field.reduction import Reduced
-
-
-def normal(rng, *shape):
-    return rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+from tests.near_field.scenes import normal
 
 
 def positive(rng, count, size):

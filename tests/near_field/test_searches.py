@@ -18,13 +18,9 @@ from isaclib.near_field import time_allocation as times
 from isaclib.near_field.dual_bound import DualPoint
 from isaclib.near_field.reduction import reduce
 from isaclib.near_field.time_allocation import ErrorWitness, SinrCurve
-from tests.near_field.scenes import small
+from tests.near_field.scenes import tiny
 
 verify = importlib.import_module("isaclib.near_field.verify")  # the package names its function alike
-
-
-def tiny(**changes):
-    return small(**({"antennas": 3} | changes))
 
 
 @pytest.fixture(scope="module")
