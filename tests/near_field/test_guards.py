@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from guarded import assert_guarded, public_functions
 
+from isaclib import InvalidScenario
 from isaclib import near_field as nf
 from isaclib.foundations.certificate import Certificate
 from tests.near_field.scenes import small
@@ -247,3 +248,18 @@ def test_verify_names_the_field_of_the_allocation(field, change):
 def test_a_share_of_all_or_nothing_fails_verification(share):
     found = nf.verify(scenario(), dataclasses.replace(good()["allocation"], time_allocation=share))
     assert isinstance(found, Certificate) and found.residual == np.inf
+
+
+def test_one_user_out_of_reach_settles_the_margin_without_a_round():
+    h = np.array([[[2.0, 0.0]], [[0.0, 1.0j]]])
+    found = nf.power_margin(h, [[0.1], [1.0]], 1.0, 0.01, 1.0)
+    assert found.margin == found.certificate.bound == np.inf and found.certificate.iterations == 0
+    assert nf.power_margin(h, [[0.1], [0.9]], 1.0, 0.01, 1.0).margin < np.inf
+
+
+def test_shares_above_one_have_no_margins():
+    scenario = small()
+    beams = np.ones((2, 2, 7)) + 0j
+    for etas in ([0.5, 1.0 + 1e-9], [2.0]):
+        with pytest.raises(InvalidScenario, match="etas"):
+            nf.constraint_margins(scenario, 1e-10, beams, 1.0, etas)
