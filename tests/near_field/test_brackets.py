@@ -8,7 +8,7 @@ import pytest
 
 from isaclib.near_field import search
 from isaclib.near_field.reduction import Reduced
-from isaclib.near_field.root import margin_precision
+from isaclib.near_field.root import margin_precision, next_sinr, slope
 
 
 def problem_of(users=2, aps=2, width=2, relative=0.1):
@@ -137,6 +137,7 @@ def scripted(monkeypatch, *answers):
     asked, script, told = [], iter(answers), []
 
     def two_sided(problem, gamma, power, tolerance, *, after, closely):
+        assert power == 1.0 and tolerance == 1e-6
         best, bound, restricted, following, part = next(script)
         asked.append((gamma, None if after is None else told.index(after), closely))
         numbers = {"best": best, "bound": bound, "restricted": restricted, "following": following or gamma}
@@ -172,3 +173,83 @@ def test_what_ends_open_or_not_of_rank_one_is_solved_closely(part, best, again, 
     assert search.by_programs(bracket, 1.0) == (told[-1], "dual")
     assert [closely for *_, closely in asked] == [False, True][: 1 + again]
     assert bracket.bound == pytest.approx(1.7, rel=1e-8)
+
+
+@pytest.fixture
+def margins(monkeypatch):
+    """Margins by cuts from a list (upper, lower), each with beams where it is finite; what was asked, and beams offered again."""
+    asked, answers, offered = [], [], []
+
+    def margin_by_cuts(problem, gamma, power, *, tolerance, cuts, enough, max_rounds):
+        assert power == 1.0 and enough == 1.1 and max_rounds == 7
+        asked.append((gamma, tolerance, cuts))
+        upper, lower = answers[len(asked) - 1]
+        beams = None if upper == math.inf else 2 * np.ones(1)
+        return SimpleNamespace(upper=upper, lower=lower, beams=beams, multipliers="m", dual=None, cuts=f"cuts {len(asked)}")
+
+    monkeypatch.setattr(search, "margin_by_cuts", margin_by_cuts)
+    monkeypatch.setattr(search, "offer", lambda bracket, beams: offered.append(beams))
+    return asked, answers, offered
+
+
+def test_cuts_go_from_margin_to_margin_with_what_was_listed(margins):
+    asked, answers, _ = margins
+    answers += [(2.0, 1.98), (0.5, 0.499)]
+    bracket = bracket_of()
+    assert search.by_cuts(bracket, 5.0, "start", 7, 2) == "cuts 2"
+    # Beams of margin 2 at the SINR 5, scaled to the limit, reach 2.5; no beams reach 5.
+    history = [(5.0, 2.0, 1.98)]
+    following = next_sinr(history, 2.5, 5.0)
+    assert asked[0] == (5.0, 1e-2, "start")
+    assert asked[1] == (following, margin_precision(math.log(2), 1e-6, slope(history)), "cuts 1")
+    assert bracket.tried == [(5.0, 2.5, 5.0), (following, max(2.5, following), min(5.0, following / 0.499))]
+    if following > 2.5:
+        assert bracket.beams[0] == 2 and bracket.multipliers == "m"
+
+
+def test_beams_of_a_margin_above_one_are_scaled_to_the_limit(margins):
+    _, answers, _ = margins
+    answers.append((4.0, 3.99))
+    bracket = bracket_of()
+    search.by_cuts(bracket, 8.0, None, 7, 1)
+    assert bracket.best == 2.0 and bracket.beams[0] == 1.0 and bracket.bound == 8.0
+
+
+@pytest.mark.parametrize(
+    ("upper", "lower", "rounds"),
+    [(1.019, 1.0, 2), (1.021, 1.0, 1), (1.2, 1.09, 1), (1.2, 1.11, 2), (math.inf, 1.11, 2), (math.inf, 1.09, 1)],
+)
+def test_cuts_end_where_a_margin_is_open_unless_it_is_far_above_one(upper, lower, rounds, margins):
+    asked, answers, _ = margins
+    answers += [(upper, lower), (1.5, 0.5)]
+    search.by_cuts(bracket_of(0.5, 9.0), 5.0, None, 7, 2)
+    assert len(asked) == rounds
+
+
+def test_cuts_end_without_beams_and_where_they_close_the_bracket(margins):
+    asked, answers, _ = margins
+    answers += [(math.inf, 1.2), (1.0, 1.0)]
+    bracket = bracket_of()
+    search.by_cuts(bracket, 5.0, None, 7, 9)
+    assert len(asked) == 1 and bracket.best == 0 and bracket.bound == 5.0
+    search.by_cuts(bracket, 5.0, None, 7, 9)
+    assert len(asked) == 2 and bracket.closed
+
+
+def test_a_standstill_is_looked_at_more_closely_and_then_left(margins, monkeypatch):
+    asked, answers, _ = margins
+    answers += [(1.001, 1.0), *[(1.001, 1.001)] * 8]
+    monkeypatch.setattr(search, "next_sinr", lambda history, best, bound: 5.0 * (1 + 0.9e-7))
+    search.by_cuts(bracket_of(4.0, 6.0), 5.0, None, 7, 9)
+    assert [gamma for gamma, *_ in asked] == pytest.approx([5.0] * 3)
+    at_first, *closer = (precision for _, precision, _ in asked)
+    wanted = margin_precision(math.log(1.001), 1e-6, 1.0)
+    assert at_first == 1e-2 and closer == pytest.approx([0.3 * wanted, 0.09 * wanted], rel=1e-3)
+
+
+@pytest.mark.parametrize(("gap", "again"), [(1.9e-2, True), (2.1e-2, False), (1.1e-6, True), (0.9e-6, False)])
+def test_scaled_beams_are_proven_again_beside_the_bound(gap, again, margins):
+    _, answers, offered = margins
+    answers.append((1.0 + gap, 1.0))
+    search.by_cuts(bracket_of(), 5.0, None, 7, 1, precision=0.1)
+    assert bool(offered) == again
