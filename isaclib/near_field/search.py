@@ -41,7 +41,8 @@ _SETTLED, RANK_ONE, _SETTLED_PART = 1e-6, 0.9999, 0.1
 # Part of the tolerance below which the programs, solved no more accurately than it asks for, tell no SINRs apart, and that which
 # beams may leave of it to the bound.
 _PRECISE, _NEARLY = 1e-2, 0.2
-# The last cuts go on while each leaves less than this part of the gap; their margins are as precise as that part of it.
+# The last cuts bear fruit where they leave less than this part of the gap; their margins are as precise as the second part of it;
+# each that bears none brings the next this much nearer to the low end, and so many of them end the search.
 _WORTH, _LAST_PART, _NEARER, _MOST_FRUITLESS = 0.8, 0.3, 0.3, 3
 _TINY = 1e-300
 
@@ -77,8 +78,8 @@ class Bracket:
 def narrow(
     bracket: Bracket, guess: float, cuts: tuple[np.ndarray, ...] | None, *, by_programs_alone: bool = False
 ) -> tuple[np.ndarray, ...] | None:
-    """Close the bracket: programs (after cuts, where programs are large or there are no errors), then what maximum ratio
-    transmission and a few cuts more add.
+    """Close the bracket: programs (after cuts, where they are large, there are no errors or beams are matched), then what
+    maximum ratio transmission and a few cuts more add.
     """
     problem = bracket.problem
     exact = not np.any(problem.radii > 0)
@@ -148,20 +149,20 @@ def last_cuts(bracket: Bracket, cuts: tuple[np.ndarray, ...] | None) -> tuple[np
     """A few evaluations more, beside the end that is further open: above the program's SINR for the bound, below for the beams;
     the other side where that is worth little, and nearer to the low end from then on.
     """
-    other, fruitless = False, 0
+    fruitless = 0
     for _ in range(_MOST_LAST):
         if not math.isfinite(bracket.bound):
             break
         before = math.log(bracket.bound / bracket.best)
         restricted = min(bracket.restricted, bracket.bound)  # of a program without digits it is infinite
-        by_rank = (restricted / bracket.best > bracket.bound / restricted) != other
+        by_rank = (restricted / bracket.best > bracket.bound / restricted) != (fruitless % 2 == 1)
         low, high = (bracket.best, restricted) if by_rank else (restricted, bracket.bound)
         place = low * (high / low) ** ((0.5 if by_rank else 0.3) * _NEARER**fruitless)
         cuts = by_cuts(bracket, place, cuts, _ROUNDS_LAST, 1, precision=min(COARSE, _LAST_PART * before))
         if bracket.closed:
             break
         if math.log(bracket.bound / bracket.best) > _WORTH * before:
-            other, fruitless = not other, fruitless + 1
+            fruitless += 1
             if fruitless == _MOST_FRUITLESS:
                 break
     if not bracket.closed and bracket.problem.channels.shape[1] <= 2 and bracket.bound < bracket.best * (1 + _CLOSE):
