@@ -15,7 +15,7 @@ from .reduction import Reduced
 from .relaxed import TwoSided, tightened, two_sided
 from .root import COARSE, margin_precision, next_sinr, slope
 
-_MOST_CUTS, _MOST_PROGRAMS, _MOST_LAST = 12, 30, 4
+_MOST_CUTS, _MOST_PROGRAMS, _MOST_LAST = 12, 30, 5
 # A gap of the rank below which maximum ratio transmission has nothing to offer.
 _FAR_FROM_RANK_ONE = 1e-2
 # Numbers per program up to which it is the first choice. Rounds of one margin before the cuts are given up for it: of maximum
@@ -33,17 +33,18 @@ _ROUNDING = 1e-9
 # No program tells SINRs apart that differ by less than this.
 _FINEST = 1e-7
 # A SINR is new where no program was solved within this part of the bracket (of a Newton step: the second); places to look at
-# without a step; and without beams.
-_FRESH, _FRESH_STEP, _PARTS, _RETREAT = 0.1, 1e-2, (0.5, 0.25, 0.75), 0.3
+# without a step; and without beams. A bracket far from the root is no measure for the steps: it counts as one this wide (in logs).
+_FRESH, _FRESH_STEP, _PARTS, _RETREAT, _WIDE = 0.1, 1e-2, (0.5, 0.25, 0.75), 0.3, 1.0
 # A Newton step this short (or, where covariances are not of rank one, this part of the gap) ends the search: what is left open is
 # no matter of the SINR.
 _SETTLED, RANK_ONE, _SETTLED_PART = 1e-6, 0.9999, 0.1
 # Part of the tolerance below which the programs, solved no more accurately than it asks for, tell no SINRs apart, and that which
 # beams may leave of it to the bound.
 _PRECISE, _NEARLY = 1e-2, 0.2
-# The last cuts bear fruit where they leave less than this part of the gap; their margins are as precise as the second part of it;
-# each that bears none brings the next this much nearer to the low end, and so many of them end the search.
-_WORTH, _LAST_PART, _NEARER, _MOST_FRUITLESS = 0.8, 0.3, 0.3, 3
+# The last cuts bear fruit where they leave less than this part of the gap; their margins are as precise as the second part of it.
+# Where between the ends of the side that is further open they look (in logs), for the beams and for the bound: at first, and nearer
+# to what is sure to be excluded after one that bore none; the next such one ends the search.
+_WORTH, _LAST_PART, _FOR_BEAMS, _FOR_BOUND = 0.8, 0.3, (0.5, 0.15), (0.4, 0.8)
 _TINY = 1e-300
 
 
@@ -147,7 +148,7 @@ def by_cuts(
 
 def last_cuts(bracket: Bracket, cuts: tuple[np.ndarray, ...] | None) -> tuple[np.ndarray, ...] | None:
     """A few evaluations more, beside the end that is further open: above the program's SINR for the bound, below for the beams;
-    the other side where that is worth little, and nearer to the low end from then on.
+    the other side where that is worth little.
     """
     fruitless = 0
     for _ in range(_MOST_LAST):
@@ -157,13 +158,13 @@ def last_cuts(bracket: Bracket, cuts: tuple[np.ndarray, ...] | None) -> tuple[np
         restricted = min(bracket.restricted, bracket.bound)  # of a program without digits it is infinite
         by_rank = (restricted / bracket.best > bracket.bound / restricted) != (fruitless % 2 == 1)
         low, high = (bracket.best, restricted) if by_rank else (restricted, bracket.bound)
-        place = low * (high / low) ** ((0.5 if by_rank else 0.3) * _NEARER**fruitless)
+        place = low * (high / low) ** (_FOR_BEAMS if by_rank else _FOR_BOUND)[fruitless]
         cuts = by_cuts(bracket, place, cuts, _ROUNDS_LAST, 1, precision=min(COARSE, _LAST_PART * before))
         if bracket.closed:
             break
         if math.log(bracket.bound / bracket.best) > _WORTH * before:
             fruitless += 1
-            if fruitless == _MOST_FRUITLESS:
+            if fruitless == len(_FOR_BOUND):
                 break
     if not bracket.closed and bracket.problem.channels.shape[1] <= 2 and bracket.bound < bracket.best * (1 + _CLOSE):
         # Nothing is lost to the S-procedure: where the programs' digits end, cuts as close as the bracket go on.
@@ -245,6 +246,6 @@ def _next_program(best: float, ceiling: float, newton: float, seen: list[float])
     trials = [(newton, _FRESH_STEP), *((best * math.exp(part * width), _FRESH) for part in (0.0, *_PARTS))]
     for trial, fresh in trials:
         # nan, where there is no Newton step, is fresh nowhere.
-        if best <= trial <= ceiling and min(abs(math.log(trial / gamma)) for gamma in seen) > fresh * width:
+        if best <= trial <= ceiling and min(abs(math.log(trial / gamma)) for gamma in seen) > fresh * min(width, _WIDE):
             return trial
     return None

@@ -695,6 +695,9 @@ def test_the_next_program_by_hand():
         assert (search._next_program(2.0, 4.0, 3.0, [3.0 * 2**part, 2.0]) == 3.0) == fresh
     for part, fresh in ((0.09, False), (0.11, True)):
         assert (search._next_program(2.0, 4.0, 1.9, [2.0 * 2**part]) == 2.0) == fresh
+    # Of a bracket of a factor of 1000 a part in a hundred of one of e is near enough to be the same.
+    for part, fresh in ((0.009, False), (0.011, True)):
+        assert (search._next_program(2.0, 2000.0, 3.0, [3.0 * math.exp(part), 2.0]) == 3.0) == fresh
     assert search._next_program(2.0, 4.0, 2.0, [9.0]) == 2.0 and search._next_program(2.0, 4.0, 4.0, [9.0]) == 4.0
 
 
