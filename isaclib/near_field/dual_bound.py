@@ -11,7 +11,7 @@ then :math:`t^\star P\ge\sum_xy_x`. *Proof.* For any covariances :math:`W_k\succ
     -\sum_k\sum_{x\in X_k}y_x\Bigl(\tfrac1\gamma x^HW_kx-\sum_{j\ne k}x^HW_jx\Bigr)\le tP-\sum_xy_x .
 
 It bounds the robust problem, its semidefinite relaxation, and the S-procedure's restriction of it alike. The best such
-point is found by Newton's method on a logarithmic barrier; only about as many numbers as there are channels are unknown.
+point is that of a semidefinite program with about as many unknowns as there are channels (:mod:`.dual_program`).
 """
 
 from __future__ import annotations
@@ -22,20 +22,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..foundations import checks
-from ..foundations.errors import InvalidScenario, SolverFailure
-from ..foundations.linear_algebra import factored, product
+from ..foundations.errors import InvalidScenario
+from ..foundations.linear_algebra import product
 from .adversary import clip
+from .dual_program import DualProgram, best_unknowns, brought_inside
 from .reduction import Reduced
 
-_CENTRING_STEPS = 12
-# Newton decrement (squared) from which the next barrier weight may follow.
-_CENTRED = 0.3
-_SHRINK = 0.15
-_FIRST_GAP, _LAST_GAP = 3e-2, 2e-8
-_STEP_TO_WALL = 0.9
-_PULLED_BACK = 0.98
-_UNBOUNDED = 1e100
-_HALVINGS = 60
 _ROUNDING = 1e-12
 # Channels further outside their balls (part of their length) are not those of the problem.
 _ANOTHER = 1e-6
@@ -47,8 +39,8 @@ _TOGETHER = 64
 _LEAST_PRICE = 1e-9
 # Part of the largest diagonal entry of a Cholesky factor below which the smallest one is known to few digits.
 _LOSES_DIGITS = 1e-3
-# Weights that the first guess puts below this part of the largest are raised to it: the barrier needs positive ones.
-_LEAST_WEIGHT = 1e-8
+# Weights and prices that the first guess puts below these parts of the largest are raised to them: they start inside.
+_LEAST_WEIGHT, _LEAST_GUESS = 1e-8, 1e-6
 _TINY = 1e-300
 
 
@@ -74,60 +66,6 @@ class DualPoint:
     channels: np.ndarray
 
 
-class _Barrier:
-    def __init__(self, channels: np.ndarray, owners: np.ndarray, sinr: float, problem: Reduced) -> None:
-        users, aps, width = problem.channels.shape
-        self.users, self.aps, self.count, size = users, aps, len(channels), aps * width
-        # Columns: the channels, then the unit vectors of the antennas' span, grouped by AP.
-        columns = np.concatenate([channels.T, np.eye(size)], axis=1)
-        bases, real = problem.beam_bases(sinr)
-        self.columns = np.matmul(bases.conj().swapaxes(1, 2), columns[None])
-        sign = np.where(owners[None] == np.arange(users)[:, None], -1 / sinr, 1.0)
-        self.sign = np.concatenate([sign, np.ones((users, size))], axis=1)
-        # Column j of the data belongs to unknown group[j]: the weights first, the prices after them.
-        group = np.concatenate([np.arange(self.count), self.count + np.repeat(np.arange(aps), width)])
-        if real:
-            # Real entries see the real part of F only: Re(x x^H) = Re x Re x^T + Im x Im x^T.
-            self.columns = np.concatenate([self.columns.real, self.columns.imag], axis=2)
-            self.sign, group = np.tile(self.sign, (1, 2)), np.tile(group, 2)
-        self.group = group
-        # The columns of one unknown lie together (once for real parts and once for imaginary ones).
-        self.starts = np.concatenate([np.arange(self.count), self.count + width * np.arange(aps)])
-        self.halves = 2 if real else 1
-
-    def factor(self, unknowns: np.ndarray) -> np.ndarray | None:
-        """Cholesky factors of all F_k in the scaled bases, or None outside."""
-        if np.any(unknowns <= 0):
-            return None
-        coefficients = self.sign * unknowns[self.group]
-        F = product(self.columns * coefficients[:, None, :], self.columns.conj().swapaxes(1, 2))
-        if not np.all(np.isfinite(F)):  # of which Cholesky need not complain
-            return None
-        try:
-            return np.linalg.cholesky(F)
-        except np.linalg.LinAlgError:
-            return None
-
-    def merit(self, unknowns: np.ndarray, factors: np.ndarray, mu: float) -> float:
-        diagonal = np.diagonal(factors, axis1=1, axis2=2).real
-        return np.sum(unknowns[: self.count]) / mu + 2 * np.sum(np.log(diagonal)) + np.sum(np.log(unknowns))
-
-    def derivatives(self, unknowns: np.ndarray, factors: np.ndarray, mu: float) -> tuple[np.ndarray, np.ndarray]:
-        Z = np.linalg.solve(factors, self.columns)
-        products = product(Z.conj().swapaxes(1, 2), Z)
-        squares = products.real**2 + products.imag**2
-        squares *= self.sign[:, :, None]
-        squares *= self.sign[:, None, :]
-        length = len(self.group) // self.halves
-        squares = squares.sum(axis=0).reshape(self.halves, length, self.halves, length).sum(axis=(0, 2))
-        diagonal = np.sum(self.sign * np.diagonal(products, axis1=1, axis2=2).real, axis=0)
-        gradient = np.add.reduceat(diagonal.reshape(self.halves, length).sum(axis=0), self.starts) + 1 / unknowns
-        gradient[: self.count] += 1 / mu
-        hessian = np.add.reduceat(np.add.reduceat(squares, self.starts, axis=0), self.starts, axis=1)
-        hessian[np.arange(len(unknowns)), np.arange(len(unknowns))] += 1 / unknowns**2
-        return gradient, hessian
-
-
 def best_dual_point(
     channels: Sequence[np.ndarray],
     owners: Sequence[int],
@@ -144,52 +82,13 @@ def best_dual_point(
     """
     x = np.asarray(channels)
     owner = np.asarray(owners, dtype=int)
-    barrier = _Barrier(x, owner, sinr, problem)
-    weights = np.maximum(weights / np.max(weights), _LEAST_WEIGHT)
-    q = np.maximum(prices, 1e-6 * np.max(prices))
-    unknowns = np.concatenate([weights, q / q.sum()])
-    unknowns[: barrier.count] *= _largest_factor(barrier, unknowns) * _PULLED_BACK
-    for _ in range(_HALVINGS):  # rounding may put the wall nearer
-        if (factors := barrier.factor(unknowns)) is not None:
-            break
-        unknowns[: barrier.count] *= 0.5
-    else:
-        raise SolverFailure("dual barrier", "no start", message="the prices span too many decades")
-    total = np.sum(unknowns[: barrier.count])
-    terms = barrier.count + barrier.aps + barrier.users * barrier.columns.shape[1]
-    best = unknowns
-    gap = _FIRST_GAP
-    null = np.concatenate([np.zeros(barrier.count), np.ones(barrier.aps)])
-    while gap >= _LAST_GAP and total < enough:
-        mu = gap * total / terms
-        merit = barrier.merit(unknowns, factors, mu)
-        for _ in range(_CENTRING_STEPS):
-            gradient, hessian = barrier.derivatives(unknowns, factors, mu)
-            # Near the end of the path all but the diagonal of the Hessian drowns in rounding.
-            hessian[np.diag_indices(len(hessian))] *= 1 + _ROUNDING
-            solved = factored(hessian)
-            if solved is None:
-                break
-            uphill, across = solved(gradient), solved(null)
-            step = uphill - across * (null @ uphill) / (null @ across)
-            decrement = float(gradient @ step)
-            if not decrement > _CENTRED:
-                break
-            length = min(1.0, _STEP_TO_WALL / max(np.max(-step / unknowns), _TINY))
-            for _ in range(30):
-                trial = unknowns + length * step
-                new = barrier.factor(trial)
-                if new is not None and (value := barrier.merit(trial, new, mu)) >= merit + 1e-4 * length * decrement:
-                    break
-                length *= 0.5
-            else:
-                break
-            unknowns, factors, merit = trial, new, value
-        total = max(total, np.sum(unknowns[: barrier.count]))
-        if np.sum(unknowns[: barrier.count]) > np.sum(best[: barrier.count]):
-            best = unknowns
-        gap *= _SHRINK
-    y, q = np.split(best / np.sum(best[barrier.count :]), [barrier.count])
+    q = np.maximum(prices, _LEAST_GUESS * np.max(prices))
+    guess = np.concatenate([np.maximum(weights / np.max(weights), _LEAST_WEIGHT), q / q.sum()])
+    program = DualProgram(x, owner, sinr, problem)
+    best = best_unknowns(program, guess, enough)
+    if problem.frames is not None:
+        best = brought_inside(program, best)
+    y, q = np.split(best / np.sum(best[len(x) :]), [len(x)])
     if problem.frames is None:
         # The scaled bases of users that can hardly be told apart have lost digits; the plain ones say by how much y is too large.
         users, _, width = problem.channels.shape
@@ -206,27 +105,6 @@ def _least_eigenvalues(
     signs = np.where(owners == np.arange(users)[:, None], -1 / sinr, 1.0) * y
     F = np.eye(len(q)) + np.matmul(scaled.T * signs[:, None, :], scaled.conj())
     return np.linalg.eigvalsh(F)[:, 0], _ROUNDING * np.linalg.norm(F, 2, axis=(1, 2))
-
-
-def _largest_factor(barrier: _Barrier, unknowns: np.ndarray) -> float:
-    """Largest common factor of the weights that keeps every F_k positive definite, from below, by bisection."""
-    low, high = 0.0, 1.0
-
-    def inside(factor: float) -> bool:
-        trial = unknowns.copy()
-        trial[: barrier.count] *= factor
-        return barrier.factor(trial) is not None
-
-    while inside(high) and high < _UNBOUNDED:
-        low, high = high, 10 * high
-    if low == 0.0:
-        while not inside(high) and high > _TINY:
-            high *= 0.1
-        low, high = high, 10 * high
-    while high / low > 1.001:
-        middle = np.sqrt(low) * np.sqrt(high)
-        low, high = (middle, high) if inside(middle) else (low, middle)
-    return low
 
 
 def sinr_limits(

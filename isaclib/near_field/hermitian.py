@@ -69,3 +69,14 @@ def hermitian_basis(size: int, only_real: bool = False) -> np.ndarray:
     scale = np.full(at.count, math.sqrt(0.5))
     scale[:size] = 1.0
     return at.matrices(np.diag(scale))
+
+
+def hermitian(matrices: np.ndarray) -> np.ndarray:
+    """Hermitian parts of matrices (..., n, n)."""
+    return 0.5 * (matrices + matrices.conj().swapaxes(-1, -2))
+
+
+def longest_step(root: np.ndarray, step: np.ndarray) -> float:
+    """Longest step that keeps Hermitian matrices positive semidefinite, from the inverses of their Cholesky factors."""
+    least = np.linalg.eigvalsh(root @ step @ root.conj().swapaxes(-1, -2))[..., 0].min()
+    return 1 / max(-float(least), 1e-300)

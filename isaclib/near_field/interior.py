@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..foundations.linear_algebra import factored, product
-from .hermitian import Coordinates
+from .hermitian import Coordinates, hermitian, longest_step
 from .reduction import Reduced
 
 _MAX_ITERATIONS = 40
@@ -180,15 +180,8 @@ class Program:
         return H
 
 
-def _hermitian(matrices: np.ndarray) -> np.ndarray:
-    return 0.5 * (matrices + matrices.conj().swapaxes(-1, -2))
-
-
-def _length(matrix: np.ndarray, step: np.ndarray) -> float:
-    """Longest step that keeps Hermitian matrices positive semidefinite."""
-    root = np.linalg.inv(np.linalg.cholesky(matrix))
-    least = np.linalg.eigvalsh(root @ step @ root.conj().swapaxes(-1, -2))[..., 0].min()
-    return 1 / max(-least, 1e-300)
+def _root(matrices: np.ndarray) -> np.ndarray:
+    return np.linalg.inv(np.linalg.cholesky(matrices))
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,7 +193,7 @@ class _Blocks:
     s: np.ndarray
 
     def plus(self, step: float, other: _Blocks) -> _Blocks:
-        return _Blocks(_hermitian(self.Z + step * other.Z), _hermitian(self.T + step * other.T), self.s + step * other.s)
+        return _Blocks(hermitian(self.Z + step * other.Z), hermitian(self.T + step * other.T), self.s + step * other.s)
 
     def inner(self, other: _Blocks) -> float:
         matrices = np.vdot(self.Z, other.Z).real + np.vdot(self.T, other.T).real
@@ -212,7 +205,7 @@ class _Blocks:
     def room(self, step: _Blocks) -> float:
         """Longest step that keeps everything non-negative."""
         scalars = 1 / max(float(np.max(-step.s / self.s)), 1e-300)
-        return min(_length(self.Z, step.Z), _length(self.T, step.T), scalars)
+        return min(longest_step(_root(self.Z), step.Z), longest_step(_root(self.T), step.T), scalars)
 
     def largest(self) -> float:
         return float(max(np.abs(self.Z).max(), np.abs(self.T).max(), np.abs(self.s).max()))
@@ -274,7 +267,7 @@ class _Step:
 
     def __init__(self, program: Program, slack: _Blocks, dual: _Blocks, missing: _Blocks, cost: np.ndarray) -> None:
         self.program, self.slack, self.dual, self.missing, self.cost = program, slack, dual, missing, cost
-        self.inverse = _Blocks(_hermitian(np.linalg.inv(slack.Z)), _hermitian(np.linalg.inv(slack.T)), 1 / slack.s)
+        self.inverse = _Blocks(hermitian(np.linalg.inv(slack.Z)), hermitian(np.linalg.inv(slack.T)), 1 / slack.s)
         normal = program.normal(dual, self.inverse)
         normal[np.diag_indices(len(normal))] *= 1 + _RIDGE
         solved = factored(normal)
@@ -292,7 +285,7 @@ class _Step:
             moved = moved if second is None else _Blocks(moved.Z + second.Z, moved.T + second.T, moved.s + second.s)
             moved = moved.times(inverse)
             return _Blocks(
-                target * inverse.Z - _hermitian(moved.Z), target * inverse.T - _hermitian(moved.T), target * inverse.s - moved.s
+                target * inverse.Z - hermitian(moved.Z), target * inverse.T - hermitian(moved.T), target * inverse.s - moved.s
             )
 
         right = self.program.adjoint(answer(self.missing)) - self.cost

@@ -33,7 +33,7 @@ _ROUNDING = 1e-9
 # No program tells SINRs apart that differ by less than this.
 _FINEST = 1e-7
 # A SINR is new where no program was solved within this part of the bracket (of a Newton step: the second); places to look at
-# without a step; and without beams. A bracket far from the root is no measure for the steps: it counts as one this wide (in logs).
+# without a step; and without beams. A bracket far from the root is no measure of the steps: it counts as one this wide in logs.
 _FRESH, _FRESH_STEP, _PARTS, _RETREAT, _WIDE = 0.1, 1e-2, (0.5, 0.25, 0.75), 0.3, 1.0
 # A Newton step this short (or, where covariances are not of rank one, this part of the gap) ends the search: what is left open is
 # no matter of the SINR.
@@ -42,8 +42,8 @@ _SETTLED, RANK_ONE, _SETTLED_PART = 1e-6, 0.9999, 0.1
 # beams may leave of it to the bound.
 _PRECISE, _NEARLY = 1e-2, 0.2
 # The last cuts bear fruit where they leave less than this part of the gap; their margins are as precise as the second part of it.
-# Where between the ends of the side that is further open they look (in logs), for the beams and for the bound: at first, and nearer
-# to what is sure to be excluded after one that bore none; the next such one ends the search.
+# Where between the ends of the side that is further open they look (in logs), for the beams and for the bound: at first, and
+# nearer to what is sure to be excluded after one that bore none; the next such one ends the search.
 _WORTH, _LAST_PART, _FOR_BEAMS, _FOR_BOUND = 0.8, 0.3, (0.5, 0.15), (0.4, 0.8)
 _TINY = 1e-300
 

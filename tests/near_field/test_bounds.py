@@ -8,19 +8,11 @@ import pytest
 from scipy import linalg
 
 from isaclib import InvalidScenario
-from isaclib.foundations.errors import SolverFailure
 from isaclib.near_field import adversary, decomposition, dual_bound, given_beams, proven_sinr
 from isaclib.near_field.adversary import Dual, WorstCase, centred, clip, with_room, worst_case, worst_channels
-from isaclib.near_field.dual_bound import DualPoint, best_dual_point, checked_dual, dual_residual, sinr_limits
+from isaclib.near_field.dual_bound import DualPoint, checked_dual, dual_residual, sinr_limits
 from isaclib.near_field.reduction import Reduced
-from tests.near_field.scenes import normal
-
-
-def problem_of(seed=0, users=3, aps=2, width=3, relative=0.1, noise=0.1):
-    h = normal(np.random.default_rng(seed), users, aps, width)
-    return Reduced(
-        h / math.sqrt(noise), relative * np.linalg.norm(h, axis=2) / math.sqrt(noise), np.tile(np.eye(width), (aps, 1, 1))
-    )
+from tests.near_field.scenes import dual_matrix, normal, point_of, problem_of
 
 
 def form_of(beams, k, sinr):
@@ -28,14 +20,6 @@ def form_of(beams, k, sinr):
     w = beams.reshape(len(beams), -1)
     signs = np.where(np.arange(len(w)) == k, 1 / sinr, -1.0)
     return (w.T * signs) @ w.conj()
-
-
-def dual_matrix(q, width, owners, weights, channels, k, sinr):
-    """F_k of a list of channels by its definition."""
-    F = np.diag(np.repeat(q, width)).astype(complex)
-    for owner, y, x in zip(owners, weights, channels):
-        F += (-1 / sinr if owner == k else 1.0) * y * np.outer(x, x.conj())
-    return F
 
 
 # The adversary
@@ -460,137 +444,6 @@ def test_proofs_of_two_users_on_one_antenna_have_a_closed_form():
 
 
 # Dual points
-
-
-def point_of(problem, rng, *, each=2, weights=(0.5, 1.5)):
-    users, aps, width = problem.channels.shape
-    owners = np.repeat(np.arange(users), each)
-    errors = clip(normal(rng, len(owners), aps, width) * problem.radii[owners][..., None], problem.radii[owners])
-    x = (problem.channels[owners] + errors).reshape(len(owners), -1)
-    q = rng.uniform(0.5, 1.5, aps)
-    return DualPoint(1.0, q / q.sum(), rng.uniform(*weights, len(owners)), owners, x)
-
-
-@pytest.mark.parametrize("matched", [False, True])
-def test_the_barrier_of_the_dual_and_its_derivatives(matched):
-    rng, sinr, mu = np.random.default_rng(11), 0.7, 0.3
-    problem = problem_of(users=2)
-    problem = problem.matched() if matched else problem
-    point = point_of(problem, rng, weights=(1e-4, 2e-4))
-    barrier = dual_bound._Barrier(point.channels, point.owners, sinr, problem)
-    unknowns = np.concatenate([point.weights, [0.6, 0.4]])
-    bases, real = problem.beam_bases(sinr)
-
-    def by_definition(u):
-        total = np.sum(u[:4]) / mu + np.sum(np.log(u))
-        for k in range(2):
-            F = bases[k].conj().T @ dual_matrix(u[4:], 3, point.owners, u[:4], point.channels, k, sinr) @ bases[k]
-            total += np.linalg.slogdet(F.real if real else F)[1]
-        return total
-
-    def merit(u):
-        return barrier.merit(u, barrier.factor(u), mu)
-
-    assert merit(unknowns) == pytest.approx(by_definition(unknowns), rel=1e-10)
-    gradient, hessian = barrier.derivatives(unknowns, barrier.factor(unknowns), mu)
-    for i, step in enumerate(1e-5 * unknowns):
-        shift = step * (np.arange(6) == i)
-        plus, minus = unknowns + shift, unknowns - shift
-        assert (merit(plus) - merit(minus)) / (2 * step) == pytest.approx(gradient[i], rel=1e-6, abs=1e-6)
-        slopes = [barrier.derivatives(u, barrier.factor(u), mu)[0] for u in (plus, minus)]
-        # The Hessian is that of the negative.
-        np.testing.assert_allclose((slopes[1] - slopes[0]) / (2 * step), hessian[i], rtol=1e-5, atol=1e-5 * np.abs(hessian).max())
-    for i in (0, 5):
-        for edge in (0.0, -1.0):
-            outside = unknowns.copy()
-            outside[i] = edge
-            assert barrier.factor(outside) is None
-    assert barrier.factor(np.concatenate([1e3 * point.weights, [0.6, 0.4]])) is None
-    with np.errstate(invalid="ignore"):
-        assert barrier.factor(np.concatenate([point.weights, [np.inf, 0.4]])) is None
-
-
-def test_the_largest_factor_is_found_from_below():
-    rng, sinr = np.random.default_rng(12), 0.7
-    problem = problem_of(users=2)
-    point = point_of(problem, rng)
-    barrier = dual_bound._Barrier(point.channels, point.owners, sinr, problem)
-    for scale in (1e-4, 1.0, 1e5):
-        unknowns = np.concatenate([scale * point.weights, point.prices])
-        Q = np.diag(np.repeat(point.prices, 3))
-        largest = min(
-            1 / linalg.eigh(Q - dual_matrix(point.prices, 3, point.owners, unknowns[:6], point.channels, k, sinr), Q)[0][-1]
-            for k in range(2)
-        )
-        found = dual_bound._largest_factor(barrier, unknowns)
-        assert largest / 1.0011 <= found <= largest
-
-
-class Wall:
-    """A barrier whose weights may be multiplied by up to ``wall``."""
-
-    count = 1
-
-    def __init__(self, wall):
-        self.wall, self.asked = wall, 0
-
-    def factor(self, unknowns):
-        self.asked += 1
-        return True if unknowns[0] < self.wall else None
-
-
-@pytest.mark.parametrize("wall", [1e-200, 0.03, 1.0, 1.5, 7e12, 1e99])
-def test_brackets_of_the_largest_factor(wall):
-    found = dual_bound._largest_factor(Wall(wall), np.array([1.0, 1.0]))
-    assert wall / 1.0011 <= found <= wall
-
-
-def test_a_largest_factor_without_end_ends():
-    free, none = Wall(np.inf), Wall(0.0)
-    assert 1e99 <= dual_bound._largest_factor(free, np.ones(2)) <= 1e101 and free.asked < 120
-    assert dual_bound._largest_factor(none, np.ones(2)) < 1e-298 and none.asked < 320
-
-
-def test_the_best_weights_of_orthogonal_channels_are_known(monkeypatch):
-    """One access point and orthogonal channels: the users need the sum of gamma over their squared lengths."""
-    problem = Reduced(np.diag([2.0, 0.5, 1.0])[:, None, :].astype(complex), np.zeros((3, 1)), np.eye(3)[None])
-    need = 3.0 * (1 / 4 + 4 + 1)
-    stages, own = [], dual_bound._Barrier.merit
-    monkeypatch.setattr(dual_bound._Barrier, "merit", lambda *given: stages.append(given[-1]) or own(*given))
-    found = best_dual_point(problem.stacked, range(3), 3.0, problem, np.array([1.0, 1e-12, 5.0]), np.array([2.0]))
-    assert need * (1 - 3e-8) <= found.total <= need and found.total == pytest.approx(found.weights.sum())
-    np.testing.assert_allclose(found.weights, 3.0 / np.array([4, 0.25, 1]), rtol=1e-5)
-    assert found.prices == pytest.approx([1.0]) and dual_residual(problem, 3.0, found) <= 0
-    # Gaps from 3e-2 to 2e-8, each 0.15 of the one before: eight weights of the barrier.
-    weights = np.unique(stages)[::-1]
-    assert len(weights) == 8
-    gaps, terms = 3e-2 * 0.15 ** np.arange(8), 3 + 1 + 3 * 3
-    np.testing.assert_allclose(weights[2:] * terms / need, gaps[2:], rtol=3e-2)
-    assert weights[-1] * terms == pytest.approx(gaps[-1] * need, rel=1e-5)
-    early = best_dual_point(problem.stacked, range(3), 3.0, problem, np.ones(3), np.array([2.0]), enough=0.5 * need)
-    assert 0.5 * need <= early.total < need * (1 - 1e-6)
-
-
-def test_prices_go_where_the_power_is_short():
-    """Two access points, users on antennas of their own: all the price is that of the one which spends more."""
-    h = np.zeros((2, 2, 2), dtype=complex)
-    h[0, 0, 0], h[1, 1, 1] = 1.0, 0.5
-    problem = Reduced(h, np.zeros((2, 2)), np.tile(np.eye(2), (2, 1, 1)))
-    found = best_dual_point(problem.stacked, range(2), 2.0, problem, np.ones(2), np.ones(2))
-    assert found.prices == pytest.approx([0.0, 1.0], abs=1e-6) and found.total == pytest.approx(8.0, rel=1e-6)
-    assert found.prices.sum() == pytest.approx(1.0, rel=1e-12) and dual_residual(problem, 2.0, found) <= 0
-
-
-def test_a_dual_without_start_is_a_failure_by_name(monkeypatch):
-    problem = problem_of(users=2)
-    tried = []
-    monkeypatch.setattr(dual_bound, "_largest_factor", lambda *given: 1.0)
-    monkeypatch.setattr(dual_bound._Barrier, "factor", lambda *given: tried.append(given[1].copy()))
-    with pytest.raises(SolverFailure, match="decades"):
-        best_dual_point(problem.stacked, range(2), 2.0, problem, np.array([0.0, 3.0]), np.array([5.0, 0.0]))
-    np.testing.assert_allclose(np.array(tried)[:, 1], 0.98 * 0.5 ** np.arange(60))
-    # Weights and prices of nothing are raised: to 1e-8 and 1e-6 of the largest.
-    np.testing.assert_allclose(tried[0], [0.98e-8, 0.98, 1 / (1 + 1e-6), 1e-6 / (1 + 1e-6)])
 
 
 def test_least_eigenvalues_are_those_against_the_prices():

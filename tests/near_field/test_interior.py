@@ -13,7 +13,8 @@ from isaclib.foundations.channels import complex_normal
 from isaclib.near_field import Scenario, channels, relaxed
 from isaclib.near_field.decomposition import columns_of, errors_of
 from isaclib.near_field.dual_bound import dual_residual
-from isaclib.near_field.interior import Program, _Blocks, _hermitian, solve
+from isaclib.near_field.hermitian import hermitian
+from isaclib.near_field.interior import Program, _Blocks, solve
 from isaclib.near_field.margin import power_margin
 from isaclib.near_field.reduction import reduce
 from isaclib.near_field.relaxed import tightened, two_sided
@@ -53,7 +54,7 @@ def test_adjoint_and_normal_equations_are_those_of_the_linear_map(matched):
     image = program.blocks(y, 0.0)
     assert image.inner(dual) == pytest.approx(y @ program.adjoint(dual), rel=1e-10)
     moved = dual.times(image).times(inverse)
-    expected = program.adjoint(_Blocks(_hermitian(moved.Z), _hermitian(moved.T), moved.s))
+    expected = program.adjoint(_Blocks(hermitian(moved.Z), hermitian(moved.T), moved.s))
     normal = program.normal(dual, inverse)
     assert np.allclose(normal @ y, expected, rtol=0, atol=1e-10 * np.abs(expected).max())
     assert np.allclose(normal, normal.T, rtol=0, atol=1e-12 * np.abs(normal).max())

@@ -15,7 +15,8 @@ from isaclib.foundations.errors import SolverFailure
 from isaclib.near_field import cuts, interior, margin, relaxed, robust, root, sdp, search
 from isaclib.near_field.decomposition import errors_of
 from isaclib.near_field.dual_bound import DualPoint, dual_residual, sinr_limits
-from isaclib.near_field.interior import Program, _Blocks, _hermitian
+from isaclib.near_field.hermitian import hermitian
+from isaclib.near_field.interior import Program, _Blocks
 from isaclib.near_field.reduction import Reduced
 from tests.near_field.scenes import normal
 
@@ -88,7 +89,7 @@ def test_operations_on_blocks():
         parts[part].reshape(-1)[1] = -77.0
         assert _Blocks(*parts).largest() == 77.0
     skew = normal(rng, 2, 3, 3)
-    np.testing.assert_allclose(_hermitian(skew), (skew + skew.conj().swapaxes(1, 2)) / 2)
+    np.testing.assert_allclose(hermitian(skew), (skew + skew.conj().swapaxes(1, 2)) / 2)
 
 
 def test_room_is_the_longest_step_that_keeps_everything_nonnegative():
@@ -127,7 +128,7 @@ def test_a_step_solves_the_linearised_equations():
     moved = dual.times(dslack)
     for found, X, Z, extra in ((after.Z, moved.Z, slack.Z, second.Z), (after.T, moved.T, slack.T, second.T)):
         inverse = np.linalg.inv(Z)
-        np.testing.assert_allclose(found, target * inverse - _hermitian((X + extra) @ inverse), rtol=1e-7, atol=1e-7)
+        np.testing.assert_allclose(found, target * inverse - hermitian((X + extra) @ inverse), rtol=1e-7, atol=1e-7)
     np.testing.assert_allclose(after.s, (target - moved.s - second.s) / slack.s, rtol=1e-8)
     assert primal == pytest.approx(slack.room(dslack)) and other == pytest.approx(dual.room(ddual))
     plain = step.towards(0.0)
@@ -215,7 +216,7 @@ def test_principal_parts_and_their_share():
 
 def test_duals_of_real_forms_count_twice():
     rng = np.random.default_rng(5)
-    Z, H = positive(rng, 1, 3)[0], _hermitian(normal(rng, 3, 3))
+    Z, H = positive(rng, 1, 3)[0], hermitian(normal(rng, 3, 3))
     embedded = np.block([[Z.real, -Z.imag], [Z.imag, Z.real]]) + np.kron(np.diag([1.0, -1.0]), np.ones((3, 3)))
     form = np.block([[H.real, -H.imag], [H.imag, H.real]])
     assert np.trace(sdp._complex(embedded) @ H).real == pytest.approx(np.trace(embedded @ form))
