@@ -195,6 +195,14 @@ def with_witnesses(found, **changes):
     return replace(found, witnesses=tuple(witnesses))
 
 
+@pytest.mark.parametrize("user", [0, 1])
+def test_every_user_must_have_what_is_claimed(solved, user):
+    scenario, found = solved
+    weaker = found.beams.copy()
+    weaker[user] *= 0.9999  # which the other gains from
+    assert nf.residual(scenario, replace(found, beams=weaker)) > 1e-4
+
+
 @pytest.mark.parametrize("factor", [0.7765609741210937, 0.999, -1.0, 1e3])
 def test_a_witness_whose_channels_lie_outside_their_balls_bounds_nothing(solved, factor):
     # Shrunk channels "proved" 9.38 bit/s/Hz where 9.72 is attained: weaker beams passed for optimal.
