@@ -1,4 +1,4 @@
-"""Dense products and a Cholesky solver in pieces that a threaded BLAS computes by one thread.
+"""Dense products, factors and solutions in pieces that a threaded BLAS computes by one thread.
 
 A BLAS decides by the size of a call whether to wake its threads. Waking them costs more than a step of an interior-point
 method of this library has to do, and on a busy machine a hundred times as much. The library leaves the process' settings alone;
@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dtrtri, dtrtrs
+from scipy.linalg.lapack import dpotrf, dtrtri, dtrtrs, ztrtrs
 
 _TILE = 64  # OpenBLAS factors up to 127 columns by one thread
 # Multiplications of a product up to which OpenBLAS wakes no threads, and the side of a cube below that: of real numbers, and of
 # complex ones
 _REAL, _COMPLEX = (2**18, _TILE), (2**16 - 1, 40)
+# Entries of a matrix up to which its product with a vector, or the outer product of two, wakes none.
+_VECTOR = 2**13
 _RIDGES = (0.0, 1e-13, 1e-11)
 
 
@@ -65,6 +67,38 @@ def _add(target: np.ndarray, left: np.ndarray, right: np.ndarray, sizes: tuple[i
         half = _half(columns, side)
         _add(target[..., :half], left, right[..., :half], sizes, begun)
         _add(target[..., half:], left, right[..., half:], sizes, begun)
+
+
+def solved_by_halves(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """``np.linalg.solve`` for (..., n, n) and (..., n, m); rows are exchanged within pieces only: for matrices that need no more
+    (M-matrices: nothing positive off the diagonal, nothing negative in the inverse).
+    """
+    size, width = matrix.shape[-1], right.shape[-1]
+    if size <= _TILE:
+        parts = [np.linalg.solve(matrix, right[..., first : first + _TILE]) for first in range(0, max(width, 1), _TILE)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+    half = _half(size, _TILE)
+    above, below = matrix[..., :half, :], matrix[..., half:, :]
+    upper = solved_by_halves(above[..., :half], np.concatenate([above[..., half:], right[..., :half, :]], axis=-1))
+    # What is left of the lower rows when the upper unknowns are eliminated.
+    rest = np.concatenate([below[..., half:], right[..., half:, :]], axis=-1) - product(below[..., :half], upper)
+    lower = solved_by_halves(rest[..., : size - half], rest[..., size - half :])
+    return np.concatenate([upper[..., size - half :] - product(upper[..., : size - half], lower), lower], axis=-2)
+
+
+def substituted(triangle: np.ndarray, right: np.ndarray, *, lower: bool) -> np.ndarray:
+    """The inverse of a triangular matrix (n, n) times (n, m), column by column: two at once wake threads at any size."""
+    solve = ztrtrs if np.iscomplexobj(triangle) or np.iscomplexobj(right) else dtrtrs
+    return np.stack([solve(triangle, column, lower=lower)[0] for column in right.T], axis=1)
+
+
+def upper_triangle(rows: np.ndarray) -> np.ndarray:
+    """R of the QR factorisation of (n, d): of the R of pieces, where there are many rows."""
+    width = rows.shape[1]
+    most = max(_VECTOR // max(width, 1), 2 * width)
+    while len(rows) > most:
+        rows = np.concatenate([np.linalg.qr(rows[first : first + most], mode="r") for first in range(0, len(rows), most)])
+    return np.linalg.qr(rows, mode="r")
 
 
 def factored(matrix: np.ndarray, ridges: tuple[float, ...] = _RIDGES) -> Callable[[np.ndarray], np.ndarray] | None:

@@ -10,10 +10,10 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import linalg
 
 from isaclib.foundations import checks, units
 from isaclib.foundations.errors import InvalidScenario
+from isaclib.foundations.linear_algebra import substituted, upper_triangle
 
 from .hermitian import real_form
 from .scenario import Scenario, channels, echo_gains, steering_derivatives, steering_vectors
@@ -209,11 +209,11 @@ def _inverse_root(rows: np.ndarray) -> np.ndarray | None:
     lengths = np.linalg.norm(rows, axis=0)
     if not np.all(lengths > 0):
         return None
-    triangle = np.linalg.qr(rows / lengths, mode="r")
+    triangle = upper_triangle(rows / lengths)
     values = np.linalg.svd(triangle, compute_uv=False)
     if not values[-1] > _SINGULAR * values[0]:
         return None
-    return linalg.solve_triangular(triangle, np.eye(len(triangle))) / lengths[:, None]
+    return substituted(triangle, np.eye(len(triangle)), lower=False) / lengths[:, None]
 
 
 def crlb_m2(scenario: Scenario, covariances: ArrayLike, time_allocation: float) -> float:

@@ -21,6 +21,7 @@ from scipy import linalg, sparse
 
 from ..foundations import checks
 from ..foundations.errors import InvalidScenario, SolverFailure
+from ..foundations.linear_algebra import substituted
 from .hermitian import hermitian_basis, real_form
 from .interior import InteriorPoint, Program, solve
 from .reduction import Reduced
@@ -232,7 +233,7 @@ def _following(seen: np.ndarray, owners: np.ndarray, floors: np.ndarray, sinr: f
     for k, floor in enumerate(floors):
         own, rest = seen[k][:, owners == k], seen[k][:, owners != k]
         root = np.linalg.cholesky(floor + factor * (rest @ rest.conj().T))
-        vectors, values, _ = np.linalg.svd(linalg.solve_triangular(root, own, lower=True), full_matrices=False)
+        vectors, values, _ = np.linalg.svd(substituted(root, own, lower=True), full_matrices=False)
         if values[0] ** 2 * factor / sinr <= 1:
             continue
         x = linalg.solve_triangular(root, vectors[:, 0], lower=True, trans="C")

@@ -44,6 +44,8 @@ from .information import (
 from .scenario import Scenario, echo_gains
 from .sensing_program import Program
 
+# Roundings that a share may be off.
+_LAST_DIGITS = 8
 OPTIMAL_GAP = 1e-5  # a conic answer counts as optimal when value and recomputed bound meet to this
 # In turn: tighter than the solver's own 1e-8, so that the recomputed gap stays well below OPTIMAL_GAP, without a second scaling,
 # which costs half as many iterations again; then as it comes.
@@ -290,8 +292,10 @@ def largest_time_allocation(scenario: Scenario, sensing: Sensing) -> float:
     checks.instance("scenario", scenario, Scenario)
     checks.instance("sensing", sensing, Sensing)
     share = time_allocation_limit(scenario, sensing.crlb_bar_m2)
-    if 0 < share < 1 and crlb_m2(scenario, sensing.covariances, share) > scenario.crlb_limit_m2:
-        share = math.nextafter(share, 0.0)  # next to 1, the last digit of a share is many of what is left for sensing
+    for _ in range(_LAST_DIGITS):  # next to 1, the last digit of a share is many of what is left for sensing
+        if not (0 < share < 1 and crlb_m2(scenario, sensing.covariances, share) > scenario.crlb_limit_m2):
+            break
+        share = math.nextafter(share, 0.0)
     if share <= 0:
         best = sensing.crlb_bar_m2 * scenario.sensing_block_s / scenario.block_s
         proven = sensing.certificate.bound * scenario.sensing_block_s / scenario.block_s

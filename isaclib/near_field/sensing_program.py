@@ -16,6 +16,7 @@ import clarabel
 import numpy as np
 from scipy import sparse
 
+from ..foundations.linear_algebra import product
 from .hermitian import hermitian_basis, real_form
 from .information import eliminated, pair_columns, patterns, snr_scale, wave_basis
 from .scenario import Scenario, echo_gains
@@ -98,9 +99,12 @@ class Program:
         turned = np.concatenate([-(self.whiten @ self.start_regressions[pair]).T, self.whiten_gains[pair].T], axis=1)
         whitened = patterns(moved, turned[None], echo_gains(self.scenario)[None, :, receiver, transmitter])[0]
         seen = self.receive[receiver] @ whitened @ (basis[transmitter].conj().T @ span)
-        products = np.einsum("axt,bxs->abst", seen.conj(), seen, optimize=True)
+        rank, count = seen.shape[2], len(seen)
+        # seen[b, x, s] conj(seen[a, x, t]), summed over x: (b s, a t), then (s t, a b).
+        products = product(seen.swapaxes(1, 2).reshape(count * rank, -1), seen.conj().swapaxes(0, 1).reshape(-1, count * rank))
+        products = products.reshape(count, rank, count, rank).transpose(1, 3, 2, 0).reshape(rank**2, count**2)
         scale = self.scale * self.scenario.sensing_power_w
-        return scale * np.tensordot(self.coordinates, products, axes=([1, 2], [2, 3])).real
+        return scale * product(self.coordinates.reshape(-1, rank**2), products).real.reshape(-1, count, count)
 
     def _decoupled(self, basis: np.ndarray) -> None:
         """One LMI of size 4K for every pair, receiver by receiver."""
@@ -160,7 +164,7 @@ class Program:
         result = []
         for m, span in enumerate(self.spans):
             vector = solution.unknowns[self._columns("covariance", m)]
-            values, vectors = np.linalg.eigh(np.tensordot(vector, self.coordinates, axes=1))
+            values, vectors = np.linalg.eigh(np.einsum("d,dij->ij", vector, self.coordinates))
             values = np.maximum(values, 0)
             values = values / values.max() if values.any() else np.ones_like(values)  # no power at all is not what is optimal
             factor = span @ (vectors * np.sqrt(values / values.sum()))

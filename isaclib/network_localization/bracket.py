@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..foundations.linear_algebra import product
 from .rows import Responses, System, responses, solve, times
 
 CLOSED = 1e-13  # relative width at which the iteration stops: a few roundings
@@ -98,7 +99,7 @@ def _jump(rows: System, held: Responses, sensing: np.ndarray, ask: np.ndarray, a
         matrix[lanes, :, cap] += rows.v
     else:
         column = np.where(sensing, times(rows.F, held.fixed) + rows.v, 0.0)
-        matrix = np.where(sensing[..., None], rows.F @ held.K, 0.0)
+        matrix = np.where(sensing[..., None], product(rows.F, held.K), 0.0)
         matrix = matrix + column[..., None] * (held.K[lanes, cap] / held.spare[lanes, cap, None])[:, None, :]
     far = _noda(matrix, ask) if attempt <= _NODA else np.full_like(ask, np.nan)
     if len(open_ := np.flatnonzero(~np.all(np.isfinite(far), axis=1))):
@@ -129,7 +130,7 @@ def _many_steps(matrix: np.ndarray, ask: np.ndarray, attempt: int) -> np.ndarray
     """Powers of M times w (D, B): 32 products with its power of 2^attempt."""
     for _ in range(attempt):
         matrix = matrix / np.max(matrix, axis=(1, 2), keepdims=True)
-        matrix = matrix @ matrix
+        matrix = product(matrix, matrix)
     matrix, far = matrix / np.max(matrix, axis=(1, 2), keepdims=True), ask
     for _ in range(_PRODUCTS):
         far = times(matrix, far / np.max(far, axis=1, keepdims=True))

@@ -17,6 +17,7 @@ from functools import partial
 
 import numpy as np
 
+from ..foundations.linear_algebra import product, solved_by_halves
 from ..foundations.scenario import Batch
 from . import doubled, guards
 from .formulas import comm_interference_gain, sensing_interference_gain
@@ -187,7 +188,7 @@ def responses(rows: System, sensing: np.ndarray) -> Responses:
     possible = np.min(K, axis=(1, 2)) >= -rounding
     K = np.where(possible[:, None, None], np.maximum(K, 0.0), 0.0)
     # K = I + D_C C K: the rows of S are those of the identity, and a small entry is not what rounding left beside a large one.
-    K = np.where(possible[:, None, None], identity + held @ K, 0.0)
+    K = np.where(possible[:, None, None], identity + product(held, K), 0.0)
     asked = np.where(sensing, 0.0, rows.u)
     fixed = times(K, asked)
     spare = 1 - fixed
@@ -224,12 +225,12 @@ def solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
     vectors = right.ndim == matrix.ndim - 1
     right = right[..., None] if vectors else right
     try:
-        result = np.linalg.solve(matrix, right)
+        result = solved_by_halves(matrix, right)
     except np.linalg.LinAlgError:
         result = np.full(right.shape, np.nan)
         for lane in np.ndindex(matrix.shape[:-2]):
             try:
-                result[lane] = np.linalg.solve(matrix[lane], right[lane])
+                result[lane] = solved_by_halves(matrix[lane], right[lane])
             except np.linalg.LinAlgError:
                 continue
     return result[..., 0] if vectors else result

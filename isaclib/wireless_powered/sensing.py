@@ -25,6 +25,7 @@ import math
 
 import numpy as np
 
+from ..foundations import linear_algebra
 from ..foundations.scenario import Batch
 
 SPEED_M_PER_S = 3.0e8  # the rounded value that the paper states
@@ -119,7 +120,7 @@ class Sensing:
     def quick_crb(self, spent: np.ndarray) -> np.ndarray:
         """:meth:`crb` to some 14 digits, by one matrix product, for searches."""
         points = spent.reshape(-1, *self._k.shape[:2])  # (K, D, M): lanes first, so that each is one matrix product
-        sums = (points.swapaxes(0, 1) @ self._forms).swapaxes(0, 1).reshape(*spent.shape[:-1], -1)
+        sums = linear_algebra.product(points.swapaxes(0, 1), self._forms).swapaxes(0, 1).reshape(*spent.shape[:-1], -1)
         n = self._base.shape[1]
         A, B, C = sums[..., :n], sums[..., n : 2 * n], sums[..., 2 * n :]
         product = A * B
