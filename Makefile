@@ -34,9 +34,8 @@ $(VENV)/ready: $(VENV)/packages pyproject.toml compendium/pyproject.toml
 book: $(VENV)/ready ## all runs at paper scale, then the book (_build/html), then its check
 	$(BIN)/isac book --jobs $(JOBS)
 
-# What takes longest is begun first (tests/conftest.py); one thread for each worker, and one worker more than jobs: they wait a third
-# of their time (for kernels, browsers and commands).
-PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python $(COVERAGE) -m pytest -n $$(( $(JOBS) + 1 )) --dist loadfile --no-loadscope-reorder --durations=20
+# What takes longest is begun first (tests/conftest.py); one thread for each worker.
+PYTEST = OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python $(COVERAGE) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations=20
 
 # What the suite executes of both packages in its own processes, printed at the end (costs a twentieth; kernels and commands it starts are not seen).
 test: COVERAGE = -m slipcover --source isaclib,compendium --omit 'compendium/template/*' --skip-covered --missing-width 60

@@ -1,7 +1,7 @@
 """How ``make test`` shares tests out over workers, the marks by folder, and whether there is a browser.
 
-All tests of a file run on one worker, since they share what its fixtures made. One file of ``tests/book`` is begun first: its
-worker builds the site that all of them read, while the others go on with the rest. The assignments stand in one file but are
+All tests of a file run on one worker, since they share what its fixtures made, and all of ``tests/book``, which read one
+site: the worker that reads it builds it, while the other goes on with the rest. The assignments stand in one file but are
 graded section by section. What takes longest is begun first, so that the workers end together.
 """
 
@@ -22,7 +22,7 @@ MARKS = {
 _FOLDERS = {"assignments": "classroom", "book": "browser", "compendium": "workshop", "project": "workshop"}
 _OF_ISACLIB = "tests/project/test_doctests.py"  # all chapters go through it
 _BROWSER = {"browser_available", "html"}  # fixtures that need one
-LONG = ("book/test_explorers.py", "assignments", "compendium", "book", "near_field", "ofdm_ranging")  # first, in this order
+LONG = ("book", "assignments", "compendium", "near_field", "ofdm_ranging")  # first, in this order
 
 
 def pytest_configure(config):
@@ -37,16 +37,11 @@ def pytest_collection_modifyitems(items):
             item.add_marker("science")
         if _BROWSER & {*item.fixturenames}:
             item.add_marker("browser")
-    items.sort(key=lambda item: _place(item.nodeid))
+    items.sort(key=lambda item: LONG.index(_folder(item.nodeid)) if _folder(item.nodeid) in LONG else len(LONG))
 
 
 def _folder(nodeid: str) -> str:
     return nodeid.split("/")[1]
-
-
-def _place(nodeid: str) -> int:
-    """Where in the order of the long ones; the others come after them."""
-    return next((place for place, begin in enumerate(LONG) if nodeid.startswith(f"tests/{begin}")), len(LONG))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -58,6 +53,8 @@ def pytest_xdist_make_scheduler(config, log):
     class ByPiece(LoadFileScheduling):
         def _split_scope(self, nodeid):
             file, _, test = nodeid.partition("::")
+            if _folder(nodeid) == "book":
+                return "tests/book"
             section = re.search(r"(\w+)\]$", test) if file.endswith("assignments/test_assignments.py") else None
             return f"{file}::{section[1]}" if section else file
 
