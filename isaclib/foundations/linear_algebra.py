@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dtrtri, dtrtrs, ztrtrs
+from scipy.linalg.lapack import dgesv, dpotrf, dtrtri, dtrtrs, ztrtrs
 
 _TILE = 64  # OpenBLAS factors up to 127 columns by one thread
 # Multiplications of a product up to which OpenBLAS wakes no threads, and the side of a cube below that: of real numbers, and of
@@ -70,13 +70,16 @@ def _add(target: np.ndarray, left: np.ndarray, right: np.ndarray, sizes: tuple[i
 
 
 def solved_by_halves(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """``np.linalg.solve`` for (..., n, n) and (..., n, m); rows are exchanged within pieces only: for matrices that need no more
-    (M-matrices: nothing positive off the diagonal, nothing negative in the inverse).
+    """``np.linalg.solve`` for real (..., n, n) and (..., n, m); rows are exchanged within pieces only, which is enough for
+    M-matrices (nothing positive off the diagonal, nothing negative in the inverse).
     """
     size, width = matrix.shape[-1], right.shape[-1]
     if size <= _TILE:
         parts = [np.linalg.solve(matrix, right[..., first : first + _TILE]) for first in range(0, max(width, 1), _TILE)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+    if width == 1 and size < 2 * _TILE:
+        # SciPy's BLAS takes one right-hand side so far without waking threads; NumPy's does not.
+        return _lane_by_lane(matrix, right)
     half = _half(size, _TILE)
     above, below = matrix[..., :half, :], matrix[..., half:, :]
     upper = solved_by_halves(above[..., :half], np.concatenate([above[..., half:], right[..., :half, :]], axis=-1))
@@ -84,6 +87,16 @@ def solved_by_halves(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
     rest = np.concatenate([below[..., half:], right[..., half:, :]], axis=-1) - product(below[..., :half], upper)
     lower = solved_by_halves(rest[..., : size - half], rest[..., size - half :])
     return np.concatenate([upper[..., size - half :] - product(upper[..., : size - half], lower), lower], axis=-2)
+
+
+def _lane_by_lane(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    found = np.empty(np.broadcast_shapes(matrix.shape[:-2], right.shape[:-2]) + right.shape[-2:])
+    matrix, right = np.broadcast_to(matrix, (*found.shape[:-2], *matrix.shape[-2:])), np.broadcast_to(right, found.shape)
+    for lane in np.ndindex(found.shape[:-2]):
+        *_, found[lane], failed = dgesv(matrix[lane], right[lane])
+        if failed:
+            raise np.linalg.LinAlgError("Singular matrix")
+    return found
 
 
 def substituted(triangle: np.ndarray, right: np.ndarray, *, lower: bool) -> np.ndarray:

@@ -72,6 +72,13 @@ def test_no_piece_of_a_solution_is_larger_than_a_tile(monkeypatch):
     assert np.max(sizes) <= 64
 
 
+@pytest.mark.parametrize("size", [3, 100, 200])
+@pytest.mark.parametrize("width", [1, 2])
+def test_a_singular_matrix_has_no_solution(size, width):
+    with pytest.raises(np.linalg.LinAlgError):
+        linear_algebra.solved_by_halves(np.zeros((2, size, size)), np.ones((2, size, width)))
+
+
 @pytest.mark.parametrize("kinds", [(1.0, 1.0), (1j, 1.0), (1.0, 1j)])
 def test_substitution_goes_column_by_column(kinds):
     rng = np.random.default_rng(1)
