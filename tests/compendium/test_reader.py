@@ -1,6 +1,9 @@
 """What is done for readers: the last hand on pages, axe, weights, scripts."""
 
 import re
+import socket
+import struct
+import urllib.request
 
 import pytest
 from bare_pages import SVG, write
@@ -207,3 +210,15 @@ def test_a_table_that_a_phone_would_cut_becomes_cards(tmp_path, chromium, width,
         assert fits == [stacked, True]
         head = page.evaluate("getComputedStyle(document.querySelectorAll('td')[1], '::before').content")
         assert head.replace('" "', "") == ('"value: "' if stacked else "none")
+
+
+def test_a_browser_that_leaves_early_is_no_news(tmp_path, capfd):
+    (tmp_path / "large.html").write_bytes(b"x" * 10**7)
+    with serve(tmp_path) as address:
+        with socket.create_connection(("127.0.0.1", int(address.rsplit(":", 1)[1]))) as early:
+            early.sendall(b"GET /large.html HTTP/1.0\r\n\r\n")
+            early.recv(100)
+            early.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # without a farewell
+        with urllib.request.urlopen(f"{address}/large.html") as answer:
+            assert len(answer.read()) == 10**7
+    assert capfd.readouterr().err == ""
