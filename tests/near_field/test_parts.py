@@ -411,6 +411,12 @@ def test_directions_of_nothing_are_dropped(rest, rank, monkeypatch):
     second = 0.5 / (3 * rest) if rank == 2 else 0.0
     np.testing.assert_allclose(roots[1, 0], np.diag([0.5 / 3, second] * 2), rtol=1e-9, atol=1e-20)
     np.testing.assert_allclose(unseen[0, 1], np.diag([0.0, 2.0 - rank] * 2), atol=1e-12)
+    turn = np.array([[0.6, 0.8j], [0.8j, 0.6]])
+    gains = gains @ turn.conj().T
+    roots, unseen = programs._whitening(s, None, 4.0)
+    for found, diagonal in ((roots[0, 0], [0.5 / 3, second]), (unseen[1, 1], [0.0, 2.0 - rank])):
+        expected = programs.real_form(turn @ np.diag(diagonal) @ turn.conj().T)
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9 * max(diagonal))
 
 
 def test_an_answer_that_is_no_number_is_none(monkeypatch):
