@@ -24,7 +24,7 @@ from .adversary import BARRIERS, Dual, centred, with_room, worst_case
 _DINKELBACH_STEPS, _SETTLED = 30, 1e-10
 _PASSES, _ROUNDING, LEAST_SINR = 5, 1e-9, 1e-60
 # Where that ends early: rounds of a search between what is proven and the SINR without errors, and the parts that are tried.
-_SECTIONS, _FRACTIONS = 6, np.array([1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 0.6])
+_SECTIONS, _FRACTIONS = 6, np.array([0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 0.6])
 _LENGTHS, _MOST_TURNED = 10.0 ** -np.arange(7.0, 11.0, 0.5), 4
 
 
@@ -93,9 +93,10 @@ def best_proven(channels: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> t
             if tau == BARRIERS[-1] and not np.any(open_yet):
                 break
         sinr = np.where(best >= low, best, top)
+        slow = bool(np.any(open_yet))  # the last barrier weight is no small part of the noise where much else is received
         if not cut_short or np.all(best <= before * (1 + _SETTLED)):
             break
-    if cut_short:
+    if cut_short or slow:
         best, kept = _searched(channels, balls, beams, best, kept, top)
     best, kept = _polished(channels, balls, beams, best, kept)
     return np.where(served, best, -np.inf), np.where(served[:, None], kept, 1.0)
@@ -122,20 +123,32 @@ def _polished(
 def _searched(
     channels: np.ndarray, radii: np.ndarray, beams: np.ndarray, best: np.ndarray, kept: np.ndarray, high: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """More than the iteration proves where its path ends at the boundary (the hard case): at fixed SINRs, several at once, the
+    r"""More than the iteration proves where its path ends at the boundary (the hard case): at fixed SINRs, several at once, the
     path begins far inside.
+
+    The best bound of a SINR is concave in :math:`1/\gamma` (least of all :math:`\Delta`, the Lagrangian is linear in
+    :math:`1/\gamma` and :math:`\lambda`): the chord from a SINR that holds to one that does not crosses the noise at one that
+    holds, and the next trials begin there.
     """
+    sides = np.full((2, 2, len(best)), np.nan)  # the SINRs nearest to the end that hold and that do not, and their bounds
     for _ in range(_SECTIONS):
         low = np.maximum(best, 0.0)
         if np.all(high - low <= _SETTLED * low):
             break
-        trials = np.maximum(low + _FRACTIONS[:, None] * (high - low), LEAST_SINR)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            (held, missed), (more, less) = sides
+            chord = 1 / (1 / held + (1 / missed - 1 / held) * (more - 1) / (more - less))
+        begin = np.where((chord > low) & (chord < high), chord, low)
+        trials = np.maximum(begin + _FRACTIONS[:, None] * (high - begin), LEAST_SINR)
         repeated = np.repeat(beams[None], len(trials), axis=0)
-        multipliers = worst_case(channels, radii, repeated, trials).multipliers
-        reached = proven(channels, radii, repeated, multipliers)
+        found = worst_case(channels, radii, repeated, trials)
+        reached = proven(channels, radii, repeated, found.multipliers)
         most, user = np.argmax(reached, axis=0), np.arange(len(best))
         better = reached[most, user] > best
         best = np.where(better, reached[most, user], best)
-        kept = np.where(better[:, None], multipliers[most, user], kept)
+        kept = np.where(better[:, None], found.multipliers[most, user], kept)
         high = np.where((reached < trials) & (trials > best), trials, high).min(axis=0)
+        for side, holds in enumerate((found.value >= 1, found.value < 1)):
+            nearest = np.argmax(np.where(holds, trials if side == 0 else -trials, -np.inf), axis=0)
+            sides[:, side] = np.where(holds.any(axis=0), (trials[nearest, user], found.value[nearest, user]), sides[:, side])
     return best, kept

@@ -134,7 +134,9 @@ def tightened(problem: Reduced, told: TwoSided, power: float) -> tuple[float, Du
     for k in np.flatnonzero(np.any(problem.radii > 0, axis=1)):
         starts = _scattered(roots[k] @ roots[k].conj().T, aps, rng) * problem.radii[k][:, None]
         M = covariances[k] * (1 + 1 / sinr) - total
-        more = _polished(problem, k, starts, M, found.multipliers[k] / np.maximum(problem.radii[k], _TINY) ** 2)
+        squares = problem.radii[k] ** 2  # where there is no error there is nothing to hold back, either
+        multipliers = np.where(squares > _TINY, found.multipliers[k], 0.0) / np.where(squares > _TINY, squares, 1.0)
+        more = _polished(problem, k, starts, M, multipliers)
         channels.append((problem.channels[k] + more).reshape(len(more), -1))
         owners.append(np.full(len(more), k))
         weights.append(np.full(len(more), 1e-2 * mixture.weights[mixture.owners == k].sum() / len(more)))

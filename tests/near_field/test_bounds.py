@@ -384,13 +384,13 @@ def test_a_search_at_fixed_sinrs_narrows_from_both_sides(monkeypatch):
 
     def worst(channels, radii, beams, trials):
         asked.append(trials[:, 0])
-        return WorstCase(None, trials[:, :, None], None, None)
+        return WorstCase(np.full_like(trials, np.nan), trials[:, :, None], None, None)
 
-    # What multipliers "at" a trial prove: that trial where it can be kept, nothing more than 0 where not.
+    # Without bounds there are no chords. What multipliers "at" a trial prove: that trial where it can be kept, nothing more than 0 where not.
     monkeypatch.setattr(proven_sinr, "worst_case", worst)
     monkeypatch.setattr(proven_sinr, "proven", lambda c, r, b, m: np.where(m[:, :, 0] <= truth, m[:, :, 0], 0.1 * truth))
     best, kept = proven_sinr._searched(None, None, np.zeros((1, 1, 1)), np.array([-np.inf]), np.ones((1, 1)), np.array([1.0]))
-    parts = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 0.6]
+    parts = [0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 0.6]
     low, high = 0.0, 1.0
     for trials in asked:
         np.testing.assert_allclose(trials, np.maximum(low + np.array(parts) * (high - low), 1e-60))
@@ -402,6 +402,23 @@ def test_a_search_at_fixed_sinrs_narrows_from_both_sides(monkeypatch):
     assert not asked
     proven_sinr._searched(None, None, np.zeros((1, 1, 1)), np.array([0.3]), np.ones((1, 1)), np.array([0.3 * (1 + 1.1e-10)]))
     assert asked
+
+
+def test_a_search_at_fixed_sinrs_begins_where_the_chord_ends(monkeypatch):
+    """The bound of a SINR is concave in 1/gamma: chords lead to what holds, and the more nearly the shorter they are."""
+    truth, asked = 0.4321, []
+
+    def worst(channels, radii, beams, trials):
+        asked.append(trials[:, 0])
+        return WorstCase(1 + np.log(truth / trials), trials[:, :, None], None, None)
+
+    monkeypatch.setattr(proven_sinr, "worst_case", worst)
+    monkeypatch.setattr(proven_sinr, "proven", lambda c, r, b, m: np.where(m[:, :, 0] <= truth, m[:, :, 0], 0.1 * truth))
+    best, kept = proven_sinr._searched(None, None, np.zeros((1, 1, 1)), np.array([-np.inf]), np.ones((1, 1)), np.array([9.0]))
+    assert best[0] == kept[0, 0] and truth * (1 - 1e-9) < best[0] <= truth
+    held, missed = max(asked[0][asked[0] <= truth]), min(asked[0][asked[0] > truth])
+    slope = np.log(missed / held) / (1 / held - 1 / missed)
+    assert asked[1][0] == pytest.approx(1 / (1 / held - np.log(truth / held) / slope))
 
 
 def test_the_last_digits_are_looked_for_on_a_shrinking_pattern(monkeypatch):
