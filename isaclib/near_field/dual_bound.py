@@ -41,6 +41,8 @@ _LEAST_PRICE = 1e-9
 _LOSES_DIGITS = 1e-3
 # Weights and prices that the first guess puts below these parts of the largest are raised to them: they start inside.
 _LEAST_WEIGHT, _LEAST_GUESS = 1e-8, 1e-6
+# Errors shorter than this part of the radius lie inside the ball, not on its sphere.
+_INSIDE = 0.99
 _TINY = 1e-300
 
 
@@ -112,7 +114,8 @@ def sinr_limits(
 ) -> np.ndarray:
     r"""Upper bounds on the robust SINR for balls of radii ``factors`` times those of ``problem``, from one dual point.
 
-    The channels of the dual point move with the balls, :math:`x=h+s\,\varepsilon u`, and the weights of user k take a common
+    The channels of the dual point move with the balls, :math:`x=h+s\,\varepsilon u`, but for those strictly inside, which
+    stay where they are as long as the balls hold them (no error makes the users more alike); and the weights of user k take a common
     factor such that :math:`\sum_xy_x=P`. Then no beams within the power limit reach more than the least :math:`\gamma` with
     :math:`\gamma(Q+\sum_{j\ne k}Y_j)\succeq Y_k` for all k: the largest of K generalised eigenvalues. The factors are found
     by the fixed point that makes them equal; any factors give a valid bound. Where the point is optimal, the bound is
@@ -142,7 +145,7 @@ def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nd
     bases, real = problem.beam_bases(1.0)
     adjoints = bases.conj().swapaxes(1, 2)
     centre = problem.stacked[dual.owners]
-    moved = centre + factors[:, None, None] * (dual.channels - centre)
+    moved = centre + _errors_at(factors, problem, dual)
     # All users at once: (E, K, d, n), and what each of them sees of its own channels, filled up with zeros.
     seen, floors = product(adjoints, moved.swapaxes(1, 2)[:, None]), np.sqrt(prices)[:, None] * bases
     owners, copies = dual.owners, 1
@@ -178,6 +181,16 @@ def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nd
         heights = np.log(np.where(weighty, np.maximum(limits, _TINY), 1.0))
         logs += _DAMPING * np.where(weighty, np.sum(heights, axis=1, keepdims=True) / np.sum(weighty) - heights, 0.0)
     return best
+
+
+def _errors_at(factors: np.ndarray, problem: Reduced, dual: DualPoint) -> np.ndarray:
+    """The errors of a dual point's channels (E, n, M r) in balls of other radii: on the spheres they are scaled."""
+    errors = (dual.channels - problem.stacked[dual.owners]).reshape(len(dual.owners), *problem.channels.shape[1:])
+    lengths, radii = np.linalg.norm(errors, axis=2), problem.radii[dual.owners]
+    parts = lengths / np.where(radii > 0, radii, 1.0)  # of the balls
+    larger = factors[:, None, None]
+    scale = np.where(parts < _INSIDE, np.minimum(parts, larger) / np.maximum(parts, _TINY), larger)
+    return (scale[..., None] * errors).reshape(len(factors), len(errors), -1)
 
 
 def _whitener(floors: np.ndarray, ground: np.ndarray, lit: np.ndarray) -> np.ndarray:

@@ -30,7 +30,7 @@ from .reduction import Reduced
 
 # Part of the largest common factor of the weights at which they start, and the covariances, against the total.
 _INSIDE, _START = 0.8, 0.1
-_MOST_STEPS, _GAP = 100, 2e-8
+_MOST_STEPS, _GAP, _SHORT = 100, 2e-8, 1e-6
 _TO_WALL = 0.95
 # Beyond this step length of the predictor its centring is trusted.
 _GOOD = 0.1
@@ -116,6 +116,14 @@ class _Step:
         self.inverse = product(self.root.conj().swapaxes(1, 2), self.root)
         self.products = float(np.vdot(X, self.F).real + u @ z)
 
+    def short(self, value: float) -> float:
+        """By how much (relative) the covariances serve a channel too little, or cost more than the total: while they do, it may
+        still grow, however small the products are.
+        """
+        missing = self.gain + self.program.adjoint(self.X) + self.z
+        level = float(missing @ np.where(self.cost > 0, self.u, 0.0))  # the prices cost one in all
+        return float(np.max(np.abs(missing - level * self.cost) / (self.gain + value * self.cost)))
+
     def factor(self) -> None:
         normal = self.program.normal(self.X, self.inverse)
         normal[np.diag_indices(len(self.u))] += self.z / self.u
@@ -164,7 +172,8 @@ def best_unknowns(program: DualProgram, guess: np.ndarray, enough: float = np.in
             value, before = float(gain @ u), total
             best, total = (u, value) if value > total else (best, total)
             # Where the covariances are known to few digits their products say little; then a step that gains nothing does.
-            if value >= enough or (step.products <= _GAP * value and value <= before * (1 + _GAP)):
+            ended = step.products <= _GAP * value and value <= before * (1 + _GAP)
+            if value >= min(enough, _UNBOUNDED) or (ended and step.short(value) <= _SHORT):
                 break
             step.factor()
             du, dF, dX, dz, inside, other = step.towards(0.0)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from isaclib.foundations import checks, units
 from isaclib.foundations.errors import InvalidScenario
-from isaclib.foundations.linear_algebra import substituted, upper_triangle
+from isaclib.foundations.linear_algebra import product, substituted, upper_triangle
 
 from .hermitian import real_form
 from .scenario import Scenario, channels, echo_gains, steering_derivatives, steering_vectors
@@ -99,7 +99,7 @@ def information_by_pair(scenario: Scenario, covariances) -> np.ndarray:
     psi = checked_covariances(scenario, covariances)
     basis = wave_basis(scenario)
     adjoint = np.swapaxes(basis.conj(), -1, -2)
-    receive, transmit = adjoint @ basis, adjoint @ psi @ basis
+    receive, transmit = product(adjoint, basis), product(product(adjoint, psi), basis)
     gains = np.moveaxis(echo_gains(scenario), 0, -1)
     return snr_scale(scenario) * real_information(pair_information(receive[:, None], transmit[None, :], gains))
 
@@ -167,7 +167,7 @@ def position_information(scenario: Scenario, covariances: ArrayLike) -> np.ndarr
     """
     scenario = checks.instance("scenario", scenario, Scenario)
     rows = _information_root(scenario, checked_covariances(scenario, covariances))
-    return snr_scale(scenario) * rows.T @ rows
+    return snr_scale(scenario) * product(rows.T.copy(), rows)
 
 
 def patterns(positions: np.ndarray, nuisances: np.ndarray, gains: np.ndarray) -> np.ndarray:
@@ -276,7 +276,7 @@ def pair_columns(scenario: Scenario, covariances: np.ndarray):
     receive = [np.linalg.qr(u, mode="r") for u in basis]
     if scenario.antennas > basis.shape[-1]:  # of a long array, what the waves see of them: (3K, 3K)
         spans, waves = np.linalg.qr(basis)
-        covariances = np.swapaxes(spans.conj(), -1, -2) @ covariances @ spans
+        covariances = product(product(np.swapaxes(spans.conj(), -1, -2), covariances), spans)
     else:
         waves = basis
     values, vectors = np.linalg.eigh(covariances)

@@ -49,13 +49,17 @@ class Reduced:
 
     def matched(self) -> Reduced:
         r"""Beams restricted to maximum ratio transmission: the columns :math:`h_{k,m}/\|h_{k,m}\|`, one per AP."""
-        users, aps, width = self.channels.shape
-        frames = np.zeros((users, aps, width, aps), dtype=complex)
         lengths = np.linalg.norm(self.channels, axis=2, keepdims=True)
-        # Where there is no channel any direction will do: no power goes there.
-        directions = np.where(lengths > 0, self.channels / np.where(lengths > 0, lengths, 1.0), np.eye(width)[0])
+        channels, bases = self.channels, self.bases
+        if np.any(lengths == 0):
+            # Where a user has no channel there is nothing to be matched: its column is a coordinate that no antenna has, of no
+            # use to anybody, where one of the span might cancel what others send.
+            channels, bases = (np.pad(values, [(0, 0), (0, 0), (0, 1)]) for values in (channels, bases))
+        users, aps, width = channels.shape
+        frames = np.zeros((users, aps, width, aps), dtype=complex)
+        directions = np.where(lengths > 0, channels / np.where(lengths > 0, lengths, 1.0), np.eye(width)[-1])
         frames[:, np.arange(aps), :, np.arange(aps)] = directions.transpose(1, 0, 2)
-        return replace(self, frames=frames.reshape(users, aps * width, aps))
+        return replace(self, channels=channels, bases=bases, frames=frames.reshape(users, aps * width, aps))
 
     def beam_bases(self, sinr: float) -> tuple[np.ndarray, bool]:
         """Columns (K, M r, d) in which beams have entries of order one, and whether the entries must be real."""

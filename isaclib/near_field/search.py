@@ -180,7 +180,8 @@ def offer_matched(bracket: Bracket) -> None:
     simple.best = bracket.best  # what reaches no more is of no use: the first program's bound mostly says so
     by_programs(simple, bracket.best)
     if simple.beams is not None and simple.multipliers is not None:
-        bracket.offer(simple.best, simple.beams, simple.multipliers)
+        width = bracket.problem.channels.shape[2]  # without the coordinate of no antenna
+        bracket.offer(simple.best, simple.beams[..., :width], simple.multipliers)
 
 
 def offer_balanced(bracket: Bracket) -> None:

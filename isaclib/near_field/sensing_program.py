@@ -98,7 +98,7 @@ class Program:
         moved = np.concatenate([self.whiten, np.zeros((p, p))], axis=1)
         turned = np.concatenate([-(self.whiten @ self.start_regressions[pair]).T, self.whiten_gains[pair].T], axis=1)
         whitened = patterns(moved, turned[None], echo_gains(self.scenario)[None, :, receiver, transmitter])[0]
-        seen = self.receive[receiver] @ whitened @ (basis[transmitter].conj().T @ span)
+        seen = self.receive[receiver] @ whitened @ product(basis[transmitter].conj().T, span)
         rank, count = seen.shape[2], len(seen)
         # seen[b, x, s] conj(seen[a, x, t]), summed over x: (b s, a t), then (s t, a b).
         products = product(seen.swapaxes(1, 2).reshape(count * rank, -1), seen.conj().swapaxes(0, 1).reshape(-1, count * rank))
@@ -168,7 +168,7 @@ class Program:
             values = np.maximum(values, 0)
             values = values / values.max() if values.any() else np.ones_like(values)  # no power at all is not what is optimal
             factor = span @ (vectors * np.sqrt(values / values.sum()))
-            result.append(self.scenario.sensing_power_w * factor @ factor.conj().T)
+            result.append(self.scenario.sensing_power_w * product(factor, factor.conj().T))
         return np.array(result)
 
     def witness(self, solution: Solution) -> tuple[np.ndarray, np.ndarray]:

@@ -27,7 +27,7 @@ from ..foundations.errors import InvalidScenario
 from .dual_bound import DualPoint, checked_dual, sinr_limits
 from .information import block_bound_m2, checked_covariances
 from .margin import METHODS
-from .reduction import checked, lengths_left, reduce
+from .reduction import Reduced, checked, lengths_left, reduce
 from .robust import RobustSinr, robust_sinr
 from .scenario import Scenario
 from .scenario import channels as channels_of
@@ -219,8 +219,12 @@ class SinrCurve:
         """Take a dual point from elsewhere: any whose channels lie in their balls bounds the curve."""
         checks.instance("witness", witness, ErrorWitness)
         error = checks.number("witness", witness.relative_error, minimum=0)
-        problem = reduce(self.channels, error * self.unit_radii, self.noise_w)
+        problem = self._problem(error * self.unit_radii, self.noise_w)
         self._witnesses.append(ErrorWitness(error, checked_dual(problem, witness.dual)))
+
+    def _problem(self, radii: np.ndarray, noise_w: float) -> Reduced:
+        problem = reduce(self.channels, radii, noise_w)
+        return problem.matched() if self.matched else problem
 
     def radii(self, error: float) -> np.ndarray:
         """Radii (K, M) at a relative error; beyond the reach of the curve more error changes nothing."""
@@ -274,8 +278,7 @@ class SinrCurve:
                 # Unit power: the channels of the witness are in unit noise.
                 dual = witness.dual
                 dual = replace(dual, channels=dual.channels * math.sqrt(power_w), weights=dual.weights / power_w)
-                problem = reduce(self.channels, witness.relative_error * self.unit_radii, self.noise_w / power_w)
-                problem = problem.matched() if self.matched else problem
+                problem = self._problem(witness.relative_error * self.unit_radii, self.noise_w / power_w)
                 # Without errors, the listed channels are the estimates themselves: inside every ball.
                 factors = e[chosen] / witness.relative_error if witness.relative_error > 0 else np.zeros(np.sum(chosen))
                 limits = sinr_limits(problem, dual, 1.0, factors)
