@@ -160,6 +160,8 @@ def _sinr_limits(problem: Reduced, dual: DualPoint, power: float, factors: np.nd
     masses = dual.weights if masses is None else masses
     share = np.array([np.sum(masses[dual.owners == k]) for k in range(users)])
     weighty = share > 0
+    if not np.any(weighty):  # weights that rounding has left nothing of bound nothing
+        return np.full(len(moved), np.inf)
     logs = np.zeros((len(moved), users))
     best = np.full(len(moved), np.inf)
     for _ in range(_BALANCING_STEPS):

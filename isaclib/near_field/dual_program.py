@@ -31,7 +31,8 @@ from .reduction import Reduced
 # Part of the largest common factor of the weights at which they start, and the covariances, against the total.
 _INSIDE, _START = 0.8, 0.1
 _MOST_STEPS, _GAP, _SHORT = 100, 2e-8, 1e-6
-_TO_WALL = 0.95
+# Part of the way to the wall: the second where little centring is needed.
+_TO_WALL = 0.95, 0.99
 # Beyond this step length of the predictor its centring is trusted.
 _GOOD = 0.1
 _UNBOUNDED = 1e100
@@ -184,7 +185,8 @@ def best_unknowns(program: DualProgram, guess: np.ndarray, enough: float = np.in
             du, dF, dX, dz, inside, other = step.towards(part * step.products / terms, second, du * dz)
         except np.linalg.LinAlgError:
             break
-        inside, other = min(1.0, _TO_WALL * inside), min(1.0, _TO_WALL * other)
+        wall = min(max(_TO_WALL[0], 1 - part), _TO_WALL[1])
+        inside, other = min(1.0, wall * inside), min(1.0, wall * other)
         u, X, z = u + inside * du, hermitian(X + other * dX), z + other * dz
     return best * start
 

@@ -167,7 +167,7 @@ def position_information(scenario: Scenario, covariances: ArrayLike) -> np.ndarr
     """
     scenario = checks.instance("scenario", scenario, Scenario)
     rows = _information_root(scenario, checked_covariances(scenario, covariances))
-    return snr_scale(scenario) * product(rows.T.copy(), rows)
+    return product(snr_scale(scenario) * rows.T, rows)
 
 
 def patterns(positions: np.ndarray, nuisances: np.ndarray, gains: np.ndarray) -> np.ndarray:

@@ -18,6 +18,8 @@ from ..foundations.errors import InvalidScenario
 
 # Beyond this condition number of the stacked channels the dual vectors are too long to be a useful basis.
 _MAX_CONDITION = 1e7
+# Condition number of the users' directions beyond which they are close.
+_CLOSE = 1e2
 _LARGEST = 1e100
 
 
@@ -121,6 +123,13 @@ def scaled_bases(stacked: np.ndarray, sinr: float) -> np.ndarray:
     if users > dimension or values[-1] * _MAX_CONDITION < values[0]:
         # The users cannot be told apart; any well-scaled basis does.
         return np.broadcast_to(np.eye(dimension, dtype=complex) * np.sqrt(sinr) / values[0], (users, dimension, dimension))
+    own_lengths = np.linalg.norm(stacked, axis=1)
+    apart = np.linalg.svd(stacked / own_lengths[:, None], compute_uv=False)
+    crowd = int(np.sum(apart * _CLOSE < apart[0]))
+    if 0 < crowd * sinr < 1:
+        # So many users are close to others: sharing a direction with them takes less power than being told apart, and an SINR
+        # below 1 / crowd can be shared.
+        return np.eye(dimension, dtype=complex) * (np.sqrt(sinr) / own_lengths)[:, None, None]
     duals = right[:users].conj().T @ (left.conj().T / values[:, None])
     lengths = np.linalg.norm(duals, axis=0)
     own, others = np.sqrt(sinr), min(np.sqrt(sinr), 1.0)

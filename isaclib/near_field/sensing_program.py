@@ -168,7 +168,7 @@ class Program:
             values = np.maximum(values, 0)
             values = values / values.max() if values.any() else np.ones_like(values)  # no power at all is not what is optimal
             factor = span @ (vectors * np.sqrt(values / values.sum()))
-            result.append(self.scenario.sensing_power_w * product(factor, factor.conj().T))
+            result.append(product(self.scenario.sensing_power_w * factor, factor.conj().T))
         return np.array(result)
 
     def witness(self, solution: Solution) -> tuple[np.ndarray, np.ndarray]:

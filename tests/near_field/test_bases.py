@@ -38,8 +38,12 @@ def test_reduction_is_exact_on_the_span():
 def test_matched_frames_and_their_scale():
     h = np.array([[[3.0, 4.0], [0.0, 0.0]], [[1j, 0.0], [0.0, 2.0]]])
     problem = Reduced(h, np.zeros((2, 2)), np.tile(np.eye(2), (2, 1, 1))).matched()
-    np.testing.assert_allclose(problem.frames[0], [[0.6, 0], [0.8, 0], [0, 1], [0, 0]])
-    np.testing.assert_allclose(problem.frames[1], [[1j, 0], [0, 0], [0, 0], [0, 1]])
+    # Where there is no channel the column is a coordinate of no antenna.
+    np.testing.assert_allclose(problem.frames[0], [[0.6, 0], [0.8, 0], [0, 0], [0, 0], [0, 0], [0, 1]])
+    np.testing.assert_allclose(problem.frames[1], [[1j, 0], [0, 0], [0, 0], [0, 0], [0, 1], [0, 0]])
+    np.testing.assert_array_equal(problem.channels, np.pad(h, [(0, 0), (0, 0), (0, 1)]))
+    np.testing.assert_allclose(problem.lift(np.ones((2, 2, 3))), np.ones((2, 2, 2)))
+    assert Reduced(h[:, :1], np.zeros((2, 1)), np.eye(2)[None]).matched().channels.shape == (2, 1, 2)
     bases, real = problem.beam_bases(9.0)
     assert real
     np.testing.assert_allclose(bases[0], problem.frames[0] * 3 / 5)

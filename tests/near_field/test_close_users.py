@@ -6,6 +6,7 @@ import pytest
 
 from isaclib.near_field.dual_bound import DualPoint, _sinr_limits
 from isaclib.near_field.given_beams import certified_sinr, channel_sinr
+from isaclib.near_field.margin import power_margin
 from isaclib.near_field.reduction import reduce
 from isaclib.near_field.robust import robust_sinr
 
@@ -117,3 +118,19 @@ def test_users_whose_balls_meet_share_one_beam(db):
     h = close(3, 2, 2, 0.3)
     found = robust_sinr(h, 0.6 * np.linalg.norm(h, axis=2), 10 ** (-db / 10), 1.0)
     assert found.certificate.status == "optimal" and found.sinr == pytest.approx(0.5, rel=1e-4)
+
+
+@pytest.mark.parametrize("method", ["cuts", "sdp"])
+@pytest.mark.parametrize("apart", [1e-3, 1e-5, 3e-7, 1e-9])
+@pytest.mark.parametrize("sinr, far", [(0.3, False), (0.8, False), (0.8, True)])
+def test_users_that_are_close_share_a_direction_at_the_least_power(sinr, far, apart, method):
+    """Below an SINR of 1 two of them need about what two on one channel need: they were asked to be told apart, at no power."""
+    h = close(2, 2, 3, apart)
+    h = np.concatenate([h, close(1, 2, 3, 0.0, seed=2)]) if far else h
+    radii = 1e-3 * np.linalg.norm(h, axis=2)
+    found = power_margin(h, radii, sinr, 0.01, 1.0, method=method)
+    assert found.certificate.status == "optimal"
+    if not far:
+        # Beams along one direction u: gamma / (1 + gamma) = 1 / (2 + 2 / a), a the least power that both receive.
+        seen = (1 - 1e-3) ** 2 * np.sum(np.linalg.norm(h[0], axis=1)) ** 2 / 0.01
+        assert found.margin == pytest.approx(2 / ((1 + sinr) / sinr - 2) / seen, rel=5 * apart + 1e-5)

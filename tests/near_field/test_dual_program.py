@@ -1,5 +1,7 @@
 """The best weights of a list of channels: the map and its normal equations by definition, the answer by a second solver."""
 
+from dataclasses import replace
+
 import cvxpy as cp
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ from scipy import linalg
 
 from isaclib.foundations.errors import SolverFailure
 from isaclib.near_field import dual_program
-from isaclib.near_field.dual_bound import best_dual_point, dual_residual
+from isaclib.near_field.dual_bound import best_dual_point, dual_residual, sinr_limits
 from isaclib.near_field.dual_program import DualProgram, largest_factor
 from isaclib.near_field.reduction import Reduced
 from tests.near_field.scenes import dual_matrix, normal, point_of, problem_of
@@ -110,11 +112,12 @@ def test_a_largest_factor_without_end_ends():
 
 @pytest.fixture
 def steps(monkeypatch):
-    """Products over the total, whenever a step begins."""
+    """Products over the total, whenever a step begins, or what the covariances lack, of which 1e-6 counts like 2e-8."""
     taken, own = [], dual_program._Step.factor
 
     def counted(step):
-        taken.append(step.products / (step.gain @ step.u))
+        total = step.gain @ step.u
+        taken.append(max(step.products / total, 2e-2 * step.short(total)))
         return own(step)
 
     monkeypatch.setattr(dual_program._Step, "factor", counted)
@@ -197,3 +200,26 @@ def test_a_dual_without_start_is_a_failure_by_name(monkeypatch):
     np.testing.assert_allclose(np.array(tried)[:, 1], 0.8 * 0.5 ** np.arange(60))
     # Weights and prices of nothing are raised: to 1e-8 and 1e-6 of the largest.
     np.testing.assert_allclose(tried[0], [0.8e-8, 0.8, 1 / (1 + 1e-6), 1e-6 / (1 + 1e-6)])
+
+
+def test_a_channel_that_the_guess_thinks_nothing_of_gets_its_weight():
+    """One user: all the weight belongs to the shortest channel, sinr / (sum of its lengths)^2, whatever the guess."""
+    h = np.array([[[1.0], [2.0], [3.0]]]) + 0j
+    problem = Reduced(h, 1e-3 * np.abs(h[..., 0]), np.ones((3, 1, 1)))
+    listed = [h.ravel(), (1 - 1e-4) * h.ravel()]
+    found = best_dual_point(listed, [0, 0], 5.0, problem, np.array([1.0, 1e-9]), np.array([1.0, 2.0, 3.0]))
+    assert found.total == pytest.approx(5 / (6 * (1 - 1e-4)) ** 2, rel=1e-6)
+
+
+def test_totals_without_end_end():
+    """Two users on one antenna: no power holds an SINR above 1, and the weights may grow for ever."""
+    h = np.array([[[1.0]], [[2.0]]]) + 0j
+    problem = Reduced(h, np.zeros((2, 1)), np.ones((1, 1, 1)))
+    found = best_dual_point(h.reshape(2, 1), [0, 1], 20.0, problem, np.array([1.0, 1e-6]), np.ones(1))
+    assert found.total > 1e9 and np.all(np.isfinite(found.weights)) and dual_residual(problem, 20.0, found) <= 0
+
+
+def test_weights_of_nothing_bound_nothing():
+    problem = problem_of()
+    nothing = replace(point_of(problem, np.random.default_rng(1)), weights=np.zeros(6), total=0.0)
+    assert np.all(np.isinf(sinr_limits(problem, nothing, 1.0, np.array([0.5, 1.0]))))
