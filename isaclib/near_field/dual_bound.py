@@ -115,11 +115,11 @@ def sinr_limits(
     r"""Upper bounds on the robust SINR for balls of radii ``factors`` times those of ``problem``, from one dual point.
 
     The channels of the dual point move with the balls, :math:`x=h+s\,\varepsilon u`, but for those strictly inside, which
-    stay where they are as long as the balls hold them (no error makes the users more alike); and the weights of user k take a common
-    factor such that :math:`\sum_xy_x=P`. Then no beams within the power limit reach more than the least :math:`\gamma` with
-    :math:`\gamma(Q+\sum_{j\ne k}Y_j)\succeq Y_k` for all k: the largest of K generalised eigenvalues. The factors are found
-    by the fixed point that makes them equal; any factors give a valid bound. Where the point is optimal, the bound is
-    tight to first order in s, because the optimum over all weights is.
+    stay where they are as long as the balls hold them (what users share, they share at smaller errors, too); and the weights
+    of user k take a common factor such that :math:`\sum_xy_x=P`. Then no beams within the power limit reach more than the least
+    :math:`\gamma` with :math:`\gamma(Q+\sum_{j\ne k}Y_j)\succeq Y_k` for all k: the largest of K generalised eigenvalues. The
+    factors are found by the fixed point that makes them equal; any factors give a valid bound. Where the point is optimal, the
+    bound is tight to first order in s, because the optimum over all weights is.
 
     Parameters
     ----------

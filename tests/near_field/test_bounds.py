@@ -386,7 +386,8 @@ def test_a_search_at_fixed_sinrs_narrows_from_both_sides(monkeypatch):
         asked.append(trials[:, 0])
         return WorstCase(np.full_like(trials, np.nan), trials[:, :, None], None, None)
 
-    # Without bounds there are no chords. What multipliers "at" a trial prove: that trial where it can be kept, nothing more than 0 where not.
+    # Without bounds there are no chords.
+    # What multipliers "at" a trial prove: that trial where it can be kept, nothing more than 0 where not.
     monkeypatch.setattr(proven_sinr, "worst_case", worst)
     monkeypatch.setattr(proven_sinr, "proven", lambda c, r, b, m: np.where(m[:, :, 0] <= truth, m[:, :, 0], 0.1 * truth))
     best, kept = proven_sinr._searched(None, None, np.zeros((1, 1, 1)), np.array([-np.inf]), np.ones((1, 1)), np.array([1.0]))

@@ -575,3 +575,63 @@ def test_an_sinr_without_digits_is_refused(sinr):
     h, radii = small(np.random.default_rng(3), users=2)
     with pytest.raises(InvalidScenario, match="sinr"):
         power_margin(h, radii, sinr, 1.0, 1.0)
+
+
+HARD = np.array(
+    [
+        [[-2.66415048, 1.07186013, 0.98826092], [-0.25243451, -0.20617738, 0.3450016]],
+        [[0.85947207, 0.81617383, -0.77322292], [-1.67080822, -0.71769827, -0.69427417]],
+    ]
+).astype(complex)
+
+
+@pytest.mark.parametrize("sinr", [8.5, 8.7, 8.708])
+def test_beams_of_a_margin_are_known_to_keep_its_sinr(sinr):
+    """In the hard case the path ends at the boundary: the search at fixed SINRs used to end a part in a thousand too low."""
+    radii = np.linalg.norm(HARD, axis=2) * np.array([[0.48284, 0.48284]])
+    found = power_margin(HARD, radii, sinr, 0.00746, 1.0, method="sdp")
+    assert found.certificate.residual <= 1e-9
+    assert np.min(worst_sinr(HARD, radii, found.beams, 0.00746)) >= sinr * (1 - 1e-7)
+
+
+def test_two_access_points_close_their_gap_in_the_hard_case():
+    found = robust_sinr(HARD, 0.48284 * np.linalg.norm(HARD, axis=2), 0.00746, 1.0)
+    assert found.certificate.status == "optimal"
+
+
+@pytest.mark.parametrize("sinr", [50.0, 200.0])
+def test_small_parts_of_a_large_interference_are_no_end_of_the_search(sinr):
+    """Beside much interference the last barrier weight is many times the noise: the steps grow by a sixth, and ran out."""
+    rng = np.random.default_rng(15)
+    h = complex_normal(rng, (2, 2))[..., None] * complex_normal(rng, (3,))
+    radii = np.linalg.norm(h, axis=2) * 10.0 ** rng.uniform(-5, 0, (2, 2))
+    found = power_margin(h, radii, sinr, 1e-8, 1.0, method="sdp")
+    assert np.min(worst_sinr(h, radii, found.beams, 1e-8)) >= sinr * (1 - 1e-7)
+
+
+@pytest.mark.parametrize("seed, antennas, noise", [(7, 1, 1e-3), (9, 3, 1e-6)])
+def test_access_points_without_errors_divide_nothing(seed, antennas, noise):
+    h = complex_normal(np.random.default_rng(seed), (3, 3, antennas))
+    radii = 0.3 * np.linalg.norm(h, axis=2) * [1, 0, 0]
+    with np.errstate(all="raise", under="ignore"):
+        found = robust_sinr(h, radii, noise, 1.0)
+        nearly = robust_sinr(h, np.maximum(radii, 1e-160), noise, 1.0)
+    assert found.certificate.residual <= 1e-9
+    assert found.certificate.bound >= nearly.sinr * (1 - 1e-9) and nearly.certificate.bound >= found.sinr * (1 - 1e-9)
+
+
+@pytest.mark.parametrize("antennas", [2, 6])
+def test_matched_beams_send_nothing_where_their_user_has_no_channel(antennas):
+    """A direction of the span there would cancel what others send, and the answer depend on the basis."""
+    rng = np.random.default_rng(9)
+    h = complex_normal(rng, (3, 3, antennas))
+    h[0, 1] = h[2, 0] = 0.0
+    radii, turn = 0.01 * np.linalg.norm(h, axis=2), np.linalg.qr(complex_normal(rng, (3, antennas, antennas)))[0]
+    found = robust_sinr(h, radii, 1e-3, 1.0, matched=True)
+    turned = robust_sinr(np.einsum("mab,kmb->kma", turn, h), radii, 1e-3, 1.0, matched=True)
+    assert found.sinr == pytest.approx(turned.sinr, rel=2e-5)
+    assert np.all(found.beams[0, 1] == 0) and np.all(found.beams[2, 0] == 0)
+    curve = SinrCurve(h, 1e-3, matched=True)
+    assert curve.solve(0.01, 1.0).sinr == pytest.approx(found.sinr, rel=2e-5) and curve.upper(0.01, 1.0) >= found.sinr * (
+        1 - 1e-9
+    )

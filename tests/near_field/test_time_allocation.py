@@ -271,3 +271,14 @@ def test_the_seconds_are_those_of_the_call():
     h = channels(scenario)
     for solve in (robust_sinr, lambda *given: power_margin(*given[:2], 1.0, *given[2:])):
         assert_timed(lambda solve=solve: solve(h, np.full(h.shape[:2], 1e-9), scenario.noise_w, scenario.comm_power_w))
+
+
+def test_users_that_share_a_channel_share_it_at_smaller_errors_too():
+    """The channel that two balls hold lies inside them: it stays where it is, and one point of the curve bounds all shares."""
+    h = np.ones((2, 2, 3)) * np.array([1.0, 1.02])[:, None, None] + 0.01j * np.arange(12).reshape(2, 2, 3) / 12
+    curve = SinrCurve(h, 1e-8)
+    at = curve.solve(0.6, 1.0)
+    assert at.certificate.status == "optimal" and at.sinr == pytest.approx(1.0, rel=1e-3)
+    np.testing.assert_allclose(curve.upper(np.array([0.1, 0.3, 0.59, 0.6, 0.9]), 1.0), 1.0, rtol=1e-3)
+    for error in (0.1, 0.3, 0.9):
+        assert curve.upper(error, 1.0) >= robust_sinr(h, error * np.linalg.norm(h, axis=2), 1e-8, 1.0).sinr * (1 - 1e-9)
