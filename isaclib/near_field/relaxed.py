@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .adversary import clip
+from .adversary import clip, worst_case
 from .decomposition import columns_of, errors_of
 from .dual_bound import DualPoint, best_dual_point, sinr_limits
 from .given_beams import certify
@@ -35,6 +35,8 @@ _PHASES, _DIRECTIONS, _POLISH_STEPS = 8, 48, 40
 # What is worse than the worst by more than this (in noise powers) is left out.
 _USEFUL = 0.02
 _ROUNDING = 1e-9
+# Beams that keep less by more than this part are not certified: one look at one SINR is no better than that in the hard case.
+_WORSE = 0.3
 # Accuracy of the program as a part of the gap that it is to close, and its range.
 _PART, _ACCURACIES = 3e-3, (1e-7, 1e-5)
 _TINY = 1e-300
@@ -84,8 +86,10 @@ def two_sided(
     *,
     after: TwoSided | None = None,
     closely: bool = True,
+    least: float = 0.0,
 ) -> TwoSided:
-    """Solve the program at an SINR and take both bounds from it; a ``tolerance`` on their gap says how accurately.
+    """Solve the program at an SINR and take both bounds from it; a ``tolerance`` on their gap says how accurately. Beams that do
+    not keep the SINR ``least`` count for nothing.
 
     Where not ``closely``, no further than the direction of Newton's next step asks, from a point on the way of the program
     ``after`` which that step led here; the covariances may then have parts that the optimum has not.
@@ -113,7 +117,12 @@ def two_sided(
         beams = np.einsum("knd,kd->kn", problem.frames, (turn[:, None] * amplitudes).real).reshape(beams.shape)
     spent = float(np.sum(np.abs(beams) ** 2, axis=(0, 2)).max())
     beams = beams * math.sqrt(power / max(spent, _TINY))
-    values, multipliers = certify(problem.channels, problem.radii, beams)
+    # What beams keep exactly is dear to know; that they do not keep what others do is seen at one SINR.
+    near = least * (1 - _WORSE)
+    if near > 0 and np.min(worst_case(problem.channels, problem.radii, beams[None], near).value) < 1:
+        values, multipliers = np.zeros(len(beams)), np.full(problem.radii.shape, np.nan)
+    else:
+        values, multipliers = certify(problem.channels, problem.radii, beams)
     best = max(float(np.min(values)) * (1 - _ROUNDING), 0.0)
     roots = balanced_roots(found.dual, problem)
     bound, dual = _tightest(problem, _mixture(problem, found, roots), power)

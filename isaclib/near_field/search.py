@@ -206,7 +206,7 @@ def by_programs(bracket: Bracket, gamma: float) -> TwoSided:
     after: TwoSided | None = None
     closely = False
     for _ in range(_MOST_PROGRAMS):
-        told = two_sided(problem, gamma, 1.0, bracket.tolerance, after=after, closely=closely)
+        told = two_sided(problem, gamma, 1.0, bracket.tolerance, after=after, closely=closely, least=bracket.best)
         _take(bracket, told, gamma)
         seen.append(gamma)
         if bracket.closed:

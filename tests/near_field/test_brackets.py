@@ -136,7 +136,7 @@ def scripted(monkeypatch, *answers):
     """
     asked, script, told = [], iter(answers), []
 
-    def two_sided(problem, gamma, power, tolerance, *, after, closely):
+    def two_sided(problem, gamma, power, tolerance, *, after, closely, least):
         assert power == 1.0 and tolerance == 1e-6
         best, bound, restricted, following, part = next(script)
         asked.append((gamma, None if after is None else told.index(after), closely))

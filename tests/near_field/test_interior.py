@@ -13,6 +13,7 @@ from isaclib.foundations.channels import complex_normal
 from isaclib.near_field import Scenario, channels, relaxed
 from isaclib.near_field.decomposition import columns_of, errors_of
 from isaclib.near_field.dual_bound import dual_residual
+from isaclib.near_field.given_beams import certify
 from isaclib.near_field.hermitian import hermitian
 from isaclib.near_field.interior import Program, _Blocks, solve
 from isaclib.near_field.margin import power_margin
@@ -164,6 +165,15 @@ def test_prices_of_almost_nothing_are_raised_to_parts_of_the_largest():
     expected = [[2.0, 0.0, 1e-6], [2.0, 2e-7, 1e-6], [2.0, 2e-5, 2e-5], [2.0, 2e-3, 2e-3]]
     assert np.allclose(raised, expected, rtol=1e-12, atol=0)
     assert np.array_equal(relaxed._raised(np.array([1.0, 0.5])), [[1.0, 0.5]])
+
+
+def test_beams_that_keep_far_less_than_others_are_not_certified(monkeypatch):
+    problem, asked = small(), []
+    monkeypatch.setattr("isaclib.near_field.relaxed.certify", lambda *given: asked.append(given) or certify(*given))
+    alone = two_sided(problem, 0.5, 1.0)
+    for least in (0.0, 0.5 * alone.best, alone.best, 1.3 * alone.best):
+        assert two_sided(problem, 0.5, 1.0, least=least).best == alone.best
+    assert len(asked) == 5 and two_sided(problem, 0.5, 1.0, least=1.5 * alone.best).best == 0 and len(asked) == 5
 
 
 def test_beams_of_maximum_ratio_are_bounded_alike():
