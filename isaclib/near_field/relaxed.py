@@ -36,7 +36,7 @@ _PHASES, _DIRECTIONS, _POLISH_STEPS = 8, 48, 40
 _USEFUL = 0.02
 _ROUNDING = 1e-9
 # Beams that keep less by more than this part are not certified: one look at one SINR is no better than that in the hard case.
-_WORSE = 0.3
+_WORSE, _GLANCE = 0.3, 1e-4
 # Accuracy of the program as a part of the gap that it is to close, and its range.
 _PART, _ACCURACIES = 3e-3, (1e-7, 1e-5)
 _TINY = 1e-300
@@ -119,7 +119,7 @@ def two_sided(
     beams = beams * math.sqrt(power / max(spent, _TINY))
     # What beams keep exactly is dear to know; that they do not keep what others do is seen at one SINR.
     near = least * (1 - _WORSE)
-    if near > 0 and np.min(worst_case(problem.channels, problem.radii, beams[None], near).value) < 1:
+    if near > 0 and np.min(worst_case(problem.channels, problem.radii, beams[None], near, precision=_GLANCE).value) < 1:
         values, multipliers = np.zeros(len(beams)), np.full(problem.radii.shape, np.nan)
     else:
         values, multipliers = certify(problem.channels, problem.radii, beams)
