@@ -109,9 +109,11 @@ def upper_triangle(rows: np.ndarray) -> np.ndarray:
     """R of the QR factorisation of (n, d): of the R of pieces, where there are many rows."""
     width = rows.shape[1]
     most = max(_VECTOR // max(width, 1), 2 * width)
-    while len(rows) > most:
-        rows = np.concatenate([np.linalg.qr(rows[first : first + most], mode="r") for first in range(0, len(rows), most)])
-    return np.linalg.qr(rows, mode="r")
+    while True:
+        parts = [np.linalg.qr(rows[first : first + most], mode="r") for first in range(0, len(rows), most)]
+        rows = np.concatenate(parts)
+        if len(parts) == 1:
+            return rows
 
 
 def factored(matrix: np.ndarray, ridges: tuple[float, ...] = _RIDGES) -> Callable[[np.ndarray], np.ndarray] | None:
