@@ -338,8 +338,10 @@ s, total, slope = (
     for name in ("s", "total", "slope")
 )
 assert np.all(np.diff(slope) >= -1e-9 * np.abs(slope[1:]))
-chords = np.diff(total) / np.diff(s)
-assert np.all((slope[:-1] <= chords + 1e-7) & (chords <= slope[1:] + 1e-7))
+moved = np.diff(s) > 0  # next to no SNR some steps are lost to rounding
+chords = np.diff(total)[moved] / np.diff(s)[moved]
+assert np.all(slope[:-1][moved] <= chords + 1e-7)
+assert np.all(chords <= slope[1:][moved] + 1e-7)
 
 # %% [markdown]
 # **Step 4: the limit is a threshold.** Along the curve all powers grow, so all CRBs fall: the limit says $s \ge s_{\min}$.
@@ -472,7 +474,8 @@ assert np.all(np.maximum(used, exact.powers_w / max_power_w) > 1 - 1e-9)
 p, slots = exact.powers_w, exact.times_s / time_budget_s
 x_opt = wp.snr(scenario, p)
 elasticity = x_opt / ((1 + x_opt) * np.log1p(x_opt))
-inverse = np.linalg.inv(wp.fisher_information(scenario, p))
+# Seen from one direction only, a matrix may be singular to rounding
+inverse = np.linalg.pinv(wp.fisher_information(scenario, p), hermitian=True)
 steer = np.einsum("mni,nij->mnj", wp.range_gradients(scenario)[1:], inverse)
 relief = wp.sensing_coefficients(scenario)[1:] * np.sum(steer**2, axis=2)
 relief *= p[:, None] / crb_limit_m2  # -d tr J_n^-1 / d v_m over the limit
@@ -524,7 +527,7 @@ enough_w = max(max_power_w, 2 * strongest)
 free = scenario.replace(crb_limit_m2=float("inf"), max_power_w=enough_w)
 equal = wp.solve_equal_time(free)
 assert abs(equal.charging_time_s / equal.times_s[0] / ratio - 1) < 1e-5
-r = np.log2(1 + wp.snr(scenario, full))
+r = np.log1p(wp.snr(scenario, full)) / np.log(2)
 charged = np.max(max_power_w / (r * wp.harvest_rate_w(scenario)))
 closed = bandwidth_hz * time_budget_s / (np.sum(1 / r) + charged)
 assert abs(wp.solve_max_power(scenario).min_throughput_bit / closed - 1) < 1e-12

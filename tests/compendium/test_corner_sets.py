@@ -41,6 +41,16 @@ ONE_USER_FAR_TOO_WEAK = {
     **{"path_loss_at_1m": 1e-8, "path_loss_exponent": 3.18995, "bandwidth_hz": 87970.3, "harvest_efficiency": 0.0112738},
     **{"time_budget_s": 1e6, "bs_power_w": 1e4, "max_power_w": 0.00010322, "crb_limits_m2": [1e-12], "bs_powers_w": [0.001]},
 }
+NEXT_TO_NO_SNR = {
+    **{"seed": 7, "draws": 4, "users": 10, "targets": 10, "radius_m": 10.0, "min_distance_m": 0.0, "fading": "none"},
+    **{"noise_dbm": 50.0, "path_loss_at_1m": 1e-8, "path_loss_exponent": 2.21575, "bandwidth_hz": 1e6, "harvest_efficiency": 1.0},
+    **{"time_budget_s": 1e6, "bs_power_w": 1e4, "max_power_w": 4.46706e-06, "crb_limit_m2": 1e6},
+}
+SEEN_FROM_ONE_DIRECTION = {
+    **{"seed": 4294967295, "draws": 4, "users": 1, "targets": 200, "radius_m": 10.0, "min_distance_m": 0.0, "fading": "rayleigh"},
+    **{"noise_dbm": -200.0, "path_loss_at_1m": 1e-8, "path_loss_exponent": 6.0, "bandwidth_hz": 1e10, "harvest_efficiency": 1e-6},
+    **{"time_budget_s": 1e-6, "bs_power_w": 1e4, "max_power_w": 1e3, "crb_limit_m2": 1e6},
+}
 CORNERS = {  # section, notebook, values; what the page says, and what it does not say
     "one user, one power": (
         *("wireless_powered", "results", {**ONE_POWER, "fading": "none", "min_distance_m": 10.0, "radius_m": 2.0}),
@@ -52,6 +62,14 @@ CORNERS = {  # section, notebook, values; what the page says, and what it does n
     "a target of which nothing is known": (
         *("wireless_powered", "results", ONE_USER_FAR_TOO_WEAK),
         *(["000-C2: not checkable", "The page goes on with all CRB limits"], ["Warning"]),
+    ),
+    "an SNR that steps are lost in": (
+        *("wireless_powered", "model", NEXT_TO_NO_SNR),
+        *(["by the cap 10 of 10 users"], ["Warning"]),
+    ),
+    "a target that is seen from one direction, to rounding": (
+        *("wireless_powered", "model", SEEN_FROM_ONE_DIRECTION),
+        *(["at the limit 0 of 200 targets"], ["Warning"]),
     ),
     "no drop meets all floors": (
         *("semi_isac", "results", {**SMALL_WORK, **NO_COMMON_DROP, "pair_rate_bps": [0, 1e12]}),
