@@ -75,7 +75,7 @@ def solved_by_halves(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
     """
     size, width = matrix.shape[-1], right.shape[-1]
     if size <= _TILE:
-        parts = [np.linalg.solve(matrix, right[..., first : first + _TILE]) for first in range(0, max(width, 1), _TILE)]
+        parts = [np.linalg.solve(matrix, right[..., first : first + _TILE]) for first in range(0, width, _TILE)]
         return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
     if width == 1 and size < 2 * _TILE:
         # SciPy's BLAS takes one right-hand side so far without waking threads; NumPy's does not.
@@ -108,7 +108,7 @@ def substituted(triangle: np.ndarray, right: np.ndarray, *, lower: bool) -> np.n
 def upper_triangle(rows: np.ndarray) -> np.ndarray:
     """R of the QR factorisation of (n, d): of the R of pieces, where there are many rows."""
     width = rows.shape[1]
-    most = max(_VECTOR // max(width, 1), 2 * width)
+    most = max(_VECTOR // width, 2 * width)
     while True:
         parts = [np.linalg.qr(rows[first : first + most], mode="r") for first in range(0, len(rows), most)]
         rows = np.concatenate(parts)

@@ -25,7 +25,7 @@ import numpy as np
 
 from ..foundations.errors import SolverFailure
 from ..foundations.linear_algebra import factored, product
-from .hermitian import hermitian, longest_step
+from .hermitian import hermitian, inverse_root, longest_step
 from .reduction import Reduced
 
 # Part of the largest common factor of the weights at which they start, and the covariances, against the total.
@@ -113,7 +113,7 @@ class _Step:
         self.program, self.gain, self.cost = program, gain, cost
         self.u, self.X, self.z = u, X, z = point
         self.F = program.matrices(u)
-        self.root, self.other_root = np.linalg.inv(np.linalg.cholesky(self.F)), np.linalg.inv(np.linalg.cholesky(X))
+        self.root, self.other_root = inverse_root(self.F), inverse_root(X)
         self.inverse = product(self.root.conj().swapaxes(1, 2), self.root)
         self.products = float(np.vdot(X, self.F).real + u @ z)
 
@@ -142,9 +142,7 @@ class _Step:
         dF = self.program.matrices(du)
         dX = target * inverse - second_X - hermitian(product(product(X, dF), inverse)) - X
         dz = (target - second_z - z * du) / u - z
-        inside = min(longest_step(self.root, dF), 1 / max(float(np.max(-du / u)), _TINY))
-        other = min(longest_step(self.other_root, dX), 1 / max(float(np.max(-dz / z)), _TINY))
-        return du, dF, dX, dz, inside, other
+        return du, dF, dX, dz, longest_step(self.root, dF, u, du), longest_step(self.other_root, dX, z, dz)
 
 
 def best_unknowns(program: DualProgram, guess: np.ndarray, enough: float = np.inf) -> np.ndarray:

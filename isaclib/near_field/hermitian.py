@@ -8,6 +8,8 @@ import numpy as np
 
 from ..foundations.linear_algebra import product
 
+_TINY = 1e-300
+
 
 class Coordinates:
     """Real coordinates of Hermitian (or real symmetric) matrices: diagonal, real parts below it, imaginary parts."""
@@ -76,7 +78,14 @@ def hermitian(matrices: np.ndarray) -> np.ndarray:
     return 0.5 * (matrices + matrices.conj().swapaxes(-1, -2))
 
 
-def longest_step(root: np.ndarray, step: np.ndarray) -> float:
-    """Longest step that keeps Hermitian matrices positive semidefinite, from the inverses of their Cholesky factors."""
+def inverse_root(matrices: np.ndarray) -> np.ndarray:
+    """Inverses of the Cholesky factors."""
+    return np.linalg.inv(np.linalg.cholesky(matrices))
+
+
+def longest_step(root: np.ndarray, step: np.ndarray, scalars: np.ndarray, scalar_step: np.ndarray) -> float:
+    """Longest step that keeps Hermitian matrices positive semidefinite (``root`` is their :func:`inverse_root`) and scalars
+    non-negative.
+    """
     least = np.linalg.eigvalsh(root @ step @ root.conj().swapaxes(-1, -2))[..., 0].min()
-    return 1 / max(-float(least), 1e-300)
+    return min(1 / max(-float(least), _TINY), 1 / max(float(np.max(-scalar_step / scalars)), _TINY))

@@ -22,11 +22,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ..foundations.linear_algebra import factored, product
-from .hermitian import Coordinates, hermitian, longest_step
+from .hermitian import Coordinates, hermitian, inverse_root, longest_step
 from .reduction import Reduced
 
 _MAX_ITERATIONS = 40
@@ -116,8 +117,7 @@ class Program:
 
     def lift(self, inner: np.ndarray) -> np.ndarray:
         """Covariances (K, n, n) from those in the bases, Hermitian to the last bit (bases of users alike cancel much)."""
-        outer = np.matmul(self.bases, np.matmul(inner, self.bases.conj().swapaxes(1, 2)))
-        return (outer + outer.conj().swapaxes(1, 2)) / 2
+        return hermitian(np.matmul(self.bases, np.matmul(inner, self.bases.conj().swapaxes(1, 2))))
 
     def split(self, y: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         entries = y[1 : 1 + self.users * self.at.count]
@@ -180,10 +180,6 @@ class Program:
         return H
 
 
-def _root(matrices: np.ndarray) -> np.ndarray:
-    return np.linalg.inv(np.linalg.cholesky(matrices))
-
-
 @dataclass(frozen=True, eq=False)
 class _Blocks:
     """Matrices of the sizes of Z_k and T_k and the scalars: slacks, their multipliers, or steps of either."""
@@ -191,6 +187,11 @@ class _Blocks:
     Z: np.ndarray
     T: np.ndarray
     s: np.ndarray
+
+    @cached_property
+    def roots(self) -> tuple[np.ndarray, np.ndarray]:
+        """Of Z and T, for all steps from here."""
+        return inverse_root(self.Z), inverse_root(self.T)
 
     def plus(self, step: float, other: _Blocks) -> _Blocks:
         return _Blocks(hermitian(self.Z + step * other.Z), hermitian(self.T + step * other.T), self.s + step * other.s)
@@ -204,8 +205,8 @@ class _Blocks:
 
     def room(self, step: _Blocks) -> float:
         """Longest step that keeps everything non-negative."""
-        scalars = 1 / max(float(np.max(-step.s / self.s)), 1e-300)
-        return min(longest_step(_root(self.Z), step.Z), longest_step(_root(self.T), step.T), scalars)
+        Z, T = self.roots
+        return min(longest_step(Z, step.Z, self.s, step.s), longest_step(T, step.T, self.s, step.s))
 
     def largest(self) -> float:
         return float(max(np.abs(self.Z).max(), np.abs(self.T).max(), np.abs(self.s).max()))

@@ -35,7 +35,8 @@ _PHASES, _DIRECTIONS, _POLISH_STEPS = 8, 48, 40
 # What is worse than the worst by more than this (in noise powers) is left out.
 _USEFUL = 0.02
 _ROUNDING = 1e-9
-# Beams that keep less by more than this part are not certified: one look at one SINR is no better than that in the hard case.
+# Beams that keep less by more than this part are not certified: one look at one SINR is no better than that in the hard case, and
+# needs no closer barrier than this.
 _WORSE, _GLANCE = 0.3, 1e-4
 # Accuracy of the program as a part of the gap that it is to close, and its range.
 _PART, _ACCURACIES = 3e-3, (1e-7, 1e-5)

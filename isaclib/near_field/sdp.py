@@ -22,7 +22,7 @@ from scipy import linalg, sparse
 from ..foundations import checks
 from ..foundations.errors import InvalidScenario, SolverFailure
 from ..foundations.linear_algebra import substituted
-from .hermitian import hermitian_basis, real_form
+from .hermitian import hermitian, hermitian_basis, real_form
 from .interior import InteriorPoint, Program, solve
 from .reduction import Reduced
 
@@ -171,7 +171,7 @@ def balanced_roots(duals, problem: Reduced) -> list[np.ndarray]:
     _, aps, width = problem.channels.shape
     roots = []
     for Z in duals:
-        values, vectors = np.linalg.eigh((Z + Z.conj().T) / 2)
+        values, vectors = np.linalg.eigh(hermitian(Z))
         root = (vectors * np.sqrt(np.maximum(values, 0)))[:, values > _NOTHING * values[-1]]
         end = float(np.sum(np.abs(root[-1]) ** 2))
         traces = np.sum(np.abs(root[:-1]) ** 2, axis=1).reshape(aps, width).sum(axis=1)

@@ -156,7 +156,7 @@ def last_cuts(bracket: Bracket, cuts: tuple[np.ndarray, ...] | None) -> tuple[np
             break
         before = math.log(bracket.bound / bracket.best)
         restricted = min(bracket.restricted, bracket.bound)  # of a program without digits it is infinite
-        by_rank = (restricted / bracket.best > bracket.bound / restricted) != (fruitless % 2 == 1)
+        by_rank = (restricted / bracket.best > bracket.bound / restricted) != bool(fruitless)
         low, high = (bracket.best, restricted) if by_rank else (restricted, bracket.bound)
         place = low * (high / low) ** (_FOR_BEAMS if by_rank else _FOR_BOUND)[fruitless]
         cuts = by_cuts(bracket, place, cuts, _ROUNDS_LAST, 1, precision=min(COARSE, _LAST_PART * before))

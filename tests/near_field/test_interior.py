@@ -1,8 +1,5 @@
 """The structured interior-point method: its linear algebra, a general solver's answer, and the channels its dual names."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import mpmath as mp
@@ -222,32 +219,6 @@ def test_both_roads_meet_where_an_access_point_has_power_to_spare(spare):
         assert by_sdp.certificate.status == "optimal" and by_sdp.certificate.bound <= by_sdp.margin
         if part == 1:
             assert by_sdp.certificate.bound <= by_cuts.margin and by_cuts.certificate.bound <= by_sdp.margin
-
-
-_ALONE = """
-import time
-import numpy as np
-from isaclib.near_field.cuts import margin_by_cuts
-from isaclib.near_field.interior import Program, solve
-from isaclib.near_field.reduction import reduce
-from isaclib.near_field.relaxed import tightened, two_sided
-rng = np.random.default_rng(0)
-h = rng.standard_normal((4, 4, 4)) + 1j * rng.standard_normal((4, 4, 4))
-problem = reduce(h, 0.05 * np.linalg.norm(h, axis=2), 0.1)
-np.ones((4, 4)) @ np.ones((4, 4))
-others = time.process_time() - time.thread_time()
-told = two_sided(problem, 100.0, 1.0)
-tightened(problem, told, 1.0)
-margin_by_cuts(problem, 30.0, 1.0, tolerance=1e-3)
-print(time.process_time() - time.thread_time() - others, time.thread_time())
-"""
-
-
-def test_two_threads_of_the_blas_leave_one_at_work():
-    environment = os.environ | {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
-    run = subprocess.run([sys.executable, "-c", _ALONE], env=environment, capture_output=True, text=True, check=True)
-    others, own = map(float, run.stdout.split())
-    assert others < 0.02 * own
 
 
 def test_covariances_leave_their_bases_hermitian_to_the_last_bit():
