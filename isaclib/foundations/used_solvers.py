@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-_LOG = logging.getLogger("isaclib.foundations.conic")
-
-
-class _Names(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.names: set[str] = set()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if solver := getattr(record, "solver", None):
-            self.names.add(str(solver))
+_HEARERS: list[set[str]] = []
 
 
 def listen() -> set[str]:
     """A set that from now on holds the name of every cone solver that gives an answer in this process."""
-    heard = _Names()
-    _LOG.addHandler(heard)
-    _LOG.setLevel(logging.DEBUG)
-    return heard.names
+    names: set[str] = set()
+    _HEARERS.append(names)
+    return names
 
 
 @contextmanager
@@ -36,17 +24,15 @@ def heard() -> Iterator[set[str]]:
     >>> names
     {'CLARABEL'}
     """
-    handler, level = _Names(), _LOG.level
-    _LOG.addHandler(handler)
-    _LOG.setLevel(logging.DEBUG)
+    names = listen()
     try:
-        yield handler.names
+        yield names
     finally:
-        _LOG.removeHandler(handler)
-        _LOG.setLevel(level)
+        _HEARERS[:] = [other for other in _HEARERS if other is not names]
 
 
 def tell(names: Iterable[str]) -> None:
     """Say here which solvers gave answers somewhere else."""
-    for name in sorted(names):
-        _LOG.debug("solved by %s", name, extra={"solver": name})
+    known = set(names)
+    for hearer in _HEARERS:
+        hearer.update(known)

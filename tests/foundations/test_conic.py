@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from isaclib import InvalidScenario, SolverFailure
-from isaclib.foundations import conic
+from isaclib.foundations import conic, used_solvers
 
 ACCURACY = {"CLARABEL": 1e-7, "SCS": 2e-4, "HIGHS": 1e-9, "SDPA": 1e-5}  # of their default settings, on data of size one
 
@@ -237,3 +237,11 @@ def test_unknown_options_are_refused_by_name():
     problem, _ = linear()
     with pytest.raises(InvalidScenario, match="options: are refused by CLARABEL"):
         conic.solve(problem, tolerance=1e-9)
+
+
+def test_hearing_which_solvers_answer_says_nothing_in_the_log_of_an_application(caplog):
+    with used_solvers.heard() as outer, used_solvers.heard() as inner:
+        conic.solve(linear()[0])
+    conic.solve(linear()[0], solvers="HIGHS")
+    assert outer == inner == {"CLARABEL"}
+    assert caplog.records == []
