@@ -18,6 +18,7 @@ With :math:`U=[w_1\dots w_K]`, :math:`C=\operatorname{diag}(-1,\dots,\gamma,\dot
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +30,11 @@ _NEWTON_STEPS = 15
 _DECREMENT = 1e-2
 _TO_WALL = 0.9
 _ARMIJO = 1e-4
-# A step that promises less than this part of the merit is rounding.
-_DIGITS = 1e-15
+# Parts of a step that are tried together, for those whom all before were too long.
+_SHORTER = tuple(0.3**powers for powers in np.split(np.arange(20.0), [1, 4, 10]))
+# A step that promises less than this part of the merit is rounding; one that promises more than the second and leads nowhere has
+# been led astray by it.
+_DIGITS, _LOST = 1e-15, 1e-10
 # A ball so small that it changes nothing, instead of radius 0 with its infinite multiplier: this part of the largest channel,
 # where no beam makes more of it than this part of the noise amplitude.
 _LEAST_RADIUS = 1e-9
@@ -78,6 +82,14 @@ class Dual:
         self.signs = np.tile(2 * np.eye(users) - 1, (sets, 1))
         self.squares = np.broadcast_to(radii**2, (sets, users, aps)).reshape(self.lanes, aps)
 
+    def of(self, lanes: np.ndarray) -> Dual:
+        """The same for some lanes, by number; each may be named more than once."""
+        part = copy.copy(self)
+        part.lanes = len(lanes)
+        part.grams, part.amplitudes = self.grams[lanes], self.amplitudes[lanes]
+        part.signs, part.squares = self.signs[lanes], self.squares[lanes]
+        return part
+
     def start(self) -> np.ndarray:
         """Multipliers far inside."""
         power = np.linalg.eigvalsh(self.grams.sum(axis=1))[:, -1]
@@ -124,13 +136,16 @@ class Dual:
 
 
 def centred(dual: Dual, multipliers: np.ndarray, tau: float | np.ndarray) -> tuple[np.ndarray, ...]:
-    """Newton's method for A + tau * barrier from multipliers inside: the new ones, the eigenpairs of C + G, who is not done."""
+    """Newton's method for A + tau * barrier from multipliers inside: the new ones, the eigenpairs of C + G, who is not done or
+    was led astray by rounding.
+    """
     inside, values, vectors = dual.factor(multipliers)
+    multipliers = np.where(inside[:, None], multipliers, dual.start())
     if not np.all(inside):  # what they prove may lie so close to the boundary that rounding puts them on it
-        multipliers = np.where(inside[:, None], multipliers, dual.start())
         _, values, vectors = dual.factor(multipliers)
+    tau = np.broadcast_to(tau, dual.lanes)
     merit = dual.value(multipliers, values, vectors) + tau * dual.barrier(multipliers, values)
-    active = np.ones(dual.lanes, dtype=bool)
+    active, stuck = np.ones(dual.lanes, dtype=bool), np.zeros(dual.lanes, dtype=bool)
     for _ in range(_NEWTON_STEPS):
         gradient, hessian = dual.derivatives(multipliers, values, vectors, tau)
         ridge = 1e-14 * np.trace(hessian, axis1=1, axis2=2)[:, None, None] * np.eye(dual.aps)
@@ -142,21 +157,35 @@ def centred(dual: Dual, multipliers: np.ndarray, tau: float | np.ndarray) -> tup
         active &= decrement > np.maximum(_DECREMENT * tau, _DIGITS * np.abs(merit))
         if not np.any(active):
             break
-        length = np.where(active, _TO_WALL / np.maximum(-np.min(step, axis=1), _TO_WALL), 0.0)
-        for _ in range(20):
-            trial = multipliers * (1 + length[:, None] * step)
-            inside, trial_values, trial_vectors = dual.factor(trial)
-            new = dual.value(trial, trial_values, trial_vectors) + tau * dual.barrier(trial, trial_values)
-            accept = inside & (length > 0) & (new >= merit + _ARMIJO * length * decrement)
-            multipliers = np.where(accept[:, None], trial, multipliers)
-            values = np.where(accept[:, None], trial_values, values)
-            vectors = np.where(accept[:, None, None], trial_vectors, vectors)
-            merit = np.where(accept, new, merit)
-            length = np.where(accept, 0.0, 0.3 * length)
-            if not np.any(length > 0):
+        length = _TO_WALL / np.maximum(-np.min(step, axis=1), _TO_WALL)
+        searching = np.flatnonzero(active)
+        for shorter in _SHORTER:
+            lanes = np.repeat(searching, len(shorter))
+            part = dual if len(lanes) == dual.lanes else dual.of(lanes)
+            lengths = (length[searching, None] * shorter).ravel()
+            trial = multipliers[lanes] * (1 + lengths[:, None] * step[lanes])
+            inside, *eigen = part.factor(trial)
+            new = part.value(trial, *eigen) + tau[lanes] * part.barrier(trial, eigen[0])
+            accept = inside & (new >= merit[lanes] + _ARMIJO * lengths * decrement[lanes])
+            accept = accept.reshape(-1, len(shorter))
+            found = accept.any(axis=1)
+            first = np.flatnonzero(found) * len(shorter) + np.argmax(accept[found], axis=1)
+            for kept, tried in ((multipliers, trial), (values, eigen[0]), (vectors, eigen[1]), (merit, new)):
+                kept[searching[found]] = tried[first]
+            searching = searching[~found]
+            if not len(searching):
                 break
-        active &= length == 0
-    return multipliers, values, vectors, active
+        active[searching] = False
+        stuck[searching] = decrement[searching] > _LOST * np.abs(merit[searching])
+    return multipliers, values, vectors, active | stuck
+
+
+def best_multipliers(dual: Dual, precision: float = 1e-10) -> tuple[np.ndarray, ...]:
+    """Those of the largest A, along the barrier's path from far inside, and the eigenpairs of C + G."""
+    multipliers = dual.start()
+    for tau in [*BARRIERS[BARRIERS > precision], precision]:
+        multipliers, values, vectors, _ = centred(dual, multipliers, tau)
+    return multipliers, values, vectors
 
 
 def lower_bounds(
@@ -189,9 +218,7 @@ def worst_case(
     sinr = np.broadcast_to(np.asarray(sinr, dtype=float), (sets, users))
     radii = with_room(radii, channels, beams)
     dual = Dual(channels, radii, beams, sinr)
-    multipliers = dual.start()
-    for tau in [*BARRIERS[BARRIERS > precision], precision]:
-        multipliers, values, vectors, _ = centred(dual, multipliers, tau)
+    multipliers, values, vectors = best_multipliers(dual, precision)
     value = dual.value(multipliers, values, vectors)
     # D = -(M + Lambda)^-1 M h has the coordinates -(C + G)^-1 f / lambda_m in the beams; likewise the soft eigenvector.
     projected = np.einsum("lij,li->lj", vectors.conj(), dual.amplitudes) / values

@@ -29,6 +29,8 @@ from .reduction import Reduced
 
 # Tight even for coarse gaps: idle cuts are told from busy ones by their multipliers.
 _CONE_TOLERANCE = 1e-9
+# It takes some 30 steps, or rounding keeps it from ever ending.
+_CONE_STEPS = 60
 # A cut whose multiplier stayed below this part of the largest one for so many rounds is dropped.
 _IDLE_PART, _IDLE_ROUNDS = 1e-5, 3
 # A worst value this close to 1 (or above) violates nothing that the cone solver could see.
@@ -161,6 +163,7 @@ class _ConeProgram:
         settings = clarabel.DefaultSettings()
         settings.verbose = False
         settings.max_threads = 1
+        settings.max_iter = _CONE_STEPS
         # The bases have scaled the program already.
         settings.equilibrate_enable = False
         settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = _CONE_TOLERANCE

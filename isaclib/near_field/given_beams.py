@@ -100,9 +100,9 @@ def certified_sinr(
     return certify(h / scale, radii / scale, checked_beams(beams, h, noise_w))
 
 
-def certify(h: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """:func:`certified_sinr` in unit noise."""
-    sinr, multipliers = best_proven(h, radii, beams)
+def certify(h: np.ndarray, radii: np.ndarray, beams: np.ndarray, *, least: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """:func:`certified_sinr` in unit noise; ``least`` as in :func:`.proven_sinr.best_proven`."""
+    sinr, multipliers = best_proven(h, radii, beams, least=least)
     # Rounding stands between the closed form and the matrix: the least reduction at which that one is seen to hold, all at once.
     trials = np.maximum(sinr, 0.0) * (1 - _SLACKS[:, None])
     seen = lower_bounds(h, radii, np.repeat(beams[None], len(trials), axis=0), np.maximum(trials, LEAST_SINR), multipliers)

@@ -18,11 +18,13 @@ import itertools
 
 import numpy as np
 
-from .adversary import BARRIERS, Dual, centred, with_room, worst_case
+from .adversary import BARRIERS, Dual, best_multipliers, centred, with_room
 
 # At the last barrier weight the SINR goes on to rise by at most so many steps, until none is as long as this (relative).
-_DINKELBACH_STEPS, _SETTLED = 30, 1e-10
+_DINKELBACH_STEPS, _SETTLED, _ASTRAY = 30, 1e-10, 1e-8
 _PASSES, _ROUNDING, LEAST_SINR = 5, 1e-9, 1e-60
+# Of the largest multiplier, for access points that nobody uses.
+_LEAST_PART = 1e-12
 # Where that ends early: rounds of a search between what is proven and the SINR without errors, and the parts that are tried.
 _SECTIONS, _FRACTIONS = 6, np.array([0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 0.6])
 _LENGTHS, _MOST_TURNED = 10.0 ** -np.arange(7.0, 11.0, 0.5), 4
@@ -50,8 +52,11 @@ def proven(channels: np.ndarray, radii: np.ndarray, beams: np.ndarray, multiplie
     return np.where(np.isfinite(sinr) & ((negative == 0) | ((negative == 1) & (c < 0))), sinr, -np.inf)
 
 
-def best_proven(channels: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    r"""The largest SINR that any multipliers prove, (K,), and these, (K, M), for one set of beams (K, M, r).
+def best_proven(
+    channels: np.ndarray, radii: np.ndarray, beams: np.ndarray, *, least: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    r"""The largest SINR that any multipliers prove, (K,), and these, (K, M), for one set of beams (K, M, r). With ``least`` only
+    the smallest of the K counts, and only where it is larger than that: then the others are not looked for to the last.
 
     With :math:`f_j=w_j^Hh` and :math:`e_j=\sum_m\varepsilon_m\|w_{j,m}\|` the signal may fade to
     :math:`(|f_k|-e_k)_+^2` and the interference reach :math:`\sum_j(|f_j|+e_j)^2`. Each of the two has multipliers of its own (as
@@ -75,6 +80,11 @@ def best_proven(channels: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> t
     low = np.where(served, sure, 1.0)
     # Those who are lost get balls of almost nothing: they take no part, and no time.
     balls = np.where(served[:, None], radii, radii * _ROUNDING)
+    weights = np.where(off, f + e, np.diag(room / low))
+    separate = weights @ np.linalg.norm(beams, axis=2) / balls
+    separate = np.where(served[:, None], np.maximum(separate, _LEAST_PART * separate.max(axis=1, keepdims=True)), 1.0)
+    reached = proven(channels, balls, beams[None], separate[None])[0]
+    best, kept = np.where(served & (reached > 0), reached, -np.inf), separate
     nominal = own**2 / (1 + np.sum(f**2, axis=1, where=off))
     top = np.maximum(np.where(served, nominal, 1.0), low)
     sinr = top
@@ -83,13 +93,16 @@ def best_proven(channels: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> t
         for tau in [*BARRIERS, *[BARRIERS[-1]] * _DINKELBACH_STEPS]:
             dual = Dual(channels, balls, beams[None], sinr[None])
             multipliers, *_, active = centred(dual, dual.start() if multipliers is None else multipliers, tau * unit)
-            cut_short = bool(np.any(active & served))
             reached = proven(channels, balls, beams[None], multipliers[None])[0]
-            open_yet = served & ((reached > best * (1 + _SETTLED)) | ((np.maximum(reached, best) < low) & (sinr > low)))
-            better = reached > best
+            better, rising = reached > best, reached > best * (1 + _SETTLED)
             best, kept = np.where(better, reached, best), np.where(better[:, None], multipliers, kept)
+            # Who was asked for more than is proven by now is not done, either.
+            open_yet = served & (rising | (sinr > np.maximum(best, low) * (1 + _SETTLED)))
             # The multipliers are inside at the SINR that they prove, and at every lower one.
-            sinr = np.where(reached >= low, reached, low if tau == BARRIERS[-1] else np.sqrt(sinr * low))
+            lower = np.maximum(best, low) if tau == BARRIERS[-1] else np.sqrt(sinr * low)
+            sinr = np.where(reached >= low, reached, lower)
+            # Ended early, or led to where not even that is proven.
+            cut_short = bool(np.any(served & (active | (reached < best * (1 - _ASTRAY)))))
             if tau == BARRIERS[-1] and not np.any(open_yet):
                 break
         sinr = np.where(best >= low, best, top)
@@ -97,7 +110,7 @@ def best_proven(channels: np.ndarray, radii: np.ndarray, beams: np.ndarray) -> t
         if not cut_short or np.all(best <= before * (1 + _SETTLED)):
             break
     if cut_short or slow:
-        best, kept = _searched(channels, balls, beams, best, kept, top)
+        best, kept = _searched(channels, balls, beams, best, kept, np.where(served, top, 0.0), least)
     best, kept = _polished(channels, balls, beams, best, kept)
     return np.where(served, best, -np.inf), np.where(served[:, None], kept, 1.0)
 
@@ -121,7 +134,13 @@ def _polished(
 
 
 def _searched(
-    channels: np.ndarray, radii: np.ndarray, beams: np.ndarray, best: np.ndarray, kept: np.ndarray, high: np.ndarray
+    channels: np.ndarray,
+    radii: np.ndarray,
+    beams: np.ndarray,
+    best: np.ndarray,
+    kept: np.ndarray,
+    high: np.ndarray,
+    least: float | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     r"""More than the iteration proves where its path ends at the boundary (the hard case): at fixed SINRs, several at once, the
     path begins far inside.
@@ -133,7 +152,10 @@ def _searched(
     sides = np.full((2, 2, len(best)), np.nan)  # the SINRs nearest to the end that hold and that do not, and their bounds
     for _ in range(_SECTIONS):
         low = np.maximum(best, 0.0)
-        if np.all(high - low <= _SETTLED * low):
+        counts = high - low > _SETTLED * low
+        if least is not None:
+            counts &= (low < high.min()) & (high.min() > least)
+        if not np.any(counts):
             break
         with np.errstate(divide="ignore", invalid="ignore"):
             (held, missed), (more, less) = sides
@@ -141,14 +163,18 @@ def _searched(
         begin = np.where((chord > low) & (chord < high), chord, low)
         trials = np.maximum(begin + _FRACTIONS[:, None] * (high - begin), LEAST_SINR)
         repeated = np.repeat(beams[None], len(trials), axis=0)
-        found = worst_case(channels, radii, repeated, trials)
-        reached = proven(channels, radii, repeated, found.multipliers)
+        lanes = np.tile(counts, (len(trials), 1))
+        dual = Dual(channels, radii, repeated, trials).of(np.flatnonzero(lanes))
+        found, *eigen = best_multipliers(dual)
+        multipliers, value = np.tile(kept, (len(trials), 1, 1)), np.full(trials.shape, np.nan)
+        multipliers[lanes], value[lanes] = found, dual.value(found, *eigen)
+        reached = proven(channels, radii, repeated, multipliers)
         most, user = np.argmax(reached, axis=0), np.arange(len(best))
         better = reached[most, user] > best
         best = np.where(better, reached[most, user], best)
-        kept = np.where(better[:, None], found.multipliers[most, user], kept)
-        high = np.where((reached < trials) & (trials > best), trials, high).min(axis=0)
-        for side, holds in enumerate((found.value >= 1, found.value < 1)):
+        kept = np.where(better[:, None], multipliers[most, user], kept)
+        high = np.where(lanes & (reached < trials) & (trials > best), trials, high).min(axis=0)
+        for side, holds in enumerate((value >= 1, value < 1)):
             nearest = np.argmax(np.where(holds, trials if side == 0 else -trials, -np.inf), axis=0)
-            sides[:, side] = np.where(holds.any(axis=0), (trials[nearest, user], found.value[nearest, user]), sides[:, side])
+            sides[:, side] = np.where(holds.any(axis=0), (trials[nearest, user], value[nearest, user]), sides[:, side])
     return best, kept

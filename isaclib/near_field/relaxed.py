@@ -40,6 +40,9 @@ _ROUNDING = 1e-9
 _WORSE, _GLANCE = 0.3, 1e-4
 # Accuracy of the program as a part of the gap that it is to close, and its range.
 _PART, _ACCURACIES = 3e-3, (1e-7, 1e-5)
+# Where a SINR takes less than one part in so many of the power, and 1/t* falls no faster than this power of the SINR, Newton's
+# steps creep.
+_CREEPS, _STEEP = 10.0, -4.0
 _TINY = 1e-300
 
 
@@ -64,6 +67,8 @@ class TwoSided:
     following : float
         Where Newton's method puts the SINR of margin one; nan where the program holds its SINR at no power.
     rank_one_ratio : ndarray (K,)
+    lost : bool
+        The program lost its digits before it was solved, however it began.
     behind : tuple
         The program's answer, from which :func:`tightened` takes more channels.
     """
@@ -76,6 +81,7 @@ class TwoSided:
     dual: DualPoint
     following: float
     rank_one_ratio: np.ndarray
+    lost: bool
     behind: tuple
 
 
@@ -105,7 +111,7 @@ def two_sided(
         begin = before.near(abs(math.log(before.power / power)))
         # Newton's method squares the distance: no digits are needed beyond it.
         found = solve(program, accuracy, sought=power, coarsest=math.log(sinr / earlier) ** 2, begin=begin)
-        if begin is not None and not found.converged:
+        if begin is not None and not (found.converged or after.lost):
             found = solve(program, accuracy)
     covariances = program.lift(found.covariances)
     principal, ratio = rank_one(covariances)
@@ -123,16 +129,16 @@ def two_sided(
     if near > 0 and np.min(worst_case(problem.channels, problem.radii, beams[None], near, precision=_GLANCE).value) < 1:
         values, multipliers = np.zeros(len(beams)), np.full(problem.radii.shape, np.nan)
     else:
-        values, multipliers = certify(problem.channels, problem.radii, beams)
+        values, multipliers = certify(problem.channels, problem.radii, beams, least=least)
     best = max(float(np.min(values)) * (1 - _ROUNDING), 0.0)
     roots = balanced_roots(found.dual, problem)
     bound, dual = _tightest(problem, _mixture(problem, found, roots), power)
     # Any bound on all beams is one on those that the S-procedure certifies; where it closes the gap, no other is needed.
     closed = len(dual.prices) <= 2 or bound <= best * (1 + tolerance)
     restricted = bound if closed else _restricted(problem, found, program.frames, roots, power)
-    following = _newton(sinr, found, covariances, program.frames, power)
+    following = _newton(sinr, found, covariances, program.frames, power, climbing=after is not None)
     behind = sinr, found, covariances, roots
-    return TwoSided(best, beams, multipliers, bound, min(bound, restricted), dual, following, ratio, behind)
+    return TwoSided(best, beams, multipliers, bound, min(bound, restricted), dual, following, ratio, not found.converged, behind)
 
 
 def tightened(problem: Reduced, told: TwoSided, power: float) -> tuple[float, DualPoint]:
@@ -158,20 +164,28 @@ def tightened(problem: Reduced, told: TwoSided, power: float) -> tuple[float, Du
     return min(trials, key=lambda item: item[0])
 
 
-def _newton(sinr: float, found: InteriorPoint, covariances: np.ndarray, frames: np.ndarray, power: float) -> float:
+def _newton(
+    sinr: float, found: InteriorPoint, covariances: np.ndarray, frames: np.ndarray, power: float, *, climbing: bool
+) -> float:
     r"""Newton's step for :math:`g(\gamma)=\gamma/t^\star(\gamma)-\gamma`, nearly a straight line close to its root.
 
     The dual matrices give the slope: :math:`\mathrm d\log(1/t^\star)/\mathrm d\gamma
     =-\gamma^{-2}\sum_k\operatorname{tr}(Z_kF_k^HW_kF_k)/\sum_k[Z_k]_{cc}`
-    with :math:`F_k=[\operatorname{diag}\varepsilon_k\;h_k]`.
+    with :math:`F_k=[\operatorname{diag}\varepsilon_k\;h_k]`. Far below the root :math:`\gamma/t^\star` is rather a power of
+    :math:`\gamma`, on which such steps creep: who is ``climbing`` already goes halfway (in logs) to the root of that.
     """
     if not found.power < math.inf:
         return math.nan
     seen = frames.conj().swapaxes(1, 2) @ covariances @ frames
-    slope = -np.vdot(found.dual, seen).real / np.sum(found.dual[:, -1, -1].real) / sinr**2
+    slope = -np.vdot(found.dual, seen).real / np.sum(found.dual[:, -1, -1].real) / sinr
     inverse = power / found.power
-    derivative = inverse - 1 + sinr * inverse * slope
-    return sinr - sinr * (inverse - 1) / derivative if derivative < 0 else math.nan
+    derivative = inverse - 1 + inverse * slope
+    if not derivative < 0:
+        return math.nan
+    step = sinr - sinr * (inverse - 1) / derivative
+    if climbing and inverse > _CREEPS and slope > _STEEP:
+        return math.sqrt(step * sinr) * inverse ** (-0.5 / slope)
+    return step
 
 
 def _mixture(problem: Reduced, found: InteriorPoint, roots: list[np.ndarray], *, turned: bool = False) -> DualPoint:

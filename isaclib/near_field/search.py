@@ -15,7 +15,11 @@ from .reduction import Reduced
 from .relaxed import TwoSided, tightened, two_sided
 from .root import COARSE, margin_precision, next_sinr, slope
 
-_MOST_CUTS, _MOST_PROGRAMS, _MOST_LAST = 12, 30, 5
+_MOST_CUTS, _MOST_PROGRAMS = 12, 30
+# Last cuts, and those beyond that follow one that left less than the part below of the gap.
+_MOST_LAST, _MORE_LAST, _STEADY = 5, 3, 0.3
+# Programs that lose their digits, begun from nothing, before the search of programs ends.
+_MOST_LOST = 3
 # A gap of the rank below which maximum ratio transmission has nothing to offer.
 _FAR_FROM_RANK_ONE = 1e-2
 # Numbers per program up to which it is the first choice. Rounds of one margin before the cuts are given up for it: of maximum
@@ -39,12 +43,12 @@ _FRESH, _FRESH_STEP, _PARTS, _RETREAT, _WIDE = 0.1, 1e-2, (0.5, 0.25, 0.75), 0.3
 # no matter of the SINR.
 _SETTLED, RANK_ONE, _SETTLED_PART = 1e-6, 0.9999, 0.1
 # Part of the tolerance below which the programs, solved no more accurately than it asks for, tell no SINRs apart, and that which
-# beams may leave of it to the bound.
-_PRECISE, _NEARLY = 1e-2, 0.2
+# beams may leave of it to the bound (where digits are lost: the last).
+_PRECISE, _NEARLY, _NEARLY_LOST = 1e-2, 0.2, 2.0
 # The last cuts bear fruit where they leave less than this part of the gap; their margins are as precise as the second part of it.
 # Where between the ends of the side that is further open they look (in logs), for the beams and for the bound: at first, and
 # nearer to what is sure to be excluded after one that bore none; the next such one ends the search.
-_WORTH, _LAST_PART, _FOR_BEAMS, _FOR_BOUND = 0.8, 0.3, (0.5, 0.15), (0.4, 0.8)
+_WORTH, _LAST_PART, _FOR_BEAMS, _FOR_BOUND = 0.7, 0.3, (0.5, 0.15), (0.4, 0.8)
 _TINY = 1e-300
 
 
@@ -150,9 +154,9 @@ def last_cuts(bracket: Bracket, cuts: tuple[np.ndarray, ...] | None) -> tuple[np
     """A few evaluations more, beside the end that is further open: above the program's SINR for the bound, below for the beams;
     the other side where that is worth little.
     """
-    fruitless = 0
-    for _ in range(_MOST_LAST):
-        if not math.isfinite(bracket.bound):
+    fruitless, part = 0, 1.0
+    for count in range(_MOST_LAST + _MORE_LAST):
+        if not math.isfinite(bracket.bound) or (count >= _MOST_LAST and part > _STEADY):
             break
         before = math.log(bracket.bound / bracket.best)
         restricted = min(bracket.restricted, bracket.bound)  # of a program without digits it is infinite
@@ -162,7 +166,8 @@ def last_cuts(bracket: Bracket, cuts: tuple[np.ndarray, ...] | None) -> tuple[np
         cuts = by_cuts(bracket, place, cuts, _ROUNDS_LAST, 1, precision=min(COARSE, _LAST_PART * before))
         if bracket.closed:
             break
-        if math.log(bracket.bound / bracket.best) > _WORTH * before:
+        part = math.log(bracket.bound / bracket.best) / before
+        if part > _WORTH:
             fruitless += 1
             if fruitless == len(_FOR_BOUND):
                 break
@@ -193,7 +198,7 @@ def offer_balanced(bracket: Bracket) -> None:
 
 def offer(bracket: Bracket, beams: np.ndarray) -> None:
     """Beams with the SINR that is proven for them; what proves a user's own SINR proves the least of all."""
-    values, multipliers = certify(bracket.problem.channels, bracket.problem.radii, beams)
+    values, multipliers = certify(bracket.problem.channels, bracket.problem.radii, beams, least=bracket.best)
     bracket.offer(float(np.min(values)) * (1 - _ROUNDING), beams, multipliers)
 
 
@@ -204,18 +209,21 @@ def by_programs(bracket: Bracket, gamma: float) -> TwoSided:
     problem = bracket.problem
     seen: list[float] = []
     after: TwoSided | None = None
-    closely = False
+    closely, lost = False, 0
     for _ in range(_MOST_PROGRAMS):
         told = two_sided(problem, gamma, 1.0, bracket.tolerance, after=after, closely=closely, least=bracket.best)
         _take(bracket, told, gamma)
         seen.append(gamma)
+        lost += told.lost and (closely or after is None)
         if bracket.closed:
             return told
+        if lost == _MOST_LOST:
+            break
         ceiling = min(bracket.bound, bracket.restricted)
         width = math.log(ceiling / bracket.best) if bracket.best > 0 else math.inf
         one = np.min(told.rank_one_ratio) > RANK_ONE
         short = max(_SETTLED if one else _SETTLED_PART * min(width, _CLOSE), _PRECISE * bracket.tolerance)
-        settled = width <= _NEARLY * bracket.tolerance or abs(told.following / gamma - 1) < short
+        settled = width <= (_NEARLY_LOST if told.lost else _NEARLY) * bracket.tolerance or abs(told.following / gamma - 1) < short
         following = _next_program(bracket.best, ceiling, told.following, seen)
         if settled or following is None:
             if closely or (one and width <= bracket.tolerance):

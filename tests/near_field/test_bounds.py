@@ -81,6 +81,9 @@ class Line:
 
     lanes = users = aps = 1
 
+    def of(self, lanes):
+        return self
+
     def __init__(self, gradients, merits, outside=()):
         self.gradients, self.merits, self.outside = iter(gradients), iter(merits), set(outside)
         self.asked, self.places = 0, []
@@ -89,14 +92,16 @@ class Line:
         return np.full((1, 1), 7.0)
 
     def factor(self, multipliers):
-        self.places.append(float(multipliers[0, 0]))
-        return np.array([len(self.places) - 1 not in self.outside]), np.ones((1, 1)), np.ones((1, 1, 1))
+        first, many = len(self.places), len(multipliers)
+        self.places += multipliers[:, 0].tolist()
+        inside = np.array([place not in self.outside for place in range(first, first + many)])
+        return inside, np.ones((many, 1)), np.ones((many, 1, 1))
 
-    def value(self, *given):
-        return np.array([next(self.merits)])
+    def value(self, multipliers, *given):
+        return np.array([next(self.merits) for _ in multipliers])
 
-    def barrier(self, *given):
-        return np.array([0.0])
+    def barrier(self, multipliers, *given):
+        return np.zeros(len(multipliers))
 
     def derivatives(self, multipliers, values, vectors, tau):
         self.asked += 1
@@ -122,19 +127,25 @@ def test_steps_stop_before_the_wall(gradient, length):
 
 
 def test_steps_are_shortened_until_the_merit_rises_enough():
-    enough = [0.0, 0.99e-4 * 4, 1.01e-4 * 4 * 0.3]  # the second promises 4 times the length, a part in ten thousand must come
+    # The second promises 4 times the length, a part in ten thousand must come; three parts are tried together, then six.
+    enough = [0.0, 0.99e-4 * 4, 1.01e-4 * 4 * 0.3, 50.0, 50.0]
     line = Line([2.0, 0.0], enough)
     multipliers, *_ = centred(line, np.ones((1, 1)), 1.0)
-    assert line.places == pytest.approx([1.0, 3.0, 1.6]) and multipliers[0, 0] == pytest.approx(1.6)
-    line = Line([2.0, 0.0], [0.0, 50.0, 50.0, 50.0], outside=[1, 2])
+    assert line.places == pytest.approx([1.0, 3.0, 1.6, 1.18, 1.054]) and multipliers[0, 0] == pytest.approx(1.6)
+    line = Line([2.0, 0.0], [0.0] + [50.0] * 10, outside=[1, 2, 3, 4, 5])
     multipliers, *_ = centred(line, np.ones((1, 1)), 1.0)
-    assert line.places == pytest.approx([1.0, 3.0, 1.6, 1.18]) and multipliers[0, 0] == pytest.approx(1.18)
+    assert line.places == pytest.approx([1.0, *(1 + 2 * 0.3 ** np.arange(10))])
+    assert multipliers[0, 0] == pytest.approx(1 + 2 * 0.3**5)
 
 
 def test_newton_gives_up_after_twenty_trials_or_fifteen_steps():
     line = Line([2.0] * 99, [0.0, *[-1.0] * 99])
     multipliers, _, _, active = centred(line, np.ones((1, 1)), 1.0)
-    assert line.asked == 2 and len(line.places) == 21 and multipliers[0, 0] == 1.0 and not active.any()
+    assert line.asked == 2 and len(line.places) == 21 and multipliers[0, 0] == 1.0 and active.all()  # astray
+    line = Line([2.0] * 99, [3.9e10, *[-1.0] * 99])
+    assert centred(line, np.ones((1, 1)), 1.0)[3].all()
+    line = Line([2.0] * 99, [4.1e10, *[-1.0] * 99])
+    assert not centred(line, np.ones((1, 1)), 1.0)[3].any()  # what is promised is rounding
     line = Line([0.5] * 99, np.arange(99.0))
     *_, active = centred(line, np.ones((1, 1)), 1.0)
     assert line.asked == 15 and active.all()
@@ -379,47 +390,98 @@ def test_multipliers_with_two_negative_eigenvalues_prove_nothing():
         assert found == (pytest.approx(1 - 1 / lam) if negative == 0 else -np.inf)
 
 
-def test_a_search_at_fixed_sinrs_narrows_from_both_sides(monkeypatch):
-    truth, asked = 0.4321, []
+def fixed_sinrs(monkeypatch, truth, bound):
+    """A search in which multipliers "at" a trial prove that trial where user k keeps it (``truth[k]``), little where not, and the
+    bound is the given function of truth and trial: all trials, as pairs (user, SINR).
+    """
+    asked, truth = [], np.asarray(truth)
 
-    def worst(channels, radii, beams, trials):
-        asked.append(trials[:, 0])
-        return WorstCase(np.full_like(trials, np.nan), trials[:, :, None], None, None)
+    class Trials:
+        def __init__(self, channels, radii, beams, trials):
+            self.at, self.user = trials.ravel(), np.arange(trials.size) % len(truth)
 
-    # Without bounds there are no chords.
-    # What multipliers "at" a trial prove: that trial where it can be kept, nothing more than 0 where not.
-    monkeypatch.setattr(proven_sinr, "worst_case", worst)
+        def of(self, lanes):
+            self.at, self.user = self.at[lanes], self.user[lanes]
+            asked.append((self.user, self.at))
+            return self
+
+        def value(self, *given):
+            return bound(truth[self.user], self.at)
+
+    monkeypatch.setattr(proven_sinr, "Dual", Trials)
+    monkeypatch.setattr(proven_sinr, "best_multipliers", lambda dual: (dual.at[:, None], None, None))
     monkeypatch.setattr(proven_sinr, "proven", lambda c, r, b, m: np.where(m[:, :, 0] <= truth, m[:, :, 0], 0.1 * truth))
-    best, kept = proven_sinr._searched(None, None, np.zeros((1, 1, 1)), np.array([-np.inf]), np.ones((1, 1)), np.array([1.0]))
+    return asked
+
+
+def searched(best, high, least=None):
+    best, high = np.array(best), np.array(high)
+    return proven_sinr._searched(None, None, np.zeros((len(best), 1, 1)), best, np.ones((len(best), 1)), high, least)
+
+
+def test_a_search_at_fixed_sinrs_narrows_from_both_sides(monkeypatch):
+    truth = 0.4321
+    asked = fixed_sinrs(monkeypatch, [truth], lambda truth, at: np.full_like(at, np.nan))  # without bounds there are no chords
+    best, kept = searched([-np.inf], [1.0])
     parts = [0.0, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 0.3, 0.6]
     low, high = 0.0, 1.0
-    for trials in asked:
+    for _, trials in asked:
         np.testing.assert_allclose(trials, np.maximum(low + np.array(parts) * (high - low), 1e-60))
         low = max([low, *trials[trials <= truth]])
         high = min([high, *trials[trials > truth]])
     assert len(asked) == 6 and best[0] == kept[0, 0] == low and low <= truth < high
     asked.clear()
-    proven_sinr._searched(None, None, np.zeros((1, 1, 1)), np.array([1.0]), np.ones((1, 1)), np.array([1 + 0.9e-10]))
+    searched([1.0], [1 + 0.9e-10])
     assert not asked
-    proven_sinr._searched(None, None, np.zeros((1, 1, 1)), np.array([0.3]), np.ones((1, 1)), np.array([0.3 * (1 + 1.1e-10)]))
+    searched([0.3], [0.3 * (1 + 1.1e-10)])
     assert asked
 
 
 def test_a_search_at_fixed_sinrs_begins_where_the_chord_ends(monkeypatch):
     """The bound of a SINR is concave in 1/gamma: chords lead to what holds, and the more nearly the shorter they are."""
-    truth, asked = 0.4321, []
-
-    def worst(channels, radii, beams, trials):
-        asked.append(trials[:, 0])
-        return WorstCase(1 + np.log(truth / trials), trials[:, :, None], None, None)
-
-    monkeypatch.setattr(proven_sinr, "worst_case", worst)
-    monkeypatch.setattr(proven_sinr, "proven", lambda c, r, b, m: np.where(m[:, :, 0] <= truth, m[:, :, 0], 0.1 * truth))
-    best, kept = proven_sinr._searched(None, None, np.zeros((1, 1, 1)), np.array([-np.inf]), np.ones((1, 1)), np.array([9.0]))
+    truth = 0.4321
+    asked = fixed_sinrs(monkeypatch, [truth], lambda truth, at: 1 + np.log(truth / at))
+    best, kept = searched([-np.inf], [9.0])
     assert best[0] == kept[0, 0] and truth * (1 - 1e-9) < best[0] <= truth
-    held, missed = max(asked[0][asked[0] <= truth]), min(asked[0][asked[0] > truth])
+    (_, first), (_, second), *_ = asked
+    held, missed = max(first[first <= truth]), min(first[first > truth])
     slope = np.log(missed / held) / (1 / held - 1 / missed)
-    assert asked[1][0] == pytest.approx(1 / (1 / held - np.log(truth / held) / slope))
+    assert second[0] == pytest.approx(1 / (1 / held - np.log(truth / held) / slope))
+
+
+def test_where_the_least_counts_nobody_else_is_searched_for(monkeypatch):
+    asked = fixed_sinrs(monkeypatch, [0.9, 0.4, 0.2], lambda truth, at: 1 + np.log(truth / at))
+    exactly = searched([0.1] * 3, [1.0] * 3)[0]
+    np.testing.assert_allclose(exactly, [0.9, 0.4, 0.2], rtol=1e-8)
+    asked.clear()
+    best, _ = searched([0.1] * 3, [1.0] * 3, least=0.15)
+    assert best[2] == pytest.approx(0.2, rel=1e-8) and np.all(best > 0.2 * (1 - 1e-8))
+    assert set(asked[0][0]) == {0, 1, 2} and set(asked[-1][0]) == {2}
+    asked.clear()
+    best, _ = searched([0.1] * 3, [1.0] * 3, least=0.3)
+    assert best.min() < 0.3 and len(asked) == 2  # the least is seen to be less than that: no more is asked
+    asked.clear()
+    searched([0.1, 0.1, 0.1], [1.0, 1.0, 0.3], least=0.3)
+    assert not asked
+
+
+def test_where_the_path_is_led_astray_signal_and_interference_apart_still_prove_their_quotient(monkeypatch):
+    rng = np.random.default_rng(3)
+    h = rng.standard_normal((3, 4, 2)) + 1j * rng.standard_normal((3, 4, 2))
+    w = h / np.linalg.norm(h, axis=(1, 2), keepdims=True)
+    w[0, 3] = w[1, 3] = w[2, 3] = 0.0  # an access point that nobody uses
+    radii = np.where(np.arange(4) < 2, 0.05 * np.linalg.norm(h, axis=2), 0.0)
+    radii[:, 3] = 0.3
+    monkeypatch.setattr(
+        proven_sinr, "centred", lambda dual, multipliers, tau: (np.full_like(multipliers, 1e-9), *[np.zeros(3, dtype=bool)] * 3)
+    )
+    monkeypatch.setattr(proven_sinr, "_searched", lambda c, r, b, best, kept, *more: (best, kept))
+    best, kept = proven_sinr.best_proven(h, radii, w)
+    f, e = np.abs(np.einsum("jmr,kmr->kj", w.conj(), h)), radii @ np.linalg.norm(w, axis=2).T
+    far = ~np.eye(3, dtype=bool)
+    sure = (np.diag(f) - np.diag(e)) ** 2 / (1 + np.sum((f + e) ** 2, axis=1, where=far))
+    assert np.all(best >= sure * (1 - 1e-7))
+    assert np.all(given_beams.certified_values(h, radii, w, best * (1 - 1e-6), 1.0, kept) >= 1)
 
 
 def test_the_last_digits_are_looked_for_on_a_shrinking_pattern(monkeypatch):

@@ -104,9 +104,9 @@ def test_the_last_cuts_are_as_precise_as_the_bracket(asked):
     assert [given for _, *given in asked] == [[12, 1, pytest.approx(0.3 * math.log(1.003))]] * 2
 
 
-@pytest.mark.parametrize(("part", "ends"), [(0.79, [True] * 5), (0.81, [True, False])])
+@pytest.mark.parametrize(("part", "ends"), [(0.69, [True] * 5), (0.71, [True, False]), (0.31, [True] * 5), (0.29, [True] * 8)])
 def test_the_last_cuts_go_on_where_each_is_worth_it(part, ends, monkeypatch):
-    bracket, sides = bracket_of(1.0, math.exp(4.0), math.exp(3.9)), []
+    bracket, sides = bracket_of(1.0, math.exp(4.0), math.exp(3.9), aps=3), []
 
     def by_cuts(b, gamma, *given, precision):
         sides.append(gamma <= math.sqrt(b.bound))  # below what the relaxed covariances reach
@@ -132,16 +132,20 @@ def test_close_brackets_of_two_access_points_end_with_closer_cuts(asked):
 
 def scripted(monkeypatch, *answers):
     """Programs that answer in turn (best, bound, restricted, the following SINR or None for their own, least part of a covariance
-    in its largest eigenvalue); what each was asked, and what it said.
+    in its largest eigenvalue, and "lost" where digits were); what each was asked, and what it said.
     """
     asked, script, told = [], iter(answers), []
 
     def two_sided(problem, gamma, power, tolerance, *, after, closely, least):
         assert power == 1.0 and tolerance == 1e-6
-        best, bound, restricted, following, part = next(script)
+        best, bound, restricted, following, part, *lost = next(script)
         asked.append((gamma, None if after is None else told.index(after), closely))
         numbers = {"best": best, "bound": bound, "restricted": restricted, "following": following or gamma}
-        told.append(SimpleNamespace(**numbers, rank_one_ratio=np.array([1.0, part]), beams="w", multipliers="m", dual=None))
+        told.append(
+            SimpleNamespace(
+                **numbers, rank_one_ratio=np.array([1.0, part]), lost=bool(lost), beams="w", multipliers="m", dual=None
+            )
+        )
         return told[-1]
 
     monkeypatch.setattr(search, "two_sided", two_sided)
@@ -173,6 +177,23 @@ def test_what_ends_open_or_not_of_rank_one_is_solved_closely(part, best, again, 
     assert search.by_programs(bracket, 1.0) == (told[-1], "dual")
     assert [closely for *_, closely in asked] == [False, True][: 1 + again]
     assert bracket.bound == pytest.approx(1.7, rel=1e-8)
+
+
+def test_programs_without_digits_follow_newton_and_are_begun_anew_three_times(monkeypatch):
+    steps = [(1.0, 9.0, 9.0, 2.0, 1.0, "lost"), (1.5, 9.0, 9.0, 2.5, 1.0, "lost"), (2.5, 9.0, 9.0, 3.0, 1.0, "lost")]
+    asked, told = scripted(monkeypatch, *steps, *[(2.5, 9.0, 9.0, math.nan, 1.0, "lost")] * 3, ())
+    assert search.by_programs(bracket_of(), 1.0) is told[-1]
+    assert [after for _, after, _ in asked] == [None, 0, 1, 2, None, None]
+
+
+@pytest.mark.parametrize(("lost", "programs"), [(["lost"], 2), ([], 3)])
+def test_programs_without_digits_need_no_closer_beams_than_the_tolerance(lost, programs, monkeypatch):
+    near = (1.0, 2.0, 1 + 1.9e-6, 1 + 1.5e-6, 1.0, *lost)
+    asked, _ = scripted(monkeypatch, near, *[(1.0, 2.0, 1 + 1.9e-6, None, 1.0, *lost)] * 2, ())
+    monkeypatch.setattr(search, "tightened", lambda problem, told, power: (1.7, "dual"))
+    monkeypatch.setattr(search, "replace", lambda told, dual: (told, dual))
+    search.by_programs(bracket_of(aps=3), 1.0)
+    assert len(asked) == programs
 
 
 @pytest.fixture

@@ -166,7 +166,7 @@ def test_prices_of_almost_nothing_are_raised_to_parts_of_the_largest():
 
 def test_beams_that_keep_far_less_than_others_are_not_certified(monkeypatch):
     problem, asked = small(), []
-    monkeypatch.setattr("isaclib.near_field.relaxed.certify", lambda *given: asked.append(given) or certify(*given))
+    monkeypatch.setattr("isaclib.near_field.relaxed.certify", lambda *given, least: asked.append(given) or certify(*given))
     alone = two_sided(problem, 0.5, 1.0)
     for least in (0.0, 0.5 * alone.best, alone.best, 1.3 * alone.best):
         assert two_sided(problem, 0.5, 1.0, least=least).best == alone.best

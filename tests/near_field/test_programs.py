@@ -512,10 +512,17 @@ def test_newtons_step_is_that_of_differences(matched, sinr):
 
     program, found = answer(sinr)
     slope = (g(sinr * (1 + step)) - g(sinr * (1 - step))) / (2 * step * sinr)
-    following = relaxed._newton(sinr, found, program.lift(found.covariances), program.frames, power)
+    given = program.lift(found.covariances), program.frames, power
+    following = relaxed._newton(sinr, found, *given, climbing=False)
     assert following == pytest.approx(sinr - g(sinr) / slope, rel=1e-3)
-    nowhere = replace(found, power=math.inf)
-    assert math.isnan(relaxed._newton(sinr, nowhere, program.lift(found.covariances), program.frames, power))
+    assert math.isnan(relaxed._newton(sinr, replace(found, power=math.inf), *given, climbing=False))
+    # Far below the root, who climbs goes half of the way (in logs) to the root of a power law through the same point.
+    beside = [sinr * (1 - step), sinr * (1 + step)]
+    exponent = np.diff([math.log(g(gamma) + gamma) for gamma in beside])[0] / np.diff(np.log(beside))[0]
+    by_law = sinr * (1 + g(sinr) / sinr) ** (1 / (1 - exponent))
+    further = relaxed._newton(sinr, found, *given, climbing=True)
+    far = g(sinr) / sinr > 9 and exponent > -3
+    assert further == pytest.approx(math.sqrt(following * by_law) if far else following, rel=1e-3)
 
 
 def test_two_sides_of_orthogonal_users_without_errors():
@@ -619,9 +626,9 @@ def test_channels_hardly_worse_than_the_worst_are_kept(monkeypatch):
 
 def test_beams_that_prove_nothing_are_worth_nothing(monkeypatch):
     problem = diagonal(2.0, 0.5)
-    monkeypatch.setattr(relaxed, "certify", lambda *given: (np.array([0.0, 1.0]), np.full((2, 1), np.nan)))
+    monkeypatch.setattr(relaxed, "certify", lambda *given, least: (np.array([0.0, 1.0]), np.full((2, 1), np.nan)))
     assert relaxed.two_sided(problem, 1.0, 7.0).best == 0.0
-    monkeypatch.setattr(relaxed, "certify", lambda *given: (np.array([3.0, 0.5]), np.full((2, 1), np.nan)))
+    monkeypatch.setattr(relaxed, "certify", lambda *given, least: (np.array([3.0, 0.5]), np.full((2, 1), np.nan)))
     assert relaxed.two_sided(problem, 1.0, 7.0).best == pytest.approx(0.5 * (1 - 1e-9), rel=1e-12)
 
 
@@ -889,7 +896,7 @@ def test_what_a_program_says_goes_into_the_bracket(monkeypatch):
     told.best, told.restricted, told.bound, told.beams = 0.0, 2.7, 4.0, "none"
     search._take(bracket, told, 2.4)
     assert (bracket.best, bracket.beams, bracket.restricted) == (2.0, "b", 2.5) and bracket.tried[1][0] == 2.4
-    monkeypatch.setattr(search, "certify", lambda *given: (np.array([7.0, 5.0]), "proof"))
+    monkeypatch.setattr(search, "certify", lambda *given, least: (np.array([7.0, 5.0]), "proof"))
     search.offer(bracket, "new")
     assert bracket.best == pytest.approx(5 * (1 - 1e-9), rel=1e-12) and bracket.multipliers == "proof"
 
