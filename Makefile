@@ -5,6 +5,8 @@ PYTHON ?= python3
 JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
+# Whatever the shell says, bytecode is kept: else every command, kernel and worker compiles what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 # Seconds since make was started, for the book's table of where the time goes.
 STARTED := $(shell date +%s)
 SECONDS_SO_FAR = $$(( $$(date +%s) - $(STARTED) ))
@@ -67,3 +69,4 @@ dist: $(VENV)/ready ## sdist and wheel in dist/, built and checked; with a built
 
 clean: ## remove everything that was made, except the environment
 	rm -rf build _build dist notebooks/*/*.ipynb .pytest_cache .ruff_cache *.egg-info
+	find . -path ./$(VENV) -prune -o -name __pycache__ -exec rm -rf {} +
