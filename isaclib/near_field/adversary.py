@@ -145,7 +145,8 @@ def centred(dual: Dual, multipliers: np.ndarray, tau: float | np.ndarray) -> tup
         _, values, vectors = dual.factor(multipliers)
     tau = np.broadcast_to(tau, dual.lanes)
     merit = dual.value(multipliers, values, vectors) + tau * dual.barrier(multipliers, values)
-    active, stuck = np.ones(dual.lanes, dtype=bool), np.zeros(dual.lanes, dtype=bool)
+    each = np.arange(dual.lanes)
+    active, stuck = each >= 0, each < 0
     for _ in range(_NEWTON_STEPS):
         gradient, hessian = dual.derivatives(multipliers, values, vectors, tau)
         ridge = 1e-14 * np.trace(hessian, axis1=1, axis2=2)[:, None, None] * np.eye(dual.aps)
@@ -161,7 +162,7 @@ def centred(dual: Dual, multipliers: np.ndarray, tau: float | np.ndarray) -> tup
         searching = np.flatnonzero(active)
         for shorter in _SHORTER:
             lanes = np.repeat(searching, len(shorter))
-            part = dual if len(lanes) == dual.lanes else dual.of(lanes)
+            part = dual if np.array_equal(lanes, each) else dual.of(lanes)
             lengths = (length[searching, None] * shorter).ravel()
             trial = multipliers[lanes] * (1 + lengths[:, None] * step[lanes])
             inside, *eigen = part.factor(trial)

@@ -138,6 +138,20 @@ def test_steps_are_shortened_until_the_merit_rises_enough():
     assert multipliers[0, 0] == pytest.approx(1 + 2 * 0.3**5)
 
 
+@pytest.mark.parametrize("users", [2, 3, 4, 6])
+def test_lanes_whose_steps_are_shortened_differently_do_not_meet(users):
+    """Near the boundary one lane needs a shorter step than the others: each ends where it ends alone."""
+    rng = np.random.default_rng(5)
+    for _ in range(40):
+        h, w = (rng.standard_normal((users, 2, 3)) + 1j * rng.standard_normal((users, 2, 3)) for _ in range(2))
+        radii = rng.uniform(0.05, 0.6, (users, 2)) * np.linalg.norm(h, axis=2)
+        dual = Dual(h, radii, 30 * w[None], np.full((1, users), 10 ** rng.uniform(-3, 0)))
+        together = centred(dual, dual.start(), 1e-4)
+        alone = [centred(dual.of(np.array([k])), dual.start()[[k]], 1e-4) for k in range(users)]
+        for found, parts in zip(together, zip(*alone)):
+            np.testing.assert_allclose(found, np.concatenate(parts), rtol=1e-6, atol=1e-9)
+
+
 def test_newton_gives_up_after_twenty_trials_or_fifteen_steps():
     line = Line([2.0] * 99, [0.0, *[-1.0] * 99])
     multipliers, _, _, active = centred(line, np.ones((1, 1)), 1.0)
