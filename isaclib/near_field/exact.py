@@ -95,7 +95,7 @@ def solve_exact(
         multipliers=point.multipliers,
         witnesses=setting.curve.witnesses,
         sensing_witness=setting.sensing.witness,
-        reason=point.reason if certificate.status != "optimal" else "",
+        reason=(point.reason or found.reason) if certificate.status != "optimal" else "",
     )
 
 

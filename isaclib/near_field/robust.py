@@ -93,6 +93,7 @@ def robust_sinr(
     tolerance: float = 5e-6,
     start: RobustSinr | None = None,
     matched: bool = False,
+    hopeless: float = 0.0,
 ) -> RobustSinr:
     r"""Largest SINR that beams within the power keep for every error in the balls,
 
@@ -116,6 +117,8 @@ def robust_sinr(
         Of a neighbouring problem with the same channels: its cuts and its SINR.
     matched : bool
         Restrict the beams to maximum ratio transmission, problem (24) with real amplitudes.
+    hopeless : float
+        Up to this bound better beams are of no interest: the gap may stay wider then.
 
     Returns
     -------
@@ -150,6 +153,7 @@ def robust_sinr(
     checks.word("method", method, tuple(METHODS))
     tolerance = checks.number("tolerance", tolerance, minimum=0)
     matched = checks.flag("matched", matched)
+    hopeless = checks.number("hopeless", hopeless, minimum=0, infinite=True)
     if start is not None:
         checks.instance("start", start, RobustSinr)
         if start.beams.shape != h.shape:
@@ -162,7 +166,7 @@ def robust_sinr(
         return _zero_sinr(h.shape, "channel 0 inside the balls", begin)
     if matched:
         problem = problem.matched()
-    bracket = Bracket(problem, tolerance)
+    bracket = Bracket(problem, tolerance, hopeless)
     cuts: tuple[np.ndarray, ...] | None = None
     if len(h) == 1:
         name = "closed form for one user"

@@ -17,7 +17,7 @@ from .root import COARSE, margin_precision, next_sinr, slope
 
 _MOST_CUTS, _MOST_PROGRAMS = 12, 30
 # Last cuts, and those beyond that follow one that left less than the part below of the gap.
-_MOST_LAST, _MORE_LAST, _STEADY = 5, 3, 0.3
+_MOST_LAST, _MORE_LAST, _STEADY = 5, 3, 0.4
 # Programs that lose their digits, begun from nothing, before the search of programs ends.
 _MOST_LOST = 3
 # A gap of the rank below which maximum ratio transmission has nothing to offer.
@@ -47,16 +47,17 @@ _SETTLED, RANK_ONE, _SETTLED_PART = 1e-6, 0.9999, 0.1
 _PRECISE, _NEARLY, _NEARLY_LOST = 1e-2, 0.2, 2.0
 # The last cuts bear fruit where they leave less than this part of the gap; their margins are as precise as the second part of it.
 # Where between the ends of the side that is further open they look (in logs), for the beams and for the bound: at first, and
-# nearer to what is sure to be excluded after one that bore none; the next such one ends the search.
-_WORTH, _LAST_PART, _FOR_BEAMS, _FOR_BOUND = 0.7, 0.3, (0.5, 0.15), (0.4, 0.8)
+# nearer to what is sure to be excluded after one that bore none; the next such one ends the search. Where beams were found, the
+# next are looked for boldly.
+_WORTH, _LAST_PART, _FOR_BEAMS, _FOR_BOUND, _BOLDLY = 0.7, 0.3, (0.5, 0.15), (0.4, 0.8), 0.85
 _TINY = 1e-300
 
 
 class Bracket:
-    r"""Best beams and least bound so far, for unit power and unit noise."""
+    """Best beams and least bound so far, for unit power and unit noise; a bound up to ``hopeless`` is as good as a closed one."""
 
-    def __init__(self, problem: Reduced, tolerance: float) -> None:
-        self.problem, self.tolerance = problem, tolerance
+    def __init__(self, problem: Reduced, tolerance: float, hopeless: float = 0.0) -> None:
+        self.problem, self.tolerance, self.hopeless = problem, tolerance, hopeless
         self.best, self.bound = 0.0, math.inf
         self.beams: np.ndarray | None = None
         self.multipliers: np.ndarray | None = None
@@ -90,17 +91,19 @@ def narrow(
     exact = not np.any(problem.radii > 0)
     users, aps, width = problem.channels.shape
     size = users * (aps if problem.frames is not None else aps * width) ** 2
-    small = size <= _LARGE
+    small, earlier = size <= _LARGE, cuts
     if exact or not (by_programs_alone or (small and problem.frames is None)):
         rounds = _ROUNDS_EXACT if exact else _ROUNDS if small else _ROUNDS_LARGE
-        cuts = by_cuts(bracket, guess, cuts, rounds, 3 * _MOST_CUTS if exact else _MOST_CUTS)
+        cuts, earlier = by_cuts(bracket, guess, cuts, rounds, 3 * _MOST_CUTS if exact else _MOST_CUTS), None
         # The bound comes near the root first; Newton's steps find it from above as from below.
         guess = bracket.bound if bracket.bound < _NEAR * bracket.best else bracket.best
     if bracket.closed:
         return cuts
     told = by_programs(bracket, guess)
     cuts = errors_over_radii(problem, told.dual.channels, told.dual.owners)
-    if not (bracket.closed or by_programs_alone) and bracket.best > 0:
+    if earlier is not None:  # a neighbouring problem's are mostly this one's, too
+        cuts = tuple(np.concatenate(both) for both in zip(earlier, cuts))
+    if not (bracket.closed or by_programs_alone) and bracket.best > 0 and bracket.bound > bracket.hopeless:
         if problem.frames is None and bracket.restricted / bracket.best - 1 > _FAR_FROM_RANK_ONE:
             offer_matched(bracket)
         cuts = last_cuts(bracket, cuts)
@@ -154,25 +157,27 @@ def last_cuts(bracket: Bracket, cuts: tuple[np.ndarray, ...] | None) -> tuple[np
     """A few evaluations more, beside the end that is further open: above the program's SINR for the bound, below for the beams;
     the other side where that is worth little.
     """
-    fruitless, part = 0, 1.0
+    fruitless, part, reached = 0, 1.0, False
     for count in range(_MOST_LAST + _MORE_LAST):
         if not math.isfinite(bracket.bound) or (count >= _MOST_LAST and part > _STEADY):
             break
-        before = math.log(bracket.bound / bracket.best)
+        before, best = math.log(bracket.bound / bracket.best), bracket.best
         restricted = min(bracket.restricted, bracket.bound)  # of a program without digits it is infinite
-        by_rank = (restricted / bracket.best > bracket.bound / restricted) != bool(fruitless)
-        low, high = (bracket.best, restricted) if by_rank else (restricted, bracket.bound)
-        place = low * (high / low) ** (_FOR_BEAMS if by_rank else _FOR_BOUND)[fruitless]
+        by_rank = (restricted / best > bracket.bound / restricted) != bool(fruitless)
+        low, high = (best, restricted) if by_rank else (restricted, bracket.bound)
+        bold = by_rank and reached
+        place = low * (high / low) ** (_BOLDLY if bold else (_FOR_BEAMS if by_rank else _FOR_BOUND)[fruitless])
         cuts = by_cuts(bracket, place, cuts, _ROUNDS_LAST, 1, precision=min(COARSE, _LAST_PART * before))
         if bracket.closed:
             break
-        part = math.log(bracket.bound / bracket.best) / before
-        if part > _WORTH:
+        part, reached = math.log(bracket.bound / bracket.best) / before, bracket.best > math.sqrt(best * place)
+        if part > _WORTH and not bold:
             fruitless += 1
             if fruitless == len(_FOR_BOUND):
                 break
-    if not bracket.closed and bracket.problem.channels.shape[1] <= 2 and bracket.bound < bracket.best * (1 + _CLOSE):
-        # Nothing is lost to the S-procedure: where the programs' digits end, cuts as close as the bracket go on.
+    lossless = bracket.problem.channels.shape[1] <= 2 and np.min(bracket.ratio) > RANK_ONE
+    if lossless and not bracket.closed and bracket.bound < bracket.best * (1 + _CLOSE):
+        # Neither to the S-procedure nor to the rank: where the programs' digits end, cuts as close as the bracket go on.
         distance = math.log(bracket.bound / bracket.best)
         close = margin_precision(distance, max(bracket.tolerance, _FINEST), 1.0)
         cuts = by_cuts(bracket, bracket.best * math.exp(0.5 * distance), cuts, _ROUNDS_LARGE, _MOST_CUTS, precision=close)

@@ -2,11 +2,13 @@ r"""The search over the share: the global maximum of the rate with a proof, and 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..foundations import checks
+from ..foundations.certificate import LARGEST_GAP
 from .information import time_allocation_limit
 from .scenario import Scenario
 from .sensing import Sensing
@@ -14,16 +16,20 @@ from .time_allocation import Setting, SinrCurve, rate_of
 
 _FIRST_NODES, _FIRST_SHARE = 33, 0.8
 _MAX_ROUNDS, _HALVINGS, _MOST_SOLVED = 60, 25, 14
+_LARGEST_EXPONENT = 1000.0
 
 
 @dataclass(frozen=True)
 class BestTime:
-    """The global maximum over the time allocation, between a value and a bound."""
+    """The global maximum over the time allocation, between a value and a bound, and what leaves a gap between them: that of the
+    robust SINR at the solved share that promises most, or shares that are not solved.
+    """
 
     time_allocation: float
     rate_bps_hz: float
     bound_bps_hz: float
     solved: int
+    reason: str = ""
 
 
 def best_time(setting: Setting, *, tolerance: float = 1e-5) -> BestTime:
@@ -35,12 +41,16 @@ def best_time(setting: Setting, *, tolerance: float = 1e-5) -> BestTime:
     that is proven for any covariance, so that the bound holds for all of them.
     """
     scenario, curve, largest = setting.scenario, setting.curve, setting.largest
-    power = scenario.comm_power_w
+    power, reasons = scenario.comm_power_w, {}
     least = setting.least
     ceiling = min(max(time_allocation_limit(scenario, least), largest), 1.0)
 
-    def solve(eta: float) -> float:
-        return float(rate_of(eta, setting.beams(eta).sinr))
+    def solve(eta: float, best: float = 0.0) -> float:
+        # A SINR that makes no better rate than the best so far.
+        hopeless = math.expm1(math.log(2) * min(best / eta, _LARGEST_EXPONENT)) if eta > 0 else 0.0
+        point = setting.beams(eta, hopeless=hopeless)
+        reasons[eta] = point.reason
+        return float(rate_of(eta, point.sinr))
 
     def envelope(etas: np.ndarray) -> np.ndarray:
         return curve.upper(setting.error(etas, least), power)
@@ -65,7 +75,7 @@ def best_time(setting: Setting, *, tolerance: float = 1e-5) -> BestTime:
         top = int(np.argmax(np.where(worthwhile, promised, -1.0)))
         if worthwhile[top] and len(asked) < _MOST_SOLVED:
             eta = min(float(nodes[top]), largest)
-            rate = asked[eta] = solve(eta)
+            rate = asked[eta] = solve(eta, best)
             if rate > best:
                 best_eta, best = eta, rate
             limits = np.minimum(limits, envelope(nodes))
@@ -80,7 +90,13 @@ def best_time(setting: Setting, *, tolerance: float = 1e-5) -> BestTime:
         where = np.searchsorted(nodes, middle)
         nodes, limits = np.insert(nodes, where, middle), np.insert(limits, where, envelope(middle))
     bound = float(np.max(rate_of(nodes[1:], limits[:-1])))
-    return BestTime(best_eta, best, max(bound, best), len(asked))
+    bound = max(bound, best)
+    etas = np.array(list(asked))
+    promised = rate_of(etas, envelope(etas))
+    widest = int(np.argmax(promised))
+    open_there = promised[widest] > best * (1 + LARGEST_GAP)
+    reason = "" if bound <= best * (1 + LARGEST_GAP) else (open_there and reasons[float(etas[widest])]) or "shares"
+    return BestTime(best_eta, best, bound, len(asked), reason)
 
 
 def _likely(etas: np.ndarray, promised: np.ndarray, asked: dict[float, float], tolerance: float) -> np.ndarray:

@@ -78,8 +78,9 @@ class Allocation:
         Prove the bound of the exact solution; empty for the other schemes.
     sensing_witness : Witness or None
         Proves the least position bound of any covariance, on which that bound rests.
-    reason : {"", "rank", "balls", "digits"}
-        What leaves a gap in the robust SINR at the share found (:class:`.robust.RobustSinr`).
+    reason : {"", "rank", "balls", "digits", "shares"}
+        What leaves a gap in the robust SINR (:class:`.robust.RobustSinr`) at the share found or, where none is left there, at the
+        one that promises most; "shares": between those that were solved (at most 14).
     """
 
     beams: np.ndarray
@@ -230,8 +231,10 @@ class SinrCurve:
         """Radii (K, M) at a relative error; beyond the reach of the curve more error changes nothing."""
         return min(error, self.reach if math.isfinite(self.reach) else error) * self.unit_radii
 
-    def solve(self, error: float, power_w: float) -> RobustSinr:
-        """Robust SINR at one relative error and power limit per AP, started from the nearest solved point."""
+    def solve(self, error: float, power_w: float, *, hopeless: float = 0.0) -> RobustSinr:
+        """Robust SINR at one relative error and power limit per AP, started from the nearest solved point; where its bound is at
+        most ``hopeless`` it may be left with a gap, and only the bound is kept.
+        """
         error = min(checks.number("error", error, minimum=0, infinite=True), self.reach)
         power_w = checks.number("power_w", power_w, minimum=0)
         if not math.isfinite(error):
@@ -253,8 +256,10 @@ class SinrCurve:
             tolerance=self.tolerance,
             start=start,
             matched=self.matched,
+            hopeless=hopeless,
         )
-        self._points.append((error, power_w, point))
+        if not (point.reason and point.certificate.bound <= hopeless):
+            self._points.append((error, power_w, point))
         if point.dual is not None:
             self.add(ErrorWitness(error, point.dual))
         return point
@@ -376,6 +381,6 @@ class Setting:
             return np.ones(np.shape(eta))[()]
         return _relative_error(self.scenario, self.sensing.crlb_bar_m2 if crlb_bar_m2 is None else crlb_bar_m2, eta)[()]
 
-    def beams(self, eta: float) -> RobustSinr:
-        """Best beams at a share."""
-        return self.curve.solve(float(self.error(eta)), self.scenario.comm_power_w)
+    def beams(self, eta: float, *, hopeless: float = 0.0) -> RobustSinr:
+        """Best beams at a share; ``hopeless`` as in :meth:`SinrCurve.solve`."""
+        return self.curve.solve(float(self.error(eta)), self.scenario.comm_power_w, hopeless=hopeless)

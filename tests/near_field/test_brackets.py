@@ -104,7 +104,7 @@ def test_the_last_cuts_are_as_precise_as_the_bracket(asked):
     assert [given for _, *given in asked] == [[12, 1, pytest.approx(0.3 * math.log(1.003))]] * 2
 
 
-@pytest.mark.parametrize(("part", "ends"), [(0.69, [True] * 5), (0.71, [True, False]), (0.31, [True] * 5), (0.29, [True] * 8)])
+@pytest.mark.parametrize(("part", "ends"), [(0.69, [True] * 5), (0.71, [True, False]), (0.41, [True] * 5), (0.39, [True] * 8)])
 def test_the_last_cuts_go_on_where_each_is_worth_it(part, ends, monkeypatch):
     bracket, sides = bracket_of(1.0, math.exp(4.0), math.exp(3.9), aps=3), []
 
@@ -115,6 +115,39 @@ def test_the_last_cuts_go_on_where_each_is_worth_it(part, ends, monkeypatch):
     monkeypatch.setattr(search, "by_cuts", by_cuts)
     search.last_cuts(bracket, None)
     assert sides == ends
+
+
+def test_where_beams_were_found_the_next_are_looked_for_boldly(monkeypatch):
+    bracket, places, found = bracket_of(1.0, 100.0, 99.0, aps=3), [], iter([True, True, False, False, True, False])
+
+    def by_cuts(b, gamma, *given, precision):
+        places.append(math.log(gamma / b.best) / math.log(min(b.restricted, b.bound) / b.best))
+        if next(found):
+            b.best = 0.9 * gamma
+
+    monkeypatch.setattr(search, "by_cuts", by_cuts)
+    search.last_cuts(bracket, None)
+    # A bold look that finds none is not counted; one that is not bold sends to the bound's side, and that ends it.
+    assert places[:4] == pytest.approx([0.5, 0.85, 0.85, 0.5]) and min(places[4:]) > 1
+
+
+def test_what_is_hopeless_is_looked_at_no_closer(roads):
+    taken, _ = roads
+    for hopeless, last in ((2.9, "programs"), (2.8, "last")):
+        bracket = bracket_of(1.0, 2.9, 1.5)
+        bracket.hopeless = hopeless
+        search.narrow(bracket, 5.0, None)
+        assert taken[-1][0] == last
+
+
+def test_what_a_neighbour_listed_is_listed_with_the_programs_channels(roads, monkeypatch):
+    monkeypatch.setattr(search, "errors_over_radii", lambda *given: (np.ones((1, 2, 2)), np.ones((3, 2, 2))))
+    taken, _ = roads
+    search.narrow(bracket_of(1.0, 2.9, 1.5), 5.0, (np.zeros((2, 2, 2)), np.zeros((0, 2, 2))))
+    assert [len(own) for own in taken[-1][1]] == [3, 3]
+    large = {"users": 4, "aps": 5, "width": 4}
+    search.narrow(bracket_of(1.0, 2.9, 1.5, **large), 5.0, (np.zeros((2, 2, 2)), np.zeros((0, 2, 2))))
+    assert [len(own) for own in taken[-1][1]] == [1, 3]  # the cuts before the programs have had them already
 
 
 def test_close_brackets_of_two_access_points_end_with_closer_cuts(asked):

@@ -101,7 +101,9 @@ def test_curves_start_from_the_nearest_point_and_keep_what_was_solved(monkeypatc
 
     def answer(channels, radii, noise, power, **more):
         calls.append((radii[0, 0], power, more))
-        return SimpleNamespace(sinr=0.0 if power == 9.0 else float(len(calls)), dual=None, certificate=SimpleNamespace(bound=5.0))
+        return SimpleNamespace(
+            sinr=0.0 if power == 9.0 else float(len(calls)), dual=None, certificate=SimpleNamespace(bound=5.0), reason="rank"
+        )
 
     def replaced(point, **changes):
         return (point.sinr, changes["sinr"])
@@ -224,21 +226,23 @@ class Curve:
         return self.slack * self.gamma(np.atleast_1d(errors))
 
 
-def setting_of(curve, *, largest=0.9, least=1.0, bar=1.0, fixed=False, power=1.0):
-    """Errors sqrt(bound / (1 - eta)); the curve is that of the error."""
-    solves = []
+def setting_of(curve, *, largest=0.9, least=1.0, bar=1.0, fixed=False, power=1.0, reason=""):
+    """Errors sqrt(bound / (1 - eta)); the curve is that of the error; what each solution was told not to look for."""
+    solves, hopes = [], []
 
     def error(eta, bound=None):
         with np.errstate(divide="ignore"):
             return np.sqrt((bar if bound is None else bound) / (1 - np.asarray(eta, dtype=float)))[()]
 
-    def beams(eta):
+    def beams(eta, *, hopeless):
         solves.append(eta)
-        return SimpleNamespace(sinr=float(curve.gamma(np.array([error(eta)]))[0]))
+        hopes.append(hopeless)
+        return SimpleNamespace(sinr=float(curve.gamma(np.array([error(eta)]))[0]), reason=reason)
 
     scenario = tiny(comm_power_w=power, block_s=1.0, sensing_block_s=1e-3, crlb_limit_m2=least * 1e-3 / (1 - largest))
     return SimpleNamespace(
-        scenario=scenario, curve=curve, largest=largest, least=least, fixed=fixed, error=error, beams=beams, solves=solves
+        **{"scenario": scenario, "curve": curve, "largest": largest, "least": least, "fixed": fixed},
+        **{"error": error, "beams": beams, "solves": solves, "hopes": hopes},
     )
 
 
@@ -278,6 +282,24 @@ def test_bounds_that_stay_loose_end_the_search(monkeypatch):
     monkeypatch.setattr(share, "_MOST_SOLVED", 1)
     rounds = len(setting.curve.asked)
     assert share.best_time(setting).solved == 1 and len(setting.curve.asked) - rounds <= 60
+
+
+def test_a_share_need_not_be_solved_beyond_what_the_best_one_has():
+    setting = setting_of(Curve(falling, reach=4.0))
+    share.best_time(setting)
+    assert setting.hopes[0] == 0 and len(setting.hopes) > 2
+    best = 0.0
+    for eta, hope in zip(setting.solves, setting.hopes):
+        assert share.rate_of(eta, hope) == pytest.approx(best, rel=1e-9)
+        best = max(best, share.rate_of(eta, falling(setting.error(eta))))
+
+
+def test_what_leaves_the_bound_of_the_shares_open():
+    closed = share.best_time(setting_of(Curve(falling, reach=4.0), reason="rank"), tolerance=1e-6)
+    assert closed.reason == "" and closed.bound_bps_hz <= closed.rate_bps_hz * (1 + 1e-5)
+    loose = share.best_time(setting_of(Curve(falling, slack=2.0, reach=4.0), reason="rank"))
+    assert loose.reason == "rank" and loose.bound_bps_hz > 1.01 * loose.rate_bps_hz
+    assert share.best_time(setting_of(Curve(falling, reach=4.0), reason=""), tolerance=1e-2).reason == "shares"
 
 
 def test_shares_without_any_rate():
@@ -435,6 +457,25 @@ def test_a_step_of_exactly_the_tolerance_ends(alone, monkeypatch):
 # The exact allocation, its judges and records
 
 
+def test_a_point_that_was_left_open_is_no_point_of_the_curve(monkeypatch):
+    curve, told = curve_by_hand(), []
+
+    def answer(*given, hopeless, **more):
+        told.append(hopeless)
+        return SimpleNamespace(sinr=1.0, dual=None, certificate=SimpleNamespace(bound=5.0), reason=reasons.pop(0))
+
+    monkeypatch.setattr(times, "robust_sinr", answer)
+    reasons = ["rank", "rank", "", "rank"]
+    for hopeless, points in ((5.1, 0), (4.9, 1)):
+        curve.solve(0.1, 1.0, hopeless=hopeless)
+        assert len(curve.points) == points and told[-1] == hopeless
+    monkeypatch.setattr(times, "replace", lambda point, **changes: point)
+    monkeypatch.setattr(SinrCurve, "upper", lambda *given: 77.0)
+    curve.solve(0.2, 1.0, hopeless=6.0)
+    curve.solve(0.3, 1.0)
+    assert len(curve.points) == 3 and told[-1] == 0.0
+
+
 def test_allocations_say_what_is_left(alone, monkeypatch):
     s, sensing, found = alone
     point = times.Setting(s, sensing).beams(found.time_allocation)
@@ -445,6 +486,10 @@ def test_allocations_say_what_is_left(alone, monkeypatch):
     monkeypatch.setattr(times.Setting, "beams", lambda *given: replace(point, reason="rank"))
     open_one = nf.solve_exact(s, sensing=sensing)
     assert open_one.certificate.status == "converged" and open_one.reason == "rank" and open_one.certificate.iterations == 5
+    best = replace(best, reason="shares")
+    assert nf.solve_exact(s, sensing=sensing).reason == "rank"
+    monkeypatch.setattr(times.Setting, "beams", lambda *given: point)
+    assert nf.solve_exact(s, sensing=sensing).reason == "shares"
     best = replace(best, bound_bps_hz=best.rate_bps_hz)
     assert nf.solve_exact(s, sensing=sensing).reason == ""
     bad = replace(point, certificate=replace(point.certificate, status="converged", residual=0.1))
