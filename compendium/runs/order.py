@@ -12,6 +12,8 @@ from .plan import Run
 from .warm import Warm
 
 _UNKNOWN = 1e6  # seconds
+# A signal that arrives just before the main thread sleeps, or in another thread, is not seen before that one wakes.
+_LISTEN_S = 0.5
 Listener = Callable[[str, Run, Outcome | None], None]
 
 
@@ -81,7 +83,7 @@ def carry_out(
     try:
         pending: dict[Future, Run] = {pool.submit(work, run): run for run in ready}
         while pending:
-            finished, _ = wait(pending, return_when=FIRST_COMPLETED)
+            finished, _ = wait(pending, timeout=_LISTEN_S, return_when=FIRST_COMPLETED)
             for future in finished:
                 run = pending.pop(future)
                 outcomes[run] = future.result()

@@ -165,6 +165,20 @@ def test_a_command_that_is_terminated_says_that_it_can_go_on(project):
     assert list(project.glob("build/runs/demo/results/.*")) == []
 
 
+def test_an_interrupt_is_heard_while_the_main_thread_sleeps(project):
+    """The signal reaches a worker's thread: Python handles it in the main one, once that wakes."""
+    edit(project / "notebooks" / "demo" / "model.py", "slope * 2", "import time; time.sleep(20)")
+
+    def listener(event, run, outcome):
+        if event == "start":
+            time.sleep(1.0)  # the main thread waits by now
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(runs.plan(project, "quick")[:1], listener=listener)
+    assert list(project.glob("build/runs/demo/model/*")) == []
+
+
 def test_an_interrupt_starts_no_run_that_was_about_to_start(project, monkeypatch):
     """The interrupt arrives while a worker thread is between its listener and its process."""
     about_to_start, interrupted = threading.Event(), threading.Event()
@@ -174,7 +188,7 @@ def test_an_interrupt_starts_no_run_that_was_about_to_start(project, monkeypatch
         stop(children)
         interrupted.set()
 
-    def interrupt(futures, return_when):
+    def interrupt(futures, timeout, return_when):
         about_to_start.wait()
         raise KeyboardInterrupt
 
