@@ -172,10 +172,14 @@ def test_an_interrupt_is_heard_while_the_main_thread_sleeps(project):
     def listener(event, run, outcome):
         if event == "start":
             time.sleep(1.0)  # the main thread waits by now
-            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
 
-    with pytest.raises(KeyboardInterrupt):
-        carry_out(runs.plan(project, "quick")[:1], listener=listener)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as the command line does
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            carry_out(runs.plan(project, "quick")[:1], listener=listener)
+    finally:
+        signal.signal(signal.SIGTERM, before)
     assert list(project.glob("build/runs/demo/model/*")) == []
 
 
