@@ -170,9 +170,8 @@ def test_an_interrupt_is_heard_while_the_main_thread_sleeps(project):
     edit(project / "notebooks" / "demo" / "model.py", "slope * 2", "import time; time.sleep(20)")
 
     def listener(event, run, outcome):
-        if event == "start":
-            time.sleep(1.0)  # the main thread waits by now
-            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+        if event == "start":  # by then the main thread waits, and the cell runs
+            threading.Timer(4.0, signal.pthread_kill, (threading.get_ident(), signal.SIGTERM)).start()
 
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as the command line does
     try:
