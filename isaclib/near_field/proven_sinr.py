@@ -80,6 +80,7 @@ def best_proven(
     low = np.where(served, sure, 1.0)
     # Those who are lost get balls of almost nothing: they take no part, and no time.
     balls = np.where(served[:, None], radii, radii * _ROUNDING)
+    # The multipliers of the signal and those of all interference, added: they are sure to prove what is sure.
     weights = np.where(off, f + e, np.diag(room / low))
     separate = weights @ np.linalg.norm(beams, axis=2) / balls
     separate = np.where(served[:, None], np.maximum(separate, _LEAST_PART * separate.max(axis=1, keepdims=True)), 1.0)

@@ -136,7 +136,7 @@ def two_sided(
     # Any bound on all beams is one on those that the S-procedure certifies; where it closes the gap, no other is needed.
     closed = len(dual.prices) <= 2 or bound <= best * (1 + tolerance)
     restricted = bound if closed else _restricted(problem, found, program.frames, roots, power)
-    following = _newton(sinr, found, covariances, program.frames, power, climbing=after is not None)
+    following = _newton(sinr, found, covariances, program.frames, power, bound if after is not None else None)
     behind = sinr, found, covariances, roots
     return TwoSided(best, beams, multipliers, bound, min(bound, restricted), dual, following, ratio, not found.converged, behind)
 
@@ -165,14 +165,15 @@ def tightened(problem: Reduced, told: TwoSided, power: float) -> tuple[float, Du
 
 
 def _newton(
-    sinr: float, found: InteriorPoint, covariances: np.ndarray, frames: np.ndarray, power: float, *, climbing: bool
+    sinr: float, found: InteriorPoint, covariances: np.ndarray, frames: np.ndarray, power: float, bound: float | None = None
 ) -> float:
     r"""Newton's step for :math:`g(\gamma)=\gamma/t^\star(\gamma)-\gamma`, nearly a straight line close to its root.
 
     The dual matrices give the slope: :math:`\mathrm d\log(1/t^\star)/\mathrm d\gamma
     =-\gamma^{-2}\sum_k\operatorname{tr}(Z_kF_k^HW_kF_k)/\sum_k[Z_k]_{cc}`
     with :math:`F_k=[\operatorname{diag}\varepsilon_k\;h_k]`. Far below the root :math:`\gamma/t^\star` is rather a power of
-    :math:`\gamma`, on which such steps creep: who is ``climbing`` already goes halfway (in logs) to the root of that.
+    :math:`\gamma`, on which such steps creep: who has come by such a step already, and knows a ``bound``, goes halfway (in
+    logs) to the root of that, or to the bound.
     """
     if not found.power < math.inf:
         return math.nan
@@ -183,9 +184,9 @@ def _newton(
     if not derivative < 0:
         return math.nan
     step = sinr - sinr * (inverse - 1) / derivative
-    if climbing and inverse > _CREEPS and slope > _STEEP:
-        return math.sqrt(step * sinr) * inverse ** (-0.5 / slope)
-    return step
+    if bound is None or inverse < _CREEPS or slope < _STEEP:
+        return step
+    return math.sqrt(step) * math.sqrt(max(step, min(sinr * inverse ** (-1 / slope), bound)))
 
 
 def _mixture(problem: Reduced, found: InteriorPoint, roots: list[np.ndarray], *, turned: bool = False) -> DualPoint:

@@ -513,16 +513,17 @@ def test_newtons_step_is_that_of_differences(matched, sinr):
     program, found = answer(sinr)
     slope = (g(sinr * (1 + step)) - g(sinr * (1 - step))) / (2 * step * sinr)
     given = program.lift(found.covariances), program.frames, power
-    following = relaxed._newton(sinr, found, *given, climbing=False)
+    following = relaxed._newton(sinr, found, *given)
     assert following == pytest.approx(sinr - g(sinr) / slope, rel=1e-3)
-    assert math.isnan(relaxed._newton(sinr, replace(found, power=math.inf), *given, climbing=False))
+    assert math.isnan(relaxed._newton(sinr, replace(found, power=math.inf), *given))
     # Far below the root, who climbs goes half of the way (in logs) to the root of a power law through the same point.
     beside = [sinr * (1 - step), sinr * (1 + step)]
     exponent = np.diff([math.log(g(gamma) + gamma) for gamma in beside])[0] / np.diff(np.log(beside))[0]
     by_law = sinr * (1 + g(sinr) / sinr) ** (1 / (1 - exponent))
-    further = relaxed._newton(sinr, found, *given, climbing=True)
     far = g(sinr) / sinr > 9 and exponent > -3
-    assert further == pytest.approx(math.sqrt(following * by_law) if far else following, rel=1e-3)
+    for bound, end in ((1e3 * by_law, by_law), (0.9 * by_law, max(0.9 * by_law, following)), (0.1 * following, following)):
+        further = relaxed._newton(sinr, found, *given, bound)
+        assert further == pytest.approx(math.sqrt(following * end) if far else following, rel=1e-3)
 
 
 def test_two_sides_of_orthogonal_users_without_errors():
