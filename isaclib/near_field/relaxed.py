@@ -110,9 +110,10 @@ def two_sided(
         earlier, before, *_ = after.behind
         begin = before.near(abs(math.log(before.power / power)))
         # Newton's method squares the distance: no digits are needed beyond it.
-        found = solve(program, accuracy, sought=power, coarsest=math.log(sinr / earlier) ** 2, begin=begin)
+        coarsest = math.log(sinr / earlier) ** 2
+        found = solve(program, accuracy, sought=power, coarsest=coarsest, begin=begin)
         if begin is not None and not (found.converged or after.lost):
-            found = solve(program, accuracy)
+            found = solve(program, accuracy, sought=power, coarsest=coarsest)
     covariances = program.lift(found.covariances)
     principal, ratio = rank_one(covariances)
     beams = principal.reshape(problem.channels.shape)
