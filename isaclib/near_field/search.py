@@ -18,7 +18,7 @@ from .root import COARSE, margin_precision, next_sinr, slope
 _MOST_CUTS, _MOST_PROGRAMS = 12, 30
 # Last cuts, and those beyond that follow one that left less than the part below of the gap.
 _MOST_LAST, _MORE_LAST, _STEADY = 5, 3, 0.4
-# Programs that lose their digits, begun from nothing, before the search of programs ends.
+# Programs that lose their digits from the beginning, too, before the search of programs ends.
 _MOST_LOST = 3
 # A gap of the rank below which maximum ratio transmission has nothing to offer.
 _FAR_FROM_RANK_ONE = 1e-2
@@ -219,7 +219,7 @@ def by_programs(bracket: Bracket, gamma: float) -> TwoSided:
         told = two_sided(problem, gamma, 1.0, bracket.tolerance, after=after, closely=closely, least=bracket.best)
         _take(bracket, told, gamma)
         seen.append(gamma)
-        lost += told.lost and (closely or after is None)
+        lost += told.lost and (closely or after is None or not after.lost)
         if bracket.closed:
             return told
         if lost == _MOST_LOST:
