@@ -30,8 +30,8 @@ _NEWTON_STEPS = 15
 _DECREMENT = 1e-2
 _TO_WALL = 0.9
 _ARMIJO = 1e-4
-# Parts of a step that are tried together, for those whom all before were too long.
-_SHORTER = tuple(0.3**powers for powers in np.split(np.arange(20.0), [1, 4, 10]))
+# Parts of a step that are tried together, for those to whom all before were too long.
+_SHORTER = tuple(0.3**powers for powers in np.split(np.arange(1.0, 20.0), [3, 9]))
 # A step that promises less than this part of the merit is rounding; one that promises more than the second and leads nowhere has
 # been led astray by it.
 _DIGITS, _LOST = 1e-15, 1e-10
@@ -140,13 +140,12 @@ def centred(dual: Dual, multipliers: np.ndarray, tau: float | np.ndarray) -> tup
     was led astray by rounding.
     """
     inside, values, vectors = dual.factor(multipliers)
-    multipliers = np.where(inside[:, None], multipliers, dual.start())
     if not np.all(inside):  # what they prove may lie so close to the boundary that rounding puts them on it
+        multipliers = np.where(inside[:, None], multipliers, dual.start())
         _, values, vectors = dual.factor(multipliers)
     tau = np.broadcast_to(tau, dual.lanes)
     merit = dual.value(multipliers, values, vectors) + tau * dual.barrier(multipliers, values)
-    each = np.arange(dual.lanes)
-    active, stuck = each >= 0, each < 0
+    active, stuck = np.ones(dual.lanes, dtype=bool), np.zeros(dual.lanes, dtype=bool)
     for _ in range(_NEWTON_STEPS):
         gradient, hessian = dual.derivatives(multipliers, values, vectors, tau)
         ridge = 1e-14 * np.trace(hessian, axis1=1, axis2=2)[:, None, None] * np.eye(dual.aps)
@@ -159,23 +158,29 @@ def centred(dual: Dual, multipliers: np.ndarray, tau: float | np.ndarray) -> tup
         if not np.any(active):
             break
         length = _TO_WALL / np.maximum(-np.min(step, axis=1), _TO_WALL)
-        searching = np.flatnonzero(active)
+        trial = multipliers * (1 + np.where(active, length, 0.0)[:, None] * step)
+        inside, *eigen = dual.factor(trial)
+        new = dual.value(trial, *eigen) + tau * dual.barrier(trial, eigen[0])
+        accept = active & inside & (new >= merit + _ARMIJO * length * decrement)
+        multipliers, values = np.where(accept[:, None], trial, multipliers), np.where(accept[:, None], eigen[0], values)
+        vectors, merit = np.where(accept[:, None, None], eigen[1], vectors), np.where(accept, new, merit)
+        searching = np.flatnonzero(active & ~accept)
         for shorter in _SHORTER:
+            if not len(searching):
+                break
             lanes = np.repeat(searching, len(shorter))
-            part = dual if np.array_equal(lanes, each) else dual.of(lanes)
+            part = dual.of(lanes)
             lengths = (length[searching, None] * shorter).ravel()
             trial = multipliers[lanes] * (1 + lengths[:, None] * step[lanes])
             inside, *eigen = part.factor(trial)
             new = part.value(trial, *eigen) + tau[lanes] * part.barrier(trial, eigen[0])
-            accept = inside & (new >= merit[lanes] + _ARMIJO * lengths * decrement[lanes])
-            accept = accept.reshape(-1, len(shorter))
-            found = accept.any(axis=1)
-            first = np.flatnonzero(found) * len(shorter) + np.argmax(accept[found], axis=1)
+            enough = inside & (new >= merit[lanes] + _ARMIJO * lengths * decrement[lanes])
+            enough = enough.reshape(-1, len(shorter))
+            found = enough.any(axis=1)
+            first = np.flatnonzero(found) * len(shorter) + np.argmax(enough[found], axis=1)
             for kept, tried in ((multipliers, trial), (values, eigen[0]), (vectors, eigen[1]), (merit, new)):
                 kept[searching[found]] = tried[first]
             searching = searching[~found]
-            if not len(searching):
-                break
         active[searching] = False
         stuck[searching] = decrement[searching] > _LOST * np.abs(merit[searching])
     return multipliers, values, vectors, active | stuck
