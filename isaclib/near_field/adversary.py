@@ -158,10 +158,8 @@ def centred(dual: Dual, multipliers: np.ndarray, tau: float | np.ndarray) -> tup
         if not np.any(active):
             break
         length = _TO_WALL / np.maximum(-np.min(step, axis=1), _TO_WALL)
-        trial = multipliers * (1 + np.where(active, length, 0.0)[:, None] * step)
-        inside, *eigen = dual.factor(trial)
-        new = dual.value(trial, *eigen) + tau * dual.barrier(trial, eigen[0])
-        accept = active & inside & (new >= merit + _ARMIJO * length * decrement)
+        trial, eigen, new, enough = _tried(dual, multipliers, merit, step, np.where(active, length, 0.0), decrement, tau)
+        accept = active & enough
         multipliers, values = np.where(accept[:, None], trial, multipliers), np.where(accept[:, None], eigen[0], values)
         vectors, merit = np.where(accept[:, None, None], eigen[1], vectors), np.where(accept, new, merit)
         searching = np.flatnonzero(active & ~accept)
@@ -169,12 +167,9 @@ def centred(dual: Dual, multipliers: np.ndarray, tau: float | np.ndarray) -> tup
             if not len(searching):
                 break
             lanes = np.repeat(searching, len(shorter))
-            part = dual.of(lanes)
             lengths = (length[searching, None] * shorter).ravel()
-            trial = multipliers[lanes] * (1 + lengths[:, None] * step[lanes])
-            inside, *eigen = part.factor(trial)
-            new = part.value(trial, *eigen) + tau[lanes] * part.barrier(trial, eigen[0])
-            enough = inside & (new >= merit[lanes] + _ARMIJO * lengths * decrement[lanes])
+            own = multipliers[lanes], merit[lanes], step[lanes]
+            trial, eigen, new, enough = _tried(dual.of(lanes), *own, lengths, decrement[lanes], tau[lanes])
             enough = enough.reshape(-1, len(shorter))
             found = enough.any(axis=1)
             first = np.flatnonzero(found) * len(shorter) + np.argmax(enough[found], axis=1)
@@ -184,6 +179,14 @@ def centred(dual: Dual, multipliers: np.ndarray, tau: float | np.ndarray) -> tup
         active[searching] = False
         stuck[searching] = decrement[searching] > _LOST * np.abs(merit[searching])
     return multipliers, values, vectors, active | stuck
+
+
+def _tried(dual: Dual, multipliers, merit, step, length, decrement, tau):
+    """A step of some length for every lane: where it leads, the eigenpairs and the merit there, and whether that rises enough."""
+    trial = multipliers * (1 + length[:, None] * step)
+    inside, *eigen = dual.factor(trial)
+    new = dual.value(trial, *eigen) + tau * dual.barrier(trial, eigen[0])
+    return trial, eigen, new, inside & (new >= merit + _ARMIJO * length * decrement)
 
 
 def best_multipliers(dual: Dual, precision: float = 1e-10) -> tuple[np.ndarray, ...]:

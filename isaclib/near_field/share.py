@@ -89,14 +89,15 @@ def best_time(setting: Setting, *, tolerance: float = 1e-5) -> BestTime:
         middle = 0.5 * (nodes[:-1] + nodes[1:])[open_cells]
         where = np.searchsorted(nodes, middle)
         nodes, limits = np.insert(nodes, where, middle), np.insert(limits, where, envelope(middle))
-    bound = float(np.max(rate_of(nodes[1:], limits[:-1])))
-    bound = max(bound, best)
+    bound = max(float(np.max(rate_of(nodes[1:], limits[:-1]))), best)
+    open_from = best * (1 + LARGEST_GAP)
+    if bound <= open_from:
+        return BestTime(best_eta, best, bound, len(asked))
     etas = np.array(list(asked))
     promised = rate_of(etas, envelope(etas))
     widest = int(np.argmax(promised))
-    open_there = promised[widest] > best * (1 + LARGEST_GAP)
-    reason = "" if bound <= best * (1 + LARGEST_GAP) else (open_there and reasons[float(etas[widest])]) or "shares"
-    return BestTime(best_eta, best, bound, len(asked), reason)
+    reason = reasons[float(etas[widest])] if promised[widest] > open_from else ""
+    return BestTime(best_eta, best, bound, len(asked), reason or "shares")
 
 
 def _likely(etas: np.ndarray, promised: np.ndarray, asked: dict[float, float], tolerance: float) -> np.ndarray:
